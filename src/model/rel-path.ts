@@ -1,0 +1,66 @@
+import { isUtf8 } from 'node:buffer';
+import { IsyncError } from './isync-error.ts';
+
+/** Longest path on the wire and in a store, in bytes of UTF-8: Linux PATH_MAX is 4096 with the final NUL. */
+export const MAX_PATH_BYTES = 4096;
+/** Longest segment, in bytes of UTF-8: NAME_MAX of every common file system. */
+export const MAX_SEGMENT_BYTES = 255;
+
+/**
+ * A path inside a root or a store: "/"-separated, relative, without empty, "." or ".." segments and without
+ * NUL, at most {@link MAX_PATH_BYTES} with segments of at most {@link MAX_SEGMENT_BYTES}, well-formed Unicode.
+ * Only the functions of this file make one, so whoever holds one need not check it again.
+ */
+export type RelPath = string & { readonly __relPath: true };
+
+/** Why `text` is no {@link RelPath}, or undefined where it is one. */
+export function relPathFault(text: string): string | undefined {
+  if (text === '') return 'is empty';
+  if (text.includes('\0')) return 'has a NUL character';
+  if (!text.isWellFormed()) return 'is not well-formed Unicode';
+  if (Buffer.byteLength(text) > MAX_PATH_BYTES) return `is longer than ${MAX_PATH_BYTES} bytes`;
+  for (const segment of text.split('/')) {
+    if (segment === '') return 'has an empty segment';
+    if (segment === '.' || segment === '..') return `has a "${segment}" segment`;
+    if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES)
+      return `has a segment over ${MAX_SEGMENT_BYTES} bytes`;
+  }
+  return undefined;
+}
+
+export function isRelPath(text: string): text is RelPath {
+  return relPathFault(text) === undefined;
+}
+
+/** @throws IsyncError BAD_PATH */
+export function parseRelPath(text: string): RelPath {
+  if (isRelPath(text)) return text;
+  throw new IsyncError('BAD_PATH', `the path ${relPathFault(text)}`, { path: text });
+}
+
+/** A file name as the disk holds it, or undefined where it is not UTF-8 and so can't be a path of ours. */
+export function decodeName(name: Buffer): string | undefined {
+  return isUtf8(name) ? name.toString('utf8') : undefined;
+}
+
+/** @throws IsyncError BAD_PATH when the joined path grows too long or `name` is not one safe segment */
+export function joinRelPath(parent: RelPath | '', name: string): RelPath {
+  return parseRelPath(parent === '' ? name : `${parent}/${name}`);
+}
+
+/** The folder that holds `path`; '' for a first-level path. */
+export function parentOf(path: RelPath): RelPath | '' {
+  const slash = path.lastIndexOf('/');
+  return slash < 0 ? '' : parseRelPath(path.slice(0, slash));
+}
+
+/** The last segment of `path`. */
+export function nameOf(path: RelPath): string {
+  return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** The first segment of `path`: for a path below a root, its data directory. */
+export function firstSegment(path: RelPath): string {
+  const slash = path.indexOf('/');
+  return slash < 0 ? path : path.slice(0, slash);
+}

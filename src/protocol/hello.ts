@@ -1,0 +1,79 @@
+import { DIGEST_ALGORITHMS } from '../model/digest.ts';
+import { malformed } from './bytes.ts';
+import { MAX_HELLO_BYTES } from './limits.ts';
+import type { Hello, SessionLimits, Welcome } from './messages.ts';
+
+type Fields = Readonly<Record<string, unknown>>;
+
+/** @throws IsyncError PROTOCOL */
+export function parseHello(json: Buffer): Hello {
+  const fields = parseObject(json);
+  const mode = oneOf(fields, 'mode', ['write', 'read']);
+  const digest = oneOf(fields, 'digest', DIGEST_ALGORITHMS);
+  return {
+    type: 'hello',
+    version: count(fields, 'version'),
+    device: text(fields, 'device'),
+    mode,
+    digest,
+    software: text(fields, 'software'),
+  };
+}
+
+/** @throws IsyncError PROTOCOL */
+export function parseWelcome(json: Buffer): Welcome {
+  const fields = parseObject(json);
+  return {
+    type: 'welcome',
+    version: count(fields, 'version'),
+    session: text(fields, 'session'),
+    device: text(fields, 'device'),
+    software: text(fields, 'software'),
+    limits: parseLimits(fields['limits']),
+  };
+}
+
+function parseLimits(value: unknown): SessionLimits {
+  if (!isObject(value)) throw malformed('"limits" is no object');
+  return {
+    filesInFlight: count(value, 'filesInFlight'),
+    openUploads: count(value, 'openUploads'),
+    requests: count(value, 'requests'),
+  };
+}
+
+function parseObject(json: Buffer): Fields {
+  if (json.length > MAX_HELLO_BYTES) throw malformed(`JSON of more than ${MAX_HELLO_BYTES} bytes`);
+  let value: unknown;
+  try {
+    value = JSON.parse(json.toString('utf8'));
+  } catch {
+    throw malformed('not JSON');
+  }
+  if (!isObject(value)) throw malformed('not a JSON object');
+  return value;
+}
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function text(fields: Fields, name: string): string {
+  const value = fields[name];
+  if (typeof value !== 'string') throw malformed(`"${name}" is no text`);
+  return value;
+}
+
+function count(fields: Fields, name: string): number {
+  const value = fields[name];
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 1)
+    throw malformed(`"${name}" is no positive integer`);
+  return value;
+}
+
+function oneOf<const T extends string>(fields: Fields, name: string, allowed: readonly T[]): T {
+  const value = fields[name];
+  const found = allowed.find((candidate) => candidate === value);
+  if (found === undefined) throw malformed(`"${name}" is none of ${allowed.join(', ')}`);
+  return found;
+}

@@ -1,0 +1,152 @@
+import type { DigestAlgorithm } from '../model/digest.ts';
+import type { FileEntry } from '../model/file-entry.ts';
+import type { RelPath } from '../model/rel-path.ts';
+
+/** What each field means, and which order is allowed, stands in PROTOCOL.md. */
+export interface Hello {
+  readonly type: 'hello';
+  readonly version: number;
+  readonly device: string;
+  readonly mode: 'write' | 'read';
+  readonly digest: DigestAlgorithm;
+  readonly software: string;
+}
+
+export interface InlineFile {
+  readonly entry: FileEntry;
+  readonly digest: Buffer;
+  readonly content: Buffer;
+}
+
+export interface Files {
+  readonly type: 'files';
+  readonly firstId: number;
+  readonly files: readonly InlineFile[];
+}
+
+export interface Open {
+  readonly type: 'open';
+  readonly id: number;
+  readonly resume: boolean;
+  readonly entry: FileEntry;
+}
+
+export interface Chunk {
+  readonly type: 'chunk';
+  readonly id: number;
+  readonly offset: number;
+  readonly content: Buffer;
+}
+
+export interface End {
+  readonly type: 'end';
+  readonly id: number;
+  readonly digest: Buffer;
+}
+
+export interface Cancel {
+  readonly type: 'cancel';
+  readonly id: number;
+  readonly keep: boolean;
+}
+
+export interface Look {
+  readonly type: 'look';
+  readonly request: number;
+  readonly digest: boolean;
+  readonly paths: readonly RelPath[];
+}
+
+export interface List {
+  readonly type: 'list';
+  readonly request: number;
+  readonly prefix: RelPath | '';
+}
+
+export interface Seal {
+  readonly type: 'seal';
+  readonly request: number;
+  readonly directory: RelPath;
+}
+
+export interface Keepalive {
+  readonly type: 'keepalive';
+}
+
+export type SenderMessage = Hello | Files | Open | Chunk | End | Cancel | Look | List | Seal | Keepalive;
+
+export interface SessionLimits {
+  readonly filesInFlight: number;
+  readonly openUploads: number;
+  readonly requests: number;
+}
+
+export interface Welcome {
+  readonly type: 'welcome';
+  readonly version: number;
+  readonly session: string;
+  readonly device: string;
+  readonly software: string;
+  readonly limits: SessionLimits;
+}
+
+/** Inclusive. */
+export interface IdRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+export interface Ack {
+  readonly type: 'ack';
+  readonly ranges: readonly IdRange[];
+}
+
+export interface Refused {
+  readonly type: 'refused';
+  readonly id: number;
+  readonly retryable: boolean;
+  /** An ErrorCode, or one of a newer version. */
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface Offset {
+  readonly type: 'offset';
+  readonly id: number;
+  readonly offset: number;
+}
+
+export interface LookedFile {
+  readonly size: number;
+  readonly mtimeUs: number;
+  readonly digest: Buffer | undefined;
+}
+
+export interface Looked {
+  readonly type: 'looked';
+  readonly request: number;
+  readonly files: readonly (LookedFile | undefined)[];
+}
+
+export interface Listed {
+  readonly type: 'listed';
+  readonly request: number;
+  readonly last: boolean;
+  readonly files: readonly FileEntry[];
+}
+
+export interface Sealed {
+  readonly type: 'sealed';
+  readonly request: number;
+}
+
+export interface Failed {
+  readonly type: 'failed';
+  readonly request: number;
+  readonly retryable: boolean;
+  readonly code: string;
+  readonly message: string;
+}
+
+export type ReceiverMessage =
+  Welcome | Ack | Refused | Offset | Looked | Listed | Sealed | Failed | Keepalive;

@@ -1,0 +1,26 @@
+import type { FileEntry } from '../model/file-entry.ts';
+import type { Problem } from '../model/problem.ts';
+
+/** What a later look at the same path is compared with, to know whether it is still the same version. */
+export interface FileIdentity {
+  readonly dev: number;
+  readonly ino: number;
+  readonly size: number;
+  /** Milliseconds since the epoch with the fraction that Node gives (about 0.25 µs). */
+  readonly mtimeMs: number;
+  readonly ctimeMs: number;
+}
+
+/** A regular file of a data directory as one lstat(2) saw it. */
+export interface ListedFile {
+  /** Its path is relative to the root: it begins with the data directory. */
+  readonly entry: FileEntry;
+  readonly identity: FileIdentity;
+  /** The mark is there and believable: g+w, and mtime older than ctime. */
+  readonly marked: boolean;
+}
+
+/** One thing found in a data directory: a file, or what can't be one. */
+export type Finding =
+  | { readonly kind: 'file'; readonly file: ListedFile }
+  | { readonly kind: 'problem'; readonly problem: Problem };

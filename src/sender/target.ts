@@ -1,0 +1,70 @@
+import type { Abortable } from '../model/abortable.ts';
+import type { DigestAlgorithm } from '../model/digest.ts';
+import type { FileEntry } from '../model/file-entry.ts';
+import type { RelPath } from '../model/rel-path.ts';
+
+/**
+ * Where a sender's files go. Guarantees, for every form of it:
+ * - `put` and `seal` resolve when all is durable at the target, never when it is merely sent.
+ * - All calls are idempotent and may overlap freely; the caller bounds how many (see MAX_PUTS_IN_FLIGHT).
+ * - Links that break are made again inside; a call rejects only with what trying again can't mend now:
+ *   what is wrong with this one file (FILE_*, IMMUTABLE, PATH_CONFLICT, …), a refusal (AUTH_REFUSED,
+ *   VERSION_UNSUPPORTED, FENCED, TLS_FAILED), or UNREACHABLE/STORE_FULL once the retry limit is over.
+ */
+export interface Target extends AsyncDisposable {
+  put(file: SourceFile, options?: PutOptions): Promise<Receipt>;
+
+  /** What the target holds under each of `paths`, in their order; undefined where nothing. */
+  look(paths: readonly RelPath[], options?: LookOptions): Promise<readonly (TargetRecord | undefined)[]>;
+
+  /** Every file the target holds at or below `prefix` for this device, in no order. */
+  list(prefix: RelPath | '', options?: Abortable): AsyncIterable<FileEntry>;
+
+  /**
+   * The last step of a directory, called once all its files are durable: publishes `marker` (the parser's, where
+   * there is one) as its last file, then makes the directory itself durable.
+   */
+  seal(directory: RelPath, marker: SourceFile | undefined, options?: Abortable): Promise<void>;
+}
+
+export interface PutOptions extends Abortable {
+  /** Live files go ahead of everything not yet sent. Default 'backlog'. */
+  readonly priority?: 'live' | 'backlog';
+}
+
+export interface LookOptions extends Abortable {
+  /** Also read the file at the target and tell its digest. */
+  readonly digest?: DigestAlgorithm;
+}
+
+export interface TargetRecord {
+  readonly entry: FileEntry;
+  readonly digest: Buffer | undefined;
+}
+
+export interface Receipt {
+  /** Digest of the bytes that are durable at the target. */
+  readonly digest: Buffer;
+  readonly algorithm: DigestAlgorithm;
+  /** Bytes of content that crossed the link for it, all attempts together (less than the size after a resume). */
+  readonly sentBytes: number;
+}
+
+/**
+ * One version of one local file. Reading is guarded: every read is of exactly the version that `entry` names, or
+ * rejects with FILE_CHANGED, FILE_VANISHED, FILE_UNREADABLE or NOT_REGULAR. May be read again after a broken link.
+ */
+export interface SourceFile {
+  readonly entry: FileEntry;
+  /** The whole content in one go; for small files. Synchronous, because promises per call cost more than the read. */
+  readWhole(): Buffer;
+  open(): Promise<SourceReader>;
+}
+
+/** An open file. Close it in every case. */
+export interface SourceReader extends AsyncDisposable {
+  /** Fills as much of `into` as the file has from `position`; returns the count, short only at the file's end. */
+  read(into: Uint8Array, position: number): Promise<number>;
+  /** Rejects with FILE_CHANGED unless the file is still the version that `entry` names. */
+  check(): Promise<void>;
+}

@@ -1,0 +1,80 @@
+import type { Abortable } from '../model/abortable.ts';
+import type { DigestAlgorithm } from '../model/digest.ts';
+import type { FileEntry } from '../model/file-entry.ts';
+import type { RelPath } from '../model/rel-path.ts';
+
+/** What a store can do; code asks these values, never the class. */
+export interface StoreCapabilities {
+  /** Publishing is one atomic step, also over an earlier version of the file. */
+  readonly atomicReplace: boolean;
+  /** `stat` and `list` return the mtime that was put. */
+  readonly mtime: boolean;
+  /** `begin` may return an offset above zero. */
+  readonly resume: boolean;
+}
+
+/**
+ * Where files are kept. Guarantees, for every form of it:
+ * - A reader sees a whole version of a file or none: nothing appears under its path before `put` or `commit`
+ *   has checked the digest, and a failed one leaves what was there before.
+ * - When `put`, `commit` or `sync` resolve, bytes, name and mtime survive a power cut.
+ * - Putting the same file again is harmless. Of two versions of one path put at the same time, either wins whole.
+ * - Calls may overlap freely; the caller bounds how many. The store retries nothing; a rejection is an
+ *   IsyncError whose `retryable` says whether trying again can help (STORE_FULL, STORE_FAILED on I/O).
+ * - Paths never leave the store, also not through symlinks that somebody planted in it (PATH_CONFLICT).
+ */
+export interface Store extends AsyncDisposable {
+  readonly capabilities: StoreCapabilities;
+
+  /** The published version of a file; undefined where there is none (or something that is not a file). */
+  stat(path: RelPath, options?: Abortable): Promise<FileEntry | undefined>;
+
+  /** Every published file at or below `prefix`, in no order, each once; not the store's own files. */
+  list(prefix: RelPath | '', options?: Abortable): AsyncIterable<FileEntry>;
+
+  /** Digest of the published bytes, read anew; undefined where there is no such file. */
+  digest(path: RelPath, algorithm: DigestAlgorithm, options?: Abortable): Promise<Buffer | undefined>;
+
+  /**
+   * Publishes a file whose bytes are all here (`bytes.length === file.size`).
+   * Rejects with DIGEST_MISMATCH when `digest` is not that of `bytes`.
+   */
+  put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void>;
+
+  /**
+   * Starts or resumes an upload. An earlier one of exactly this path, size and mtime goes on at its durable
+   * offset, also after a restart of the process; with `resume: false` it is thrown away first.
+   * Rejects with BUSY (retryable) while another upload of the same file is open in this process.
+   */
+  begin(file: FileEntry, options: BeginOptions): Promise<Upload>;
+
+  /** Makes the folders at and above `directory` durable; the last step of a seal. */
+  sync(directory: RelPath): Promise<void>;
+}
+
+export interface FileDigest {
+  readonly algorithm: DigestAlgorithm;
+  readonly value: Uint8Array;
+}
+
+export interface BeginOptions extends Abortable {
+  readonly algorithm: DigestAlgorithm;
+  readonly resume: boolean;
+}
+
+/** One file on its way in. Exactly one of `commit`, `abort` and `suspend` ends it; all three are idempotent after. */
+export interface Upload {
+  /** Bytes that are here already; the next `write` continues after them. Grows with each write. */
+  readonly offset: number;
+  /** Appends. One at a time: wait for the promise, which resolves when the bytes may be reused. */
+  write(bytes: Uint8Array): Promise<void>;
+  /**
+   * Publishes. Rejects with DIGEST_MISMATCH when the whole file is not what `digest` says; the partial bytes
+   * are thrown away then, so that the next attempt starts from nothing.
+   */
+  commit(digest: Uint8Array): Promise<void>;
+  /** Throws the partial bytes away. */
+  abort(): Promise<void>;
+  /** Lets go but keeps the partial bytes for a later `begin`. */
+  suspend(): Promise<void>;
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // Real processes, sockets and disks: generous, so that a slow disk is no failure; nothing waits this long by plan.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    // Two cores are the smallest machine this must be quick on.
+    maxWorkers: 2,
+  },
+});
