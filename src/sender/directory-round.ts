@@ -1,0 +1,125 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { RelPath } from '../model/rel-path.ts';
+import { sameIdentity } from '../scanner/file-identity.ts';
+import { inspectFile } from '../scanner/inspect-file.ts';
+import { listDirectory, type ListingTotals } from '../scanner/list-directory.ts';
+import type { Finding, ListedFile } from '../scanner/listed-file.ts';
+import type { ScanContext } from './scan-context.ts';
+import type { Submissions } from './submissions.ts';
+import { pause } from './wakeup.ts';
+
+/** Files found fresh that a listing holds back at a time until they have settled; then it waits for them. */
+const MAX_HELD_BACK = 4096;
+
+/** What one listing of a data directory, and the sending of what it found, came to. */
+export interface RoundResult {
+  readonly totals: ListingTotals;
+  /** Files that had no mark. Zero is the condition of a seal. */
+  readonly unmarked: number;
+  readonly marked: number;
+  readonly durationMs: number;
+}
+
+export interface RoundOptions {
+  readonly rank: number;
+  /** Takes over files that may still be written to: resolves later through the watch. Absent: the round waits itself. */
+  readonly watchFresh?: (path: RelPath) => void;
+  /** How long (ms) a file must have been unchanged to be sent at once. */
+  readonly settleMs: number;
+  readonly found: (file: ListedFile) => void;
+}
+
+interface HeldBack {
+  readonly file: ListedFile;
+  readonly seenAtMs: number;
+}
+
+/** Lists `directory` once, submits what has no mark, and waits until all of it has an outcome. */
+export async function runRound(
+  context: ScanContext,
+  directory: RelPath,
+  submissions: Submissions,
+  options: RoundOptions,
+): Promise<RoundResult> {
+  const round = new Round(context, directory, submissions, options);
+  return await round.run();
+}
+
+class Round {
+  readonly #context: ScanContext;
+  readonly #directory: RelPath;
+  readonly #submissions: Submissions;
+  readonly #options: RoundOptions;
+  #heldBack: HeldBack[] = [];
+  #unmarked = 0;
+  #marked = 0;
+
+  constructor(context: ScanContext, directory: RelPath, submissions: Submissions, options: RoundOptions) {
+    this.#context = context;
+    this.#directory = directory;
+    this.#submissions = submissions;
+    this.#options = options;
+  }
+
+  async run(): Promise<RoundResult> {
+    const { options, ignore, stopping, tally } = this.#context;
+    tally.forgetProblems(this.#directory);
+    const startedMs = performance.now();
+    const listing = listDirectory(options.root, this.#directory, { ignore, signal: stopping });
+    let step = await listing.next();
+    while (step.done !== true) {
+      await this.#takeBatch(step.value);
+      step = await listing.next();
+    }
+    const durationMs = performance.now() - startedMs;
+    while (this.#heldBack.length > 0 && !stopping.aborted) await this.#sendHeldBack();
+    await this.#submissions.idle();
+    return { totals: step.value, unmarked: this.#unmarked, marked: this.#marked, durationMs };
+  }
+
+  async #takeBatch(batch: readonly Finding[]): Promise<void> {
+    for (const finding of batch) {
+      if (finding.kind === 'problem') this.#context.tally.problem(this.#directory, finding.problem);
+      else if (this.#submissions.isMarked(finding.file)) this.#marked++;
+      else await this.#takeUnmarked(finding.file);
+    }
+  }
+
+  async #takeUnmarked(file: ListedFile): Promise<void> {
+    this.#unmarked++;
+    if (this.#submissions.isInFlight(file.entry.path)) return;
+    this.#options.found(file);
+    const ageMs = Date.now() - file.identity.mtimeMs;
+    // The clock only saves waiting here: what it misjudges is caught by the guarded read and the next listing.
+    if (ageMs >= this.#options.settleMs) await this.#submit(file);
+    else if (this.#options.watchFresh !== undefined) this.#options.watchFresh(file.entry.path);
+    else await this.#holdBack(file);
+  }
+
+  async #holdBack(file: ListedFile): Promise<void> {
+    this.#heldBack.push({ file, seenAtMs: performance.now() });
+    if (this.#heldBack.length >= MAX_HELD_BACK) await this.#sendHeldBack();
+  }
+
+  /** Looks again at what was held back, once it is due; what has changed since is held back anew. */
+  async #sendHeldBack(): Promise<void> {
+    const due = this.#heldBack;
+    this.#heldBack = [];
+    const youngestMs = due.at(-1)?.seenAtMs ?? 0;
+    await pause(Math.max(0, youngestMs + this.#options.settleMs - performance.now()), this.#context.stopping);
+    for (const [index, { file }] of due.entries()) {
+      if (this.#context.stopping.aborted) return;
+      if (index % 256 === 255) await turn();
+      const finding = inspectFile(this.#context.options.root, file.entry.path);
+      if (finding === undefined) continue;
+      if (finding.kind === 'problem') this.#context.tally.problem(this.#directory, finding.problem);
+      else if (sameIdentity(finding.file.identity, file.identity)) await this.#submit(finding.file);
+      else if (!this.#submissions.isMarked(finding.file))
+        this.#heldBack.push({ file: finding.file, seenAtMs: performance.now() });
+    }
+  }
+
+  async #submit(file: ListedFile): Promise<void> {
+    await this.#submissions.submit(file, 'backlog', this.#options.rank);
+  }
+}

@@ -1,0 +1,66 @@
+import { sameVersion } from '../model/file-entry.ts';
+import type { RelPath } from '../model/rel-path.ts';
+import { listDirectory } from '../scanner/list-directory.ts';
+import type { Finding, ListedFile } from '../scanner/listed-file.ts';
+import type { ScanContext } from './scan-context.ts';
+import type { Submissions } from './submissions.ts';
+import type { TargetRecord } from './target.ts';
+
+/** Log lines about marked files that the target does not know, a directory; the rest is counted. */
+const MAX_UNKNOWN_TOLD = 10;
+
+export interface MarkCheckOptions {
+  readonly rank: number;
+  /** Whether a different mtime alone makes a file differ. Off for targets that can't keep it (FAT rounds to 2 s). */
+  readonly compareTimes: boolean;
+}
+
+/**
+ * Asks the target about every marked file of `directory`, before its seal. A file that the target holds in another
+ * version was written to after it was sent: it goes again. One that it does not hold at all is the mark's word against the
+ * target's: `--marks verify` sends it, `--marks trust` reports it. Returns how many were sent and how many are unknown.
+ */
+export async function checkMarks(
+  context: ScanContext,
+  directory: RelPath,
+  submissions: Submissions,
+  options: MarkCheckOptions,
+): Promise<{ sent: number; unknown: number }> {
+  const { root, target, marks } = context.options;
+  let sent = 0;
+  let unknown = 0;
+  for await (const batch of listDirectory(root, directory, {
+    ignore: context.ignore,
+    signal: context.stopping,
+  })) {
+    const files = filesOf(batch);
+    const records = await target.look(
+      files.map((file) => file.entry.path),
+      { signal: context.cut },
+    );
+    for (const [index, file] of files.entries()) {
+      const record = records[index];
+      if (record === undefined && marks === 'trust') {
+        if (unknown++ < MAX_UNKNOWN_TOLD) tellUnknown(context, file);
+      } else if (record === undefined || differs(file, record, options.compareTimes)) {
+        sent++;
+        await submissions.submit(file, 'backlog', options.rank);
+      }
+    }
+  }
+  await submissions.idle();
+  return { sent, unknown };
+}
+
+function filesOf(batch: readonly Finding[]): ListedFile[] {
+  return batch.flatMap((finding) => (finding.kind === 'file' ? [finding.file] : []));
+}
+
+function differs(file: ListedFile, record: TargetRecord, compareTimes: boolean): boolean {
+  if (compareTimes) return !sameVersion(file.entry, record.entry);
+  return file.entry.size !== record.entry.size;
+}
+
+function tellUnknown(context: ScanContext, file: ListedFile): void {
+  context.options.observer.note('warn', 'marked but unknown to the target', { path: file.entry.path });
+}

@@ -1,0 +1,24 @@
+import type { IsyncError } from '../model/isync-error.ts';
+import type { IgnoreRule } from '../scanner/ignore-rule.ts';
+import type { Admission } from './admission.ts';
+import type { ScanOptions } from './scan-options.ts';
+import type { ScanTally } from './scan-tally.ts';
+
+/** What the parts of one scan share. */
+export interface ScanContext {
+  readonly options: ScanOptions;
+  readonly ignore: IgnoreRule;
+  readonly tally: ScanTally;
+  /** Puts of the backlog; ranks are those of their directories. */
+  readonly backlog: Admission;
+  /** Puts of live files, apart, so that they never wait behind the backlog. */
+  readonly live: Admission;
+  /** Directories that are being listed, sent or sealed. */
+  readonly slots: Admission;
+  /** Fires when no new work may begin: the user asked, or the scan has failed. */
+  readonly stopping: AbortSignal;
+  /** Fires when what is still in flight is to be given up as well. */
+  readonly cut: AbortSignal;
+  /** Ends the whole scan with `error`; only the first counts. */
+  fail(error: IsyncError): void;
+}

@@ -1,0 +1,184 @@
+import { toIsyncError, type IsyncError } from '../model/isync-error.ts';
+import type { RelPath } from '../model/rel-path.ts';
+import { stateOf, type DataDirectory } from '../scanner/data-directory.ts';
+import { createIgnoreRule } from '../scanner/ignore-rule.ts';
+import { inspectDataDirectory, listDataDirectories } from '../scanner/list-data-directories.ts';
+import { compareAge, newestOf } from '../scanner/newest.ts';
+import { watchRoot } from '../watcher/watch-root.ts';
+import { Admission } from './admission.ts';
+import { DirectoryRun } from './directory-run.ts';
+import type { ScanContext } from './scan-context.ts';
+import type { ScanOptions, ScanSummary } from './scan-options.ts';
+import { ScanTally } from './scan-tally.ts';
+import { pause, Wakeup } from './wakeup.ts';
+
+/** Files of the backlog that are being sent or wait for their acknowledgement: enough to fill a long, fat link. */
+const MAX_BACKLOG_IN_FLIGHT = 2048;
+/** The same for live files, apart. */
+const MAX_LIVE_IN_FLIGHT = 1024;
+/** Directories listed, sent and sealed at a time: hides the round trip of a seal behind the files of the next ones. */
+const MAX_DIRECTORIES_AT_ONCE = 32;
+/** How long files in flight may take to end after the user asked to stop, in ms. */
+const STOP_GRACE_MS = 10_000;
+/** Markers of unsealed directories are looked for this often, in ms. */
+const POLL_MS = 500;
+/** At most so many of them each time, so that a poll costs a few ms. */
+const MAX_POLLED = 1000;
+/** All directories are looked at again this often, in ms: one may have lost its `finished.watch`. */
+const SWEEP_MS = 60_000;
+
+export interface ScanResult {
+  readonly summary: ScanSummary;
+  /** Why the scan ended before its time; undefined when it did what it was asked to. */
+  readonly failure: IsyncError | undefined;
+}
+
+/**
+ * Looks after a root: sends what its data directories hold and seals them. Ends when all is done (`once`), when the signal
+ * fires, or at the first error that is no single file's. Rejects with ROOT_MISSING when there is nothing to look after.
+ */
+export async function scan(options: ScanOptions): Promise<ScanResult> {
+  const run = new Scan(options);
+  const failure = await run.run();
+  return { summary: run.summary(), failure };
+}
+
+class Scan {
+  readonly #options: ScanOptions;
+  readonly #tally: ScanTally;
+  readonly #stopping = new AbortController();
+  readonly #cut = new AbortController();
+  readonly #context: ScanContext;
+  readonly #runs = new Map<RelPath, { readonly run: DirectoryRun; readonly ended: Promise<void> }>();
+  readonly #wakeup = new Wakeup();
+  #failure: IsyncError | undefined;
+  #rootChanged = false;
+  #sweptMs = 0;
+  #nextRank = 0;
+  #polled = 0;
+
+  constructor(options: ScanOptions) {
+    this.#options = options;
+    this.#tally = new ScanTally(options.observer);
+    this.#context = {
+      options,
+      ignore: createIgnoreRule(options.ignore),
+      tally: this.#tally,
+      backlog: new Admission(MAX_BACKLOG_IN_FLIGHT),
+      live: new Admission(MAX_LIVE_IN_FLIGHT),
+      slots: new Admission(MAX_DIRECTORIES_AT_ONCE),
+      stopping: this.#stopping.signal,
+      cut: this.#cut.signal,
+      fail: (error) => this.#fail(error),
+    };
+  }
+
+  summary(): ScanSummary {
+    return this.#tally.summary();
+  }
+
+  async run(): Promise<IsyncError | undefined> {
+    const stop = (): void => this.#stopping.abort();
+    if (this.#options.signal.aborted) stop();
+    this.#options.signal.addEventListener('abort', stop, { once: true });
+    try {
+      if (this.#options.once) await this.#look();
+      else await this.#follow();
+      await this.#runsEnd();
+    } finally {
+      this.#options.signal.removeEventListener('abort', stop);
+    }
+    return this.#failure;
+  }
+
+  /** The daemon's loop. The watch of the root stands before the first listing, so that no directory is missed. */
+  async #follow(): Promise<void> {
+    await using _watch = await watchRoot({
+      root: this.#options.root,
+      onChange: () => {
+        this.#rootChanged = true;
+        this.#wakeup.wake();
+      },
+      onNote: (level, message, fields) => this.#options.observer.note(level, message, fields),
+    });
+    await this.#look();
+    while (!this.#stopping.signal.aborted) {
+      await this.#wakeup.sleep(POLL_MS, this.#stopping.signal);
+      if (this.#stopping.signal.aborted) return;
+      if (this.#rootChanged || performance.now() - this.#sweptMs >= SWEEP_MS) await this.#lookGuarded();
+      else this.#poll();
+    }
+  }
+
+  /** While the scan runs, a root that can't be read is waited for: a disk may be mounted again. */
+  async #lookGuarded(): Promise<void> {
+    try {
+      await this.#look();
+    } catch (thrown) {
+      const error = toIsyncError(thrown, 'ROOT_MISSING', { path: this.#options.root });
+      this.#tally.problem('', { path: this.#options.root, code: error.code, message: error.message });
+    }
+  }
+
+  /** Lists the data directories, and gives each unfinished one its state and its run, the oldest first. */
+  async #look(): Promise<void> {
+    this.#rootChanged = false;
+    this.#sweptMs = performance.now();
+    const { root, tag, newest: by } = this.#options;
+    const { directories, problems } = await listDataDirectories(root, { tag });
+    this.#tally.forgetProblems('');
+    for (const problem of problems) this.#tally.problem('', problem);
+    const newest = newestOf(directories, by);
+    const unfinished = directories.filter((directory) => !directory.finished).sort(compareAge(by));
+    for (const directory of unfinished) this.#assign(directory, directory.name === newest?.name);
+    const present = new Set(unfinished.map((directory) => directory.name));
+    for (const [name, { run }] of this.#runs) if (!present.has(name)) run.wake();
+  }
+
+  #assign(directory: DataDirectory, newest: boolean): void {
+    const state = stateOf(directory, newest);
+    const known = this.#runs.get(directory.name);
+    if (known !== undefined) known.run.setState(state);
+    else if (!this.#stopping.signal.aborted)
+      this.#start(directory.name, new DirectoryRun(this.#context, directory.name, state, this.#nextRank++));
+  }
+
+  #start(name: RelPath, run: DirectoryRun): void {
+    const ended = run
+      .run()
+      .catch((thrown: unknown) => this.#fail(toIsyncError(thrown, 'INTERNAL', { path: name })))
+      .finally(() => this.#runs.delete(name));
+    this.#runs.set(name, { run, ended });
+  }
+
+  /** The parser's marker in directories that are not watched (any more), some at a time, in turns. */
+  #poll(): void {
+    const abandoned = [...this.#runs.values()].filter(({ run }) => run.state === 'abandoned');
+    const from = this.#polled % Math.max(abandoned.length, 1);
+    const turn = [...abandoned.slice(from), ...abandoned.slice(0, from)].slice(0, MAX_POLLED);
+    this.#polled = from + turn.length;
+    for (const { run } of turn)
+      if (inspectDataDirectory(this.#options.root, run.name)?.closed === true) run.setState('closed');
+  }
+
+  async #runsEnd(): Promise<void> {
+    const ended = new AbortController();
+    const cut = async (): Promise<void> => {
+      await pause(STOP_GRACE_MS, ended.signal);
+      this.#cut.abort();
+    };
+    const stopping = this.#stopping.signal;
+    const stopped = (): void => void cut();
+    if (stopping.aborted) stopped();
+    else stopping.addEventListener('abort', stopped, { once: true });
+    while (this.#runs.size > 0) await Promise.all([...this.#runs.values()].map((entry) => entry.ended));
+    stopping.removeEventListener('abort', stopped);
+    ended.abort();
+  }
+
+  #fail(error: IsyncError): void {
+    this.#failure ??= error;
+    this.#stopping.abort();
+    this.#cut.abort();
+  }
+}

@@ -1,0 +1,45 @@
+import { lstat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf, IsyncError } from '../model/isync-error.ts';
+import { PARSE_MARKER } from '../model/markers.ts';
+import { joinRelPath, type RelPath } from '../model/rel-path.ts';
+import { inspectFile } from '../scanner/inspect-file.ts';
+import { writeWatchMarker } from '../scanner/markers.ts';
+import type { ScanContext } from './scan-context.ts';
+import { createSourceFile } from './source-file.ts';
+import type { SourceFile } from './target.ts';
+
+/**
+ * The last step of a directory: its files are all durable. Publishes the parser's marker, makes the directory durable at the
+ * target, then writes ours. Returns false when the directory has changed meanwhile, so that it must be listed again.
+ */
+export async function sealDirectory(
+  context: ScanContext,
+  directory: RelPath,
+  options: { readonly closed: boolean; readonly listedMtimeMs: number },
+): Promise<boolean> {
+  const { root, target, newest } = context.options;
+  const marker = options.closed ? parseMarkerOf(root, directory) : undefined;
+  await target.seal(directory, marker, { signal: context.cut });
+  // A file that came after the last listing, against the parser's word, must still not be lost.
+  if ((await mtimeOf(root, directory)) !== options.listedMtimeMs) return false;
+  await writeWatchMarker(root, directory, { keepMtime: newest === 'mtime' });
+  return true;
+}
+
+/** The data directory's own mtime in ms; undefined when it is gone. */
+export async function mtimeOf(root: string, directory: RelPath): Promise<number | undefined> {
+  try {
+    return (await lstat(join(root, directory))).mtimeMs;
+  } catch (thrown) {
+    if (errnoOf(thrown) === 'ENOENT') return undefined;
+    throw thrown;
+  }
+}
+
+function parseMarkerOf(root: string, directory: RelPath): SourceFile {
+  const path = joinRelPath(directory, PARSE_MARKER);
+  const finding = inspectFile(root, path);
+  if (finding?.kind === 'file') return createSourceFile(root, finding.file);
+  throw new IsyncError('FILE_CHANGED', `${PARSE_MARKER} is gone or no regular file`, { path });
+}

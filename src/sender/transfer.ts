@@ -1,0 +1,77 @@
+import { toIsyncError, type ErrorCode, type IsyncError } from '../model/isync-error.ts';
+import type { FileIdentity, ListedFile } from '../scanner/listed-file.ts';
+import { markFile } from '../scanner/mark.ts';
+import { digestSource } from './digest-source.ts';
+import type { ScanContext } from './scan-context.ts';
+import { createSourceFile } from './source-file.ts';
+
+/**
+ * A file read this soon after its mtime (ms) may be written again without its mtime changing: kernels before 6.13 stamp
+ * files by the timer tick, at most 10 ms. Such a file is read once more before it is marked.
+ */
+const MTIME_TICK_MS = 20;
+
+export type TransferOutcome =
+  | { readonly kind: 'marked'; readonly identity: FileIdentity; readonly believable: boolean }
+  /** Written to, replaced or its mark taken off meanwhile: look at it again. */
+  | { readonly kind: 'changed' }
+  | { readonly kind: 'vanished' }
+  | { readonly kind: 'problem'; readonly error: IsyncError }
+  /** The scan ends; whether the file is durable is not known, so it has no mark. */
+  | { readonly kind: 'stopped' };
+
+/** Errors that are no file's fault: the scan ends with them. */
+const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'AUTH_REFUSED',
+  'VERSION_UNSUPPORTED',
+  'TLS_FAILED',
+  'FENCED',
+  'UNREACHABLE',
+  'PROTOCOL',
+  'STORE_MISSING',
+  'ROOT_MISSING',
+  'READ_ONLY',
+  'MARK_NOT_KEPT',
+  'INTERNAL',
+]);
+
+/** Sends one version of one file, waits until it is durable at the target, and only then marks it. */
+export async function transfer(
+  context: ScanContext,
+  file: ListedFile,
+  priority: 'live' | 'backlog',
+): Promise<TransferOutcome> {
+  const { options, cut } = context;
+  const source = createSourceFile(options.root, file);
+  const startedAtMs = Date.now();
+  try {
+    const receipt = await options.target.put(source, { priority, signal: cut });
+    if (startedAtMs - file.identity.mtimeMs < MTIME_TICK_MS) {
+      const digest = await digestSource(source, receipt.algorithm);
+      if (!digest.equals(receipt.digest)) return { kind: 'changed' };
+    }
+    return await mark(context, file);
+  } catch (thrown) {
+    if (cut.aborted) return { kind: 'stopped' };
+    return outcomeOf(context, toIsyncError(thrown, 'INTERNAL', { path: file.entry.path }));
+  }
+}
+
+async function mark(context: ScanContext, file: ListedFile): Promise<TransferOutcome> {
+  const { root } = context.options;
+  const result = await markFile(root, file.entry.path, file.identity);
+  if (result.outcome !== 'marked') return { kind: result.outcome };
+  context.tally.transferred(file.entry.path, file.entry.size);
+  return { kind: 'marked', identity: result.identity, believable: result.believable };
+}
+
+/** What an error of one operation means for the scan; also ends the scan where the error is nobody's but its own. */
+export function outcomeOf(context: ScanContext, error: IsyncError): TransferOutcome {
+  if (error.code === 'FILE_CHANGED') return { kind: 'changed' };
+  if (error.code === 'FILE_VANISHED') return { kind: 'vanished' };
+  if (FATAL.has(error.code)) {
+    context.fail(error);
+    return { kind: 'stopped' };
+  }
+  return { kind: 'problem', error };
+}

@@ -1,0 +1,173 @@
+import type { DigestAlgorithm } from '../model/digest.ts';
+import { sameVersion } from '../model/file-entry.ts';
+import { toIsyncError } from '../model/isync-error.ts';
+import { PARSE_MARKER } from '../model/markers.ts';
+import { problemOf, type Problem } from '../model/problem.ts';
+import { firstSegment, joinRelPath } from '../model/rel-path.ts';
+import type { DataDirectory } from '../scanner/data-directory.ts';
+import { createIgnoreRule, type IgnoreRule } from '../scanner/ignore-rule.ts';
+import { inspectFile } from '../scanner/inspect-file.ts';
+import { listDataDirectories } from '../scanner/list-data-directories.ts';
+import { listDirectory } from '../scanner/list-directory.ts';
+import type { Finding, ListedFile } from '../scanner/listed-file.ts';
+import { digestSource } from './digest-source.ts';
+import { createSourceFile } from './source-file.ts';
+import type { Target, TargetRecord } from './target.ts';
+
+/** Content that both sides read for one question to the target, in bytes; a single larger file goes alone. */
+const GROUP_BYTES = 64 * 1024 * 1024;
+
+export interface VerifyOptions {
+  /** Absolute path. */
+  readonly root: string;
+  readonly target: Target;
+  /** Only data directories whose name begins so. */
+  readonly tag: string;
+  readonly ignore: readonly string[];
+  /** Compare size and mtime only, reading no content. */
+  readonly quick: boolean;
+  readonly algorithm: DigestAlgorithm;
+  readonly signal: AbortSignal;
+  /** DIFFERENT, MISSING and EXTRA, and what could not be compared. */
+  onDifference(problem: Problem): void;
+  onProgress(files: number, bytes: number): void;
+}
+
+export interface VerifySummary {
+  /** Files of the root that were compared, and their bytes. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly different: number;
+  readonly missing: number;
+  /** Files that only the target has. */
+  readonly extra: number;
+  /** Files that could not be compared: unreadable, changing, badly named. */
+  readonly problems: number;
+}
+
+/** Compares every file of a root with the target and changes nothing. Files that are not sent yet are missing. */
+export async function verify(options: VerifyOptions): Promise<VerifySummary> {
+  const run = new Verification(options);
+  await run.compareRoot();
+  await run.findExtra();
+  return run.summary;
+}
+
+class Verification {
+  readonly summary = { files: 0, bytes: 0, different: 0, missing: 0, extra: 0, problems: 0 };
+  readonly #options: VerifyOptions;
+  readonly #ignore: IgnoreRule;
+
+  constructor(options: VerifyOptions) {
+    this.#options = options;
+    this.#ignore = createIgnoreRule(options.ignore);
+  }
+
+  async compareRoot(): Promise<void> {
+    const { root, tag } = this.#options;
+    const { directories, problems } = await listDataDirectories(root, { tag });
+    for (const problem of problems) this.#problem(problem);
+    for (const directory of directories) await this.#compareDirectory(directory);
+  }
+
+  /** What the target has of the chosen data directories and the root has not. */
+  async findExtra(): Promise<void> {
+    const { root, target, tag, signal } = this.#options;
+    for await (const entry of target.list('', { signal })) {
+      if (!firstSegment(entry.path).startsWith(tag)) continue;
+      if (inspectFile(root, entry.path) !== undefined) continue;
+      this.summary.extra++;
+      this.#tell('EXTRA', entry.path, 'only the target has it');
+    }
+  }
+
+  async #compareDirectory(directory: DataDirectory): Promise<void> {
+    const { root, signal } = this.#options;
+    for await (const batch of listDirectory(root, directory.name, { ignore: this.#ignore, signal })) {
+      signal.throwIfAborted();
+      for (const group of this.#groupsOf(batch)) await this.#compareGroup(group);
+    }
+    // The parser's marker is published as a directory's last file, so an unsealed one need not be there.
+    if (!directory.finished || !directory.closed) return;
+    const marker = inspectFile(root, joinRelPath(directory.name, PARSE_MARKER));
+    if (marker?.kind === 'file') await this.#compareGroup([marker.file]);
+  }
+
+  *#groupsOf(batch: readonly Finding[]): Generator<readonly ListedFile[]> {
+    let group: ListedFile[] = [];
+    let bytes = 0;
+    for (const finding of batch) {
+      if (finding.kind === 'problem') {
+        this.#problem(finding.problem);
+        continue;
+      }
+      if (group.length > 0 && bytes + finding.file.entry.size > GROUP_BYTES) {
+        yield group;
+        group = [];
+        bytes = 0;
+      }
+      group.push(finding.file);
+      bytes += finding.file.entry.size;
+    }
+    if (group.length > 0) yield group;
+  }
+
+  async #compareGroup(files: readonly ListedFile[]): Promise<void> {
+    const { target, quick, algorithm, signal } = this.#options;
+    const paths = files.map((file) => file.entry.path);
+    const asked = target.look(paths, quick ? { signal } : { signal, digest: algorithm });
+    const digests = quick ? Promise.resolve([]) : this.#digestsOf(files);
+    const [records, local] = await Promise.all([asked, digests]);
+    for (const [index, file] of files.entries()) this.#compare(file, records[index], local[index]);
+    this.#options.onProgress(this.summary.files, this.summary.bytes);
+  }
+
+  /** Local digests in the order of `files`; undefined for what could not be read, which has been told then. */
+  async #digestsOf(files: readonly ListedFile[]): Promise<(Buffer | undefined)[]> {
+    const digests: (Buffer | undefined)[] = [];
+    for (const file of files) {
+      try {
+        digests.push(await digestSource(createSourceFile(this.#options.root, file), this.#options.algorithm));
+      } catch (thrown) {
+        const path = file.entry.path;
+        this.#problem(problemOf(toIsyncError(thrown, 'FILE_UNREADABLE', { path }), path));
+        digests.push(undefined);
+      }
+    }
+    return digests;
+  }
+
+  #compare(file: ListedFile, record: TargetRecord | undefined, digest: Buffer | undefined): void {
+    const { path, size } = file.entry;
+    this.summary.files++;
+    this.summary.bytes += size;
+    if (record === undefined) {
+      this.summary.missing++;
+      this.#tell('MISSING', path, 'the target does not have it');
+      return;
+    }
+    const fault = this.#differenceOf(file, record, digest);
+    if (fault === undefined) return;
+    this.summary.different++;
+    this.#tell('DIFFERENT', path, fault);
+  }
+
+  #differenceOf(file: ListedFile, record: TargetRecord, digest: Buffer | undefined): string | undefined {
+    const { size } = file.entry;
+    if (record.entry.size !== size) return `${size} bytes here, ${record.entry.size} at the target`;
+    if (this.#options.quick)
+      return sameVersion(file.entry, record.entry) ? undefined : 'its modification time differs';
+    if (digest === undefined) return undefined;
+    if (record.digest === undefined) return 'the target could not read it';
+    return digest.equals(record.digest) ? undefined : 'its content differs';
+  }
+
+  #tell(code: 'DIFFERENT' | 'MISSING' | 'EXTRA', path: string, message: string): void {
+    this.#options.onDifference({ path, code, message });
+  }
+
+  #problem(problem: Problem): void {
+    this.summary.problems++;
+    this.#options.onDifference(problem);
+  }
+}
