@@ -31,8 +31,12 @@ export class Output {
     if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`);
   }
 
-  /** Says on stderr why the command failed, and with `json` on stdout too. Returns what to exit with. */
-  failed(thrown: unknown): ExitCode {
+  /**
+   * Says on stderr why the command failed, and with `json` on stdout too, together with what was done until then.
+   * Returns what to exit with.
+   */
+  failed(thrown: unknown, done: object = {}): ExitCode {
+    this.statusLine?.set('');
     const error = toIsyncError(thrown, 'INTERNAL', {
       hint: 'This is a fault of isync itself; please report it.',
     });
@@ -42,7 +46,7 @@ export class Output {
     const { code, message, hint } = error;
     const exitCode = exitCodeOf(code);
     process.stderr.write(errorText(error));
-    this.object({ exitCode, error: { code, message, hint, path: error.path } });
+    this.object({ ...done, exitCode, error: { code, message, hint, path: error.path } });
     return exitCode;
   }
 }
@@ -50,6 +54,7 @@ export class Output {
 /** `isync: MESSAGE [CODE] PATH`, with the hint below. */
 export function errorText({ code, message, path, hint }: IsyncError): string {
   const lines = message.split('\n').map(printable);
-  const first = `isync: ${lines[0] ?? ''} [${code}]${path === undefined ? '' : ` ${printable(path)}`}`;
+  const where = path === undefined || message.includes(path) ? '' : ` ${printable(path)}`;
+  const first = `isync: ${lines[0] ?? ''} [${code}]${where}`;
   return [first, ...lines.slice(1), ...(hint === undefined ? [] : [`  ${printable(hint)}`]), ''].join('\n');
 }

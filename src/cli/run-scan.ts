@@ -27,7 +27,7 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
   const watched = new Watched(log);
   screen.showProgress(() => watched);
   await using target = await openTarget(config, { endsByItself: config.once, log, signal: stop.signal });
-  const summary = await scan({
+  const { summary, failure } = await scan({
     root: config.root,
     target,
     once: config.once,
@@ -41,9 +41,10 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
     signal: stop.signal,
     observer: watched,
   });
+  for (const line of summaryLines(summary)) output.text(line);
+  if (failure !== undefined) return output.failed(failure, summary);
   const exitCode = exitCodeOfScan(summary, stop.signal);
   output.object({ ...summary, exitCode });
-  for (const line of summaryLines(summary)) output.text(line);
   return exitCode;
 }
 

@@ -8,3 +8,8 @@ export function readVersion(): string {
     typeof fields === 'object' && fields !== null && 'version' in fields ? fields.version : undefined;
   return typeof found === 'string' ? found : 'unknown';
 }
+
+/** What this side calls itself to the other. */
+export function softwareName(): string {
+  return `isync ${readVersion()}`;
+}

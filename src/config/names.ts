@@ -3,6 +3,9 @@ import { SCHEMAS, type CommandName } from './schemas.ts';
 /** The one setting whose value is never shown, and that only the environment may hold. */
 export const SECRET = 'token';
 
+/** Settings that are given by their place on the command line, and their name there. */
+export const POSITIONALS: Readonly<Record<string, string>> = { root: 'ROOT', store: 'STORE' };
+
 /** `tokenFile` → `token-file`: its name on the command line and in the config file. */
 export function optionName(key: string): string {
   return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);

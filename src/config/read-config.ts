@@ -1,11 +1,8 @@
 import type { z } from 'zod';
 import { IsyncError } from '../model/isync-error.ts';
-import { environmentName, optionName, SECRET } from './names.ts';
+import { environmentName, optionName, POSITIONALS, SECRET } from './names.ts';
 import type { CommandName } from './schemas.ts';
 import { collectSettings, type Origin, type Setting, type Sources } from './sources.ts';
-
-/** Settings that are given by their place on the command line, and their name there. */
-const POSITIONAL: Readonly<Record<string, string>> = { root: 'ROOT', store: 'STORE' };
 
 /**
  * The settings of `command`, complete and checked: flags before environment (`ISYNC_…`) before the file that
@@ -33,13 +30,13 @@ export function readConfig<Schema extends z.ZodObject>(
 
 function describe(key: string, message: string, settings: ReadonlyMap<string, Setting>): string {
   const setting = settings.get(key);
-  if (setting === undefined) return `${POSITIONAL[key] ?? optionName(key)}: ${message}; ${howToGive(key)}`;
+  if (setting === undefined) return `${POSITIONALS[key] ?? optionName(key)}: ${message}; ${howToGive(key)}`;
   const value = key === SECRET ? '(hidden) ' : showValue(setting.value);
   return `${optionName(key)}: ${value}${message} (${showOrigin(key, setting.origin)})`;
 }
 
 function howToGive(key: string): string {
-  const place = POSITIONAL[key] ?? `--${optionName(key)}`;
+  const place = POSITIONALS[key] ?? `--${optionName(key)}`;
   return `give ${place}, ${environmentName(key)} or "${optionName(key)}" in the config file`;
 }
 
@@ -52,7 +49,7 @@ function showValue(value: Setting['value']): string {
 function showOrigin(key: string, origin: Origin): string {
   switch (origin.kind) {
     case 'flag':
-      return POSITIONAL[key] === undefined ? `flag --${optionName(key)}` : 'command line';
+      return POSITIONALS[key] === undefined ? `flag --${optionName(key)}` : 'command line';
     case 'environment':
       return `environment ${environmentName(key)}`;
     case 'file':

@@ -27,6 +27,11 @@ export function tokenCommand(found: Found): CommandModule {
   };
 }
 
+const DEVICE_HELP = {
+  add: 'Name of the device',
+  revoke: 'Name of the device, or the id of one of its tokens',
+};
+
 function changeCommand(
   action: 'add' | 'revoke',
   describe: string,
@@ -38,7 +43,7 @@ function changeCommand(
     builder: (yargs) =>
       yargs
         .usage(`$0 token ${action} DEVICE --tokens FILE`)
-        .positional('device', { type: 'string', demandOption: true, describe: 'Name of the device' })
+        .positional('device', { type: 'string', demandOption: true, describe: DEVICE_HELP[action] })
         .options(TOKEN_OPTIONS)
         .example(`$0 token ${action} edge1 --tokens /etc/isync/tokens`, ''),
     handler: ({ device, ...flags }) => found({ command: 'token', action, device, flags }),
