@@ -26,10 +26,15 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
   );
   const watched = new Watched(log);
   screen.showProgress(() => watched);
-  await using target = await openTarget(config, { endsByItself: config.once, log, signal: stop.signal });
+  await using opened = await openTarget(config, {
+    mode: 'write',
+    endsByItself: config.once,
+    bytesPerSecond: config.bwlimit,
+    log,
+  });
   const { summary, failure } = await scan({
     root: config.root,
-    target,
+    target: opened.target,
     once: config.once,
     tag: config.tag,
     complete: config.complete,

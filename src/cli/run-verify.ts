@@ -22,11 +22,11 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
   using stop = stopOnSignal((name) => log.info(`${name}: stopping`));
   const seen = { files: 0, bytes: 0 };
   screen.showProgress(() => seen);
-  await using target = await openTarget(config, { endsByItself: true, log, signal: stop.signal });
+  await using opened = await openTarget(config, { mode: 'read', endsByItself: true, log });
   const differences: Problem[] = [];
   const summary = await verify({
     root: config.root,
-    target,
+    target: opened.target,
     tag: config.tag,
     ignore: config.ignore,
     quick: config.quick,

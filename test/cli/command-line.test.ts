@@ -60,9 +60,8 @@ describe('options', () => {
   });
 
   it('reach the settings as the text they are', async () => {
-    const { command, flags } = await parsed(
-      ...['scan', '007', '--to', '1e3', '--settle=010', '--once', '--ignore', '*.tmp', '--ignore', '*.part'],
-    );
+    const line = 'scan 007 --to 1e3 --settle=010 --once --ignore *.tmp --ignore *.part';
+    const { command, flags } = await parsed(...line.split(' '));
     expect(command).toBe('scan');
     expect(flags).toMatchObject({
       root: '007',
