@@ -67,7 +67,7 @@ describe('isync receive', () => {
     const { code, stderr } = await isync(['receive', join(temporaryFolder(), 'none')]);
     expect(code).toBe(5);
     expect(stderr).toContain('[STORE_MISSING]');
-    expect(stderr).toContain('mkdir');
+    expect(stderr).toContain('Make the folder');
   });
 
   it('does not listen beyond loopback without tokens', async () => {

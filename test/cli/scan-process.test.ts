@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   existsSync,
@@ -55,6 +56,16 @@ function rootWithFiles(): string {
   write(join(root, 'DC1/sub/b.bin'), 'bbbbbb');
   write(join(root, 'DC1/finished.parse'), '');
   return root;
+}
+
+/** A self-signed certificate for 127.0.0.1. */
+function certificate(): { cert: string; key: string } {
+  const folder = temporaryFolder();
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const kind = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=isync';
+  const args = [...kind.split(' '), '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert];
+  execFileSync('openssl', args, { stdio: 'ignore' });
+  return { cert, key };
 }
 
 function once(root: string, to: string, ...more: string[]): string[] {
@@ -144,11 +155,14 @@ describe('a refusal by the other side ends with 3:', () => {
     expect(stderr).toContain('[VERSION_UNSUPPORTED]');
   });
 
-  it('TLS where the receiver has none', async () => {
-    const { url } = await receiver();
-    const { code, stderr } = await isync(once(rootWithFiles(), url.replace('ws:', 'wss:')));
+  it('a certificate that nobody here trusts; with its CA it is taken', async () => {
+    const { cert, key } = certificate();
+    const { url } = await receiver('--tls-cert', cert, '--tls-key', key);
+    expect(url).toMatch(/^wss:/);
+    const { code, stderr } = await isync(once(rootWithFiles(), url));
     expect(code).toBe(3);
     expect(stderr).toContain('[TLS_FAILED]');
+    expect((await isync(once(rootWithFiles(), url, '--tls-ca', cert))).code).toBe(0);
   });
 });
 
@@ -210,8 +224,9 @@ describe('the link', () => {
     expect(stderr).toContain('[UNREACHABLE]');
   });
 
-  it('beyond this machine is told to carry the token in clear text', async () => {
-    const args = once(rootWithFiles(), 'ws://192.0.2.1:1', '--retry-for', '0');
+  it('that may leave this machine is told to carry the token in clear text', async () => {
+    // Reaches this machine all the same, so that the test needs no network.
+    const args = once(rootWithFiles(), 'ws://0.0.0.0:1', '--retry-for', '0');
     const child = startIsync(args, { env: { ISYNC_TOKEN: 'isync_abc' } });
     running.push(child);
     await vi.waitFor(() => expect(child.stderr()).toContain('clear text'), { timeout: 20_000 });
