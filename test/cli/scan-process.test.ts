@@ -248,18 +248,6 @@ describe('an interrupted scan', () => {
     expect(JSON.parse(stdout)).toMatchObject({ exitCode: 130, bytes: 10 });
     expect(existsSync(join(store, 'edge1/DC1/a.bin'))).toBe(true);
   });
-
-  it('ends at once when it is told twice', async () => {
-    const scan = start('scan', rootWithFiles(), '--to', 'ws://127.0.0.1:1', '--device', 'edge1');
-    await vi.waitFor(() => expect(scan.stderr()).toContain('link lost'), { timeout: 20_000 });
-    scan.child.kill('SIGINT');
-    await vi.waitFor(() => expect(scan.stderr()).toContain('finishing what is in flight'), {
-      timeout: 20_000,
-    });
-    scan.child.kill('SIGINT');
-    const { code, stdout } = await scan.ended;
-    expect([code, stdout]).toEqual([130, '']);
-  });
 });
 
 describe('isync verify', () => {
