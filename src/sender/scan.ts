@@ -93,7 +93,7 @@ class Scan {
 
   /** The daemon's loop. The watch of the root stands before the first listing, so that no directory is missed. */
   async #follow(): Promise<void> {
-    await using _watch = await watchRoot({
+    await using _watch = watchRoot({
       root: this.#options.root,
       onChange: () => {
         this.#rootChanged = true;
