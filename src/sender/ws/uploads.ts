@@ -2,9 +2,9 @@ import type { DigestAlgorithm } from '../../model/digest.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { CHUNK_HEADER_BYTES, encode } from '../../protocol/codec.ts';
 import { MAX_OPEN_UPLOADS } from '../../protocol/limits.ts';
-import type { Outbox, PutJob } from '../outbox.ts';
+import { Forgotten, type Outbox, type PutJob } from '../outbox.ts';
 import type { Flights } from './flights.ts';
-import { Forgotten, Upload, type UploadPort } from './upload.ts';
+import { Upload, type UploadPort } from './upload.ts';
 import type { Wire } from './wire.ts';
 
 /** Uploads at a time up to which the backlog starts more: hides opening files and asking for offsets. */
