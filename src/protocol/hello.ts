@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { DIGEST_ALGORITHMS } from '../model/digest.ts';
 import { malformed } from './bytes.ts';
 import { MAX_HELLO_BYTES } from './limits.ts';
@@ -12,7 +13,7 @@ export function parseHello(json: Buffer): Hello {
   const digest = oneOf(fields, 'digest', DIGEST_ALGORITHMS);
   return {
     type: 'hello',
-    version: count(fields, 'version'),
+    version: version(fields),
     device: text(fields, 'device'),
     mode,
     digest,
@@ -25,7 +26,7 @@ export function parseWelcome(json: Buffer): Welcome {
   const fields = parseObject(json);
   return {
     type: 'welcome',
-    version: count(fields, 'version'),
+    version: version(fields),
     session: text(fields, 'session'),
     device: text(fields, 'device'),
     software: text(fields, 'software'),
@@ -44,6 +45,7 @@ function parseLimits(value: unknown): SessionLimits {
 
 function parseObject(json: Buffer): Fields {
   if (json.length > MAX_HELLO_BYTES) throw malformed(`JSON of more than ${MAX_HELLO_BYTES} bytes`);
+  if (!isUtf8(json)) throw malformed('not UTF-8');
   let value: unknown;
   try {
     value = JSON.parse(json.toString('utf8'));
@@ -61,6 +63,13 @@ function isObject(value: unknown): value is Fields {
 function text(fields: Fields, name: string): string {
   const value = fields[name];
   if (typeof value !== 'string') throw malformed(`"${name}" is no text`);
+  return value;
+}
+
+/** Any integer: a version that nobody shares is answered with 4426, not as a malformed message. */
+function version(fields: Fields): number {
+  const value = fields['version'];
+  if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw malformed('"version" is no integer');
   return value;
 }
 

@@ -1,0 +1,60 @@
+import type { Options } from 'yargs';
+
+/** Options of a command by name, as yargs takes them; the schemas of src/config check their values. */
+export type OptionTable = Readonly<Record<string, Options>>;
+
+/**
+ * Every value reaches src/config as the text that it is (`parse-numbers` is off), so no type is said, which help would
+ * only repeat; requiresArg keeps "--to --once" from taking a flag for a value.
+ */
+export const TEXT = { requiresArg: true } as const;
+export const FLAG = { type: 'boolean' } as const;
+
+export const WHAT = { group: 'What and where:' } as const;
+const GENERAL = { group: 'General:' } as const;
+export const LINK = { group: 'Link:' } as const;
+
+export const COMMON_OPTIONS = {
+  config: { ...TEXT, ...GENERAL, describe: 'YAML file with a section for each command' },
+  json: { ...FLAG, ...GENERAL, describe: 'Print one JSON object on stdout, for programs' },
+  'log-level': {
+    ...TEXT,
+    ...GENERAL,
+    choices: ['debug', 'info', 'warn', 'error', 'silent'],
+    describe: 'How much to log on stderr',
+    defaultDescription: 'info',
+  },
+} as const satisfies OptionTable;
+
+/** For `scan` and `verify`: what is looked at, and under which name the target has it. */
+export const SENDER_OPTIONS = {
+  to: { ...TEXT, ...WHAT, describe: 'Target: ws://HOST:PORT, wss://HOST:PORT or a folder [required]' },
+  device: {
+    ...TEXT,
+    ...WHAT,
+    describe: 'Name of this machine at the target',
+    defaultDescription: 'its host name',
+  },
+  tag: { ...TEXT, ...WHAT, describe: 'Only data directories whose name begins so' },
+  ignore: {
+    ...WHAT,
+    type: 'array',
+    string: true,
+    requiresArg: true,
+    describe: 'Glob pattern of files to leave alone; may be repeated',
+  },
+  digest: {
+    ...TEXT,
+    ...WHAT,
+    choices: ['xxh64', 'sha256'],
+    describe: 'Digest of whole files',
+    defaultDescription: 'xxh64',
+  },
+} as const satisfies OptionTable;
+
+export const LINK_OPTIONS = {
+  'token-file': { ...TEXT, ...LINK, describe: 'File that holds the token (or set ISYNC_TOKEN)' },
+  'tls-ca': { ...TEXT, ...LINK, describe: "Certificates to trust instead of the system's (PEM)" },
+  'tls-cert': { ...TEXT, ...LINK, describe: 'Certificate to show to the receiver (PEM)' },
+  'tls-key': { ...TEXT, ...LINK, describe: 'Its private key (PEM)' },
+} as const satisfies OptionTable;

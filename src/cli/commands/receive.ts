@@ -1,0 +1,44 @@
+import type { CommandModule } from 'yargs';
+import type { Found } from './invocation.ts';
+import { COMMON_OPTIONS, FLAG, TEXT, type OptionTable } from './options.ts';
+
+const WHO = { group: 'Who may send:' } as const;
+const KEPT = { group: 'What is kept:' } as const;
+
+export const RECEIVE_OPTIONS = {
+  listen: {
+    ...TEXT,
+    ...WHO,
+    describe: 'HOST:PORT; port 0 takes a free one',
+    defaultDescription: '127.0.0.1:7400',
+  },
+  tokens: { ...TEXT, ...WHO, describe: 'File with the tokens of devices; see "isync token"' },
+  insecure: { ...FLAG, ...WHO, describe: 'Without tokens, beyond loopback: accept anyone who gets through' },
+  'tls-cert': { ...TEXT, ...WHO, describe: 'Certificate of this receiver (PEM); makes it wss://' },
+  'tls-key': { ...TEXT, ...WHO, describe: 'Its private key (PEM)' },
+  'tls-ca': { ...TEXT, ...WHO, describe: 'Ask senders for certificates that these have signed (PEM)' },
+  'max-connections': { ...TEXT, ...WHO, describe: 'Most senders at a time' },
+  immutable: { ...FLAG, ...KEPT, describe: 'Never replace a file by different content' },
+  'min-free': { ...TEXT, ...KEPT, describe: 'Leave so much of the disk free, like 1GiB' },
+  'max-file-size': { ...TEXT, ...KEPT, describe: 'Refuse larger files' },
+  ...COMMON_OPTIONS,
+} as const satisfies OptionTable;
+
+export function receiveCommand(found: Found): CommandModule {
+  return {
+    command: 'receive [store]',
+    describe: 'Keep what devices send, in a folder',
+    builder: (yargs) =>
+      yargs
+        .usage('$0 receive STORE [options]')
+        .positional('store', { type: 'string', describe: 'Folder for the files; must exist' })
+        .options(RECEIVE_OPTIONS)
+        .example('$0 receive /backup', 'Accept this machine only')
+        .example(
+          '$0 receive /backup --listen 0.0.0.0:7400 --tokens /etc/isync/tokens',
+          'Devices with a token',
+        )
+        .example('$0 receive /backup --listen 0.0.0.0:7400 --tokens T --tls-cert C --tls-key K', 'With TLS'),
+    handler: (flags) => found({ command: 'receive', flags }),
+  };
+}

@@ -1,0 +1,80 @@
+import type { CommandModule } from 'yargs';
+import type { Found } from './invocation.ts';
+import {
+  COMMON_OPTIONS,
+  FLAG,
+  LINK,
+  LINK_OPTIONS,
+  SENDER_OPTIONS,
+  TEXT,
+  WHAT,
+  type OptionTable,
+} from './options.ts';
+
+const WHEN = { group: 'When:' } as const;
+
+export const SCAN_OPTIONS = {
+  ...SENDER_OPTIONS,
+  once: { ...FLAG, ...WHAT, describe: 'Do what there is to do, then end; else go on until stopped' },
+  complete: {
+    ...TEXT,
+    ...WHEN,
+    choices: ['auto', 'close-write', 'settle'],
+    describe: 'How to know that a file is complete',
+    defaultDescription: 'auto',
+  },
+  settle: {
+    ...TEXT,
+    ...WHEN,
+    describe: 'A file has settled when unchanged for this long, in ms',
+    defaultDescription: '250',
+  },
+  quiet: {
+    ...TEXT,
+    ...WHEN,
+    describe: 'Seal an unclosed directory after this long without a write, in s',
+    defaultDescription: '10',
+  },
+  newest: {
+    ...TEXT,
+    ...WHEN,
+    choices: ['birthtime', 'mtime', 'name'],
+    describe: 'How the newest directory is known',
+    defaultDescription: 'birthtime',
+  },
+  marks: {
+    ...TEXT,
+    ...WHEN,
+    choices: ['trust', 'verify'],
+    describe: 'verify: send marked files that the target lacks',
+    defaultDescription: 'trust',
+  },
+  ...LINK_OPTIONS,
+  'retry-for': {
+    ...TEXT,
+    ...LINK,
+    describe: 'Give up on the target after this long, in s',
+    defaultDescription: '20 with --once, else never',
+  },
+  bwlimit: { ...TEXT, ...LINK, describe: 'Most content a second, like 2MB/s or 10MiB/s' },
+  ...COMMON_OPTIONS,
+} as const satisfies OptionTable;
+
+export function scanCommand(found: Found): CommandModule {
+  return {
+    command: 'scan [root]',
+    describe: 'Send the finished files below a folder to a target',
+    builder: (yargs) =>
+      yargs
+        .usage('$0 scan ROOT --to TARGET [options]')
+        .positional('root', { type: 'string', describe: 'Folder with the data directories' })
+        .options(SCAN_OPTIONS)
+        .example('$0 scan /datas --to ws://backup:7400', 'Look after /datas until stopped')
+        .example(
+          '$0 scan /datas --to wss://backup:7400 --token-file /etc/isync/token',
+          'With TLS and a token',
+        )
+        .example('$0 scan /datas --to /mnt/backup --once --json', 'To a folder, once, for a script'),
+    handler: (flags) => found({ command: 'scan', flags }),
+  };
+}

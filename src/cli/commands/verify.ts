@@ -1,0 +1,41 @@
+import type { CommandModule } from 'yargs';
+import type { Found } from './invocation.ts';
+import {
+  COMMON_OPTIONS,
+  FLAG,
+  LINK,
+  LINK_OPTIONS,
+  SENDER_OPTIONS,
+  TEXT,
+  WHAT,
+  type OptionTable,
+} from './options.ts';
+
+export const VERIFY_OPTIONS = {
+  ...SENDER_OPTIONS,
+  quick: { ...FLAG, ...WHAT, describe: 'Compare sizes and times only, not content' },
+  ...LINK_OPTIONS,
+  'retry-for': {
+    ...TEXT,
+    ...LINK,
+    describe: 'Give up on the target after this long, in s',
+    defaultDescription: '20',
+  },
+  ...COMMON_OPTIONS,
+} as const satisfies OptionTable;
+
+export function verifyCommand(found: Found): CommandModule {
+  return {
+    command: 'verify [root]',
+    describe: 'Compare every file below a folder with the target; changes nothing',
+    builder: (yargs) =>
+      yargs
+        .usage('$0 verify ROOT --to TARGET [options]')
+        .positional('root', { type: 'string', describe: 'Folder with the data directories' })
+        .options(VERIFY_OPTIONS)
+        .example('$0 verify /datas --to ws://backup:7400', 'Compare all content')
+        .example('$0 verify /datas --to /mnt/backup --quick', 'Compare sizes and times')
+        .example('$0 verify /datas --to ws://backup:7400 --tag DC1 --json', 'Some directories, for a script'),
+    handler: (flags) => found({ command: 'verify', flags }),
+  };
+}

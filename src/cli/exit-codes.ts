@@ -1,0 +1,74 @@
+import type { ErrorCode } from '../model/isync-error.ts';
+
+/** What every command of isync may end with. The table is part of the interface: scripts match on it. */
+export const EXIT = {
+  /** Done. */
+  DONE: 0,
+  /** Done, but something is wrong with some files; or a fault of isync itself. */
+  PROBLEMS: 1,
+  /** The command line or the configuration is wrong; nothing was tried. */
+  USAGE: 2,
+  /** The other side refused: token, version, certificate, or a newer session of the same device. */
+  REFUSED: 3,
+  /** The other side can't be reached. */
+  UNREACHABLE: 4,
+  /** A disk or a permission of this machine, or the target's disk. */
+  DISK: 5,
+  /** Stopped by SIGINT or SIGTERM (128 + SIGINT, as shells have it). */
+  INTERRUPTED: 130,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** What a command ends with when this error ended it. */
+export function exitCodeOf(code: ErrorCode): ExitCode {
+  switch (code) {
+    case 'USAGE':
+    case 'CONFIG_INVALID':
+      return EXIT.USAGE;
+    case 'AUTH_REFUSED':
+    case 'VERSION_UNSUPPORTED':
+    case 'TLS_FAILED':
+    case 'FENCED':
+    case 'PROTOCOL':
+      return EXIT.REFUSED;
+    case 'UNREACHABLE':
+    case 'LINK_LOST':
+    case 'BUSY':
+      return EXIT.UNREACHABLE;
+    case 'STORE_FULL':
+    case 'STORE_FAILED':
+    case 'STORE_MISSING':
+    case 'ROOT_MISSING':
+    case 'READ_ONLY':
+    case 'MARK_NOT_KEPT':
+    case 'FILE_UNREADABLE':
+    case 'WATCH_FAILED':
+      return EXIT.DISK;
+    case 'DIGEST_MISMATCH':
+    case 'BAD_PATH':
+    case 'PATH_CONFLICT':
+    case 'NOT_REGULAR':
+    case 'FILE_CHANGED':
+    case 'FILE_VANISHED':
+    case 'FILE_TOO_LARGE':
+    case 'IMMUTABLE':
+    case 'DIFFERENT':
+    case 'MISSING':
+    case 'EXTRA':
+    case 'INTERNAL':
+      return EXIT.PROBLEMS;
+    case 'INTERRUPTED':
+      return EXIT.INTERRUPTED;
+  }
+}
+
+/** For `isync --help`. */
+export const EXIT_CODE_HELP = `Exit codes:
+  0    done
+  1    done, with problems of single files
+  2    usage or configuration
+  3    refused by the other side: token, version, TLS, fenced
+  4    the other side is unreachable
+  5    local disk or permission
+  130  interrupted`;

@@ -1,0 +1,105 @@
+import { readText } from '../config/read-text.ts';
+import type { ScanConfig, VerifyConfig } from '../config/schemas.ts';
+import { readTokenFile } from '../config/token-file.ts';
+import type { IsyncError } from '../model/isync-error.ts';
+import type { Log } from '../observe/log.ts';
+import { createRateLimiter, type RateLimiter } from '../sender/rate-limiter.ts';
+import type { Target } from '../sender/target.ts';
+import type { LinkState, WsTargetOptions } from '../sender/ws/ws-target.ts';
+import { isLoopbackName } from './loopback-name.ts';
+import { checkSeparate } from './separate-folders.ts';
+
+/** How long a command that ends by itself tries to reach its target, in ms: a restart of the receiver fits in. */
+const ONE_SHOT_RETRY_MS = 20_000;
+
+export interface TargetUse {
+  readonly mode: 'write' | 'read';
+  /** Gives up on the target after a while; else tries for ever. */
+  readonly endsByItself: boolean;
+  /** Content, in bytes a second. */
+  readonly bytesPerSecond?: number | undefined;
+  readonly log: Log;
+}
+
+/** A target and all that was opened for it. */
+export interface OpenTarget extends AsyncDisposable {
+  readonly target: Target;
+}
+
+/**
+ * Opens what `--to` names. A receiver is connected to in the background: that it can't be is told by the calls.
+ * @throws IsyncError CONFIG_INVALID, ROOT_MISSING or STORE_MISSING
+ */
+export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetUse): Promise<OpenTarget> {
+  const shared = {
+    device: config.device,
+    digest: config.digest,
+    retry: { giveUpAfterMs: config.retryFor ?? (use.endsByItself ? ONE_SHOT_RETRY_MS : undefined) },
+    limiter: use.bytesPerSecond === undefined ? undefined : createRateLimiter(use.bytesPerSecond),
+  };
+  const { to } = config;
+  if (to.kind === 'folder') {
+    use.log.info('opening the target', { device: config.device, to: to.path });
+    return openFolder(config.root, to.path, shared);
+  }
+  use.log.info('opening the target', { device: config.device, to: to.url.href });
+  const { createWsTarget } = await import('../sender/ws/ws-target.ts');
+  const target = createWsTarget({
+    ...shared,
+    url: to.url.href,
+    mode: use.mode,
+    token: readToken(config),
+    tls: readTls(config),
+    onLink: (state, error) => logLink(use.log, state, error),
+  });
+  warnOfClearText(config, to.url, use.log);
+  return { target, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
+}
+
+type Shared = Pick<WsTargetOptions, 'device' | 'digest' | 'retry'> & {
+  readonly limiter: RateLimiter | undefined;
+};
+
+async function openFolder(root: string, path: string, options: Shared): Promise<OpenTarget> {
+  await checkSeparate(root, path);
+  const { openFileStore } = await import('../store/file/file-store.ts');
+  const { createLocalTarget } = await import('../sender/local/local-target.ts');
+  const store = await openFileStore(path, {});
+  const target = createLocalTarget(store, options);
+  return {
+    target,
+    async [Symbol.asyncDispose]() {
+      await target[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A token file is read again for each connection, so that a new token needs no restart; first of all at once. */
+function readToken({ token, tokenFile }: ScanConfig | VerifyConfig): WsTargetOptions['token'] {
+  if (tokenFile === undefined) return token;
+  readTokenFile(tokenFile);
+  return async () => readTokenFile(tokenFile);
+}
+
+function readTls({ tlsCa, tlsCert, tlsKey }: ScanConfig | VerifyConfig): WsTargetOptions['tls'] {
+  return {
+    ...(tlsCa !== undefined && { ca: readText(tlsCa, 'the file of --tls-ca') }),
+    ...(tlsCert !== undefined && { cert: readText(tlsCert, 'the file of --tls-cert') }),
+    ...(tlsKey !== undefined && { key: readText(tlsKey, 'the file of --tls-key') }),
+  };
+}
+
+function warnOfClearText({ token, tokenFile }: ScanConfig | VerifyConfig, url: URL, log: Log): void {
+  const hasToken = token !== undefined || tokenFile !== undefined;
+  if (hasToken && url.protocol === 'ws:' && !isLoopbackName(url.hostname))
+    log.warn('the token and all content cross the network in clear text; wss:// would hide them', {
+      to: url.host,
+    });
+}
+
+function logLink(log: Log, state: LinkState, error: IsyncError | undefined): void {
+  if (state === 'lost') log.warn('link lost', { code: error?.code, reason: error?.message });
+  else if (state === 'connected') log.info('connected');
+  else log.debug('connecting');
+}

@@ -1,0 +1,60 @@
+import { errnoOf, toIsyncError, type IsyncError } from '../model/isync-error.ts';
+import { printable } from '../observe/printable.ts';
+import type { StatusLine } from '../observe/status-line.ts';
+import { exitCodeOf, type ExitCode } from './exit-codes.ts';
+
+/** What a command tells on stdout, and why it failed on stderr. */
+export class Output {
+  /** Whether stdout gets one JSON object instead of text; known for sure once the settings are read. */
+  json: boolean;
+  /** Taken away before text is written, where both share a terminal; drawn again by whoever draws it. */
+  statusLine: StatusLine | undefined;
+
+  constructor(json: boolean) {
+    this.json = json;
+    // A reader that has gone away ("| head") is no fault; whatever else goes wrong with stdout is.
+    for (const stream of [process.stdout, process.stderr])
+      stream.on('error', (error) => {
+        if (errnoOf(error) !== 'EPIPE') throw error;
+      });
+  }
+
+  /** A line for people; nothing with `json`. */
+  text(line: string): void {
+    if (this.json) return;
+    this.statusLine?.set('');
+    process.stdout.write(`${line}\n`);
+  }
+
+  /** The object for programs; nothing without `json`. */
+  object(value: object): void {
+    if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /**
+   * Says on stderr why the command failed, and with `json` on stdout too, together with what was done until then.
+   * Returns what to exit with.
+   */
+  failed(thrown: unknown, done: object = {}): ExitCode {
+    this.statusLine?.set('');
+    const error = toIsyncError(thrown, 'INTERNAL', {
+      hint: 'This is a fault of isync itself; please report it.',
+    });
+    // A stack is no answer to a user's mistake; a fault of isync can't be found without it.
+    if (error !== thrown && thrown instanceof Error)
+      process.stderr.write(`${thrown.stack ?? thrown.message}\n`);
+    const { code, message, hint } = error;
+    const exitCode = exitCodeOf(code);
+    process.stderr.write(errorText(error));
+    this.object({ ...done, exitCode, error: { code, message, hint, path: error.path } });
+    return exitCode;
+  }
+}
+
+/** `isync: MESSAGE [CODE] PATH`, with the hint below. */
+export function errorText({ code, message, path, hint }: IsyncError): string {
+  const lines = message.split('\n').map(printable);
+  const where = path === undefined || message.includes(path) ? '' : ` ${printable(path)}`;
+  const first = `isync: ${lines[0] ?? ''} [${code}]${where}`;
+  return [first, ...lines.slice(1), ...(hint === undefined ? [] : [`  ${printable(hint)}`]), ''].join('\n');
+}

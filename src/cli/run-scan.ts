@@ -1,0 +1,117 @@
+import type { Flags } from './commands/invocation.ts';
+import { readConfig } from '../config/read-config.ts';
+import { scanSchema } from '../config/schemas.ts';
+import type { Problem } from '../model/problem.ts';
+import type { Log } from '../observe/log.ts';
+import { printable } from '../observe/printable.ts';
+import { formatBytes, formatCount } from '../observe/units.ts';
+import type { ScanObserver, ScanSummary } from '../sender/scan-options.ts';
+import { scan } from '../sender/scan.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { openTarget } from './open-target.ts';
+import type { Output } from './output.ts';
+import { openScreen } from './screen.ts';
+import { stopOnSignal } from './stop-signal.ts';
+
+/** Problems that the summary for people lists; the log has all of them. */
+const MAX_PROBLEMS_SHOWN = 20;
+
+export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
+  const config = readConfig('scan', scanSchema, { flags, environment: process.env });
+  output.json = config.json;
+  using screen = openScreen(config.logLevel, output);
+  const { log } = screen;
+  using stop = stopOnSignal((name) =>
+    log.info(`${name}: finishing what is in flight; once more stops at once`),
+  );
+  const watched = new Watched(log);
+  screen.showProgress(() => watched);
+  await using opened = await openTarget(config, {
+    mode: 'write',
+    endsByItself: config.once,
+    bytesPerSecond: config.bwlimit,
+    log,
+  });
+  const { summary, failure } = await scan({
+    root: config.root,
+    target: opened.target,
+    once: config.once,
+    tag: config.tag,
+    complete: config.complete,
+    settleMs: config.settle,
+    quietMs: config.quiet,
+    newest: config.newest,
+    marks: config.marks,
+    ignore: config.ignore,
+    signal: stop.signal,
+    observer: watched,
+  });
+  for (const line of summaryLines(summary)) output.text(line);
+  if (failure !== undefined) return output.failed(failure, summary);
+  const exitCode = exitCodeOfScan(summary, stop.signal);
+  output.object({ ...summary, exitCode });
+  return exitCode;
+}
+
+function exitCodeOfScan({ problemCount }: ScanSummary, { aborted }: AbortSignal): ExitCode {
+  if (aborted) return EXIT.INTERRUPTED;
+  return problemCount > 0 ? EXIT.PROBLEMS : EXIT.DONE;
+}
+
+/** Logs what a scan tells, and counts it for the status line. */
+class Watched implements ScanObserver {
+  readonly #log: Log;
+  readonly #unsealed = new Set<string>();
+  files = 0;
+  bytes = 0;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  get directoriesLeft(): number {
+    return this.#unsealed.size;
+  }
+
+  transferred(path: string, bytes: number): void {
+    this.files++;
+    this.bytes += bytes;
+    this.#log.debug('transferred', { path, bytes });
+  }
+
+  problem({ path, code, message }: Problem): void {
+    this.#log.warn(message, { code, path });
+  }
+
+  directory(name: string, state: string, sealed: boolean): void {
+    if (sealed || state === 'finished') this.#unsealed.delete(name);
+    else this.#unsealed.add(name);
+    this.#log.info(sealed ? 'directory sealed' : `directory ${state}`, { directory: name });
+  }
+
+  note(level: 'debug' | 'info' | 'warn', message: string, fields?: Readonly<Record<string, unknown>>): void {
+    this.#log[level](message, fields);
+  }
+}
+
+/** `12 files, 3.4 MiB sent; 2 of 3 directories sealed; 1 problem`, and the problems. */
+export function summaryLines(summary: ScanSummary): string[] {
+  const { problems, problemCount, directories } = summary;
+  const sealed = directories.filter((directory) => directory.sealed).length;
+  const parts = [
+    `${formatCount(summary.files, 'file')}, ${formatBytes(summary.bytes)} sent`,
+    `${sealed} of ${formatCount(directories.length, 'directory', 'directories')} sealed`,
+    ...(problemCount > 0 ? [formatCount(problemCount, 'problem')] : []),
+    ...(summary.markedUnknown > 0
+      ? [
+          `${formatCount(summary.markedUnknown, 'marked file')} unknown to the target (--marks verify sends them)`,
+        ]
+      : []),
+  ];
+  const shown = problems.slice(0, MAX_PROBLEMS_SHOWN);
+  const lines = shown.map(
+    ({ path, code, message }) => `  ${printable(path)}: ${printable(message)} [${code}]`,
+  );
+  const more = problemCount - shown.length;
+  return [parts.join('; '), ...lines, ...(more > 0 ? [`  and ${more} more`] : [])];
+}

@@ -1,0 +1,48 @@
+import { parseCommandLine } from './command-line.ts';
+import type { Invocation } from './commands/invocation.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { Output } from './output.ts';
+import { readVersion } from './version.ts';
+
+/** Runs the command line and ends the process with its exit code. */
+export async function run(args: readonly string[]): Promise<never> {
+  const output = new Output(args.includes('--json'));
+  const crash = (error: unknown): never => process.exit(output.failed(error));
+  process.on('uncaughtException', crash);
+  process.on('unhandledRejection', crash);
+  const code = await execute(args, output);
+  await flushed(process.stdout);
+  await flushed(process.stderr);
+  process.exit(code);
+}
+
+async function execute(args: readonly string[], output: Output): Promise<ExitCode> {
+  try {
+    const invocation = await parseCommandLine(args, readVersion());
+    return invocation === undefined ? EXIT.DONE : await runCommand(invocation, output);
+  } catch (error) {
+    return output.failed(error);
+  }
+}
+
+/** Each command is loaded when it is asked for: help and completion need none of what they need. */
+async function runCommand(invocation: Invocation, output: Output): Promise<ExitCode> {
+  switch (invocation.command) {
+    case 'scan':
+      return (await import('./run-scan.ts')).runScan(invocation.flags, output);
+    case 'verify':
+      return (await import('./run-verify.ts')).runVerify(invocation.flags, output);
+    case 'receive':
+      return (await import('./run-receive.ts')).runReceive(invocation.flags, output);
+    case 'token':
+      return (await import('./run-token.ts')).runToken(invocation, output);
+  }
+}
+
+/** Resolves when everything written has gone to the other side, or that side has gone away. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed) resolve();
+    else stream.write('', () => resolve());
+  });
+}

@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { IsyncError } from '../model/isync-error.ts';
+import { parseBoolean, splitList } from './values.ts';
+
+/** A setting in one text; `parse` throws an IsyncError whose message completes a sentence that begins with the value. */
+export function one<T>(parse: (text: string) => T): z.ZodType<T, string> {
+  return z.string({ error: notOneText }).transform((text, context): T => {
+    try {
+      return parse(text);
+    } catch (error) {
+      if (!(error instanceof IsyncError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+      return z.NEVER;
+    }
+  });
+}
+
+export function oneOf<const T extends string>(...choices: readonly T[]): z.ZodType<T, string> {
+  return z.enum(choices, {
+    error: (issue) => notOneText(issue) ?? `is none of ${choices.join(', ')}`,
+  });
+}
+
+/** False unless set. */
+export function flag(): z.ZodType<boolean, string | undefined> {
+  return one(parseBoolean).default(false);
+}
+
+/** Several settings: each on its own, or all in one text with commas between them. Empty unless set. */
+export function list(): z.ZodType<string[], string | string[] | undefined> {
+  const items = z.union([z.string().transform(splitList), z.array(z.string())], {
+    error: 'is neither a text nor a list of texts',
+  });
+  return items.default([]);
+}
+
+/** Why something is not one text; undefined for a text. */
+function notOneText({ input }: { readonly input?: unknown }): string | undefined {
+  if (input === undefined) return 'is missing';
+  if (Array.isArray(input)) return 'is given more than once';
+  return typeof input === 'string' ? undefined : 'is no single value';
+}

@@ -1,0 +1,27 @@
+import { IsyncError } from '../model/isync-error.ts';
+import { readText } from './read-text.ts';
+
+/** Longest token in characters: what fits into any HTTP server's header limits with room to spare. */
+const MAX_TOKEN_LENGTH = 1024;
+
+/**
+ * The token in `text`: its only line, of printable ASCII without spaces, because it travels in an HTTP header.
+ * Undefined where it is none.
+ */
+export function parseToken(text: string): string | undefined {
+  const token = text.trim();
+  return token.length <= MAX_TOKEN_LENGTH && /^[\x21-\x7e]+$/.test(token) ? token : undefined;
+}
+
+/**
+ * The token that a file holds. Its content never shows in an error.
+ * @throws IsyncError CONFIG_INVALID
+ */
+export function readTokenFile(path: string): string {
+  const token = parseToken(readText(path, 'the token file'));
+  if (token !== undefined) return token;
+  throw new IsyncError('CONFIG_INVALID', 'the token file must hold one token on one line, and nothing else', {
+    path,
+    hint: 'On the receiver, "isync token add DEVICE --tokens FILE" prints a token; put that line into this file.',
+  });
+}

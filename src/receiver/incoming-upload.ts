@@ -1,0 +1,114 @@
+import { toIsyncError } from '../model/isync-error.ts';
+import type { Upload } from '../store/store.ts';
+import { brokenRule } from './broken-rule.ts';
+import type { Gauge } from './gauge.ts';
+
+export interface UploadOptions {
+  /** Bytes of the whole file. */
+  readonly size: number;
+  readonly resume: boolean;
+  begin(): Promise<Upload>;
+  /** Counts bytes that have arrived and are not written. */
+  readonly pending: Gauge;
+  /** Told once, for a resume only: how much was here already. */
+  offset(offset: number): void;
+  /** Told at most once, after the store has let go of the upload, and never after `cancel`. */
+  refused(error: unknown): void;
+  /** The store could not let go; nothing depends on it. */
+  stuck(error: unknown): void;
+}
+
+/** One upload of a session, from OPEN on. Its rules are checked at once, its steps at the store run in order. */
+export class IncomingUpload {
+  readonly #options: UploadOptions;
+  #upload: Upload | undefined;
+  /** Where the next chunk must begin; undefined until OFFSET was said. */
+  #next: number | undefined;
+  #tail: Promise<void>;
+  #failed = false;
+  #cancelled = false;
+  #answered = false;
+
+  constructor(options: UploadOptions) {
+    this.#options = options;
+    this.#next = options.resume ? undefined : 0;
+    this.#tail = this.#begin();
+  }
+
+  /** REFUSED has been said. */
+  get answered(): boolean {
+    return this.#answered;
+  }
+
+  /** @throws IsyncError PROTOCOL, having touched nothing */
+  chunk(offset: number, content: Buffer): void {
+    if (this.#failed) return;
+    if (this.#next === undefined) throw brokenRule('CHUNK before OFFSET');
+    if (offset !== this.#next) throw brokenRule(`CHUNK at ${offset} where ${this.#next} is next`);
+    if (offset + content.length > this.#options.size) throw brokenRule('more content than OPEN announced');
+    this.#next += content.length;
+    this.#options.pending.add(content.length);
+    this.#tail = this.#tail
+      .then(() => this.#step((upload) => upload.write(content)))
+      .finally(() => this.#options.pending.remove(content.length));
+  }
+
+  /** @throws IsyncError PROTOCOL unless END may come now */
+  checkComplete(): void {
+    if (this.#failed) return;
+    if (this.#next === undefined) throw brokenRule('END before OFFSET');
+    if (this.#next !== this.#options.size)
+      throw brokenRule(`END after ${this.#next} of ${this.#options.size} bytes`);
+  }
+
+  /** Publishes what has arrived; false when it was refused, as `refused` has told. */
+  async commit(digest: Buffer): Promise<boolean> {
+    await this.#tail;
+    await this.#step((upload) => upload.commit(digest));
+    return !this.#failed;
+  }
+
+  /** Ends the upload without an answer, after everything that arrived was written. */
+  async cancel(keep: boolean): Promise<void> {
+    this.#cancelled = true;
+    await this.#tail;
+    await this.#letGo(keep);
+  }
+
+  async #begin(): Promise<void> {
+    try {
+      this.#upload = await this.#options.begin();
+    } catch (error) {
+      await this.#fail(error);
+      return;
+    }
+    if (!this.#options.resume || this.#cancelled) return;
+    this.#next = this.#upload.offset;
+    this.#options.offset(this.#next);
+  }
+
+  async #step(step: (upload: Upload) => Promise<void>): Promise<void> {
+    if (this.#failed || this.#upload === undefined) return;
+    try {
+      await step(this.#upload);
+    } catch (error) {
+      await this.#fail(error);
+    }
+  }
+
+  async #fail(error: unknown): Promise<void> {
+    this.#failed = true;
+    await this.#letGo(toIsyncError(error, 'INTERNAL').retryable);
+    if (this.#cancelled) return;
+    this.#answered = true;
+    this.#options.refused(error);
+  }
+
+  async #letGo(keep: boolean): Promise<void> {
+    try {
+      await (keep ? this.#upload?.suspend() : this.#upload?.abort());
+    } catch (error) {
+      this.#options.stuck(error);
+    }
+  }
+}

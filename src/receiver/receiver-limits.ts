@@ -1,0 +1,55 @@
+import {
+  HELLO_DEADLINE_MS,
+  KEEPALIVE_MS,
+  MAX_FILES_IN_FLIGHT,
+  MAX_OPEN_UPLOADS,
+  MAX_REQUESTS_IN_FLIGHT,
+  SILENCE_DEADLINE_MS,
+} from '../protocol/limits.ts';
+import type { SessionLimits } from '../protocol/messages.ts';
+
+/** Bounds of every session of a receiver; WELCOME tells the sender the first three. */
+export interface ReceiverLimits extends SessionLimits {
+  /** Bytes of content that a session has accepted and the store has not taken. Above it the socket is paused. */
+  readonly pendingBytes: number;
+  /** Bytes of answers that wait for the sender to read them. Above it the socket is paused. */
+  readonly outgoingBytes: number;
+  /** From the handshake to HELLO, in ms. */
+  readonly helloMs: number;
+  readonly keepaliveMs: number;
+  readonly silenceMs: number;
+  /** From the accepted connection to the whole upgrade request, and for a TLS handshake, in ms. */
+  readonly requestMs: number;
+  /** From our close frame to the sender's, in ms; then the socket is cut. */
+  readonly closeMs: number;
+  /** For commits under way when the receiver is closed, in ms; then sockets are cut. */
+  readonly shutdownMs: number;
+}
+
+export const RECEIVER_LIMITS: ReceiverLimits = {
+  filesInFlight: MAX_FILES_IN_FLIGHT,
+  openUploads: MAX_OPEN_UPLOADS,
+  requests: MAX_REQUESTS_IN_FLIGHT,
+  // Thousands of small files for one group commit, or a disk's pause of 0.1 s at 150 MB/s.
+  pendingBytes: 16 * 1024 * 1024,
+  // A few of the longest pages; only a sender that writes without ever reading gets here.
+  outgoingBytes: 4 * 1024 * 1024,
+  helloMs: HELLO_DEADLINE_MS,
+  keepaliveMs: KEEPALIVE_MS,
+  silenceMs: SILENCE_DEADLINE_MS,
+  // Two retransmissions on a bad link; strangers hold a socket no longer than this.
+  requestMs: 10_000,
+  closeMs: 5_000,
+  shutdownMs: 10_000,
+};
+
+/** Sessions at a time unless told otherwise: with all their pending bytes they hold 1 GiB at worst. */
+export const DEFAULT_MAX_CONNECTIONS = 64;
+/** Sockets beyond the sessions, for requests under way, health checks and refusals. More are dropped unanswered. */
+export const EXTRA_SOCKETS = 64;
+/** Largest request head in bytes: a token, a subprotocol and what proxies add. */
+export const MAX_HEADER_BYTES = 8 * 1024;
+/** Most WebSocket fragments of a message. Ours is always one; proxies may cut it. */
+export const MAX_FRAGMENTS = 256;
+/** Most socket reads that wait for the end of a frame: MAX_MESSAGE_BYTES in the smallest usual packets. */
+export const MAX_BUFFERED_READS = 16 * 1024;

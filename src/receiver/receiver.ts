@@ -1,0 +1,226 @@
+import { once } from 'node:events';
+import type { IncomingMessage, Server } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { IsyncError } from '../model/isync-error.ts';
+import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../protocol/limits.ts';
+import type { Store } from '../store/store.ts';
+import { Connection } from './connection.ts';
+import { createServer, type TlsFiles } from './http-server.ts';
+import { checkExposure, isLoopback, type ListenAddress, listenError, urlOf } from './listen-address.ts';
+import {
+  DEFAULT_MAX_CONNECTIONS,
+  EXTRA_SOCKETS,
+  MAX_BUFFERED_READS,
+  MAX_FRAGMENTS,
+  RECEIVER_LIMITS,
+  type ReceiverLimits,
+} from './receiver-limits.ts';
+import { type ReceiverLog, ThrottledWarnings, withFields } from './receiver-log.ts';
+import type { TokenFile, TokenIdentity } from './token-file.ts';
+import { admit, refuse, type Refusal } from './upgrade.ts';
+import { WriterFence } from './writer-fence.ts';
+
+export interface ReceiverOptions {
+  /** The receiver uses it and leaves closing it to its owner. */
+  readonly store: Store;
+  readonly listen: ListenAddress;
+  /** Who may send; its owner disposes it. Without one everybody who can connect may. */
+  readonly tokens?: TokenFile | undefined;
+  /** Listen beyond loopback without tokens. */
+  readonly insecure?: boolean | undefined;
+  /** A certificate of its `ca` is asked for beside the token, not instead. */
+  readonly tls?: TlsFiles | undefined;
+  /** Sessions at a time. Default {@link DEFAULT_MAX_CONNECTIONS}. */
+  readonly maxConnections?: number | undefined;
+  /** What this side calls itself to senders. Default "isync". */
+  readonly software?: string | undefined;
+  readonly limits?: Partial<ReceiverLimits> | undefined;
+  readonly log: ReceiverLog;
+}
+
+export interface Receiver extends AsyncDisposable {
+  readonly host: string;
+  /** The port in use, also where 0 was asked for. */
+  readonly port: number;
+  /** What a sender is given as its target. */
+  readonly url: string;
+  /**
+   * Takes nothing new, finishes what is being committed and says so, closes every session with 1001. Resolves when
+   * all has stopped, or `shutdownMs` have passed and the sockets were cut.
+   */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** @throws IsyncError CONFIG_INVALID: exposed without tokens, unusable certificate, or no such address to listen on */
+export async function startReceiver(options: ReceiverOptions): Promise<Receiver> {
+  const { listen, tokens, tls, log } = options;
+  checkExposure(listen, tokens !== undefined || options.insecure === true);
+  if (tokens !== undefined && tls === undefined && !isLoopback(listen.host))
+    log.warn('without TLS, tokens and data cross the network in the clear', { host: listen.host });
+  const limits = { ...RECEIVER_LIMITS, ...options.limits };
+  const server = createServer(tls, limits.requestMs);
+  const receiver = new WebSocketReceiver(server, options, limits);
+  await receiver.listen();
+  return receiver;
+}
+
+class WebSocketReceiver implements Receiver {
+  readonly host: string;
+  readonly #server: Server;
+  readonly #options: ReceiverOptions;
+  readonly #limits: ReceiverLimits;
+  readonly #maxConnections: number;
+  readonly #upgrader: WebSocketServer;
+  readonly #connections = new Set<Connection>();
+  /** Every socket there is, bounded by the server's maxConnections. */
+  readonly #sockets = new Set<Socket>();
+  readonly #fence = new WriterFence();
+  readonly #strangers: ThrottledWarnings;
+  #stopListening: () => void = () => undefined;
+  #port = 0;
+  #closed: Promise<void> | undefined;
+
+  constructor(server: Server, options: ReceiverOptions, limits: ReceiverLimits) {
+    this.host = options.listen.host;
+    this.#server = server;
+    this.#options = options;
+    this.#limits = limits;
+    this.#maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+    this.#strangers = new ThrottledWarnings(options.log);
+    this.#upgrader = createUpgrader(limits);
+    server.maxConnections = this.#maxConnections + EXTRA_SOCKETS;
+    server.on('connection', (socket: Socket) => {
+      this.#sockets.add(socket);
+      socket.once('close', () => this.#sockets.delete(socket));
+    });
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#upgrade(request, socket, head),
+    );
+    server.on('clientError', (error: Error, socket: Duplex) => {
+      this.#strangers.warn('not an HTTP request', { remote: remoteOf(socket), reason: error.message });
+      socket.destroy();
+    });
+    server.on('tlsClientError', (error: Error, socket: Duplex) =>
+      this.#strangers.warn('TLS handshake failed', { remote: remoteOf(socket), reason: error.message }),
+    );
+    server.on('drop', () => this.#strangers.warn('too many sockets: one was dropped', {}));
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  get url(): string {
+    return urlOf(this.#options.tls === undefined ? 'ws' : 'wss', this);
+  }
+
+  /** @throws IsyncError CONFIG_INVALID */
+  async listen(): Promise<void> {
+    const { listen, log, tokens } = this.#options;
+    try {
+      this.#server.listen({ host: listen.host, port: listen.port });
+      await once(this.#server, 'listening');
+    } catch (error) {
+      throw listenError(error, listen);
+    }
+    this.#server.on('error', (error) => log.error('fault in the listening socket', { err: error }));
+    const address = this.#server.address();
+    if (typeof address === 'object' && address !== null) this.#port = address.port;
+    this.#stopListening = tokens?.onRevoked((ids) => this.#revoke(ids)) ?? this.#stopListening;
+    log.info('listening', { url: this.url });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#stopListening();
+    const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const sessions = Promise.all([...this.#connections].map((connection) => connection.shutdown()));
+    const deadline = Promise.withResolvers<void>();
+    const timer = setTimeout(() => {
+      this.#options.log.warn('commits took too long: the rest is cut', { sessions: this.#connections.size });
+      deadline.resolve();
+    }, this.#limits.shutdownMs);
+    await Promise.race([sessions, deadline.promise]);
+    clearTimeout(timer);
+    for (const socket of this.#sockets) socket.destroy();
+    await stopped;
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const remote = remoteOf(socket);
+    // Until the WebSocket takes over, an error of the socket has no other listener; the socket is gone then.
+    const onError = (error: Error): void =>
+      this.#strangers.warn('socket broken before the upgrade', { remote, reason: error.message });
+    socket.on('error', onError);
+    const admission = this.#admit(request);
+    if (!admission.admitted) {
+      const { status, message } = admission.refusal;
+      this.#strangers.warn(`upgrade refused: ${message}`, { remote, status });
+      refuse(socket, admission.refusal);
+      return;
+    }
+    this.#upgrader.handleUpgrade(request, socket, head, (ws) => {
+      socket.off('error', onError);
+      this.#serve(ws, socket, admission.identity, remote);
+    });
+  }
+
+  #admit(request: IncomingMessage) {
+    const admission = admit(request, this.#options.tokens);
+    if (!admission.admitted) return admission;
+    if (this.#closed !== undefined) return { admitted: false, refusal: SHUTTING_DOWN } as const;
+    if (this.#connections.size >= this.#maxConnections) return { admitted: false, refusal: FULL } as const;
+    return admission;
+  }
+
+  #serve(ws: WebSocket, socket: Duplex, identity: TokenIdentity | undefined, remote: string): void {
+    const { store, software = 'isync', log } = this.#options;
+    if (!(socket instanceof Socket)) throw new IsyncError('INTERNAL', 'an upgrade without a socket');
+    const connection = new Connection({
+      ws,
+      socket,
+      identity,
+      store,
+      software,
+      limits: this.#limits,
+      fence: this.#fence,
+      log: withFields(log, { remote }),
+    });
+    this.#connections.add(connection);
+    void connection.ended.then(() => this.#connections.delete(connection));
+  }
+
+  #revoke(ids: ReadonlySet<string>): void {
+    for (const connection of this.#connections)
+      if (connection.identity !== undefined && ids.has(connection.identity.id)) connection.revoke();
+  }
+}
+
+const SHUTTING_DOWN: Refusal = { status: 503, code: 'BUSY', message: 'the receiver is shutting down' };
+const FULL: Refusal = { status: 503, code: 'BUSY', message: 'the receiver has all the sessions it may have' };
+
+function createUpgrader({ closeMs }: ReceiverLimits): WebSocketServer {
+  const options = {
+    noServer: true,
+    clientTracking: false,
+    perMessageDeflate: false,
+    maxPayload: MAX_MESSAGE_BYTES,
+    maxFragments: MAX_FRAGMENTS,
+    maxBufferedChunks: MAX_BUFFERED_READS,
+    closeTimeout: closeMs,
+    // A text message is refused whatever it says.
+    skipUTF8Validation: true,
+    handleProtocols: () => SUBPROTOCOL,
+  };
+  return new WebSocketServer(options);
+}
+
+function remoteOf(socket: Duplex): string {
+  return socket instanceof Socket ? `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? '?'}` : '?';
+}

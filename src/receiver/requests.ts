@@ -1,0 +1,137 @@
+import type { DigestAlgorithm } from '../model/digest.ts';
+import type { FileEntry } from '../model/file-entry.ts';
+import { IsyncError, toIsyncError } from '../model/isync-error.ts';
+import type { RelPath } from '../model/rel-path.ts';
+import { MAX_PATHS_PER_MESSAGE } from '../protocol/limits.ts';
+import type { List, Look, LookedFile, Seal } from '../protocol/messages.ts';
+import type { Store } from '../store/store.ts';
+import { brokenRule } from './broken-rule.ts';
+import type { DeviceFolder } from './device-folder.ts';
+import { Limiter } from './limiter.ts';
+import type { Outbox } from './outbox.ts';
+import type { ReceiverLog } from './receiver-log.ts';
+import { WorkSet } from './work-set.ts';
+
+/** LOOKs with digest that a session works on at a time: each reads one file after the other, at the disk's speed. */
+const DIGEST_LOOKS_AT_WORK = 2;
+/** Other requests that a session works on at a time: enough to hide the disk's latency, few enough to stay fair. */
+const REQUESTS_AT_WORK = 4;
+
+export interface RequestsOptions {
+  readonly store: Store;
+  readonly folder: DeviceFolder;
+  readonly algorithm: DigestAlgorithm;
+  /** Requests that may be open at a time. */
+  readonly most: number;
+  readonly outbox: Outbox;
+  readonly log: ReceiverLog;
+  /** Fires when nobody waits for answers any more. */
+  readonly signal: AbortSignal;
+}
+
+/** LOOK, LIST and SEAL of a session. Each method throws IsyncError PROTOCOL where the message breaks a rule. */
+export class Requests {
+  readonly #options: RequestsOptions;
+  readonly #open = new Set<number>();
+  readonly #digestLooks = new Limiter(DIGEST_LOOKS_AT_WORK);
+  readonly #others = new Limiter(REQUESTS_AT_WORK);
+  readonly #work = new WorkSet();
+
+  constructor(options: RequestsOptions) {
+    this.#options = options;
+  }
+
+  look({ request, digest, paths }: Look): void {
+    this.#accept(request, digest ? this.#digestLooks : this.#others, async () => {
+      const files = digest ? await this.#digestAll(paths) : await this.#statAll(paths);
+      this.#open.delete(request);
+      this.#options.outbox.say({ type: 'looked', request, files });
+    });
+  }
+
+  list({ request, prefix }: List): void {
+    this.#accept(request, this.#others, () => this.#sendPages(request, prefix));
+  }
+
+  seal({ request, directory }: Seal): void {
+    this.#accept(request, this.#others, async () => {
+      const place = this.#options.folder.find(directory);
+      if (place === undefined) throw new IsyncError('BAD_PATH', 'the path is too long', { path: directory });
+      await this.#options.store.sync(place);
+      this.#open.delete(request);
+      this.#options.outbox.say({ type: 'sealed', request });
+    });
+  }
+
+  idle(): Promise<void> {
+    return this.#work.idle();
+  }
+
+  #accept(request: number, limiter: Limiter, answer: () => Promise<void>): void {
+    if (this.#open.has(request)) throw brokenRule(`the request number ${request} is in use`);
+    if (this.#open.size >= this.#options.most) throw brokenRule('too many open requests');
+    this.#open.add(request);
+    const step = async (): Promise<void> => {
+      if (this.#options.signal.aborted) return;
+      try {
+        await answer();
+      } catch (error) {
+        this.#fail(request, error);
+      }
+    };
+    this.#work.add(limiter.run(step));
+  }
+
+  #fail(request: number, error: unknown): void {
+    this.#open.delete(request);
+    if (this.#options.signal.aborted) return;
+    // A store rejects with IsyncError only: anything else is a fault of ours, to be found in the log.
+    if (!(error instanceof IsyncError)) this.#options.log.error('fault in the store', { err: error });
+    const { code, message, retryable } = toIsyncError(error, 'INTERNAL', { retryable: true });
+    this.#options.outbox.say({ type: 'failed', request, retryable, code, message });
+  }
+
+  async #statAll(paths: readonly RelPath[]): Promise<(LookedFile | undefined)[]> {
+    return Promise.all(
+      paths.map(async (path) => {
+        const entry = await this.#stat(path);
+        return entry && { size: entry.size, mtimeUs: entry.mtimeUs, digest: undefined };
+      }),
+    );
+  }
+
+  async #digestAll(paths: readonly RelPath[]): Promise<(LookedFile | undefined)[]> {
+    const { store, algorithm, signal } = this.#options;
+    const files: (LookedFile | undefined)[] = [];
+    for (const path of paths) {
+      const entry = await this.#stat(path);
+      // A file that vanishes between the two is one that is not there.
+      const digest = entry && (await store.digest(entry.path, algorithm, { signal }));
+      files.push(digest && { size: entry.size, mtimeUs: entry.mtimeUs, digest });
+    }
+    return files;
+  }
+
+  async #stat(path: RelPath): Promise<FileEntry | undefined> {
+    const place = this.#options.folder.find(path);
+    return place && this.#options.store.stat(place, { signal: this.#options.signal });
+  }
+
+  /** One page after the other, each only when the one before has left: a slow reader costs no memory. */
+  async #sendPages(request: number, prefix: RelPath | ''): Promise<void> {
+    const { store, folder, outbox, signal } = this.#options;
+    let files: FileEntry[] = [];
+    const place = folder.find(prefix);
+    if (place !== undefined) {
+      for await (const { path, size, mtimeUs } of store.list(place, { signal })) {
+        if (files.length === MAX_PATHS_PER_MESSAGE) {
+          await outbox.sayAndWait({ type: 'listed', request, last: false, files });
+          files = [];
+        }
+        files.push({ path: folder.nameOf(path), size, mtimeUs });
+      }
+    }
+    this.#open.delete(request);
+    outbox.say({ type: 'listed', request, last: true, files });
+  }
+}

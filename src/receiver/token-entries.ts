@@ -1,0 +1,50 @@
+import { z } from 'zod';
+import { IsyncError } from '../model/isync-error.ts';
+
+/** One token as the file holds it: never the token itself. */
+export interface TokenEntry {
+  /** Names the token to people, for `token revoke`. */
+  readonly id: string;
+  readonly device: string;
+  /** SHA-256 of the whole token text, in hex. */
+  readonly sha256: string;
+  /** ISO 8601, UTC. */
+  readonly created: string;
+}
+
+const TokenFileSchema = z.strictObject({
+  version: z.literal(1),
+  tokens: z.array(
+    z.strictObject({
+      id: z.string().regex(/^[0-9a-f]{12}$/),
+      device: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
+      sha256: z.string().regex(/^[0-9a-f]{64}$/),
+      created: z.iso.datetime(),
+    }),
+  ),
+});
+
+/** @throws IsyncError CONFIG_INVALID */
+export function parseTokenEntries(json: string, path: string): TokenEntry[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(json);
+  } catch (error) {
+    throw invalidTokenFile(path, 'it is not JSON', error);
+  }
+  const parsed = TokenFileSchema.safeParse(value);
+  if (parsed.success) return parsed.data.tokens;
+  throw invalidTokenFile(path, z.prettifyError(parsed.error));
+}
+
+export function formatTokenEntries(tokens: readonly TokenEntry[]): string {
+  return `${JSON.stringify({ version: 1, tokens }, undefined, 2)}\n`;
+}
+
+export function invalidTokenFile(path: string, reason: string, cause?: unknown): IsyncError {
+  return new IsyncError('CONFIG_INVALID', `the token file ${path} can't be used: ${reason}`, {
+    path,
+    cause,
+    hint: 'Tokens are made with "isync token add DEVICE --tokens FILE".',
+  });
+}

@@ -1,0 +1,138 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseDeviceName } from '../model/device-name.ts';
+import { errnoOf, IsyncError } from '../model/isync-error.ts';
+import { formatTokenEntries, invalidTokenFile, parseTokenEntries, type TokenEntry } from './token-entries.ts';
+
+/** Tells a token from any other secret, for people and for scanners of leaked secrets. */
+const TOKEN_PREFIX = 'isync_';
+/** Bytes of randomness in a token: 256 bits can't be guessed, so that a fast hash is enough to keep them. */
+const TOKEN_BYTES = 32;
+/** Bytes of randomness in a token's id. */
+const ID_BYTES = 6;
+/** How long a change waits for another one of the same file, in ms. Writing one takes a few. */
+const LOCK_WAIT_MS = 2000;
+/** Pause between two tries to get the lock, in ms. */
+const LOCK_RETRY_MS = 25;
+
+/**
+ * Makes a token for `device`, one more if it has some. The file is made where there is none; it is replaced in one
+ * durable step.
+ * @returns the token, which is nowhere else
+ * @throws IsyncError BAD_PATH (device name), CONFIG_INVALID (file)
+ */
+export async function addToken(path: string, device: string): Promise<string> {
+  const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
+  const entry: TokenEntry = {
+    id: randomBytes(ID_BYTES).toString('hex'),
+    device: parseDeviceName(device),
+    sha256: hashToken(token).toString('hex'),
+    created: new Date().toISOString(),
+  };
+  await changeTokens(path, (tokens) => [...tokens, entry]);
+  return token;
+}
+
+/** @throws IsyncError CONFIG_INVALID, also where there is no file */
+export async function listTokens(path: string): Promise<readonly TokenEntry[]> {
+  return (await readTokens(path)) ?? missing(path);
+}
+
+/**
+ * Revokes the token of this id, or every token of this device. A running receiver ends their sessions within about
+ * a second.
+ * @returns what was revoked; empty where nothing has that name
+ * @throws IsyncError CONFIG_INVALID, also where there is no file
+ */
+export async function revokeToken(path: string, deviceOrId: string): Promise<readonly TokenEntry[]> {
+  const concerned = ({ id, device }: TokenEntry): boolean => id === deviceOrId || device === deviceOrId;
+  const found = (await listTokens(path)).filter(concerned);
+  if (found.length > 0) await changeTokens(path, (tokens) => tokens.filter((token) => !concerned(token)));
+  return found;
+}
+
+export function hashToken(token: string): Buffer {
+  return createHash('sha256').update(token).digest();
+}
+
+function missing(path: string): never {
+  throw invalidTokenFile(path, 'there is no such file');
+}
+
+async function readTokens(path: string): Promise<TokenEntry[] | undefined> {
+  let json: string;
+  try {
+    json = await readFile(path, 'utf8');
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw unusable(path, error);
+  }
+  return parseTokenEntries(json, path);
+}
+
+/** The new version is its own lock: of two changes at a time one waits, and neither is lost. */
+async function changeTokens(
+  path: string,
+  change: (tokens: readonly TokenEntry[]) => readonly TokenEntry[],
+): Promise<void> {
+  const temporary = `${path}.lock`;
+  const file = await openLock(temporary);
+  try {
+    const tokens = change((await readTokens(path)) ?? []);
+    await keepOwner(file, path);
+    await file.writeFile(formatTokenEntries(tokens));
+    await file.sync();
+    await file.close();
+    await rename(temporary, path);
+  } catch (error) {
+    await file.close();
+    await rm(temporary, { force: true });
+    throw error instanceof IsyncError ? error : unusable(path, error);
+  }
+  await syncFolder(dirname(path));
+}
+
+async function openLock(path: string): Promise<FileHandle> {
+  const deadline = performance.now() + LOCK_WAIT_MS;
+  for (;;) {
+    try {
+      return await open(path, 'wx', 0o600);
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw unusable(path, error);
+      if (performance.now() > deadline)
+        throw new IsyncError('CONFIG_INVALID', `${path} is held by another change of the token file`, {
+          path,
+          hint: 'If no other "isync token" is running, a crash has left it there: remove it.',
+        });
+    }
+    await delay(LOCK_RETRY_MS);
+  }
+}
+
+/** An administrator's change must not take the file away from the receiver's own user. */
+async function keepOwner(file: FileHandle, path: string): Promise<void> {
+  let owner: { uid: number; gid: number };
+  try {
+    owner = await stat(path);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return;
+    throw error;
+  }
+  const ours = await file.stat();
+  if (ours.uid !== owner.uid || ours.gid !== owner.gid) await file.chown(owner.uid, owner.gid);
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function unusable(path: string, error: unknown): IsyncError {
+  return invalidTokenFile(path, error instanceof Error ? error.message : String(error), error);
+}

@@ -1,0 +1,26 @@
+import type { Stats } from 'node:fs';
+import type { FileIdentity } from './listed-file.ts';
+
+export function identityOf(stats: Stats): FileIdentity {
+  return {
+    dev: stats.dev,
+    ino: stats.ino,
+    size: stats.size,
+    mtimeMs: stats.mtimeMs,
+    ctimeMs: stats.ctimeMs,
+  };
+}
+
+/** Nothing at all has happened to the file: neither to its content nor to its mode, owner, name or links. */
+export function sameIdentity(a: FileIdentity, b: FileIdentity): boolean {
+  return sameContentVersion(a, b) && a.ctimeMs === b.ctimeMs;
+}
+
+/**
+ * The same inode with the same content, as far as size and mtime tell; it may have been marked, renamed or linked
+ * meanwhile. A write that keeps the size, in the very clock tick of the write before it, can't be told on kernels
+ * that stamp by the tick (Linux before 6.13, 1 to 10 ms).
+ */
+export function sameContentVersion(a: FileIdentity, b: FileIdentity): boolean {
+  return a.dev === b.dev && a.ino === b.ino && a.size === b.size && a.mtimeMs === b.mtimeMs;
+}

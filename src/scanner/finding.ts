@@ -1,0 +1,43 @@
+import type { Stats } from 'node:fs';
+import { toMicroseconds } from '../model/file-entry.ts';
+import { errnoOf, type ErrorCode } from '../model/isync-error.ts';
+import type { RelPath } from '../model/rel-path.ts';
+import { identityOf } from './file-identity.ts';
+import { isMarked } from './is-marked.ts';
+import type { Finding } from './listed-file.ts';
+
+/** What `stats`, of something that is no folder, say about `path`: a file, or a problem NOT_REGULAR. */
+export function findingOf(path: RelPath, stats: Stats): Finding {
+  if (!stats.isFile()) return problemFinding(path, 'NOT_REGULAR', notRegular(stats));
+  return {
+    kind: 'file',
+    file: {
+      entry: { path, size: stats.size, mtimeUs: toMicroseconds(stats.mtimeMs) },
+      identity: identityOf(stats),
+      marked: isMarked(stats),
+    },
+  };
+}
+
+/** A finding for what lstat or a read of a folder threw. */
+export function failedFinding(path: string, error: unknown): Finding {
+  if (errnoOf(error) === 'ENAMETOOLONG')
+    return problemFinding(path, 'BAD_PATH', 'the path, together with that of the root, is too long');
+  return problemFinding(path, 'FILE_UNREADABLE', error instanceof Error ? error.message : String(error));
+}
+
+export function problemFinding(path: string, code: ErrorCode, message: string): Finding {
+  return { kind: 'problem', problem: { path, code, message } };
+}
+
+export function notRegular(stats: Stats): string {
+  return `is ${kindOf(stats)}; only regular files are transferred`;
+}
+
+function kindOf(stats: Stats): string {
+  if (stats.isSymbolicLink()) return 'a symlink';
+  if (stats.isDirectory()) return 'a folder';
+  if (stats.isFIFO()) return 'a FIFO';
+  if (stats.isSocket()) return 'a socket';
+  return 'a device';
+}

@@ -1,0 +1,119 @@
+import type { Stats } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { errnoOf, IsyncError, toIsyncError } from '../model/isync-error.ts';
+import { problemOf, type Problem } from '../model/problem.ts';
+import { decodeName, isRelPath, type RelPath } from '../model/rel-path.ts';
+import type { DataDirectory } from './data-directory.ts';
+import { notRegular } from './finding.ts';
+import { FolderHandle, type FolderEntry } from './folder-handle.ts';
+import { lookAt } from './look-at.ts';
+import { hasParseMarker, hasWatchMarker } from './markers.ts';
+
+/** Entries of the root looked at (three lstat(2) for a folder) before other work gets its turn: about 1 ms. */
+const ENTRIES_PER_SLICE = 128;
+
+export interface DataDirectories {
+  /** In no order. */
+  readonly directories: DataDirectory[];
+  /** NOT_REGULAR: a symlink; BAD_PATH: a folder's name that is not UTF-8; FILE_UNREADABLE: a folder. */
+  readonly problems: Problem[];
+}
+
+/**
+ * The data directories of a root: the first-level folders whose names begin with the tag, but neither with "." (other
+ * programs' own) nor `lost+found` (where the root is a file system's top). Files at the first level are not ours.
+ * The root itself may be a symlink.
+ *
+ * @throws IsyncError ROOT_MISSING where the root is no folder, FILE_UNREADABLE where it can't be read
+ */
+export async function listDataDirectories(
+  root: string,
+  { tag }: { readonly tag: string },
+): Promise<DataDirectories> {
+  const found: DataDirectories = { directories: [], problems: [] };
+  const handle = openRoot(root);
+  try {
+    for (let looked = 1; ; looked++) {
+      const entry = handle.read();
+      if (entry === undefined) return found;
+      if (isDataDirectoryName(entry.name.toString(), tag)) take(root, entry, found);
+      if (looked % ENTRIES_PER_SLICE === 0) await setImmediate();
+    }
+  } catch (error) {
+    throw toIsyncError(error, 'FILE_UNREADABLE', { path: root });
+  } finally {
+    handle.close();
+  }
+}
+
+/**
+ * One data directory; undefined where no folder of that name is (a symlink is none), or the name is none of theirs.
+ * @throws IsyncError FILE_UNREADABLE where it can't be looked into
+ */
+export function inspectDataDirectory(root: string, name: RelPath): DataDirectory | undefined {
+  if (!isDataDirectoryName(name, '')) return undefined;
+  const stats = look(root, name);
+  if (stats === undefined || !stats.isDirectory()) return undefined;
+  return {
+    name,
+    birthtimeMs: stats.birthtimeMs,
+    mtimeMs: stats.mtimeMs,
+    finished: hasWatchMarker(root, name),
+    closed: hasParseMarker(root, name),
+  };
+}
+
+function isDataDirectoryName(name: string, tag: string): boolean {
+  return name.startsWith(tag) && !name.startsWith('.') && name !== 'lost+found' && !name.includes('/');
+}
+
+function openRoot(root: string): FolderHandle {
+  try {
+    return new FolderHandle(root);
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== 'ENOENT' && errno !== 'ENOTDIR')
+      throw toIsyncError(error, 'FILE_UNREADABLE', { path: root, hint: 'Grant isync read permission.' });
+    throw new IsyncError('ROOT_MISSING', `"${root}" is not a folder`, {
+      path: root,
+      hint: 'Create it, mount it, or name another root.',
+      cause: error,
+    });
+  }
+}
+
+function take(root: string, entry: FolderEntry, found: DataDirectories): void {
+  const name = decodeName(entry.name);
+  if (name === undefined || !isRelPath(name)) {
+    if (entry.isFolder)
+      found.problems.push({
+        path: entry.name.toString(),
+        code: 'BAD_PATH',
+        message: 'the name of the folder is not UTF-8',
+      });
+    return;
+  }
+  try {
+    const directory = inspectDataDirectory(root, name);
+    if (directory !== undefined) found.directories.push(directory);
+    else takeSymlink(root, name, found);
+  } catch (error) {
+    found.problems.push(problemOf(toIsyncError(error, 'FILE_UNREADABLE'), name));
+  }
+}
+
+/** A symlink may stand for a data directory; who wants it transferred is told that it is not. */
+function takeSymlink(root: string, name: RelPath, { problems }: DataDirectories): void {
+  const stats = look(root, name);
+  if (stats?.isSymbolicLink() === true)
+    problems.push({ path: name, code: 'NOT_REGULAR', message: notRegular(stats) });
+}
+
+/** @throws IsyncError FILE_UNREADABLE */
+function look(root: string, name: RelPath): Stats | undefined {
+  try {
+    return lookAt(`${root}/${name}`);
+  } catch (error) {
+    throw toIsyncError(error, 'FILE_UNREADABLE', { path: name });
+  }
+}

@@ -1,0 +1,160 @@
+import { closeSync, constants, fchmodSync, fstatSync, openSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { errnoOf, IsyncError, toIsyncError } from '../model/isync-error.ts';
+import type { RelPath } from '../model/rel-path.ts';
+import { identityOf, sameContentVersion, sameIdentity } from './file-identity.ts';
+import { isMarked, MARK_BIT } from './is-marked.ts';
+import type { FileIdentity } from './listed-file.ts';
+import { isAbsence, lookAt } from './look-at.ts';
+
+/** First wait for the file system's clock to tick, in ms; doubled each time. Ticks are 1 to 10 ms on most. */
+const FIRST_TICK_WAIT_MS = 2;
+/** Longest wait for it, in ms, all waits together: ext3 and small-inode ext4 stamp by the whole second. */
+const MAX_TICK_WAIT_MS = 2_000;
+
+/** The bits of a mode that chmod(2) sets. */
+const PERMISSIONS = 0o7777;
+
+export type MarkResult =
+  | {
+      readonly outcome: 'marked';
+      /** With the mark on: whoever sees this identity again sees our own echo. */
+      readonly identity: FileIdentity;
+      /**
+       * Whether the next listing will find the file marked. It will not where the mtime lies in the future: until
+       * that has passed, remember `identity`, or the file is sent again and again.
+       */
+      readonly believable: boolean;
+    }
+  /** Not the version that was seen: another content, another mode, another file. No mark of ours is on it. */
+  | { readonly outcome: 'changed' }
+  /** Nothing is under that path any more. */
+  | { readonly outcome: 'vanished' };
+
+/**
+ * Marks a file that is durable at the target, provided that it still is what `seen` describes, as it was when it was
+ * read. Afterwards the file counts as marked only if its content is the one seen: a write before the mark is found by
+ * looking again after it, and takes the mark off; a write after that look makes the mtime as young as the ctime, so
+ * that the mark is not believed. (In between, only the death of this process could leave such a mark.)
+ *
+ * Takes microseconds and no turn of the event loop, but for a file written so lately that its mtime is of the clock
+ * tick of the mark: then a few ms. It holds one open file meanwhile.
+ *
+ * @throws IsyncError MARK_NOT_KEPT where files are not ours or the file system keeps no group-write bit, else READ_ONLY
+ */
+export async function markFile(root: string, path: RelPath, seen: FileIdentity): Promise<MarkResult> {
+  const absolute = `${root}/${path}`;
+  const file = openUnchanged(absolute, path, seen);
+  if (typeof file !== 'number') return file;
+  try {
+    return await markOpened(file, absolute, path, seen);
+  } catch (error) {
+    throw cannotMark(error, path);
+  } finally {
+    closeSync(file);
+  }
+}
+
+const CHANGED: MarkResult = { outcome: 'changed' };
+const VANISHED: MarkResult = { outcome: 'vanished' };
+
+/**
+ * The mark is set through a descriptor: chmod(2) follows symlinks, and a mark that has to be taken off again must be
+ * taken off this inode, wherever it is by then. A file that can't be opened for reading was not transferred either.
+ */
+function openUnchanged(absolute: string, path: RelPath, seen: FileIdentity): number | MarkResult {
+  try {
+    const stats = lookAt(absolute);
+    if (stats === undefined) return VANISHED;
+    if (!stats.isFile() || !sameIdentity(identityOf(stats), seen)) return CHANGED;
+    // O_NONBLOCK: not to hang at a FIFO that has taken the file's place since that look.
+    return openSync(absolute, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (isAbsence(error)) return VANISHED;
+    const errno = errnoOf(error);
+    // A symlink or a socket has.
+    if (errno === 'ELOOP' || errno === 'ENXIO') return CHANGED;
+    throw cannotMark(error, path);
+  }
+}
+
+async function markOpened(
+  file: number,
+  absolute: string,
+  path: RelPath,
+  seen: FileIdentity,
+): Promise<MarkResult> {
+  let expected = seen;
+  let waitedMs = 0;
+  let touched = false;
+  let verified = false;
+  try {
+    for (let tickMs = FIRST_TICK_WAIT_MS; ; tickMs *= 2) {
+      const before = fstatSync(file);
+      if (!sameIdentity(identityOf(before), expected)) return CHANGED;
+      fchmodSync(file, (before.mode & PERMISSIONS) | MARK_BIT);
+      touched = true;
+      // By path: also a rename over the file makes it another one.
+      const after = lookAt(absolute);
+      if (after === undefined) return VANISHED;
+      const identity = identityOf(after);
+      if (!sameContentVersion(identity, seen)) return CHANGED;
+      if ((after.mode & MARK_BIT) === 0) throw notKept(path);
+      const believable = isMarked(after);
+      // Compared by the file system's own clock, which need not be ours (NFS).
+      const waitMs = after.mtimeMs - after.ctimeMs + tickMs;
+      if (believable || waitedMs + waitMs > MAX_TICK_WAIT_MS) {
+        verified = true;
+        return { outcome: 'marked', identity, believable };
+      }
+      await setTimeout(waitMs);
+      waitedMs += waitMs;
+      expected = identity;
+    }
+  } finally {
+    if (touched && !verified) unmark(file, path);
+  }
+}
+
+/** Also where the bit had been the parser's own: left on, it would hide what was written. */
+function unmark(file: number, path: RelPath): void {
+  try {
+    const { mode } = fstatSync(file);
+    if ((mode & MARK_BIT) !== 0) fchmodSync(file, mode & PERMISSIONS & ~MARK_BIT);
+  } catch (error) {
+    throw new IsyncError('READ_ONLY', 'the mark of a file that changed meanwhile could not be taken off', {
+      path,
+      hint: `Take it off ("chmod g-w"), or that version of "${path}" is not sent.`,
+      cause: error,
+    });
+  }
+}
+
+function notKept(path: RelPath): IsyncError {
+  return new IsyncError('MARK_NOT_KEPT', 'the file system does not keep the group-write bit', {
+    path,
+    hint: 'Use a file system with Unix permissions for the root (vfat, exFAT and some network mounts have none).',
+  });
+}
+
+function cannotMark(error: unknown, path: RelPath): IsyncError {
+  switch (errnoOf(error)) {
+    case 'EPERM':
+      return toIsyncError(error, 'MARK_NOT_KEPT', {
+        path,
+        hint: 'Run isync as the owner of the files (or as root), and see that they are not immutable (lsattr).',
+      });
+    case 'ENOTSUP':
+    case 'EOPNOTSUPP':
+    case 'ENOSYS':
+      return notKept(path);
+    case 'EROFS':
+      return toIsyncError(error, 'READ_ONLY', { path, hint: 'Mount the root writable.' });
+    case undefined:
+    default:
+      return toIsyncError(error, 'READ_ONLY', {
+        path,
+        hint: 'isync marks what it has sent: it needs to read the files and search their folders.',
+      });
+  }
+}

@@ -1,0 +1,33 @@
+/** Taken places are given back to memory when there are this many of them, and as many as there are waiting. */
+const COMPACT_AT = 1024;
+
+/** A queue whose ends both take O(1) for what is usual: push behind, shift in front. */
+export class Fifo<T> {
+  #items: T[] = [];
+  #head = 0;
+
+  get length(): number {
+    return this.#items.length - this.#head;
+  }
+
+  peek(): T | undefined {
+    return this.#items[this.#head];
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  /** Puts `items` before all others, in their order. */
+  unshift(items: readonly T[]): void {
+    this.#items = [...items, ...this.#items.slice(this.#head)];
+    this.#head = 0;
+  }
+
+  shift(): T | undefined {
+    if (this.length === 0) return undefined;
+    const item = this.#items[this.#head++];
+    if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#items.length) this.unshift([]);
+    return item;
+  }
+}

@@ -1,0 +1,177 @@
+import { parseDeviceName } from '../../model/device-name.ts';
+import { digestOf, type DigestAlgorithm } from '../../model/digest.ts';
+import type { Abortable } from '../../model/abortable.ts';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import { joinRelPath, parseRelPath, type RelPath } from '../../model/rel-path.ts';
+import type { Store } from '../../store/store.ts';
+import { Outbox, type PutJob, type Size } from '../outbox.ts';
+import type { RateLimiter } from '../rate-limiter.ts';
+import { retrying, type RetryPolicy } from '../retry.ts';
+import type { LookOptions, PutOptions, Receipt, SourceFile, Target, TargetRecord } from '../target.ts';
+import { copyLarge } from './copy-large.ts';
+
+/** Files under way at a time: enough small ones to share an fsync of their folder, few large ones per disk. */
+const MOST: Readonly<Record<Size, number>> = { small: 64, large: 2 };
+/** Files looked at together. */
+const LOOKS_AT_ONCE = 32;
+/** Reading small files may hold up the event loop for so long, in ms. */
+const SLICE_MS = 8;
+
+export interface LocalTargetOptions {
+  readonly device: string;
+  readonly digest: DigestAlgorithm;
+  readonly retry: RetryPolicy;
+  readonly limiter?: RateLimiter | undefined;
+  /** Rejects everything, now and later, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A store of this process as a target, laid out as a receiver would: STORE/DEVICE/DATA-DIRECTORY/…. It uses the store
+ * and leaves closing it to its owner.
+ */
+export function createLocalTarget(store: Store, options: LocalTargetOptions): Target {
+  return new LocalTarget(store, options);
+}
+
+class LocalTarget implements Target {
+  readonly #store: Store;
+  readonly #options: LocalTargetOptions;
+  readonly #device: RelPath;
+  readonly #outbox: Outbox;
+  readonly #closing = new AbortController();
+  readonly #running: Record<Size, number> = { small: 0, large: 0 };
+  readonly #work = new Set<Promise<void>>();
+  #sliceEnd = 0;
+
+  constructor(store: Store, options: LocalTargetOptions) {
+    this.#store = store;
+    this.#options = options;
+    this.#device = parseRelPath(parseDeviceName(options.device));
+    this.#outbox = new Outbox(options.digest, options.retry);
+    this.#outbox.onReady = () => this.#start();
+    const { signal } = options;
+    if (signal?.aborted === true) this.#close(signal.reason);
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  async put(file: SourceFile, options?: PutOptions): Promise<Receipt> {
+    return this.#outbox.put(file, options);
+  }
+
+  async look(
+    paths: readonly RelPath[],
+    { digest, signal }: LookOptions = {},
+  ): Promise<readonly (TargetRecord | undefined)[]> {
+    const records: (TargetRecord | undefined)[] = [];
+    for (let at = 0; at < paths.length; at += LOOKS_AT_ONCE) {
+      const some = paths.slice(at, at + LOOKS_AT_ONCE).map((path) => this.#lookAt(path, digest, signal));
+      records.push(...(await Promise.all(some)));
+    }
+    return records;
+  }
+
+  async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncIterable<FileEntry> {
+    const listed = this.#store.list(prefix === '' ? this.#device : this.#inStore(prefix), {
+      signal: this.#either(signal),
+    });
+    const cut = this.#device.length + 1;
+    for await (const entry of listed) yield { ...entry, path: parseRelPath(entry.path.slice(cut)) };
+  }
+
+  async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {
+    if (marker !== undefined) await this.put(marker, { ...options, priority: 'live' });
+    await this.#retrying(() => this.#store.sync(this.#inStore(directory)), options.signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close(new IsyncError('INTERRUPTED', 'the target was closed'));
+    await Promise.all(this.#work);
+  }
+
+  readonly #onAbort = () => this.#close(this.#options.signal?.reason);
+
+  #close(reason: unknown): void {
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#closing.abort(reason);
+    this.#outbox.close(reason);
+  }
+
+  #inStore(path: RelPath): RelPath {
+    return joinRelPath(this.#device, path);
+  }
+
+  #either(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+  }
+
+  #retrying<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return retrying(attempt, this.#options.retry, { signal: this.#either(signal) });
+  }
+
+  async #lookAt(
+    path: RelPath,
+    algorithm: DigestAlgorithm | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<TargetRecord | undefined> {
+    const where = this.#inStore(path);
+    return this.#retrying(async () => {
+      const entry = await this.#store.stat(where, { signal });
+      if (entry === undefined) return undefined;
+      const digest =
+        algorithm === undefined ? undefined : await this.#store.digest(where, algorithm, { signal });
+      if (algorithm !== undefined && digest === undefined) return undefined; // Gone in between.
+      return { entry: { ...entry, path }, digest };
+    }, signal);
+  }
+
+  /** Starts what may run, live files first. */
+  #start(): void {
+    for (const live of [true, false])
+      for (const size of ['small', 'large'] as const)
+        while (this.#running[size] < MOST[size]) {
+          const job = this.#outbox.take(live, size);
+          if (job === undefined) break;
+          this.#run(job);
+        }
+  }
+
+  #run(job: PutJob): void {
+    this.#running[job.size]++;
+    const ran = async () => {
+      try {
+        this.#outbox.kept(job, await this.#copy(job));
+      } catch (error) {
+        this.#outbox.failed(job, toIsyncError(error, 'INTERNAL', { path: job.file.entry.path }));
+      }
+      this.#running[job.size]--;
+      this.#start();
+    };
+    const work = ran().finally(() => this.#work.delete(work));
+    this.#work.add(work);
+  }
+
+  async #copy(job: PutJob): Promise<Buffer> {
+    const { digest: algorithm, limiter } = this.#options;
+    const { entry } = job.file;
+    const kept = { ...entry, path: this.#inStore(entry.path) };
+    const { signal } = this.#closing;
+    if (job.size === 'large') return copyLarge(job, this.#store, kept, { algorithm, limiter, signal });
+    await limiter?.ready({ signal });
+    await this.#turn();
+    const content = job.file.readWhole();
+    limiter?.spend(content.length);
+    const value = digestOf(algorithm, content);
+    await this.#store.put(kept, content, { algorithm, value });
+    job.sentBytes += content.length;
+    return value;
+  }
+
+  /** Lets the event loop breathe between synchronous reads. */
+  async #turn(): Promise<void> {
+    if (performance.now() < this.#sliceEnd) return;
+    await new Promise(setImmediate);
+    this.#sliceEnd = performance.now() + SLICE_MS;
+  }
+}

@@ -1,0 +1,200 @@
+import type { DigestAlgorithm } from '../model/digest.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import { MAX_INLINE_BYTES } from '../protocol/limits.ts';
+import { AbortWatch } from './abort-watch.ts';
+import { Fifo } from './fifo.ts';
+import { FullGate } from './full-gate.ts';
+import { Backoff, type RetryPolicy } from './retry.ts';
+import type { PutOptions, Receipt, SourceFile } from './target.ts';
+
+/** Tries of one file whose digest the target does not confirm; past them it is no accident of the link. */
+const MAX_DIGEST_TRIES = 3;
+
+export type Size = 'small' | 'large';
+
+/** One file on its way, over as many tries as it takes. */
+export interface PutJob {
+  readonly file: SourceFile;
+  readonly live: boolean;
+  readonly size: Size;
+  /** Bytes of content sent in all tries; whoever sends adds to it. */
+  sentBytes: number;
+  /** The furthest offset that the target has told for it. */
+  resumedAt: number;
+  /** The caller has its answer; whatever is still under way for this file is in vain. */
+  readonly settled: boolean;
+}
+
+/**
+ * The files that wait for a target, live ones before the backlog, and what becomes of those that were refused. A
+ * session (or the local target) takes jobs out, and gives every one back through exactly one of `kept`, `failed`
+ * and `giveBack`. Small and large files wait apart, so that neither kind stands in the other's way.
+ */
+export class Outbox {
+  /** Called when a job may have become ready to take. */
+  onReady: () => void = () => {};
+  readonly #algorithm: DigestAlgorithm;
+  readonly #retry: RetryPolicy;
+  readonly #lanes = {
+    live: { small: new Fifo<Job>(), large: new Fifo<Job>() },
+    backlog: { small: new Fifo<Job>(), large: new Fifo<Job>() },
+  };
+  readonly #open = new Set<Job>();
+  readonly #aborts = new AbortWatch();
+  readonly #closing = new AbortController();
+  readonly #gate: FullGate<PutJob>;
+  #closedBy: unknown;
+
+  constructor(algorithm: DigestAlgorithm, retry: RetryPolicy) {
+    this.#algorithm = algorithm;
+    this.#retry = retry;
+    const ready = () => this.onReady();
+    const giveUp = () => this.rejectAll(targetFull(retry));
+    this.#gate = new FullGate(retry, this.#closing.signal, ready, giveUp);
+  }
+
+  /** Jobs without an answer, those taken included. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  put(file: SourceFile, { priority = 'backlog', signal }: PutOptions = {}): Promise<Receipt> {
+    if (this.#closing.signal.aborted) return Promise.reject(this.#closedBy);
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    const job = new Job(file, priority === 'live');
+    this.#open.add(job);
+    if (signal !== undefined)
+      job.unwatch = this.#aborts.watch(signal, () => this.#reject(job, signal.reason));
+    this.#laneOf(job).push(job);
+    this.onReady();
+    return job.receipt.promise;
+  }
+
+  /** The next job of one kind if its content is at most `mostBytes`. */
+  take(live: boolean, size: Size, mostBytes = Infinity): PutJob | undefined {
+    if (!this.#gate.admits) return undefined;
+    const lane = this.#lanes[live ? 'live' : 'backlog'][size];
+    while (lane.peek()?.settled === true) lane.shift();
+    const job = lane.peek();
+    if (job === undefined || job.file.entry.size > mostBytes) return undefined;
+    lane.shift();
+    this.#gate.admitted(job);
+    return job;
+  }
+
+  /** The file is durable at the target. */
+  kept(taken: PutJob, digest: Buffer): void {
+    const job = own(taken);
+    this.#gate.kept();
+    if (!this.#settle(job)) return;
+    job.receipt.resolve({ digest, algorithm: this.#algorithm, sentBytes: job.sentBytes });
+  }
+
+  /** This try came to nothing: the file could not be read, or the target refused it. */
+  failed(taken: PutJob, error: IsyncError): void {
+    const job = own(taken);
+    if (error.code === 'STORE_FULL') this.#gate.refused(job);
+    else this.#gate.returned(job);
+    if (job.settled) return;
+    if (error.code === 'DIGEST_MISMATCH') job.digestTries++;
+    if (mayTryAgain(error, job)) void this.#later(job, error);
+    else this.#reject(job, error);
+  }
+
+  /** The link broke: these go first when there is one again, in this order. */
+  giveBack(taken: readonly PutJob[]): void {
+    const jobs = taken.map(own);
+    for (const job of jobs) this.#gate.returned(job);
+    for (const lane of [this.#lanes.live, this.#lanes.backlog])
+      for (const size of ['small', 'large'] as const)
+        lane[size].unshift(
+          jobs.filter((job) => !job.settled && job.size === size && lane === this.#side(job)),
+        );
+    this.onReady();
+  }
+
+  rejectAll(reason: unknown): void {
+    for (const job of this.#open) this.#reject(job, reason);
+  }
+
+  /** Rejects everything, now and later, with `reason`. */
+  close(reason: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    this.#closedBy = reason;
+    this.#closing.abort();
+    this.rejectAll(reason);
+  }
+
+  async #later(job: Job, error: IsyncError): Promise<void> {
+    job.backoff ??= new Backoff(this.#retry);
+    let again: boolean;
+    try {
+      again = await job.backoff.wait({ signal: this.#closing.signal });
+    } catch {
+      return; // Closed: the job has been rejected with everything else.
+    }
+    if (job.settled) return;
+    if (!again) {
+      this.#reject(job, error.code === 'STORE_FULL' ? targetFull(this.#retry, error) : error);
+      return;
+    }
+    this.#laneOf(job).push(job);
+    this.onReady();
+  }
+
+  #reject(job: Job, reason: unknown): void {
+    if (this.#settle(job)) job.receipt.reject(reason);
+  }
+
+  #settle(job: Job): boolean {
+    if (job.settled) return false;
+    job.settled = true;
+    job.unwatch?.();
+    this.#open.delete(job);
+    return true;
+  }
+
+  #side(job: Job) {
+    return job.live ? this.#lanes.live : this.#lanes.backlog;
+  }
+
+  #laneOf(job: Job): Fifo<Job> {
+    return this.#side(job)[job.size];
+  }
+}
+
+class Job implements PutJob {
+  readonly file: SourceFile;
+  readonly live: boolean;
+  readonly size: Size;
+  sentBytes = 0;
+  resumedAt = 0;
+  settled = false;
+  digestTries = 0;
+  backoff: Backoff | undefined;
+  unwatch: (() => void) | undefined;
+  readonly receipt = Promise.withResolvers<Receipt>();
+
+  constructor(file: SourceFile, live: boolean) {
+    this.file = file;
+    this.live = live;
+    this.size = file.entry.size <= MAX_INLINE_BYTES ? 'small' : 'large';
+  }
+}
+
+/** What comes back is what was taken. */
+function own(job: PutJob): Job {
+  if (job instanceof Job) return job;
+  throw new IsyncError('INTERNAL', 'a job of another outbox', { path: job.file.entry.path });
+}
+
+/** A full target and a digest mismatch may mend whatever the other side thinks of them. */
+function mayTryAgain(error: IsyncError, job: Job): boolean {
+  if (error.code === 'DIGEST_MISMATCH') return job.digestTries < MAX_DIGEST_TRIES;
+  return error.retryable || error.code === 'STORE_FULL';
+}
+
+function targetFull({ giveUpAfterMs = 0 }: RetryPolicy, cause?: IsyncError): IsyncError {
+  const message = `the target has been full for ${Math.round(giveUpAfterMs / 1000)} s`;
+  return new IsyncError('STORE_FULL', message, { cause, hint: 'Make room at the target, then run again.' });
+}

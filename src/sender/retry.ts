@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Abortable } from '../model/abortable.ts';
+import { IsyncError } from '../model/isync-error.ts';
+
+/** Shortest and longest wait before another try, in ms: soon enough for a blip, rare enough for an outage. */
+export const FIRST_DELAY_MS = 100;
+export const LONGEST_DELAY_MS = 30_000;
+
+export interface RetryPolicy {
+  /** Gives up when nothing has succeeded for this long, in ms of monotonic time; undefined: never. */
+  readonly giveUpAfterMs: number | undefined;
+  /** Default {@link FIRST_DELAY_MS}. */
+  readonly firstDelayMs?: number;
+  /** Default {@link LONGEST_DELAY_MS}. */
+  readonly longestDelayMs?: number;
+}
+
+export interface WaitOptions extends Abortable {
+  /** Wait the longest delay at once: trying again soon would do harm. */
+  readonly longest?: boolean;
+}
+
+/**
+ * How long to wait between tries of one thing: exponential with full jitter, and a limit on the time without success.
+ * Whatever isync tries again waits here.
+ */
+export class Backoff {
+  readonly #policy: RetryPolicy;
+  readonly #random: () => number;
+  #failures = 0;
+  #failingSince: number | undefined;
+
+  constructor(policy: RetryPolicy, random: () => number = Math.random) {
+    this.#policy = policy;
+    this.#random = random;
+  }
+
+  /** Tries that failed since the last success. */
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Since the first failure after the last success, in ms. */
+  get failingMs(): number {
+    return this.#failingSince === undefined ? 0 : performance.now() - this.#failingSince;
+  }
+
+  get longestDelayMs(): number {
+    return this.#policy.longestDelayMs ?? LONGEST_DELAY_MS;
+  }
+
+  succeeded(): void {
+    this.#failures = 0;
+    this.#failingSince = undefined;
+  }
+
+  /**
+   * Call it after a failure. Resolves to true when it is time to try again, to false when the time is over.
+   * Rejects with the signal's reason.
+   */
+  async wait({ signal, longest = false }: WaitOptions = {}): Promise<boolean> {
+    this.#failingSince ??= performance.now();
+    this.#failures++;
+    const delay = longest ? this.longestDelayMs : this.#nextDelay();
+    const left = (this.#policy.giveUpAfterMs ?? Infinity) - this.failingMs;
+    if (left <= 0) return false;
+    try {
+      await sleep(Math.min(delay, left), undefined, { signal });
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    }
+    return true;
+  }
+
+  #nextDelay(): number {
+    const first = this.#policy.firstDelayMs ?? FIRST_DELAY_MS;
+    // Past 2^20 the cap holds anyway, and the power must not grow beyond what a double can say.
+    const cap = Math.min(this.longestDelayMs, first * 2 ** Math.min(this.#failures, 20));
+    return Math.max(Math.min(first, this.longestDelayMs), this.#random() * cap);
+  }
+}
+
+/** Runs `attempt` until it succeeds, fails for good, or fails for longer than the policy allows. */
+export async function retrying<T>(
+  attempt: () => Promise<T>,
+  policy: RetryPolicy,
+  { signal }: Abortable = {},
+): Promise<T> {
+  const backoff = new Backoff(policy);
+  for (;;) {
+    signal?.throwIfAborted();
+    try {
+      return await attempt();
+    } catch (error) {
+      const again = error instanceof IsyncError && error.retryable && (await backoff.wait({ signal }));
+      if (!again) throw error;
+    }
+  }
+}

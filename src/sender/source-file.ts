@@ -1,0 +1,154 @@
+import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf, IsyncError } from '../model/isync-error.ts';
+import type { FileIdentity, ListedFile } from '../scanner/listed-file.ts';
+import type { SourceFile, SourceReader } from './target.ts';
+
+/**
+ * O_NOFOLLOW: a file that was exchanged for a symlink is not read through it. O_NONBLOCK: a file that was
+ * exchanged for a FIFO does not hang the open.
+ */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** The version of a file below `root` that `file` describes: all reads are of it or reject (see {@link SourceFile}). */
+export function createSourceFile(root: string, file: ListedFile): SourceFile {
+  return new GuardedFile(root, file);
+}
+
+class GuardedFile implements SourceFile {
+  readonly entry: ListedFile['entry'];
+  readonly #root: string;
+  readonly #identity: FileIdentity;
+
+  constructor(root: string, { entry, identity }: ListedFile) {
+    this.entry = entry;
+    this.#root = root;
+    this.#identity = identity;
+  }
+
+  readWhole(): Buffer {
+    const { path, size } = this.entry;
+    let fd: number | undefined;
+    try {
+      fd = openSync(join(this.#root, path), READ_FLAGS);
+      checkIdentity(fstatSync(fd), this.#identity, path);
+      const content = Buffer.allocUnsafe(size);
+      let filled = 0;
+      while (filled < size) {
+        const count = readSync(fd, content, filled, size - filled, filled);
+        if (count === 0) throw changed(path);
+        filled += count;
+      }
+      checkIdentity(fstatSync(fd), this.#identity, path);
+      return content;
+    } catch (error) {
+      throw readError(error, path);
+    } finally {
+      if (fd !== undefined) closeSync(fd);
+    }
+  }
+
+  async open(): Promise<SourceReader> {
+    const { path } = this.entry;
+    try {
+      const handle = await open(join(this.#root, path), READ_FLAGS);
+      const reader = new GuardedReader(handle, this.#identity, path);
+      try {
+        await reader.check();
+      } catch (error) {
+        await handle.close();
+        throw error;
+      }
+      return reader;
+    } catch (error) {
+      throw readError(error, path);
+    }
+  }
+}
+
+class GuardedReader implements SourceReader {
+  readonly #handle: FileHandle;
+  readonly #identity: FileIdentity;
+  readonly #path: string;
+
+  constructor(handle: FileHandle, identity: FileIdentity, path: string) {
+    this.#handle = handle;
+    this.#identity = identity;
+    this.#path = path;
+  }
+
+  async read(into: Uint8Array, position: number): Promise<number> {
+    try {
+      let filled = 0;
+      while (filled < into.length) {
+        const { bytesRead } = await this.#handle.read(into, filled, into.length - filled, position + filled);
+        if (bytesRead === 0) break;
+        filled += bytesRead;
+      }
+      return filled;
+    } catch (error) {
+      throw readError(error, this.#path);
+    }
+  }
+
+  async check(): Promise<void> {
+    try {
+      checkIdentity(await this.#handle.stat(), this.#identity, this.#path);
+    } catch (error) {
+      throw readError(error, this.#path);
+    }
+  }
+
+  /** FileHandle.close is idempotent by itself. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#handle.close();
+  }
+}
+
+/** ctime tells of writes whose mtime was set back, and of a rename over the path, which unlinks the open file. */
+function checkIdentity(now: Stats, listed: FileIdentity, path: string): void {
+  if (!now.isFile()) throw notRegular(path);
+  if (
+    now.dev !== listed.dev ||
+    now.ino !== listed.ino ||
+    now.size !== listed.size ||
+    now.mtimeMs !== listed.mtimeMs ||
+    now.ctimeMs !== listed.ctimeMs
+  )
+    throw changed(path);
+}
+
+export function changed(path: string): IsyncError {
+  return new IsyncError('FILE_CHANGED', 'the file changed while it was read', { path });
+}
+
+function notRegular(path: string, cause?: unknown): IsyncError {
+  return new IsyncError('NOT_REGULAR', 'not a regular file', { path, cause });
+}
+
+function readError(error: unknown, path: string): IsyncError {
+  if (error instanceof IsyncError) return error;
+  const errno = errnoOf(error) ?? '';
+  const message = error instanceof Error ? error.message : String(error);
+  switch (errno) {
+    case 'ENOENT':
+    case 'ENOTDIR':
+    case 'ESTALE':
+      return new IsyncError('FILE_VANISHED', 'the file is gone', { path, cause: error });
+    // ENXIO is what open(2) says of a socket.
+    case 'ELOOP':
+    case 'ENXIO':
+      return notRegular(path, error);
+    case 'EMFILE':
+    case 'ENFILE':
+      return new IsyncError('FILE_UNREADABLE', 'no file descriptor left', {
+        path,
+        retryable: true,
+        cause: error,
+        hint: 'Raise the limit of open files (ulimit -n).',
+      });
+    default:
+      return new IsyncError('FILE_UNREADABLE', `can't be read: ${message}`, { path, cause: error });
+  }
+}

@@ -1,0 +1,231 @@
+import type { Abortable } from '../../model/abortable.ts';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import type { RelPath } from '../../model/rel-path.ts';
+import { encode } from '../../protocol/codec.ts';
+import type { Listed, LookedFile, Looked, Sealed } from '../../protocol/messages.ts';
+import { Fifo } from '../fifo.ts';
+import { Backoff, type RetryPolicy } from '../retry.ts';
+
+/** Most files that one LIST may tell, about 200 bytes each: a receiver must not be able to fill our memory. */
+export const MAX_LISTED_FILES = 5_000_000;
+
+export type Answer = Looked | Listed | Sealed;
+
+/** One LOOK, LIST or SEAL, over as many sessions as it takes. */
+export interface Call {
+  readonly settled: boolean;
+  encode(request: number): Buffer;
+  /** Whether this was the last answer. @throws IsyncError PROTOCOL for an answer that does not fit */
+  answer(message: Answer): boolean;
+}
+
+/**
+ * The requests that wait for a session. A session takes calls out, hands them their answers, and gives back those
+ * that it could not finish.
+ */
+export class Calls {
+  /** Called when a call may have become ready to take. */
+  onReady: () => void = () => {};
+  readonly #retry: RetryPolicy;
+  readonly #waiting = new Fifo<OpenCall>();
+  readonly #open = new Set<OpenCall>();
+  readonly #closing = new AbortController();
+  #closedBy: unknown;
+
+  constructor(retry: RetryPolicy) {
+    this.#retry = retry;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  look(
+    paths: readonly RelPath[],
+    digest: boolean,
+    options: Abortable,
+  ): Promise<readonly (LookedFile | undefined)[]> {
+    return this.#call(options, (resolve) => new LookCall(paths, digest, resolve));
+  }
+
+  list(prefix: RelPath | '', options: Abortable): Promise<readonly FileEntry[]> {
+    return this.#call(options, (resolve) => new ListCall(prefix, resolve));
+  }
+
+  seal(directory: RelPath, options: Abortable): Promise<void> {
+    return this.#call(options, (resolve) => new SealCall(directory, resolve));
+  }
+
+  take(): Call | undefined {
+    while (this.#waiting.peek()?.settled === true) this.#waiting.shift();
+    return this.#waiting.shift();
+  }
+
+  giveBack(taken: readonly Call[]): void {
+    const calls = taken.filter((call) => call instanceof OpenCall);
+    for (const call of calls) call.restart();
+    this.#waiting.unshift(calls);
+    this.onReady();
+  }
+
+  /** The receiver answered FAILED. */
+  failed(call: Call, error: IsyncError): void {
+    if (!(call instanceof OpenCall) || call.settled) return;
+    if (error.retryable) void this.#later(call, error);
+    else call.reject(error);
+  }
+
+  rejectAll(reason: unknown): void {
+    for (const call of this.#open) call.reject(reason);
+  }
+
+  /** Rejects everything, now and later, with `reason`. */
+  close(reason: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    this.#closedBy = reason;
+    this.#closing.abort();
+    this.rejectAll(reason);
+  }
+
+  async #call<T>({ signal }: Abortable, make: (resolve: (value: T) => void) => OpenCall): Promise<T> {
+    if (this.#closing.signal.aborted) throw this.#closedBy;
+    signal?.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<T>();
+    const call = make(resolve);
+    call.onRejected = reject;
+    const abort = () => call.reject(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    this.#open.add(call);
+    this.#waiting.push(call);
+    this.onReady();
+    try {
+      return await promise;
+    } finally {
+      this.#open.delete(call);
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async #later(call: OpenCall, error: IsyncError): Promise<void> {
+    call.backoff ??= new Backoff(this.#retry);
+    let again: boolean;
+    try {
+      again = await call.backoff.wait({ signal: this.#closing.signal });
+    } catch {
+      return; // Closed: the call has been rejected with everything else.
+    }
+    if (!again) {
+      call.reject(error);
+      return;
+    }
+    call.restart();
+    this.#waiting.push(call);
+    this.onReady();
+  }
+}
+
+abstract class OpenCall implements Call {
+  settled = false;
+  backoff: Backoff | undefined;
+  onRejected: (reason: unknown) => void = () => {};
+
+  abstract encode(request: number): Buffer;
+  abstract answer(message: Answer): boolean;
+
+  /** Forgets answers of an earlier try. */
+  restart(): void {}
+
+  reject(reason: unknown): void {
+    this.settled = true;
+    this.onRejected(reason);
+  }
+}
+
+class LookCall extends OpenCall {
+  readonly #paths: readonly RelPath[];
+  readonly #digest: boolean;
+  readonly #resolve: (files: readonly (LookedFile | undefined)[]) => void;
+
+  constructor(
+    paths: readonly RelPath[],
+    digest: boolean,
+    resolve: (files: readonly (LookedFile | undefined)[]) => void,
+  ) {
+    super();
+    this.#paths = paths;
+    this.#digest = digest;
+    this.#resolve = resolve;
+  }
+
+  override encode(request: number): Buffer {
+    return encode({ type: 'look', request, digest: this.#digest, paths: this.#paths });
+  }
+
+  override answer(message: Answer): boolean {
+    if (message.type !== 'looked') throw unfitting('LOOK');
+    if (message.files.length !== this.#paths.length) throw unfitting('LOOK');
+    if (this.#digest && message.files.some((file) => file !== undefined && file.digest === undefined))
+      throw unfitting('LOOK');
+    this.settled = true;
+    this.#resolve(message.files);
+    return true;
+  }
+}
+
+class ListCall extends OpenCall {
+  readonly #prefix: RelPath | '';
+  readonly #resolve: (files: readonly FileEntry[]) => void;
+  #files: FileEntry[] = [];
+
+  constructor(prefix: RelPath | '', resolve: (files: readonly FileEntry[]) => void) {
+    super();
+    this.#prefix = prefix;
+    this.#resolve = resolve;
+  }
+
+  override encode(request: number): Buffer {
+    return encode({ type: 'list', request, prefix: this.#prefix });
+  }
+
+  override answer(message: Answer): boolean {
+    if (message.type !== 'listed') throw unfitting('LIST');
+    if (this.#files.length + message.files.length > MAX_LISTED_FILES)
+      throw new IsyncError('PROTOCOL', `more than ${MAX_LISTED_FILES} files in one list`);
+    for (const file of message.files) this.#files.push(file);
+    if (!message.last) return false;
+    this.settled = true;
+    this.#resolve(this.#files);
+    return true;
+  }
+
+  override restart(): void {
+    this.#files = [];
+  }
+}
+
+class SealCall extends OpenCall {
+  readonly #directory: RelPath;
+  readonly #resolve: () => void;
+
+  constructor(directory: RelPath, resolve: () => void) {
+    super();
+    this.#directory = directory;
+    this.#resolve = resolve;
+  }
+
+  override encode(request: number): Buffer {
+    return encode({ type: 'seal', request, directory: this.#directory });
+  }
+
+  override answer(message: Answer): boolean {
+    if (message.type !== 'sealed') throw unfitting('SEAL');
+    this.settled = true;
+    this.#resolve();
+    return true;
+  }
+}
+
+function unfitting(name: string): IsyncError {
+  return new IsyncError('PROTOCOL', `an answer that does not fit its ${name}`);
+}

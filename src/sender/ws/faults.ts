@@ -1,0 +1,33 @@
+import { isErrorCode, IsyncError, type ErrorCode } from '../../model/isync-error.ts';
+import { errorCodeOfClose } from '../../protocol/close-codes.ts';
+
+export function protocolFault(what: string): IsyncError {
+  return new IsyncError('PROTOCOL', `the receiver broke the protocol: ${what}`);
+}
+
+export function linkLost(message: string, cause?: unknown): IsyncError {
+  return new IsyncError('LINK_LOST', message, { retryable: true, cause });
+}
+
+/** What the close of a standing connection means. */
+export function closeError(code: number, reason: string): IsyncError {
+  const errorCode = errorCodeOfClose(code);
+  const message = `the connection was closed (${code}${reason === '' ? '' : `: ${reason}`})`;
+  return new IsyncError(errorCode, message, { retryable: errorCode === 'LINK_LOST' });
+}
+
+/** ws names faults of framing (too large, bad opcode) WS_ERR_…; all else is the network's. */
+export function socketError(error: Error): IsyncError {
+  if ('code' in error && typeof error.code === 'string' && error.code.startsWith('WS_ERR_'))
+    return protocolFault(error.message);
+  return linkLost(`the connection broke: ${error.message}`, error);
+}
+
+/** The error that REFUSED or FAILED tell. */
+export function toldError(
+  { code, message, retryable }: { code: string; message: string; retryable: boolean },
+  path?: string,
+): IsyncError {
+  const known: ErrorCode = isErrorCode(code) ? code : 'STORE_FAILED';
+  return new IsyncError(known, message, { retryable, ...(path === undefined ? {} : { path }) });
+}

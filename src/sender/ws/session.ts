@@ -1,0 +1,275 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { RawData, WebSocket } from 'ws';
+import type { DigestAlgorithm } from '../../model/digest.ts';
+import { toIsyncError, type IsyncError } from '../../model/isync-error.ts';
+import { cutText } from '../../protocol/bytes.ts';
+import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts';
+import { decodeReceiverMessage, encode } from '../../protocol/codec.ts';
+import {
+  MAX_CHUNK_BYTES,
+  MAX_FILES_PER_MESSAGE,
+  MAX_REQUESTS_IN_FLIGHT,
+  TARGET_BATCH_BYTES,
+} from '../../protocol/limits.ts';
+import type { Failed, ReceiverMessage } from '../../protocol/messages.ts';
+import type { Outbox } from '../outbox.ts';
+import type { RateLimiter } from '../rate-limiter.ts';
+import { readBatch } from './batch.ts';
+import type { Answer, Call, Calls } from './calls.ts';
+import type { Link } from './connect.ts';
+import { closeError, linkLost, protocolFault, socketError, toldError } from './faults.ts';
+import { Flights } from './flights.ts';
+import { Uploads } from './uploads.ts';
+import { Wire, type Deadlines } from './wire.ts';
+
+/** The event loop gets its turn after this long, in ms. */
+const SLICE_MS = 8;
+/** Longest reason of a close frame, in bytes (RFC 6455, 5.5). */
+const MAX_REASON_BYTES = 123;
+/** What a socket that closed without saying so is told to have said (RFC 6455, 7.1.5). */
+const CLOSED_ABNORMALLY = 1006;
+const LAST_REQUEST = 0xffff_ffff;
+
+export interface SessionOptions {
+  readonly link: Link;
+  readonly outbox: Outbox;
+  readonly calls: Calls;
+  readonly algorithm: DigestAlgorithm;
+  readonly limiter: RateLimiter | undefined;
+  readonly deadlines: Deadlines;
+  /** Something has come further: a file is durable, a request answered, an upload resumes later than before. */
+  readonly onProgress: () => void;
+}
+
+/**
+ * One connection: takes files and requests from where they wait, sends them within the receiver's limits, and hands
+ * back the answers. When it ends, whatever has none goes back to where it waited.
+ */
+export class Session {
+  /** Resolves, with why, when the socket is closed and every file too. */
+  readonly ended: Promise<IsyncError>;
+  readonly #options: SessionOptions;
+  readonly #socket: WebSocket;
+  readonly #wire: Wire;
+  readonly #flights: Flights;
+  readonly #uploads: Uploads;
+  readonly #calls = new Map<number, Call>();
+  readonly #over = new AbortController();
+  #nextRequest = 1;
+  #lastWasBatch = false;
+  #wake: () => void = () => {};
+  #woken = false;
+  #fault: IsyncError | undefined;
+
+  constructor(options: SessionOptions) {
+    const { link, outbox, calls, algorithm, limiter, deadlines, onProgress } = options;
+    const { limits } = link.welcome;
+    const onReady = () => this.#ready();
+    this.#options = options;
+    this.#socket = link.socket;
+    this.#wire = new Wire(link.socket, link.raw, deadlines, () => this.#silent());
+    this.#wire.onRoom = outbox.onReady = calls.onReady = onReady;
+    this.#flights = new Flights(outbox, limits.filesInFlight, onProgress);
+    this.#uploads = new Uploads({
+      outbox,
+      flights: this.#flights,
+      wire: this.#wire,
+      algorithm,
+      chunkBytes: Math.min(MAX_CHUNK_BYTES, limiter?.quantumBytes ?? Infinity),
+      most: limits.openUploads,
+      onReady,
+    });
+    this.ended = this.#run();
+  }
+
+  /** Files and requests that the receiver has not answered. */
+  get owed(): number {
+    return this.#flights.size + this.#calls.size;
+  }
+
+  /** Says goodbye; `ended` tells when it is done. */
+  close(): void {
+    this.#end(linkLost('closed'), CLOSE.NORMAL);
+  }
+
+  async #run(): Promise<IsyncError> {
+    const { link, outbox, calls } = this.#options;
+    const closed = this.#listen(link);
+    const pumping = this.#pump();
+    const fault = await closed;
+    this.#wire.stop();
+    this.#over.abort(fault);
+    this.#ready();
+    const opening = await this.#uploads.stop(fault);
+    await pumping;
+    outbox.onReady = calls.onReady = () => {};
+    outbox.giveBack([...this.#flights.jobs, ...opening]);
+    calls.giveBack([...this.#calls.values()]);
+    return fault;
+  }
+
+  /** Resolves with why when the socket is closed. */
+  #listen({ socket, early }: Link): Promise<IsyncError> {
+    const { promise, resolve } = Promise.withResolvers<IsyncError>();
+    const onClose = (code: number, reason: string) => resolve((this.#fault ??= closeError(code, reason)));
+    socket.on('error', (error) => {
+      this.#fault ??= socketError(error);
+    });
+    socket.on('message', (bytes, binary) => this.#receive(bytes, binary));
+    for (const { bytes, binary } of early) this.#receive(bytes, binary);
+    socket.on('close', (code, reason) => onClose(code, reason.toString('utf8')));
+    if (socket.readyState === socket.CLOSED) onClose(CLOSED_ABNORMALLY, '');
+    return promise;
+  }
+
+  /** Ours to end: says why, and waits for the socket to close. */
+  #end(fault: IsyncError, code: CloseCode): void {
+    this.#fault ??= fault;
+    this.#socket.close(code, code === CLOSE.NORMAL ? '' : cutText(fault.message, MAX_REASON_BYTES));
+  }
+
+  #silent(): void {
+    this.#wire.stop();
+    this.#end(linkLost('nothing was heard for too long'), CLOSE.DEADLINE);
+    // Nobody is there to answer the closing handshake.
+    this.#socket.terminate();
+  }
+
+  #ready(): void {
+    this.#woken = true;
+    this.#wake();
+  }
+
+  async #pump(): Promise<void> {
+    const { limiter } = this.#options;
+    const { signal } = this.#over;
+    let sliceEnd = performance.now() + SLICE_MS;
+    try {
+      while (!signal.aborted) {
+        this.#woken = false;
+        await limiter?.ready({ signal });
+        if (!this.#wire.hasRoom || !this.#sendNext()) await this.#untilWoken();
+        if (performance.now() < sliceEnd) continue;
+        await nextTurn();
+        sliceEnd = performance.now() + SLICE_MS;
+      }
+    } catch (error) {
+      if (!signal.aborted) this.#end(toIsyncError(error, 'INTERNAL'), CLOSE.INTERNAL);
+    }
+  }
+
+  async #untilWoken(): Promise<void> {
+    if (this.#woken) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#wake = resolve;
+    await promise;
+  }
+
+  /** Sends one message if there is one to send: requests, then live files, then the backlog. */
+  #sendNext(): boolean {
+    if (this.#socket.readyState !== this.#socket.OPEN) return false;
+    if (this.#flights.usedUp && this.#flights.size === 0) {
+      this.#end(linkLost('this session has no file ids left'), CLOSE.GOING_AWAY);
+      return false;
+    }
+    this.#uploads.start();
+    return this.#sendCall() || this.#sendFiles(true) || this.#sendFiles(false);
+  }
+
+  #sendCall(): boolean {
+    const { requests } = this.#options.link.welcome.limits;
+    if (this.#calls.size >= Math.min(requests, MAX_REQUESTS_IN_FLIGHT)) return false;
+    const call = this.#options.calls.take();
+    if (call === undefined) return false;
+    const request = this.#nextRequest;
+    this.#nextRequest = request === LAST_REQUEST ? 1 : request + 1;
+    this.#calls.set(request, call);
+    const bytes = call.encode(request);
+    this.#wire.send(bytes);
+    this.#options.limiter?.spend(bytes.length);
+    return true;
+  }
+
+  /** Small and large files take turns. */
+  #sendFiles(live: boolean): boolean {
+    if (this.#lastWasBatch) return this.#sendChunk(live) || this.#sendBatch(live);
+    return this.#sendBatch(live) || this.#sendChunk(live);
+  }
+
+  #sendBatch(live: boolean): boolean {
+    const { outbox, algorithm, limiter } = this.#options;
+    const firstId = this.#flights.nextId;
+    const files = readBatch(outbox, {
+      live,
+      algorithm,
+      mostFiles: Math.min(MAX_FILES_PER_MESSAGE, this.#flights.room(live)),
+      mostBytes: Math.min(TARGET_BATCH_BYTES, limiter?.quantumBytes ?? Infinity),
+    });
+    if (files.length === 0) return false;
+    for (const { job, digest } of files) this.#flights.addSmall(job, digest);
+    const bytes = encode({ type: 'files', firstId, files });
+    this.#wire.send(bytes);
+    limiter?.spend(bytes.length);
+    this.#lastWasBatch = true;
+    return true;
+  }
+
+  #sendChunk(live: boolean): boolean {
+    const bytes = this.#uploads.sendChunk(live);
+    if (bytes === 0) return false;
+    this.#options.limiter?.spend(bytes);
+    this.#lastWasBatch = false;
+    return true;
+  }
+
+  #receive(bytes: RawData, binary: boolean): void {
+    if (this.#fault !== undefined) return;
+    try {
+      if (!binary || !Buffer.isBuffer(bytes)) throw protocolFault('a text message');
+      this.#dispatch(decodeReceiverMessage(bytes, this.#options.algorithm));
+      this.#ready();
+    } catch (error) {
+      const fault = toIsyncError(error, 'INTERNAL');
+      this.#end(fault, fault.code === 'PROTOCOL' ? CLOSE.PROTOCOL : CLOSE.INTERNAL);
+    }
+  }
+
+  #dispatch(message: ReceiverMessage): void {
+    switch (message.type) {
+      case 'ack':
+        return this.#flights.acknowledged(message);
+      case 'refused':
+        return this.#flights.refused(message);
+      case 'offset':
+        return this.#flights.resumed(message);
+      case 'looked':
+      case 'listed':
+      case 'sealed':
+        return this.#answered(message);
+      case 'failed':
+        return this.#callFailed(message);
+      case 'keepalive':
+        return;
+      case 'welcome':
+        throw protocolFault('a second WELCOME');
+    }
+  }
+
+  #answered(message: Answer): void {
+    const call = this.#openCall(message.request);
+    if (call.answer(message)) this.#calls.delete(message.request);
+    this.#options.onProgress();
+  }
+
+  #callFailed(message: Failed): void {
+    const call = this.#openCall(message.request);
+    this.#calls.delete(message.request);
+    this.#options.calls.failed(call, toldError(message));
+  }
+
+  #openCall(request: number): Call {
+    const call = this.#calls.get(request);
+    if (call === undefined) throw protocolFault(`an answer to request ${request}, which is not open`);
+    return call;
+  }
+}

@@ -1,0 +1,158 @@
+import { createDigester, type Digester, type DigestAlgorithm } from '../../model/digest.ts';
+import { CHUNK_HEADER_BYTES, writeChunkHeader } from '../../protocol/codec.ts';
+import type { PutJob } from '../outbox.ts';
+import { changed } from '../source-file.ts';
+import type { SourceReader } from '../target.ts';
+
+/** Files from here on ask how much of them is there already. Smaller ones are sent again sooner than asked for. */
+const RESUME_FROM_BYTES = 4 * 1024 * 1024;
+/** Read ahead for the digest while the receiver is asked, in bytes: what a disk gives in a long round trip. */
+const HASH_AHEAD_BYTES = 64 * 1024 * 1024;
+const HASH_READ_BYTES = 1024 * 1024;
+
+/** What an upload needs of its session. */
+export interface UploadPort {
+  readonly algorithm: DigestAlgorithm;
+  /** Content of a chunk at most. */
+  readonly chunkBytes: number;
+  /** Says OPEN; returns the file's id. */
+  opened(upload: Upload, resume: boolean): number;
+  /** A chunk waits to be taken. */
+  offered(upload: Upload): void;
+  /** Says END. */
+  ended(upload: Upload, digest: Buffer): void;
+  /** The upload came to nothing; says CANCEL where that is due. */
+  failed(upload: Upload, error: unknown): void;
+}
+
+/** One large file on its way through one session: OPEN, CHUNK …, END. */
+export class Upload {
+  readonly job: PutJob;
+  /** From OPEN on. */
+  id: number | undefined;
+  readonly #port: UploadPort;
+  readonly #digester: Digester;
+  readonly #resume: boolean;
+  readonly #stopped = new AbortController();
+  readonly #offset = Promise.withResolvers<number>();
+  #knownOffset: number | undefined;
+  #hashed = 0;
+  #chunk: { readonly bytes: Buffer; readonly taken: () => void } | undefined;
+
+  constructor(job: PutJob, port: UploadPort) {
+    this.job = job;
+    this.#port = port;
+    this.#digester = createDigester(port.algorithm);
+    this.#resume = job.file.entry.size >= RESUME_FROM_BYTES;
+  }
+
+  get awaitsOffset(): boolean {
+    return this.#resume && this.id !== undefined && this.#knownOffset === undefined;
+  }
+
+  /** The receiver's OFFSET, checked. */
+  resumeAt(offset: number): void {
+    this.#knownOffset = offset;
+    this.#offset.resolve(offset);
+  }
+
+  /** Ends {@link run}, which then tells of `reason`. */
+  stop(reason: unknown): void {
+    this.#stopped.abort(reason);
+  }
+
+  /** The message that waits, which belongs to the session from now on. */
+  takeChunk(): Buffer | undefined {
+    const chunk = this.#chunk;
+    this.#chunk = undefined;
+    chunk?.taken();
+    return chunk?.bytes;
+  }
+
+  /** Never rejects; resolves when the file is closed. */
+  async run(): Promise<void> {
+    try {
+      const reader = await this.job.file.open();
+      try {
+        await this.#transfer(reader);
+      } finally {
+        await reader[Symbol.asyncDispose]();
+      }
+    } catch (error) {
+      this.#port.failed(this, error);
+    }
+  }
+
+  async #transfer(reader: SourceReader): Promise<void> {
+    this.#goOn();
+    const { path, size } = this.job.file.entry;
+    const id = this.#port.opened(this, this.#resume);
+    this.id = id;
+    let position = this.#resume ? await this.#findOffset(reader) : 0;
+    while (position < size) {
+      const length = Math.min(this.#port.chunkBytes, size - position);
+      const bytes = Buffer.allocUnsafeSlow(CHUNK_HEADER_BYTES + length);
+      const content = bytes.subarray(CHUNK_HEADER_BYTES);
+      if ((await reader.read(content, position)) < length) throw changed(path);
+      this.#goOn();
+      this.#hash(content, position);
+      writeChunkHeader(bytes, id, position);
+      await this.#offer(bytes);
+      position += length;
+    }
+    await reader.check();
+    this.#goOn();
+    this.#port.ended(this, this.#digester.digest());
+  }
+
+  /** Digests what need not be sent, and begins with that before the receiver has said how much it is. */
+  async #findOffset(reader: SourceReader): Promise<number> {
+    const { path, size } = this.job.file.entry;
+    const scratch = Buffer.allocUnsafeSlow(HASH_READ_BYTES);
+    while (this.#hashed < (this.#knownOffset ?? Math.min(size, HASH_AHEAD_BYTES))) {
+      const part = scratch.subarray(0, Math.min(scratch.length, size - this.#hashed));
+      if ((await reader.read(part, this.#hashed)) < part.length) throw changed(path);
+      this.#goOn();
+      this.#hash(part, this.#hashed);
+    }
+    const offset = await this.#unlessStopped(this.#offset.promise);
+    return this.#hashed < offset ? this.#findOffset(reader) : offset;
+  }
+
+  /** Bytes that were digested ahead pass without being digested again. */
+  #hash(content: Buffer, position: number): void {
+    const end = position + content.length;
+    if (end <= this.#hashed) return;
+    this.#digester.update(content.subarray(this.#hashed - position));
+    this.#hashed = end;
+  }
+
+  async #offer(bytes: Buffer): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#chunk = { bytes, taken: resolve };
+    this.#port.offered(this);
+    await this.#unlessStopped(promise);
+  }
+
+  async #unlessStopped<T>(promise: Promise<T>): Promise<T> {
+    const { signal } = this.#stopped;
+    signal.throwIfAborted();
+    const stopped = Promise.withResolvers<never>();
+    const stop = () => stopped.reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      return await Promise.race([promise, stopped.promise]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** After each wait: nobody may want the file any more. */
+  #goOn(): void {
+    this.#stopped.signal.throwIfAborted();
+    if (this.job.settled) throw new Forgotten();
+  }
+}
+
+/** The caller has taken the file back. */
+export class Forgotten extends Error {}

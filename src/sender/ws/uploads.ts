@@ -1,0 +1,122 @@
+import type { DigestAlgorithm } from '../../model/digest.ts';
+import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import { CHUNK_HEADER_BYTES, encode } from '../../protocol/codec.ts';
+import { MAX_OPEN_UPLOADS } from '../../protocol/limits.ts';
+import type { Outbox, PutJob } from '../outbox.ts';
+import type { Flights } from './flights.ts';
+import { Forgotten, Upload, type UploadPort } from './upload.ts';
+import type { Wire } from './wire.ts';
+
+/** Uploads at a time up to which the backlog starts more: hides opening files and asking for offsets. */
+const BACKLOG_UPLOADS = 4;
+
+export interface UploadsOptions {
+  readonly outbox: Outbox;
+  readonly flights: Flights;
+  readonly wire: Wire;
+  readonly algorithm: DigestAlgorithm;
+  readonly chunkBytes: number;
+  readonly most: number;
+  /** There may be something to send. */
+  readonly onReady: () => void;
+}
+
+/** The uploads of one session: starts them, and takes their chunks in turns. */
+export class Uploads implements UploadPort {
+  readonly algorithm: DigestAlgorithm;
+  readonly chunkBytes: number;
+  readonly #options: UploadsOptions;
+  readonly #most: number;
+  readonly #running = new Map<Upload, Promise<void>>();
+  readonly #offers: { readonly live: Upload[]; readonly backlog: Upload[] } = { live: [], backlog: [] };
+  /** Taken from the outbox, and neither in flight nor failed yet. */
+  readonly #opening = new Set<Upload>();
+  #over = false;
+
+  constructor(options: UploadsOptions) {
+    this.#options = options;
+    this.algorithm = options.algorithm;
+    this.chunkBytes = options.chunkBytes;
+    this.#most = Math.min(options.most, MAX_OPEN_UPLOADS);
+  }
+
+  /** Starts what may be started. */
+  start(): void {
+    const { outbox, flights } = this.#options;
+    for (const live of [true, false]) {
+      const most = live ? this.#most : Math.min(this.#most, BACKLOG_UPLOADS);
+      while (this.#running.size < most && this.#opening.size < flights.room(live)) {
+        const job = outbox.take(live, 'large');
+        if (job === undefined) break;
+        this.#run(new Upload(job, this));
+      }
+    }
+  }
+
+  /** Sends a chunk of the upload that has waited longest; returns the bytes of its content, 0 for none. */
+  sendChunk(live: boolean): number {
+    const { flights, wire } = this.#options;
+    const offers = this.#offers[live ? 'live' : 'backlog'];
+    for (let upload = offers.shift(); upload !== undefined; upload = offers.shift()) {
+      if (upload.id === undefined || !flights.has(upload.id)) continue; // Failed since it offered.
+      const bytes = upload.takeChunk();
+      if (bytes === undefined) continue;
+      const content = bytes.length - CHUNK_HEADER_BYTES;
+      upload.job.sentBytes += content;
+      wire.send(bytes);
+      return content;
+    }
+    return 0;
+  }
+
+  /** Ends all of them; resolves to those jobs that are not in flight when every file is closed. */
+  async stop(reason: unknown): Promise<PutJob[]> {
+    this.#over = true;
+    const opening = [...this.#opening].map(({ job }) => job);
+    for (const upload of this.#running.keys()) upload.stop(reason);
+    await Promise.all(this.#running.values());
+    return opening;
+  }
+
+  opened(upload: Upload, resume: boolean): number {
+    const { flights, wire } = this.#options;
+    const id = flights.addUpload(upload);
+    this.#opening.delete(upload);
+    wire.send(encode({ type: 'open', id, resume, entry: upload.job.file.entry }));
+    return id;
+  }
+
+  offered(upload: Upload): void {
+    this.#offers[upload.job.live ? 'live' : 'backlog'].push(upload);
+    this.#options.onReady();
+  }
+
+  ended({ id }: Upload, digest: Buffer): void {
+    if (id === undefined) return;
+    this.#options.flights.ended(id, digest);
+    this.#options.wire.send(encode({ type: 'end', id, digest }));
+  }
+
+  failed(upload: Upload, error: unknown): void {
+    // When the session is over the file goes back to the outbox, whatever this try died of.
+    if (this.#over) return;
+    const { flights, outbox, wire } = this.#options;
+    const { job, id } = upload;
+    this.#opening.delete(upload);
+    const told = toIsyncError(error, 'FILE_UNREADABLE', { path: job.file.entry.path });
+    // Kept are the bytes of a file that may come again as it is.
+    const keep = error instanceof Forgotten || (error instanceof IsyncError && error.retryable);
+    if (id !== undefined && flights.cancel(id)) wire.send(encode({ type: 'cancel', id, keep }));
+    outbox.failed(job, told);
+  }
+
+  #run(upload: Upload): void {
+    this.#opening.add(upload);
+    const ran = async () => {
+      await upload.run();
+      this.#running.delete(upload);
+      if (!this.#over) this.#options.onReady();
+    };
+    this.#running.set(upload, ran());
+  }
+}

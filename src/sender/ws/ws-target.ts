@@ -1,0 +1,230 @@
+import type { Abortable } from '../../model/abortable.ts';
+import type { DigestAlgorithm } from '../../model/digest.ts';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import type { RelPath } from '../../model/rel-path.ts';
+import { KEEPALIVE_MS, MAX_PATHS_PER_MESSAGE, SILENCE_DEADLINE_MS } from '../../protocol/limits.ts';
+import { Outbox } from '../outbox.ts';
+import type { RateLimiter } from '../rate-limiter.ts';
+import { Backoff, type RetryPolicy } from '../retry.ts';
+import type { LookOptions, PutOptions, Receipt, SourceFile, Target, TargetRecord } from '../target.ts';
+import { Calls } from './calls.ts';
+import { connect, type TlsOptions } from './connect.ts';
+import { Session } from './session.ts';
+
+export interface WsTargetOptions {
+  /** `ws://` or `wss://` with host and port; a path is put before that of the protocol. */
+  readonly url: string;
+  /** Asked for anew before each connection when it is a function. */
+  readonly token?: string | (() => Promise<string>) | undefined;
+  readonly tls?: TlsOptions | undefined;
+  readonly device: string;
+  /** In mode `read` only `look` and `list` may be called. */
+  readonly mode: 'write' | 'read';
+  readonly digest: DigestAlgorithm;
+  readonly retry: RetryPolicy;
+  readonly limiter?: RateLimiter | undefined;
+  /** Told of each change of the link; `error` says why it was lost. Must not throw. */
+  readonly onLink?: ((state: LinkState, error?: IsyncError) => void) | undefined;
+  /** Rejects everything, now and later, with the signal's reason, and closes the link. */
+  readonly signal?: AbortSignal | undefined;
+  readonly deadlines?: Partial<LinkDeadlines> | undefined;
+}
+
+export type LinkState = 'connecting' | 'connected' | 'lost';
+
+/** All in ms. The defaults are those of the protocol. */
+export interface LinkDeadlines {
+  readonly connectMs: number;
+  readonly welcomeMs: number;
+  readonly keepaliveMs: number;
+  readonly silenceMs: number;
+}
+
+/**
+ * A receiver as a target. It connects at once and stays connected until it is disposed of; what was not acknowledged
+ * when a link breaks goes first on the next one. After it gave up (see {@link RetryPolicy}) it connects again with
+ * the next call; a refusal (AUTH_REFUSED, VERSION_UNSUPPORTED, TLS_FAILED, FENCED) is final.
+ */
+export function createWsTarget(options: WsTargetOptions): Target {
+  return new WsTarget(options);
+}
+
+class WsTarget implements Target {
+  readonly #options: WsTargetOptions;
+  readonly #outbox: Outbox;
+  readonly #calls: Calls;
+  readonly #closing = new AbortController();
+  #session: Session | undefined;
+  #linked: Promise<void> | undefined;
+
+  constructor(options: WsTargetOptions) {
+    this.#options = options;
+    this.#outbox = new Outbox(options.digest, options.retry);
+    this.#calls = new Calls(options.retry);
+    const { signal } = options;
+    if (signal?.aborted === true) this.#close(signal.reason);
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+    this.#connectUnlessLinked();
+  }
+
+  async put(file: SourceFile, options: PutOptions = {}): Promise<Receipt> {
+    this.#mustWrite();
+    const receipt = this.#outbox.put(file, options);
+    this.#connectUnlessLinked();
+    return receipt;
+  }
+
+  async look(
+    paths: readonly RelPath[],
+    { digest, signal }: LookOptions = {},
+  ): Promise<readonly (TargetRecord | undefined)[]> {
+    if (digest !== undefined && digest !== this.#options.digest)
+      throw new IsyncError('INTERNAL', `this link speaks ${this.#options.digest}, not ${digest}`);
+    const calls: ReturnType<Calls['look']>[] = [];
+    for (let at = 0; at < paths.length; at += MAX_PATHS_PER_MESSAGE) {
+      const part = paths.slice(at, at + MAX_PATHS_PER_MESSAGE);
+      calls.push(this.#calls.look(part, digest !== undefined, { signal }));
+    }
+    this.#connectUnlessLinked();
+    const files = (await Promise.all(calls)).flat();
+    return paths.map((path, at) => {
+      const file = files[at];
+      if (file === undefined) return undefined;
+      return { entry: { path, size: file.size, mtimeUs: file.mtimeUs }, digest: file.digest };
+    });
+  }
+
+  /** Told when the whole list has come: half a list can't be continued on another link. */
+  async *list(prefix: RelPath | '', options: Abortable = {}): AsyncIterable<FileEntry> {
+    const listed = this.#calls.list(prefix, options);
+    this.#connectUnlessLinked();
+    yield* await listed;
+  }
+
+  async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {
+    this.#mustWrite();
+    // Live: all the directory's other files are there already, so what waits now is none of its business.
+    if (marker !== undefined) await this.put(marker, { ...options, priority: 'live' });
+    const sealed = this.#calls.seal(directory, options);
+    this.#connectUnlessLinked();
+    await sealed;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close(new IsyncError('INTERRUPTED', 'the target was closed'));
+    await this.#linked;
+  }
+
+  readonly #onAbort = () => this.#close(this.#options.signal?.reason);
+
+  #close(reason: unknown): void {
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#closing.abort(reason);
+    this.#outbox.close(reason);
+    this.#calls.close(reason);
+    this.#session?.close();
+  }
+
+  #mustWrite(): void {
+    if (this.#options.mode === 'read') throw new IsyncError('INTERNAL', 'this link is for reading only');
+  }
+
+  #connectUnlessLinked(): void {
+    if (this.#linked !== undefined || this.#closing.signal.aborted) return;
+    this.#linked = this.#keepLinked();
+  }
+
+  /** Keeps a session standing until closed, refused for good, or the retry limit is over. Never rejects. */
+  async #keepLinked(): Promise<void> {
+    const backoff = new Backoff(this.#options.retry);
+    while (!this.#closing.signal.aborted) {
+      const error = await this.#runSession(backoff);
+      if (this.#closing.signal.aborted) return;
+      this.#options.onLink?.('lost', error);
+      if (this.#isFinal(error)) {
+        this.#close(error);
+        return;
+      }
+      if (await this.#mayTryAgain(backoff, error)) continue;
+      const gaveUp = this.#gaveUp(backoff, error);
+      // Before anyone hears of it: whoever calls again at once needs a new link.
+      this.#linked = undefined;
+      this.#outbox.rejectAll(gaveUp);
+      this.#calls.rejectAll(gaveUp);
+      return;
+    }
+  }
+
+  /** One connection from its beginning to its end; resolves with why it ended. */
+  async #runSession(backoff: Backoff): Promise<IsyncError> {
+    const { onLink, digest: algorithm, limiter, deadlines } = this.#options;
+    try {
+      onLink?.('connecting');
+      const link = await this.#connect();
+      const session = new Session({
+        link,
+        outbox: this.#outbox,
+        calls: this.#calls,
+        algorithm,
+        limiter,
+        deadlines: {
+          keepaliveMs: deadlines?.keepaliveMs ?? KEEPALIVE_MS,
+          silenceMs: deadlines?.silenceMs ?? SILENCE_DEADLINE_MS,
+        },
+        onProgress: () => backoff.succeeded(),
+      });
+      this.#session = session;
+      onLink?.('connected');
+      const since = performance.now();
+      const error = await session.ended;
+      // A link that stood long and owed nothing was a good one; one that breaks on the same file each time is not.
+      if (session.owed === 0 && performance.now() - since > backoff.longestDelayMs) backoff.succeeded();
+      return error;
+    } catch (error) {
+      return toIsyncError(error, 'INTERNAL');
+    } finally {
+      this.#session = undefined;
+    }
+  }
+
+  async #connect() {
+    const { url, token, tls, device, mode, digest, deadlines } = this.#options;
+    return connect({
+      url,
+      token: typeof token === 'function' ? await token() : token,
+      tls,
+      device,
+      mode,
+      digest,
+      signal: this.#closing.signal,
+      connectDeadlineMs: deadlines?.connectMs,
+      welcomeDeadlineMs: deadlines?.welcomeMs,
+    });
+  }
+
+  #isFinal(error: IsyncError): boolean {
+    // A rule that was broken may have been a fault on the way, or be mended by an update of the other side.
+    if (error.code === 'PROTOCOL') return false;
+    if (error.code === 'FENCED') return this.#options.retry.giveUpAfterMs !== undefined;
+    return !error.retryable;
+  }
+
+  async #mayTryAgain(backoff: Backoff, { code }: IsyncError): Promise<boolean> {
+    const longest = code === 'PROTOCOL' || code === 'FENCED';
+    try {
+      return await backoff.wait({ longest, signal: this.#closing.signal });
+    } catch {
+      return true; // Closed while it waited; the loop sees that.
+    }
+  }
+
+  #gaveUp(backoff: Backoff, cause: IsyncError): IsyncError {
+    const seconds = Math.round(backoff.failingMs / 1000);
+    const tries = `${backoff.failures} ${backoff.failures === 1 ? 'try' : 'tries'} in ${seconds} s`;
+    return new IsyncError('UNREACHABLE', `gave up after ${tries}; the last one: ${cause.message}`, {
+      cause,
+      hint: cause.hint ?? 'Check the address, the network, and that the receiver runs.',
+    });
+  }
+}

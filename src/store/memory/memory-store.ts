@@ -1,0 +1,176 @@
+import type { Abortable } from '../../model/abortable.ts';
+import { type DigestAlgorithm, digestOf } from '../../model/digest.ts';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { parentOf, type RelPath } from '../../model/rel-path.ts';
+import { checkContent } from '../check-digest.ts';
+import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store.ts';
+import { storeClosed, tooManyBytes, uploadBusy, uploadEnded } from '../store-errors.ts';
+import { versionKey } from '../version-key.ts';
+
+/** What a memory store holds. Another store made of the same contents goes on where the first one ended. */
+export interface MemoryContents {
+  readonly files: Map<RelPath, { readonly entry: FileEntry; readonly bytes: Uint8Array }>;
+  readonly folders: Set<RelPath>;
+  /** Chunks of suspended uploads, by {@link versionKey}. */
+  readonly partials: Map<string, readonly Uint8Array[]>;
+}
+
+export function createMemoryContents(): MemoryContents {
+  return { files: new Map(), folders: new Set(), partials: new Map() };
+}
+
+/** A store for tests: durable as long as its contents are referenced. */
+export function createMemoryStore(contents: MemoryContents = createMemoryContents()): Store {
+  return new MemoryStore(contents);
+}
+
+class MemoryStore implements Store {
+  readonly capabilities: StoreCapabilities = { atomicReplace: true, mtime: true, resume: true };
+  readonly #contents: MemoryContents;
+  readonly #open = new Map<string, MemoryUpload>();
+  #closed = false;
+
+  constructor(contents: MemoryContents) {
+    this.#contents = contents;
+  }
+
+  async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {
+    this.#check(signal);
+    return this.#contents.files.get(path)?.entry;
+  }
+
+  async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncGenerator<FileEntry> {
+    this.#check(signal);
+    for (const { entry } of this.#contents.files.values()) {
+      signal?.throwIfAborted();
+      if (prefix === '' || entry.path === prefix || entry.path.startsWith(`${prefix}/`)) yield entry;
+    }
+  }
+
+  async digest(
+    path: RelPath,
+    algorithm: DigestAlgorithm,
+    { signal }: Abortable = {},
+  ): Promise<Buffer | undefined> {
+    this.#check(signal);
+    const file = this.#contents.files.get(path);
+    return file && digestOf(algorithm, file.bytes);
+  }
+
+  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+    this.#check();
+    checkContent(file, bytes, digest);
+    this.#publish(file, Uint8Array.from(bytes));
+  }
+
+  async begin(file: FileEntry, { algorithm, resume, signal }: BeginOptions): Promise<Upload> {
+    this.#check(signal);
+    const key = versionKey(file);
+    if (this.#open.has(key)) throw uploadBusy(file);
+    const chunks = resume ? (this.#contents.partials.get(key) ?? []) : [];
+    this.#contents.partials.delete(key);
+    const upload = new MemoryUpload(file, chunks, {
+      publish: (bytes, digest) => {
+        checkContent(file, bytes, { algorithm, value: digest });
+        this.#publish(file, bytes);
+      },
+      release: (kept) => {
+        this.#open.delete(key);
+        if (kept.length > 0) this.#contents.partials.set(key, kept);
+      },
+    });
+    this.#open.set(key, upload);
+    return upload;
+  }
+
+  async sync(): Promise<void> {
+    this.#check();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true;
+    for (const upload of this.#open.values()) await upload.suspend();
+  }
+
+  #check(signal?: AbortSignal): void {
+    signal?.throwIfAborted();
+    if (this.#closed) throw storeClosed();
+  }
+
+  #publish(file: FileEntry, bytes: Uint8Array): void {
+    const { files, folders } = this.#contents;
+    if (folders.has(file.path)) throw conflict(file.path, 'a folder');
+    for (const folder of foldersAbove(file.path))
+      if (files.has(folder)) throw conflict(file.path, `the file ${folder}`);
+    for (const folder of foldersAbove(file.path)) folders.add(folder);
+    const { path, size, mtimeUs } = file;
+    files.set(path, { entry: { path, size, mtimeUs }, bytes });
+  }
+}
+
+interface MemoryUploadEnds {
+  publish(bytes: Uint8Array, digest: Uint8Array): void;
+  /** Called once, at the end, with the chunks to keep for a resume. */
+  release(kept: readonly Uint8Array[]): void;
+}
+
+class MemoryUpload implements Upload {
+  readonly #file: FileEntry;
+  readonly #ends: MemoryUploadEnds;
+  readonly #chunks: Uint8Array[];
+  #offset: number;
+  #committed: Promise<void> | undefined;
+  #ended = false;
+
+  constructor(file: FileEntry, chunks: readonly Uint8Array[], ends: MemoryUploadEnds) {
+    this.#file = file;
+    this.#chunks = [...chunks];
+    this.#offset = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+    this.#ends = ends;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (this.#ended) throw uploadEnded(this.#file);
+    if (this.#offset + bytes.length > this.#file.size) throw tooManyBytes(this.#file);
+    this.#chunks.push(Uint8Array.from(bytes));
+    this.#offset += bytes.length;
+  }
+
+  commit(digest: Uint8Array): Promise<void> {
+    this.#committed ??= this.#commit(digest);
+    return this.#committed;
+  }
+
+  async abort(): Promise<void> {
+    this.#end([]);
+  }
+
+  async suspend(): Promise<void> {
+    this.#end(this.#chunks);
+  }
+
+  async #commit(digest: Uint8Array): Promise<void> {
+    if (this.#ended) throw uploadEnded(this.#file);
+    this.#end([]);
+    this.#ends.publish(Buffer.concat(this.#chunks), digest);
+  }
+
+  #end(kept: readonly Uint8Array[]): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#ends.release(kept);
+  }
+}
+
+function* foldersAbove(path: RelPath): Generator<RelPath> {
+  for (let folder = parentOf(path); folder !== ''; folder = parentOf(folder)) yield folder;
+}
+
+function conflict(path: RelPath, what: string): IsyncError {
+  return new IsyncError('PATH_CONFLICT', `${what} is in the way`, { path });
+}

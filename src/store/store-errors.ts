@@ -1,0 +1,22 @@
+import type { FileEntry } from '../model/file-entry.ts';
+import { IsyncError } from '../model/isync-error.ts';
+
+/** The refusals that every form of the store has in common. */
+
+export function uploadEnded(file: FileEntry): IsyncError {
+  return new IsyncError('INTERNAL', 'this upload has ended already', { path: file.path });
+}
+
+export function tooManyBytes(file: FileEntry): IsyncError {
+  return new IsyncError('PROTOCOL', `more than the announced ${file.size} bytes arrived`, {
+    path: file.path,
+  });
+}
+
+export function uploadBusy(file: FileEntry): IsyncError {
+  return new IsyncError('BUSY', 'this file is being uploaded already', { path: file.path, retryable: true });
+}
+
+export function storeClosed(): IsyncError {
+  return new IsyncError('BUSY', 'the store is closed', { retryable: true });
+}

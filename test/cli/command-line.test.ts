@@ -1,0 +1,141 @@
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { OPTION_TABLES, parseCommandLine } from '../../src/cli/command-line.ts';
+import type { Invocation } from '../../src/cli/commands/invocation.ts';
+import { keysOf, optionName, POSITIONALS } from '../../src/config/names.ts';
+import { SCHEMAS, type CommandName } from '../../src/config/schemas.ts';
+import { IsyncError } from '../../src/model/isync-error.ts';
+
+afterEach(() => void vi.restoreAllMocks());
+
+async function printed(...args: string[]): Promise<string> {
+  const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
+  expect(await parseCommandLine(args, '1.2.3')).toBeUndefined();
+  return log.mock.calls.flat().join('\n');
+}
+
+async function parsed(...args: string[]): Promise<Invocation> {
+  const invocation = await parseCommandLine(args, '1.2.3');
+  if (invocation === undefined) throw new Error('nothing was asked for');
+  return invocation;
+}
+
+async function refused(...args: string[]): Promise<string> {
+  const error: unknown = await parseCommandLine(args, '1.2.3').then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (!(error instanceof IsyncError)) throw new Error(`not refused: ${args.join(' ')}`);
+  expect(error.code).toBe('USAGE');
+  return `${error.message} | ${error.hint ?? ''}`;
+}
+
+describe('help', () => {
+  it.each([
+    [['scan'], 'isync scan /datas --to'],
+    [['receive'], 'isync receive /backup'],
+    [['verify'], 'isync verify /datas --to'],
+    [['token'], 'isync token add edge1'],
+    [['token', 'add'], 'isync token add edge1'],
+    [['token', 'list'], 'isync token list --tokens'],
+    [['token', 'revoke'], 'isync token revoke edge1'],
+  ])('of %s has examples', async (args, example) => {
+    const help = await printed(...args, '--help');
+    expect(help).toContain('Examples:');
+    expect(help).toContain(example);
+  });
+
+  it('tells the commands and the exit codes', async () => {
+    const help = await printed('--help');
+    for (const command of [...Object.keys(SCHEMAS), 'completion']) expect(help).toContain(`isync ${command}`);
+    expect(help).toContain('130  interrupted');
+  });
+});
+
+describe('options', () => {
+  it.each(Object.keys(SCHEMAS) as CommandName[])('of %s are those that its settings know', (command) => {
+    const options = Object.keys(OPTION_TABLES[command] ?? {}).filter((name) => name !== 'config');
+    const settings = keysOf(command).map(optionName);
+    const placed = [...Object.keys(POSITIONALS), 'token'];
+    expect(options.sort()).toEqual(settings.filter((name) => !placed.includes(name)).sort());
+  });
+
+  it('reach the settings as the text they are', async () => {
+    const line = 'scan 007 --to 1e3 --settle=010 --once --ignore *.tmp --ignore *.part';
+    const { command, flags } = await parsed(...line.split(' '));
+    expect(command).toBe('scan');
+    expect(flags).toMatchObject({
+      root: '007',
+      to: '1e3',
+      settle: '010',
+      once: true,
+      ignore: ['*.tmp', '*.part'],
+    });
+  });
+
+  it('do not swallow what follows', async () => {
+    expect((await parsed('scan', '--ignore', '*.tmp', '/datas')).flags).toMatchObject({ root: '/datas' });
+    expect(await refused('scan', '--to', '--once')).toContain('--to needs a value');
+  });
+
+  it('that are not given are not there', async () => {
+    const { flags } = await parsed('receive');
+    expect(flags['immutable']).toBeUndefined();
+    expect(flags['listen']).toBeUndefined();
+  });
+
+  it('can be taken back', async () => {
+    expect((await parsed('scan', '--no-once')).flags['once']).toBe(false);
+  });
+});
+
+describe('token', () => {
+  it('has a device where it needs one', async () => {
+    expect(await parsed('token', 'add', 'edge1', '--tokens', 'f')).toMatchObject({
+      command: 'token',
+      action: 'add',
+      device: 'edge1',
+      flags: { tokens: 'f' },
+    });
+    expect(await parsed('token', 'list', '--tokens', 'f')).toMatchObject({ action: 'list' });
+    expect(await refused('token', 'revoke')).toContain('an argument is missing');
+    expect(await refused('token')).toContain('add, list and revoke');
+  });
+});
+
+describe('a wrong command line', () => {
+  it.each([
+    [[], 'give a command | "isync --help" tells more.'],
+    [['scna'], 'unknown command "scna", did you mean "scan"?'],
+    [['xyzzy'], 'unknown command "xyzzy" |'],
+    [['scan', '--setle', '3'], 'unknown option --setle, did you mean --settle? | "isync scan --help"'],
+    [['scan', '--xyzzy=1'], 'unknown option --xyzzy |'],
+    [['scan', '-q'], 'unknown option -q'],
+    [['scan', '/a', '/b'], 'unexpected argument "/b"'],
+    [['token', 'lsit'], 'unexpected argument "lsit", did you mean "list"?'],
+    [['scan', '--newest', 'size'], '--newest "size" is none of "birthtime", "mtime", "name"'],
+    [['scan', '--token', 'abc'], 'unknown option --token | An argument shows in ps'],
+  ])('%j is told in one line', async (args, message) => {
+    const text = await refused(...args);
+    expect(text).toContain(message);
+    expect(text).not.toContain('\n');
+  });
+
+  it('does not repeat a token', async () => {
+    expect(await refused('scan', '--token=sesame')).not.toContain('sesame');
+  });
+});
+
+describe('completion', () => {
+  it('prints a script', async () => {
+    expect(await printed('completion')).toContain('isync completion');
+  });
+
+  it.each([
+    [[''], 'receive'],
+    [['token', ''], 'revoke'],
+    [['scan', '--'], '--token-file'],
+    [['scan', '--newest', ''], 'birthtime'],
+  ])('of %j knows %s', async (words, completion) => {
+    expect((await printed('--get-yargs-completions', 'isync', ...words)).split('\n')).toContain(completion);
+  });
+});

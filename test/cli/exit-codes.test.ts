@@ -1,0 +1,47 @@
+import { describe, expect, it } from 'vitest';
+import { EXIT, EXIT_CODE_HELP, exitCodeOf } from '../../src/cli/exit-codes.ts';
+import { ERROR_CODES, type ErrorCode } from '../../src/model/isync-error.ts';
+
+const TABLE: Record<ErrorCode, number> = {
+  USAGE: 2,
+  CONFIG_INVALID: 2,
+  AUTH_REFUSED: 3,
+  VERSION_UNSUPPORTED: 3,
+  TLS_FAILED: 3,
+  FENCED: 3,
+  UNREACHABLE: 4,
+  LINK_LOST: 4,
+  PROTOCOL: 3,
+  BUSY: 4,
+  DIGEST_MISMATCH: 1,
+  BAD_PATH: 1,
+  PATH_CONFLICT: 1,
+  NOT_REGULAR: 1,
+  FILE_CHANGED: 1,
+  FILE_VANISHED: 1,
+  FILE_UNREADABLE: 5,
+  FILE_TOO_LARGE: 1,
+  IMMUTABLE: 1,
+  STORE_FULL: 5,
+  STORE_FAILED: 5,
+  STORE_MISSING: 5,
+  ROOT_MISSING: 5,
+  READ_ONLY: 5,
+  MARK_NOT_KEPT: 5,
+  WATCH_FAILED: 5,
+  DIFFERENT: 1,
+  MISSING: 1,
+  EXTRA: 1,
+  INTERRUPTED: 130,
+  INTERNAL: 1,
+};
+
+describe('exit codes', () => {
+  it.each(ERROR_CODES)('%s ends a command as documented', (code) => {
+    expect(exitCodeOf(code)).toBe(TABLE[code]);
+  });
+
+  it('are all in the help', () => {
+    for (const code of Object.values(EXIT)) expect(EXIT_CODE_HELP).toMatch(new RegExp(`^  ${code}  `, 'm'));
+  });
+});

@@ -1,0 +1,108 @@
+import { describe, expect, it } from 'vitest';
+import { logLine } from '../../src/observe/log-line.ts';
+import { printable } from '../../src/observe/printable.ts';
+import { progressText, RateMeter } from '../../src/observe/progress.ts';
+import { StatusLine } from '../../src/observe/status-line.ts';
+import { formatBytes, formatCount, formatRate, formatSeconds } from '../../src/observe/units.ts';
+
+function terminal(columns: number): { written: string[]; line: StatusLine } {
+  const written: string[] = [];
+  return { written, line: new StatusLine({ columns, write: (text: string) => written.push(text) }) };
+}
+
+describe('units', () => {
+  it.each([
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1024, '1.0 KiB'],
+    [3_565_158, '3.4 MiB'],
+    [1_048_575, '1.0 MiB'],
+    [2 ** 40, '1.0 TiB'],
+    [2 ** 53, '8.0 PiB'],
+  ])('shows %d bytes as %s', (bytes, text) => expect(formatBytes(bytes)).toBe(text));
+
+  it.each([
+    [0, '0s'],
+    [59.4, '59s'],
+    [59.6, '1m00s'],
+    [125, '2m05s'],
+    [3720, '1h02m'],
+    [273_600, '3d04h'],
+    [-1, '0s'],
+  ])('shows %d seconds as %s', (seconds, text) => expect(formatSeconds(seconds)).toBe(text));
+
+  it('shows rates and counts', () => {
+    expect(formatRate(1536.4)).toBe('1.5 KiB/s');
+    expect(formatCount(1, 'file')).toBe('1 file');
+    expect(formatCount(12_345, 'file')).toBe('12,345 files');
+    expect(formatCount(0, 'directory', 'directories')).toBe('0 directories');
+  });
+});
+
+describe('names on a terminal', () => {
+  it('can neither break the line nor command the terminal', () => {
+    expect(printable('a\nb\u001b[31mc\u0085\u202edä€😀')).toBe('a\\x0ab\\x1b[31mc\\x85\\u202edä€😀');
+  });
+});
+
+describe('the status line', () => {
+  it('is rewritten in place, cut to the width, and only when it changed', () => {
+    const { written, line } = terminal(6);
+    line.set('abcdefgh');
+    line.set('abcdexyz');
+    line.set('b');
+    expect(written).toEqual(['\r\u001b[Kabcde', '\r\u001b[Kb']);
+  });
+
+  it('stays below lines that are printed, and goes away', () => {
+    const { written, line } = terminal(80);
+    line.print('before');
+    line.set('status');
+    line.print('log');
+    line.set('');
+    line.print('after');
+    expect(written).toEqual([
+      'before\n',
+      '\r\u001b[Kstatus',
+      '\r\u001b[Klog\nstatus',
+      '\r\u001b[K',
+      'after\n',
+    ]);
+  });
+});
+
+describe('progress', () => {
+  it('shows what is known, and the time left only with a total and a rate', () => {
+    expect(progressText({ files: 1, bytes: 512 }, 0)).toBe('1 file, 512 B, 0 B/s');
+    expect(progressText({ files: 2, bytes: 1024, totalBytes: 11_264, directoriesLeft: 1 }, 1024)).toBe(
+      '2 files, 1.0 KiB, 1.0 KiB/s, 10s left, 1 directory left',
+    );
+    expect(progressText({ files: 2, bytes: 10, totalBytes: 100 }, 0)).not.toContain('s left');
+    expect(progressText({ files: 2, bytes: 100, totalBytes: 100 }, 5)).not.toContain('left');
+  });
+
+  it('smooths the rate', () => {
+    const meter = new RateMeter(0, 0);
+    expect(meter.sample(1000, 1000)).toBe(1000);
+    expect(meter.sample(2000, 1000)).toBe(900);
+    expect(meter.sample(2000, 5000)).toBe(900);
+  });
+});
+
+describe('a line of log on a terminal', () => {
+  it('has time, level, message and fields', () => {
+    const time = new Date(2024, 0, 2, 3, 4, 5).toISOString();
+    const json = JSON.stringify({ level: 'warn', time, path: 'DC1/a\nb', count: 3, msg: 'left alone' });
+    expect(logLine(`${json}\n`)).toBe('03:04:05 warn  left alone path=DC1/a\\x0ab count=3');
+  });
+
+  it('shows the stack of an error below', () => {
+    const json = JSON.stringify({ level: 'error', msg: 'bug', err: { stack: 'Error: x\n    at y' } });
+    expect(logLine(json)).toBe('--:--:-- error bug\n  Error: x\n      at y');
+  });
+
+  it('is shown as it is when it is none', () => {
+    expect(logLine('plain\n')).toBe('plain');
+    expect(logLine('[1]')).toBe('[1]');
+  });
+});

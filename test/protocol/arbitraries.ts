@@ -1,0 +1,131 @@
+import * as fc from 'fast-check';
+import { DIGEST_ALGORITHMS, DIGEST_BYTES, digestOf, type DigestAlgorithm } from '../../src/model/digest.ts';
+import type { FileEntry } from '../../src/model/file-entry.ts';
+import { isRelPath, type RelPath } from '../../src/model/rel-path.ts';
+import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
+
+export const algorithms = fc.constantFrom<DigestAlgorithm>(...DIGEST_ALGORITHMS);
+
+/** Any device name that parseDeviceName takes. */
+export const deviceNames = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,20}$/);
+
+const segments = fc
+  .oneof(fc.stringMatching(/^[a-z0-9]{1,12}$/), fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' }))
+  .filter((text) => !text.includes('/') && isRelPath(text));
+
+/** Relative paths of one to five segments, many of them odd. */
+export const relPaths: fc.Arbitrary<RelPath> = fc
+  .array(segments, { minLength: 1, maxLength: 5 })
+  .map((parts) => parts.join('/'))
+  .filter(isRelPath);
+
+const dataDirectories = segments.filter(isRelPath);
+const ids = fc.integer({ min: 0, max: 0xffff_ffff });
+const sizes = fc.oneof(fc.nat(), fc.maxSafeNat());
+const mtimes = fc.maxSafeInteger();
+const texts = fc.string({ maxLength: 200, unit: 'binary' });
+
+export function bytes(minLength: number, maxLength: number): fc.Arbitrary<Buffer> {
+  return fc.uint8Array({ minLength, maxLength }).map((array) => Buffer.from(array));
+}
+
+export const fileEntries: fc.Arbitrary<FileEntry> = fc.record({
+  path: relPaths,
+  size: sizes,
+  mtimeUs: mtimes,
+});
+
+/** A file of FILES whose digest is that of its content. */
+export function inlineFiles(algorithm: DigestAlgorithm) {
+  return fc.record({ path: relPaths, mtimeUs: mtimes, content: bytes(0, 300) }).map((file) => ({
+    entry: { path: file.path, size: file.content.length, mtimeUs: file.mtimeUs },
+    digest: digestOf(algorithm, file.content),
+    content: file.content,
+  }));
+}
+
+/** Well-formed messages of a sender, in no sensible order. */
+export function senderMessages(algorithm: DigestAlgorithm): fc.Arbitrary<SenderMessage> {
+  const digest = bytes(DIGEST_BYTES[algorithm], DIGEST_BYTES[algorithm]);
+  return fc.oneof<fc.Arbitrary<SenderMessage>[]>(
+    fc.record({
+      type: fc.constant('hello'),
+      version: fc.integer(),
+      device: deviceNames,
+      mode: fc.constantFrom('write', 'read'),
+      digest: algorithms,
+      software: texts,
+    }),
+    fc.record({
+      type: fc.constant('files'),
+      firstId: ids,
+      files: fc.array(inlineFiles(algorithm), { minLength: 1, maxLength: 8 }),
+    }),
+    fc.record({ type: fc.constant('open'), id: ids, resume: fc.boolean(), entry: fileEntries }),
+    fc.record({ type: fc.constant('chunk'), id: ids, offset: sizes, content: bytes(1, 400) }),
+    fc.record({ type: fc.constant('end'), id: ids, digest }),
+    fc.record({ type: fc.constant('cancel'), id: ids, keep: fc.boolean() }),
+    fc.record({
+      type: fc.constant('look'),
+      request: ids,
+      digest: fc.boolean(),
+      paths: fc.array(relPaths, { maxLength: 8 }),
+    }),
+    fc.record({
+      type: fc.constant('list'),
+      request: ids,
+      prefix: fc.oneof(fc.constant<''>(''), relPaths),
+    }),
+    fc.record({ type: fc.constant('seal'), request: ids, directory: dataDirectories }),
+    fc.constant({ type: 'keepalive' }),
+  );
+}
+
+const limits = fc.record({
+  filesInFlight: fc.integer({ min: 1, max: 10_000 }),
+  openUploads: fc.integer({ min: 1, max: 100 }),
+  requests: fc.integer({ min: 1, max: 100 }),
+});
+
+const ranges = fc.tuple(ids, ids).map(([a, b]) => ({ first: Math.min(a, b), last: Math.max(a, b) }));
+
+/** Well-formed messages of a receiver, in no sensible order. */
+export function receiverMessages(algorithm: DigestAlgorithm): fc.Arbitrary<ReceiverMessage> {
+  const failure = { retryable: fc.boolean(), code: texts, message: texts };
+  return fc.oneof<fc.Arbitrary<ReceiverMessage>[]>(
+    fc.record({
+      type: fc.constant('welcome'),
+      version: fc.integer(),
+      session: texts,
+      device: deviceNames,
+      software: texts,
+      limits,
+    }),
+    fc.record({ type: fc.constant('ack'), ranges: fc.array(ranges, { maxLength: 20 }) }),
+    fc.record({ type: fc.constant('refused'), id: ids, ...failure }),
+    fc.record({ type: fc.constant('failed'), request: ids, ...failure }),
+    fc.record({ type: fc.constant('offset'), id: ids, offset: sizes }),
+    fc.boolean().chain((withDigests) => looked(withDigests ? algorithm : undefined)),
+    fc.record({
+      type: fc.constant('listed'),
+      request: ids,
+      last: fc.boolean(),
+      files: fc.array(fileEntries, { maxLength: 8 }),
+    }),
+    fc.record({ type: fc.constant('sealed'), request: ids }),
+    fc.constant({ type: 'keepalive' }),
+  );
+}
+
+function looked(algorithm: DigestAlgorithm | undefined): fc.Arbitrary<ReceiverMessage> {
+  const digest =
+    algorithm === undefined
+      ? fc.constant(undefined)
+      : bytes(DIGEST_BYTES[algorithm], DIGEST_BYTES[algorithm]);
+  const file = fc.record({ size: sizes, mtimeUs: mtimes, digest });
+  return fc.record({
+    type: fc.constant('looked'),
+    request: ids,
+    files: fc.array(fc.option(file, { nil: undefined }), { maxLength: 8 }),
+  });
+}

@@ -1,0 +1,49 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { utimesSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { LONG_AGO, makeRoot, write } from './support.ts';
+
+/** A mount namespace of its own, so that the mount is gone with the process. */
+const canMount =
+  spawnSync('unshare', ['-m', 'sh', '-c', 'mount --bind /tmp /tmp && mount -o remount,ro,bind /tmp'])
+    .status === 0;
+if (!canMount) console.warn('NOT TESTED: a root that is mounted read-only (needs root and unshare)');
+
+const SCRIPT = `
+  import { lstatSync } from 'node:fs';
+  const from = (name) => import(new URL(name, process.env.SCANNER));
+  const { identityOf } = await from('file-identity.ts');
+  const { markFile } = await from('mark.ts');
+  const { writeWatchMarker } = await from('markers.ts');
+  const root = process.env.ROOT;
+  const told = (error) => ({ code: error.code, hint: error.hint });
+  console.log(JSON.stringify({
+    mark: await markFile(root, 'DC1/a', identityOf(lstatSync(root + '/DC1/a'))).catch(told),
+    marker: await writeWatchMarker(root, 'DC1', { keepMtime: false }).catch(told),
+    keeping: await writeWatchMarker(root, 'DC1', { keepMtime: true }).catch(told),
+  }));
+`;
+
+test.skipIf(!canMount)(
+  'on a root that is mounted read-only marks and markers are READ_ONLY, with a hint',
+  () => {
+    const root = makeRoot();
+    write(root, 'DC1/a');
+    utimesSync(`${root}/DC1/a`, LONG_AGO, LONG_AGO);
+    const command =
+      'mount --bind "$ROOT" "$ROOT" && mount -o remount,ro,bind "$ROOT" && exec "$NODE" -e "$SCRIPT"';
+    const output = execFileSync('unshare', ['-m', 'sh', '-c', command], {
+      env: {
+        ...process.env,
+        ROOT: root,
+        NODE: process.execPath,
+        SCRIPT,
+        NODE_OPTIONS: '--input-type=module',
+        SCANNER: new URL('../../src/scanner/', import.meta.url).href,
+      },
+      encoding: 'utf8',
+    });
+    const readOnly = { code: 'READ_ONLY', hint: expect.stringMatching(/[Mm]ount .*writable/) };
+    expect(JSON.parse(output)).toEqual({ mark: readOnly, marker: readOnly, keeping: readOnly });
+  },
+);

@@ -1,0 +1,53 @@
+import type { RelPath } from '../../src/model/rel-path.ts';
+import type { Store, Upload } from '../../src/store/store.ts';
+
+/** A store that tells in which order things became durable, and that can be made to hold or refuse them. */
+export interface RecordingStore extends Store {
+  /** "put PATH", "commit PATH" and "sync PATH", each when it was done. */
+  readonly done: readonly string[];
+  /** Called before each put and begin; may wait, may throw. */
+  before: (path: RelPath) => void | Promise<void>;
+}
+
+export function recordingStore(store: Store): RecordingStore {
+  const done: string[] = [];
+  const recorded: RecordingStore = {
+    done,
+    before: () => {},
+    capabilities: store.capabilities,
+    stat: (path, options) => store.stat(path, options),
+    list: (prefix, options) => store.list(prefix, options),
+    digest: (path, algorithm, options) => store.digest(path, algorithm, options),
+    async put(file, bytes, digest) {
+      await recorded.before(file.path);
+      await store.put(file, bytes, digest);
+      done.push(`put ${file.path}`);
+    },
+    async begin(file, options) {
+      await recorded.before(file.path);
+      const upload = await store.begin(file, options);
+      return recordedUpload(upload, () => done.push(`commit ${file.path}`));
+    },
+    async sync(directory) {
+      await store.sync(directory);
+      done.push(`sync ${directory}`);
+    },
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  };
+  return recorded;
+}
+
+function recordedUpload(upload: Upload, onCommit: () => void): Upload {
+  return {
+    get offset() {
+      return upload.offset;
+    },
+    write: (bytes) => upload.write(bytes),
+    async commit(digest) {
+      await upload.commit(digest);
+      onCommit();
+    },
+    abort: () => upload.abort(),
+    suspend: () => upload.suspend(),
+  };
+}

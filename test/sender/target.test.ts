@@ -1,0 +1,25 @@
+import { createLocalTarget } from '../../src/sender/local/local-target.ts';
+import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
+import type { Store } from '../../src/store/store.ts';
+import { DEVICE, targetSuite, type TargetFixture } from '../suites/target.ts';
+import { recordingStore } from './recording-store.ts';
+import { receiverFixture } from './receiver-fixture.ts';
+
+const retry = { giveUpAfterMs: 10_000, firstDelayMs: 5, longestDelayMs: 50 };
+
+function localFixture(inner: Store, cleanUp: () => Promise<void>): TargetFixture {
+  const store = recordingStore(inner);
+  const target = createLocalTarget(store, { device: DEVICE, digest: 'xxh64', retry });
+  return {
+    target,
+    store,
+    async [Symbol.asyncDispose]() {
+      await target[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+      await cleanUp();
+    },
+  };
+}
+
+targetSuite('local, memory store', async () => localFixture(createMemoryStore(), async () => {}));
+targetSuite('ws, memory store', () => receiverFixture(createMemoryStore(), retry));
