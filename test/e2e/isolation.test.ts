@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { addToken, writeTokenFile } from '../suites/cli.ts';
 import { filesBelow } from '../suites/data-tree.ts';
-import { startStage } from './stage.ts';
+import { startStage } from '../suites/stage.ts';
 
 test('a symlink planted in the store leads nobody out of it', async () => {
   await using stage = await startStage();

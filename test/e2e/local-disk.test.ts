@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { until } from '../suites/cli.ts';
 import { filesBelow, isMarked, temporaryFolder } from '../suites/data-tree.ts';
-import { startStage } from './stage.ts';
+import { startStage } from '../suites/stage.ts';
 
 /** A user who owns nothing, for tests that root runs; see passwd(5). */
 const NOBODY = 65_534;

@@ -2,7 +2,7 @@ import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { stopScan } from '../suites/cli.ts';
-import { startStage, untilSealed } from './stage.ts';
+import { startStage, untilSealed } from '../suites/stage.ts';
 
 const DIRECTORIES = 300;
 

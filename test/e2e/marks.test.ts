@@ -2,7 +2,7 @@ import { appendFile, chmod, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { filesBelow, isMarked } from '../suites/data-tree.ts';
-import { startStage, type Stage } from './stage.ts';
+import { startStage, type Stage } from '../suites/stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {

@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { addToken, runCli, startReceiver, writeTokenFile, type Ended } from '../suites/cli.ts';
 import { filesBelow, isMarked, temporaryFolder } from '../suites/data-tree.ts';
-import { startStage, type Edge, type Stage } from './stage.ts';
+import { startStage, type Edge, type Stage } from '../suites/stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { startStage, untilSealed } from './stage.ts';
+import { startStage, untilSealed } from '../suites/stage.ts';
 import { startWire } from './wire.ts';
 
 const MIB = 1024 * 1024;

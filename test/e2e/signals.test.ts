@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { runCli } from '../suites/cli.ts';
 import { differences, filesBelow, temporaryFolder, writeTree } from '../suites/data-tree.ts';
-import { startStage, untilSealed } from './stage.ts';
+import { startStage, untilSealed } from '../suites/stage.ts';
 
 test('Ctrl-C finishes what is in flight and ends with 130; the next scan does the rest', async () => {
   await using stage = await startStage();

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { stopScan } from '../suites/cli.ts';
 import { contentOf, filesBelow, isMarked } from '../suites/data-tree.ts';
-import { startStage, type Edge } from './stage.ts';
+import { startStage, type Edge } from '../suites/stage.ts';
 import { VisibleFiles } from './visible-files.ts';
 
 const CHUNK_BYTES = 50_000;

@@ -3,7 +3,7 @@ import { utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { filesBelow, isMarked } from '../suites/data-tree.ts';
-import { startStage, type Edge, type Stage } from './stage.ts';
+import { startStage, type Edge, type Stage } from '../suites/stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {

@@ -110,13 +110,21 @@ export class CliProcess implements AsyncDisposable {
   }
 
   /** Waits until `condition` holds; rejects with the process's last words when it ends before. */
-  async until<T>(what: string, condition: () => T | Promise<T>): Promise<NonNullable<T>> {
-    return await until(what, async () => {
-      const value = await condition();
-      if (!value && this.#over)
-        throw new Error(`${this.#name} ended while waiting for: ${what}\n${this.tail()}`);
-      return value;
-    }).catch((thrown: unknown) => {
+  async until<T>(
+    what: string,
+    condition: () => T | Promise<T>,
+    patienceMs?: number,
+  ): Promise<NonNullable<T>> {
+    return await until(
+      what,
+      async () => {
+        const value = await condition();
+        if (!value && this.#over)
+          throw new Error(`${this.#name} ended while waiting for: ${what}\n${this.tail()}`);
+        return value;
+      },
+      patienceMs,
+    ).catch((thrown: unknown) => {
       throw new Error(`${String(thrown)}\n${this.tail()}`, { cause: thrown });
     });
   }

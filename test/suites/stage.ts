@@ -5,13 +5,12 @@ import {
   scanOnce,
   startReceiver,
   startScan,
-  until,
   type CliProcess,
   type CliOptions,
   type Receiver,
   type Scanned,
-} from '../suites/cli.ts';
-import { differences, isSealed, temporaryFolder, writeTree, type Tree } from '../suites/data-tree.ts';
+} from './cli.ts';
+import { differences, isSealed, temporaryFolder, writeTree, type Tree } from './data-tree.ts';
 
 /** A receiver and as many edge devices as a test wants, in one temporary folder. */
 export interface Stage extends AsyncDisposable {
@@ -97,13 +96,13 @@ export class Edge {
   }
 }
 
-/** Waits until every one of `directories` is sealed. */
+/** Waits until every one of `directories` is sealed, while `daemon` runs. */
 export async function untilSealed(
   edge: Edge,
   directories: readonly string[],
-  daemon?: CliProcess,
+  daemon: CliProcess,
+  patienceMs?: number,
 ): Promise<void> {
   const what = `${directories.length} directories (${directories.slice(0, 3).join(', ')} …) to be sealed`;
-  const sealed = (): boolean => directories.every((directory) => edge.sealed(directory));
-  await (daemon === undefined ? until(what, sealed) : daemon.until(what, sealed));
+  await daemon.until(what, () => directories.every((directory) => edge.sealed(directory)), patienceMs);
 }
