@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { RelPath } from '../model/rel-path.ts';
 import { sameIdentity } from '../scanner/file-identity.ts';
+import { Fingerprint } from '../scanner/fingerprint.ts';
 import { inspectFile } from '../scanner/inspect-file.ts';
 import { listDirectory, type ListingTotals } from '../scanner/list-directory.ts';
 import type { Finding, ListedFile } from '../scanner/listed-file.ts';
@@ -17,6 +18,8 @@ export interface RoundResult {
   /** Files that had no mark. Zero is the condition of a seal. */
   readonly unmarked: number;
   readonly marked: number;
+  /** Fingerprint of the marked files. */
+  readonly markedPrint: string;
   readonly durationMs: number;
 }
 
@@ -53,6 +56,7 @@ class Round {
   #heldBack: HeldBack[] = [];
   #unmarked = 0;
   #marked = 0;
+  readonly #markedPrint = new Fingerprint();
 
   constructor(context: ScanContext, directory: RelPath, submissions: Submissions, options: RoundOptions) {
     this.#context = context;
@@ -74,15 +78,26 @@ class Round {
     const durationMs = performance.now() - startedMs;
     while (this.#heldBack.length > 0 && !stopping.aborted) await this.#sendHeldBack();
     await this.#submissions.idle();
-    return { totals: step.value, unmarked: this.#unmarked, marked: this.#marked, durationMs };
+    return {
+      totals: step.value,
+      unmarked: this.#unmarked,
+      marked: this.#marked,
+      markedPrint: this.#markedPrint.toString(),
+      durationMs,
+    };
   }
 
   async #takeBatch(batch: readonly Finding[]): Promise<void> {
     for (const finding of batch) {
       if (finding.kind === 'problem') this.#context.tally.problem(this.#directory, finding.problem);
-      else if (this.#submissions.isMarked(finding.file)) this.#marked++;
+      else if (this.#submissions.isMarked(finding.file)) this.#takeMarked(finding.file);
       else await this.#takeUnmarked(finding.file);
     }
+  }
+
+  #takeMarked({ entry, identity }: ListedFile): void {
+    this.#marked++;
+    this.#markedPrint.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
   }
 
   async #takeUnmarked(file: ListedFile): Promise<void> {

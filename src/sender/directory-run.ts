@@ -122,7 +122,7 @@ export class DirectoryRun {
     const quietMs = state === 'abandoned' ? this.#quietLeftMs(round.totals.fingerprint) : 0;
     if (round.unmarked > 0) return 'again';
     if (quietMs > 0) return { waitMs: quietMs };
-    return await this.#seal(listedMtimeMs, round.marked);
+    return await this.#seal(listedMtimeMs, round);
   }
 
   async #round(): Promise<RoundResult> {
@@ -144,10 +144,11 @@ export class DirectoryRun {
     return round;
   }
 
-  async #seal(listedMtimeMs: number, marked: number): Promise<Next> {
+  async #seal(listedMtimeMs: number, round: RoundResult): Promise<Next> {
     const { options, tally } = this.#context;
     let unknown = 0;
-    if (marked > 0) {
+    // Where this scan itself has sent all of it, the target need not be asked.
+    if (round.markedPrint !== this.#submissions.confirmedPrint) {
       const check = await checkMarks(this.#context, this.name, this.#submissions, {
         rank: this.#rank,
         compareTimes: this.#markChecks++ === 0,
@@ -197,7 +198,7 @@ export class DirectoryRun {
       directory: this.name,
       complete: options.complete,
       settleMs: options.settleMs,
-      ignored: (path) => ignore.matches(path),
+      ignored: ignore,
       onEvent: (event) => this.#onEvent(event),
       onNote: (level, message, fields) => options.observer.note(level, message, fields),
     });

@@ -1,6 +1,7 @@
 import { problemOf } from '../model/problem.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { sameIdentity } from '../scanner/file-identity.ts';
+import { Fingerprint } from '../scanner/fingerprint.ts';
 import type { FileIdentity, ListedFile } from '../scanner/listed-file.ts';
 import type { ScanContext } from './scan-context.ts';
 import { transfer, type TransferOutcome } from './transfer.ts';
@@ -22,6 +23,7 @@ export class Submissions {
   readonly #listener: SubmissionListener;
   readonly #inFlight = new Map<RelPath, FileIdentity>();
   readonly #future = new Map<RelPath, FileIdentity>();
+  readonly #confirmed = new Fingerprint();
   #idle: (() => void)[] = [];
 
   constructor(context: ScanContext, directory: RelPath, listener: SubmissionListener) {
@@ -35,6 +37,11 @@ export class Submissions {
     if (file.marked) return true;
     const remembered = this.#future.get(file.entry.path);
     return remembered !== undefined && sameIdentity(remembered, file.identity);
+  }
+
+  /** Fingerprint of every version that was marked here; of a file that went twice, of both. */
+  get confirmedPrint(): string {
+    return this.#confirmed.toString();
   }
 
   isInFlight(path: RelPath): boolean {
@@ -74,6 +81,7 @@ export class Submissions {
     switch (outcome.kind) {
       case 'marked':
         this.#remember(file, outcome);
+        this.#confirmed.add(path, file.entry.size, file.entry.mtimeUs, file.identity.ino);
         this.#listener.marked(file, outcome.identity);
         return;
       case 'changed':

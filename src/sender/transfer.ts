@@ -73,5 +73,7 @@ export function outcomeOf(context: ScanContext, error: IsyncError): TransferOutc
     context.fail(error);
     return { kind: 'stopped' };
   }
+  // The target has waited for room as long as it may: every other file would wait as long, one after another.
+  if (error.code === 'STORE_FULL') context.fail(error);
   return { kind: 'problem', error };
 }
