@@ -86,10 +86,10 @@ describe.concurrent('a target that refuses', () => {
     expect({ code: trusted.exitCode, files: trusted.summary.files }).toEqual({ code: 0, files: 1 });
   });
 
-  test('wss:// to a receiver without TLS ends with 3', async () => {
+  test('wss:// to a receiver without TLS ends with 4', async () => {
     const edge = await edgeWithFile('no-tls');
     const url = stage.receiver.url.replace('ws:', 'wss:');
-    expect(await refusalOf(edge, await edge.scan(IMPATIENT, { to: url }), 'TLS_FAILED')).toEqual(refused(3));
+    expect(await refusalOf(edge, await edge.scan(IMPATIENT, { to: url }), 'TLS')).toEqual(refused(4));
   });
 
   test('nobody at the address ends with 4', async () => {

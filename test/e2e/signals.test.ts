@@ -24,8 +24,8 @@ test('a daemon outlives its receiver and goes on when that is back', async () =>
   await edge.write({ 'DC1/a': 10 });
   await using daemon = edge.daemon();
   await daemon.until('the first file', () => edge.has('DC1/a'));
-  const { exitCode } = await stage.receiver.process.stop('SIGTERM');
-  expect(exitCode).toBe(130);
+  // It did what it was asked to, so that a service manager need not wonder.
+  expect(await stage.receiver.process.stop('SIGTERM')).toMatchObject({ exitCode: 0 });
   await edge.write({ 'DC1/b': 10, 'DC1/c': 100_000, 'DC1/finished.parse': '' });
   await daemon.until('the daemon to miss its receiver', () => /LINK_LOST|UNREACHABLE/.test(daemon.stderr));
   expect(edge.sealed('DC1')).toBe(false);
