@@ -1,6 +1,7 @@
 import { readConfig } from '../config/read-config.ts';
 import { tokenSchema } from '../config/schemas.ts';
-import { IsyncError } from '../model/isync-error.ts';
+import { parseDeviceName } from '../model/device-name.ts';
+import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import { formatCount } from '../observe/units.ts';
 import { addToken, listTokens, revokeToken } from '../receiver/tokens.ts';
 import type { Invocation } from './commands/invocation.ts';
@@ -29,9 +30,19 @@ export async function runToken(invocation: TokenInvocation, output: Output): Pro
 
 /** Nothing but the token is on stdout, so that "> token-file" makes what --token-file reads. */
 async function add(path: string, device: string, output: Output): Promise<void> {
-  const token = await addToken(path, device);
+  const token = await addToken(path, namedDevice(device));
   output.text(token);
   output.object({ device, token, exitCode: EXIT.DONE });
+}
+
+/** A bad name is the command line's fault here, not that of a file. */
+function namedDevice(text: string): string {
+  try {
+    return parseDeviceName(text);
+  } catch (error) {
+    const { message, hint } = toIsyncError(error, 'USAGE');
+    throw new IsyncError('USAGE', message, { cause: error, ...(hint !== undefined && { hint }) });
+  }
 }
 
 async function revoke(path: string, deviceOrId: string, output: Output): Promise<void> {

@@ -11,13 +11,17 @@ import type { SourceFile } from '../../src/sender/target.ts';
 export class SourceFolder implements Disposable {
   readonly root = mkdtempSync(join(tmpdir(), 'isync-source-'));
 
+  readonly #made = new Set<string>();
+
   path(path: string): string {
     return join(this.root, path);
   }
 
   /** Writes a file and lists it, as a scan would. */
   write(path: string, content: string | Uint8Array): SourceFile {
-    mkdirSync(dirname(this.path(path)), { recursive: true });
+    const parent = dirname(this.path(path));
+    if (!this.#made.has(parent)) mkdirSync(parent, { recursive: true });
+    this.#made.add(parent);
     writeFileSync(this.path(path), content);
     return this.source(path);
   }

@@ -82,14 +82,19 @@ export class Flights {
     return this.#flights.delete(id);
   }
 
+  /** Believed whole or not at all. */
   acknowledged({ ranges }: Ack): void {
+    const kept: { readonly job: PutJob; readonly digest: Buffer }[] = [];
     for (const { first, last } of ranges)
       for (let id = first; id <= last; id++) {
         const flight = this.#flights.get(id);
-        if (flight?.digest === undefined) throw protocolFault(`ACK of file ${id}, which awaits none`);
-        this.#flights.delete(id);
-        this.#outbox.kept(flight.job, flight.digest);
+        if (flight?.digest === undefined || kept.length > this.#flights.size)
+          throw protocolFault(`ACK of file ${id}, which awaits none`);
+        kept.push({ job: flight.job, digest: flight.digest });
       }
+    for (const { first, last } of ranges)
+      for (let id = first; id <= last; id++) this.#flights.delete(id);
+    for (const { job, digest } of kept) this.#outbox.kept(job, digest);
     this.#onProgress();
   }
 

@@ -1,0 +1,275 @@
+import { realpath, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Abortable } from '../../model/abortable.ts';
+import { createDigester, type DigestAlgorithm } from '../../model/digest.ts';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import type { RelPath } from '../../model/rel-path.ts';
+import { checkContent } from '../check-digest.ts';
+import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store.ts';
+import { storeClosed, uploadBusy } from '../store-errors.ts';
+import { versionKey } from '../version-key.ts';
+import { FileUpload } from './file-upload.ts';
+import { Folders } from './folders.ts';
+import { FreeSpace } from './free-space.ts';
+import { collectLeftovers } from './leftovers.ts';
+import { listFiles } from './list-files.ts';
+import { claimPart, releasePart } from './parts.ts';
+import { digestInto, digestPublished, inRealFolders, statPublished } from './published.ts';
+import { keptDifferent, Publisher } from './publisher.ts';
+import { discard, stageFile } from './stage-file.ts';
+import { isOwnPath, StagingArea } from './staging-area.ts';
+import { storeError } from './system-errors.ts';
+import { Window } from './window.ts';
+
+export interface FileStoreOptions {
+  /** A file once kept is never replaced by different content (IMMUTABLE). Needs hard links. Default false. */
+  readonly immutable?: boolean | undefined;
+  /** Bytes to be left free on the store's file system (else STORE_FULL). Default 0: until the file system refuses. */
+  readonly minFreeBytes?: number | undefined;
+  /** Largest file to be kept, in bytes (else FILE_TOO_LARGE). Default: no limit. */
+  readonly maxFileBytes?: number | undefined;
+  /** Age in ms at which an upload that nobody has gone on with is thrown away. Default: 7 days. */
+  readonly stalePartialMs?: number | undefined;
+}
+
+const STALE_PARTIAL_MS = 7 * 24 * 3600 * 1000;
+/** How often leftovers are collected, in ms; also when the store is opened. */
+const COLLECT_EVERY_MS = 3600 * 1000;
+/** Small files written and fsynced at a time. More gain nothing on a disk, and the thread pool serves others too. */
+const STAGED_AT_ONCE = 12;
+
+/**
+ * The store in the folder `path`, which must be there already: a folder that is missing is more likely a disk that is
+ * not mounted than one to be made. Its own files are in the folder `.isync` below. Several processes of one user may
+ * have the same store open.
+ *
+ * @throws IsyncError STORE_MISSING or STORE_FAILED
+ */
+export async function openFileStore(path: string, options: FileStoreOptions = {}): Promise<Store> {
+  const root = await existingFolder(path);
+  const area = new StagingArea(root);
+  try {
+    area.make();
+  } catch (error) {
+    const reason = storeError(error, path);
+    // A full store can be read all the same, and takes files again when there is room.
+    if (reason.code !== 'STORE_FULL') throw reason;
+  }
+  const store = new FileStore(root, area, options);
+  await store.collect();
+  return store;
+}
+
+class FileStore implements Store {
+  readonly capabilities: StoreCapabilities = { atomicReplace: true, mtime: true, resume: true };
+  readonly #root: string;
+  readonly #area: StagingArea;
+  readonly #immutable: boolean;
+  readonly #maxFileBytes: number;
+  readonly #staleMs: number;
+  readonly #space: FreeSpace;
+  readonly #folders: Folders;
+  readonly #publisher: Publisher;
+  readonly #staging = new Window(STAGED_AT_ONCE);
+  /** The last publication under way of each path. */
+  readonly #publishing = new Map<RelPath, Promise<void>>();
+  readonly #uploads = new Map<string, Promise<FileUpload>>();
+  readonly #collector: NodeJS.Timeout;
+  #collecting: Promise<void> = Promise.resolve();
+  #disposed: Promise<void> | undefined;
+
+  constructor(root: string, area: StagingArea, options: FileStoreOptions) {
+    this.#root = root;
+    this.#area = area;
+    this.#immutable = options.immutable ?? false;
+    this.#maxFileBytes = options.maxFileBytes ?? Infinity;
+    this.#staleMs = options.stalePartialMs ?? STALE_PARTIAL_MS;
+    this.#space = new FreeSpace(root, options.minFreeBytes ?? 0);
+    this.#folders = new Folders(root);
+    this.#publisher = new Publisher(this.#folders, this.#immutable);
+    this.#collector = setInterval(() => void this.collect(), COLLECT_EVERY_MS).unref();
+  }
+
+  async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {
+    this.#checkGoesOn(signal);
+    if (isOwnPath(path)) return undefined;
+    return guard(path, signal, () => statPublished(this.#root, path));
+  }
+
+  async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncGenerator<FileEntry> {
+    const goesOn = (): void => this.#checkGoesOn(signal);
+    goesOn();
+    if (prefix !== '' && isOwnPath(prefix)) return;
+    try {
+      yield* listFiles(this.#root, prefix, isOwnPath, goesOn);
+    } catch (error) {
+      throw rejection(error, prefix, signal);
+    }
+  }
+
+  async digest(
+    path: RelPath,
+    algorithm: DigestAlgorithm,
+    { signal }: Abortable = {},
+  ): Promise<Buffer | undefined> {
+    const goesOn = (): void => this.#checkGoesOn(signal);
+    goesOn();
+    if (isOwnPath(path)) return undefined;
+    return guard(path, signal, async () =>
+      (await inRealFolders(this.#root, path))
+        ? digestPublished(join(this.#root, path), algorithm, goesOn)
+        : undefined,
+    );
+  }
+
+  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+    this.#checkGoesOn();
+    this.#checkTaken(file);
+    checkContent(file, bytes, digest);
+    await guard(file.path, undefined, () => {
+      this.#space.take(bytes.length, file.path);
+      return this.#inOrder(file.path, () => this.#put(file, bytes, digest));
+    });
+  }
+
+  async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
+    this.#checkGoesOn(options.signal);
+    this.#checkTaken(file);
+    const key = versionKey(file);
+    if (this.#uploads.has(key)) throw uploadBusy(file);
+    const upload = guard(file.path, options.signal, () => this.#begin(file, options, key));
+    this.#uploads.set(key, upload);
+    try {
+      return await upload;
+    } catch (error) {
+      this.#uploads.delete(key);
+      throw error;
+    }
+  }
+
+  async sync(directory: RelPath): Promise<void> {
+    this.#checkGoesOn();
+    await guard(directory, undefined, () => this.#folders.syncUpwards(directory));
+  }
+
+  /** Removes what killed processes and abandoned uploads left behind; see leftovers.ts. Never rejects. */
+  async collect(): Promise<void> {
+    this.#collecting = collectLeftovers(this.#area, this.#staleMs).catch(() => {
+      // Nothing that is kept depends on it, the next round tries again, and a store that fails says so elsewhere.
+    });
+    await this.#collecting;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
+    clearInterval(this.#collector);
+    // A rejection is told to whoever called; a part that could not be released waits for the next process.
+    await Promise.allSettled([...this.#uploads.values()].map(async (upload) => (await upload).suspend()));
+    await Promise.allSettled(this.#publishing.values());
+    await this.#collecting;
+    await this.#area[Symbol.asyncDispose]();
+  }
+
+  #checkGoesOn(signal?: AbortSignal): void {
+    if (this.#disposed !== undefined) throw storeClosed();
+    signal?.throwIfAborted();
+  }
+
+  #checkTaken(file: FileEntry): void {
+    if (isOwnPath(file.path))
+      throw new IsyncError('BAD_PATH', 'this folder is the store’s own', { path: file.path });
+    if (file.size > this.#maxFileBytes)
+      throw new IsyncError('FILE_TOO_LARGE', `files of more than ${this.#maxFileBytes} bytes are not taken`, {
+        path: file.path,
+      });
+  }
+
+  async #put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+    const staged = await this.#staging.run(() => stageFile(this.#area, file, bytes));
+    try {
+      await this.#publisher.publish({ file, digest, staged });
+    } catch (error) {
+      await discard(staged);
+      throw error;
+    }
+  }
+
+  /** Of several versions of one path the one that came last is published last. */
+  #inOrder(path: RelPath, publish: () => Promise<void>): Promise<void> {
+    const earlier = this.#publishing.get(path);
+    const published = earlier === undefined ? publish() : earlier.then(publish, publish);
+    const last = published.finally(() => {
+      if (this.#publishing.get(path) === last) this.#publishing.delete(path);
+    });
+    this.#publishing.set(path, last);
+    return last;
+  }
+
+  async #begin(
+    file: FileEntry,
+    { algorithm, resume, signal }: BeginOptions,
+    key: string,
+  ): Promise<FileUpload> {
+    await this.#checkCanBecome(file);
+    const { path, handle, size } = await claimPart(this.#area, file, resume);
+    const release = (path: string): Promise<void> => releasePart(this.#area, path);
+    try {
+      this.#space.check(file.size - size, file.path);
+      const digester = createDigester(algorithm);
+      const offset = await digestInto(digester, handle, () => this.#checkGoesOn(signal));
+      return new FileUpload({
+        file,
+        algorithm,
+        digester,
+        offset,
+        handle,
+        path,
+        space: this.#space,
+        release,
+        publish: (staged) => this.#inOrder(file.path, () => this.#publisher.publish(staged)),
+        ended: () => void this.#uploads.delete(key),
+      });
+    } catch (error) {
+      await handle.close();
+      await release(path);
+      throw error;
+    }
+  }
+
+  /** Refuses at once what would be refused at the commit, after all its bytes have come. */
+  async #checkCanBecome(file: FileEntry): Promise<void> {
+    this.#folders.checkWay(file.path);
+    if (!this.#immutable) return;
+    const kept = await statPublished(this.#root, file.path);
+    if (kept !== undefined && kept.size !== file.size) throw keptDifferent(file);
+  }
+}
+
+async function guard<T>(path: string, signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    throw rejection(error, path, signal);
+  }
+}
+
+/** What a call rejects with: the signal's reason as it is, anything else as an IsyncError. */
+function rejection(error: unknown, path: string, signal: AbortSignal | undefined): unknown {
+  return signal?.aborted === true && error === signal.reason ? error : storeError(error, path);
+}
+
+async function existingFolder(path: string): Promise<string> {
+  const hint = 'Make the folder, or mount its disk: isync does not make it, lest it fill the wrong disk.';
+  try {
+    if ((await stat(path)).isDirectory()) return await realpath(path);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw storeError(error, path);
+    throw new IsyncError('STORE_MISSING', 'there is no such folder', { path, hint, cause: error });
+  }
+  throw new IsyncError('STORE_MISSING', 'this is not a folder', { path, hint });
+}

@@ -1,0 +1,179 @@
+import type { FileHandle } from 'node:fs/promises';
+import type { Digester, DigestAlgorithm } from '../../model/digest.ts';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { checkDigest } from '../check-digest.ts';
+import type { Upload } from '../store.ts';
+import { tooManyBytes, uploadEnded } from '../store-errors.ts';
+import type { FreeSpace } from './free-space.ts';
+import type { StagedFile } from './publisher.ts';
+import { discard } from './stage-file.ts';
+import { stamp } from './stamp.ts';
+import { storeError } from './system-errors.ts';
+
+/** Bytes written between two fdatasyncs in the background: the fsync at the end has no more than about this to do. */
+const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
+
+/** What an upload is made of, and what it needs of its store. */
+export interface FileUploadParts {
+  readonly file: FileEntry;
+  readonly algorithm: DigestAlgorithm;
+  /** Has seen the bytes up to `offset`. */
+  readonly digester: Digester;
+  readonly offset: number;
+  readonly handle: FileHandle;
+  readonly path: string;
+  readonly space: FreeSpace;
+  /** Names the finished file; see Publisher. */
+  readonly publish: (file: StagedFile) => Promise<void>;
+  /** Keeps the part for a later upload. */
+  readonly release: (path: string) => Promise<void>;
+  /** Called once, when nothing of this upload is under way any more. */
+  readonly ended: () => void;
+}
+
+/** An upload into a part file that this process alone has; see parts.ts. */
+export class FileUpload implements Upload {
+  readonly #parts: FileUploadParts;
+  #offset: number;
+  #writing: Promise<void> | undefined;
+  #unsynced = 0;
+  #syncing: Promise<void> | undefined;
+  /** Why nothing more can be written or published. */
+  #failure: IsyncError | undefined;
+  /** A sync has failed: what the disk holds of the bytes is not known, and no later sync would tell. */
+  #damaged = false;
+  #committed: Promise<void> | undefined;
+  /** Set by whatever ends this upload; never rejects. */
+  #ended: Promise<void> | undefined;
+
+  constructor(parts: FileUploadParts) {
+    this.#parts = parts;
+    this.#offset = parts.offset;
+  }
+
+  get offset(): number {
+    return this.#offset;
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    const { file, space } = this.#parts;
+    if (this.#ended !== undefined) throw uploadEnded(file);
+    this.#checkSound();
+    if (this.#writing !== undefined)
+      throw new IsyncError('INTERNAL', 'write before the last one was done', { path: file.path });
+    if (this.#offset + bytes.length > file.size) throw tooManyBytes(file);
+    space.take(bytes.length, file.path);
+    this.#writing = this.#append(bytes);
+    await this.#writing;
+    this.#writing = undefined;
+    this.#checkSound();
+  }
+
+  commit(digest: Uint8Array): Promise<void> {
+    this.#committed ??= this.#end(() => this.#publish(digest));
+    return this.#committed;
+  }
+
+  abort(): Promise<void> {
+    return this.#ended ?? this.#end(() => this.#letGo(false));
+  }
+
+  suspend(): Promise<void> {
+    return this.#ended ?? this.#end(() => this.#letGo(true));
+  }
+
+  #checkSound(): void {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** Never rejects: `write` tells. */
+  async #append(bytes: Uint8Array): Promise<void> {
+    const { handle, digester, file } = this.#parts;
+    try {
+      const written = writeAll(handle, bytes, this.#offset);
+      // While the thread pool writes.
+      digester.update(bytes);
+      await written;
+    } catch (error) {
+      this.#failure ??= storeError(error, file.path);
+      return;
+    }
+    this.#offset += bytes.length;
+    this.#unsynced += bytes.length;
+    if (this.#unsynced >= SYNC_EVERY_BYTES) this.#syncing ??= this.#syncInBackground();
+  }
+
+  async #syncInBackground(): Promise<void> {
+    this.#unsynced = 0;
+    await this.#sync(() => this.#parts.handle.datasync());
+    this.#syncing = undefined;
+  }
+
+  /** Never rejects. */
+  async #sync(sync: () => Promise<void>): Promise<void> {
+    try {
+      await sync();
+    } catch (error) {
+      this.#damaged = true;
+      this.#failure ??= storeError(error, this.#parts.file.path);
+    }
+  }
+
+  #end(last: () => Promise<void>): Promise<void> {
+    if (this.#ended !== undefined) return Promise.reject(uploadEnded(this.#parts.file));
+    const ending = this.#finish(last);
+    this.#ended = ending.catch(() => {
+      // Told to whoever ended the upload; all others only want it to have ended.
+    });
+    return ending;
+  }
+
+  async #finish(last: () => Promise<void>): Promise<void> {
+    try {
+      await this.#writing;
+      await this.#syncing;
+      await last();
+    } finally {
+      this.#parts.ended();
+    }
+  }
+
+  async #publish(digest: Uint8Array): Promise<void> {
+    const { file, algorithm, digester, handle, path, publish } = this.#parts;
+    try {
+      this.#checkSound();
+      checkDigest(file, this.#offset, digester.digest(), digest);
+      stamp(handle.fd, file);
+      await this.#sync(() => handle.sync());
+      this.#checkSound();
+      await handle.close();
+      await publish({ file, digest: { algorithm, value: digest }, staged: path });
+    } catch (error) {
+      const reason = storeError(error, file.path);
+      // The bytes are of use again only if they are right and what is wrong is elsewhere.
+      await this.#letGo(reason.code === 'STORE_FULL' || reason.code === 'STORE_FAILED').catch(() => {
+        // The reason is what counts; the part is collected after this process.
+      });
+      throw reason;
+    }
+  }
+
+  async #letGo(keep: boolean): Promise<void> {
+    const { handle, path, release, file } = this.#parts;
+    try {
+      await handle.close();
+      if (keep && !this.#damaged) await release(path);
+      else await discard(path);
+    } catch (error) {
+      throw storeError(error, file.path);
+    }
+  }
+}
+
+async function writeAll(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
+  for (let done = 0; done < bytes.length;) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
+    done += bytesWritten;
+  }
+}

@@ -1,0 +1,104 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { copyFile, type FileHandle, open, readdir, rename, rm, utimes } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { errnoOf } from '../../model/isync-error.ts';
+import { versionKey } from '../version-key.ts';
+import { livenessOf } from './process-identity.ts';
+import type { StagingArea } from './staging-area.ts';
+import { unlessAbsent } from './system-errors.ts';
+
+/** Name of an unfinished upload in the staging area: of constant length, whatever the file is called. */
+const PART_NAME = /^[0-9a-f]{64}$/;
+
+function partName(file: FileEntry): string {
+  return createHash('sha256').update(versionKey(file)).digest('hex');
+}
+
+export function isPartName(name: string): boolean {
+  return PART_NAME.test(name);
+}
+
+/** An unfinished upload that this process alone has. */
+export interface Part {
+  readonly path: string;
+  readonly handle: FileHandle;
+  /** Bytes in it; durable. */
+  readonly size: number;
+}
+
+/** Takes the bytes of an earlier upload of `file`, or none, for this process alone. */
+export async function claimPart(area: StagingArea, file: FileEntry, resume: boolean): Promise<Part> {
+  area.make();
+  const name = partName(file);
+  const path = join(area.own, name);
+  await takeOver(area, name);
+  if (!resume) await rm(path, { force: true });
+  const handle = await openPart(path);
+  try {
+    const { size, nlink } = await handle.stat();
+    if (size <= file.size && nlink === 1) {
+      await handle.datasync();
+      return { path, handle, size };
+    }
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+  // More than the file has is none of it. A second link (left when a process died while publishing into an immutable
+  // store) is the published file itself: that one must never be written to, so remove the name, not the bytes.
+  await handle.close();
+  await rm(path);
+  return { path, handle: await openPart(path), size: 0 };
+}
+
+/** Lets another upload, also of another process, go on with the part. Its age counts from now. */
+export async function releasePart(area: StagingArea, path: string): Promise<void> {
+  const now = new Date();
+  // Absent when it was published but its folder would not sync.
+  await unlessAbsent(() => utimes(path, now, now));
+  await unlessAbsent(() => rename(path, join(area.parts, basename(path))));
+}
+
+async function openPart(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+}
+
+/** Moves the part `name` into this process's folder, if there is one that nobody has open. */
+async function takeOver(area: StagingArea, name: string): Promise<void> {
+  if (await renamed(join(area.parts, name), join(area.own, name))) return;
+  for (const owner of await readdir(area.all)) {
+    if (owner === area.ownName || join(area.all, owner) === area.parts) continue;
+    const theirs = join(area.all, owner, name);
+    const liveness = livenessOf(owner);
+    if (liveness === 'dead' && (await renamed(theirs, join(area.own, name)))) return;
+    if (liveness === 'unknown' && (await copied(theirs, join(area.own, name)))) return;
+  }
+}
+
+async function renamed(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
+    throw error;
+  }
+}
+
+/**
+ * The owner of `from` may live and may go on writing to it, so its bytes are copied, never shared: else it could write
+ * into a file that we have published. It loses its name all the same, so its commit fails and is tried again.
+ */
+async function copied(from: string, to: string): Promise<boolean> {
+  try {
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return false;
+    // Most likely there is no room for both, so there never would be: begin from nothing.
+    await rm(to, { force: true });
+  }
+  await rm(from, { force: true });
+  return true;
+}

@@ -1,0 +1,81 @@
+import { lstatSync, mkdirSync } from 'node:fs';
+import { rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import { firstSegment, type RelPath } from '../../model/rel-path.ts';
+import { nameForThisProcess } from './process-identity.ts';
+
+/** The store's own folder at its root: on the same file system as the published files, so that a rename publishes. */
+const OWN_FOLDER = '.isync';
+
+/** Whether `path` is the store's own, which nobody may publish to. Also `.ISYNC`: not every file system tells them apart. */
+export function isOwnPath(path: RelPath): boolean {
+  return firstSegment(path).toLowerCase() === OWN_FOLDER;
+}
+
+/**
+ * Where files are before they are published:
+ *
+ *     STORE/.isync/staging/parts/   unfinished uploads that nobody has open
+ *     STORE/.isync/staging/OWNER/   files that one process has open, see process-identity.ts
+ *
+ * A rename from `parts` into its own folder is how a process claims an upload: of several only one succeeds, and
+ * no two ever write to one file. What a process left behind can be told by its folder's name.
+ */
+export class StagingArea {
+  readonly #root: string;
+  readonly #device: number;
+  readonly #inode: number;
+  readonly all: string;
+  readonly parts: string;
+  /** This process's own folder. */
+  readonly own: string;
+  readonly ownName = nameForThisProcess();
+
+  constructor(root: string) {
+    this.#root = root;
+    const { dev, ino } = lstatSync(root);
+    this.#device = dev;
+    this.#inode = ino;
+    this.all = join(root, OWN_FOLDER, 'staging');
+    this.parts = join(this.all, 'parts');
+    this.own = join(this.all, this.ownName);
+  }
+
+  /** Makes what is missing: at first use, and when somebody tidied up too well while we run. */
+  make(): void {
+    const root = lstatSync(this.#root, { throwIfNoEntry: false });
+    // An unmounted disk leaves an empty folder: nothing may be written to the disk below.
+    if (root?.ino !== this.#inode || root.dev !== this.#device)
+      throw new IsyncError('STORE_MISSING', 'the store is no longer there', {
+        path: this.#root,
+        retryable: true,
+        hint: 'Mount it again, then start isync again.',
+      });
+    for (const path of [join(this.#root, OWN_FOLDER), this.all, this.parts, this.own])
+      makePrivateFolder(path);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      await rmdir(this.own);
+    } catch {
+      // Gone already, or something could not be removed from it: another process collects it.
+    }
+  }
+}
+
+/** Nobody else may look: the content in there has not been checked yet. */
+function makePrivateFolder(path: string): void {
+  try {
+    mkdirSync(path, 0o700);
+    return;
+  } catch (error) {
+    if (errnoOf(error) !== 'EEXIST') throw error;
+  }
+  if (lstatSync(path).isDirectory()) return;
+  throw new IsyncError('PATH_CONFLICT', 'this must be a folder', {
+    path,
+    hint: 'isync keeps unfinished files in it: remove what is there.',
+  });
+}

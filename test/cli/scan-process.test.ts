@@ -1,0 +1,297 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:http';
+import { dirname, join } from 'node:path';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { ScanSummary } from '../../src/sender/scan-options.ts';
+import { isync, startIsync, type IsyncProcess } from './isync-process.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+interface JsonSummary extends ScanSummary {
+  readonly exitCode: number;
+  readonly error?: { readonly code: string; readonly message: string };
+}
+
+/** An unprivileged user, to be told of permissions that root never lacks. */
+const NOBODY = 65_534;
+const isRoot = process.getuid?.() === 0;
+
+let running: IsyncProcess[] = [];
+afterEach(async () => {
+  for (const { child } of running) child.kill('SIGKILL');
+  await Promise.all(running.map(({ ended }) => ended));
+  running = [];
+});
+
+function start(...args: string[]): IsyncProcess {
+  const started = startIsync(args);
+  running.push(started);
+  return started;
+}
+
+async function receiver(...args: string[]): Promise<{ url: string; store: string }> {
+  const store = temporaryFolder();
+  const started = start('receive', store, '--listen', '127.0.0.1:0', '--json', ...args);
+  await vi.waitFor(() => expect(started.stdout()).toContain('\n'), { timeout: 20_000 });
+  return { url: (JSON.parse(started.stdout()) as { url: string }).url, store };
+}
+
+function write(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, text);
+}
+
+/** A root with one closed directory of two files. */
+function rootWithFiles(): string {
+  const root = temporaryFolder();
+  write(join(root, 'DC1/a.bin'), 'aaaa');
+  write(join(root, 'DC1/sub/b.bin'), 'bbbbbb');
+  write(join(root, 'DC1/finished.parse'), '');
+  return root;
+}
+
+/** A self-signed certificate for 127.0.0.1. */
+function certificate(): { cert: string; key: string } {
+  const folder = temporaryFolder();
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  const kind = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=isync';
+  const args = [...kind.split(' '), '-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', key, '-out', cert];
+  execFileSync('openssl', args, { stdio: 'ignore' });
+  return { cert, key };
+}
+
+function once(root: string, to: string, ...more: string[]): string[] {
+  return ['scan', root, '--to', to, '--once', '--device', 'edge1', '--quiet', '0', ...more];
+}
+
+describe('isync scan --once', () => {
+  it('sends to a receiver and sums up as JSON', async () => {
+    const { url, store } = await receiver();
+    const root = rootWithFiles();
+    const { code, stdout } = await isync(once(root, url, '--json'));
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      bytes: 10,
+      problemCount: 0,
+      problems: [],
+      directories: [{ name: 'DC1', state: 'closed', sealed: true }],
+      exitCode: 0,
+    } satisfies Partial<JsonSummary>);
+    expect(readFileSync(join(store, 'edge1/DC1/sub/b.bin'), 'utf8')).toBe('bbbbbb');
+    expect(existsSync(join(store, 'edge1/DC1/finished.parse'))).toBe(true);
+    expect(existsSync(join(root, 'DC1/finished.watch'))).toBe(true);
+    expect(statSync(join(root, 'DC1/a.bin')).mode & 0o020).toBe(0o020);
+  });
+
+  it('sends to a folder, given relatively, and sums up in words', async () => {
+    const root = rootWithFiles();
+    const parent = temporaryFolder();
+    mkdirSync(join(parent, 'kept'));
+    const { code, stdout } = await isync(once(root, 'kept'), { cwd: parent });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^\d files, 10 B sent; 1 of 1 directory sealed\n$/);
+    expect(readFileSync(join(parent, 'kept/edge1/DC1/a.bin'), 'utf8')).toBe('aaaa');
+  });
+
+  it('ends with 1 and lists the problems when something is wrong with a file', async () => {
+    const root = rootWithFiles();
+    symlinkSync('a.bin', join(root, 'DC1/link'));
+    const { code, stdout } = await isync(once(root, temporaryFolder()));
+    expect(code).toBe(1);
+    expect(stdout).toContain('0 of 1 directory sealed; 1 problem\n  DC1/link: ');
+    expect(stdout).toContain('[NOT_REGULAR]');
+  });
+
+  it('takes its settings from environment and file', async () => {
+    const root = rootWithFiles();
+    const store = temporaryFolder();
+    const file = join(temporaryFolder(), 'isync.yaml');
+    writeFileSync(file, `scan:\n  root: ${root}\n  once: true\n  json: true\n  device: 007\n`);
+    const { code } = await isync(['scan', '--config', file], { env: { ISYNC_TO: store, ISYNC_QUIET: '0' } });
+    expect(code).toBe(0);
+    expect(existsSync(join(store, '007/DC1/a.bin'))).toBe(true);
+  });
+});
+
+describe('a refusal by the other side ends with 3:', () => {
+  it('a wrong token', async () => {
+    const tokens = join(temporaryFolder(), 'tokens');
+    const { stdout: token } = await isync(['token', 'add', 'edge1', '--tokens', tokens]);
+    const { url, store } = await receiver('--tokens', tokens);
+    const wrong = await isync(once(rootWithFiles(), url, '--json'), { env: { ISYNC_TOKEN: 'isync_wrong' } });
+    expect(wrong.code).toBe(3);
+    expect(JSON.parse(wrong.stdout)).toMatchObject({
+      exitCode: 3,
+      error: { code: 'AUTH_REFUSED' },
+      files: 0,
+    });
+    expect(wrong.stderr).toContain('[AUTH_REFUSED]');
+    expect(wrong.stderr).not.toContain('isync_wrong');
+
+    const tokenFile = join(temporaryFolder(), 'token');
+    writeFileSync(tokenFile, token, { mode: 0o600 });
+    expect((await isync(once(rootWithFiles(), url, '--token-file', tokenFile))).code).toBe(0);
+    expect(existsSync(join(store, 'edge1/DC1/a.bin'))).toBe(true);
+  });
+
+  it('another protocol version', async () => {
+    const server = createServer();
+    server.on('upgrade', (_, socket) =>
+      socket.end('HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'),
+    );
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const { code, stderr } = await isync(once(rootWithFiles(), `ws://127.0.0.1:${port}`));
+    server.close();
+    expect(code).toBe(3);
+    expect(stderr).toContain('[VERSION_UNSUPPORTED]');
+  });
+
+  it('a certificate that nobody here trusts; with its CA it is taken', async () => {
+    const { cert, key } = certificate();
+    const { url } = await receiver('--tls-cert', cert, '--tls-key', key);
+    expect(url).toMatch(/^wss:/);
+    const { code, stderr } = await isync(once(rootWithFiles(), url));
+    expect(code).toBe(3);
+    expect(stderr).toContain('[TLS_FAILED]');
+    expect((await isync(once(rootWithFiles(), url, '--tls-ca', cert))).code).toBe(0);
+  });
+});
+
+describe('a fault of this machine ends with 5:', () => {
+  it('a root that is not there', async () => {
+    const { code, stderr } = await isync(once('/nowhere/at/all', temporaryFolder()));
+    expect(code).toBe(5);
+    expect(stderr).toContain('[ROOT_MISSING] /nowhere/at/all');
+  });
+
+  it('a target folder that is not there', async () => {
+    const { code, stderr } = await isync(once(rootWithFiles(), '/nowhere/at/all'));
+    expect(code).toBe(5);
+    expect(stderr).toContain('[STORE_MISSING] /nowhere/at/all');
+  });
+
+  it('a root where neither marks nor markers can be written', async () => {
+    const root = rootWithFiles();
+    const { url } = await receiver();
+    chmodSync(root, 0o755);
+    chmodSync(join(root, 'DC1'), 0o555);
+    const { code, stderr } = await isync(once(root, url), isRoot ? { uid: NOBODY } : {});
+    chmodSync(join(root, 'DC1'), 0o755);
+    expect(stderr).toMatch(/\[(READ_ONLY|MARK_NOT_KEPT)\]/);
+    expect(code).toBe(5);
+  });
+});
+
+describe('a mistake ends with 2:', () => {
+  it('a target inside the root, or around it', async () => {
+    const root = rootWithFiles();
+    mkdirSync(join(root, 'kept'));
+    for (const to of [join(root, 'kept'), root, dirname(root)]) {
+      const { code, stderr } = await isync(once(root, to));
+      expect(code).toBe(2);
+      expect(stderr).toContain('[CONFIG_INVALID]');
+    }
+  });
+
+  it('a bad config file', async () => {
+    const file = join(temporaryFolder(), 'isync.yaml');
+    writeFileSync(file, 'scan:\n  setle: 3\n');
+    const { code, stderr } = await isync(once(rootWithFiles(), temporaryFolder(), '--config', file));
+    expect(code).toBe(2);
+    expect(stderr).toContain(`setle: is no setting of "scan"; did you mean "settle"? (${file}, line 2)`);
+  });
+
+  it('a bad value', async () => {
+    const { code, stderr } = await isync(once('/datas', 's3://bucket'));
+    expect(code).toBe(2);
+    expect(stderr).toContain('not in this version');
+  });
+});
+
+describe('the link', () => {
+  it('that can not be had ends with 4 once the time is over', async () => {
+    const { code, stderr } = await isync(once(rootWithFiles(), 'ws://127.0.0.1:1', '--retry-for', '0'));
+    expect(code).toBe(4);
+    expect(stderr).toContain('[UNREACHABLE]');
+  });
+
+  it('that may leave this machine is told to carry the token in clear text', async () => {
+    // Reaches this machine all the same, so that the test needs no network.
+    const args = once(rootWithFiles(), 'ws://0.0.0.0:1', '--retry-for', '0');
+    const child = startIsync(args, { env: { ISYNC_TOKEN: 'isync_abc' } });
+    running.push(child);
+    await vi.waitFor(() => expect(child.stderr()).toContain('clear text'), { timeout: 20_000 });
+    expect(child.stderr()).not.toContain('isync_abc');
+  });
+});
+
+describe('an interrupted scan', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)('ends with 130 after %s, its summary told', async (signal) => {
+    const { url, store } = await receiver();
+    const root = rootWithFiles();
+    const scan = start('scan', root, '--to', url, '--device', 'edge1', '--json');
+    await vi.waitFor(() => expect(existsSync(join(root, 'DC1/finished.watch'))).toBe(true), {
+      timeout: 20_000,
+    });
+    scan.child.kill(signal);
+    const { code, stdout } = await scan.ended;
+    expect(code).toBe(130);
+    expect(JSON.parse(stdout)).toMatchObject({ exitCode: 130, bytes: 10 });
+    expect(existsSync(join(store, 'edge1/DC1/a.bin'))).toBe(true);
+  });
+});
+
+describe('isync verify', () => {
+  it('ends with 0 when both sides are the same', async () => {
+    const { url } = await receiver();
+    const root = rootWithFiles();
+    await isync(once(root, url));
+    const { code, stdout } = await isync(['verify', root, '--to', url, '--device', 'edge1']);
+    expect(stdout).toMatch(/^\d files, 10 B compared, 0 different, 0 missing, 0 extra, 0 problems\n$/);
+    expect(code).toBe(0);
+  });
+
+  it('tells each difference, and ends with 1', async () => {
+    const root = rootWithFiles();
+    const store = temporaryFolder();
+    await isync(once(root, store));
+    write(join(root, 'DC1/a.bin'), 'AAAA');
+    write(join(root, 'DC1/new\nline'), 'x');
+    write(join(store, 'edge1/DC1/c.bin'), 'x');
+    const args = ['verify', root, '--to', store, '--device', 'edge1'];
+    const { code, stdout } = await isync(args);
+    expect(code).toBe(1);
+    expect(stdout.split('\n').slice(0, -2).sort()).toEqual([
+      'different DC1/a.bin',
+      'extra DC1/c.bin',
+      'missing DC1/new\\x0aline',
+    ]);
+    const json = await isync([...args, '--json']);
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      different: 1,
+      missing: 1,
+      extra: 1,
+      problems: 0,
+      exitCode: 1,
+    });
+  });
+
+  it('does not mind that nobody reads its output', async () => {
+    const root = rootWithFiles();
+    const verify = start('verify', root, '--to', temporaryFolder(), '--device', 'edge1');
+    verify.child.stdout.destroy();
+    const { code, stderr } = await verify.ended;
+    expect(stderr).not.toContain('EPIPE');
+    expect(code).toBe(1);
+  });
+});

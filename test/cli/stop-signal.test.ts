@@ -1,0 +1,29 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { describe, expect, it, vi } from 'vitest';
+
+const MODULE = new URL('../../src/cli/stop-signal.ts', import.meta.url).href;
+const PROGRAM = `
+  const { stopOnSignal } = await import('${MODULE}');
+  const { signal } = stopOnSignal((name) => console.log('told', name));
+  setInterval(() => console.log('aborted', signal.aborted, signal.reason?.code), 10);`;
+
+describe('the first signal asks, the second one ends:', () => {
+  it.each([
+    ['SIGINT', 'SIGINT'],
+    ['SIGTERM', 'SIGINT'],
+  ] as const)('%s, then %s', async (first, second) => {
+    const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'close');
+    let stdout = '';
+    child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
+    await vi.waitFor(() => expect(stdout).toContain('aborted false'), { timeout: 20_000 });
+    child.kill(first);
+    await vi.waitFor(() => expect(stdout).toContain('aborted true INTERRUPTED'), { timeout: 20_000 });
+    expect(stdout).toContain(`told ${first}`);
+    child.kill(second);
+    expect(await ended).toEqual([130, null]);
+  });
+});

@@ -1,0 +1,115 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { parseRelPath } from '../../src/model/rel-path.ts';
+import { type Receiver, type ReceiverOptions, startReceiver } from '../../src/receiver/receiver.ts';
+import type { LogFields, ReceiverLog } from '../../src/receiver/receiver-log.ts';
+import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
+import type { Store } from '../../src/store/store.ts';
+
+export interface LogLine {
+  readonly level: keyof ReceiverLog;
+  readonly message: string;
+  readonly fields: LogFields | undefined;
+}
+
+export class RecordedLog implements ReceiverLog {
+  readonly lines: LogLine[] = [];
+
+  debug(message: string, fields?: LogFields): void {
+    this.lines.push({ level: 'debug', message, fields });
+  }
+
+  info(message: string, fields?: LogFields): void {
+    this.lines.push({ level: 'info', message, fields });
+  }
+
+  warn(message: string, fields?: LogFields): void {
+    this.lines.push({ level: 'warn', message, fields });
+  }
+
+  error(message: string, fields?: LogFields): void {
+    this.lines.push({ level: 'error', message, fields });
+  }
+
+  at(level: keyof ReceiverLog): LogLine[] {
+    return this.lines.filter((line) => line.level === level);
+  }
+}
+
+/** A memory store whose writing steps wait while the gate is shut, and what it holds. */
+export function gatedStore() {
+  const contents = createMemoryContents();
+  const store = createMemoryStore(contents);
+  let gate: PromiseWithResolvers<void> | undefined;
+  const pass = async (): Promise<void> => {
+    await gate?.promise;
+  };
+  const bytes = (path: string): Buffer | undefined => {
+    const file = contents.files.get(parseRelPath(path));
+    return file && Buffer.from(file.bytes);
+  };
+  const gated: Store = {
+    capabilities: store.capabilities,
+    stat: (path, options) => store.stat(path, options),
+    list: (prefix, options) => store.list(prefix, options),
+    digest: (path, algorithm, options) => store.digest(path, algorithm, options),
+    put: async (file, bytes, digest) => {
+      await pass();
+      await store.put(file, bytes, digest);
+    },
+    begin: async (file, options) => {
+      const upload = await store.begin(file, options);
+      return {
+        get offset() {
+          return upload.offset;
+        },
+        write: async (bytes) => {
+          await pass();
+          await upload.write(bytes);
+        },
+        commit: async (digest) => {
+          await pass();
+          await upload.commit(digest);
+        },
+        abort: () => upload.abort(),
+        suspend: () => upload.suspend(),
+      };
+    },
+    sync: (directory) => store.sync(directory),
+    [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+  };
+  return {
+    contents,
+    store: gated,
+    shut: () => {
+      gate ??= Promise.withResolvers();
+    },
+    open: () => {
+      gate?.resolve();
+      gate = undefined;
+    },
+    paths: () => [...contents.files.keys()].toSorted(),
+    bytes,
+    text: (path: string) => bytes(path)?.toString(),
+  };
+}
+
+/** A receiver on a free loopback port that ends with the test. */
+export async function receiverFor(
+  store: Store,
+  options: Partial<ReceiverOptions> = {},
+): Promise<{ receiver: Receiver; url: string; log: RecordedLog }> {
+  const log = new RecordedLog();
+  const receiver = await startReceiver({ store, listen: { host: '127.0.0.1', port: 0 }, log, ...options });
+  onTestFinished(() => receiver[Symbol.asyncDispose]());
+  return { receiver, url: receiver.url, log };
+}
+
+/** A folder that goes away with the test. */
+export async function temporaryFolder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'isync-receiver-'));
+  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  return path;
+}

@@ -1,0 +1,102 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocketServer, type WebSocket } from 'ws';
+import { decodeSenderMessage, encode } from '../../src/protocol/codec.ts';
+import type { ReceiverMessage, SenderMessage, SessionLimits } from '../../src/protocol/messages.ts';
+
+/** One connection as the script of a test sees it. */
+export interface FakeSession {
+  /** Which connection this is, from 1. */
+  readonly number: number;
+  readonly socket: WebSocket;
+  /** Everything the sender said, HELLO included. */
+  readonly heard: SenderMessage[];
+  readonly say: (message: ReceiverMessage) => void;
+}
+
+export interface FakeReceiver extends AsyncDisposable {
+  readonly url: string;
+  readonly sessions: readonly FakeSession[];
+  /** Every message of every session, in order. */
+  readonly heard: SenderMessage[];
+}
+
+export interface Script {
+  /** Called for each message after HELLO. */
+  readonly message?: ((session: FakeSession, message: SenderMessage) => void) | undefined;
+  /** Answers HELLO; by default with WELCOME. */
+  readonly hello?: (session: FakeSession) => void;
+  /** Answers the upgrade instead of the WebSocket where it returns a status. */
+  readonly status?: (request: IncomingMessage) => number | undefined;
+  readonly limits?: Partial<SessionLimits>;
+}
+
+/** A receiver that does what a test says, also what PROTOCOL.md forbids. */
+export async function fakeReceiver(script: Script = {}): Promise<FakeReceiver> {
+  const sessions: FakeSession[] = [];
+  const heard: SenderMessage[] = [];
+  const upgrader = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+  const server = createServer();
+  server.on('upgrade', (request: IncomingMessage, raw: Duplex, head: Buffer) => {
+    const status = script.status?.(request);
+    if (status !== undefined) {
+      const body = JSON.stringify({ code: 'AUTH_REFUSED', message: 'as the script says' });
+      raw.end(`HTTP/1.1 ${status} No\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
+      return;
+    }
+    upgrader.handleUpgrade(request, raw, head, (socket) => start(socket));
+  });
+
+  function start(socket: WebSocket): void {
+    const say = (message: ReceiverMessage) => socket.send(encode(message));
+    const session: FakeSession = { number: sessions.length + 1, socket, heard: [], say };
+    sessions.push(session);
+    socket.on('error', () => {});
+    socket.on('message', (bytes) => {
+      const message = decodeSenderMessage(bytes as Buffer, 'xxh64');
+      session.heard.push(message);
+      heard.push(message);
+      if (message.type !== 'hello') script.message?.(session, message);
+      else if (script.hello !== undefined) script.hello(session);
+      else say(welcome(message.device, script.limits));
+    });
+  }
+
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address() as { port: number };
+  return {
+    url: `ws://127.0.0.1:${address.port}`,
+    sessions,
+    heard,
+    async [Symbol.asyncDispose]() {
+      for (const { socket } of sessions) socket.terminate();
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+export function welcome(device: string, limits: Partial<SessionLimits> = {}): ReceiverMessage {
+  return {
+    type: 'welcome',
+    version: 1,
+    session: 'fake',
+    device,
+    software: 'fake',
+    limits: { filesInFlight: 100, openUploads: 4, requests: 4, ...limits },
+  };
+}
+
+/** ACKs everything as soon as it is whole. */
+export function acknowledge({ say }: FakeSession, message: SenderMessage): void {
+  if (message.type === 'files')
+    say({
+      type: 'ack',
+      ranges: [{ first: message.firstId, last: message.firstId + message.files.length - 1 }],
+    });
+  if (message.type === 'open' && message.resume) say({ type: 'offset', id: message.id, offset: 0 });
+  if (message.type === 'end') say({ type: 'ack', ranges: [{ first: message.id, last: message.id }] });
+}
