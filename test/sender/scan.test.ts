@@ -235,7 +235,13 @@ describe('--once', () => {
 
   test('oldest directory first', async () => {
     const { root, target, at, write } = setup();
-    for (const name of ['DC1', 'DC2', 'DC10']) for (let i = 0; i < 50; i++) write(`${name}/${i}`);
+    for (const name of ['DC10', 'DC2', 'DC1']) {
+      for (let i = 0; i < 50; i++) {
+        write(`${name}/${i}`);
+        utimesSync(at(`${name}/${i}`), OLD_SECONDS, OLD_SECONDS);
+      }
+      write(`${name}/finished.parse`);
+    }
     const order: string[] = [];
     const recording: Target = {
       ...bound(target),
