@@ -15,7 +15,9 @@ let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'isync-sender-tls-'));
   const key = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2';
-  openssl(`${key} -keyout server-key.pem -out server.pem -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1`);
+  openssl(
+    `${key} -keyout server-key.pem -out server.pem -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1`,
+  );
   openssl(`${key} -keyout client-key.pem -out client.pem -subj /CN=edge1`);
 });
 
@@ -54,7 +56,10 @@ describe('ws target with TLS', () => {
 
   it.each<[string, () => [string, TlsOptions?]]>([
     ['a certificate of a CA that it does not know', () => [receiver.url]],
-    ['a certificate for another name', () => [receiver.url.replace('127.0.0.1', 'localhost'), { ca: pem('server') }]],
+    [
+      'a certificate for another name',
+      () => [receiver.url.replace('127.0.0.1', 'localhost'), { ca: pem('server') }],
+    ],
     ['a CA that is none', () => [receiver.url, { ca: 'nonsense' }]],
     ['a certificate of ours that is none', () => [receiver.url, { cert: 'nonsense', key: 'nonsense' }]],
   ])('gives up on %s', async (_, where) => {
