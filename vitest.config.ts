@@ -3,6 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // Those have scripts of their own: test:long and test:faults.
+    exclude: ['test/long/**', 'test/faults/**'],
     // Real processes, sockets and disks: generous, so that a slow disk is no failure; nothing waits this long by plan.
     testTimeout: 60_000,
     hookTimeout: 60_000,
