@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // Those have scripts of their own: test:long and test:faults.
+    // What takes minutes has a run of its own: vitest.long.config.ts.
     exclude: ['test/long/**', 'test/faults/**'],
     // Real processes, sockets and disks: generous, so that a slow disk is no failure; nothing waits this long by plan.
     testTimeout: 60_000,
