@@ -51,6 +51,8 @@ export function createWsTarget(options: WsTargetOptions): Target {
 }
 
 class WsTarget implements Target {
+  readonly refused: Promise<IsyncError>;
+  readonly #refuse: (error: IsyncError) => void;
   readonly #options: WsTargetOptions;
   readonly #outbox: Outbox;
   readonly #calls: Calls;
@@ -59,6 +61,9 @@ class WsTarget implements Target {
   #linked: Promise<void> | undefined;
 
   constructor(options: WsTargetOptions) {
+    const refused = Promise.withResolvers<IsyncError>();
+    this.refused = refused.promise;
+    this.#refuse = refused.resolve;
     this.#options = options;
     this.#outbox = new Outbox(options.digest, options.retry);
     this.#calls = new Calls(options.retry);
@@ -144,6 +149,7 @@ class WsTarget implements Target {
       this.#options.onLink?.('lost', error);
       if (this.#isFinal(error)) {
         this.#close(error);
+        this.#refuse(error);
         return;
       }
       if (await this.#mayTryAgain(backoff, error)) continue;
