@@ -224,7 +224,7 @@ class FileStore implements Store {
     try {
       this.#space.check(file.size - size, file.path);
       const digester = createDigester(algorithm);
-      const offset = await digestInto(digester, handle, () => this.#checkGoesOn(signal));
+      const offset = await digestInto(digester, handle, size, () => this.#checkGoesOn(signal));
       return new FileUpload({
         file,
         algorithm,
