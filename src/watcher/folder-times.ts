@@ -1,0 +1,63 @@
+import { join } from 'node:path';
+import type { Stats } from 'node:fs';
+import { isSameFolder, look } from './file-version.ts';
+
+/** Folders whose times are looked at, each a few µs a round. In more than these only the slow reconcile finds. */
+export const MAX_POLLED_FOLDERS = 1024;
+/**
+ * Coarsest step of a file system's clock, in ms, with room (a kernel tick is at most 10). A folder changed within
+ * it may change again without its mtime showing it.
+ */
+const CLOCK_STEP_MS = 20;
+
+/**
+ * Notices by their mtimes that something was created, renamed or removed in any of the known folders of a
+ * directory, whatever the watches say; and that the directory itself is gone or was made anew.
+ */
+export class FolderTimes {
+  readonly #directory: string;
+  readonly #identity: Stats | undefined;
+  readonly #mtimes = new Map<string, number>();
+
+  /** @param directory absolute path */
+  constructor(directory: string) {
+    this.#directory = directory;
+    this.#identity = look(directory);
+    this.add('');
+  }
+
+  has(folder: string): boolean {
+    return this.#mtimes.has(folder);
+  }
+
+  /** Looks after `folder` too, a path relative to the directory. False when there are too many. */
+  add(folder: string): boolean {
+    if (this.has(folder)) return true;
+    if (this.#mtimes.size >= MAX_POLLED_FOLDERS) return false;
+    this.#mtimes.set(folder, NaN);
+    return true;
+  }
+
+  delete(folder: string): void {
+    if (folder !== '') this.#mtimes.delete(folder);
+  }
+
+  /** What has happened since the poll before. A folder that was added since then counts as a change. */
+  poll(): 'same' | 'changed' | 'gone' {
+    const now = look(this.#directory);
+    if (now === undefined || !isSameFolder(this.#identity, now)) return 'gone';
+    let changed = false;
+    for (const [folder, before] of this.#mtimes) {
+      const stats = look(join(this.#directory, folder));
+      if (stats?.mtimeMs === before) continue;
+      changed = true;
+      if (stats === undefined) this.delete(folder);
+      else this.#mtimes.set(folder, isRecent(stats) ? NaN : stats.mtimeMs);
+    }
+    return changed ? 'changed' : 'same';
+  }
+}
+
+function isRecent(stats: Stats): boolean {
+  return Date.now() - stats.mtimeMs < CLOCK_STEP_MS;
+}

@@ -1,0 +1,114 @@
+import type { Stats } from 'node:fs';
+import { join } from 'node:path';
+import { LRUCache } from 'lru-cache';
+import { PARSE_MARKER, WATCH_MARKER } from '../model/markers.ts';
+import { isRelPath, type RelPath } from '../model/rel-path.ts';
+import { type FileVersion, look, sameState, versionOf } from './file-version.ts';
+import { SettleQueue } from './settle-queue.ts';
+import type { WatchEvent } from './watch-event.ts';
+
+/**
+ * While closes are told, a file that was not closed must be unchanged for this long, in ms: its writer may pause.
+ * Only what was closed before the watch of its folder stood waits for it, and what stays open.
+ */
+export const PATIENT_SETTLE_MS = 5_000;
+/**
+ * Files whose last told or handled version is known, so that late and own events are not told again: two inotify
+ * queues (16,384 events by default), as an echo can be no further behind.
+ */
+export const KNOWN_VERSIONS = 32_768;
+
+export interface HintFilterOptions {
+  /** Absolute path. */
+  readonly root: string;
+  /** The first-level folder that hints are about. */
+  readonly directory: RelPath;
+  readonly settleMs: number;
+  ignored(path: RelPath): boolean;
+  onEvent(event: WatchEvent): void;
+  onOverflow(): void;
+}
+
+/** Makes events of the many hints about one directory's files. Hints have paths relative to the directory. */
+export class HintFilter implements Disposable {
+  readonly #options: HintFilterOptions;
+  readonly #queue: SettleQueue;
+  readonly #known = new LRUCache<RelPath, FileVersion>({ max: KNOWN_VERSIONS });
+
+  constructor(options: HintFilterOptions) {
+    this.#options = options;
+    this.#queue = new SettleQueue({
+      root: options.root,
+      settleMs: options.settleMs,
+      onComplete: (path, version, how) => this.#complete(path, version, how),
+      onOverflow: () => options.onOverflow(),
+    });
+  }
+
+  /** Closes are told, so that other changes can wait; or they are not, and must not. */
+  setPatient(patient: boolean): void {
+    this.#queue.setPatience(patient ? PATIENT_SETTLE_MS : 0);
+  }
+
+  /** Something that is not a folder is new or has changed, and is now as `stats` say. */
+  changed(hint: string, stats: Stats): void {
+    const path = this.#pathOf(hint);
+    if (path === undefined) return;
+    const version = versionOf(stats);
+    if (this.#isKnown(path, version)) return;
+    if (hint === PARSE_MARKER) this.#parseMarker(path, version);
+    else this.#queue.changed(path, stats.isFile() ? version : undefined);
+  }
+
+  /** A writer has closed this file, or renamed it into place. */
+  closed(hint: string): void {
+    const path = this.#pathOf(hint);
+    if (path === undefined) return;
+    if (hint !== PARSE_MARKER) {
+      this.#queue.closed(path);
+      return;
+    }
+    const stats = look(join(this.#options.root, path));
+    if (stats !== undefined) this.changed(hint, stats);
+  }
+
+  /** A listing found this file: it is told when it has settled, whatever was told of it before. */
+  listed(path: RelPath): void {
+    this.#known.delete(path);
+    this.#queue.changed(path);
+  }
+
+  handled(path: RelPath, version: FileVersion): void {
+    this.#known.set(path, version);
+  }
+
+  [Symbol.dispose](): void {
+    this.#queue[Symbol.dispose]();
+  }
+
+  /** Undefined for what no event is about: our own marker, ignored files, and names the listing has to report. */
+  #pathOf(hint: string): RelPath | undefined {
+    if (hint === WATCH_MARKER || hint.startsWith(`.${WATCH_MARKER}.`)) return undefined;
+    const path = `${this.#options.directory}/${hint}`;
+    if (!isRelPath(path)) return undefined;
+    if (hint !== PARSE_MARKER && this.#options.ignored(path)) return undefined;
+    return path;
+  }
+
+  #parseMarker(path: RelPath, version: FileVersion): void {
+    this.#known.set(path, version);
+    this.#options.onEvent({ kind: 'closed' });
+  }
+
+  #complete(path: RelPath, version: FileVersion, how: 'settled' | 'closed'): void {
+    // A close is never an echo, and on a coarse clock a second write may leave the same times.
+    if (how === 'settled' && this.#isKnown(path, version)) return;
+    this.#known.set(path, version);
+    this.#options.onEvent({ kind: 'complete', path });
+  }
+
+  #isKnown(path: RelPath, version: FileVersion): boolean {
+    const known = this.#known.get(path);
+    return known !== undefined && sameState(known, version);
+  }
+}

@@ -1,0 +1,266 @@
+import { resolve } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import type { Abortable } from '../model/abortable.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import type { RelPath } from '../model/rel-path.ts';
+import { CloseWrite } from './close-write.ts';
+import type { FileVersion } from './file-version.ts';
+import { FolderEvents } from './folder-events.ts';
+import { FolderTimes, MAX_POLLED_FOLDERS } from './folder-times.ts';
+import { HintFilter } from './hint-filter.ts';
+import type { InotifywaitEvents } from './inotifywait-output.ts';
+import { probeInotifywait } from './inotifywait.ts';
+import { filesBelow } from './moved-folder.ts';
+import type { Note } from './note.ts';
+import { RECONCILE_MS, ReconcilePace } from './reconcile-pace.ts';
+import type { CompleteBy, WatchEvent } from './watch-event.ts';
+import { watchFailure } from './watch-failure.ts';
+
+/** A timer this late, in ms, means that the event loop was blocked: the kernel's queue (16,384 events) may have run over. */
+const BLOCKED_MS = 500;
+
+export interface WatchDirectoryOptions extends Abortable {
+  /** Absolute path. */
+  readonly root: string;
+  /** The first-level folder to watch, with all folders in it. */
+  readonly directory: RelPath;
+  readonly complete: CompleteBy;
+  readonly settleMs: number;
+  /** Files that are in progress by their name: nothing is told of them. */
+  ignored?(path: RelPath): boolean;
+  /** Must not throw. May be called before the watch stands. Nothing is told after 'gone' or disposal. */
+  onEvent(event: WatchEvent): void;
+  readonly onNote: Note;
+}
+
+/** A watch that stands. Its events are hints; whoever holds it answers each 'reconcile' with a listing. */
+export interface DirectoryWatch extends AsyncDisposable {
+  /** How completeness is known at present. */
+  readonly helper: 'close-write' | 'settle';
+  /** A listing found this file unmarked: it comes back as 'complete' when it has settled. */
+  changed(path: RelPath): void;
+  /**
+   * This state of a file, taken **after** our own mark was set, needs no 'complete' any more. Forgotten after
+   * KNOWN_VERSIONS other files; a 'complete' too many is the worst that follows.
+   */
+  handled(path: RelPath, version: FileVersion): void;
+  /** A listing has ended: sets the pace of the next 'reconcile'. */
+  listed(durationMs: number): void;
+}
+
+/**
+ * Watches a data directory. Resolves when the watch stands: what the caller lists after that and what events tell
+ * leave no gap between them. That no watch can be had is noted (WATCH_FAILED), not thrown: 'reconcile' events go on.
+ * @throws IsyncError CONFIG_INVALID when `complete` is 'close-write' and inotifywait is missing or too old
+ */
+export async function watchDirectory(options: WatchDirectoryOptions): Promise<DirectoryWatch> {
+  const closeWrite = await canCloseWrite(options);
+  options.signal?.throwIfAborted();
+  const watch = new Watch(options);
+  await watch.start(closeWrite);
+  if (options.signal?.aborted === true) {
+    await watch[Symbol.asyncDispose]();
+    options.signal.throwIfAborted();
+  }
+  return watch;
+}
+
+async function canCloseWrite({ complete, onNote }: WatchDirectoryOptions): Promise<boolean> {
+  if (complete === 'settle') return false;
+  const found = await probeInotifywait();
+  if (found === 'usable') return true;
+  const message = found === 'missing' ? 'inotifywait is not installed' : 'inotifywait is older than 3.22';
+  const hint =
+    'Install inotify-tools 3.22 or newer (apt-get install inotify-tools), or use --complete settle.';
+  if (complete === 'close-write') throw new IsyncError('CONFIG_INVALID', message, { hint });
+  onNote('info', `${message}: files are complete when they have settled`, { hint });
+  return false;
+}
+
+class Watch implements DirectoryWatch {
+  readonly #options: WatchDirectoryOptions;
+  /** Absolute path. */
+  readonly #directory: string;
+  readonly #hints: HintFilter;
+  readonly #times: FolderTimes;
+  readonly #walks = new Set<Promise<void>>();
+  readonly #failures = new Set<string>();
+  #pace: ReconcilePace | undefined;
+  #folderEvents: FolderEvents | undefined;
+  #closeWrite: CloseWrite | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #timerDue = 0;
+  #noWatch = false;
+  /** Disposed, or the directory is gone. */
+  #over = false;
+
+  constructor(options: WatchDirectoryOptions) {
+    this.#options = options;
+    this.#directory = resolve(options.root, options.directory);
+    this.#times = new FolderTimes(this.#directory);
+    this.#hints = new HintFilter({
+      root: options.root,
+      directory: options.directory,
+      settleMs: options.settleMs,
+      ignored: (path) => options.ignored?.(path) === true,
+      onEvent: (event) => this.#tell(event),
+      onOverflow: () => this.#lost('too many files changed at once'),
+    });
+  }
+
+  async start(closeWrite: boolean): Promise<void> {
+    const directory = this.#directory;
+    [this.#folderEvents, this.#closeWrite] = await Promise.all([
+      FolderEvents.start({
+        directory,
+        onFile: (path, stats) => this.#hints.changed(path, stats),
+        onFolder: (path) => this.#addFolder(path),
+        onFolderGone: (path) => (path === '' ? this.#look() : this.#times.delete(path)),
+        onError: (error) => this.#failed(error),
+      }),
+      closeWrite ? this.#startCloseWrite(directory) : undefined,
+    ]);
+    // The caller lists now, so only what changes from here on is worth a reconcile.
+    this.#times.poll();
+    this.#pace = new ReconcilePace(performance.now());
+    this.#arm();
+  }
+
+  get helper(): 'close-write' | 'settle' {
+    return this.#closeWrite?.active === true ? 'close-write' : 'settle';
+  }
+
+  changed(path: RelPath): void {
+    if (this.#over) return;
+    this.#watchFolderOf(path);
+    this.#hints.listed(path);
+  }
+
+  handled(path: RelPath, version: FileVersion): void {
+    this.#hints.handled(path, version);
+  }
+
+  listed(durationMs: number): void {
+    this.#pace?.listed(durationMs, performance.now());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop();
+    await Promise.all([
+      this.#folderEvents?.[Symbol.asyncDispose](),
+      this.#closeWrite?.[Symbol.asyncDispose](),
+      ...this.#walks,
+    ]);
+  }
+
+  #startCloseWrite(directory: string): Promise<CloseWrite> {
+    return CloseWrite.start({
+      directory,
+      onEvents: (events) => this.#closed(events),
+      onActive: (active, reason) => {
+        this.#hints.setPatient(active);
+        this.#lost(reason);
+      },
+      onIncomplete: (reason) => {
+        this.#note('debug', `inotifywait: ${reason}`);
+        this.#lost('inotifywait could not watch a folder');
+      },
+      onNote: this.#note,
+    });
+  }
+
+  #closed({ closed, folders, lost }: InotifywaitEvents): void {
+    if (this.#over) return;
+    for (const path of closed) this.#hints.closed(path);
+    for (const folder of folders) {
+      const walk = this.#walk(folder).finally(() => this.#walks.delete(walk));
+      this.#walks.add(walk);
+    }
+    if (lost) this.#lost('inotifywait told what makes no sense');
+  }
+
+  /** Whoever moves a whole folder in has written what is in it. */
+  async #walk(folder: string): Promise<void> {
+    for await (const path of filesBelow(this.#directory, folder)) {
+      if (this.#over) return;
+      this.#hints.closed(path);
+    }
+  }
+
+  #addFolder(path: string): void {
+    if (this.#times.add(path) || this.#failures.has('folders')) return;
+    this.#failures.add('folders');
+    this.#note('info', `more than ${MAX_POLLED_FOLDERS} folders: lost events are found later`);
+  }
+
+  /** A folder that no event told of has no watch: events were lost when it was made. */
+  #watchFolderOf(path: RelPath): void {
+    const segments = path.slice(this.#options.directory.length + 1).split('/');
+    for (let depth = 1; depth < segments.length; depth++) {
+      const folder = segments.slice(0, depth).join('/');
+      if (this.#times.has(folder)) continue;
+      // With all folders in it, so deeper ones need nothing.
+      if (this.#times.add(folder)) this.#folderEvents?.add(folder);
+      return;
+    }
+  }
+
+  #failed(error: Error): void {
+    if (this.#over) return;
+    const failure = watchFailure(error);
+    if (failure.noWatch) this.#noWatch = true;
+    // One limit fails for every folder: said once aloud.
+    const level = this.#failures.has(failure.message) ? 'debug' : 'warn';
+    if (this.#failures.size < MAX_POLLED_FOLDERS) this.#failures.add(failure.message);
+    this.#note(level, failure.message, { code: 'WATCH_FAILED', hint: failure.hint });
+    this.#lost(failure.message);
+  }
+
+  #lost(reason: string): void {
+    this.#pace?.lost(reason);
+    this.#tellReconcile();
+  }
+
+  #arm(): void {
+    if (this.#over) return;
+    this.#timerDue = performance.now() + RECONCILE_MS;
+    this.#timer = setTimeout(() => this.#tick(), RECONCILE_MS);
+  }
+
+  #tick(): void {
+    if (performance.now() - this.#timerDue > BLOCKED_MS) this.#pace?.lost('the event loop was blocked');
+    this.#look();
+    this.#tellReconcile();
+    this.#arm();
+  }
+
+  #look(): void {
+    if (this.#over) return;
+    const found = this.#times.poll();
+    if (found === 'gone') {
+      this.#tell({ kind: 'gone' });
+      this.#stop();
+    } else if (found === 'changed' || this.#noWatch) {
+      this.#pace?.changed(found === 'changed' ? 'a folder has changed' : 'there is no watch');
+    }
+  }
+
+  #tellReconcile(): void {
+    const reason = this.#over ? undefined : this.#pace?.due(performance.now());
+    if (reason !== undefined) this.#tell({ kind: 'reconcile', reason });
+  }
+
+  #tell(event: WatchEvent): void {
+    if (!this.#over) this.#options.onEvent(event);
+  }
+
+  readonly #note: Note = (level, message, fields) => {
+    if (!this.#over) this.#options.onNote(level, message, { directory: this.#options.directory, ...fields });
+  };
+
+  #stop(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#hints[Symbol.dispose]();
+  }
+}
