@@ -59,13 +59,19 @@ export async function parseCommandLine(
     .alias('help', 'h')
     .version(version)
     .locale('en')
-    .wrap(Math.min(process.stdout.columns ?? MAX_HELP_COLUMNS, MAX_HELP_COLUMNS))
+    .wrap(helpColumns())
     .exitProcess(false)
     .fail((message: string | null, error: Error | undefined) => {
       throw usageError(message ?? error?.message ?? '', args);
     })
     .parseAsync([...args]);
   return invocation;
+}
+
+/** A terminal may tell 0, and what is none tells nothing, whatever the types say. */
+function helpColumns(): number {
+  const { columns } = process.stdout;
+  return columns > 0 ? Math.min(columns, MAX_HELP_COLUMNS) : MAX_HELP_COLUMNS;
 }
 
 /** What yargs has to say, in one line and with the nearest right word. */

@@ -3,7 +3,7 @@ import { IsyncError } from '../model/isync-error.ts';
 import { readText } from './read-text.ts';
 
 /** One `key: value` of the file. */
-export interface FileSetting {
+interface FileSetting {
   readonly key: string;
   /** Scalars as they were written, so that the device `007` stays that; undefined for what is neither text nor list. */
   readonly value: string | readonly string[] | undefined;

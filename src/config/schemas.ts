@@ -86,7 +86,6 @@ export const tokenSchema = z.strictObject({ tokens: path, ...common });
 export type ScanConfig = z.output<typeof scanSchema>;
 export type VerifyConfig = z.output<typeof verifySchema>;
 export type ReceiveConfig = z.output<typeof receiveSchema>;
-export type TokenConfig = z.output<typeof tokenSchema>;
 
 /** By command, which is also the name of the config file's section. */
 export const SCHEMAS = {

@@ -2,7 +2,7 @@ import { pino } from 'pino';
 import { logLine } from './log-line.ts';
 import type { StatusLine } from './status-line.ts';
 
-export type LogFields = Readonly<Record<string, unknown>>;
+type LogFields = Readonly<Record<string, unknown>>;
 
 /** Lines of log. Never throws, and what it was given is written when it returns. An error is the field `err`. */
 export interface Log {

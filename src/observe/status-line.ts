@@ -1,5 +1,5 @@
 const CLEAR_LINE = '\r\u001b[K';
-/** Columns where the terminal does not tell. */
+/** Columns where the terminal does not tell, or tells 0. */
 const DEFAULT_COLUMNS = 80;
 
 /** What a StatusLine writes to: process.stderr, where that is a terminal. */
@@ -19,8 +19,9 @@ export class StatusLine {
 
   /** Shows `text` cut to the terminal's width; an empty one takes the line away. */
   set(text: string): void {
+    const { columns = 0 } = this.#screen;
     // A full last column makes some terminals wrap.
-    const shown = text.slice(0, (this.#screen.columns ?? DEFAULT_COLUMNS) - 1);
+    const shown = text.slice(0, (columns > 0 ? columns : DEFAULT_COLUMNS) - 1);
     if (shown === this.#text) return;
     this.#text = shown;
     this.#screen.write(`${CLEAR_LINE}${shown}`);

@@ -21,6 +21,10 @@ export function errorCodeOfClose(code: number): ErrorCode {
   switch (code) {
     case CLOSE.PROTOCOL:
     case CLOSE.TOO_LARGE:
+    // RFC 6455, 7.4.1: malformed frames, text that is not UTF-8, too many fragments.
+    case 1002:
+    case 1007:
+    case 1008:
       return 'PROTOCOL';
     case CLOSE.TOKEN_REVOKED:
     case CLOSE.DEVICE_REFUSED:

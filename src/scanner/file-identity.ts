@@ -18,8 +18,9 @@ export function sameIdentity(a: FileIdentity, b: FileIdentity): boolean {
 
 /**
  * The same inode with the same content, as far as size and mtime tell; it may have been marked, renamed or linked
- * meanwhile. A write that keeps the size, in the very clock tick of the write before it, can't be told on kernels
- * that stamp by the tick (Linux before 6.13, 1 to 10 ms).
+ * meanwhile. They can't tell a write that keeps the size in the very clock tick of the write before it: 1 to 10 ms on
+ * Linux before 6.13, a whole second on file systems that stamp by it. Whoever reads a file within a tick of its mtime
+ * must reckon with that.
  */
 export function sameContentVersion(a: FileIdentity, b: FileIdentity): boolean {
   return a.dev === b.dev && a.ino === b.ino && a.size === b.size && a.mtimeMs === b.mtimeMs;

@@ -10,7 +10,7 @@ import { walk, type Step } from './walk.ts';
 /** Most findings in a batch, and entries looked at before other work gets its turn: about 1 ms of a local disk. */
 export const MAX_FINDINGS_PER_BATCH = 256;
 
-export interface ListOptions extends Abortable {
+interface ListOptions extends Abortable {
   readonly ignore: IgnoreRule;
 }
 

@@ -21,8 +21,8 @@ export type MarkResult =
       /** With the mark on: whoever sees this identity again sees our own echo. */
       readonly identity: FileIdentity;
       /**
-       * Whether the next listing will find the file marked. It will not where the mtime lies in the future: until
-       * that has passed, remember `identity`, or the file is sent again and again.
+       * Whether the next listing will find the file marked. It will not where the mtime lies in the future: remember
+       * `identity`, or the file is sent again and again. Marking it once more when that time has come makes it so.
        */
       readonly believable: boolean;
     }

@@ -40,7 +40,7 @@ function hasMarker(root: string, directory: RelPath, name: string): boolean {
   }
 }
 
-export interface WatchMarkerOptions {
+interface WatchMarkerOptions {
   /**
    * Puts the directory's mtime back, so that our write does not make it the newest under `--newest mtime`. It is known
    * to be possible before anything is written. What the parser creates during the few ms of the write is not seen in

@@ -35,7 +35,7 @@ interface FolderStep {
 }
 
 /** `gone`: the data directory was not there, or has been removed or replaced by another meanwhile. */
-export type WalkEnd = 'complete' | 'gone';
+type WalkEnd = 'complete' | 'gone';
 
 /**
  * Walks a data directory depth first, in the order of the disk, without ever holding a whole folder. Synchronous:
@@ -122,7 +122,7 @@ function stepOf(root: string, folder: RelPath, entry: FolderEntry, depth: number
     return failed(path, error, !entry.isFolder);
   }
   if (stats === undefined) return NOTHING;
-  if (depth === 1 && isMarkerPath(path)) return stats.isFile() ? NOTHING : noMarker(path, stats);
+  if (isMarkerPath(path)) return stats.isFile() ? NOTHING : noMarker(path, stats);
   if (!stats.isDirectory()) return { kind: 'entry', path, stats };
   if (depth >= MAX_FOLDER_DEPTH) return bad(path, `lies below ${MAX_FOLDER_DEPTH} folders or more`, entry);
   return { kind: 'folder', path, stats };

@@ -135,6 +135,6 @@ class Round {
   }
 
   async #submit(file: ListedFile): Promise<void> {
-    await this.#submissions.submit(file, 'backlog', this.#options.rank);
+    await this.#submissions.submit(file, this.#options.rank, { priority: 'backlog', unlessKept: false });
   }
 }

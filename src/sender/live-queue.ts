@@ -3,8 +3,8 @@ import { inspectFile } from '../scanner/inspect-file.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 
-/** Completed files waiting to be sent, a directory; past it a listing finds the rest. About 200 bytes each. */
-const MAX_LIVE_WAITING = 10_000;
+/** Completed files waiting to be sent, a directory; past it a listing finds the rest. 200 bytes each, so 20 MB. */
+const MAX_LIVE_WAITING = 100_000;
 /** Live files go before every rank of the backlog. */
 const LIVE_RANK = -1;
 
@@ -51,7 +51,9 @@ export class LiveQueue {
     if (this.#submissions.isInFlight(path)) return;
     const finding = inspectFile(this.#context.options.root, path);
     // What can't be sent is told by the next listing, which decides about the seal as well.
-    if (finding?.kind !== 'file' || this.#submissions.isMarked(finding.file)) return;
-    await this.#submissions.submit(finding.file, 'live', LIVE_RANK);
+    if (finding?.kind !== 'file') return;
+    // A mark that is not our own echo: a parser with umask 002 has renamed the file into place, or someone has marked it.
+    const unlessKept = this.#submissions.isMarked(finding.file);
+    await this.#submissions.submit(finding.file, LIVE_RANK, { priority: 'live', unlessKept });
   }
 }

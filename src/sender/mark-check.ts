@@ -44,7 +44,7 @@ export async function checkMarks(
         if (unknown++ < MAX_UNKNOWN_TOLD) tellUnknown(context, file);
       } else if (record === undefined || differs(file, record, options.compareTimes)) {
         sent++;
-        await submissions.submit(file, 'backlog', options.rank);
+        await submissions.submit(file, options.rank, { priority: 'backlog', unlessKept: false });
       }
     }
   }

@@ -4,7 +4,7 @@ import { sameIdentity } from '../scanner/file-identity.ts';
 import { Fingerprint } from '../scanner/fingerprint.ts';
 import type { FileIdentity, ListedFile } from '../scanner/listed-file.ts';
 import type { ScanContext } from './scan-context.ts';
-import { transfer, type TransferOutcome } from './transfer.ts';
+import { transfer, type TransferOptions, type TransferOutcome } from './transfer.ts';
 
 /** Marks that can't be told from the file's times (mtime in the future), remembered a directory. 200 bytes each. */
 const MAX_FUTURE_MARKS = 100_000;
@@ -49,8 +49,8 @@ export class Submissions {
   }
 
   /** Waits for room, then sends in the background. False when the file was not taken: stopping, or on its way already. */
-  async submit(file: ListedFile, priority: 'live' | 'backlog', rank: number): Promise<boolean> {
-    const admission = priority === 'live' ? this.#context.live : this.#context.backlog;
+  async submit(file: ListedFile, rank: number, options: TransferOptions): Promise<boolean> {
+    const admission = options.priority === 'live' ? this.#context.live : this.#context.backlog;
     await admission.acquire(rank);
     const path = file.entry.path;
     if (this.#context.stopping.aborted || this.#inFlight.has(path)) {
@@ -58,7 +58,7 @@ export class Submissions {
       return false;
     }
     this.#inFlight.set(path, file.identity);
-    void transfer(this.#context, file, priority)
+    void transfer(this.#context, file, options)
       .then((outcome) => this.#settle(file, outcome))
       .finally(() => {
         admission.release();
@@ -96,6 +96,7 @@ export class Submissions {
           code: 'FILE_VANISHED',
         });
         return;
+      case 'kept':
       case 'stopped':
         return;
     }

@@ -1,3 +1,4 @@
+import { sameVersion } from '../model/file-entry.ts';
 import { toIsyncError, type ErrorCode, type IsyncError } from '../model/isync-error.ts';
 import type { FileIdentity, ListedFile } from '../scanner/listed-file.ts';
 import { markFile } from '../scanner/mark.ts';
@@ -16,6 +17,8 @@ export type TransferOutcome =
   /** Written to, replaced or its mark taken off meanwhile: look at it again. */
   | { readonly kind: 'changed' }
   | { readonly kind: 'vanished' }
+  /** The target holds this very version already. */
+  | { readonly kind: 'kept' }
   | { readonly kind: 'problem'; readonly error: IsyncError }
   /** The scan ends; whether the file is durable is not known, so it has no mark. */
   | { readonly kind: 'stopped' };
@@ -35,16 +38,23 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'INTERNAL',
 ]);
 
+export interface TransferOptions {
+  readonly priority: 'live' | 'backlog';
+  /** Ask the target first, and send only what it does not hold. */
+  readonly unlessKept: boolean;
+}
+
 /** Sends one version of one file, waits until it is durable at the target, and only then marks it. */
 export async function transfer(
   context: ScanContext,
   file: ListedFile,
-  priority: 'live' | 'backlog',
+  { priority, unlessKept }: TransferOptions,
 ): Promise<TransferOutcome> {
   const { options, cut } = context;
   const source = createSourceFile(options.root, file);
   const startedAtMs = Date.now();
   try {
+    if (unlessKept && (await isKept(context, file))) return { kind: 'kept' };
     const receipt = await options.target.put(source, { priority, signal: cut });
     if (startedAtMs - file.identity.mtimeMs < MTIME_TICK_MS) {
       const digest = await digestSource(source, receipt.algorithm);
@@ -55,6 +65,11 @@ export async function transfer(
     if (cut.aborted) return { kind: 'stopped' };
     return outcomeOf(context, toIsyncError(thrown, 'INTERNAL', { path: file.entry.path }));
   }
+}
+
+async function isKept({ options, cut }: ScanContext, { entry }: ListedFile): Promise<boolean> {
+  const [record] = await options.target.look([entry.path], { signal: cut });
+  return record !== undefined && sameVersion(entry, record.entry);
 }
 
 async function mark(context: ScanContext, file: ListedFile): Promise<TransferOutcome> {

@@ -54,6 +54,12 @@ describe('the status line', () => {
     expect(written).toEqual(['\r\u001b[Kabcde', '\r\u001b[Kb']);
   });
 
+  it('takes a terminal of unknown width for a usual one', () => {
+    const { written, line } = terminal(0);
+    line.set('x'.repeat(200));
+    expect(written).toEqual([`\r\u001b[K${'x'.repeat(79)}`]);
+  });
+
   it('stays below lines that are printed, and goes away', () => {
     const { written, line } = terminal(80);
     line.print('before');

@@ -7,7 +7,7 @@ import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages
 export const algorithms = fc.constantFrom<DigestAlgorithm>(...DIGEST_ALGORITHMS);
 
 /** Any device name that parseDeviceName takes. */
-export const deviceNames = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,20}$/);
+const deviceNames = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,20}$/);
 
 const segments = fc
   .oneof(fc.stringMatching(/^[a-z0-9]{1,12}$/), fc.string({ minLength: 1, maxLength: 40, unit: 'grapheme' }))
@@ -29,7 +29,7 @@ export function bytes(minLength: number, maxLength: number): fc.Arbitrary<Buffer
   return fc.uint8Array({ minLength, maxLength }).map((array) => Buffer.from(array));
 }
 
-export const fileEntries: fc.Arbitrary<FileEntry> = fc.record({
+const fileEntries: fc.Arbitrary<FileEntry> = fc.record({
   path: relPaths,
   size: sizes,
   mtimeUs: mtimes,

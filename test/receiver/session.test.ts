@@ -152,6 +152,31 @@ describe('backpressure', () => {
   });
 });
 
+describe('a file in flight', () => {
+  const entry = { path: parseRelPath('DC1/a'), size: 10, mtimeUs: 0 };
+  const two = [inlineFile('DC1/b', 'b'), inlineFile('DC1/c', 'c')];
+
+  it('counts once, whether refused or cancelled or both', async () => {
+    const { link, say } = await openSession(gatedStore().store, { filesInFlight: 1 });
+    say({ type: 'open', id: 1, resume: false, entry });
+    say({ type: 'cancel', id: 1, keep: false });
+    say({ type: 'open', id: 2, resume: false, entry: { ...entry, path: parseRelPath('shallow') } });
+    await vi.waitFor(() => expect(link.types()).toEqual(['refused']));
+    say({ type: 'cancel', id: 2, keep: false });
+    say({ type: 'files', firstId: 3, files: two });
+    expect(link.calls).toEqual(['close 4400']);
+  });
+
+  it('that was cancelled is not refused when it fails later', async () => {
+    const { link, say } = await openSession(gatedStore().store, { filesInFlight: 2 });
+    say({ type: 'open', id: 1, resume: false, entry: { ...entry, path: parseRelPath('shallow') } });
+    say({ type: 'cancel', id: 1, keep: false });
+    await new Promise((resolve) => setImmediate(resolve));
+    say({ type: 'files', firstId: 2, files: two });
+    await vi.waitFor(() => expect(link.types()).toEqual(['ack']));
+  });
+});
+
 describe('the end of a session', () => {
   it('waits for commits under way, and says nothing any more', async () => {
     const store = gatedStore();

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
+import { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { MAX_CHUNK_BYTES } from '../../src/protocol/limits.ts';
 import { gatedStore, receiverFor } from './fixtures.ts';
@@ -210,6 +211,32 @@ describe('a refusal', () => {
     expect(await client.acknowledged(1)).toEqual([3]);
     expect(log.at('error')).toMatchObject([{ message: 'fault in the store', fields: { err: full } }]);
   });
+
+  it.each([
+    { error: new IsyncError('STORE_FULL', 'no space left', { retryable: true }), kept: 1000 },
+    { error: new IsyncError('FILE_TOO_LARGE', 'over the limit'), kept: 0 },
+  ])(
+    'of an upload that may be tried again keeps its bytes, any other none: $error.code',
+    async (expected) => {
+      const store = gatedStore();
+      const begin = store.store.begin.bind(store.store);
+      vi.spyOn(store.store, 'begin').mockImplementationOnce(async (file, options) => {
+        const upload = await begin(file, options);
+        const write = upload.write.bind(upload);
+        upload.write = (bytes) => (upload.offset === 0 ? write(bytes) : Promise.reject(expected.error));
+        return upload;
+      });
+      const { url } = await receiverFor(store.store);
+      const client = await greet(url, 'edge1');
+      client.open(1, 'DC1/a', 5000);
+      client.chunks(1, Buffer.alloc(2000), 0, 1000);
+      const { code, message, retryable } = expected.error;
+      expect(await client.next('refused')).toEqual({ type: 'refused', id: 1, code, message, retryable });
+      client.say({ type: 'cancel', id: 1, keep: false });
+      client.open(2, 'DC1/a', 5000, true);
+      expect(await client.next('offset')).toMatchObject({ offset: expected.kept });
+    },
+  );
 
   it('of an upload with a wrong digest leaves nothing to resume', async () => {
     const store = gatedStore();

@@ -1,8 +1,7 @@
-import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { inspectFile } from '../../src/scanner/inspect-file.ts';
-import { asStranger, isRoot, list, makeRoot, rel, seen, write } from './support.ts';
+import { asStranger, isRoot, list, makeRoot, rel, seen, write, makeFifo } from './support.ts';
 
 test('a file is found as the listing finds it', async () => {
   const root = makeRoot();
@@ -35,7 +34,7 @@ test('symlinks and special files are problems', () => {
   const root = makeRoot();
   write(root, 'DC1/a');
   symlinkSync('a', `${root}/DC1/link`);
-  execFileSync('mkfifo', [`${root}/DC1/fifo`]);
+  makeFifo(`${root}/DC1/fifo`);
   for (const name of ['link', 'fifo'])
     expect(inspectFile(root, rel(`DC1/${name}`))).toMatchObject({
       kind: 'problem',

@@ -14,7 +14,18 @@ import { describe, expect, test } from 'vitest';
 import { listDirectory, MAX_FINDINGS_PER_BATCH } from '../../src/scanner/list-directory.ts';
 import type { Finding } from '../../src/scanner/listed-file.ts';
 import { MAX_FOLDER_DEPTH } from '../../src/scanner/walk.ts';
-import { asStranger, isRoot, list, LONG_AGO, makeRoot, openBelow, rel, summary, write } from './support.ts';
+import {
+  asStranger,
+  isRoot,
+  list,
+  LONG_AGO,
+  makeRoot,
+  openBelow,
+  rel,
+  summary,
+  write,
+  makeFifo,
+} from './support.ts';
 
 const nothingIgnored = (): boolean => false;
 
@@ -141,7 +152,7 @@ describe('a listing never follows or opens', () => {
   test('FIFOs and sockets', async () => {
     const root = makeRoot();
     write(root, 'DC1/sub/a');
-    execFileSync('mkfifo', [`${root}/DC1/sub/fifo`]);
+    makeFifo(`${root}/DC1/sub/fifo`);
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(`${root}/DC1/socket`, resolve));
     try {

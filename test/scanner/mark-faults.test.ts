@@ -1,5 +1,4 @@
 /** What happens between two system calls of markFile: injected right before or after one of them. */
-import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -15,7 +14,7 @@ import type * as nodeFs from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { isMarked } from '../../src/scanner/is-marked.ts';
 import { markFile } from '../../src/scanner/mark.ts';
-import { LONG_AGO, makeRoot, rel, seen, write } from './support.ts';
+import { LONG_AGO, makeRoot, rel, seen, write, makeFifo } from './support.ts';
 
 type Call = 'openSync' | 'fchmodSync' | 'lstatSync';
 
@@ -119,7 +118,7 @@ describe('a write', () => {
 describe('another file under the path', () => {
   test.each<[string, (file: string) => void]>([
     ['a symlink', (file) => symlinkSync('moved', file)],
-    ['a FIFO', (file) => execFileSync('mkfifo', [file])],
+    ['a FIFO', (file) => makeFifo(file)],
     ['a file', (file) => appendFileSync(file, 'other')],
   ])('(%s) before it is opened is not touched', async (_, make) => {
     const { root, file } = makeOld();
@@ -132,6 +131,18 @@ describe('another file under the path', () => {
     clear();
     expect(statSync(file).mode & 0o020).toBe(0);
     expect(mode(`${root}/DC1/moved`)).toBe(0o644);
+  });
+
+  // To open a FIFO for reading lets a writer go on that waits for its reader.
+  test('that was there before the first look is not even opened', async () => {
+    const { root, file } = makeOld();
+    const version = seen(root, PATH);
+    rmSync(file);
+    makeFifo(file);
+    const opened = vi.fn<() => void>();
+    at('before', 'openSync', 1, opened);
+    expect(await markFile(root, PATH, version)).toEqual({ outcome: 'changed' });
+    expect(opened).not.toHaveBeenCalled();
   });
 
   test('before the mark is not touched, and the file that was seen keeps no mark elsewhere', async () => {

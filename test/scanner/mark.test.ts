@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   appendFileSync,
@@ -18,7 +18,18 @@ import {
 import { describe, expect, test } from 'vitest';
 import { isMarked } from '../../src/scanner/is-marked.ts';
 import { markFile } from '../../src/scanner/mark.ts';
-import { asStranger, isRoot, LONG_AGO, makeRoot, openBelow, rel, seen, STRANGER, write } from './support.ts';
+import {
+  asStranger,
+  isRoot,
+  LONG_AGO,
+  makeRoot,
+  openBelow,
+  rel,
+  seen,
+  STRANGER,
+  write,
+  makeFifo,
+} from './support.ts';
 
 const PATH = rel('DC1/a');
 
@@ -109,7 +120,7 @@ describe('a file that is not what was seen is left alone:', () => {
         renameSync(`${file}2`, file);
       },
     ],
-    ['a FIFO now', replaceBy((file) => execFileSync('mkfifo', [file]))],
+    ['a FIFO now', replaceBy((file) => makeFifo(file))],
     ['a folder now', replaceBy((file) => mkdirSync(file))],
     ['a symlink to another file now', replaceBy((file) => symlinkSync('b', file))],
     [

@@ -3,10 +3,12 @@ import { utimesSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { LONG_AGO, makeRoot, write } from './support.ts';
 
-/** A mount namespace of its own, so that the mount is gone with the process. */
+/** Runs a command in a mount namespace of its own, so that its mounts are gone with it. */
+const IN_NAMESPACE = 'exec unshare -m sh -c "$0"';
+
 const canMount =
-  spawnSync('unshare', ['-m', 'sh', '-c', 'mount --bind /tmp /tmp && mount -o remount,ro,bind /tmp'])
-    .status === 0;
+  spawnSync('sh', ['-c', IN_NAMESPACE, 'mount --bind /tmp /tmp && mount -o remount,ro,bind /tmp']).status ===
+  0;
 if (!canMount) console.warn('NOT TESTED: a root that is mounted read-only (needs root and unshare)');
 
 const SCRIPT = `
@@ -32,7 +34,7 @@ test.skipIf(!canMount)(
     utimesSync(`${root}/DC1/a`, LONG_AGO, LONG_AGO);
     const command =
       'mount --bind "$ROOT" "$ROOT" && mount -o remount,ro,bind "$ROOT" && exec "$NODE" -e "$SCRIPT"';
-    const output = execFileSync('unshare', ['-m', 'sh', '-c', command], {
+    const output = execFileSync('sh', ['-c', IN_NAMESPACE, command], {
       env: {
         ...process.env,
         ROOT: root,

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   chmodSync,
   lstatSync,
@@ -48,6 +49,11 @@ export function makeRoot(parent = tmpdir()): string {
 export function write(root: string, path: string, content = path): void {
   mkdirSync(dirname(`${root}/${path}`), { recursive: true });
   writeFileSync(`${root}/${path}`, content, { mode: 0o644 });
+}
+
+/** Node has no call for it. */
+export function makeFifo(path: string): void {
+  execFileSync('sh', ['-c', 'mkfifo "$1"', '-', path]);
 }
 
 export function seen(root: string, path: string): FileIdentity {

@@ -69,7 +69,8 @@ export function targetSuite(name: string, setup: () => Promise<TargetFixture>): 
     it('keeps names that are hard to handle', async () => {
       const paths = ['DC1/ leading', 'DC1/with\nnewline', 'DC1/grüße-日本-🎉', `DC1/${'x'.repeat(255)}`];
       await Promise.all(paths.map((path) => target.put(folder.write(path, path))));
-      for (const path of paths) expect(await storedDigest(path)).toEqual(digestOf('xxh64', Buffer.from(path)));
+      for (const path of paths)
+        expect(await storedDigest(path)).toEqual(digestOf('xxh64', Buffer.from(path)));
     });
 
     it.each([
@@ -129,7 +130,9 @@ export function targetSuite(name: string, setup: () => Promise<TargetFixture>): 
     });
 
     it('keeps thousands of files put at once', async () => {
-      const sources = Array.from({ length: 5000 }, (_, i) => folder.write(`DC1/${i % 7}/${i}`, `content ${i}`));
+      const sources = Array.from({ length: 5000 }, (_, i) =>
+        folder.write(`DC1/${i % 7}/${i}`, `content ${i}`),
+      );
       const receipts = await Promise.all(sources.map((source) => target.put(source)));
       expect(receipts).toHaveLength(5000);
       let listed = 0;
@@ -239,7 +242,9 @@ export function targetSuite(name: string, setup: () => Promise<TargetFixture>): 
       await disposed;
       await target[Symbol.asyncDispose]();
       await expect(target.put(folder.source('DC1/a'))).rejects.toMatchObject({ code: 'INTERRUPTED' });
-      await expect(target.seal(parseRelPath('DC1'), undefined)).rejects.toMatchObject({ code: 'INTERRUPTED' });
+      await expect(target.seal(parseRelPath('DC1'), undefined)).rejects.toMatchObject({
+        code: 'INTERRUPTED',
+      });
     });
   });
 }

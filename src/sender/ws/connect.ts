@@ -3,7 +3,6 @@ import type { Socket } from 'node:net';
 import { WebSocket, type ClientOptions, type RawData } from 'ws';
 import type { DigestAlgorithm } from '../../model/digest.ts';
 import { IsyncError } from '../../model/isync-error.ts';
-import { errorCodeOfClose } from '../../protocol/close-codes.ts';
 import { decodeReceiverMessage, encode } from '../../protocol/codec.ts';
 import {
   MAX_HELLO_BYTES,
@@ -14,11 +13,15 @@ import {
 } from '../../protocol/limits.ts';
 import type { Welcome } from '../../protocol/messages.ts';
 import { connectError, refusalError, unreachable } from './connect-errors.ts';
+import { closeError, protocolFault } from './faults.ts';
 
 /** From the first packet to the WebSocket standing, in ms: name lookup, TCP, TLS and upgrade on a bad link. */
 export const CONNECT_DEADLINE_MS = 10_000;
-/** From HELLO to WELCOME, in ms: the receiver may have to end an older session's commits before. */
-export const WELCOME_DEADLINE_MS = 25_000;
+/**
+ * From HELLO to WELCOME, in ms: the receiver may have to end an older session's commits before. Below its
+ * SILENCE_DEADLINE_MS, for we say nothing meanwhile.
+ */
+export const WELCOME_DEADLINE_MS = 20_000;
 /** How long a closing handshake may take before the socket is cut, in ms. */
 export const CLOSE_DEADLINE_MS = 2_000;
 /** Pieces that one message may come in; no receiver fragments at all. */
@@ -191,7 +194,7 @@ async function welcomed(
     }
     try {
       welcome = parseWelcome(bytes, binary, digest, device);
-      resolve({ socket, raw, welcome, early });
+      if (welcome !== undefined) resolve({ socket, raw, welcome, early });
     } catch (error) {
       reject(error);
     }
@@ -207,20 +210,23 @@ async function welcomed(
   }
 }
 
-function parseWelcome(bytes: Buffer, binary: boolean, digest: DigestAlgorithm, device: string): Welcome {
+/** Undefined for a KEEPALIVE, which may come before. */
+function parseWelcome(
+  bytes: Buffer,
+  binary: boolean,
+  digest: DigestAlgorithm,
+  device: string,
+): Welcome | undefined {
   const message = binary ? decodeReceiverMessage(bytes, digest) : undefined;
-  if (message?.type !== 'welcome')
-    throw new IsyncError('PROTOCOL', 'the receiver did not begin with WELCOME', { retryable: true });
+  if (message?.type === 'keepalive') return undefined;
+  if (message?.type !== 'welcome') throw protocolFault('it did not begin with WELCOME');
   if (message.version !== PROTOCOL_VERSION)
     throw new IsyncError('VERSION_UNSUPPORTED', `the receiver speaks version ${message.version}`);
-  if (message.device !== device)
-    throw new IsyncError('PROTOCOL', 'the receiver welcomed another device', { retryable: true });
+  if (message.device !== device) throw protocolFault('it welcomed another device');
   return message;
 }
 
 function closedEarly(code: number, reason: string, where: string): IsyncError {
-  const errorCode = errorCodeOfClose(code);
-  if (errorCode === 'LINK_LOST') return unreachable(where, `closed before WELCOME (${code} ${reason})`);
-  const retryable = errorCode === 'PROTOCOL' || errorCode === 'FENCED';
-  return new IsyncError(errorCode, `${where} closed the connection: ${reason} (${code})`, { retryable });
+  const error = closeError(code, reason);
+  return error.code === 'LINK_LOST' ? unreachable(where, error.message, error) : error;
 }

@@ -92,8 +92,7 @@ export class Flights {
           throw protocolFault(`ACK of file ${id}, which awaits none`);
         kept.push({ job: flight.job, digest: flight.digest });
       }
-    for (const { first, last } of ranges)
-      for (let id = first; id <= last; id++) this.#flights.delete(id);
+    for (const { first, last } of ranges) for (let id = first; id <= last; id++) this.#flights.delete(id);
     for (const { job, digest } of kept) this.#outbox.kept(job, digest);
     this.#onProgress();
   }

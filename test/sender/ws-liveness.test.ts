@@ -1,0 +1,58 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { acknowledge } from './fake-receiver.ts';
+import { PATIENT, QUICK, scripted as start, usingForTest } from './receiver-fixture.ts';
+import { SourceFolder } from './source-folder.ts';
+
+let folder: SourceFolder;
+
+beforeEach(() => {
+  folder = usingForTest(new SourceFolder());
+});
+
+describe('ws target: liveness', () => {
+  it('says KEEPALIVE when it has nothing else to say', async () => {
+    const { receiver } = await start({}, QUICK, { deadlines: { keepaliveMs: 10 } });
+    await vi.waitFor(() => expect(receiver.heard.at(-1)).toEqual({ type: 'keepalive' }));
+  });
+
+  it('leaves a receiver that says nothing for too long', async () => {
+    const { receiver, target } = await start(
+      {
+        message: (session, message) => {
+          if (session.number > 1) acknowledge(session, message);
+        },
+      },
+      QUICK,
+      { deadlines: { silenceMs: 50 } },
+    );
+    await target.put(folder.write('DC1/a', 'a'));
+    expect(receiver.sessions.length).toBeGreaterThan(1);
+  });
+
+  it('leaves one that does not say WELCOME', async () => {
+    const lost: (string | undefined)[] = [];
+    await start({ hello: () => {} }, PATIENT, {
+      deadlines: { welcomeMs: 20 },
+      onLink: (state, error) => state === 'lost' && lost.push(error?.code),
+    });
+    await vi.waitFor(() => expect(lost[0]).toBe('UNREACHABLE'));
+  });
+
+  it('says goodbye with 1000 when it is disposed of', async () => {
+    const { receiver, target } = await start({ message: acknowledge });
+    await target.put(folder.write('DC1/a', 'a'));
+    const codes: number[] = [];
+    receiver.sessions[0]?.socket.on('close', (code) => codes.push(code));
+    await target[Symbol.asyncDispose]();
+    await vi.waitFor(() => expect(codes).toEqual([1000]));
+  });
+
+  it('ends with the reason of its signal', async () => {
+    const aborts = new AbortController();
+    const { target } = await start({}, QUICK, { signal: aborts.signal });
+    const put = target.put(folder.write('DC1/a', 'a'));
+    aborts.abort(new Error('second Ctrl-C'));
+    await expect(put).rejects.toThrow('second Ctrl-C');
+    await target[Symbol.asyncDispose]();
+  });
+});

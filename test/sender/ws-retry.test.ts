@@ -1,0 +1,188 @@
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { FileEntry } from '../../src/model/file-entry.ts';
+import { parseRelPath } from '../../src/model/rel-path.ts';
+import type { SenderMessage } from '../../src/protocol/messages.ts';
+import type { SourceFile } from '../../src/sender/target.ts';
+import { acknowledge, fakeReceiver } from './fake-receiver.ts';
+import { QUICK, scripted as start, send, usingForTest } from './receiver-fixture.ts';
+import { noise, SourceFolder } from './source-folder.ts';
+
+let folder: SourceFolder;
+
+beforeEach(() => {
+  folder = usingForTest(new SourceFolder());
+});
+
+const writeMany = (count: number, size = 10): SourceFile[] =>
+  Array.from({ length: count }, (_, i) => folder.write(`DC1/${i}`, noise(size, i)));
+
+describe('ws target: trying again', () => {
+  it('sends again only what was not acknowledged, in its old order', async () => {
+    const { receiver, target } = await start({
+      limits: { filesInFlight: 1000 },
+      message: (session, message) => {
+        if (session.number > 1) return acknowledge(session, message);
+        if (message.type !== 'files' || message.firstId > 1) return;
+        session.say({ type: 'ack', ranges: [{ first: 1, last: 3 }] });
+        session.socket.close(1001);
+      },
+    });
+    const receipts = await Promise.all(writeMany(20).map((file) => target.put(file)));
+    expect(receiver.sessions).toHaveLength(2);
+    const again = pathsOf(receiver.sessions[1]?.heard ?? []);
+    expect(again).toEqual(Array.from({ length: 17 }, (_, i) => `DC1/${i + 3}`));
+    expect(receipts[0]?.sentBytes).toBe(10);
+    expect(receipts[5]?.sentBytes).toBe(20);
+  });
+
+  it('asks requests again that had no answer', async () => {
+    const { target } = await start({
+      message: ({ number, say, socket }, message) => {
+        if (message.type !== 'list') return;
+        const { request } = message;
+        const file = { path: parseRelPath(`DC1/${number}`), size: 1, mtimeUs: 1 };
+        say({ type: 'listed', request, last: number > 1, files: [file] });
+        if (number === 1) socket.terminate();
+      },
+    });
+    const listed = await collect(target.list(''));
+    expect(listed.map((entry) => entry.path)).toEqual(['DC1/2']);
+  });
+
+  it('tries a refused request again where that may help', async () => {
+    let looks = 0;
+    const { target } = await start({
+      message: ({ say }, message) => {
+        if (message.type !== 'look') return;
+        const { request } = message;
+        if (++looks < 3)
+          say({ type: 'failed', request, retryable: true, code: 'STORE_FAILED', message: 'io' });
+        else say({ type: 'looked', request, files: [undefined] });
+      },
+    });
+    expect(await target.look([parseRelPath('DC1/a')])).toEqual([undefined]);
+    expect(looks).toBe(3);
+  });
+
+  it('rejects a request that failed for good', async () => {
+    const { target } = await start({
+      message: ({ say }, message) => {
+        if (message.type === 'seal')
+          say({
+            type: 'failed',
+            request: message.request,
+            retryable: false,
+            code: 'STORE_MISSING',
+            message: 'x',
+          });
+      },
+    });
+    await expect(target.seal(parseRelPath('DC1'), undefined)).rejects.toMatchObject({
+      code: 'STORE_MISSING',
+    });
+  });
+
+  it('tries a wrong digest again, but not for ever', async () => {
+    let tries = 0;
+    const { target } = await start({
+      message: ({ say }, message) => {
+        if (message.type !== 'files') return;
+        tries++;
+        const refusal = { retryable: true, code: 'DIGEST_MISMATCH', message: 'x' };
+        say({ type: 'refused', id: message.firstId, ...refusal });
+      },
+    });
+    await expect(target.put(folder.write('DC1/a', 'a'))).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+    expect(tries).toBe(3);
+  });
+
+  it('waits while the target is full, asking with one file at a time', async () => {
+    let full = true;
+    let refusals = 0;
+    const { receiver, target } = await start({
+      message: (session, message) => {
+        if (!full || message.type !== 'files') return acknowledge(session, message);
+        for (const at of message.files.keys()) {
+          refusals++;
+          const refusal = { retryable: true, code: 'STORE_FULL', message: 'full' };
+          session.say({ type: 'refused', id: message.firstId + at, ...refusal });
+        }
+      },
+    });
+    const first = writeMany(5);
+    const puts = first.map((file) => target.put(file));
+    await vi.waitFor(() => expect(refusals).toBeGreaterThanOrEqual(8));
+    const probes = receiver.heard.filter((message) => message.type === 'files').slice(1);
+    for (const probe of probes) expect(probe.files).toHaveLength(1);
+    full = false;
+    await Promise.all(puts);
+  });
+
+  it('gives up on a full target with STORE_FULL', async () => {
+    const { target } = await start(
+      {
+        message: ({ say }, message) => {
+          if (message.type !== 'files') return;
+          for (const at of message.files.keys()) {
+            const refusal = { retryable: true, code: 'STORE_FULL', message: 'full' };
+            say({ type: 'refused', id: message.firstId + at, ...refusal });
+          }
+        },
+      },
+      { ...QUICK, giveUpAfterMs: 60 },
+    );
+    for (const outcome of await Promise.allSettled(writeMany(3).map((file) => target.put(file))))
+      expect(outcome).toMatchObject({ reason: { code: 'STORE_FULL' } });
+  });
+
+  it('gives up on a receiver that is not there, and tries again when asked again', async () => {
+    const receiver = await fakeReceiver({ message: acknowledge });
+    const port = new URL(receiver.url).port;
+    await receiver[Symbol.asyncDispose]();
+    const target = send(`ws://127.0.0.1:${port}`, { ...QUICK, giveUpAfterMs: 50 });
+    usingForTest(target);
+    const file = folder.write('DC1/a', 'a');
+    const gaveUp = { code: 'UNREACHABLE', cause: { code: 'UNREACHABLE', cause: { code: 'ECONNREFUSED' } } };
+    await expect(target.put(file)).rejects.toMatchObject(gaveUp);
+    await expect(target.put(file)).rejects.toMatchObject(gaveUp);
+    await expect(target.look([file.entry.path])).rejects.toMatchObject({ code: 'UNREACHABLE' });
+  });
+
+  it('does not give up while something comes further on each link', async () => {
+    const { receiver, target } = await start(
+      {
+        message: ({ heard, say, socket }, message) => {
+          if (message.type !== 'files' || heard.length > 2) return;
+          say({ type: 'ack', ranges: [{ first: message.firstId, last: message.firstId }] });
+          setTimeout(() => socket.terminate(), 20);
+        },
+      },
+      { ...QUICK, giveUpAfterMs: 400 },
+    );
+    await Promise.all(writeMany(30).map((file) => target.put(file)));
+    expect(receiver.sessions).toHaveLength(30);
+  });
+
+  it('gives up on links that stand but bring nothing further', async () => {
+    const { target } = await start(
+      { message: ({ socket }) => socket.terminate() },
+      { ...QUICK, giveUpAfterMs: 60 },
+    );
+    await expect(target.put(folder.write('DC1/a', 'a'))).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      cause: { code: 'LINK_LOST' },
+    });
+  });
+});
+
+async function collect(entries: AsyncIterable<FileEntry>): Promise<FileEntry[]> {
+  const collected: FileEntry[] = [];
+  for await (const entry of entries) collected.push(entry);
+  return collected;
+}
+
+function pathsOf(heard: readonly SenderMessage[]): string[] {
+  return heard.flatMap((message) =>
+    message.type === 'files' ? message.files.map(({ entry }): string => entry.path) : [],
+  );
+}
