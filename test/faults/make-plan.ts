@@ -21,6 +21,9 @@ export interface PlanOptions {
 /** Pauses of a slow writer, in ms: shorter than what makes a file look complete, and longer. */
 const PIECE_PAUSES_MS = [1, 5, 20, 400];
 
+/** What the parser still does in a directory after it has begun the next one. */
+const MAX_LATE_STEPS = 10;
+
 /** A parser's life, from a seed. Each directory but the last may be abandoned; what comes later never writes to it. */
 export function makePlan(random: Random, options: PlanOptions): Plan {
   return new Planner(random, options).plan();
@@ -47,16 +50,18 @@ class Planner {
     let late: Step[] = [];
     for (const [index, directory] of directories.entries()) {
       const own = this.#directory(directory, Math.ceil(this.#options.files / count));
-      if (index === burstIn) own.splice(random.int(1, own.length), 0, this.#burst(directory));
+      // Not at its beginning, which may be mixed with the end of the directory before.
+      if (index === burstIn) own.splice(Math.max(own.length - random.int(0, 5), 1), 0, this.#burst(directory));
       const isLast = index === count - 1;
       const close = isLast || random.chance(0.75);
       if (close) own.push({ do: 'close', path: directory, block: random.chance(0.5) ? this.#block(200) : undefined });
       const [first] = own;
       if (first === undefined) continue;
       // The end of the directory before comes between the beginning of this one.
-      steps.push(first, ...interleave(random, late, own.slice(1, 1 + late.length)));
-      const rest = own.slice(1 + Math.min(late.length, own.length - 1));
-      const keep = !isLast && close && random.chance(0.3) ? Math.min(rest.length, random.int(1, 10)) : 0;
+      const beside = late.length === 0 ? 0 : Math.min(MAX_LATE_STEPS, own.length - 1);
+      steps.push(first, ...interleave(random, late, own.slice(1, 1 + beside)).map(quick));
+      const rest = own.slice(1 + beside);
+      const keep = !isLast && close && random.chance(0.3) ? Math.min(rest.length, random.int(1, MAX_LATE_STEPS)) : 0;
       steps.push(...rest.slice(0, rest.length - keep));
       late = rest.slice(rest.length - keep);
     }
@@ -178,4 +183,11 @@ function interleave(random: Random, left: Step[], right: Step[]): Step[] {
     if (step !== undefined) mixed.push(step);
   }
   return mixed;
+}
+
+/** Without the long pauses: a directory that is no longer the newest and rests for long counts as abandoned. */
+function quick(step: Step): Step {
+  if (step.do === 'pause') return { ...step, ms: Math.min(step.ms, 20) };
+  if (step.do === 'write') return { ...step, pauseMs: Math.min(step.pauseMs, 20) };
+  return step;
 }
