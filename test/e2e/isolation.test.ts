@@ -1,7 +1,7 @@
-import { lstat, mkdir, readlink, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { addToken, writeTokenFile } from '../suites/cli.ts';
+import { addToken, startReceiver, writeTokenFile } from '../suites/cli.ts';
 import { filesBelow } from '../suites/data-tree.ts';
 import { startStage } from '../suites/stage.ts';
 
@@ -42,7 +42,6 @@ test('a symlink planted in the store leads nobody out of it', async () => {
   await edge.write({ 'DC3/file': 10, 'DC3/finished.parse': '' });
   await edge.scan();
   expect([...(await filesBelow(outside)).keys()]).toEqual(['precious']);
-  const { readFile } = await import('node:fs/promises');
   expect(await readFile(join(outside, 'precious'), 'utf8')).toBe('untouched');
   expect(await readlink(join(edge.copy, 'DC1'))).toBe(outside);
 });
@@ -66,7 +65,6 @@ test("a device can't send as another one", async () => {
   const tokenFile = await writeTokenFile(stage.folder, 'edge1', await addToken('edge1', tokens));
   await addToken('edge2', tokens);
   await stage.receiver[Symbol.asyncDispose]();
-  const { startReceiver } = await import('../suites/cli.ts');
   stage.receiver = await startReceiver(stage.store, { args: ['--tokens', tokens] });
   const edge = await stage.edge('edge2');
   await edge.write({ 'DC1/a': 10 });

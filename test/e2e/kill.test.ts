@@ -28,12 +28,12 @@ function treeOf(directory: string): Tree {
   return { ...Object.fromEntries(files), [`${directory}/finished.parse`]: 'closed' };
 }
 
-/** The parser's marker may be seen only beside all files of its directory. */
-async function isWhole(source: string, copy: string): Promise<boolean> {
-  if (!(await sameContent(source, copy))) return false;
-  if (basename(copy) !== 'finished.parse') return true;
-  const faults = await differences(dirname(source), dirname(copy), (path) => path === 'finished.watch');
-  return faults.length === 0;
+/** Equal to its source; the parser's marker only beside all files of its directory. */
+async function faultOf(source: string, copy: string): Promise<string | undefined> {
+  if (!(await sameContent(source, copy))) return 'not equal to its source';
+  if (basename(copy) !== 'finished.parse') return undefined;
+  const faults = await differences(dirname(source), dirname(copy), (path) => path.includes('finished.watch'));
+  return faults.length === 0 ? undefined : faults.join(', ');
 }
 
 test('kill -9 of either side at any moment loses nothing and shows nothing half', async () => {
@@ -44,7 +44,7 @@ test('kill -9 of either side at any moment loses nothing and shows nothing half'
   // Slow enough that a kill hits the middle of something.
   const startDaemon = (): ReturnType<typeof edge.daemon> => edge.daemon(['--bwlimit', '15MB/s']);
 
-  const visible = new VisibleFiles(edge.root, edge.copy, isWhole);
+  const visible = new VisibleFiles(edge.root, edge.copy, faultOf);
   let daemon = startDaemon();
   try {
     for (const { at, scan, receive } of KILLS) {

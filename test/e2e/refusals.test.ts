@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -203,6 +202,5 @@ function makeCertificate(folder: string): { cert: string; key: string } {
       stdio: 'ignore',
     },
   );
-  readFileSync(cert);
   return { cert, key };
 }

@@ -1,3 +1,4 @@
+import { mkdir, rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { runCli } from '../suites/cli.ts';
 import { differences, filesBelow, temporaryFolder, writeTree } from '../suites/data-tree.ts';
@@ -38,8 +39,6 @@ test('a local folder can be the target, and isync verify finds what differs', as
   await using folder = await temporaryFolder('local');
   const [root, copy] = [`${folder.path}/root`, `${folder.path}/copy`];
   await writeTree(root, { 'DC1/a': 10, 'DC1/sub/b': 300_000, 'DC1/finished.parse': '' });
-  await writeTree(copy, {});
-  const { mkdir, rm } = await import('node:fs/promises');
   await mkdir(copy, { recursive: true });
   const both = ['--to', copy, '--device', 'edge1', '--json'];
   const scanned = await runCli(['scan', root, '--once', ...both]);

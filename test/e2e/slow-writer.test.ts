@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { stopScan } from '../suites/cli.ts';
 import { contentOf, filesBelow, isMarked } from '../suites/data-tree.ts';
 import { startStage, type Edge } from '../suites/stage.ts';
-import { VisibleFiles } from './visible-files.ts';
+import { VisibleFiles, type FaultOf } from './visible-files.ts';
 
 const CHUNK_BYTES = 50_000;
 const CHUNKS = 25;
@@ -37,13 +37,13 @@ async function writeFast(edge: Edge): Promise<void> {
 }
 
 /** A slow writer next to a fast one, with the daemon watching. */
-async function run(args: readonly string[], isWhole?: (source: string, copy: string) => Promise<boolean>) {
+async function run(args: readonly string[], faultOf?: FaultOf) {
   await using stage = await startStage();
   const edge = await stage.edge('edge1');
   await edge.write({ 'DC1/here-before': 10 });
   await using daemon = edge.daemon(args);
   await daemon.until('the watch to stand', () => edge.has('DC1/here-before'));
-  const visible = new VisibleFiles(edge.root, edge.copy, isWhole);
+  const visible = new VisibleFiles(edge.root, edge.copy, faultOf);
   try {
     await Promise.all([writeSlowly(join(edge.root, 'DC1/sub/slow')), writeFast(edge)]);
     await daemon.until('every file to be marked', async () =>
@@ -68,12 +68,12 @@ describe.concurrent('a slow writer in place', () => {
   });
 
   test('is waited for when its pauses are shorter than --settle', async () => {
-    const { faults, differences } = await run(['--complete', 'settle', '--settle', '2000'], isVersion);
+    const { faults, differences } = await run(['--complete', 'settle', '--settle', '2000'], noVersion);
     expect({ faults, differences }).toEqual({ faults: [], differences: [] });
   });
 
   test('ends up whole even when it pauses for longer than --settle', async () => {
-    const { faults, differences, files } = await run(['--complete', 'settle', '--settle', '30'], isVersion);
+    const { faults, differences, files } = await run(['--complete', 'settle', '--settle', '30'], noVersion);
     expect({ faults, differences }).toEqual({ faults: [], differences: [] });
     // Else the pauses were not seen as such, and this test has tested nothing.
     expect(files).toBeGreaterThan(FAST_FILES + 2);
@@ -81,9 +81,9 @@ describe.concurrent('a slow writer in place', () => {
 });
 
 /** Every visible version is one that the writer has had: so many whole chunks of the file. */
-async function isVersion(source: string, copy: string): Promise<boolean> {
+async function noVersion(source: string, copy: string): Promise<string | undefined> {
   const seen = await readFile(copy);
-  if (!source.endsWith('slow')) return seen.equals(await readFile(source));
-  const content = contentOf('slow', CHUNK_BYTES * CHUNKS);
-  return seen.length % CHUNK_BYTES === 0 && seen.equals(content.subarray(0, seen.length));
+  const content = source.endsWith('slow') ? contentOf('slow', CHUNK_BYTES * CHUNKS) : await readFile(source);
+  if (source.endsWith('slow') && seen.length % CHUNK_BYTES !== 0) return 'not so many whole chunks';
+  return seen.equals(content.subarray(0, seen.length)) ? undefined : 'not what was written';
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { utimes } from 'node:fs/promises';
+import { rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { filesBelow, isMarked } from '../suites/data-tree.ts';
@@ -131,7 +131,6 @@ describe.concurrent('what happens to a data directory', () => {
     await edge.scan();
     await edge.write({ 'DC1/late': 20 });
     expect((await edge.scan()).summary.files).toBe(0);
-    const { rm } = await import('node:fs/promises');
     await rm(join(edge.root, 'DC1/finished.watch'));
     const { summary } = await edge.scan();
     expect({ files: summary.files, skipped: summary.skippedMarked, sealed: edge.sealed('DC1') }).toEqual({

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { filesBelow, sameContent } from '../suites/data-tree.ts';
 
+export type FaultOf = (source: string, copy: string) => Promise<string | undefined>;
+
 /** Pause between two looks, in ms: often enough to see what is there for a moment, and cores left for isync. */
 const LOOK_MS = 5;
 
 /**
- * Looks at all that a reader of the target can see, over and over, until it is disposed. Every file that is ever
- * visible must be as `isWhole` wants it: by default, equal to its source.
+ * Looks at all that a reader of the target can see, over and over, until it is disposed. `faultOf` says in words what is
+ * wrong with a file that is visible; by default, that it is not equal to its source.
  */
 export class VisibleFiles implements AsyncDisposable {
   /** What was seen though it must not be. */
@@ -18,15 +20,15 @@ export class VisibleFiles implements AsyncDisposable {
   bytes = 0;
   readonly #source: string;
   readonly #copy: string;
-  readonly #isWhole: (source: string, copy: string) => Promise<boolean>;
+  readonly #faultOf: FaultOf;
   readonly #seen = new Map<string, string>();
   readonly #running: Promise<void>;
   #stopped = false;
 
-  constructor(source: string, copy: string, isWhole = sameContent) {
+  constructor(source: string, copy: string, faultOf: FaultOf = notEqual) {
     this.#source = source;
     this.#copy = copy;
-    this.#isWhole = isWhole;
+    this.#faultOf = faultOf;
     this.#running = this.#run();
   }
 
@@ -48,8 +50,8 @@ export class VisibleFiles implements AsyncDisposable {
   }
 
   async #check(path: string, { size }: Stats): Promise<void> {
-    if (!(await this.#isWhole(join(this.#source, path), join(this.#copy, path))))
-      this.faults.push(`${path} was visible with ${size} bytes, not as its source`);
+    const fault = await this.#faultOf(join(this.#source, path), join(this.#copy, path));
+    if (fault !== undefined) this.faults.push(`${path}, visible with ${size} bytes: ${fault}`);
   }
 
   /** Ends after one more look at everything. */
@@ -57,4 +59,8 @@ export class VisibleFiles implements AsyncDisposable {
     this.#stopped = true;
     await this.#running;
   }
+}
+
+async function notEqual(source: string, copy: string): Promise<string | undefined> {
+  return (await sameContent(source, copy)) ? undefined : 'not equal to its source';
 }

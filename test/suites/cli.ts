@@ -41,7 +41,7 @@ process.on('exit', () => {
 });
 
 /** Starts `isync ARGS` as a process of its own. */
-export function startCli(args: readonly string[], options: CliOptions = {}): CliProcess {
+function startCli(args: readonly string[], options: CliOptions = {}): CliProcess {
   return startNode([CLI_MAIN, ...args], { node: CLI_NODE, ...options });
 }
 
