@@ -46,7 +46,10 @@ export function decodeContent(bytes: Buffer): Decoded {
     if (block === undefined) return { version: ids.join(), rest: couldBeHeader(left) ? 'beginning' : 'torn' };
     const whole = encodeBlock(block);
     if (left.length < whole.length)
-      return { version: ids.join(), rest: whole.subarray(0, left.length).equals(left) ? 'beginning' : 'torn' };
+      return {
+        version: ids.join(),
+        rest: whole.subarray(0, left.length).equals(left) ? 'beginning' : 'torn',
+      };
     if (!whole.equals(left.subarray(0, whole.length))) return { version: ids.join(), rest: 'torn' };
     ids.push(block.id);
     at += whole.length;

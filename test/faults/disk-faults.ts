@@ -1,9 +1,26 @@
-import { chmodSync, chownSync, mkdirSync, renameSync, rmSync, statSync, statfsSync, writeFileSync, lstatSync, readdirSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  statfsSync,
+  writeFileSync,
+  lstatSync,
+  readdirSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Fault, Stage } from './fault.ts';
 import { noMount } from './machine.ts';
 
-export const DISK_FAULTS: readonly Fault[] = [full('store'), full('root'), ...permissions(), away(false), away(true)];
+export const DISK_FAULTS: readonly Fault[] = [
+  full('store'),
+  full('root'),
+  ...permissions(),
+  away(false),
+  away(true),
+];
 
 function full(which: 'store' | 'root'): Fault {
   return {
@@ -68,7 +85,9 @@ async function without(path: string, mode: number, { random, pause }: Stage): Pr
 
 function someFolder(parent: string, number: number): string {
   try {
-    const names = readdirSync(parent).filter((name) => !name.startsWith('.') && statSync(join(parent, name)).isDirectory());
+    const names = readdirSync(parent).filter(
+      (name) => !name.startsWith('.') && statSync(join(parent, name)).isDirectory(),
+    );
     return join(parent, names[number % names.length] ?? '');
   } catch {
     return parent;

@@ -6,7 +6,14 @@ const known = new Map<string, string | undefined>();
 
 const TRIES: Readonly<Record<string, readonly string[]>> = {
   strace: ['strace', '-f', '--seccomp-bpf', '-qqq', '-o', '/dev/null', '-e', 'trace=fsync', 'true'],
-  unshare: ['unshare', '--user', '--map-root-user', 'sh', '-c', 'echo 9 > /proc/sys/user/max_inotify_watches'],
+  unshare: [
+    'unshare',
+    '--user',
+    '--map-root-user',
+    'sh',
+    '-c',
+    'echo 9 > /proc/sys/user/max_inotify_watches',
+  ],
   inotifywait: ['sh', '-c', 'command -v inotifywait'],
   prlimit: ['prlimit', '--nofile=64', 'true'],
 };

@@ -22,7 +22,9 @@ const { only } = options;
 const faults = only === undefined ? all : all.filter((fault) => fault.name === only);
 const scenarios = SCENARIOS.filter(({ name }) => only === undefined || only === name);
 if (faults.length === 0 && scenarios.length === 0)
-  throw new Error(`no such fault: ${only}; known are ${[...all, ...SCENARIOS].map(({ name }) => name).join(', ')}`);
+  throw new Error(
+    `no such fault: ${only}; known are ${[...all, ...SCENARIOS].map(({ name }) => name).join(', ')}`,
+  );
 
 process.stdout.write(`seed ${options.seed}\n`);
 report.skipped(faults);

@@ -51,17 +51,20 @@ class Planner {
     for (const [index, directory] of directories.entries()) {
       const own = this.#directory(directory, Math.ceil(this.#options.files / count));
       // Not at its beginning, which may be mixed with the end of the directory before.
-      if (index === burstIn) own.splice(Math.max(own.length - random.int(0, 5), 1), 0, this.#burst(directory));
+      if (index === burstIn)
+        own.splice(Math.max(own.length - random.int(0, 5), 1), 0, this.#burst(directory));
       const isLast = index === count - 1;
       const close = isLast || random.chance(0.75);
-      if (close) own.push({ do: 'close', path: directory, block: random.chance(0.5) ? this.#block(200) : undefined });
+      if (close)
+        own.push({ do: 'close', path: directory, block: random.chance(0.5) ? this.#block(200) : undefined });
       const [first] = own;
       if (first === undefined) continue;
       // The end of the directory before comes between the beginning of this one.
       const beside = late.length === 0 ? 0 : Math.min(MAX_LATE_STEPS, own.length - 1);
       steps.push(first, ...interleave(random, late, own.slice(1, 1 + beside)).map(quick));
       const rest = own.slice(1 + beside);
-      const keep = !isLast && close && random.chance(0.3) ? Math.min(rest.length, random.int(1, MAX_LATE_STEPS)) : 0;
+      const keep =
+        !isLast && close && random.chance(0.3) ? Math.min(rest.length, random.int(1, MAX_LATE_STEPS)) : 0;
       steps.push(...rest.slice(0, rest.length - keep));
       late = rest.slice(rest.length - keep);
     }
@@ -71,7 +74,10 @@ class Planner {
   #directory(directory: string, files: number): Step[] {
     const random = this.#random;
     const steps: Step[] = [{ do: 'folder', path: directory }];
-    const folders = [directory, ...Array.from({ length: random.int(0, 4) }, () => `${directory}/${this.#names.folders()}`)];
+    const folders = [
+      directory,
+      ...Array.from({ length: random.int(0, 4) }, () => `${directory}/${this.#names.folders()}`),
+    ];
     const living: string[] = [];
     for (let made = 0; made < files; made++) {
       const path = `${random.pick(folders)}/${this.#names.file()}`;
@@ -96,8 +102,7 @@ class Planner {
       return { do: 'write', path, block, pieces, pauseMs: random.pick(PIECE_PAUSES_MS) };
     }
     if (!this.#timesAreFree || how < 60) return { do: 'write', path, block, pieces: 1, pauseMs: 0 };
-    if (how < 70)
-      return { do: 'write', path, block, pieces: 1, pauseMs: 0, mtime: this.#time() };
+    if (how < 70) return { do: 'write', path, block, pieces: 1, pauseMs: 0, mtime: this.#time() };
     if (how < 75) return { do: 'copy', path, block: this.#block(), mtime: this.#time() };
     return {
       do: 'publish',
@@ -132,7 +137,14 @@ class Planner {
       case 5:
         return [
           ...pause,
-          { do: 'publish', path, via: this.#via(path), block: this.#block(), pauseMs: 0, mtimeBack: random.chance(0.5) },
+          {
+            do: 'publish',
+            path,
+            via: this.#via(path),
+            block: this.#block(),
+            pauseMs: 0,
+            mtimeBack: random.chance(0.5),
+          },
         ];
       default: {
         const to = `${path.slice(0, path.lastIndexOf('/'))}/moved-${this.#lastId}-${random.int(0, 999_999)}`;
@@ -159,7 +171,14 @@ class Planner {
   #time(): number {
     const random = this.#random;
     const now = Date.UTC(2026, 0, 1) / 1000;
-    return random.pick([0, 1, -86_400 * 365 * 20, now - random.int(0, 10 ** 8), now + 86_400 * 3650, now + 0.123456]);
+    return random.pick([
+      0,
+      1,
+      -86_400 * 365 * 20,
+      now - random.int(0, 10 ** 8),
+      now + 86_400 * 3650,
+      now + 0.123456,
+    ]);
   }
 
   #block(most = this.#options.largest): Block {
@@ -169,7 +188,8 @@ class Planner {
     if (kind < 70) return { id, length: random.int(0, Math.min(most, 8_000)) };
     if (kind < 90) return { id, length: random.int(0, Math.min(most, 150_000)) };
     // Around what travels whole and what goes in chunks.
-    if (kind < 96) return { id, length: Math.min(most, random.pick([65_536, 262_144]) + random.int(-60, 60)) };
+    if (kind < 96)
+      return { id, length: Math.min(most, random.pick([65_536, 262_144]) + random.int(-60, 60)) };
     return { id, length: random.int(0, most) };
   }
 }

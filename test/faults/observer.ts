@@ -127,7 +127,8 @@ async function lookAtEach(top: string, look: (path: string, stats: Stats) => voi
       if (isFolder) folders.push(path);
       else if (folder !== '') {
         const stats = lookAt(join(top, path));
-        if (stats?.isFile() === true && !path.endsWith('/finished.watch') && !isOurTemp(path)) look(path, stats);
+        if (stats?.isFile() === true && !path.endsWith('/finished.watch') && !isOurTemp(path))
+          look(path, stats);
       }
       if (++looked % SLICE !== 0) continue;
       await rest(startedMs);
@@ -172,7 +173,8 @@ function readVersion(path: string, expected?: Stats): ReturnType<typeof decodeCo
     file = openSync(path, 'r');
     const bytes = readFileSync(file);
     const stats = fstatSync(file);
-    if (expected !== undefined && (stats.ino !== expected.ino || stats.ctimeMs !== expected.ctimeMs)) return undefined;
+    if (expected !== undefined && (stats.ino !== expected.ino || stats.ctimeMs !== expected.ctimeMs))
+      return undefined;
     return decodeContent(bytes);
   } catch {
     // Gone, or taken away for a while.

@@ -91,7 +91,9 @@ function killAtStep(side: Side): Fault {
       const deaths = it.ends.get('SIGKILL') ?? 0;
       // Before the first of these there are some hundred to load modules.
       const first = syscalls === 'openat' || syscalls === 'close' ? 200 : 0;
-      await it.reborn({ dieAt: { syscalls, when: first + random.int(1, random.pick([5, 20, MAX_OCCASION])) } });
+      await it.reborn({
+        dieAt: { syscalls, when: first + random.int(1, random.pick([5, 20, MAX_OCCASION])) },
+      });
       for (let waited = 0; waited < STEP_MS; waited += 50) {
         await stage.pause(50);
         // The one that made way for this life, and this one.

@@ -20,7 +20,10 @@ export class Report {
       if (impossible !== undefined) say(`SKIPPED on this machine: ${name}: ${impossible}`);
   }
 
-  round({ setup, broken, seconds, files, observed, ends, log, folder }: RoundResult, only: string | undefined): void {
+  round(
+    { setup, broken, seconds, files, observed, ends, log, folder }: RoundResult,
+    only: string | undefined,
+  ): void {
     for (const { name } of setup.faults) add(this.#strikes, name, 1);
     for (const [how, times] of ends) add(this.#ends, how, times);
     this.#files += files;
@@ -38,7 +41,12 @@ export class Report {
     this.#failedSeeds.push(again);
     const logFile = join(tmpdir(), `isync-faults-${setup.seed}.log`);
     writeFileSync(logFile, [again, ...broken, folder, log].join('\n'));
-    say(`FAILED ${what}`, ...broken.map((line) => `    ${line}`), `    log: ${logFile}`, `    again: ${again}`);
+    say(
+      `FAILED ${what}`,
+      ...broken.map((line) => `    ${line}`),
+      `    log: ${logFile}`,
+      `    again: ${again}`,
+    );
   }
 
   scenario(name: string, outcome: string | undefined, fault: unknown): void {
@@ -49,7 +57,9 @@ export class Report {
     }
     this.failed++;
     this.#failedSeeds.push(`node test/faults/main.ts --only ${name}`);
-    say(`FAILED scenario ${name}: ${fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)}`);
+    say(
+      `FAILED scenario ${name}: ${fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)}`,
+    );
   }
 
   end(): void {
@@ -62,7 +72,12 @@ export class Report {
 }
 
 function list(counts: ReadonlyMap<string, number>): string {
-  return [...counts].sort().map(([name, count]) => `${name} ${count}`).join(', ') || 'none';
+  return (
+    [...counts]
+      .sort()
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ') || 'none'
+  );
 }
 
 function add(counts: Map<string, number>, name: string, count: number): void {

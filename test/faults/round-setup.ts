@@ -44,7 +44,8 @@ export function setUp(seed: number, faults: readonly Fault[]): Setup {
   const size = random.int(0, 99);
   const plan = makePlan(random.fork(), {
     files: size < 75 ? random.int(5, 120) : random.int(4, 25),
-    burst: smallDisks.size > 0 ? 0 : burst ? random.int(8_000, 20_000) : size >= 90 ? random.int(100, 6_000) : 0,
+    burst:
+      smallDisks.size > 0 ? 0 : burst ? random.int(8_000, 20_000) : size >= 90 ? random.int(100, 6_000) : 0,
     largest: smallDisks.size > 0 || size < 75 ? 400_000 : 8_000_000,
     umask,
     marks,

@@ -173,7 +173,11 @@ class Round {
     }
     const stopped = await this.#stopped(sender);
     for (let tries = 0; tries < MAX_ONCE; tries++) {
-      const once = new Victim({ name: 'once', args: [...this.#scanArgs(to), '--once'], uid: this.#setup.uid });
+      const once = new Victim({
+        name: 'once',
+        args: [...this.#scanArgs(to), '--once'],
+        uid: this.#setup.uid,
+      });
       const exitCode = await once.run();
       this.#onceLog += `=== once\n${once.output}`;
       if (exitCode === 0) break;
@@ -209,7 +213,9 @@ class Round {
 
   /** Faults of isync's own, whatever it made of them. */
   #blunders(): string[] {
-    const blunders = this.log.split('\n').filter((line) => /"code":"INTERNAL"|\[INTERNAL\]|\.ts:\d+:\d+\)/.test(line));
+    const blunders = this.log
+      .split('\n')
+      .filter((line) => /"code":"INTERNAL"|\[INTERNAL\]|\.ts:\d+:\d+\)/.test(line));
     return [...new Set(blunders)].slice(0, 5);
   }
 

@@ -22,7 +22,8 @@ export async function verifyTarget(
     if (fault !== undefined) tell(`${JSON.stringify(path)} ${fault}`);
   }
   for (const entry of await readdir(store))
-    if (entry !== device && entry !== '.isync') tell(`outside of the device's folder: ${JSON.stringify(entry)}`);
+    if (entry !== device && entry !== '.isync')
+      tell(`outside of the device's folder: ${JSON.stringify(entry)}`);
   for (const path of (await filesBelow(join(store, device))).keys())
     if (!model.versions.has(path)) tell(`the parser never made ${JSON.stringify(path)}`);
   await verifyStaging(store, tell);
@@ -33,9 +34,11 @@ function differenceOf(source: string, copy: string, version: string): string | u
   const expected = lstatSync(source, { throwIfNoEntry: false });
   if (expected === undefined) return 'is not in the root: the parser or the model is wrong';
   const found = lstatSync(copy, { throwIfNoEntry: false });
-  if (found === undefined) return `is not at the target (mode ${(expected.mode & 0o777).toString(8)} in the root)`;
+  if (found === undefined)
+    return `is not at the target (mode ${(expected.mode & 0o777).toString(8)} in the root)`;
   const { version: kept, rest } = decodeContent(readFileSync(copy));
-  if (rest !== 'none' || kept !== version) return `is "${kept}" + ${rest} at the target instead of "${version}"`;
+  if (rest !== 'none' || kept !== version)
+    return `is "${kept}" + ${rest} at the target instead of "${version}"`;
   if (!readFileSync(source).equals(readFileSync(copy))) return 'differs from the file in the root';
   if (Math.abs(found.mtimeMs - expected.mtimeMs) > 0.0021)
     return `has the mtime ${found.mtimeMs} instead of ${expected.mtimeMs}`;
