@@ -26,6 +26,7 @@ if (faults.length === 0 && scenarios.length === 0)
     `no such fault: ${only}; known are ${[...all, ...SCENARIOS].map(({ name }) => name).join(', ')}`,
   );
 
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit(130));
 process.stdout.write(`seed ${options.seed}\n`);
 report.skipped(faults);
 const deadline = performance.now() + options.minutes * 60_000;

@@ -87,8 +87,10 @@ export class Ground implements Disposable {
   readonly planFile = join(this.folder, 'plan.json');
   readonly #mounts: string[] = [];
   keep = false;
+  readonly #remove = (): void => this[Symbol.dispose]();
 
   constructor({ plan, uid, smallDisks }: Setup) {
+    process.once('exit', this.#remove);
     chmodSync(this.folder, 0o755);
     for (const [which, disk, path] of [
       ['root', join(this.folder, 'r'), this.root],
@@ -108,6 +110,7 @@ export class Ground implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    process.off('exit', this.#remove);
     if (this.keep) return;
     for (const path of this.#mounts) execFileSync('umount', ['--lazy', path]);
     rmSync(this.folder, { recursive: true, force: true });

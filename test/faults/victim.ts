@@ -26,6 +26,12 @@ export interface VictimOptions {
   readonly uid: number | undefined;
 }
 
+const running = new Set<Victim>();
+// Whatever ends this process, what it started must not outlive it.
+process.on('exit', () => {
+  for (const victim of running) victim.destroy();
+});
+
 /** An isync process that is started again whenever it ends, until it is told to stop. */
 export class Victim {
   readonly name: string;
@@ -66,6 +72,7 @@ export class Victim {
       ...(uid === undefined ? {} : { uid, gid: uid }),
     });
     this.#child = child;
+    running.add(this);
     this.#note(`+++ started${Object.keys(wrap).length > 0 ? ` with ${JSON.stringify(wrap)}` : ''}\n`);
     for (const stream of [child.stdout, child.stderr])
       stream?.setEncoding('utf8').on('data', (text: string) => this.#note(text));
@@ -140,6 +147,7 @@ export class Victim {
     // What it had started must not go on for it.
     if (child.pid !== undefined) signal(-child.pid, 'SIGKILL');
     this.#child = undefined;
+    running.delete(this);
     this.#note(`+++ ended: ${how}\n`);
     this.ends.set(how, (this.ends.get(how) ?? 0) + 1);
     if (!this.#wanted) return;
