@@ -13,7 +13,7 @@ export interface Stage {
   readonly receiver: Victim | undefined;
   readonly proxy: FaultyProxy | undefined;
   /** Waits, in ms. */
-  pause(ms: number): Promise<void>;
+  readonly pause: (ms: number) => Promise<void>;
 }
 
 /** What a round must have prepared for its faults. */
@@ -38,5 +38,5 @@ export interface Fault {
   readonly lenient?: boolean;
   /** Means nothing beside other faults. */
   readonly alone?: boolean;
-  strike(stage: Stage): Promise<void>;
+  readonly strike: (stage: Stage) => Promise<void>;
 }

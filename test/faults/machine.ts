@@ -6,6 +6,11 @@ const known = new Map<string, string | undefined>();
 
 const TRIES: Readonly<Record<string, readonly string[]>> = {
   strace: ['strace', '-f', '--seccomp-bpf', '-qqq', '-o', '/dev/null', '-e', 'trace=fsync', 'true'],
+  'strace that kills': [
+    'sh',
+    '-c',
+    'strace -f -qqq -o /dev/null -e inject=openat:signal=SIGKILL:when=1 true; test $? -eq 137',
+  ],
   unshare: [
     'unshare',
     '--user',

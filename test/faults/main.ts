@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { inspect } from 'node:util';
 import { DISK_FAULTS } from './disk-faults.ts';
 import type { Fault } from './fault.ts';
 import { LINK_FAULTS } from './link-faults.ts';
@@ -32,13 +33,11 @@ report.skipped(faults);
 const deadline = performance.now() + options.minutes * 60_000;
 // One round asked for is one seen before.
 if (options.rounds !== 1 || faults.length === 0)
-  for (const { name, run } of scenarios) {
-    try {
-      report.scenario(name, await run(), undefined);
-    } catch (thrown) {
-      report.scenario(name, undefined, thrown);
-    }
-  }
+  for (const { name, run } of scenarios)
+    await run().then(
+      (outcome) => report.scenarioKept(name, outcome),
+      (thrown: unknown) => report.scenarioBroken(name, inspect(thrown)),
+    );
 for (let round = 0; round < options.rounds && faults.length > 0 && performance.now() < deadline; round++)
   report.round(await runRound(options.seed + round, faults, options.keep), only);
 report.end();

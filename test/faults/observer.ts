@@ -35,11 +35,9 @@ const readCopies = new Map<string, string>();
 const sealed = new Set<string>();
 let filesRead = 0;
 
-let over = false;
-process.on('SIGTERM', () => {
-  over = true;
-});
-while (!over) {
+const end = new AbortController();
+process.on('SIGTERM', () => end.abort());
+while (!end.signal.aborted) {
   await lookAtSeals();
   await lookAtTarget();
   await lookAtMarks();
@@ -121,7 +119,7 @@ async function lookAtEach(top: string, look: (path: string, stats: Stats) => voi
   let looked = 0;
   let startedMs = performance.now();
   const folders = [''];
-  for (let folder = folders.pop(); folder !== undefined && !over; folder = folders.pop()) {
+  for (let folder = folders.pop(); folder !== undefined && !end.signal.aborted; folder = folders.pop()) {
     for (const { name, isFolder } of entriesOf(join(top, folder))) {
       const path = folder === '' ? name : `${folder}/${name}`;
       if (isFolder) folders.push(path);
@@ -132,7 +130,7 @@ async function lookAtEach(top: string, look: (path: string, stats: Stats) => voi
       }
       if (++looked % SLICE !== 0) continue;
       await rest(startedMs);
-      if (over) return;
+      if (end.signal.aborted) return;
       startedMs = performance.now();
     }
   }

@@ -83,12 +83,12 @@ function killAtStep(side: Side): Fault {
   return {
     name: `kill-at-step-${side}`,
     needs: needsOf(side),
-    impossible: available('strace'),
+    impossible: available('strace that kills'),
     async strike(stage) {
       const { random } = stage;
       const it = victim(stage, side);
       const syscalls = random.pick(COMMIT_STEPS);
-      const deaths = it.ends.get('SIGKILL') ?? 0;
+      const deaths = it.ends.get(`killed at ${syscalls}`) ?? 0;
       // Before the first of these there are some hundred to load modules.
       const first = syscalls === 'openat' || syscalls === 'close' ? 200 : 0;
       await it.reborn({
@@ -96,8 +96,7 @@ function killAtStep(side: Side): Fault {
       });
       for (let waited = 0; waited < STEP_MS; waited += 50) {
         await stage.pause(50);
-        // The one that made way for this life, and this one.
-        if ((it.ends.get('SIGKILL') ?? 0) >= deaths + 2) return;
+        if ((it.ends.get(`killed at ${syscalls}`) ?? 0) > deaths) return;
       }
       // Not traced any longer than needed: it is slow.
       await it.kill();

@@ -49,17 +49,15 @@ export class Report {
     );
   }
 
-  scenario(name: string, outcome: string | undefined, fault: unknown): void {
-    if (fault === undefined) {
-      this.passed++;
-      say(`ok    scenario ${name}: ${outcome}`);
-      return;
-    }
+  scenarioKept(name: string, outcome: string): void {
+    this.passed++;
+    say(`ok    scenario ${name}: ${outcome}`);
+  }
+
+  scenarioBroken(name: string, fault: string): void {
     this.failed++;
     this.#failedSeeds.push(`node test/faults/main.ts --only ${name}`);
-    say(
-      `FAILED scenario ${name}: ${fault instanceof Error ? (fault.stack ?? fault.message) : String(fault)}`,
-    );
+    say(`FAILED scenario ${name}: ${fault}`);
   }
 
   end(): void {
@@ -74,7 +72,7 @@ export class Report {
 function list(counts: ReadonlyMap<string, number>): string {
   return (
     [...counts]
-      .sort()
+      .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, count]) => `${name} ${count}`)
       .join(', ') || 'none'
   );

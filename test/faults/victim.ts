@@ -9,6 +9,8 @@ const RESTART_MS = 50;
 /** How long a process may take to end after SIGTERM, in ms; isync gives what is in flight 10 s. */
 const END_MS = 20_000;
 const MAX_OUTPUT = 2_000_000;
+/** $0 is the limit, the rest the command. */
+const LIMIT_WATCHES = 'echo "$0" > /proc/sys/user/max_inotify_watches && exec "$@"';
 
 /** What the next start is put into. */
 export interface Wrap {
@@ -18,6 +20,8 @@ export interface Wrap {
   readonly openFiles?: number;
   /** Most inotify watches, in a user namespace of its own. */
   readonly watches?: number;
+  /** One thread does all calls to the disk, so that they can be counted. */
+  readonly oneThread?: boolean;
 }
 
 export interface VictimOptions {
@@ -39,6 +43,8 @@ export class Victim {
   #child: ChildProcess | undefined;
   #wanted = false;
   #next: Wrap = {};
+  #wrap: Wrap = {};
+  #killed = false;
   #restart: NodeJS.Timeout | undefined;
   #output = '';
   /** How often which end was seen; by signal or exit code. */
@@ -68,10 +74,17 @@ export class Victim {
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own, so that nothing it has started outlives the round.
       detached: true,
-      env: { PATH: process.env['PATH'], HOME: '/nonexistent', LC_ALL: 'C.UTF-8' },
+      env: {
+        PATH: process.env['PATH'],
+        HOME: '/nonexistent',
+        LC_ALL: 'C.UTF-8',
+        ...(wrap.oneThread === true ? { UV_THREADPOOL_SIZE: '1' } : {}),
+      },
       ...(uid === undefined ? {} : { uid, gid: uid }),
     });
     this.#child = child;
+    this.#wrap = wrap;
+    this.#killed = false;
     running.add(this);
     this.#note(`+++ started${Object.keys(wrap).length > 0 ? ` with ${JSON.stringify(wrap)}` : ''}\n`);
     for (const stream of [child.stdout, child.stderr])
@@ -100,6 +113,7 @@ export class Victim {
     const { pid } = this;
     const child = this.#child;
     if (pid === undefined || child === undefined) return;
+    this.#killed = true;
     signal(pid, 'SIGKILL');
     await ended(child);
   }
@@ -120,7 +134,8 @@ export class Victim {
     await Promise.race([ended(child), sleep(END_MS, undefined, { signal: late.signal }).catch(() => {})]);
     late.abort();
     if (child.exitCode === null && child.signalCode === null) await this.kill();
-    return child.exitCode;
+    // Before it has set up its handlers the signal itself ends it.
+    return child.signalCode === 'SIGTERM' ? 0 : child.exitCode;
   }
 
   /** Ends it and whatever it has started, at once and for good. */
@@ -149,7 +164,10 @@ export class Victim {
     this.#child = undefined;
     running.delete(this);
     this.#note(`+++ ended: ${how}\n`);
-    this.ends.set(how, (this.ends.get(how) ?? 0) + 1);
+    const { dieAt } = this.#wrap;
+    const kind =
+      how === 'SIGKILL' && !this.#killed && dieAt !== undefined ? `killed at ${dieAt.syscalls}` : how;
+    this.ends.set(kind, (this.ends.get(kind) ?? 0) + 1);
     if (!this.#wanted) return;
     const wrap = this.#next;
     this.#next = {};
@@ -165,14 +183,13 @@ function commandOf(args: readonly string[], { dieAt, openFiles, watches }: Wrap)
   const command = [process.execPath, CLI_MAIN, ...args];
   if (openFiles !== undefined) command.unshift('prlimit', `--nofile=${openFiles}`);
   if (watches !== undefined)
-    command.unshift(
-      ...['unshare', '--user', '--map-root-user', 'sh', '-c'],
-      ...['echo "$0" > /proc/sys/user/max_inotify_watches && exec "$@"', String(watches)],
-    );
+    command.unshift(...'unshare --user --map-root-user sh -c'.split(' '), LIMIT_WATCHES, String(watches));
   if (dieAt !== undefined)
     command.unshift(
-      ...['strace', '-f', '--seccomp-bpf', '-qqq', '-o', '/dev/null', '-e', `trace=${dieAt.syscalls}`],
-      ...['-e', `inject=${dieAt.syscalls}:signal=SIGKILL:when=${dieAt.when}`],
+      // Without --seccomp-bpf, though it would be faster: with it strace 6.1 sends no signals.
+      ...'strace -f -qqq -o /dev/null'.split(' '),
+      `--trace=${dieAt.syscalls}`,
+      `--inject=${dieAt.syscalls}:signal=SIGKILL:when=${dieAt.when}`,
     );
   return command;
 }
