@@ -33,16 +33,15 @@ const plan = JSON.parse(readFileSync(planFile, 'utf8')) as Plan;
 process.umask(plan.umask);
 /** Not a data directory, but on the same file system. */
 const outside = join(root, '.parser');
-mkdirSync(outside, { recursive: true });
 let retries = 0;
-for (const step of plan.steps) await insist(step);
-rmSync(outside, { recursive: true, force: true });
+for (const step of plan.steps) await insist(async () => await carryOut(step));
+await insist(() => rmSync(outside, { recursive: true, force: true }));
 process.stdout.write(`${JSON.stringify({ retries })}\n`);
 
-async function insist(step: Step): Promise<void> {
+async function insist(act: () => void | Promise<void>): Promise<void> {
   for (;;)
     try {
-      return await carryOut(step);
+      return await act();
     } catch (thrown) {
       const { code } = thrown as NodeJS.ErrnoException;
       if (code !== 'ENOSPC' && code !== 'EACCES' && code !== 'EPERM') throw thrown;
@@ -141,6 +140,7 @@ async function publish(step: Step & { do: 'publish' }): Promise<void> {
 
 function copy({ path, block, mtime }: Step & { do: 'copy' }): void {
   const original = join(outside, 'original');
+  mkdirSync(outside, { recursive: true });
   writeFileSync(original, encodeBlock(block), { mode: MODE });
   utimesSync(original, mtime, mtime);
   mkdirSync(dirname(join(root, path)), { recursive: true });

@@ -156,9 +156,17 @@ class Round {
           pause: async (ms) => await sleep(ms),
         };
         await sleep(own.int(0, FAULTS_WITHIN_MS));
+        if (fault.alone === true) await this.#bothStand(sender);
         await fault.strike(stage);
       }),
     );
+  }
+
+  /** Both sides have opened what they work on. */
+  async #bothStand(sender: Victim): Promise<void> {
+    const stands = (): boolean =>
+      sender.output.includes('"msg":"directory ') && (this.#receiver?.output.includes('listening') ?? true);
+    while (!stands()) await sleep(10);
   }
 
   /** Until every directory is sealed: by the daemon, or by `--once`, which must say itself that all is well. */
