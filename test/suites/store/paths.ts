@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/model/digest.ts';
 import { parseRelPath } from '../../../src/model/rel-path.ts';
-import { fileAt, listAll, listPaths, putBytes, type Subject, whole, xxh64 } from './subject.ts';
+import { fileAt, listAll, listPaths, putBytes, xxh64 } from './files.ts';
+import { type Subject, whole } from './subject.ts';
 
 export function pathSuite(subject: Subject): void {
   describe('paths', () => {
@@ -48,7 +49,7 @@ export function pathSuite(subject: Subject): void {
       await expect(putBytes(subject.store, 'd/f/far/below', 'x')).rejects.toMatchObject({
         code: 'PATH_CONFLICT',
       });
-      expect(await subject.kept(old)).toEqual(whole(Buffer.from('file')));
+      expect(await subject.kept(old)).toEqual(whole('file'));
       expect(await subject.kept(fileAt('d/f/below', 0))).toBeUndefined();
     });
 
@@ -56,7 +57,7 @@ export function pathSuite(subject: Subject): void {
       const inside = await putBytes(subject.store, 'd/f/inside', 'file');
       for (const path of ['d/f', 'd'])
         await expect(putBytes(subject.store, path, 'x')).rejects.toMatchObject({ code: 'PATH_CONFLICT' });
-      expect(await subject.kept(inside)).toEqual(whole(Buffer.from('file')));
+      expect(await subject.kept(inside)).toEqual(whole('file'));
       expect(await subject.store.stat(parseRelPath('d/f'))).toBeUndefined();
       expect(await subject.store.digest(parseRelPath('d/f'), 'xxh64')).toBeUndefined();
     });

@@ -4,7 +4,8 @@ import { digestOf } from '../../../src/model/digest.ts';
 import type { IsyncError } from '../../../src/model/isync-error.ts';
 import { parseRelPath } from '../../../src/model/rel-path.ts';
 import type { Upload } from '../../../src/store/store.ts';
-import { fileAt, putBytes, type Subject, whole } from './subject.ts';
+import { fileAt, putBytes } from './files.ts';
+import { type Subject, whole } from './subject.ts';
 
 export function uploadSuite(subject: Subject): void {
   describe('an upload', () => {
@@ -43,7 +44,7 @@ export function uploadSuite(subject: Subject): void {
       buffer.set(Buffer.from('def'));
       await upload.write(buffer);
       await upload.commit(digestOf('xxh64', Buffer.from('abcdef')));
-      expect(await subject.kept(fileAt('f', 6))).toEqual(whole(Buffer.from('abcdef')));
+      expect(await subject.kept(fileAt('f', 6))).toEqual(whole('abcdef'));
     });
 
     it('publishes nothing when the digest differs, keeps the older version and starts over', async () => {
@@ -53,7 +54,7 @@ export function uploadSuite(subject: Subject): void {
       await expect(upload.commit(digestOf('xxh64', Buffer.from('?')))).rejects.toMatchObject({
         code: 'DIGEST_MISMATCH',
       });
-      expect(await subject.kept(old)).toEqual(whole(Buffer.from('old')));
+      expect(await subject.kept(old)).toEqual(whole('old'));
       const next = await subject.begin(file);
       expect(next.offset).toBe(0);
       await next.abort();
