@@ -2,6 +2,7 @@ import { sameVersion } from '../model/file-entry.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { listDirectory } from '../scanner/list-directory.ts';
 import type { Finding, ListedFile } from '../scanner/listed-file.ts';
+import { UnknownMarks } from './moved-marks.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 import type { TargetRecord } from './target.ts';
@@ -18,7 +19,8 @@ export interface MarkCheckOptions {
 /**
  * Asks the target about every marked file of `directory`, before its seal. A file that the target holds in another
  * version was written to after it was sent: it goes again. One that it does not hold at all is the mark's word against the
- * target's: `--marks verify` sends it, `--marks trust` reports it. Returns how many were sent and how many are unknown.
+ * target's: `--marks verify` sends it, `--marks trust` reports it, unless the mark came along when the file was moved or
+ * copied (see {@link UnknownMarks}). Returns how many were sent and how many are unknown.
  */
 export async function checkMarks(
   context: ScanContext,
@@ -27,8 +29,12 @@ export async function checkMarks(
   options: MarkCheckOptions,
 ): Promise<{ sent: number; unknown: number }> {
   const { root, target, marks } = context.options;
+  const unknownMarks = new UnknownMarks();
   let sent = 0;
-  let unknown = 0;
+  const send = async (file: ListedFile): Promise<void> => {
+    sent++;
+    await submissions.submit(file, options.rank, { priority: 'backlog', unlessKept: false });
+  };
   for await (const batch of listDirectory(root, directory, {
     ignore: context.ignore,
     signal: context.stopping,
@@ -40,16 +46,15 @@ export async function checkMarks(
     );
     for (const [index, file] of files.entries()) {
       const record = records[index];
-      if (record === undefined && marks === 'trust') {
-        if (unknown++ < MAX_UNKNOWN_TOLD) tellUnknown(context, file);
-      } else if (record === undefined || differs(file, record, options.compareTimes)) {
-        sent++;
-        await submissions.submit(file, options.rank, { priority: 'backlog', unlessKept: false });
-      }
+      if (record === undefined && marks === 'trust' && unknownMarks.add(file)) continue;
+      if (record === undefined || differs(file, record, options.compareTimes)) await send(file);
     }
   }
+  const { moved, unknown } = await unknownMarks.part(context, directory);
+  for (const file of moved) await send(file);
+  for (const file of unknown.slice(0, MAX_UNKNOWN_TOLD)) tellUnknown(context, file);
   await submissions.idle();
-  return { sent, unknown };
+  return { sent, unknown: unknown.length };
 }
 
 function filesOf(batch: readonly Finding[]): ListedFile[] {

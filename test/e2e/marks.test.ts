@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFile, chmod, rm, utimes } from 'node:fs/promises';
+import { appendFile, chmod, rename, rm, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { filesBelow, isMarked } from '../suites/data-tree.ts';
@@ -68,6 +68,19 @@ describe.concurrent('marks', () => {
     expect(verifying.summary).toMatchObject({ files: 1, markedUnknown: 0 });
     expect(edge.sealed('DC1')).toBe(true);
     expect(await edge.differences()).toEqual([]);
+  });
+
+  test('a mark that came along with a rename or a copy does not stand for the new name', async () => {
+    const edge = await stage.edge('moved');
+    await edge.write({ 'DC1/data.tmp': 10, 'DC1/sub.tmp/deep': 20, 'DC1/original': 30 });
+    await edge.scan();
+    await rename(join(edge.root, 'DC1/data.tmp'), join(edge.root, 'DC1/data'));
+    await rename(join(edge.root, 'DC1/sub.tmp'), join(edge.root, 'DC1/sub'));
+    execFileSync('cp', ['-p', join(edge.root, 'DC1/original'), join(edge.root, 'DC1/copy')]);
+    await edge.write({ 'DC1/finished.parse': '' });
+    expect((await edge.scan()).summary).toMatchObject({ files: 3, markedUnknown: 0 });
+    expect(edge.sealed('DC1')).toBe(true);
+    for (const path of ['data', 'sub/deep', 'copy']) expect(edge.has(`DC1/${path}`)).toBe(true);
   });
 
   test('times from long ago and from the future are kept, and such files are marked', async () => {

@@ -20,6 +20,10 @@ export interface FaultyProxy extends AsyncDisposable {
   stalled: boolean;
   /** Each piece is held for so long, in ms, in either direction. */
   delayMs: number;
+  /** Bytes a second, each direction of each connection apart. */
+  bytesPerSecond: number;
+  /** What becomes of a piece on its way: the pieces that are sent on instead, each by a write of its own. */
+  shape: ((piece: Buffer, to: 'receiver' | 'sender') => readonly Buffer[]) | undefined;
   /** Cuts every connection after so many more bytes of the sender; none is passed beyond them. */
   cutAfter(bytes: number): void;
   /** Cuts all connections now. */
@@ -37,6 +41,8 @@ class TcpProxy implements FaultyProxy {
   refuse = false;
   blackhole = false;
   delayMs = 0;
+  bytesPerSecond = Infinity;
+  shape: FaultyProxy['shape'];
   connections = 0;
   bytesUp = 0;
   port = 0;
@@ -96,8 +102,8 @@ class TcpProxy implements FaultyProxy {
     const receiver = connect(this.target, '127.0.0.1');
     this.#senders.add(sender);
     if (this.#stalled) sender.pause();
-    this.#pass(sender, receiver, (piece) => this.#metered(piece));
-    this.#pass(receiver, sender, (piece) => piece);
+    this.#pass(sender, receiver, 'receiver');
+    this.#pass(receiver, sender, 'sender');
     // Either side's end, however it comes, is the other's.
     for (const socket of [sender, receiver]) {
       socket.on('error', () => {});
@@ -109,12 +115,15 @@ class TcpProxy implements FaultyProxy {
     }
   }
 
-  #pass(from: Socket, to: Socket, meter: (piece: Buffer) => Buffer): void {
+  #pass(from: Socket, to: Socket, side: 'receiver' | 'sender'): void {
     from.on('data', (piece) => {
       if (this.blackhole || !Buffer.isBuffer(piece)) return;
-      const passed = meter(piece);
+      const passed = side === 'receiver' ? this.#metered(piece) : piece;
+      const parts = this.shape?.(passed, side) ?? [passed];
       const write = () => {
-        if (to.write(passed) || this.#stalled) return;
+        if (this.bytesPerSecond < Infinity) this.#rest(from, passed.length);
+        const flowing = parts.map((part) => to.write(part)).every(Boolean);
+        if (flowing || this.#stalled) return;
         from.pause();
         to.once('drain', () => {
           if (!this.#stalled) from.resume();
@@ -132,6 +141,16 @@ class TcpProxy implements FaultyProxy {
     this.#left -= passed.length;
     this.bytesUp += passed.length;
     return passed;
+  }
+
+  #rest(from: Socket, bytes: number): void {
+    from.pause();
+    setTimeout(
+      () => {
+        if (!this.#stalled) from.resume();
+      },
+      (bytes / this.bytesPerSecond) * 1000,
+    );
   }
 
   /** What was passed arrives, then the link is gone. */

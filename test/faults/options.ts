@@ -1,0 +1,41 @@
+import { parseArgs } from 'node:util';
+
+export interface RunOptions {
+  readonly seed: number;
+  /** Rounds to run at most. */
+  readonly rounds: number;
+  /** No new round begins after so long. */
+  readonly minutes: number;
+  /** Only this fault, or this scenario. */
+  readonly only: string | undefined;
+  /** Keep the folder of a failed round. */
+  readonly keep: boolean;
+}
+
+export function readOptions(args: readonly string[]): RunOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seed: { type: 'string' },
+      rounds: { type: 'string' },
+      minutes: { type: 'string' },
+      only: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+    },
+  });
+  const minutes = number(values.minutes);
+  return {
+    seed: number(values.seed) ?? Math.floor(Math.random() * 2 ** 31),
+    rounds: number(values.rounds) ?? (minutes === undefined ? 20 : Infinity),
+    minutes: minutes ?? Infinity,
+    only: values.only,
+    keep: values.keep,
+  };
+}
+
+function number(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const value = Number(text);
+  if (!Number.isFinite(value) || value < 0) throw new Error(`"${text}" is no number`);
+  return value;
+}

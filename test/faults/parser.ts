@@ -1,0 +1,155 @@
+import { execFileSync } from 'node:child_process';
+import {
+  appendFileSync,
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { encodeBlock, type Block } from './content.ts';
+import { burstPath, type Plan, type Step } from './plan.ts';
+
+/**
+ * The parser: a process of its own that carries out a plan, and prints a line of JSON when it is through. A step that the
+ * disk or a permission refuses is done again until it succeeds.
+ *
+ *     node parser.ts ROOT PLAN-FILE
+ */
+const RETRY_MS = 30;
+/** The umask's own business: files are made with this mode. */
+const MODE = 0o666;
+
+const [root = '', planFile = ''] = process.argv.slice(2);
+const plan = JSON.parse(readFileSync(planFile, 'utf8')) as Plan;
+process.umask(plan.umask);
+/** Not a data directory, but on the same file system. */
+const outside = join(root, '.parser');
+let retries = 0;
+for (const step of plan.steps) await insist(async () => await carryOut(step));
+await insist(() => rmSync(outside, { recursive: true, force: true }));
+process.stdout.write(`${JSON.stringify({ retries })}\n`);
+
+async function insist(act: () => void | Promise<void>): Promise<void> {
+  for (;;)
+    try {
+      return await act();
+    } catch (thrown) {
+      const { code } = thrown as NodeJS.ErrnoException;
+      if (code !== 'ENOSPC' && code !== 'EACCES' && code !== 'EPERM') throw thrown;
+      retries++;
+      await sleep(RETRY_MS);
+    }
+}
+
+async function carryOut(step: Step): Promise<void> {
+  switch (step.do) {
+    case 'pause':
+      return await sleep(step.ms);
+    case 'folder':
+      return void mkdirSync(join(root, step.path), { recursive: true });
+    case 'write':
+      return await write(step);
+    case 'append':
+      return append(join(root, step.path), encodeBlock(step.block));
+    case 'rewrite':
+      return rewrite(join(root, step.path), encodeBlock(step.block), step.mtimeBack);
+    case 'publish':
+      return await publish(step);
+    case 'copy':
+      return copy(step);
+    case 'move':
+      return renameSync(join(root, step.path), join(root, step.to));
+    case 'remove':
+      return rmSync(join(root, step.path));
+    case 'unmark':
+      return chmodSync(join(root, step.path), 0o644);
+    case 'burst':
+      return burst(step);
+    case 'close':
+      return writeFileSync(join(root, step.path, 'finished.parse'), bytesOf(step.block), { mode: MODE });
+  }
+}
+
+function bytesOf(block: Block | undefined): Buffer {
+  return block === undefined ? Buffer.alloc(0) : encodeBlock(block);
+}
+
+async function write(step: Step & { do: 'write' }): Promise<void> {
+  const path = join(root, step.path);
+  const bytes = bytesOf(step.block);
+  mkdirSync(dirname(path), { recursive: true });
+  if (step.pieces <= 1) writeFileSync(path, bytes, { mode: MODE });
+  else {
+    const file = openSync(path, 'w', MODE);
+    try {
+      for (let piece = 0; piece < step.pieces; piece++) {
+        if (piece > 0) await sleep(step.pauseMs);
+        const from = Math.floor((piece * bytes.length) / step.pieces);
+        writeAll(file, bytes.subarray(from, Math.floor(((piece + 1) * bytes.length) / step.pieces)));
+      }
+    } finally {
+      closeSync(file);
+    }
+  }
+  if (step.mtime !== undefined) utimesSync(path, step.mtime, step.mtime);
+}
+
+function writeAll(file: number, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length;) done += writeSync(file, bytes, done);
+}
+
+/** All or nothing, so that it can be done again. */
+function append(path: string, bytes: Buffer): void {
+  const { size } = statSync(path);
+  try {
+    appendFileSync(path, bytes);
+  } catch (thrown) {
+    writeFileSync(path, readFileSync(path).subarray(0, size));
+    throw thrown;
+  }
+}
+
+function rewrite(path: string, bytes: Buffer, mtimeBack: boolean): void {
+  const before = statSync(path);
+  writeFileSync(path, bytes);
+  if (mtimeBack) utimesSync(path, before.atime, before.mtime);
+}
+
+async function publish(step: Step & { do: 'publish' }): Promise<void> {
+  const path = join(root, step.path);
+  const via = join(root, step.via);
+  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(via), { recursive: true });
+  writeFileSync(via, bytesOf(step.block), { mode: MODE });
+  if (step.pauseMs > 0) await sleep(step.pauseMs);
+  if (step.mtimeBack) {
+    const before = statSync(path);
+    utimesSync(via, before.atime, before.mtime);
+  }
+  renameSync(via, path);
+}
+
+function copy({ path, block, mtime }: Step & { do: 'copy' }): void {
+  const original = join(outside, 'original');
+  mkdirSync(outside, { recursive: true });
+  writeFileSync(original, encodeBlock(block), { mode: MODE });
+  utimesSync(original, mtime, mtime);
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  execFileSync('cp', ['-p', '--', original, join(root, path)]);
+}
+
+function burst({ path, count, firstId, length }: Step & { do: 'burst' }): void {
+  for (let index = 0; index < count; index++)
+    writeFileSync(join(root, burstPath(path, index)), encodeBlock({ id: firstId + index, length }), {
+      mode: MODE,
+    });
+}

@@ -1,0 +1,87 @@
+import { writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Fault } from './fault.ts';
+import type { RoundResult } from './round.ts';
+
+/** Says what happens, a line a round, and what it came to. */
+export class Report {
+  passed = 0;
+  failed = 0;
+  readonly #strikes = new Map<string, number>();
+  readonly #ends = new Map<string, number>();
+  readonly #failedSeeds: string[] = [];
+  #files = 0;
+  #marks = 0;
+  #seals = 0;
+
+  skipped(faults: readonly Fault[]): void {
+    for (const { name, impossible } of faults)
+      if (impossible !== undefined) say(`SKIPPED on this machine: ${name}: ${impossible}`);
+  }
+
+  round(
+    { setup, broken, seconds, files, observed, ends, log, folder }: RoundResult,
+    only: string | undefined,
+  ): void {
+    for (const { name } of setup.faults) add(this.#strikes, name, 1);
+    for (const [how, times] of ends) add(this.#ends, how, times);
+    this.#files += files;
+    this.#marks += observed.marksSeen;
+    this.#seals += observed.sealsSeen;
+    const names = setup.faults.map((fault) => fault.name).join(', ') || 'nothing wrong';
+    const what = `seed ${setup.seed}: ${names}; ${files} files, ${seconds.toFixed(1)} s`;
+    if (broken.length === 0) {
+      this.passed++;
+      say(`ok    ${what}`);
+      return;
+    }
+    this.failed++;
+    const again = `node test/faults/main.ts --seed ${setup.seed} --rounds 1${only === undefined ? '' : ` --only ${only}`}`;
+    this.#failedSeeds.push(again);
+    const logFile = join(tmpdir(), `isync-faults-${setup.seed}.log`);
+    writeFileSync(logFile, [again, ...broken, folder, log].join('\n'));
+    say(
+      `FAILED ${what}`,
+      ...broken.map((line) => `    ${line}`),
+      `    log: ${logFile}`,
+      `    again: ${again}`,
+    );
+  }
+
+  scenarioKept(name: string, outcome: string): void {
+    this.passed++;
+    say(`ok    scenario ${name}: ${outcome}`);
+  }
+
+  scenarioBroken(name: string, fault: string): void {
+    this.failed++;
+    this.#failedSeeds.push(`node test/faults/main.ts --only ${name}`);
+    say(`FAILED scenario ${name}: ${fault}`);
+  }
+
+  end(): void {
+    say('', `files ${this.#files}, marks checked ${this.#marks}, seals checked ${this.#seals}`);
+    say(`faults: ${list(this.#strikes)}`);
+    say(`ends that nobody asked for or that SIGTERM asked for: ${list(this.#ends)}`);
+    for (const again of this.#failedSeeds) say(`again: ${again}`);
+    say(`${this.passed} passed, ${this.failed} failed`);
+  }
+}
+
+function list(counts: ReadonlyMap<string, number>): string {
+  return (
+    [...counts]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ') || 'none'
+  );
+}
+
+function add(counts: Map<string, number>, name: string, count: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + count);
+}
+
+function say(...lines: readonly string[]): void {
+  process.stdout.write(lines.map((line) => `${line}\n`).join(''));
+}

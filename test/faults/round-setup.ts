@@ -1,0 +1,133 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, chownSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Fault } from './fault.ts';
+import { isRoot } from './machine.ts';
+import { makePlan } from './make-plan.ts';
+import type { Plan } from './plan.ts';
+import { Random } from './random.ts';
+
+/** Nobody of this machine. */
+const OTHER_UID = 54_321;
+/** Size of a file system that is to be filled. */
+const SMALL_DISK = '64m';
+/** Below the ports that the kernel gives away by itself, so that a receiver finds its port free again. */
+const PORTS = { first: 20_000, last: 29_999 };
+
+/** All that a seed decides before the clock starts. */
+export interface Setup {
+  readonly seed: number;
+  readonly random: Random;
+  readonly faults: readonly Fault[];
+  readonly plan: Plan;
+  readonly device: string;
+  /** Without a receiver the sender writes to the store itself. */
+  readonly link: boolean;
+  readonly uid: number | undefined;
+  readonly smallDisks: ReadonlySet<string>;
+  readonly scanArgs: readonly string[];
+  readonly finish: 'daemon' | 'either' | 'once';
+  readonly senderDelayMs: number;
+}
+
+export function setUp(seed: number, faults: readonly Fault[]): Setup {
+  const random = new Random(seed);
+  const chosen = choose(random, faults);
+  const needs = chosen.map((fault) => fault.needs);
+  const smallDisks = new Set(needs.flatMap(({ smallDisk }) => smallDisk ?? []));
+  const burst = needs.some((need) => need.burst === true);
+  const asUser = needs.some((need) => need.user === true) || random.chance(0.2);
+  const umask = random.chance(0.2) ? 0o002 : 0o022;
+  const marks = random.chance(0.4) ? 'verify' : 'trust';
+  const size = random.int(0, 99);
+  const plan = makePlan(random.fork(), {
+    files: size < 75 ? random.int(5, 120) : random.int(4, 25),
+    burst:
+      smallDisks.size > 0 ? 0 : burst ? random.int(8_000, 20_000) : size >= 90 ? random.int(100, 6_000) : 0,
+    largest: smallDisks.size > 0 || size < 75 ? 400_000 : 8_000_000,
+    umask,
+    marks,
+  });
+  return {
+    seed,
+    random: random.fork(),
+    faults: chosen,
+    plan,
+    device: random.pick(['edge1', 'a', 'Edge_2.b-c']),
+    link: needs.some((need) => need.link === true) || random.chance(0.85),
+    uid: asUser && isRoot ? OTHER_UID : undefined,
+    smallDisks,
+    scanArgs: [
+      '--quiet=3',
+      `--marks=${marks}`,
+      `--settle=${random.pick([60, 150, 250])}`,
+      `--complete=${random.pick(['auto', 'auto', 'settle', 'close-write'])}`,
+      `--digest=${random.pick(['xxh64', 'xxh64', 'sha256'])}`,
+      ...(random.chance(0.1) ? ['--bwlimit=3MB/s'] : []),
+    ],
+    finish: random.pick(['daemon', 'either', 'either', 'either', 'once', 'once']),
+    senderDelayMs: random.pick([0, 0, 100, 600, 2000]),
+  };
+}
+
+/** One to four; one that means nothing beside others comes alone. */
+function choose(random: Random, faults: readonly Fault[]): Fault[] {
+  const possible = faults.filter((fault) => fault.impossible === undefined);
+  if (possible.length === 0 || (faults.length > 1 && random.chance(0.05))) return [];
+  const chosen = random.some(possible, random.pick([1, 1, 2, 2, 3, 4]));
+  const loner = chosen.find((fault) => fault.alone === true);
+  return loner === undefined ? chosen : [loner];
+}
+
+/** The folders of a round. */
+export class Ground implements Disposable {
+  readonly folder = mkdtempSync(join(tmpdir(), 'isync-faults-'));
+  readonly root = join(this.folder, 'r', 'root');
+  readonly store = join(this.folder, 's', 'store');
+  readonly planFile = join(this.folder, 'plan.json');
+  readonly #mounts: string[] = [];
+  keep = false;
+  readonly #remove = (): void => this[Symbol.dispose]();
+
+  constructor({ plan, uid, smallDisks }: Setup) {
+    process.once('exit', this.#remove);
+    chmodSync(this.folder, 0o755);
+    for (const [which, disk, path] of [
+      ['root', join(this.folder, 'r'), this.root],
+      ['store', join(this.folder, 's'), this.store],
+    ] as const) {
+      mkdirSync(disk);
+      if (smallDisks.has(which)) this.#mount(disk);
+      mkdirSync(path);
+      if (uid !== undefined) chownSync(path, uid, uid);
+    }
+    writeFileSync(this.planFile, JSON.stringify(plan));
+  }
+
+  #mount(path: string): void {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${SMALL_DISK}`, 'isync-faults', path]);
+    this.#mounts.push(path);
+  }
+
+  [Symbol.dispose](): void {
+    process.off('exit', this.#remove);
+    if (this.keep) return;
+    for (const path of this.#mounts) execFileSync('umount', ['--lazy', path]);
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** A port that nobody listens on. */
+export async function freePort(random: Random): Promise<number> {
+  for (;;) {
+    const port = random.int(PORTS.first, PORTS.last);
+    const taken = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1');
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+      socket.once('connect', () => socket.destroy());
+    });
+    if (!taken) return port;
+  }
+}

@@ -1,0 +1,12 @@
+/** Lines of one kind that are told; a round that breaks every file shall not fill the screen. */
+const MAX_LINES = 20;
+
+/** Tells each line once, and not more than a screenful. */
+export function toldOnce(tell: (line: string) => void): (line: string) => void {
+  const told = new Set<string>();
+  return (line) => {
+    if (told.has(line) || told.size >= MAX_LINES) return;
+    told.add(line);
+    tell(line);
+  };
+}
