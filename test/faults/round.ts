@@ -10,6 +10,7 @@ import { Model } from './model.ts';
 import type { Observed } from './observer.ts';
 import { freePort, Ground, setUp, type Setup } from './round-setup.ts';
 import type { Fault } from './fault.ts';
+import { halfAtTarget } from './told-once.ts';
 import { verifyTarget } from './verify.ts';
 import { Victim } from './victim.ts';
 
@@ -109,7 +110,11 @@ class Round {
     const unfinished = await this.#finish(to, sender);
     observer.child.kill('SIGTERM');
     await observer.ended;
-    const broken = [...unfinished, ...this.#readObserver(observer.output()), ...(await this.#stop(sender))];
+    const { heldUp } = JSON.parse(parser.output()) as { heldUp: string[] };
+    const seen = this.#readObserver(observer.output()).filter(
+      (line) => !heldUp.some((path) => line.startsWith(`${halfAtTarget(path)} `)),
+    );
+    const broken = [...unfinished, ...seen, ...(await this.#stop(sender))];
     return [...broken, ...(await verifyTarget(this.model, { root, store, device })), ...this.#blunders()];
   }
 
