@@ -12,7 +12,7 @@ import { freePort, Ground, setUp, type Setup } from './round-setup.ts';
 import type { Fault } from './fault.ts';
 import { halfAtTarget } from './told-once.ts';
 import { verifyTarget } from './verify.ts';
-import { Victim } from './victim.ts';
+import { processesIn, Victim } from './victim.ts';
 
 /** Faults begin within so many ms of the parser's start. */
 const FAULTS_WITHIN_MS = 2500;
@@ -21,6 +21,8 @@ const DAEMON_MS = 120_000;
 /** The same where `scan --once` comes to finish it. */
 const SHORT_MS = 10_000;
 const MAX_ONCE = 6;
+/** How long what isync has started may outlive it, in ms. */
+const HELPERS_END_MS = 5_000;
 
 export interface RoundResult {
   readonly setup: Setup;
@@ -114,7 +116,7 @@ class Round {
     const seen = this.#readObserver(observer.output()).filter(
       (line) => !heldUp.some((path) => line.startsWith(`${halfAtTarget(path)} `)),
     );
-    const broken = [...unfinished, ...seen, ...(await this.#stop(sender))];
+    const broken = [...unfinished, ...seen, ...(await this.#stop(sender)), ...(await this.#leftRunning())];
     return [...broken, ...(await verifyTarget(this.model, { root, store, device })), ...this.#blunders()];
   }
 
@@ -208,6 +210,17 @@ class Round {
     const faults = await this.#stopped(sender);
     if (this.#receiver !== undefined) faults.push(...(await this.#stopped(this.#receiver)));
     return faults;
+  }
+
+  /** Whatever became of isync, what it has started ends with it. */
+  async #leftRunning(): Promise<string[]> {
+    const deadline = performance.now() + HELPERS_END_MS;
+    for (;;) {
+      const left = processesIn(this.#ground.root);
+      if (left.length === 0) return [];
+      if (performance.now() > deadline) return left.map((name) => `left running: ${name}`);
+      await sleep(50);
+    }
   }
 
   async #stopped(victim: Victim): Promise<string[]> {
