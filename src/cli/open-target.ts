@@ -1,7 +1,7 @@
 import { readText } from '../config/read-text.ts';
 import type { ScanConfig, VerifyConfig } from '../config/schemas.ts';
 import { readTokenFile } from '../config/token-file.ts';
-import type { IsyncError } from '../model/isync-error.ts';
+import type { ErrorCode, IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../observe/log.ts';
 import { createRateLimiter, type RateLimiter } from '../sender/rate-limiter.ts';
 import type { Target } from '../sender/target.ts';
@@ -11,6 +11,8 @@ import { checkSeparate } from './separate-folders.ts';
 
 /** How long a command that ends by itself tries to reach its target, in ms: a restart of the receiver fits in. */
 const ONE_SHOT_RETRY_MS = 20_000;
+/** How often it is said that files wait for the same reason, in ms. */
+const TOLD_EVERY_MS = 60_000;
 
 export interface TargetUse {
   readonly mode: 'write' | 'read';
@@ -36,6 +38,12 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
     digest: config.digest,
     retry: { giveUpAfterMs: config.retryFor ?? (use.endsByItself ? ONE_SHOT_RETRY_MS : undefined) },
     limiter: use.bytesPerSecond === undefined ? undefined : createRateLimiter(use.bytesPerSecond),
+    onRetry: sometimes((error: IsyncError) =>
+      use.log.warn('the target refuses files for now; trying again', {
+        code: error.code,
+        reason: error.message,
+      }),
+    ),
   };
   const { to } = config;
   if (to.kind === 'folder') {
@@ -56,7 +64,7 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
   return { target, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
 }
 
-type Shared = Pick<WsTargetOptions, 'device' | 'digest' | 'retry'> & {
+type Shared = Pick<WsTargetOptions, 'device' | 'digest' | 'retry' | 'onRetry'> & {
   readonly limiter: RateLimiter | undefined;
 };
 
@@ -96,6 +104,17 @@ function warnOfClearText({ token, tokenFile }: ScanConfig | VerifyConfig, url: U
     log.warn('the token and all content cross the network in clear text; wss:// would hide them', {
       to: url.host,
     });
+}
+
+/** Tells the first error of each code, and again when a minute has passed: every file that waits has its own. */
+function sometimes(tell: (error: IsyncError) => void): (error: IsyncError) => void {
+  const toldMs = new Map<ErrorCode, number>();
+  return (error) => {
+    const nowMs = performance.now();
+    if (nowMs - (toldMs.get(error.code) ?? -Infinity) < TOLD_EVERY_MS) return;
+    toldMs.set(error.code, nowMs);
+    tell(error);
+  };
 }
 
 function logLink(log: Log, state: LinkState, error: IsyncError | undefined): void {

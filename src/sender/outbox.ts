@@ -33,6 +33,7 @@ export interface PutJob {
 export class Outbox {
   /** Called when a job may have become ready to take. */
   onReady: () => void = () => {};
+  readonly #onRetry: (error: IsyncError) => void;
   readonly #algorithm: DigestAlgorithm;
   readonly #retry: RetryPolicy;
   readonly #lanes = {
@@ -45,9 +46,15 @@ export class Outbox {
   readonly #gate: FullGate<PutJob>;
   #closedBy: unknown;
 
-  constructor(algorithm: DigestAlgorithm, retry: RetryPolicy) {
+  /** `onRetry` is told why a file has to wait and will go again; it must not throw. */
+  constructor(
+    algorithm: DigestAlgorithm,
+    retry: RetryPolicy,
+    onRetry: (error: IsyncError) => void = () => {},
+  ) {
     this.#algorithm = algorithm;
     this.#retry = retry;
+    this.#onRetry = onRetry;
     const ready = () => this.onReady();
     const giveUp = () => this.rejectAll(targetFull(retry));
     this.#gate = new FullGate(retry, this.#closing.signal, ready, giveUp);
@@ -97,8 +104,12 @@ export class Outbox {
     else this.#gate.returned(job);
     if (job.settled) return;
     if (error.code === 'DIGEST_MISMATCH') job.digestTries++;
-    if (mayTryAgain(error, job)) void this.#later(job, error);
-    else this.#reject(job, error);
+    if (!mayTryAgain(error, job)) {
+      this.#reject(job, error);
+      return;
+    }
+    this.#onRetry(error);
+    void this.#later(job, error);
   }
 
   /** The link broke: these go first when there is one again, in this order. */

@@ -12,7 +12,7 @@ import { SCENARIOS } from './scenarios.ts';
 /**
  * Tries to break isync's promises with real processes, real sockets and real disks, in rounds that a seed repeats:
  *
- *     node test/faults/main.ts [--seed S] [--rounds N] [--minutes M] [--only FAULT|SCENARIO] [--keep]
+ *     node test/faults/main.ts [--seed S] [--rounds N] [--minutes M] [--only FAULT|SCENARIO] [--rounds-only] [--keep]
  *
  * Ends with the line `N passed, N failed`, and with exit code 1 when any failed.
  */
@@ -32,7 +32,7 @@ process.stdout.write(`seed ${options.seed}\n`);
 report.skipped(faults);
 const deadline = performance.now() + options.minutes * 60_000;
 // One round asked for is one seen before.
-if (options.rounds !== 1 || faults.length === 0)
+if (!options.roundsOnly && (options.rounds !== 1 || faults.length === 0))
   for (const { name, run } of scenarios)
     await run().then(
       (outcome) => report.scenarioKept(name, outcome),

@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeContent } from './content.ts';
 import { Model } from './model.ts';
 import { directoryOf, type Plan } from './plan.ts';
-import { toldOnce } from './told-once.ts';
+import { halfAtTarget, toldOnce } from './told-once.ts';
 
 /**
  * Looks at root and target all the time while a round runs, in a process of its own, and prints one line for every
@@ -66,7 +66,7 @@ function judge(path: string, version: string, rest: string): void {
   else if (rest === 'beginning' || !versions.includes(version)) {
     // Who pauses long enough in the middle of a file has it sent in halves.
     if (mayBeHalf(path) && versions.some((whole) => startsWith(whole, version))) return;
-    tell(`half at the target: ${show(path)} is "${version}" + ${rest}, known are ${versions.join(' | ')}`);
+    tell(`${halfAtTarget(path)} is "${version}" + ${rest}, known are ${versions.join(' | ')}`);
   }
 }
 

@@ -8,6 +8,8 @@ export interface RunOptions {
   readonly minutes: number;
   /** Only this fault, or this scenario. */
   readonly only: string | undefined;
+  /** Leave out the scenarios, which take two minutes. */
+  readonly roundsOnly: boolean;
   /** Keep the folder of a failed round. */
   readonly keep: boolean;
 }
@@ -20,6 +22,7 @@ export function readOptions(args: readonly string[]): RunOptions {
       rounds: { type: 'string' },
       minutes: { type: 'string' },
       only: { type: 'string' },
+      'rounds-only': { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
     },
   });
@@ -29,6 +32,7 @@ export function readOptions(args: readonly string[]): RunOptions {
     rounds: number(values.rounds) ?? (minutes === undefined ? 20 : Infinity),
     minutes: minutes ?? Infinity,
     only: values.only,
+    roundsOnly: values['rounds-only'],
     keep: values.keep,
   };
 }

@@ -20,11 +20,14 @@ import { burstPath, type Plan, type Step } from './plan.ts';
 
 /**
  * The parser: a process of its own that carries out a plan, and prints a line of JSON when it is through. A step that the
- * disk or a permission refuses is done again until it succeeds.
+ * disk or a permission refuses is done again until it succeeds. The line has the files that lay half written for a while,
+ * because the machine was busy: by no fault of isync's they may have been sent so.
  *
  *     node parser.ts ROOT PLAN-FILE
  */
 const RETRY_MS = 30;
+/** A third of the shortest time after which a file counts as settled, in ms. */
+const HELD_UP_MS = 20;
 /** The umask's own business: files are made with this mode. */
 const MODE = 0o666;
 
@@ -34,9 +37,10 @@ process.umask(plan.umask);
 /** Not a data directory, but on the same file system. */
 const outside = join(root, '.parser');
 let retries = 0;
+const heldUp: string[] = [];
 for (const step of plan.steps) await insist(async () => await carryOut(step));
 await insist(() => rmSync(outside, { recursive: true, force: true }));
-process.stdout.write(`${JSON.stringify({ retries })}\n`);
+process.stdout.write(`${JSON.stringify({ retries, heldUp })}\n`);
 
 async function insist(act: () => void | Promise<void>): Promise<void> {
   for (;;)
@@ -61,7 +65,7 @@ async function carryOut(step: Step): Promise<void> {
     case 'append':
       return append(join(root, step.path), encodeBlock(step.block));
     case 'rewrite':
-      return rewrite(join(root, step.path), encodeBlock(step.block), step.mtimeBack);
+      return rewrite(step.path, encodeBlock(step.block), step.mtimeBack);
     case 'publish':
       return await publish(step);
     case 'copy':
@@ -75,7 +79,7 @@ async function carryOut(step: Step): Promise<void> {
     case 'burst':
       return burst(step);
     case 'close':
-      return writeFileSync(join(root, step.path, 'finished.parse'), bytesOf(step.block), { mode: MODE });
+      return writeAtOnce(join(step.path, 'finished.parse'), bytesOf(step.block));
   }
 }
 
@@ -87,7 +91,7 @@ async function write(step: Step & { do: 'write' }): Promise<void> {
   const path = join(root, step.path);
   const bytes = bytesOf(step.block);
   mkdirSync(dirname(path), { recursive: true });
-  if (step.pieces <= 1) writeFileSync(path, bytes, { mode: MODE });
+  if (step.pieces <= 1) writeAtOnce(step.path, bytes);
   else {
     const file = openSync(path, 'w', MODE);
     try {
@@ -101,6 +105,12 @@ async function write(step: Step & { do: 'write' }): Promise<void> {
     }
   }
   if (step.mtime !== undefined) utimesSync(path, step.mtime, step.mtime);
+}
+
+function writeAtOnce(path: string, bytes: Buffer): void {
+  const startMs = performance.now();
+  writeFileSync(join(root, path), bytes, { mode: MODE });
+  if (performance.now() - startMs > HELD_UP_MS) heldUp.push(path);
 }
 
 function writeAll(file: number, bytes: Buffer): void {
@@ -119,9 +129,9 @@ function append(path: string, bytes: Buffer): void {
 }
 
 function rewrite(path: string, bytes: Buffer, mtimeBack: boolean): void {
-  const before = statSync(path);
-  writeFileSync(path, bytes);
-  if (mtimeBack) utimesSync(path, before.atime, before.mtime);
+  const before = statSync(join(root, path));
+  writeAtOnce(path, bytes);
+  if (mtimeBack) utimesSync(join(root, path), before.atime, before.mtime);
 }
 
 async function publish(step: Step & { do: 'publish' }): Promise<void> {
@@ -129,7 +139,7 @@ async function publish(step: Step & { do: 'publish' }): Promise<void> {
   const via = join(root, step.via);
   mkdirSync(dirname(path), { recursive: true });
   mkdirSync(dirname(via), { recursive: true });
-  writeFileSync(via, bytesOf(step.block), { mode: MODE });
+  writeAtOnce(step.via, bytesOf(step.block));
   if (step.pauseMs > 0) await sleep(step.pauseMs);
   if (step.mtimeBack) {
     const before = statSync(path);
@@ -144,12 +154,12 @@ function copy({ path, block, mtime }: Step & { do: 'copy' }): void {
   writeFileSync(original, encodeBlock(block), { mode: MODE });
   utimesSync(original, mtime, mtime);
   mkdirSync(dirname(join(root, path)), { recursive: true });
+  const startMs = performance.now();
   execFileSync('cp', ['-p', '--', original, join(root, path)]);
+  if (performance.now() - startMs > HELD_UP_MS) heldUp.push(path);
 }
 
 function burst({ path, count, firstId, length }: Step & { do: 'burst' }): void {
   for (let index = 0; index < count; index++)
-    writeFileSync(join(root, burstPath(path, index)), encodeBlock({ id: firstId + index, length }), {
-      mode: MODE,
-    });
+    writeAtOnce(burstPath(path, index), encodeBlock({ id: firstId + index, length }));
 }

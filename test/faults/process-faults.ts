@@ -45,7 +45,7 @@ export const PROCESS_FAULTS: readonly Fault[] = [
     impossible: available('inotifywait'),
     async strike({ sender, random, pause }) {
       for (let times = random.int(1, 4); times > 0; times--) {
-        for (const pid of sender.helpers) {
+        for (const pid of random.some(sender.helpers, random.int(1, 2))) {
           try {
             process.kill(pid, 'SIGKILL');
           } catch {

@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import type { Fault } from './fault.ts';
 import type { RoundResult } from './round.ts';
 
+/** A round that takes longer, in s, is worth a look even if all is well in the end. */
+const LONG_S = 45;
+
 /** Says what happens, a line a round, and what it came to. */
 export class Report {
   passed = 0;
@@ -33,14 +36,13 @@ export class Report {
     const what = `seed ${setup.seed}: ${names}; ${files} files, ${seconds.toFixed(1)} s`;
     if (broken.length === 0) {
       this.passed++;
-      say(`ok    ${what}`);
+      say(`ok    ${what}${seconds > LONG_S ? `; log: ${save(setup.seed, log)}` : ''}`);
       return;
     }
     this.failed++;
     const again = `node test/faults/main.ts --seed ${setup.seed} --rounds 1${only === undefined ? '' : ` --only ${only}`}`;
     this.#failedSeeds.push(again);
-    const logFile = join(tmpdir(), `isync-faults-${setup.seed}.log`);
-    writeFileSync(logFile, [again, ...broken, folder, log].join('\n'));
+    const logFile = save(setup.seed, [again, ...broken, folder, log].join('\n'));
     say(
       `FAILED ${what}`,
       ...broken.map((line) => `    ${line}`),
@@ -67,6 +69,12 @@ export class Report {
     for (const again of this.#failedSeeds) say(`again: ${again}`);
     say(`${this.passed} passed, ${this.failed} failed`);
   }
+}
+
+function save(seed: number, text: string): string {
+  const path = join(tmpdir(), `isync-faults-${seed}.log`);
+  writeFileSync(path, text);
+  return path;
 }
 
 function list(counts: ReadonlyMap<string, number>): string {

@@ -10,8 +10,9 @@ import { Model } from './model.ts';
 import type { Observed } from './observer.ts';
 import { freePort, Ground, setUp, type Setup } from './round-setup.ts';
 import type { Fault } from './fault.ts';
+import { halfAtTarget } from './told-once.ts';
 import { verifyTarget } from './verify.ts';
-import { Victim } from './victim.ts';
+import { processesIn, Victim } from './victim.ts';
 
 /** Faults begin within so many ms of the parser's start. */
 const FAULTS_WITHIN_MS = 2500;
@@ -20,6 +21,8 @@ const DAEMON_MS = 120_000;
 /** The same where `scan --once` comes to finish it. */
 const SHORT_MS = 10_000;
 const MAX_ONCE = 6;
+/** How long what isync has started may outlive it, in ms. */
+const HELPERS_END_MS = 5_000;
 
 export interface RoundResult {
   readonly setup: Setup;
@@ -109,7 +112,11 @@ class Round {
     const unfinished = await this.#finish(to, sender);
     observer.child.kill('SIGTERM');
     await observer.ended;
-    const broken = [...unfinished, ...this.#readObserver(observer.output()), ...(await this.#stop(sender))];
+    const { heldUp } = JSON.parse(parser.output()) as { heldUp: string[] };
+    const seen = this.#readObserver(observer.output()).filter(
+      (line) => !heldUp.some((path) => line.startsWith(`${halfAtTarget(path)} `)),
+    );
+    const broken = [...unfinished, ...seen, ...(await this.#stop(sender)), ...(await this.#leftRunning())];
     return [...broken, ...(await verifyTarget(this.model, { root, store, device })), ...this.#blunders()];
   }
 
@@ -203,6 +210,17 @@ class Round {
     const faults = await this.#stopped(sender);
     if (this.#receiver !== undefined) faults.push(...(await this.#stopped(this.#receiver)));
     return faults;
+  }
+
+  /** Whatever became of isync, what it has started ends with it. */
+  async #leftRunning(): Promise<string[]> {
+    const deadline = performance.now() + HELPERS_END_MS;
+    for (;;) {
+      const left = processesIn(this.#ground.root);
+      if (left.length === 0) return [];
+      if (performance.now() > deadline) return left.map((name) => `left running: ${name}`);
+      await sleep(50);
+    }
   }
 
   async #stopped(victim: Victim): Promise<string[]> {

@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '../suites/cli.ts';
 import { temporaryFolder } from '../suites/data-tree.ts';
+import { faultyProxy } from '../suites/faulty-proxy.ts';
 import { decodeContent, encodeBlock } from './content.ts';
 import { available } from './machine.ts';
 import { Random } from './random.ts';
@@ -19,6 +20,7 @@ export interface Scenario {
 
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'burst-while-stopped', run: burstWhileStopped },
+  { name: 'half-open-link', run: halfOpenLink },
   { name: 'killed-between-rename-and-ack', run: killedBetweenRenameAndAck },
 ];
 
@@ -26,6 +28,8 @@ const BURST_FILES = 50_000;
 const BURST_MS = 10_000;
 /** How soon after SIGCONT the first of what was missed must be at the target, in ms. */
 const FOUND_WITHIN_MS = 5_000;
+/** How soon a dead link must be noticed and replaced, in ms: 30 s, and the pause before the next try. */
+const HALF_OPEN_MS = 35_000;
 /** How long a slow disk may take for the burst, in ms. */
 const SENT_WITHIN_MS = 300_000;
 
@@ -61,6 +65,23 @@ async function burstWhileStopped(): Promise<string> {
   }
   if (foundMs > FOUND_WITHIN_MS) throw new Error(`the first one came ${foundMs} ms after SIGCONT`);
   return `${BURST_FILES} files in ${seconds(stoppedMs)} of SIGSTOP; first at the target ${seconds(foundMs)} after SIGCONT, all of them after ${seconds(sentMs)}`;
+}
+
+/** Every byte of either side vanishes, and no connection is ever closed: both sides must notice by themselves. */
+async function halfOpenLink(): Promise<string> {
+  await using pair = await startPair();
+  pair.receiver.start();
+  pair.sender.start();
+  mkdirSync(join(pair.root, 'DC1'));
+  writeFileSync(join(pair.root, 'DC1', 'first'), encodeBlock({ id: 0, length: 10 }));
+  const copy = join(pair.copy, 'DC1');
+  await until('the first file to arrive', () => existsSync(join(copy, 'first')));
+  // What is connected now is dead for ever; a new connection would work.
+  pair.proxy.deaden();
+  writeFileSync(join(pair.root, 'DC1', 'second'), encodeBlock({ id: 1, length: 10 }));
+  const startMs = performance.now();
+  await until('the second file to arrive', () => existsSync(join(copy, 'second')), HALF_OPEN_MS);
+  return `noticed, and the next file at the target, after ${seconds(performance.now() - startMs)}`;
 }
 
 /** The file is at the target, and its sender does not know: it is sent again, and nothing is different for it. */
@@ -99,23 +120,24 @@ async function startPair() {
   const root = join(folder, 'root');
   const store = join(folder, 'store');
   for (const path of [root, store]) mkdirSync(path);
-  const listen = `127.0.0.1:${await freePort(new Random(process.pid))}`;
-  const uid = undefined;
-  const receiver = new Victim({ name: 'receiver', args: ['receive', store, '--listen', listen], uid });
-  const sender = new Victim({
-    name: 'sender',
-    args: ['scan', root, '--to', `ws://${listen}`, '--device', 'edge1'],
-    uid,
-  });
-  for (const victim of [receiver, sender])
+  const port = await freePort(new Random(process.pid));
+  const listen = `127.0.0.1:${port}`;
+  const victim = (name: string, args: readonly string[]): Victim => {
+    const victim = new Victim({ name, args, uid: undefined });
     stack.defer(async () => {
       await victim.stop();
       victim.destroy();
     });
+    return victim;
+  };
+  const proxy = stack.use(await faultyProxy(port));
+  const receiver = victim('receiver', ['receive', store, '--listen', listen]);
+  const sender = victim('sender', ['scan', root, '--to', proxy.url, '--device', 'edge1']);
   const owned = stack.move();
   return {
     root,
     copy: join(store, 'edge1'),
+    proxy,
     receiver,
     sender,
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),

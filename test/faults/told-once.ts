@@ -10,3 +10,8 @@ export function toldOnce(tell: (line: string) => void): (line: string) => void {
     tell(line);
   };
 }
+
+/** Beginning of the line about a file whose version at the target the parser never meant to make. */
+export function halfAtTarget(path: string): string {
+  return `half at the target: ${JSON.stringify(path)}`;
+}

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
@@ -153,9 +153,10 @@ export class Victim {
     return childrenOf(pid)[0];
   }
 
-  /** What it has started itself. */
+  /** What it has started itself: a shell, and what that has started. */
   get helpers(): number[] {
-    return this.pid === undefined ? [] : childrenOf(this.pid);
+    const children = this.pid === undefined ? [] : childrenOf(this.pid);
+    return [...children, ...children.flatMap(childrenOf)];
   }
 
   #ended(child: ChildProcess, how: string): void {
@@ -205,6 +206,21 @@ function signal(pid: number, name: NodeJS.Signals): void {
   } catch {
     // It has ended already.
   }
+}
+
+/** Processes that work in `folder` or below. */
+export function processesIn(folder: string): string[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return `${readlinkSync(`/proc/${pid}/cwd`)}/`.startsWith(`${folder}/`);
+      } catch {
+        // It has ended.
+        return false;
+      }
+    })
+    .map((pid) => `${pid} ${nameOfProcess(Number(pid)).trim()}`);
 }
 
 function nameOfProcess(pid: number): string {

@@ -28,6 +28,8 @@ export interface FaultyProxy extends AsyncDisposable {
   cutAfter(bytes: number): void;
   /** Cuts all connections now. */
   cut(): void;
+  /** Nothing passes any more on the connections that stand now, and they stay open; new ones work. */
+  deaden(): void;
 }
 
 export async function faultyProxy(target: number): Promise<FaultyProxy> {
@@ -49,6 +51,7 @@ class TcpProxy implements FaultyProxy {
   #stalled = false;
   #left = Infinity;
   readonly #senders = new Set<Socket>();
+  readonly #dead = new WeakSet<Socket>();
   readonly #server = createServer((sender) => this.#accept(sender));
 
   constructor(target: number) {
@@ -81,6 +84,10 @@ class TcpProxy implements FaultyProxy {
 
   cutAfter(bytes: number): void {
     this.#left = bytes;
+  }
+
+  deaden(): void {
+    for (const sender of this.#senders) this.#dead.add(sender);
   }
 
   cut(): void {
@@ -117,7 +124,7 @@ class TcpProxy implements FaultyProxy {
 
   #pass(from: Socket, to: Socket, side: 'receiver' | 'sender'): void {
     from.on('data', (piece) => {
-      if (this.blackhole || !Buffer.isBuffer(piece)) return;
+      if (this.blackhole || this.#dead.has(from) || this.#dead.has(to) || !Buffer.isBuffer(piece)) return;
       const passed = side === 'receiver' ? this.#metered(piece) : piece;
       const parts = this.shape?.(passed, side) ?? [passed];
       const write = () => {

@@ -23,6 +23,8 @@ export interface LocalTargetOptions {
   readonly digest: DigestAlgorithm;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
+  /** Told why the store does not keep a file for now, each time that one is refused. Must not throw. */
+  readonly onRetry?: ((error: IsyncError) => void) | undefined;
   /** Rejects everything, now and later, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -51,7 +53,7 @@ class LocalTarget implements Target {
     this.#store = store;
     this.#options = options;
     this.#device = parseRelPath(parseDeviceName(options.device));
-    this.#outbox = new Outbox(options.digest, options.retry);
+    this.#outbox = new Outbox(options.digest, options.retry, options.onRetry);
     this.#outbox.onReady = () => this.#start();
     const { signal } = options;
     if (signal?.aborted === true) this.#close(signal.reason);

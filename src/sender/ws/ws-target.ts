@@ -26,6 +26,8 @@ export interface WsTargetOptions {
   readonly limiter?: RateLimiter | undefined;
   /** Told of each change of the link; `error` says why it was lost. Must not throw. */
   readonly onLink?: ((state: LinkState, error?: IsyncError) => void) | undefined;
+  /** Told why the target does not keep a file for now, each time that one is refused. Must not throw. */
+  readonly onRetry?: ((error: IsyncError) => void) | undefined;
   /** Rejects everything, now and later, with the signal's reason, and closes the link. */
   readonly signal?: AbortSignal | undefined;
   readonly deadlines?: Partial<LinkDeadlines> | undefined;
@@ -65,7 +67,7 @@ class WsTarget implements Target {
     this.refused = refused.promise;
     this.#refuse = refused.resolve;
     this.#options = options;
-    this.#outbox = new Outbox(options.digest, options.retry);
+    this.#outbox = new Outbox(options.digest, options.retry, options.onRetry);
     this.#calls = new Calls(options.retry);
     const { signal } = options;
     if (signal?.aborted === true) this.#close(signal.reason);
