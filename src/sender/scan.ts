@@ -13,7 +13,7 @@ import { ScanTally } from './scan-tally.ts';
 import { pause, Wakeup } from './wakeup.ts';
 
 /** Files of the backlog that are being sent or wait for their acknowledgement: enough to fill a long, fat link. */
-const MAX_BACKLOG_IN_FLIGHT = 2048;
+const MAX_BACKLOG_IN_FLIGHT = 1024;
 /** The same for live files, apart. */
 const MAX_LIVE_IN_FLIGHT = 1024;
 /** Directories listed, sent and sealed at a time: hides the round trip of a seal behind the files of the next ones. */
