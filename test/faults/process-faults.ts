@@ -16,9 +16,9 @@ const COMMIT_STEPS = [
   'mkdir,mkdirat',
 ];
 /** A step is hit at its first or one of the next occasions in one thread. */
-const MAX_OCCASION = 60;
+const MAX_OCCASION = 30;
 /** Longest time to wait for a process to reach its step, in ms. */
-const STEP_MS = 2500;
+const STEP_MS = 6000;
 
 const both = ['sender', 'receiver'] as const;
 type Side = (typeof both)[number];
@@ -92,7 +92,7 @@ function killAtStep(side: Side): Fault {
       // Before the first of these there are some hundred to load modules.
       const first = syscalls === 'openat' || syscalls === 'close' ? 200 : 0;
       await it.reborn({
-        dieAt: { syscalls, when: first + random.int(1, random.pick([5, 20, MAX_OCCASION])) },
+        dieAt: { syscalls, when: first + random.int(1, random.pick([2, 6, MAX_OCCASION])) },
       });
       for (let waited = 0; waited < STEP_MS; waited += 50) {
         await stage.pause(50);
