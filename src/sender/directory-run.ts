@@ -3,6 +3,7 @@ import { problemOf } from '../model/problem.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import type { DirectoryState } from '../scanner/data-directory.ts';
 import { inspectDataDirectory } from '../scanner/list-data-directories.ts';
+import { hasParseMarker } from '../scanner/markers.ts';
 import type { WatchEvent } from '../watcher/watch-event.ts';
 import { watchDirectory, type DirectoryWatch } from '../watcher/watch-directory.ts';
 import { runRound, type RoundResult } from './directory-round.ts';
@@ -16,6 +17,8 @@ import { Wakeup } from './wakeup.ts';
 
 /** A directory that has a problem is listed again this often, in ms: someone may have mended it. */
 const PROBLEM_RECHECK_MS = 30_000;
+/** One whose markers change under our hands is looked at again after this long, in ms. */
+const CHANGED_RECHECK_MS = 1_000;
 
 /** What to do after an attempt: end, try at once, or wait (ms) unless something happens before. */
 type Next = 'done' | 'again' | { readonly waitMs: number };
@@ -30,6 +33,8 @@ export class DirectoryRun {
   readonly #wakeup = new Wakeup();
   #state: DirectoryState;
   #watch: DirectoryWatch | undefined;
+  /** The watched folder is not there any more; another may stand under its name. */
+  #watchOver = false;
   #rounds = 0;
   #markChecks = 0;
   #quiet: { readonly fingerprint: string; readonly sinceMs: number } | undefined;
@@ -50,9 +55,9 @@ export class DirectoryRun {
     return this.#state;
   }
 
-  /** The directory is seen in another state now; a closed one never opens again. */
+  /** The directory is seen in another state now. A listing of the root may be older than what is known here. */
   setState(state: DirectoryState): void {
-    if (state === this.#state || this.#state === 'closed') return;
+    if (state === this.#state || (this.#state === 'closed' && this.#hasParseMarker())) return;
     this.#state = state;
     this.#context.tally.directory(this.name, state, false);
     this.#wakeup.wake();
@@ -99,7 +104,7 @@ export class DirectoryRun {
       if (this.#context.stopping.aborted) return 'done';
       const outcome = outcomeOf(this.#context, toIsyncError(thrown, 'INTERNAL', { path: this.name }));
       if (outcome.kind === 'stopped') return 'done';
-      if (outcome.kind !== 'problem') return 'again';
+      if (outcome.kind !== 'problem') return { waitMs: CHANGED_RECHECK_MS };
       this.#context.tally.problem(this.name, problemOf(outcome.error, outcome.error.path ?? this.name));
       return this.#afterProblem();
     }
@@ -107,6 +112,8 @@ export class DirectoryRun {
 
   async #attempt(): Promise<Next> {
     const { options, tally, stopping } = this.#context;
+    // Whoever took the marker away wants the directory open again.
+    if (this.#state === 'closed' && !this.#hasParseMarker()) this.setState('abandoned');
     const state = this.#state;
     // Started before and stopped before the listing: what the watch did not see, the listing does.
     if (state === 'active' && !options.once) await this.#startWatch();
@@ -193,6 +200,7 @@ export class DirectoryRun {
   }
 
   async #startWatch(): Promise<void> {
+    if (this.#watchOver) await this.#stopWatch();
     if (this.#watch !== undefined) return;
     const { options, ignore } = this.#context;
     this.#watch = await watchDirectory({
@@ -210,7 +218,12 @@ export class DirectoryRun {
   async #stopWatch(): Promise<void> {
     const watch = this.#watch;
     this.#watch = undefined;
+    this.#watchOver = false;
     await watch?.[Symbol.asyncDispose]();
+  }
+
+  #hasParseMarker(): boolean {
+    return hasParseMarker(this.#context.options.root, this.name);
   }
 
   #onEvent(event: WatchEvent): void {
@@ -229,6 +242,7 @@ export class DirectoryRun {
         this.#wakeup.wake();
         return;
       case 'gone':
+        this.#watchOver = true;
         this.#wakeup.wake();
         return;
     }

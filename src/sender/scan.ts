@@ -82,6 +82,8 @@ class Scan {
     const stop = (): void => this.#stopping.abort();
     if (this.#options.signal.aborted) stop();
     this.#options.signal.addEventListener('abort', stop, { once: true });
+    // Also while there is nothing to send: a daemon must not look well when its token is not.
+    void this.#options.target.refused.then((error) => this.#fail(error));
     try {
       if (this.#options.once) await this.#look();
       else await this.#follow();

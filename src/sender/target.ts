@@ -1,6 +1,7 @@
 import type { Abortable } from '../model/abortable.ts';
 import type { DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
+import type { IsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 
 /**
@@ -12,6 +13,9 @@ import type { RelPath } from '../model/rel-path.ts';
  *   VERSION_UNSUPPORTED, FENCED, TLS_FAILED), or UNREACHABLE/STORE_FULL once the retry limit is over.
  */
 export interface Target extends AsyncDisposable {
+  /** Resolves, with why, when the other side has refused us for good; never where there is no such thing. */
+  readonly refused: Promise<IsyncError>;
+
   put(file: SourceFile, options?: PutOptions): Promise<Receipt>;
 
   /** What the target holds under each of `paths`, in their order; undefined where nothing. */

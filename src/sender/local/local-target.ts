@@ -38,6 +38,8 @@ export function createLocalTarget(store: Store, options: LocalTargetOptions): Ta
 }
 
 class LocalTarget implements Target {
+  /** A folder refuses nobody for good. */
+  readonly refused = new Promise<never>(() => undefined);
   readonly #store: Store;
   readonly #options: LocalTargetOptions;
   readonly #device: RelPath;

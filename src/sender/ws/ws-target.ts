@@ -53,6 +53,8 @@ export function createWsTarget(options: WsTargetOptions): Target {
 }
 
 class WsTarget implements Target {
+  readonly refused: Promise<IsyncError>;
+  readonly #refuse: (error: IsyncError) => void;
   readonly #options: WsTargetOptions;
   readonly #outbox: Outbox;
   readonly #calls: Calls;
@@ -61,6 +63,9 @@ class WsTarget implements Target {
   #linked: Promise<void> | undefined;
 
   constructor(options: WsTargetOptions) {
+    const refused = Promise.withResolvers<IsyncError>();
+    this.refused = refused.promise;
+    this.#refuse = refused.resolve;
     this.#options = options;
     this.#outbox = new Outbox(options.digest, options.retry, options.onRetry);
     this.#calls = new Calls(options.retry);
@@ -146,6 +151,7 @@ class WsTarget implements Target {
       this.#options.onLink?.('lost', error);
       if (this.#isFinal(error)) {
         this.#close(error);
+        this.#refuse(error);
         return;
       }
       if (await this.#mayTryAgain(backoff, error)) continue;

@@ -1,91 +1,9 @@
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  renameSync,
-  statSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { chmodSync, existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import type { Problem } from '../../src/model/problem.ts';
-import { parseRelPath } from '../../src/model/rel-path.ts';
-import { DEFAULT_IGNORE } from '../../src/scanner/ignore-rule.ts';
-import { createLocalTarget } from '../../src/sender/local/local-target.ts';
-import type { ScanOptions } from '../../src/sender/scan-options.ts';
-import { scan, type ScanResult } from '../../src/sender/scan.ts';
+import { scan } from '../../src/sender/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
-import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
-import { PATIENT, usingForTest } from './receiver-fixture.ts';
-import { SourceFolder } from './source-folder.ts';
-
-const DEVICE = 'edge1';
-const OLD_SECONDS = 1_000_000_000;
-
-function setup() {
-  const folder = usingForTest(new SourceFolder());
-  const store = usingForTest(createMemoryStore());
-  const target = usingForTest(createLocalTarget(store, { device: DEVICE, digest: 'xxh64', retry: PATIENT }));
-  const at = (path: string): string => join(folder.root, path);
-  return {
-    root: folder.root,
-    store,
-    target,
-    at,
-    write: (path: string, content = path): void => {
-      mkdirSync(join(at(path), '..'), { recursive: true });
-      writeFileSync(at(path), content);
-    },
-    /** Size of what the target holds under `path`; undefined where nothing. */
-    kept: async (path: string): Promise<number | undefined> =>
-      (await store.stat(parseRelPath(`${DEVICE}/${path}`)))?.size,
-  };
-}
-
-function optionsFor(root: string, target: Target, changes: Partial<ScanOptions> = {}) {
-  const notes: string[] = [];
-  const problems: Problem[] = [];
-  const sealed: string[] = [];
-  const options: ScanOptions = {
-    root,
-    target,
-    once: true,
-    tag: '',
-    complete: 'settle',
-    settleMs: 20,
-    quietMs: 50,
-    newest: 'birthtime',
-    marks: 'trust',
-    ignore: DEFAULT_IGNORE,
-    signal: new AbortController().signal,
-    observer: {
-      transferred: () => undefined,
-      problem: (problem) => void problems.push(problem),
-      directory: (name, _state, isSealed) => void (isSealed && sealed.push(name)),
-      note: (_level, message) => void notes.push(message),
-    },
-    ...changes,
-  };
-  return { options, notes, problems, sealed };
-}
-
-/** A running daemon; the test ends when it has. */
-function follow(root: string, target: Target, changes: Partial<ScanOptions> = {}) {
-  const stop = new AbortController();
-  const told = optionsFor(root, target, { once: false, signal: stop.signal, ...changes });
-  const ended = scan(told.options);
-  const end = async (): Promise<ScanResult> => {
-    stop.abort();
-    return await ended;
-  };
-  onTestFinished(async () => void (await end()));
-  return { ...told, end };
-}
-
-const isMarked = (path: string): boolean => (statSync(path).mode & 0o020) !== 0;
+import { bound, isMarked, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
 
 describe('--once', () => {
   test('does to each directory what its state says', async () => {
@@ -255,101 +173,12 @@ describe('--once', () => {
   });
 });
 
-describe('a daemon', () => {
-  test('sends a file that a parser with umask 002 renames into place', async () => {
-    const { root, target, at, write, kept } = setup();
-    write('DC1/first');
-    follow(root, target);
-    await vi.waitFor(() => expect(isMarked(at('DC1/first'))).toBe(true), 10_000);
-    write('DC1/b.tmp');
-    chmodSync(at('DC1/b.tmp'), 0o664);
-    utimesSync(at('DC1/b.tmp'), OLD_SECONDS, OLD_SECONDS);
-    renameSync(at('DC1/b.tmp'), at('DC1/b'));
-    await vi.waitFor(async () => expect(await kept('DC1/b')).toBeDefined(), 10_000);
-  });
-
-  test('moves on when a newer directory appears, without losing a late file of the old one', async () => {
-    const { root, target, at, write, kept } = setup();
-    write('DC1/a');
-    const { sealed } = follow(root, target, { quietMs: 300 });
-    await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 10_000);
-    write('DC2/b');
-    write('DC1/late');
-    await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 20_000);
-    expect(await kept('DC1/late')).toBeDefined();
-    await vi.waitFor(() => expect(isMarked(at('DC2/b'))).toBe(true), 10_000);
-    write('DC2/c');
-    write('DC2/finished.parse');
-    await vi.waitFor(() => expect(sealed).toEqual(['DC1', 'DC2']), 20_000);
-    expect(await kept('DC2/c')).toBeDefined();
-    expect(await kept('DC2/finished.parse')).toBeDefined();
-  });
-
-  test('sends again what is written after its mark, and what lost its mark', async () => {
-    const { root, target, at, write, kept } = setup();
-    write('DC1/a', 'first');
-    write('DC1/b', 'b');
-    const { end } = follow(root, target);
-    await vi.waitFor(() => expect(isMarked(at('DC1/a')) && isMarked(at('DC1/b'))).toBe(true), 10_000);
-    writeFileSync(at('DC1/a'), 'second, longer');
-    await vi.waitFor(async () => expect(await kept('DC1/a')).toBe('second, longer'.length), 10_000);
-    chmodSync(at('DC1/b'), 0o644);
-    await vi.waitFor(() => expect(isMarked(at('DC1/b'))).toBe(true), 10_000);
-    const { summary } = await end();
-    expect(summary.files).toBe(4);
-  });
-
-  test('ends what is in flight when it is told to stop', async () => {
-    const { root, target, at, write } = setup();
-    write('DC1/a');
-    const gate = Promise.withResolvers<void>();
-    const putting = Promise.withResolvers<void>();
-    const gated: Target = {
-      ...bound(target),
-      put: async (file, options) => {
-        putting.resolve();
-        await gate.promise;
-        return await target.put(file, options);
-      },
-    };
-    const { end } = follow(root, gated);
-    await putting.promise;
-    const ending = end();
-    gate.resolve();
-    const { failure, summary } = await ending;
-    expect(failure).toBeUndefined();
-    expect(summary.files).toBe(1);
-    expect(isMarked(at('DC1/a'))).toBe(true);
-  });
-
-  test('finds hundreds of directories that appear together', async () => {
-    const { root, target, write } = setup();
-    const { sealed } = follow(root, target, { quietMs: 100 });
-    for (let i = 0; i < 300; i++) {
-      write(`DC${i}/a`);
-      write(`DC${i}/finished.parse`);
-    }
-    await vi.waitFor(() => expect(new Set(sealed).size).toBe(300), 30_000);
-  });
-});
-
 test('a root that is not there is an error of its own', async () => {
   const { target } = setup();
   await expect(scan(optionsFor('/nonexistent/root', target).options)).rejects.toMatchObject({
     code: 'ROOT_MISSING',
   });
 });
-
-/** The methods of a target as plain functions, to be replaced one by one. */
-function bound(target: Target): Target {
-  return {
-    put: (file, options) => target.put(file, options),
-    look: (paths, options) => target.look(paths, options),
-    list: (prefix, options) => target.list(prefix, options),
-    seal: (directory, marker, options) => target.seal(directory, marker, options),
-    [Symbol.asyncDispose]: async () => undefined,
-  };
-}
 
 test('the marker says when it was written, and is never kept at the target', async () => {
   const { root, target, at, write, kept } = setup();

@@ -1,0 +1,128 @@
+import { chmodSync, existsSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { describe, expect, test, vi } from 'vitest';
+import { IsyncError } from '../../src/model/isync-error.ts';
+import { scan } from '../../src/sender/scan.ts';
+import type { Target } from '../../src/sender/target.ts';
+import { bound, follow, isMarked, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
+
+describe('a daemon', () => {
+  test('sends a file that a parser with umask 002 renames into place', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/first');
+    follow(root, target);
+    await vi.waitFor(() => expect(isMarked(at('DC1/first'))).toBe(true), 10_000);
+    write('DC1/b.tmp');
+    chmodSync(at('DC1/b.tmp'), 0o664);
+    utimesSync(at('DC1/b.tmp'), OLD_SECONDS, OLD_SECONDS);
+    renameSync(at('DC1/b.tmp'), at('DC1/b'));
+    await vi.waitFor(async () => expect(await kept('DC1/b')).toBeDefined(), 10_000);
+  });
+
+  test('moves on when a newer directory appears, without losing a late file of the old one', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/a');
+    const { sealed } = follow(root, target, { quietMs: 300 });
+    await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 10_000);
+    write('DC2/b');
+    write('DC1/late');
+    await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 20_000);
+    expect(await kept('DC1/late')).toBeDefined();
+    await vi.waitFor(() => expect(isMarked(at('DC2/b'))).toBe(true), 10_000);
+    write('DC2/c');
+    write('DC2/finished.parse');
+    await vi.waitFor(() => expect(sealed).toEqual(['DC1', 'DC2']), 20_000);
+    expect(await kept('DC2/c')).toBeDefined();
+    expect(await kept('DC2/finished.parse')).toBeDefined();
+  });
+
+  test('sends again what is written after its mark, and what lost its mark', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/a', 'first');
+    write('DC1/b', 'b');
+    const { end } = follow(root, target);
+    await vi.waitFor(() => expect(isMarked(at('DC1/a')) && isMarked(at('DC1/b'))).toBe(true), 10_000);
+    writeFileSync(at('DC1/a'), 'second, longer');
+    await vi.waitFor(async () => expect(await kept('DC1/a')).toBe('second, longer'.length), 10_000);
+    chmodSync(at('DC1/b'), 0o644);
+    await vi.waitFor(() => expect(isMarked(at('DC1/b'))).toBe(true), 10_000);
+    const { summary } = await end();
+    expect(summary.files).toBe(4);
+  });
+
+  test('ends when the target refuses it, also while there is nothing to send', async () => {
+    const { root, target } = setup();
+    const refused = Promise.withResolvers<IsyncError>();
+    const { options } = optionsFor(root, { ...bound(target), refused: refused.promise }, { once: false });
+    const ended = scan(options);
+    refused.resolve(new IsyncError('AUTH_REFUSED', 'the token has been revoked'));
+    expect((await ended).failure?.code).toBe('AUTH_REFUSED');
+  });
+
+  test('goes on with a directory that is removed and made again', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/a');
+    follow(root, target);
+    await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 10_000);
+    rmSync(at('DC1'), { recursive: true });
+    write('DC1/b');
+    await vi.waitFor(async () => expect(await kept('DC1/b')).toBeDefined(), 20_000);
+    await vi.waitFor(() => expect(isMarked(at('DC1/b'))).toBe(true), 10_000);
+    write('DC1/c');
+    await vi.waitFor(async () => expect(await kept('DC1/c')).toBeDefined(), 20_000);
+  });
+
+  test('opens a directory again whose parser takes its marker back before the seal', async () => {
+    const { root, target, at, write } = setup();
+    write('DC1/a');
+    const sealing = Promise.withResolvers<void>();
+    const taken: Target = {
+      ...bound(target),
+      seal: async () => {
+        rmSync(at('DC1/finished.parse'), { force: true });
+        sealing.resolve();
+        throw new IsyncError('FILE_CHANGED', 'the marker changed');
+      },
+    };
+    const { end } = follow(root, taken);
+    await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 10_000);
+    write('DC1/finished.parse');
+    await sealing.promise;
+    write('DC1/b');
+    await vi.waitFor(() => expect(isMarked(at('DC1/b'))).toBe(true), 10_000);
+    expect(existsSync(at('DC1/finished.watch'))).toBe(false);
+    expect((await end()).summary.directories).toMatchObject([{ name: 'DC1', sealed: false }]);
+  });
+
+  test('ends what is in flight when it is told to stop', async () => {
+    const { root, target, at, write } = setup();
+    write('DC1/a');
+    const gate = Promise.withResolvers<void>();
+    const putting = Promise.withResolvers<void>();
+    const gated: Target = {
+      ...bound(target),
+      put: async (file, options) => {
+        putting.resolve();
+        await gate.promise;
+        return await target.put(file, options);
+      },
+    };
+    const { end } = follow(root, gated);
+    await putting.promise;
+    const ending = end();
+    gate.resolve();
+    const { failure, summary } = await ending;
+    expect(failure).toBeUndefined();
+    expect(summary.files).toBe(1);
+    expect(isMarked(at('DC1/a'))).toBe(true);
+  });
+
+  test('finds hundreds of directories that appear together', async () => {
+    const { root, target, write } = setup();
+    const { sealed } = follow(root, target, { quietMs: 100 });
+    for (let i = 0; i < 300; i++) {
+      write(`DC${i}/a`);
+      write(`DC${i}/finished.parse`);
+    }
+    await vi.waitFor(() => expect(new Set(sealed).size).toBe(300), 30_000);
+  });
+});
