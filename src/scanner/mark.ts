@@ -40,7 +40,8 @@ export type MarkResult =
  * Takes microseconds and no turn of the event loop, but for a file written so lately that its mtime is of the clock
  * tick of the mark: then a few ms. It holds one open file meanwhile.
  *
- * @throws IsyncError MARK_NOT_KEPT where files are not ours or the file system keeps no group-write bit, else READ_ONLY
+ * @throws IsyncError MARK_NOT_KEPT where files are not ours or the file system keeps no group-write bit, else READ_ONLY,
+ * retryable where only open files have run out
  */
 export async function markFile(root: string, path: RelPath, seen: FileIdentity): Promise<MarkResult> {
   const absolute = `${root}/${path}`;
@@ -148,6 +149,13 @@ function cannotMark(error: unknown, path: RelPath): IsyncError {
     case 'EOPNOTSUPP':
     case 'ENOSYS':
       return notKept(path);
+    case 'EMFILE':
+    case 'ENFILE':
+      return toIsyncError(error, 'READ_ONLY', {
+        path,
+        retryable: true,
+        hint: 'Raise the limit of open files (ulimit -n).',
+      });
     case 'EROFS':
       return toIsyncError(error, 'READ_ONLY', { path, hint: 'Mount the root writable.' });
     case undefined:

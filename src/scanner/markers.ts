@@ -53,7 +53,8 @@ interface WatchMarkerOptions {
  * Writes `finished.watch`: one line of JSON, `{"finished": TIME}`. When it resolves the marker survives a power cut;
  * whenever it is there, it is whole. Writing it again is harmless.
  *
- * @throws IsyncError FILE_VANISHED when the directory is gone, else READ_ONLY
+ * @throws IsyncError FILE_VANISHED when the directory is gone, else READ_ONLY, retryable where room or open files have
+ * run out
  */
 export async function writeWatchMarker(
   root: string,
@@ -103,6 +104,13 @@ function cannotWrite(error: unknown, directory: RelPath): IsyncError {
     case 'ENOSPC':
     case 'EDQUOT':
       return toIsyncError(error, 'READ_ONLY', { path, retryable: true, hint: 'Make room on the disk.' });
+    case 'EMFILE':
+    case 'ENFILE':
+      return toIsyncError(error, 'READ_ONLY', {
+        path,
+        retryable: true,
+        hint: 'Raise the limit of open files (ulimit -n).',
+      });
     case 'EISDIR':
       return toIsyncError(error, 'READ_ONLY', { path, hint: `Remove the folder "${path}".` });
     case 'EPERM':

@@ -84,11 +84,16 @@ async function mark(context: ScanContext, file: ListedFile): Promise<TransferOut
 export function outcomeOf(context: ScanContext, error: IsyncError): TransferOutcome {
   if (error.code === 'FILE_CHANGED') return { kind: 'changed' };
   if (error.code === 'FILE_VANISHED') return { kind: 'vanished' };
-  if (FATAL.has(error.code)) {
+  if (FATAL.has(error.code) && !(mayPass(error) && !context.options.once)) {
     context.fail(error);
     return { kind: 'stopped' };
   }
   // The target has waited for room as long as it may: every other file would wait as long, one after another.
   if (error.code === 'STORE_FULL') context.fail(error);
   return { kind: 'problem', error };
+}
+
+/** A full disk of ours, or too many open files: a daemon outlives them. */
+function mayPass({ code, retryable }: IsyncError): boolean {
+  return code === 'READ_ONLY' && retryable;
 }

@@ -155,7 +155,12 @@ function copy({ path, block, mtime }: Step & { do: 'copy' }): void {
   utimesSync(original, mtime, mtime);
   mkdirSync(dirname(join(root, path)), { recursive: true });
   const startMs = performance.now();
-  execFileSync('cp', ['-p', '--', original, join(root, path)]);
+  try {
+    execFileSync('cp', ['-p', '--', original, join(root, path)], { stdio: 'pipe' });
+  } catch (thrown) {
+    // No room, or no permission: cp does not tell which in a way that a program reads.
+    throw Object.assign(new Error('cp failed', { cause: thrown }), { code: 'EACCES' });
+  }
   if (performance.now() - startMs > HELD_UP_MS) heldUp.push(path);
 }
 

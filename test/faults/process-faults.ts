@@ -3,22 +3,29 @@ import { available } from './machine.ts';
 import type { Victim } from './victim.ts';
 
 /** The system calls between which a file, its name, its mark and its seal come to be. */
-const COMMIT_STEPS = [
-  'write,pwrite64,writev',
-  'fsync,fdatasync',
-  'fsync',
-  'rename,renameat,renameat2',
-  'fchmod',
-  'utimensat',
-  'openat',
-  'close',
-  'unlink,unlinkat',
-  'mkdir,mkdirat',
-];
-/** A step is hit at its first or one of the next occasions in one thread. */
-const MAX_OCCASION = 60;
+const COMMIT_STEPS = {
+  receiver: {
+    'write,pwrite64,writev': 20,
+    'fsync,fdatasync': 6,
+    fsync: 3,
+    'rename,renameat,renameat2': 20,
+    fchmod: 20,
+    utimensat: 20,
+    'mkdir,mkdirat': 5,
+    openat: 40,
+    close: 40,
+  },
+  sender: {
+    'write,writev': 20,
+    fsync: 2,
+    'rename,renameat,renameat2': 2,
+    fchmod: 20,
+    openat: 40,
+    close: 40,
+  },
+} as const;
 /** Longest time to wait for a process to reach its step, in ms. */
-const STEP_MS = 2500;
+const STEP_MS = 6000;
 
 const both = ['sender', 'receiver'] as const;
 type Side = (typeof both)[number];
@@ -87,12 +94,13 @@ function killAtStep(side: Side): Fault {
     async strike(stage) {
       const { random } = stage;
       const it = victim(stage, side);
-      const syscalls = random.pick(COMMIT_STEPS);
+      // It dies at one of so many first occasions of one thread.
+      const [syscalls, most] = random.pick(Object.entries(COMMIT_STEPS[side]));
       const deaths = it.ends.get(`killed at ${syscalls}`) ?? 0;
       // Before the first of these there are some hundred to load modules.
       const first = syscalls === 'openat' || syscalls === 'close' ? 200 : 0;
       await it.reborn({
-        dieAt: { syscalls, when: first + random.int(1, random.pick([5, 20, MAX_OCCASION])) },
+        dieAt: { syscalls, when: first + random.int(1, most) },
       });
       for (let waited = 0; waited < STEP_MS; waited += 50) {
         await stage.pause(50);

@@ -251,6 +251,9 @@ class Round {
       ...(uid === undefined ? {} : { uid, gid: uid }),
     });
     this.#children.push(child);
+    const kill = (): void => void child.kill('SIGKILL');
+    process.once('exit', kill);
+    child.once('exit', () => process.off('exit', kill));
     let output = '';
     for (const stream of [child.stdout, child.stderr])
       stream.setEncoding('utf8').on('data', (text: string) => (output += text));

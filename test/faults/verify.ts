@@ -1,4 +1,4 @@
-import { lstatSync, readFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { filesBelow } from '../suites/data-tree.ts';
@@ -9,6 +9,8 @@ import { toldOnce } from './told-once.ts';
 
 /** What an upload that nobody went on with is called. */
 const PART = /^[0-9a-f]{64}$/;
+
+const MARK = 0o020;
 
 /** After a round: does the target hold what the parser made, and nothing else? One line for each thing that is wrong. */
 export async function verifyTarget(
@@ -21,6 +23,9 @@ export async function verifyTarget(
     const fault = differenceOf(join(root, path), join(store, device, path), version);
     if (fault !== undefined) tell(`${JSON.stringify(path)} ${fault}`);
   }
+  for (const directory of model.closed)
+    if (existsSync(join(root, directory, '.finished.watch.tmp')))
+      tell(`${directory} has half a finished.watch`);
   for (const entry of await readdir(store))
     if (entry !== device && entry !== '.isync')
       tell(`outside of the device's folder: ${JSON.stringify(entry)}`);
@@ -42,6 +47,7 @@ function differenceOf(source: string, copy: string, version: string): string | u
   if (!readFileSync(source).equals(readFileSync(copy))) return 'differs from the file in the root';
   if (Math.abs(found.mtimeMs - expected.mtimeMs) > 0.0021)
     return `has the mtime ${found.mtimeMs} instead of ${expected.mtimeMs}`;
+  if ((expected.mode & MARK) === 0 && !source.endsWith('/finished.parse')) return 'has no mark';
   if ((found.mode & 0o777) !== 0o644) return `has the mode ${(found.mode & 0o777).toString(8)}`;
   return undefined;
 }

@@ -230,4 +230,13 @@ describe('a file system', () => {
       hint: expect.stringContaining('chmod g-w'),
     });
   });
+
+  test('without a free descriptor says that it may be tried again', async () => {
+    const { root } = makeOld();
+    at('before', 'openSync', 1, failing('EMFILE'));
+    await expect(markFile(root, PATH, seen(root, PATH))).rejects.toMatchObject({
+      code: 'READ_ONLY',
+      retryable: true,
+    });
+  });
 });
