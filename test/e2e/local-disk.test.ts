@@ -1,0 +1,141 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, test, type TestContext } from 'vitest';
+import { until } from '../suites/cli.ts';
+import { filesBelow, isMarked, temporaryFolder } from '../suites/data-tree.ts';
+import { startStage } from '../suites/stage.ts';
+
+/** A user who owns nothing, for tests that root runs; see passwd(5). */
+const NOBODY = 65_534;
+const isRoot = process.getuid?.() === 0;
+
+/** Skips loudly: what this machine can't show is not shown. */
+function skipUnless(condition: boolean, context: TestContext, why: string): void {
+  if (condition) return;
+  console.warn(`skipped: ${context.task.name}: ${why}`);
+  context.skip(why);
+}
+
+/** Whether the other user can run this Node on this checkout at all. */
+function nobodyCanRun(): boolean {
+  const main = join(import.meta.dirname, '../../src/cli/main.ts');
+  return (
+    isRoot && spawnSync(process.execPath, [main, '--version'], { uid: NOBODY, gid: NOBODY }).status === 0
+  );
+}
+
+describe('disks and permissions', () => {
+  test('files of somebody else are sent, but no mark is kept: exit code 5', async (context) => {
+    skipUnless(nobodyCanRun(), context, 'needs root, and a checkout that all may read');
+    await using stage = await startStage();
+    const edge = await stage.edge('edge1');
+    await edge.write({ 'DC1/a': 10, 'DC1/finished.parse': '' });
+    await chmod(stage.folder, 0o755);
+    const { exitCode, stderr } = await edge.scan([], { uid: NOBODY });
+    expect({ exitCode, stderr }).toEqual({
+      exitCode: 5,
+      stderr: expect.stringMatching(/MARK_NOT_KEPT|READ_ONLY/),
+    });
+    expect(edge.sealed('DC1')).toBe(false);
+    expect([...(await filesBelow(edge.root)).values()].some(isMarked)).toBe(false);
+  });
+
+  test('a file that may not be read is told and keeps the seal away: exit code 1', async (context) => {
+    skipUnless(!isRoot || nobodyCanRun(), context, 'needs a checkout that all may read');
+    await using stage = await startStage();
+    const edge = await stage.edge('edge1');
+    await edge.write({ 'DC1/secret': 10, 'DC1/good': 10, 'DC1/closed/x': 10, 'DC1/finished.parse': '' });
+    if (isRoot) await giveToNobody(edge.root, stage.folder);
+    await chmod(join(edge.root, 'DC1/secret'), 0o000);
+    await chmod(join(edge.root, 'DC1/closed'), 0o000);
+    const { exitCode, summary } = await edge.scan([], isRoot ? { uid: NOBODY } : {});
+    await chmod(join(edge.root, 'DC1/closed'), 0o755);
+    expect(summary.problems.map(({ code, path }) => `${code} ${path}`).toSorted()).toEqual([
+      'FILE_UNREADABLE DC1/closed',
+      'FILE_UNREADABLE DC1/secret',
+    ]);
+    expect({ exitCode, sealed: edge.sealed('DC1'), good: edge.has('DC1/good') }).toEqual({
+      exitCode: 1,
+      sealed: false,
+      good: true,
+    });
+  });
+
+  test('a root that is mounted read-only ends with 5', async (context) => {
+    await using stage = await startStage();
+    const edge = await stage.edge('edge1');
+    await edge.write({ 'DC1/a': 10, 'DC1/finished.parse': '' });
+    await using mounted = mount(['--bind', '-o', 'ro', edge.root, edge.root], edge.root);
+    skipUnless(mounted.ok, context, 'needs the right to mount');
+    const { exitCode, stderr } = await edge.scan();
+    expect({ exitCode, stderr }).toEqual({ exitCode: 5, stderr: expect.stringContaining('READ_ONLY') });
+  });
+
+  test('a root that is not there ends with 5', async () => {
+    await using stage = await startStage();
+    const edge = await stage.edge('edge1');
+    await rm(edge.root, { recursive: true });
+    const { exitCode, stderr } = await edge.scan();
+    expect({ exitCode, stderr }).toEqual({ exitCode: 5, stderr: expect.stringContaining('ROOT_MISSING') });
+  });
+
+  test('files that vanish before they are sent are no problem', async () => {
+    await using stage = await startStage();
+    const edge = await stage.edge('edge1');
+    // The first goes slowly; by then the others are listed and wait their turn.
+    await edge.write({ 'DC1/a-first': 1_500_000 });
+    const names = Array.from({ length: 50 }, (_, index) => `DC1/vanishing-${index}`);
+    await edge.write(Object.fromEntries(names.map((name) => [name, 200_000])));
+    await edge.write({ 'DC1/finished.parse': '' });
+    const scanning = edge.scan(['--bwlimit', '3MB/s']);
+    await until('something to arrive', async () => (await filesBelow(edge.copy)).size > 0);
+    for (const name of names) await rm(join(edge.root, name));
+    const { exitCode, summary } = await scanning;
+    expect({ exitCode, problems: summary.problems, sealed: edge.sealed('DC1') }).toEqual({
+      exitCode: 0,
+      problems: [],
+      sealed: true,
+    });
+    expect(summary.files).toBeLessThan(names.length + 1);
+  });
+
+  test('a full disk at the receiver is waited for, and nothing half is seen', async (context) => {
+    await using disk = await temporaryFolder('disk');
+    await using mounted = mount(['-t', 'tmpfs', '-o', 'size=8m', 'none', disk.path], disk.path);
+    skipUnless(mounted.ok, context, 'needs the right to mount a small disk');
+    await using stage = await startStage({ parent: disk.path });
+    const ballast = join(disk.path, 'ballast');
+    await writeFile(ballast, Buffer.alloc(4 * 1024 * 1024));
+    const edge = await stage.edge('edge1');
+    await using elsewhere = await temporaryFolder('root');
+    Object.assign(edge, { root: join(elsewhere.path, 'datas') });
+    await mkdir(edge.root);
+    await edge.write({ 'DC1/small': 1000, 'DC1/big': 5_000_000, 'DC1/finished.parse': '' });
+    await using daemon = edge.daemon();
+    await daemon.until('the sender to say that the store is full', () =>
+      daemon.stderr.includes('STORE_FULL'),
+    );
+    expect([edge.has('DC1/big'), edge.sealed('DC1')]).toEqual([false, false]);
+    await rm(ballast);
+    await daemon.until('all to arrive', () => edge.sealed('DC1'));
+    expect(await edge.differences()).toEqual([]);
+  });
+});
+
+async function giveToNobody(root: string, folder: string): Promise<void> {
+  await chmod(folder, 0o755);
+  await chown(root, NOBODY, NOBODY);
+  execFileSync('chown', ['-R', `${NOBODY}:${NOBODY}`, root]);
+}
+
+/** Mounts until the end of the scope; `ok` is false where this is not allowed. */
+function mount(args: readonly string[], at: string): AsyncDisposable & { readonly ok: boolean } {
+  const ok = isRoot && spawnSync('mount', args).status === 0;
+  return {
+    ok,
+    [Symbol.asyncDispose]: async () => {
+      if (ok) execFileSync('umount', [at]);
+    },
+  };
+}

@@ -1,0 +1,53 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { runCli } from '../suites/cli.ts';
+import { differences, filesBelow, temporaryFolder, writeTree } from '../suites/data-tree.ts';
+import { startStage, untilSealed } from '../suites/stage.ts';
+
+test('Ctrl-C finishes what is in flight and ends with 130; the next scan does the rest', async () => {
+  await using stage = await startStage();
+  const edge = await stage.edge('edge1');
+  const names = Array.from({ length: 100 }, (_, index) => `DC1/file-${index}`);
+  await edge.write({ ...Object.fromEntries(names.map((name) => [name, 100_000])), 'DC1/finished.parse': '' });
+  await using daemon = edge.daemon(['--bwlimit', '4MB/s']);
+  await daemon.until('some to arrive', async () => (await filesBelow(edge.copy)).size > 3);
+  const { exitCode } = await daemon.stop('SIGINT');
+  expect({ exitCode, sealed: edge.sealed('DC1') }).toEqual({ exitCode: 130, sealed: false });
+  const { summary } = await edge.scan();
+  expect(summary.files + summary.skippedMarked).toBe(names.length);
+  expect(summary.skippedMarked).toBeGreaterThan(3);
+  expect(await edge.differences()).toEqual([]);
+});
+
+test('a daemon outlives its receiver and goes on when that is back', async () => {
+  await using stage = await startStage();
+  const edge = await stage.edge('edge1');
+  await edge.write({ 'DC1/a': 10 });
+  await using daemon = edge.daemon();
+  await daemon.until('the first file', () => edge.has('DC1/a'));
+  // It did what it was asked to, so that a service manager need not wonder.
+  expect(await stage.receiver.process.stop('SIGTERM')).toMatchObject({ exitCode: 0 });
+  await edge.write({ 'DC1/b': 10, 'DC1/c': 100_000, 'DC1/finished.parse': '' });
+  await daemon.until('the daemon to miss its receiver', () => /LINK_LOST|UNREACHABLE/.test(daemon.stderr));
+  expect(edge.sealed('DC1')).toBe(false);
+  await stage.restartReceiver();
+  await untilSealed(edge, ['DC1'], daemon);
+  expect(await edge.differences()).toEqual([]);
+});
+
+test('a local folder can be the target, and isync verify finds what differs', async () => {
+  await using folder = await temporaryFolder('local');
+  const [root, copy] = [`${folder.path}/root`, `${folder.path}/copy`];
+  await writeTree(root, { 'DC1/a': 10, 'DC1/sub/b': 300_000, 'DC1/finished.parse': '' });
+  await mkdir(copy, { recursive: true });
+  const both = ['--to', copy, '--device', 'edge1', '--json'];
+  const scanned = await runCli(['scan', root, '--once', ...both]);
+  expect(scanned).toMatchObject({ exitCode: 0 });
+  expect(await differences(root, `${copy}/edge1`)).toEqual([]);
+  expect(await runCli(['verify', root, ...both])).toMatchObject({ exitCode: 0 });
+  await writeTree(`${copy}/edge1`, { 'DC1/a': 'tampered..' });
+  await rm(`${copy}/edge1/DC1/sub/b`);
+  const { exitCode, stdout } = await runCli(['verify', root, ...both]);
+  expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: expect.stringContaining('DIFFERENT') });
+  expect(stdout).toContain('MISSING');
+});
