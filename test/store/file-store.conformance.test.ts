@@ -1,0 +1,13 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { openFileStore } from '../../src/store/file/file-store.ts';
+import { storeSuite } from '../suites/store.ts';
+
+storeSuite('the file store', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'isync-store-'));
+  return {
+    open: () => openFileStore(folder),
+    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+  };
+});

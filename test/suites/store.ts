@@ -1,0 +1,19 @@
+import { describe } from 'vitest';
+import { closingSuite } from './store/closing.ts';
+import { listSuite } from './store/list.ts';
+import { pathSuite } from './store/paths.ts';
+import { putSuite } from './store/put.ts';
+import { type StoreSetup, useSubject } from './store/subject.ts';
+import { uploadSuite } from './store/upload.ts';
+
+/** The one conformance suite of the Store contract, run for every form of it. */
+export function storeSuite(name: string, setup: () => Promise<StoreSetup>): void {
+  describe(`${name} keeps the Store contract`, () => {
+    const subject = useSubject(setup);
+    putSuite(subject);
+    listSuite(subject);
+    uploadSuite(subject);
+    pathSuite(subject);
+    closingSuite(subject);
+  });
+}
