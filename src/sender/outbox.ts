@@ -182,6 +182,9 @@ class Job implements PutJob {
   }
 }
 
+/** What ends the work on a job that is settled already: nobody waits for it any more. */
+export class Forgotten extends Error {}
+
 /** What comes back is what was taken. */
 function own(job: PutJob): Job {
   if (job instanceof Job) return job;

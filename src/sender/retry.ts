@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Abortable } from '../model/abortable.ts';
 import { IsyncError } from '../model/isync-error.ts';
 
@@ -64,12 +63,7 @@ export class Backoff {
     const delay = longest ? this.longestDelayMs : this.#nextDelay();
     const left = (this.#policy.giveUpAfterMs ?? Infinity) - this.failingMs;
     if (left <= 0) return false;
-    try {
-      await sleep(Math.min(delay, left), undefined, { signal });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    }
+    await sleep(Math.min(delay, left), signal);
     return true;
   }
 
@@ -96,5 +90,20 @@ export async function retrying<T>(
       const again = error instanceof IsyncError && error.retryable && (await backoff.wait({ signal }));
       if (!again) throw error;
     }
+  }
+}
+
+/** Rejects with the signal's reason; the one of node:timers/promises does with an error of its own. */
+async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  signal?.throwIfAborted();
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(resolve, ms);
+  const abort = () => reject(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener('abort', abort);
   }
 }

@@ -1,4 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createLocalTarget } from '../../src/sender/local/local-target.ts';
+import { openFileStore } from '../../src/store/file/file-store.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { DEVICE, targetSuite, type TargetFixture } from '../suites/target.ts';
@@ -21,5 +25,16 @@ function localFixture(inner: Store, cleanUp: () => Promise<void>): TargetFixture
   };
 }
 
+async function withFolder<T>(use: (folder: string, remove: () => Promise<void>) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'isync-store-'));
+  return use(folder, () => rm(folder, { recursive: true, force: true }));
+}
+
 targetSuite('local, memory store', async () => localFixture(createMemoryStore(), async () => {}));
 targetSuite('ws, memory store', () => receiverFixture(createMemoryStore(), retry));
+targetSuite('local, file store', () =>
+  withFolder(async (folder, remove) => localFixture(await openFileStore(folder), remove)),
+);
+targetSuite('ws, file store', () =>
+  withFolder(async (folder, remove) => receiverFixture(await openFileStore(folder), retry, remove)),
+);

@@ -141,6 +141,22 @@ describe('ws target on a bad link', () => {
     expect(store.done).toHaveLength(2000);
   });
 
+  it('keeps within small limits, whatever is sent together', async () => {
+    const receiver = usingForTest(
+      await receive(store, { limits: { filesInFlight: 3, openUploads: 2, requests: 1 } }),
+    );
+    proxy.target = receiver.port;
+    const target = sender(PATIENT);
+    const large = Array.from({ length: 20 }, (_, i) => new MemorySource(`DC2/${i}`, noise(70 * KIB, i)));
+    const puts = [...small(100, KIB), ...large].map((file, i) =>
+      target.put(file, { priority: i % 3 === 0 ? 'live' : 'backlog' }),
+    );
+    const looks = Array.from({ length: 20 }, () => target.look([parseRelPath('DC1/0')]));
+    await Promise.all([...puts, ...looks]);
+    expect(store.done).toHaveLength(120);
+    expect(proxy.connections).toBe(1);
+  });
+
   it('gives way to a newer sender of the same device', async () => {
     const older = sender({ ...QUICK, giveUpAfterMs: 60_000 });
     await older.put(new MemorySource('DC1/a', noise(KIB)));

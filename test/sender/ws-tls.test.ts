@@ -1,9 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import type { Receiver } from '../../src/receiver/receiver.ts';
+import type { Target } from '../../src/sender/target.ts';
 import type { TlsOptions } from '../../src/sender/ws/connect.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { MemorySource } from './memory-source.ts';
@@ -15,7 +18,9 @@ let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'isync-sender-tls-'));
   const key = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2';
-  openssl(`${key} -keyout server-key.pem -out server.pem -subj /CN=localhost -addext subjectAltName=IP:127.0.0.1`);
+  openssl(
+    `${key} -keyout server-key.pem -out server.pem -subj /CN=receiver -addext subjectAltName=IP:127.0.0.1`,
+  );
   openssl(`${key} -keyout client-key.pem -out client.pem -subj /CN=edge1`);
 });
 
@@ -23,6 +28,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function openssl(command: string): void {
   execFileSync('openssl', command.split(' '), { cwd: folder, stdio: 'ignore' });
+}
+
+function over(url: string, tls?: TlsOptions): Target {
+  return usingForTest(send(url, PATIENT, { tls }));
 }
 
 const pem = (name: string): string => readFileSync(join(folder, `${name}.pem`), 'utf8');
@@ -37,24 +46,26 @@ describe('ws target with TLS', () => {
     receiver = usingForTest(await receive(store, { tls }));
   });
 
-  const over = (url: string, tls?: TlsOptions) => usingForTest(send(url, PATIENT, { tls }));
-
   it('sends to a receiver whose CA it knows, and sees that it is alive', async () => {
     const lost: unknown[] = [];
     const target = usingForTest(
       send(receiver.url, QUICK, {
         tls: { ca: pem('server') },
-        deadlines: { keepaliveMs: 20 },
+        deadlines: { keepaliveMs: 20, silenceMs: 400 },
         onLink: (state, error) => state === 'lost' && lost.push(error),
       }),
     );
-    await target.put(file);
+    const began = performance.now();
+    while (performance.now() - began < 600) await target.put(file);
     expect(lost).toEqual([]);
   });
 
   it.each<[string, () => [string, TlsOptions?]]>([
     ['a certificate of a CA that it does not know', () => [receiver.url]],
-    ['a certificate for another name', () => [receiver.url.replace('127.0.0.1', 'localhost'), { ca: pem('server') }]],
+    [
+      'a certificate for another name',
+      () => [receiver.url.replace('127.0.0.1', 'localhost'), { ca: pem('server') }],
+    ],
     ['a CA that is none', () => [receiver.url, { ca: 'nonsense' }]],
     ['a certificate of ours that is none', () => [receiver.url, { cert: 'nonsense', key: 'nonsense' }]],
   ])('gives up on %s', async (_, where) => {
@@ -62,10 +73,23 @@ describe('ws target with TLS', () => {
     await expect(target.put(file)).rejects.toMatchObject({ code: 'TLS_FAILED', retryable: false });
   });
 
-  it('gives up on a receiver that speaks no TLS', async () => {
-    const plain = usingForTest(await receive(usingForTest(createMemoryStore())));
-    const target = over(plain.url.replace('ws:', 'wss:'));
+  it('gives up on a server that answers TLS with HTTP', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as { port: number };
+    const target = over(`wss://127.0.0.1:${port}`);
     await expect(target.put(file)).rejects.toMatchObject({ code: 'TLS_FAILED' });
+  });
+
+  it('tells what may be wrong when one side speaks TLS and the other does not', async () => {
+    const plain = usingForTest(await receive(usingForTest(createMemoryStore())));
+    const once = { ...QUICK, giveUpAfterMs: 1 };
+    for (const url of [plain.url.replace('ws:', 'wss:'), receiver.url.replace('wss:', 'ws:')]) {
+      const target = usingForTest(send(url, once));
+      const refused = { code: 'UNREACHABLE', hint: expect.stringMatching(/wss/) as string };
+      await expect(target.put(file)).rejects.toMatchObject(refused);
+    }
   });
 
   it('shows its own certificate where one is asked for', async () => {
@@ -78,8 +102,6 @@ describe('ws target with TLS', () => {
     const target = over(mutual.url, { ca: pem('server'), cert: pem('client'), key: pem('client-key') });
     await target.put(file);
     const stranger = over(mutual.url, { ca: pem('server') });
-    const refused = vi.fn();
-    await stranger.put(file).catch(refused);
-    expect(refused).toHaveBeenCalledWith(expect.objectContaining({ code: 'TLS_FAILED' }));
+    await expect(stranger.put(file)).rejects.toMatchObject({ code: 'TLS_FAILED' });
   });
 });

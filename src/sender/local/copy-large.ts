@@ -2,7 +2,7 @@ import { createDigester, type DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { Store, Upload } from '../../store/store.ts';
-import type { PutJob } from '../outbox.ts';
+import { Forgotten, type PutJob } from '../outbox.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import { changed } from '../source-file.ts';
 import type { SourceReader } from '../target.ts';
@@ -63,8 +63,7 @@ async function transfer(
       job.sentBytes += part.length;
     }
     position += part.length;
-    signal.throwIfAborted();
-    if (job.settled) throw new IsyncError('INTERRUPTED', 'taken back', { path });
+    if (job.settled) throw new Forgotten();
   }
   await reader.check();
   return digester.digest();

@@ -5,7 +5,7 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { joinRelPath, parseRelPath, type RelPath } from '../../model/rel-path.ts';
 import type { Store } from '../../store/store.ts';
-import { Outbox, type PutJob, type Size } from '../outbox.ts';
+import { Forgotten, Outbox, type PutJob, type Size } from '../outbox.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import { retrying, type RetryPolicy } from '../retry.ts';
 import type { LookOptions, PutOptions, Receipt, SourceFile, Target, TargetRecord } from '../target.ts';
@@ -160,6 +160,7 @@ class LocalTarget implements Target {
     if (job.size === 'large') return copyLarge(job, this.#store, kept, { algorithm, limiter, signal });
     await limiter?.ready({ signal });
     await this.#turn();
+    if (job.settled) throw new Forgotten();
     const content = job.file.readWhole();
     limiter?.spend(content.length);
     const value = digestOf(algorithm, content);

@@ -15,7 +15,7 @@ export function connectError(error: unknown, where: string): IsyncError {
     return new IsyncError('VERSION_UNSUPPORTED', `${where} answers, but speaks no isync protocol of ours`, {
       cause: error,
     });
-  return unreachable(where, message, error);
+  return unreachable(where, message, error, errno === 'ECONNRESET' ? HANG_UP_HINT : undefined);
 }
 
 /** What the refusal of an upgrade means; `body` is what came with it. */
@@ -42,9 +42,17 @@ export function refusalError(status: number, body: string, where: string): Isync
   }
 }
 
-export function unreachable(where: string, message: string, cause?: unknown): IsyncError {
-  return new IsyncError('UNREACHABLE', `${where} can't be reached: ${message}`, { retryable: true, cause });
+export function unreachable(where: string, message: string, cause?: unknown, hint?: string): IsyncError {
+  return new IsyncError('UNREACHABLE', `${where} can't be reached: ${message}`, {
+    retryable: true,
+    cause,
+    ...(hint === undefined ? {} : { hint }),
+  });
 }
+
+/** A receiver that expects TLS, or none, just hangs up; so does a bad link, so it is tried again. */
+const HANG_UP_HINT =
+  'If the receiver runs, check the address: wss:// where it has a certificate, ws:// where not.';
 
 /** OpenSSL's verification results (`man verify`), Node's own checks, and failures of the handshake itself. */
 const TLS_CODES =

@@ -62,7 +62,7 @@ export class Session {
   #fault: IsyncError | undefined;
 
   constructor(options: SessionOptions) {
-    const { link, outbox, calls, algorithm, limiter, deadlines, onProgress } = options;
+    const { link, outbox, calls, algorithm, deadlines, onProgress } = options;
     const { limits } = link.welcome;
     const onReady = () => this.#ready();
     this.#options = options;
@@ -75,8 +75,8 @@ export class Session {
       flights: this.#flights,
       wire: this.#wire,
       algorithm,
-      chunkBytes: Math.min(MAX_CHUNK_BYTES, limiter?.quantumBytes ?? Infinity),
       most: limits.openUploads,
+      chunkBytes: () => Math.min(MAX_CHUNK_BYTES, this.#messageBytes()),
       onReady,
     });
     this.ended = this.#run();
@@ -202,8 +202,8 @@ export class Session {
     const files = readBatch(outbox, {
       live,
       algorithm,
-      mostFiles: Math.min(MAX_FILES_PER_MESSAGE, this.#flights.room(live)),
-      mostBytes: Math.min(TARGET_BATCH_BYTES, limiter?.quantumBytes ?? Infinity),
+      mostFiles: Math.min(MAX_FILES_PER_MESSAGE, this.#flights.room(live) - this.#uploads.opening),
+      mostBytes: Math.min(TARGET_BATCH_BYTES, this.#messageBytes()),
     });
     if (files.length === 0) return false;
     for (const { job, digest } of files) this.#flights.addSmall(job, digest);
@@ -220,6 +220,10 @@ export class Session {
     this.#options.limiter?.spend(bytes);
     this.#lastWasBatch = false;
     return true;
+  }
+
+  #messageBytes(): number {
+    return Math.min(this.#wire.messageBytes, this.#options.limiter?.quantumBytes ?? Infinity);
   }
 
   #receive(bytes: RawData, binary: boolean): void {

@@ -1,6 +1,6 @@
 import { createDigester, type Digester, type DigestAlgorithm } from '../../model/digest.ts';
 import { CHUNK_HEADER_BYTES, writeChunkHeader } from '../../protocol/codec.ts';
-import type { PutJob } from '../outbox.ts';
+import { Forgotten, type PutJob } from '../outbox.ts';
 import { changed } from '../source-file.ts';
 import type { SourceReader } from '../target.ts';
 
@@ -153,6 +153,3 @@ export class Upload {
     if (this.job.settled) throw new Forgotten();
   }
 }
-
-/** The caller has taken the file back. */
-export class Forgotten extends Error {}

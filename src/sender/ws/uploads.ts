@@ -2,9 +2,9 @@ import type { DigestAlgorithm } from '../../model/digest.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { CHUNK_HEADER_BYTES, encode } from '../../protocol/codec.ts';
 import { MAX_OPEN_UPLOADS } from '../../protocol/limits.ts';
-import type { Outbox, PutJob } from '../outbox.ts';
+import { Forgotten, type Outbox, type PutJob } from '../outbox.ts';
 import type { Flights } from './flights.ts';
-import { Forgotten, Upload, type UploadPort } from './upload.ts';
+import { Upload, type UploadPort } from './upload.ts';
 import type { Wire } from './wire.ts';
 
 /** Uploads at a time up to which the backlog starts more: hides opening files and asking for offsets. */
@@ -15,8 +15,9 @@ export interface UploadsOptions {
   readonly flights: Flights;
   readonly wire: Wire;
   readonly algorithm: DigestAlgorithm;
-  readonly chunkBytes: number;
   readonly most: number;
+  /** Content of a chunk at most, now. */
+  readonly chunkBytes: () => number;
   /** There may be something to send. */
   readonly onReady: () => void;
 }
@@ -24,7 +25,6 @@ export interface UploadsOptions {
 /** The uploads of one session: starts them, and takes their chunks in turns. */
 export class Uploads implements UploadPort {
   readonly algorithm: DigestAlgorithm;
-  readonly chunkBytes: number;
   readonly #options: UploadsOptions;
   readonly #most: number;
   readonly #running = new Map<Upload, Promise<void>>();
@@ -36,8 +36,16 @@ export class Uploads implements UploadPort {
   constructor(options: UploadsOptions) {
     this.#options = options;
     this.algorithm = options.algorithm;
-    this.chunkBytes = options.chunkBytes;
     this.#most = Math.min(options.most, MAX_OPEN_UPLOADS);
+  }
+
+  get chunkBytes(): number {
+    return this.#options.chunkBytes();
+  }
+
+  /** Files that will be in flight as soon as they are open. */
+  get opening(): number {
+    return this.#opening.size;
   }
 
   /** Starts what may be started. */

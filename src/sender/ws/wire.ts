@@ -3,10 +3,16 @@ import type { WebSocket } from 'ws';
 import { encode } from '../../protocol/codec.ts';
 
 /**
- * Bytes handed to the socket and not yet taken by the kernel. Enough that the link never runs dry between two turns of
- * the event loop; little enough that a live file need not wait behind much.
+ * Bytes handed to the socket and not yet taken by the kernel, at most. At the upper end a fast link never runs dry
+ * between two turns of the event loop; at the lower end a live file need not wait long on a thin one.
  */
-const HIGH_WATER_BYTES = 1024 * 1024;
+const MAX_WATER_BYTES = 1024 * 1024;
+const MIN_WATER_BYTES = 64 * 1024;
+const FIRST_WATER_BYTES = 256 * 1024;
+/** A message that waits in the socket for longer is too long, in ms: the mark sinks. */
+const SLOW_MS = 200;
+/** Below this the mark rises, in ms. */
+const FAST_MS = 50;
 /** Ticks in which silence is counted. Counting ticks instead of time forgives a process that was stopped meanwhile. */
 const SILENCE_TICKS = 5;
 const KEEPALIVE = encode({ type: 'keepalive' });
@@ -24,6 +30,7 @@ export class Wire {
   readonly #raw: Socket;
   readonly #keepalive: NodeJS.Timeout;
   readonly #silence: NodeJS.Timeout;
+  #water = FIRST_WATER_BYTES;
   #unsent = 0;
   #sentSinceTick = false;
   #silentTicks = 0;
@@ -39,18 +46,24 @@ export class Wire {
   }
 
   get hasRoom(): boolean {
-    return this.#unsent < HIGH_WATER_BYTES;
+    return this.#unsent < this.#water;
   }
 
-  /** The bytes belong to the socket until `onTaken`; it is not called when the link breaks before. */
-  send(bytes: Buffer, onTaken?: () => void): void {
+  /** What one message should have at most, in bytes: a few of them fill the socket. */
+  get messageBytes(): number {
+    return this.#water / 4;
+  }
+
+  /** The bytes belong to the socket from now on. */
+  send(bytes: Buffer): void {
+    const sentAt = performance.now();
     this.#unsent += bytes.length;
     this.#sentSinceTick = true;
     this.#socket.send(bytes, (error) => {
       if (error) return; // The socket closes now, and the session hears of that.
       const hadRoom = this.hasRoom;
       this.#unsent -= bytes.length;
-      onTaken?.();
+      this.#adapt(performance.now() - sentAt);
       if (!hadRoom && this.hasRoom) this.onRoom();
     });
   }
@@ -58,6 +71,11 @@ export class Wire {
   stop(): void {
     clearInterval(this.#keepalive);
     clearInterval(this.#silence);
+  }
+
+  #adapt(waitedMs: number): void {
+    if (waitedMs > SLOW_MS) this.#water = Math.max(MIN_WATER_BYTES, this.#water / 2);
+    else if (waitedMs < FAST_MS) this.#water = Math.min(MAX_WATER_BYTES, this.#water * 2);
   }
 
   /** While bytes wait in the socket, those that trickle out keep the other side patient. */
