@@ -37,10 +37,15 @@ export function look(path: string): Stats | undefined {
   }
 }
 
+/** Without statx(2) Node gives the ctime as birthtime, which moves with every change inside a folder. */
+const HAS_BIRTHTIME = ['/', process.execPath].some((path) => {
+  const stats = look(path);
+  return stats !== undefined && stats.birthtimeMs !== stats.ctimeMs;
+});
+
 /** Whether both are one folder, or both nothing; inodes are used again at once, so they alone don't tell. */
 export function isSameFolder(before: Stats | undefined, now: Stats | undefined): boolean {
   if (before === undefined || now === undefined) return before === now;
-  // Where there is no birthtime, Node gives the ctime, which moves with every change inside.
-  const madeAnew = now.birthtimeMs !== before.birthtimeMs && now.birthtimeMs !== now.ctimeMs;
+  const madeAnew = HAS_BIRTHTIME && now.birthtimeMs !== before.birthtimeMs;
   return now.isDirectory() && now.ino === before.ino && now.dev === before.dev && !madeAnew;
 }

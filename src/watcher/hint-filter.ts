@@ -11,12 +11,12 @@ import type { WatchEvent } from './watch-event.ts';
  * While closes are told, a file that was not closed must be unchanged for this long, in ms: its writer may pause.
  * Only what was closed before the watch of its folder stood waits for it, and what stays open.
  */
-export const PATIENT_SETTLE_MS = 5_000;
+const PATIENT_SETTLE_MS = 5_000;
 /**
  * Files whose last told or handled version is known, so that late and own events are not told again: two inotify
  * queues (16,384 events by default), as an echo can be no further behind.
  */
-export const KNOWN_VERSIONS = 32_768;
+const KNOWN_VERSIONS = 32_768;
 
 export interface HintFilterOptions {
   /** Absolute path. */

@@ -115,7 +115,7 @@ class Watch implements DirectoryWatch {
         directory,
         onFile: (path, stats) => this.#hints.changed(path, stats),
         onFolder: (path) => this.#addFolder(path),
-        onFolderGone: (path) => (path === '' ? this.#look() : this.#times.delete(path)),
+        onFolderGone: (path) => (path === '' ? this.#gone() : this.#times.delete(path)),
         onError: (error) => this.#failed(error),
       }),
       closeWrite ? this.#startCloseWrite(directory) : undefined,
@@ -237,12 +237,14 @@ class Watch implements DirectoryWatch {
   #look(): void {
     if (this.#over) return;
     const found = this.#times.poll();
-    if (found === 'gone') {
-      this.#tell({ kind: 'gone' });
-      this.#stop();
-    } else if (found === 'changed' || this.#noWatch) {
+    if (found === 'gone') this.#gone();
+    else if (found === 'changed' || this.#noWatch)
       this.#pace?.changed(found === 'changed' ? 'a folder has changed' : 'there is no watch');
-    }
+  }
+
+  #gone(): void {
+    this.#tell({ kind: 'gone' });
+    this.#stop();
   }
 
   #tellReconcile(): void {

@@ -1,0 +1,118 @@
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  realpathSync,
+  rmSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach } from 'vitest';
+import type { RelPath } from '../../src/model/rel-path.ts';
+import { probeInotifywait } from '../../src/watcher/inotifywait.ts';
+import {
+  type DirectoryWatch,
+  watchDirectory,
+  type WatchDirectoryOptions,
+} from '../../src/watcher/watch-directory.ts';
+import type { WatchEvent } from '../../src/watcher/watch-event.ts';
+
+/** Removes folders and stops watches after each test, last made first. */
+const cleanups: (() => void | Promise<void>)[] = [];
+export function cleanup(step: () => void | Promise<void>): void {
+  cleanups.push(step);
+}
+afterEach(async () => {
+  for (let step = cleanups.pop(); step !== undefined; step = cleanups.pop()) await step();
+});
+
+/** A new root with the folder DC1 in it; for many files in memory where there is such a place. */
+export function makeRoot(where: 'disk' | 'memory' = 'disk'): { root: string; directory: string } {
+  const parent = where === 'memory' && existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
+  const root = realpathSync(mkdtempSync(join(parent, 'isync-watch-')));
+  cleanup(() => rmSync(root, { recursive: true, force: true }));
+  const directory = join(root, 'DC1');
+  mkdirSync(directory);
+  return { root, directory };
+}
+
+/** Waits until `condition` returns something but false and undefined. */
+export async function until<T>(condition: () => T | false | undefined, ms = 20_000): Promise<T> {
+  const deadline = performance.now() + ms;
+  for (;;) {
+    const value = condition();
+    if (value !== false && value !== undefined) return value;
+    if (performance.now() > deadline) throw new Error(`not within ${ms} ms: ${condition.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+export class Recorder {
+  readonly events: WatchEvent[] = [];
+  readonly notes: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
+
+  /** Paths told complete, relative to DC1, in order. */
+  get complete(): string[] {
+    return this.events.flatMap((event) =>
+      event.kind === 'complete' ? [event.path.slice('DC1/'.length)] : [],
+    );
+  }
+
+  get reconciles(): string[] {
+    return this.events.flatMap((event) => (event.kind === 'reconcile' ? [event.reason] : []));
+  }
+
+  count(kind: WatchEvent['kind']): number {
+    return this.events.filter((event) => event.kind === kind).length;
+  }
+
+  /** Waits until `name` was told complete `times` times. */
+  async completed(name: string, times = 1): Promise<void> {
+    await until(() => this.complete.filter((path) => path === name).length >= times);
+  }
+}
+
+export async function startWatch(
+  root: string,
+  options: Partial<WatchDirectoryOptions> = {},
+): Promise<{ watch: DirectoryWatch; recorder: Recorder }> {
+  const recorder = new Recorder();
+  const watch = await watchDirectory({
+    root,
+    directory: 'DC1' as RelPath,
+    complete: 'settle',
+    settleMs: 100,
+    onEvent: (event) => void recorder.events.push(event),
+    onNote: (level, message, fields = {}) => void recorder.notes.push({ level, message, fields }),
+    ...options,
+  });
+  cleanup(async () => watch[Symbol.asyncDispose]());
+  return { watch, recorder };
+}
+
+const inotifywait = await probeInotifywait();
+if (inotifywait !== 'usable') {
+  const text = `inotifywait is ${inotifywait}: install inotify-tools 3.22 or newer`;
+  if (process.env['CI'] !== undefined) throw new Error(text);
+  console.warn(`SKIPPED: every test of close-write. ${text}`);
+}
+/** Tests that need inotifywait fail in CI where it is missing, and are skipped aloud elsewhere. */
+export const hasInotifywait = inotifywait === 'usable';
+
+/** Ids of the inotifywaits (and of the shells around them) that run in `directory`. */
+export function helpersIn(directory: string, name: 'inotifywait' | 'sh' = 'inotifywait'): number[] {
+  return readdirSync('/proc').flatMap((entry) => {
+    if (!/^\d+$/.test(entry)) return [];
+    try {
+      const running = readFileSync(`/proc/${entry}/comm`, 'utf8').trim();
+      const matches = name === 'sh' ? /^(sh|dash|bash)$/.test(running) : running === name;
+      return matches && readlinkSync(`/proc/${entry}/cwd`) === directory ? [Number(entry)] : [];
+    } catch {
+      // Gone meanwhile.
+      return [];
+    }
+  });
+}

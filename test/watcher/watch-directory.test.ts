@@ -1,0 +1,213 @@
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import type { RelPath } from '../../src/model/rel-path.ts';
+import { look, versionOf } from '../../src/watcher/file-version.ts';
+import { makeRoot, startWatch, until } from './support.ts';
+
+const at = (name: string): RelPath => `DC1/${name}` as RelPath;
+
+describe('a watch of a directory that settles', () => {
+  it('tells a new file once it has settled', async () => {
+    const { root, directory } = makeRoot();
+    const { watch, recorder } = await startWatch(root);
+    expect(watch.helper).toBe('settle');
+    writeFileSync(join(directory, 'a'), 'x');
+    await recorder.completed('a');
+    writeFileSync(join(directory, 'b'), '');
+    await recorder.completed('b');
+    expect(recorder.complete).toEqual(['a', 'b']);
+  });
+
+  it('tells a file that is written in place slowly once, when it is whole', async () => {
+    const { root, directory } = makeRoot();
+    const { recorder } = await startWatch(root, { settleMs: 1000 });
+    const file = await open(join(directory, 'slow'), 'w');
+    for (let i = 0; i < 15; i++) {
+      await file.write('chunk');
+      expect(recorder.complete).toEqual([]);
+      await sleep(100);
+    }
+    await file.close();
+    await recorder.completed('slow');
+    writeFileSync(join(directory, 'after'), '');
+    await recorder.completed('after');
+    expect(recorder.complete).toEqual(['slow', 'after']);
+  });
+
+  it('tells a renamed file under its new name only', async () => {
+    const { root, directory } = makeRoot();
+    const { recorder } = await startWatch(root);
+    for (let i = 0; i < 50; i++) {
+      writeFileSync(join(directory, `.${i}.tmp`), 'x');
+      renameSync(join(directory, `.${i}.tmp`), join(directory, `${i}`));
+    }
+    await until(() => recorder.complete.length >= 50);
+    expect(recorder.complete.filter((name) => name.startsWith('.'))).toEqual([]);
+  });
+
+  it('loses no name, however odd', async () => {
+    const { root, directory } = makeRoot();
+    const { recorder } = await startWatch(root);
+    const names = ['new\nline', 'a~', '~', '.x.swp', '.y.swx', ' sp ace ', '😀', '.dot', 'a,b"\'', '-r', '*'];
+    for (const name of names) writeFileSync(join(directory, name), 'x');
+    for (const name of names) await recorder.completed(name);
+    expect(recorder.complete.toSorted()).toEqual(names.toSorted());
+  });
+
+  it('tells every file of a burst of 5,000', async () => {
+    const { root, directory } = makeRoot('memory');
+    const { recorder } = await startWatch(root);
+    for (let i = 0; i < 5000; i++) writeFileSync(join(directory, `f${i}`), 'x');
+    await until(() => recorder.complete.length >= 5000);
+    expect(new Set(recorder.complete).size).toBe(5000);
+  });
+
+  it('tells files in nested folders that are made and filled at once', async () => {
+    const { root, directory } = makeRoot();
+    const { recorder } = await startWatch(root);
+    for (let i = 0; i < 100; i++) {
+      mkdirSync(join(directory, `${i}/b/c`), { recursive: true });
+      writeFileSync(join(directory, `${i}/b/c/f`), 'x');
+    }
+    await until(() => recorder.complete.length >= 100);
+    expect(recorder.complete).toContain('99/b/c/f');
+  });
+
+  it('tells files in a folder that is moved in, and in one that is removed and made again', async () => {
+    const { root, directory } = makeRoot();
+    const { recorder } = await startWatch(root);
+    mkdirSync(join(root, 'elsewhere/in'), { recursive: true });
+    writeFileSync(join(root, 'elsewhere/in/f'), 'x');
+    renameSync(join(root, 'elsewhere'), join(directory, 'moved'));
+    await recorder.completed('moved/in/f');
+    rmSync(join(directory, 'moved'), { recursive: true });
+    mkdirSync(join(directory, 'moved'));
+    writeFileSync(join(directory, 'moved/g'), 'x');
+    await recorder.completed('moved/g');
+    writeFileSync(join(directory, 'moved/h'), 'x');
+    await recorder.completed('moved/h');
+    expect(recorder.complete).toEqual(['moved/in/f', 'moved/g', 'moved/h']);
+  });
+
+  it('tells a file again when it was written again', async () => {
+    const { root, directory } = makeRoot();
+    const { recorder } = await startWatch(root);
+    writeFileSync(join(directory, 'a'), 'x');
+    await recorder.completed('a');
+    appendFileSync(join(directory, 'a'), 'y');
+    await recorder.completed('a', 2);
+    expect(recorder.complete).toEqual(['a', 'a']);
+  });
+
+  it('is not told of files that were there before, but of what happens to them', async () => {
+    const { root, directory } = makeRoot();
+    mkdirSync(join(directory, 'sub'));
+    writeFileSync(join(directory, 'sub/old'), 'x');
+    writeFileSync(join(directory, 'touched'), 'x');
+    const { recorder } = await startWatch(root);
+    appendFileSync(join(directory, 'touched'), 'y');
+    await recorder.completed('touched');
+    expect(recorder.complete).toEqual(['touched']);
+  });
+
+  it('settles what a listing found, also when it was told before', async () => {
+    const { root, directory } = makeRoot();
+    writeFileSync(join(directory, 'old'), 'x');
+    const { watch, recorder } = await startWatch(root);
+    watch.changed(at('old'));
+    await recorder.completed('old');
+    watch.changed(at('old'));
+    await recorder.completed('old', 2);
+    expect(recorder.complete).toEqual(['old', 'old']);
+  });
+
+  it('keeps quiet about our own chmod once it was handled, and tells the next one', async () => {
+    const { root, directory } = makeRoot();
+    const files = ['handled', 'not'].map((name) => join(directory, name));
+    for (const file of files) writeFileSync(file, 'x', { mode: 0o644 });
+    const { watch, recorder } = await startWatch(root);
+    for (const file of files) chmodSync(file, 0o664);
+    watch.handled(at('handled'), versionOf(look(files[0]!)!));
+    await recorder.completed('not');
+    writeFileSync(join(directory, 'after'), '');
+    await recorder.completed('after');
+    expect(recorder.complete).toEqual(['not', 'after']);
+    chmodSync(files[0]!, 0o644);
+    await recorder.completed('handled');
+  });
+
+  it('tells what is handled while it settles no more', async () => {
+    const { root, directory } = makeRoot();
+    const { watch, recorder } = await startWatch(root);
+    writeFileSync(join(directory, 'a'), 'x');
+    watch.changed(at('a'));
+    watch.handled(at('a'), versionOf(look(join(directory, 'a'))!));
+    writeFileSync(join(directory, 'after'), '');
+    await recorder.completed('after');
+    expect(recorder.complete).toEqual(['after']);
+  });
+
+  it('tells nothing of ignored names until they get another', async () => {
+    const { root, directory } = makeRoot();
+    const { recorder } = await startWatch(root, { ignored: (path) => path.endsWith('.part') });
+    writeFileSync(join(directory, 'a.part'), 'x');
+    writeFileSync(join(directory, 'b'), 'x');
+    await recorder.completed('b');
+    expect(recorder.complete).toEqual(['b']);
+    renameSync(join(directory, 'a.part'), join(directory, 'a'));
+    await recorder.completed('a');
+  });
+
+  it('passes on what is no regular file, for the listing to report', async () => {
+    const { root, directory } = makeRoot();
+    const { recorder } = await startWatch(root);
+    symlinkSync('/etc', join(directory, 'link'));
+    await recorder.completed('link');
+    expect(recorder.complete).toEqual(['link']);
+  });
+
+  it('tells that the parser closed the directory, and nothing of our own marker', async () => {
+    const { root, directory } = makeRoot();
+    mkdirSync(join(directory, 'sub'));
+    const { recorder } = await startWatch(root);
+    writeFileSync(join(directory, '.finished.watch.1234'), '');
+    renameSync(join(directory, '.finished.watch.1234'), join(directory, 'finished.watch'));
+    writeFileSync(join(directory, 'sub/finished.parse'), '');
+    await recorder.completed('sub/finished.parse');
+    expect(recorder.count('closed')).toBe(0);
+    writeFileSync(join(directory, 'finished.parse'), '');
+    await until(() => recorder.count('closed') > 0);
+    writeFileSync(join(directory, 'after'), '');
+    await recorder.completed('after');
+    expect(recorder.complete).toEqual(['sub/finished.parse', 'after']);
+  });
+
+  it('tells nothing after disposal, which may be repeated', async () => {
+    const { root, directory } = makeRoot();
+    const { watch, recorder } = await startWatch(root);
+    writeFileSync(join(directory, 'a'), 'x');
+    await watch[Symbol.asyncDispose]();
+    await watch[Symbol.asyncDispose]();
+    watch.changed(at('a'));
+    const second = await startWatch(root);
+    writeFileSync(join(directory, 'b'), 'x');
+    await second.recorder.completed('b');
+    expect(recorder.events).toEqual([]);
+  });
+
+  it('does not start for a signal that has fired', async () => {
+    const { root } = makeRoot();
+    await expect(startWatch(root, { signal: AbortSignal.abort(new Error('no')) })).rejects.toThrow('no');
+  });
+});

@@ -1,0 +1,100 @@
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { watchRoot } from '../../src/watcher/watch-root.ts';
+import { cleanup, makeRoot, until } from './support.ts';
+
+function startRootWatch(root: string) {
+  const told: ('event' | 'poll')[] = [];
+  const notes: { message: string; fields: Readonly<Record<string, unknown>> }[] = [];
+  const watch = watchRoot({
+    root,
+    onChange: (by) => void told.push(by),
+    onNote: (_level, message, fields = {}) => void notes.push({ message, fields }),
+  });
+  cleanup(async () => watch[Symbol.asyncDispose]());
+  return { watch, told, notes };
+}
+
+describe('a watch of the root', () => {
+  it('tells of a new folder by an event, and nothing of what happens inside', async () => {
+    const { root, directory } = makeRoot();
+    const { watch, told, notes } = startRootWatch(root);
+    expect(watch.watching).toBe(true);
+    writeFileSync(join(directory, 'inside'), '');
+    mkdirSync(join(directory, 'sub'));
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(told).toEqual([]);
+    mkdirSync(join(root, 'DC2'));
+    await until(() => told.length === 1);
+    expect(told).toEqual(['event']);
+    expect(notes).toEqual([]);
+  });
+
+  it('tells of hundreds at once with few calls, the last after the last of them', async () => {
+    const { root } = makeRoot();
+    const { told } = startRootWatch(root);
+    let made = 0;
+    const tick = setInterval(() => {
+      for (let i = 0; i < 50; i++) mkdirSync(join(root, `D${made++}`));
+      if (made >= 500) clearInterval(tick);
+    }, 5);
+    await until(() => made >= 500);
+    const before = told.length;
+    await until(() => told.length > before);
+    expect(told.length).toBeLessThan(50);
+    expect(new Set(told)).toEqual(new Set(['event']));
+  });
+
+  it('says so when the root vanishes, goes on polling, and watches the one that comes', async () => {
+    const { root } = makeRoot();
+    const { watch, told, notes } = startRootWatch(root);
+    renameSync(root, `${root}.away`);
+    cleanup(() => rmSync(`${root}.away`, { recursive: true, force: true }));
+    await until(() => notes.length === 1);
+    expect(notes[0]!.fields['code']).toBe('ROOT_MISSING');
+    expect(watch.watching).toBe(false);
+    expect(told.at(-1)).toBe('poll');
+    mkdirSync(root);
+    await until(() => watch.watching);
+    const before = told.length;
+    mkdirSync(join(root, 'DC1'));
+    await until(() => told.length > before);
+    expect(told.at(-1)).toBe('event');
+    expect(notes).toHaveLength(2);
+  });
+
+  it('notices that the root was made anew between two looks', async () => {
+    const { root } = makeRoot();
+    const { watch, told } = startRootWatch(root);
+    rmSync(root, { recursive: true });
+    mkdirSync(root);
+    await until(() => told.includes('poll'));
+    expect(watch.watching).toBe(true);
+    const before = told.length;
+    mkdirSync(join(root, 'DC1'));
+    await until(() => told.length > before);
+    expect(told.at(-1)).toBe('event');
+  });
+
+  it('starts on a root that is missing, and finds it when it comes', async () => {
+    const { root } = makeRoot();
+    rmSync(root, { recursive: true });
+    const { watch, told, notes } = startRootWatch(root);
+    expect(notes).toHaveLength(1);
+    expect(watch.watching).toBe(false);
+    mkdirSync(root);
+    await until(() => told.length > 0 && watch.watching);
+  });
+
+  it('tells nothing after disposal, which may be repeated', async () => {
+    const { root } = makeRoot();
+    const { watch, told } = startRootWatch(root);
+    await watch[Symbol.asyncDispose]();
+    await watch[Symbol.asyncDispose]();
+    const other = startRootWatch(root);
+    mkdirSync(join(root, 'DC2'));
+    await until(() => other.told.length > 0);
+    expect(told).toEqual([]);
+  });
+});
