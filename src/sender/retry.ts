@@ -2,8 +2,8 @@ import type { Abortable } from '../model/abortable.ts';
 import { IsyncError } from '../model/isync-error.ts';
 
 /** Shortest and longest wait before another try, in ms: soon enough for a blip, rare enough for an outage. */
-export const FIRST_DELAY_MS = 100;
-export const LONGEST_DELAY_MS = 30_000;
+const FIRST_DELAY_MS = 100;
+const LONGEST_DELAY_MS = 30_000;
 
 export interface RetryPolicy {
   /** Gives up when nothing has succeeded for this long, in ms of monotonic time; undefined: never. */

@@ -29,6 +29,16 @@ describe('ws target: refusals', () => {
     expect(states).toEqual(['connecting', 'lost']);
   });
 
+  it('tells that a token can not be one', async () => {
+    const { target } = await start({ message: acknowledge }, PATIENT, { token: 'two\nlines' });
+    await expect(target.look([parseRelPath('DC1/a')])).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
+  it.each(['http://127.0.0.1', 'nonsense'])('refuses %s as an address', async (url) => {
+    const { target } = await start({}, PATIENT, { url });
+    await expect(target.look([parseRelPath('DC1/a')])).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
   it('tries again when the receiver is busy, with a fresh token each time', async () => {
     const tokens: unknown[] = [];
     let count = 0;

@@ -5,6 +5,7 @@ import type { SenderMessage } from '../../src/protocol/messages.ts';
 import type { SourceFile } from '../../src/sender/target.ts';
 import { acknowledge, fakeReceiver } from './fake-receiver.ts';
 import { QUICK, scripted as start, send, usingForTest } from './receiver-fixture.ts';
+import { MemorySource } from './memory-source.ts';
 import { noise, SourceFolder } from './source-folder.ts';
 
 let folder: SourceFolder;
@@ -33,6 +34,33 @@ describe('ws target: trying again', () => {
     expect(again).toEqual(Array.from({ length: 17 }, (_, i) => `DC1/${i + 3}`));
     expect(receipts[0]?.sentBytes).toBe(10);
     expect(receipts[5]?.sentBytes).toBe(20);
+  });
+
+  it('sends a file again that was being opened when the link broke, and closes it each time', async () => {
+    const hold = Promise.withResolvers<void>();
+    const { receiver, target } = await start({
+      message: (session, message) => {
+        if (session.number > 1) return acknowledge(session, message);
+        // Late enough that the sender has seen the end; right in either case.
+        session.socket.on('close', () => setTimeout(hold.resolve, 50));
+        session.socket.terminate();
+      },
+    });
+    const large = new MemorySource('DC1/large', noise(100_000));
+    let open = 0;
+    const slow: SourceFile = {
+      entry: large.entry,
+      readWhole: () => large.readWhole(),
+      open: async () => {
+        open++;
+        await hold.promise;
+        const reader = await large.open();
+        return { ...reader, [Symbol.asyncDispose]: async () => void open-- };
+      },
+    };
+    await Promise.all([target.put(slow), target.put(folder.write('DC1/small', 'a'))]);
+    expect(open).toBe(0);
+    expect(receiver.sessions).toHaveLength(2);
   });
 
   it('asks requests again that had no answer', async () => {

@@ -71,6 +71,25 @@ describe('ws target: sending', () => {
     expect(most).toBe(2);
   });
 
+  it('counts a file that is being opened as in flight', async () => {
+    const { receiver, target } = await start({ limits: { filesInFlight: 2 } });
+    const hold = Promise.withResolvers<void>();
+    const large = folder.write('DC1/large', noise(100_000));
+    const slow: SourceFile = {
+      entry: large.entry,
+      readWhole: () => large.readWhole(),
+      open: () => hold.promise.then(() => large.open()),
+    };
+    const puts = [slow, ...writeMany(5)].map((file) => target.put(file, { priority: 'live' }));
+    const all = Promise.allSettled(puts);
+    await vi.waitFor(() => expect(inFlight(receiver.heard)).toBe(1));
+    hold.resolve();
+    await vi.waitFor(() => expect(receiver.heard.at(-1)?.type).toBe('end'));
+    expect(inFlight(receiver.heard)).toBe(2);
+    await target[Symbol.asyncDispose]();
+    await all;
+  });
+
   it('keeps at most the allowed requests open, and asks them all', async () => {
     let openRequests = 0;
     let most = 0;

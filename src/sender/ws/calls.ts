@@ -8,7 +8,7 @@ import { Fifo } from '../fifo.ts';
 import { Backoff, type RetryPolicy } from '../retry.ts';
 
 /** Most files that one LIST may tell, about 200 bytes each: a receiver must not be able to fill our memory. */
-export const MAX_LISTED_FILES = 5_000_000;
+const MAX_LISTED_FILES = 5_000_000;
 
 export type Answer = Looked | Listed | Sealed;
 

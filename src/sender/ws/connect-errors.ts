@@ -11,6 +11,8 @@ export function connectError(error: unknown, where: string): IsyncError {
       cause: error,
       hint: 'Check the address (wss for TLS, ws without), the certificate and its CA.',
     });
+  if (errno === 'ERR_INVALID_CHAR')
+    return new IsyncError('CONFIG_INVALID', 'the token has characters that no token has', { cause: error });
   if (message === 'Server sent no subprotocol' || message === 'Server sent an invalid subprotocol')
     return new IsyncError('VERSION_UNSUPPORTED', `${where} answers, but speaks no isync protocol of ours`, {
       cause: error,

@@ -16,14 +16,14 @@ import { connectError, refusalError, unreachable } from './connect-errors.ts';
 import { closeError, protocolFault } from './faults.ts';
 
 /** From the first packet to the WebSocket standing, in ms: name lookup, TCP, TLS and upgrade on a bad link. */
-export const CONNECT_DEADLINE_MS = 10_000;
+const CONNECT_DEADLINE_MS = 10_000;
 /**
  * From HELLO to WELCOME, in ms: the receiver may have to end an older session's commits before. Below its
  * SILENCE_DEADLINE_MS, for we say nothing meanwhile.
  */
-export const WELCOME_DEADLINE_MS = 20_000;
+const WELCOME_DEADLINE_MS = 20_000;
 /** How long a closing handshake may take before the socket is cut, in ms. */
-export const CLOSE_DEADLINE_MS = 2_000;
+const CLOSE_DEADLINE_MS = 2_000;
 /** Pieces that one message may come in; no receiver fragments at all. */
 const MAX_FRAGMENTS = 1024;
 
@@ -57,7 +57,7 @@ export interface Link {
   readonly early: readonly WireMessage[];
 }
 
-export interface WireMessage {
+interface WireMessage {
   readonly bytes: Buffer;
   readonly binary: boolean;
 }

@@ -34,7 +34,7 @@ export interface WsTargetOptions {
 export type LinkState = 'connecting' | 'connected' | 'lost';
 
 /** All in ms. The defaults are those of the protocol. */
-export interface LinkDeadlines {
+interface LinkDeadlines {
   readonly connectMs: number;
   readonly welcomeMs: number;
   readonly keepaliveMs: number;
@@ -204,14 +204,14 @@ class WsTarget implements Target {
   }
 
   #isFinal(error: IsyncError): boolean {
-    // A rule that was broken may have been a fault on the way, or be mended by an update of the other side.
-    if (error.code === 'PROTOCOL') return false;
+    // A broken rule, or a fault of ours, may not come again, or be mended by an update of the other side.
+    if (error.code === 'PROTOCOL' || error.code === 'INTERNAL') return false;
     if (error.code === 'FENCED') return this.#options.retry.giveUpAfterMs !== undefined;
     return !error.retryable;
   }
 
   async #mayTryAgain(backoff: Backoff, { code }: IsyncError): Promise<boolean> {
-    const longest = code === 'PROTOCOL' || code === 'FENCED';
+    const longest = code === 'PROTOCOL' || code === 'INTERNAL' || code === 'FENCED';
     try {
       return await backoff.wait({ longest, signal: this.#closing.signal });
     } catch {

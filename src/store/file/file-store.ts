@@ -4,7 +4,7 @@ import type { Abortable } from '../../model/abortable.ts';
 import { createDigester, type DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import type { RelPath } from '../../model/rel-path.ts';
+import { MAX_PATH_BYTES, type RelPath } from '../../model/rel-path.ts';
 import { checkContent } from '../check-digest.ts';
 import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store.ts';
 import { storeClosed, uploadBusy } from '../store-errors.ts';
@@ -181,11 +181,14 @@ class FileStore implements Store {
   }
 
   #checkTaken(file: FileEntry): void {
-    if (isOwnPath(file.path))
-      throw new IsyncError('BAD_PATH', 'this folder is the store’s own', { path: file.path });
+    const { path } = file;
+    if (isOwnPath(path)) throw new IsyncError('BAD_PATH', "this folder is the store's own", { path });
+    // Or half of its folders would have been made when the kernel says so.
+    if (Buffer.byteLength(join(this.#root, path)) >= MAX_PATH_BYTES)
+      throw new IsyncError('BAD_PATH', 'the path is too long below the folder of the store', { path });
     if (file.size > this.#maxFileBytes)
       throw new IsyncError('FILE_TOO_LARGE', `files of more than ${this.#maxFileBytes} bytes are not taken`, {
-        path: file.path,
+        path,
       });
   }
 

@@ -128,7 +128,7 @@ export class FolderBatch {
 /** `folder` and those above it, up to the first whose own entry is durable: all that must be synced for it. */
 function* upToDurable(folder: StandingFolder): Generator<StandingFolder> {
   yield folder;
-  if (!folder.durable && folder.parent !== undefined) yield* upToDurable(folder.parent);
+  for (let each = folder; !each.durable && each.parent !== undefined; each = each.parent) yield each.parent;
 }
 
 function firstFailure(folder: StandingFolder, failures: ReadonlyMap<StandingFolder, unknown>): unknown {

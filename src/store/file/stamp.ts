@@ -7,14 +7,8 @@ const PUBLISHED_MODE = 0o644;
 /** Gives an open file the mode (whatever the umask) and the mtime it is published with. */
 export function stamp(fd: number, file: FileEntry): void {
   fchmodSync(fd, PUBLISHED_MODE);
-  const mtime = toUtimes(file.mtimeUs);
+  // Seconds, off by at most one microsecond (libuv before 1.52 cuts, newer rounds), which sameVersion allows for.
+  // As a string, because Node takes a negative number for "now".
+  const mtime = String(file.mtimeUs / 1e6);
   futimesSync(fd, mtime, mtime);
-}
-
-/**
- * Seconds for Node's utimes calls. libuv cuts to whole microseconds towards zero, so half a one is added against
- * falling short; as a string, because Node takes a negative number for "now".
- */
-function toUtimes(mtimeUs: number): string {
-  return String((mtimeUs + Math.sign(mtimeUs) / 2) / 1e6);
 }

@@ -1,7 +1,8 @@
 import { expect, it } from 'vitest';
 import { digestOf } from '../../../src/model/digest.ts';
 import { parseRelPath } from '../../../src/model/rel-path.ts';
-import { fileAt, listAll, putBytes, type Subject } from './subject.ts';
+import { fileAt, listAll, putBytes } from './files.ts';
+import { type Subject } from './subject.ts';
 
 export function closingSuite(subject: Subject): void {
   it('syncs folders, also those that are not there', async () => {

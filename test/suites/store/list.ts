@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sameVersion } from '../../../src/model/file-entry.ts';
-import { fileAt, listAll, listPaths, putBytes, type Subject } from './subject.ts';
+import { fileAt, listAll, listPaths, putBytes } from './files.ts';
+import { type Subject } from './subject.ts';
 
 export function listSuite(subject: Subject): void {
   describe('list', () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../../src/model/digest.ts';
 import { parseRelPath } from '../../../src/model/rel-path.ts';
-import { fileAt, listAll, listPaths, putBytes, type Subject, whole, xxh64 } from './subject.ts';
+import { fileAt, listAll, listPaths, putBytes, xxh64 } from './files.ts';
+import { type Subject, whole } from './subject.ts';
 
 export function pathSuite(subject: Subject): void {
   describe('paths', () => {

@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { DIGEST_ALGORITHMS, digestOf } from '../../../src/model/digest.ts';
-import { fileAt, listAll, putBytes, type Subject, whole, xxh64 } from './subject.ts';
+import { fileAt, listAll, putBytes, xxh64 } from './files.ts';
+import { type Subject, whole } from './subject.ts';
 
 export function putSuite(subject: Subject): void {
   describe('put', () => {
@@ -107,14 +108,15 @@ export function putSuite(subject: Subject): void {
 
     it('fails one file of many alone', async () => {
       const bytes = Buffer.from('x');
+      await putBytes(subject.store, 'd/a', 'x');
       const results = await Promise.allSettled([
-        putBytes(subject.store, 'd/a', 'x'),
+        putBytes(subject.store, 'd/e', 'x'),
         subject.store.put(fileAt('d/b', 1), bytes, xxh64(Buffer.from('y'))),
         putBytes(subject.store, 'd/a/below-a-file', 'x'),
         putBytes(subject.store, 'd/c', 'x'),
       ]);
       expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled']);
-      expect((await listAll(subject.store)).map(({ path }) => path)).toEqual(['d/a', 'd/c']);
+      expect((await listAll(subject.store)).map(({ path }) => path)).toEqual(['d/a', 'd/c', 'd/e']);
     });
   });
 

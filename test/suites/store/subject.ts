@@ -1,8 +1,7 @@
 import { afterEach, beforeEach } from 'vitest';
 import { digestOf } from '../../../src/model/digest.ts';
 import { type FileEntry, sameVersion } from '../../../src/model/file-entry.ts';
-import { parseRelPath, type RelPath } from '../../../src/model/rel-path.ts';
-import type { FileDigest, Store, Upload } from '../../../src/store/store.ts';
+import type { Store, Upload } from '../../../src/store/store.ts';
 
 /** What a form of the store brings to the suite: one place to keep files, which can be opened again and again. */
 export interface StoreSetup extends AsyncDisposable {
@@ -63,37 +62,4 @@ export function useSubject(setup: () => Promise<StoreSetup>): Subject {
 export function whole(content: Uint8Array | string): Kept {
   const bytes = Buffer.from(content);
   return { size: bytes.length, digest: digestOf('xxh64', bytes).toString('hex'), isThisVersion: true };
-}
-
-const MTIME_US = 1_700_000_000_123_456;
-
-export function fileAt(path: string, size: number, mtimeUs = MTIME_US): FileEntry {
-  return { path: parseRelPath(path), size, mtimeUs };
-}
-
-export function xxh64(bytes: Uint8Array | string): FileDigest {
-  return { algorithm: 'xxh64', value: digestOf('xxh64', Buffer.from(bytes)) };
-}
-
-/** Puts `content` under `path`. */
-export async function putBytes(
-  store: Store,
-  path: string,
-  content: Uint8Array | string,
-  mtimeUs = MTIME_US,
-): Promise<FileEntry> {
-  const bytes = Buffer.from(content);
-  const file = fileAt(path, bytes.length, mtimeUs);
-  await store.put(file, bytes, xxh64(bytes));
-  return file;
-}
-
-export async function listAll(store: Store, prefix = ''): Promise<FileEntry[]> {
-  const found: FileEntry[] = [];
-  for await (const file of store.list(prefix === '' ? '' : parseRelPath(prefix))) found.push(file);
-  return found.sort((a, b) => (a.path < b.path ? -1 : 1));
-}
-
-export async function listPaths(store: Store, prefix = ''): Promise<RelPath[]> {
-  return (await listAll(store, prefix)).map(({ path }) => path);
 }

@@ -4,7 +4,8 @@ import { digestOf } from '../../../src/model/digest.ts';
 import type { IsyncError } from '../../../src/model/isync-error.ts';
 import { parseRelPath } from '../../../src/model/rel-path.ts';
 import type { Upload } from '../../../src/store/store.ts';
-import { fileAt, putBytes, type Subject, whole } from './subject.ts';
+import { fileAt, putBytes } from './files.ts';
+import { type Subject, whole } from './subject.ts';
 
 export function uploadSuite(subject: Subject): void {
   describe('an upload', () => {

@@ -1,0 +1,156 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it, type TestContext } from 'vitest';
+import { useStoreFolder } from './folder.ts';
+
+/** The order of system calls is all that a test can see of durability short of cutting the power. */
+
+const folder = useStoreFolder();
+const resolved = (path: string): string => JSON.stringify(import.meta.resolve(path));
+
+/** A system call: between `began` and `ended` (line numbers of the trace), successful. */
+interface Call {
+  readonly name: string;
+  /** The paths it names, and those of its file descriptors. */
+  readonly paths: readonly string[];
+  readonly began: number;
+  readonly ended: number;
+}
+
+/** Runs `script` with the store open and traces it. `mark(text)` in it shows up as a rename to a path that ends so. */
+function trace({ skip }: TestContext, script: string): Call[] {
+  if (spawnSync('strace', ['-V']).error !== undefined) {
+    if (process.env['CI'] !== undefined) throw new Error('strace must be installed under CI');
+    console.warn('SKIPPED: strace is not installed');
+    skip('strace is not installed');
+  }
+  const output = join(folder.outside, 'trace');
+  const program = `
+    import { renameSync, writeFileSync } from 'node:fs';
+    import { openFileStore } from ${resolved('../../src/store/file/file-store.ts')};
+    import { begin, CONTENT, finish } from ${resolved('./large-file.ts')};
+    import { putBytes } from ${resolved('../suites/store/files.ts')};
+    const [, root, outside] = process.argv;
+    const mark = (text) => {
+      writeFileSync(outside + '/unmarked', '');
+      renameSync(outside + '/unmarked', outside + '/' + text);
+    };
+    await using store = await openFileStore(root);
+    ${script}`;
+  const calls = 'trace=fdatasync,fsync,rename,renameat,renameat2,linkat,link';
+  const node = [process.execPath, '--input-type=module', '-e', program, folder.root, folder.outside];
+  execFileSync('strace', ['-f', '-y', '-s', '4096', '-e', calls, '-o', output, ...node]);
+  return parseTrace(readFileSync(output, 'utf8'));
+}
+
+function parseTrace(text: string): Call[] {
+  const calls: Call[] = [];
+  const unfinished = new Map<string, { line: string; began: number }>();
+  for (const [at, line] of text.split('\n').entries()) {
+    const [, pid = '', rest = ''] = /^(\d+) +(.*)$/.exec(line) ?? [];
+    if (rest.endsWith('<unfinished ...>')) unfinished.set(pid, { line: rest, began: at });
+    else {
+      const resumed = rest.startsWith('<... ') ? unfinished.get(pid) : undefined;
+      const call = (resumed?.line ?? '') + rest;
+      const [, name = ''] = /^(\w+)\(/.exec(call) ?? [];
+      const paths = [...call.matchAll(/"([^"]*)"|\d<([^>]*)>/g)].map(([, path, ofFd]) => path ?? ofFd ?? '');
+      if (name !== '' && call.endsWith(' = 0'))
+        calls.push({ name, paths, began: resumed?.began ?? at, ended: at });
+    }
+  }
+  return calls;
+}
+
+function renameTo(calls: readonly Call[], path: string): Call {
+  const found = calls.filter(({ name, paths }) => name.startsWith('rename') && paths.at(-1) === path);
+  expect(found).toHaveLength(1);
+  return found[0]!;
+}
+
+const syncsOf = (calls: readonly Call[], path: string): Call[] =>
+  calls.filter(({ name, paths }) => name === 'fsync' && paths[0] === path);
+
+/** Data durable, then the name, then the folder, and all of that before `mark`; returns the rename. */
+function expectDurableBefore(calls: readonly Call[], path: string, mark: string): Call {
+  const renamed = renameTo(calls, join(folder.root, path));
+  const marked = renameTo(calls, join(folder.outside, mark));
+  expect(syncsOf(calls, renamed.paths[0]!).some(({ ended }) => ended < renamed.began)).toBe(true);
+  expect(syncedBetween(calls, dirname(join(folder.root, path)), renamed, marked)).toBe(true);
+  return renamed;
+}
+
+function syncedBetween(calls: readonly Call[], path: string, after: Call, before: Call): boolean {
+  return syncsOf(calls, path).some(({ began, ended }) => began > after.ended && ended < before.began);
+}
+
+describe('the order of system calls', () => {
+  it('of put: sync the file, rename it, sync its folder and those above that are new', (context) => {
+    const calls = trace(
+      context,
+      `await putBytes(store, 'a/b/f', 'x');
+       mark('first');
+       await putBytes(store, 'a/b/g', 'x');
+       mark('second');`,
+    );
+    const renamed = expectDurableBefore(calls, 'a/b/f', 'first');
+    const first = renameTo(calls, join(folder.outside, 'first'));
+    for (const above of ['', 'a'])
+      expect(syncedBetween(calls, join(folder.root, above), renamed, first)).toBe(true);
+    expectDurableBefore(calls, 'a/b/g', 'second');
+    const second = renameTo(calls, join(folder.outside, 'second'));
+    for (const above of ['', 'a'])
+      expect(syncedBetween(calls, join(folder.root, above), first, second)).toBe(false);
+  });
+
+  it('of an upload: the same', (context) => {
+    const calls = trace(context, `await finish(await begin(store)); mark('done');`);
+    const renamed = expectDurableBefore(calls, 'dev/DC1/large', 'done');
+    const done = renameTo(calls, join(folder.outside, 'done'));
+    for (const above of ['', 'dev'])
+      expect(syncedBetween(calls, join(folder.root, above), renamed, done)).toBe(true);
+  });
+
+  it('of a resume: what is told to be here has been synced', (context) => {
+    const calls = trace(
+      context,
+      `const upload = await begin(store);
+       await upload.write(CONTENT.subarray(0, 1000));
+       await upload.suspend();
+       mark('suspended');
+       const { offset } = await begin(store);
+       mark('offset' + offset);`,
+    );
+    const suspended = renameTo(calls, join(folder.outside, 'suspended'));
+    const told = renameTo(calls, join(folder.outside, 'offset1000'));
+    const synced = calls.filter(
+      ({ name, began, ended }) => name === 'fdatasync' && began > suspended.ended && ended < told.began,
+    );
+    expect(synced).toHaveLength(1);
+  });
+
+  it('of many: each file is synced before its rename, and one sync of the folder serves many', (context) => {
+    const count = 500;
+    const calls = trace(
+      context,
+      `await Promise.all(Array.from({ length: ${count} }, (_, i) => putBytes(store, 'd/' + i, 'x')));
+       mark('done');`,
+    );
+    for (let i = 0; i < count; i += 1) expectDurableBefore(calls, `d/${i}`, 'done');
+    expect(syncsOf(calls, join(folder.root, 'd')).length).toBeLessThan(count / 2);
+  });
+
+  it('of sync: every folder up to the root', (context) => {
+    const calls = trace(
+      context,
+      `await putBytes(store, 'a/b/f', 'x');
+       mark('put');
+       await store.sync('a/b');
+       mark('synced');`,
+    );
+    const put = renameTo(calls, join(folder.outside, 'put'));
+    const synced = renameTo(calls, join(folder.outside, 'synced'));
+    for (const path of ['', 'a', 'a/b'])
+      expect(syncedBetween(calls, join(folder.root, path), put, synced)).toBe(true);
+  });
+});
