@@ -1,6 +1,6 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { useStoreFolder } from './folder.ts';
 
@@ -18,8 +18,11 @@ interface Call {
   readonly ended: number;
 }
 
-/** Runs `script` with the store open and traces it. `mark(text)` in it shows up as a rename to a path that ends so. */
-function trace({ skip }: TestContext, script: string): Call[] {
+/**
+ * Runs `script` with the store open and traces it. `mark(text)` in it shows up as a rename to a path that ends so.
+ * `fault` makes system calls fail: see `inject` in strace(1).
+ */
+function trace({ skip }: TestContext, script: string, fault?: string): Call[] {
   if (spawnSync('strace', ['-V']).error !== undefined) {
     if (process.env['CI'] !== undefined) throw new Error('strace must be installed under CI');
     console.warn('SKIPPED: strace is not installed');
@@ -29,9 +32,11 @@ function trace({ skip }: TestContext, script: string): Call[] {
   const program = `
     import { renameSync, writeFileSync } from 'node:fs';
     import { openFileStore } from ${resolved('../../src/store/file/file-store.ts')};
+    import { createDigester } from ${resolved('../../src/model/digest.ts')};
     import { begin, CONTENT, finish } from ${resolved('./large-file.ts')};
     import { putBytes } from ${resolved('../suites/store/files.ts')};
     const [, root, outside] = process.argv;
+    const codeOf = (call) => call.then(() => 'kept', (error) => error.code + '-' + error.retryable);
     const mark = (text) => {
       writeFileSync(outside + '/unmarked', '');
       renameSync(outside + '/unmarked', outside + '/' + text);
@@ -40,7 +45,11 @@ function trace({ skip }: TestContext, script: string): Call[] {
     ${script}`;
   const calls = 'trace=fdatasync,fsync,rename,renameat,renameat2,linkat,link';
   const node = [process.execPath, '--input-type=module', '-e', program, folder.root, folder.outside];
-  execFileSync('strace', ['-f', '-y', '-s', '4096', '-e', calls, '-o', output, ...node]);
+  const faults = fault === undefined ? [] : ['-e', `inject=${fault}`];
+  execFileSync('strace', ['-f', '-y', '-s', '4096', '-e', calls, ...faults, '-o', output, ...node], {
+    // One thread, because strace counts the calls of each for itself.
+    env: { ...process.env, UV_THREADPOOL_SIZE: fault === undefined ? '16' : '1' },
+  });
   return parseTrace(readFileSync(output, 'utf8'));
 }
 
@@ -66,6 +75,14 @@ function renameTo(calls: readonly Call[], path: string): Call {
   const found = calls.filter(({ name, paths }) => name.startsWith('rename') && paths.at(-1) === path);
   expect(found).toHaveLength(1);
   return found[0]!;
+}
+
+/** The marks, in their order. */
+function marksIn(calls: readonly Call[]): string[] {
+  const marks = calls
+    .map(({ paths }) => paths.at(-1) ?? '')
+    .filter((path) => dirname(path) === folder.outside);
+  return marks.map((path) => basename(path));
 }
 
 const syncsOf = (calls: readonly Call[], path: string): Call[] =>
@@ -152,5 +169,66 @@ describe('the order of system calls', () => {
     const synced = renameTo(calls, join(folder.outside, 'synced'));
     for (const path of ['', 'a', 'a/b'])
       expect(syncedBetween(calls, join(folder.root, path), put, synced)).toBe(true);
+  });
+});
+
+/** Uploads 130 MiB: enough for the background syncs. `upload` and `committed` (a code) are there afterwards. */
+const UPLOAD_MUCH = `
+  const file = { path: 'd/much', size: 130 * 2 ** 20, mtimeUs: 0 };
+  const bytes = Buffer.alloc(2 ** 20, 'm');
+  const digester = createDigester('xxh64');
+  const options = { algorithm: 'xxh64', resume: true };
+  const upload = await store.begin(file, options);
+  const committed = await codeOf((async () => {
+    while (upload.offset < file.size) {
+      await upload.write(bytes);
+      digester.update(bytes);
+    }
+    await upload.commit(digester.digest());
+  })());
+  await upload.suspend();
+  mark(committed);`;
+
+describe('syncs', () => {
+  it('of long uploads begin while they are under way', (context) => {
+    const calls = trace(context, UPLOAD_MUCH);
+    expect(marksIn(calls)).toEqual(['kept']);
+    const inBackground = calls.filter(({ name }) => name === 'fdatasync');
+    expect(inBackground.length).toBeGreaterThanOrEqual(1);
+    expect(inBackground.length).toBeLessThanOrEqual(2);
+  });
+
+  it('that fail in the background fail the upload for good: what the disk holds of it is not known', (context) => {
+    const calls = trace(
+      context,
+      `${UPLOAD_MUCH}
+       mark('offset' + (await store.begin(file, options)).offset);`,
+      'fdatasync:error=EIO:when=1',
+    );
+    expect(marksIn(calls)).toEqual(['STORE_FAILED-true', 'offset0']);
+  });
+
+  it('of a file that fail publish nothing', (context) => {
+    const calls = trace(
+      context,
+      `mark('first-' + (await codeOf(putBytes(store, 'd/f', 'x'))));
+       mark('stat-' + (await store.stat('d/f')));
+       mark('second-' + (await codeOf(putBytes(store, 'd/f', 'x'))));`,
+      'fsync:error=EIO:when=1',
+    );
+    expect(marksIn(calls)).toEqual(['first-STORE_FAILED-true', 'stat-undefined', 'second-kept']);
+  });
+
+  it('of folders that fail are made up for by the next file', (context) => {
+    const calls = trace(
+      context,
+      `mark('first-' + (await codeOf(putBytes(store, 'a/b/f', 'x'))));
+       mark('second-' + (await codeOf(putBytes(store, 'a/b/g', 'x'))));`,
+      'fsync:error=EIO:when=2..4',
+    );
+    const first = renameTo(calls, join(folder.outside, 'first-STORE_FAILED-true'));
+    const second = renameTo(calls, join(folder.outside, 'second-kept'));
+    for (const path of ['', 'a', 'a/b'])
+      expect(syncedBetween(calls, join(folder.root, path), first, second)).toBe(true);
   });
 });

@@ -57,7 +57,7 @@ export async function claimPart(area: StagingArea, file: FileEntry, resume: bool
   try {
     const { size, nlink } = await handle.stat();
     if (size <= file.size && nlink === 1) {
-      await handle.datasync();
+      if (size > 0) await handle.datasync();
       return { path, handle, size };
     }
   } catch (error) {

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { lstat, open } from 'node:fs/promises';
+import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDigester, type Digester, type DigestAlgorithm } from '../../model/digest.ts';
 import { type FileEntry, toMicroseconds } from '../../model/file-entry.ts';
@@ -38,29 +38,27 @@ export async function digestPublished(
   // O_NONBLOCK: opening a FIFO that somebody planted must not wait for its writer.
   const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
   await using file = await unlessAbsent(() => open(path, flags));
-  if (file === undefined || !(await file.stat()).isFile()) return undefined;
+  const found = await file?.stat();
+  if (file === undefined || !found?.isFile()) return undefined;
   const digester = createDigester(algorithm);
-  await digestInto(digester, file, checkGoesOn);
+  await digestInto(digester, file, found.size, checkGoesOn);
   return digester.digest();
 }
 
-/** Reads all of a file into `digester`; returns how many bytes that were. */
+/** Reads all of a file, presumably `size` bytes, into `digester`; returns how many there were. */
 export async function digestInto(
   digester: Digester,
-  file: ReadableFile,
+  file: FileHandle,
+  size: number,
   checkGoesOn: () => void,
 ): Promise<number> {
-  const buffer = Buffer.allocUnsafe(READ_BYTES);
+  const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, size + 1));
   let position = 0;
   for (;;) {
     checkGoesOn();
-    const { bytesRead } = await file.read(buffer, 0, READ_BYTES, position);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
     if (bytesRead === 0) return position;
     digester.update(buffer.subarray(0, bytesRead));
     position += bytesRead;
   }
-}
-
-interface ReadableFile {
-  read(buffer: Buffer, offset: number, length: number, position: number): Promise<{ bytesRead: number }>;
 }
