@@ -131,11 +131,10 @@ export class DirectoryRun {
     const reconciling = watch !== undefined && this.#rounds > 0;
     const round = await runRound(this.#context, this.name, this.#submissions, {
       rank: this.#rank,
-      settleMs: reconciling ? watch.patienceMs : options.settleMs,
+      settleMs: reconciling ? watch.settleMs : options.settleMs,
       ...(watch === undefined ? {} : { watchFresh: (path: RelPath) => watch.changed(path) }),
       found: ({ entry }) => {
-        if (reconciling && !this.#live.has(entry.path) && !watch.isPending(entry.path))
-          tally.foundByReconcile++;
+        if (reconciling && !this.#live.has(entry.path) && !watch.knows(entry.path)) tally.foundByReconcile++;
       },
     });
     watch?.listed(round.durationMs);

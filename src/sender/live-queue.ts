@@ -3,8 +3,8 @@ import { inspectFile } from '../scanner/inspect-file.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 
-/** Completed files waiting to be sent, a directory; past it a listing finds the rest. About 200 bytes each. */
-const MAX_LIVE_WAITING = 10_000;
+/** Completed files waiting to be sent, a directory; past it a listing finds the rest. 200 bytes each, so 20 MB. */
+const MAX_LIVE_WAITING = 100_000;
 /** Live files go before every rank of the backlog. */
 const LIVE_RANK = -1;
 

@@ -93,7 +93,7 @@ class Scan {
 
   /** The daemon's loop. The watch of the root stands before the first listing, so that no directory is missed. */
   async #follow(): Promise<void> {
-    await using _watch = await watchRoot({
+    await using watch = watchRoot({
       root: this.#options.root,
       onChange: () => {
         this.#rootChanged = true;
@@ -101,6 +101,7 @@ class Scan {
       },
       onNote: (level, message, fields) => this.#options.observer.note(level, message, fields),
     });
+    if (!watch.watching) this.#options.observer.note('warn', 'the root is polled: no watch can be had');
     await this.#look();
     while (!this.#stopping.signal.aborted) {
       await this.#wakeup.sleep(POLL_MS, this.#stopping.signal);

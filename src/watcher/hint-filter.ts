@@ -78,6 +78,11 @@ export class HintFilter implements Disposable {
     this.#queue.changed(path);
   }
 
+  /** Whether events have told of this file, lately. */
+  knows(path: RelPath): boolean {
+    return this.#queue.has(path) || this.#known.has(path);
+  }
+
   handled(path: RelPath, version: FileVersion): void {
     this.#known.set(path, version);
   }

@@ -39,6 +39,10 @@ export class SettleQueue implements Disposable {
     return this.#settling.size;
   }
 
+  has(path: RelPath): boolean {
+    return this.#settling.has(path);
+  }
+
   /** See {@link Settling.patientMs}; never less than the settle time. */
   setPatience(ms: number): void {
     this.#settling.patientMs = Math.max(ms, this.#options.settleMs);

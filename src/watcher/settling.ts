@@ -53,6 +53,10 @@ export class Settling {
     return this.#pending.size;
   }
 
+  has(path: RelPath): boolean {
+    return this.#pending.has(path);
+  }
+
   /**
    * `path` may have changed; `version` is what the teller saw, where it looked. Without one the path is due at
    * once, to have something to compare with. False when there is no room: the caller must list instead.

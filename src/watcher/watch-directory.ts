@@ -7,7 +7,7 @@ import { CloseWrite } from './close-write.ts';
 import type { FileVersion } from './file-version.ts';
 import { FolderEvents } from './folder-events.ts';
 import { FolderTimes, MAX_POLLED_FOLDERS } from './folder-times.ts';
-import { HintFilter } from './hint-filter.ts';
+import { HintFilter, PATIENT_SETTLE_MS } from './hint-filter.ts';
 import type { InotifywaitEvents } from './inotifywait-output.ts';
 import { probeInotifywait } from './inotifywait.ts';
 import { filesBelow } from './moved-folder.ts';
@@ -37,6 +37,10 @@ export interface WatchDirectoryOptions extends Abortable {
 export interface DirectoryWatch extends AsyncDisposable {
   /** How completeness is known at present. */
   readonly helper: 'close-write' | 'settle';
+  /** How long a file must be unchanged to count as complete when its close was not seen, in ms. */
+  readonly settleMs: number;
+  /** Whether events have told of this file, lately: if not, a listing has found what they missed. */
+  knows(path: RelPath): boolean;
   /** A listing found this file unmarked: it comes back as 'complete' when it has settled. */
   changed(path: RelPath): void;
   /**
@@ -128,6 +132,15 @@ class Watch implements DirectoryWatch {
 
   get helper(): 'close-write' | 'settle' {
     return this.#closeWrite?.active === true ? 'close-write' : 'settle';
+  }
+
+  get settleMs(): number {
+    const { settleMs } = this.#options;
+    return this.helper === 'close-write' ? Math.max(settleMs, PATIENT_SETTLE_MS) : settleMs;
+  }
+
+  knows(path: RelPath): boolean {
+    return this.#hints.knows(path);
   }
 
   changed(path: RelPath): void {

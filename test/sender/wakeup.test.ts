@@ -39,5 +39,5 @@ test('the signal ends a sleep and a pause, also one that fired before', async ()
   const sleeping = new Wakeup().sleep(HOUR_MS, stop.signal);
   const pausing = pause(HOUR_MS, stop.signal);
   stop.abort();
-  await Promise.all([sleeping, pausing, pause(HOUR_MS, stop.signal)]);
+  await expect(Promise.all([sleeping, pausing, pause(HOUR_MS, stop.signal)])).resolves.toHaveLength(3);
 });

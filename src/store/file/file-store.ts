@@ -238,7 +238,8 @@ class FileStore implements Store {
       this.#space.check(file.size - size, file.path);
       const digester = createDigester(algorithm);
       const goesOn = (): void => this.#checkGoesOn(signal);
-      const offset = size === 0 ? 0 : await lane.resuming.run(() => digestInto(digester, handle, size, goesOn));
+      const offset =
+        size === 0 ? 0 : await lane.resuming.run(() => digestInto(digester, handle, size, goesOn));
       return new FileUpload({
         file,
         algorithm,
