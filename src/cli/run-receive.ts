@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readConfig } from '../config/read-config.ts';
 import { readText } from '../config/read-text.ts';
 import { receiveSchema, type ReceiveConfig } from '../config/schemas.ts';
+import { withQuota } from '../receiver/quota-store.ts';
 import { startReceiver, type ReceiverOptions } from '../receiver/receiver.ts';
 import { openTokenFile } from '../receiver/token-file.ts';
 import { openFileStore } from '../store/file/file-store.ts';
@@ -24,10 +25,11 @@ export async function runReceive(flags: Flags, output: Output): Promise<ExitCode
     immutable: config.immutable,
     minFreeBytes: config.minFree,
     maxFileBytes: config.maxFileSize,
+    maxStagedBytes: config.quota,
   });
   using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
   await using receiver = await startReceiver({
-    store,
+    store: config.quota === undefined ? store : withQuota(store, config.quota),
     listen: config.listen,
     tokens,
     insecure: config.insecure,

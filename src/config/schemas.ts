@@ -71,6 +71,8 @@ export const receiveSchema = z
     minFree: one((text) => parseBytes(text)).optional(),
     /** Bytes. */
     maxFileSize: one((text) => parseBytes(text, 1)).optional(),
+    /** Bytes for each device. */
+    quota: one((text) => parseBytes(text, 1)).optional(),
     maxConnections: one(parseCount).optional(),
     ...tls,
     ...common,

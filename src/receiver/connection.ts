@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws';
 import { cutText } from '../protocol/bytes.ts';
 import { CLOSE, type CloseCode } from '../protocol/close-codes.ts';
 import type { Store } from '../store/store.ts';
+import type { MemoryBudget } from './memory-budget.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
 import type { ReceiverLog } from './receiver-log.ts';
 import { ReceiverSession, type SessionLink } from './session.ts';
@@ -23,6 +24,7 @@ export interface ConnectionOptions {
   readonly store: Store;
   readonly software: string;
   readonly limits: ReceiverLimits;
+  readonly memory: MemoryBudget;
   readonly fence: WriterFence;
   readonly log: ReceiverLog;
 }
@@ -45,8 +47,11 @@ export class Connection implements SessionLink {
   #ticksSinceReceived = 0;
   #bytesSeen = 0;
   #ticksWithoutHello = 0;
+  /** Messages that have not left. */
+  #unsent = 0;
+  #ticksSinceOneLeft = 0;
 
-  constructor({ ws, socket, identity, store, software, limits, fence, log }: ConnectionOptions) {
+  constructor({ ws, socket, identity, store, software, limits, memory, fence, log }: ConnectionOptions) {
     this.identity = identity;
     this.#ws = ws;
     this.#socket = socket;
@@ -55,6 +60,7 @@ export class Connection implements SessionLink {
       store,
       link: this,
       limits,
+      memory,
       software,
       log,
       authorize: (device) =>
@@ -70,8 +76,13 @@ export class Connection implements SessionLink {
 
   send(bytes: Buffer, flushed: () => void): void {
     this.#ticksSinceSent = 0;
-    // Its error is the broken link that `close` tells of.
-    this.#ws.send(bytes, () => flushed());
+    this.#unsent++;
+    this.#ws.send(bytes, () => {
+      // An error is the broken link that `close` tells of.
+      this.#unsent--;
+      this.#ticksSinceOneLeft = 0;
+      flushed();
+    });
   }
 
   close(code: CloseCode, reason: string): void {
@@ -123,7 +134,7 @@ export class Connection implements SessionLink {
 
   #tick(): void {
     if (this.#closing) return;
-    const { helloMs, keepaliveMs, silenceMs } = this.#limits;
+    const { helloMs, keepaliveMs, silenceMs, stallMs } = this.#limits;
     if (!this.#session.greeted) {
       if (++this.#ticksWithoutHello * this.#tickMs >= helloMs)
         this.#session.close(CLOSE.DEADLINE, 'no HELLO in time');
@@ -132,7 +143,9 @@ export class Connection implements SessionLink {
     if (++this.#ticksSinceSent * this.#tickMs >= keepaliveMs) this.#session.keepAlive();
     if (this.#socket.bytesRead !== this.#bytesSeen || this.#paused) this.#ticksSinceReceived = 0;
     this.#bytesSeen = this.#socket.bytesRead;
-    if (++this.#ticksSinceReceived * this.#tickMs > silenceMs)
+    if (this.#unsent > 0 && ++this.#ticksSinceOneLeft * this.#tickMs > stallMs)
+      this.#session.close(CLOSE.DEADLINE, `nothing read for ${stallMs} ms`);
+    else if (++this.#ticksSinceReceived * this.#tickMs > silenceMs)
       this.#session.close(CLOSE.DEADLINE, `nothing received for ${silenceMs} ms`);
   }
 }

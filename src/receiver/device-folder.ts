@@ -1,5 +1,6 @@
 import { IsyncError } from '../model/isync-error.ts';
 import { WATCH_MARKER } from '../model/markers.ts';
+import { MAX_PATH_SEGMENTS } from '../protocol/limits.ts';
 import { isRelPath, joinRelPath, nameOf, parseRelPath, type RelPath } from '../model/rel-path.ts';
 
 /** Where a device's files lie in the store: below the folder of its name, and nowhere else. */
@@ -21,12 +22,15 @@ export class DeviceFolder {
     if (slash < 0) throw new IsyncError('BAD_PATH', 'a file must lie in a data directory', { path });
     if (nameOf(path) === WATCH_MARKER && path.indexOf('/', slash + 1) < 0)
       throw new IsyncError('BAD_PATH', `${WATCH_MARKER} is never transferred`, { path });
+    if (isTooDeep(path))
+      throw new IsyncError('BAD_PATH', `the path has more than ${MAX_PATH_SEGMENTS} segments`, { path });
     return joinRelPath(this.#folder, path);
   }
 
-  /** The place of `path`, or undefined where it would be too long, so that nothing can be there. */
+  /** The place of `path`, or undefined where it would be too long or too deep, so that nothing can be there. */
   find(path: RelPath | ''): RelPath | undefined {
     if (path === '') return this.#folder;
+    if (isTooDeep(path)) return undefined;
     const place = `${this.#folder}/${path}`;
     return isRelPath(place) ? place : undefined;
   }
@@ -35,4 +39,11 @@ export class DeviceFolder {
   nameOf(place: RelPath): RelPath {
     return parseRelPath(place.slice(this.#folder.length + 1));
   }
+}
+
+/** Each folder of a path costs the disk a look, and a new one an fsync: 4096 bytes of path could name 2048. */
+function isTooDeep(path: RelPath): boolean {
+  let segments = 1;
+  for (let slash = path.indexOf('/'); slash >= 0; slash = path.indexOf('/', slash + 1)) segments++;
+  return segments > MAX_PATH_SEGMENTS;
 }

@@ -9,6 +9,7 @@ import type { Gauge } from './gauge.ts';
 import { IncomingUpload } from './incoming-upload.ts';
 import type { Outbox } from './outbox.ts';
 import { PathOrder } from './path-order.ts';
+import { MESSAGE_COST } from './receiver-limits.ts';
 import type { ReceiverLog } from './receiver-log.ts';
 import { WorkSet } from './work-set.ts';
 
@@ -128,7 +129,9 @@ export class FileIntake {
 
   #put(id: number, { entry, digest, content }: InlineFile): void {
     const { store, folder, algorithm, pending } = this.#options;
-    pending.add(content.length);
+    // Characters beyond Latin-1 take two bytes each in every copy of the path.
+    const cost = content.length + 4 * entry.path.length + MESSAGE_COST;
+    pending.add(cost);
     const put = async (): Promise<void> => {
       try {
         const path = folder.placeFor(entry.path);
@@ -137,7 +140,7 @@ export class FileIntake {
       } catch (error) {
         this.#refuse(id, entry.path, error);
       } finally {
-        pending.remove(content.length);
+        pending.remove(cost);
       }
     };
     this.#work.add(this.#order.run(entry.path, put));

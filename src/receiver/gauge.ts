@@ -1,13 +1,22 @@
+/** Told of what is held. */
+export interface Counter {
+  add(amount: number): void;
+  remove(amount: number): void;
+}
+
 /** Counts what is held and tells when it rises above `high` and when it has fallen to half of that again. */
-export class Gauge {
+export class Gauge implements Counter {
   readonly #high: number;
   readonly #changed: () => void;
+  readonly #share: Counter | undefined;
   #held = 0;
   #full = false;
 
-  constructor(high: number, changed: () => void) {
+  /** @param share is told all the same, as part of a whole */
+  constructor(high: number, changed: () => void, share?: Counter) {
     this.#high = high;
     this.#changed = changed;
+    this.#share = share;
   }
 
   get full(): boolean {
@@ -15,6 +24,7 @@ export class Gauge {
   }
 
   add(amount: number): void {
+    this.#share?.add(amount);
     this.#held += amount;
     if (this.#full || this.#held <= this.#high) return;
     this.#full = true;
@@ -22,6 +32,7 @@ export class Gauge {
   }
 
   remove(amount: number): void {
+    this.#share?.remove(amount);
     this.#held -= amount;
     if (!this.#full || this.#held > this.#high / 2) return;
     this.#full = false;

@@ -2,13 +2,14 @@ import { toIsyncError } from '../model/isync-error.ts';
 import type { Upload } from '../store/store.ts';
 import { brokenRule } from './broken-rule.ts';
 import type { Gauge } from './gauge.ts';
+import { MESSAGE_COST } from './receiver-limits.ts';
 
 export interface UploadOptions {
   /** Bytes of the whole file. */
   readonly size: number;
   readonly resume: boolean;
   begin(): Promise<Upload>;
-  /** Counts bytes that have arrived and are not written. */
+  /** Counts what has arrived and is not written. */
   readonly pending: Gauge;
   /** Told once, for a resume only: how much was here already. */
   offset(offset: number): void;
@@ -47,10 +48,11 @@ export class IncomingUpload {
     if (offset !== this.#next) throw brokenRule(`CHUNK at ${offset} where ${this.#next} is next`);
     if (offset + content.length > this.#options.size) throw brokenRule('more content than OPEN announced');
     this.#next += content.length;
-    this.#options.pending.add(content.length);
+    const cost = content.length + MESSAGE_COST;
+    this.#options.pending.add(cost);
     this.#tail = this.#tail
       .then(() => this.#step((upload) => upload.write(content)))
-      .finally(() => this.#options.pending.remove(content.length));
+      .finally(() => this.#options.pending.remove(cost));
   }
 
   /** @throws IsyncError PROTOCOL unless END may come now */

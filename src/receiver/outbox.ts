@@ -1,6 +1,6 @@
 import { encode } from '../protocol/codec.ts';
 import type { ReceiverMessage } from '../protocol/messages.ts';
-import { Gauge } from './gauge.ts';
+import type { Gauge } from './gauge.ts';
 
 /** Hands bytes over to the link, which calls `flushed` once they left for the kernel or the link is gone. */
 export type Send = (bytes: Buffer, flushed: () => void) => void;
@@ -12,10 +12,10 @@ export class Outbox {
   readonly #waiting = new Set<() => void>();
   #closed = false;
 
-  /** @param highBytes see {@link Outbox.full}, whose changes `changed` tells */
-  constructor(send: Send, highBytes: number, changed: () => void) {
+  /** @param gauge counts the bytes that wait for the other side to read them */
+  constructor(send: Send, gauge: Gauge) {
     this.#send = send;
-    this.#gauge = new Gauge(highBytes, changed);
+    this.#gauge = gauge;
   }
 
   /** More is waiting for the other side to read than it should. */

@@ -7,17 +7,25 @@ import {
   SILENCE_DEADLINE_MS,
 } from '../protocol/limits.ts';
 import type { SessionLimits } from '../protocol/messages.ts';
+import type { DoorLimits } from './door.ts';
 
 /** Bounds of every session of a receiver; WELCOME tells the sender the first three. */
 export interface ReceiverLimits extends SessionLimits {
-  /** Bytes of content that a session has accepted and the store has not taken. Above it the socket is paused. */
+  /**
+   * Bytes that a session's files and requests take in memory from their message until the store is done with them.
+   * Above it the socket is paused.
+   */
   readonly pendingBytes: number;
   /** Bytes of answers that wait for the sender to read them. Above it the socket is paused. */
   readonly outgoingBytes: number;
+  /** Bytes of both kinds that all sessions may hold; above it those with more than their share are paused. */
+  readonly heldBytes: number;
   /** From the handshake to HELLO, in ms. */
   readonly helloMs: number;
   readonly keepaliveMs: number;
   readonly silenceMs: number;
+  /** For a message of ours to leave, in ms: a sender that reads nothing must not keep its place for ever. */
+  readonly stallMs: number;
   /** From the accepted connection to the whole upgrade request, and for a TLS handshake, in ms. */
   readonly requestMs: number;
   /** From our close frame to the sender's, in ms; then the socket is cut. */
@@ -34,19 +42,30 @@ export const RECEIVER_LIMITS: ReceiverLimits = {
   pendingBytes: 16 * 1024 * 1024,
   // A few of the longest pages; only a sender that writes without ever reading gets here.
   outgoingBytes: 4 * 1024 * 1024,
+  // With as many half-read messages as there are sessions by default, the process stays below 512 MiB.
+  heldBytes: 128 * 1024 * 1024,
   helloMs: HELLO_DEADLINE_MS,
   keepaliveMs: KEEPALIVE_MS,
   silenceMs: SILENCE_DEADLINE_MS,
+  // A page of a listing with the longest paths is 1 MiB: time enough for it at 10 kB/s.
+  stallMs: 120_000,
   // Two retransmissions on a bad link; strangers hold a socket no longer than this.
   requestMs: 10_000,
   closeMs: 5_000,
   shutdownMs: 10_000,
 };
 
-/** Sessions at a time unless told otherwise: with all their pending bytes they hold 1 GiB at worst. */
+/** Sessions at a time unless told otherwise: devices of one site; see `heldBytes` for what they take. */
 export const DEFAULT_MAX_CONNECTIONS = 64;
-/** Sockets beyond the sessions, for requests under way, health checks and refusals. More are dropped unanswered. */
-export const EXTRA_SOCKETS = 64;
+/** Sessions of one device at a time: scan, verify, and some whose loss has not been noticed yet. */
+export const MAX_SESSIONS_OF_DEVICE = 8;
+/**
+ * Sockets that are no sessions (yet): requests under way, health checks, strangers. Each costs some 50 kB with TLS. As
+ * many newcomers as these must arrive during the handshake of a sender to push it out.
+ */
+export const DOOR: DoorLimits = { most: 1024, mostOfAddress: 512 };
+/** What a file or chunk takes in memory besides its content and path, in bytes. */
+export const MESSAGE_COST = 1024;
 /** Largest request head in bytes: a token, a subprotocol and what proxies add. */
 export const MAX_HEADER_BYTES = 8 * 1024;
 /** Most WebSocket fragments of a message. Ours is always one; proxies may cut it. */

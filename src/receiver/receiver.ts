@@ -7,13 +7,16 @@ import { IsyncError } from '../model/isync-error.ts';
 import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../protocol/limits.ts';
 import type { Store } from '../store/store.ts';
 import { Connection } from './connection.ts';
+import { Door } from './door.ts';
 import { createServer, type TlsFiles } from './http-server.ts';
 import { checkExposure, isLoopback, type ListenAddress, listenError, urlOf } from './listen-address.ts';
+import { MemoryBudget } from './memory-budget.ts';
 import {
   DEFAULT_MAX_CONNECTIONS,
-  EXTRA_SOCKETS,
+  DOOR,
   MAX_BUFFERED_READS,
   MAX_FRAGMENTS,
+  MAX_SESSIONS_OF_DEVICE,
   RECEIVER_LIMITS,
   type ReceiverLimits,
 } from './receiver-limits.ts';
@@ -74,8 +77,10 @@ class WebSocketReceiver implements Receiver {
   readonly #maxConnections: number;
   readonly #upgrader: WebSocketServer;
   readonly #connections = new Set<Connection>();
-  /** Every socket there is, bounded by the server's maxConnections. */
+  /** Every socket there is: at most `maxConnections` and those at the door. */
   readonly #sockets = new Set<Socket>();
+  readonly #door = new Door(DOOR);
+  readonly #memory: MemoryBudget;
   readonly #fence = new WriterFence();
   readonly #strangers: ThrottledWarnings;
   #stopListening: () => void = () => undefined;
@@ -88,13 +93,10 @@ class WebSocketReceiver implements Receiver {
     this.#options = options;
     this.#limits = limits;
     this.#maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
+    this.#memory = new MemoryBudget(limits.heldBytes, this.#maxConnections);
     this.#strangers = new ThrottledWarnings(options.log);
     this.#upgrader = createUpgrader(limits);
-    server.maxConnections = this.#maxConnections + EXTRA_SOCKETS;
-    server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
+    server.on('connection', (socket: Socket) => this.#enter(socket));
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#upgrade(request, socket, head),
     );
@@ -105,7 +107,6 @@ class WebSocketReceiver implements Receiver {
     server.on('tlsClientError', (error: Error, socket: Duplex) =>
       this.#strangers.warn('TLS handshake failed', { remote: remoteOf(socket), reason: error.message }),
     );
-    server.on('drop', () => this.#strangers.warn('too many sockets: one was dropped', {}));
   }
 
   get port(): number {
@@ -152,6 +153,15 @@ class WebSocketReceiver implements Receiver {
     await stopped;
   }
 
+  #enter(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    if (this.#door.enter(socket) > 0)
+      this.#strangers.warn('too many sockets without a session: the oldest was cut', {
+        remote: remoteOf(socket),
+      });
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const remote = remoteOf(socket);
     // Until the WebSocket takes over, an error of the socket has no other listener; the socket is gone then.
@@ -176,12 +186,24 @@ class WebSocketReceiver implements Receiver {
     if (!admission.admitted) return admission;
     if (this.#closed !== undefined) return { admitted: false, refusal: SHUTTING_DOWN } as const;
     if (this.#connections.size >= this.#maxConnections) return { admitted: false, refusal: FULL } as const;
+    if (this.#sessionsOf(admission.identity) >= MAX_SESSIONS_OF_DEVICE)
+      return { admitted: false, refusal: TOO_MANY } as const;
     return admission;
+  }
+
+  /** Without tokens nobody knows yet whose it is. */
+  #sessionsOf(identity: TokenIdentity | undefined): number {
+    if (identity === undefined) return 0;
+    let sessions = 0;
+    for (const connection of this.#connections)
+      if (connection.identity?.device === identity.device) sessions++;
+    return sessions;
   }
 
   #serve(ws: WebSocket, socket: Duplex, identity: TokenIdentity | undefined, remote: string): void {
     const { store, software = 'isync', log } = this.#options;
     if (!(socket instanceof Socket)) throw new IsyncError('INTERNAL', 'an upgrade without a socket');
+    this.#door.leave(socket);
     const connection = new Connection({
       ws,
       socket,
@@ -189,6 +211,7 @@ class WebSocketReceiver implements Receiver {
       store,
       software,
       limits: this.#limits,
+      memory: this.#memory,
       fence: this.#fence,
       log: withFields(log, { remote }),
     });
@@ -204,6 +227,11 @@ class WebSocketReceiver implements Receiver {
 
 const SHUTTING_DOWN: Refusal = { status: 503, code: 'BUSY', message: 'the receiver is shutting down' };
 const FULL: Refusal = { status: 503, code: 'BUSY', message: 'the receiver has all the sessions it may have' };
+const TOO_MANY: Refusal = {
+  status: 503,
+  code: 'BUSY',
+  message: 'the device has all the sessions it may have',
+};
 
 function createUpgrader({ closeMs }: ReceiverLimits): WebSocketServer {
   const options = {

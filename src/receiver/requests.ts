@@ -7,8 +7,10 @@ import type { List, Look, LookedFile, Seal } from '../protocol/messages.ts';
 import type { Store } from '../store/store.ts';
 import { brokenRule } from './broken-rule.ts';
 import type { DeviceFolder } from './device-folder.ts';
+import type { Gauge } from './gauge.ts';
 import { Limiter } from './limiter.ts';
 import type { Outbox } from './outbox.ts';
+import { MESSAGE_COST } from './receiver-limits.ts';
 import type { ReceiverLog } from './receiver-log.ts';
 import { WorkSet } from './work-set.ts';
 
@@ -16,6 +18,8 @@ import { WorkSet } from './work-set.ts';
 const DIGEST_LOOKS_AT_WORK = 2;
 /** Other requests that a session works on at a time: enough to hide the disk's latency, few enough to stay fair. */
 const REQUESTS_AT_WORK = 4;
+/** Paths of one LOOK that are looked at together: enough to keep the thread pool busy. Each takes a look per folder. */
+const LOOKS_TOGETHER = 32;
 
 export interface RequestsOptions {
   readonly store: Store;
@@ -24,6 +28,8 @@ export interface RequestsOptions {
   /** Requests that may be open at a time. */
   readonly most: number;
   readonly outbox: Outbox;
+  /** Counts what open requests take in memory. */
+  readonly pending: Gauge;
   readonly log: ReceiverLog;
   /** Fires when nobody waits for answers any more. */
   readonly signal: AbortSignal;
@@ -42,7 +48,8 @@ export class Requests {
   }
 
   look({ request, digest, paths }: Look): void {
-    this.#accept(request, digest ? this.#digestLooks : this.#others, async () => {
+    const cost = paths.reduce((sum, path) => sum + 2 * path.length, 0);
+    this.#accept(request, cost, digest ? this.#digestLooks : this.#others, async () => {
       const files = digest ? await this.#digestAll(paths) : await this.#statAll(paths);
       this.#open.delete(request);
       this.#options.outbox.say({ type: 'looked', request, files });
@@ -50,11 +57,11 @@ export class Requests {
   }
 
   list({ request, prefix }: List): void {
-    this.#accept(request, this.#others, () => this.#sendPages(request, prefix));
+    this.#accept(request, 2 * prefix.length, this.#others, () => this.#sendPages(request, prefix));
   }
 
   seal({ request, directory }: Seal): void {
-    this.#accept(request, this.#others, async () => {
+    this.#accept(request, 2 * directory.length, this.#others, async () => {
       const place = this.#options.folder.find(directory);
       if (place === undefined) throw new IsyncError('BAD_PATH', 'the path is too long', { path: directory });
       await this.#options.store.sync(place);
@@ -67,7 +74,7 @@ export class Requests {
     return this.#work.idle();
   }
 
-  #accept(request: number, limiter: Limiter, answer: () => Promise<void>): void {
+  #accept(request: number, cost: number, limiter: Limiter, answer: () => Promise<void>): void {
     if (this.#open.has(request)) throw brokenRule(`the request number ${request} is in use`);
     if (this.#open.size >= this.#options.most) throw brokenRule('too many open requests');
     this.#open.add(request);
@@ -79,7 +86,9 @@ export class Requests {
         this.#fail(request, error);
       }
     };
-    this.#work.add(limiter.run(step));
+    const { pending } = this.#options;
+    pending.add(cost + MESSAGE_COST);
+    this.#work.add(limiter.run(step).finally(() => pending.remove(cost + MESSAGE_COST)));
   }
 
   #fail(request: number, error: unknown): void {
@@ -92,12 +101,13 @@ export class Requests {
   }
 
   async #statAll(paths: readonly RelPath[]): Promise<(LookedFile | undefined)[]> {
-    return Promise.all(
-      paths.map(async (path) => {
-        const entry = await this.#stat(path);
-        return entry && { size: entry.size, mtimeUs: entry.mtimeUs, digest: undefined };
-      }),
-    );
+    const files: (LookedFile | undefined)[] = [];
+    for (let at = 0; at < paths.length; at += LOOKS_TOGETHER) {
+      const entries = await Promise.all(paths.slice(at, at + LOOKS_TOGETHER).map((path) => this.#stat(path)));
+      for (const entry of entries)
+        files.push(entry && { size: entry.size, mtimeUs: entry.mtimeUs, digest: undefined });
+    }
+    return files;
   }
 
   async #digestAll(paths: readonly RelPath[]): Promise<(LookedFile | undefined)[]> {

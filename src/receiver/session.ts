@@ -11,6 +11,7 @@ import { brokenRule } from './broken-rule.ts';
 import { DeviceFolder } from './device-folder.ts';
 import { FileIntake } from './file-intake.ts';
 import { Gauge } from './gauge.ts';
+import type { MemoryBudget, MemoryShare } from './memory-budget.ts';
 import { Outbox, type Send } from './outbox.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
 import { type ReceiverLog, withFields } from './receiver-log.ts';
@@ -33,6 +34,8 @@ export interface SessionOptions {
     ReceiverLimits,
     'filesInFlight' | 'openUploads' | 'requests' | 'pendingBytes' | 'outgoingBytes'
   >;
+  /** What this session may hold in memory is part of it. */
+  readonly memory: MemoryBudget;
   /** Says in WELCOME who this is. */
   readonly software: string;
   /** Why the peer may not speak for `device`; undefined where it may. */
@@ -60,6 +63,7 @@ export class ReceiverSession {
   readonly #options: SessionOptions;
   readonly #outbox: Outbox;
   readonly #pending: Gauge;
+  readonly #share: MemoryShare;
   readonly #over = new AbortController();
   #log: ReceiverLog;
   /** hello: waits for it · fencing: waits for the older session · draining: takes no more, but answers. */
@@ -71,12 +75,13 @@ export class ReceiverSession {
   #finished: Promise<void> | undefined;
 
   constructor(options: SessionOptions) {
-    const { link, limits } = options;
+    const { link, limits, memory } = options;
     const changed = (): void => this.#pauseOrResume();
     this.#options = options;
     this.#log = withFields(options.log, { session: this.id });
-    this.#pending = new Gauge(limits.pendingBytes, changed);
-    this.#outbox = new Outbox(link.send.bind(link), limits.outgoingBytes, changed);
+    this.#share = memory.open(changed);
+    this.#pending = new Gauge(limits.pendingBytes, changed, this.#share);
+    this.#outbox = new Outbox(link.send.bind(link), new Gauge(limits.outgoingBytes, changed, this.#share));
   }
 
   /** HELLO has come. */
@@ -134,11 +139,13 @@ export class ReceiverSession {
 
   async #settle(): Promise<void> {
     await this.#opening;
-    if (this.#open === undefined) return;
-    this.#open.intake.suspendUploads();
-    await this.#open.intake.idle();
-    await this.#open.requests.idle();
-    this.#log.info('session ended', { ...this.#open.intake.counts });
+    if (this.#open !== undefined) {
+      this.#open.intake.suspendUploads();
+      await this.#open.intake.idle();
+      await this.#open.requests.idle();
+      this.#log.info('session ended', { ...this.#open.intake.counts });
+    }
+    this.#options.memory.close(this.#share);
   }
 
   #handle(message: SenderMessage): void {
@@ -216,12 +223,17 @@ export class ReceiverSession {
     return {
       mode,
       intake: new FileIntake({ ...common, limits, pending: this.#pending }),
-      requests: new Requests({ ...common, most: limits.requests, signal: this.#over.signal }),
+      requests: new Requests({
+        ...common,
+        most: limits.requests,
+        pending: this.#pending,
+        signal: this.#over.signal,
+      }),
     };
   }
 
   #pauseOrResume(): void {
-    const pause = this.#pending.full || this.#outbox.full;
+    const pause = this.#pending.full || this.#outbox.full || this.#share.over;
     if (pause === this.#paused || this.#state === 'over') return;
     this.#paused = pause;
     if (pause) this.#options.link.pause();

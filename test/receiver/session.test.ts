@@ -5,6 +5,7 @@ import { parseRelPath } from '../../src/model/rel-path.ts';
 import { decodeReceiverMessage, encode } from '../../src/protocol/codec.ts';
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
 import { rangesOf } from '../../src/receiver/ack-collector.ts';
+import { MemoryBudget } from '../../src/receiver/memory-budget.ts';
 import { RECEIVER_LIMITS, type ReceiverLimits } from '../../src/receiver/receiver-limits.ts';
 import { ReceiverSession, type SessionLink } from '../../src/receiver/session.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -54,6 +55,7 @@ function sessionFor(store: Store, limits: Partial<ReceiverLimits> = {}) {
     store,
     link,
     limits: { ...RECEIVER_LIMITS, ...limits },
+    memory: new MemoryBudget(RECEIVER_LIMITS.heldBytes, 1),
     software: 'test',
     authorize: () => undefined,
     fence: async () => undefined,
@@ -76,7 +78,7 @@ describe('backpressure', () => {
 
   it('pauses above the pending bytes and resumes below half of them', async () => {
     const store = gatedStore();
-    const { link, say } = await openSession(store.store, { pendingBytes: 4500 });
+    const { link, say } = await openSession(store.store, { pendingBytes: 9000 });
     store.shut();
     for (let id = 1; id <= 4; id++)
       say({ type: 'files', firstId: id, files: [inlineFile(`DC1/${id}`, content)] });
@@ -91,7 +93,7 @@ describe('backpressure', () => {
 
   it('counts the chunks of uploads, and gives the room of refused ones back', async () => {
     const store = gatedStore();
-    const { link, say } = await openSession(store.store, { pendingBytes: 4500 });
+    const { link, say } = await openSession(store.store, { pendingBytes: 9000 });
     store.shut();
     const entry = { path: parseRelPath('DC1/a'), size: 100_000, mtimeUs: 0 };
     say({ type: 'open', id: 1, resume: false, entry });

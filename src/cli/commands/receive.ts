@@ -20,6 +20,7 @@ export const RECEIVE_OPTIONS = {
   'max-connections': { ...TEXT, ...WHO, describe: 'Most senders at a time' },
   immutable: { ...FLAG, ...KEPT, describe: 'Never replace a file by different content' },
   'min-free': { ...TEXT, ...KEPT, describe: 'Leave so much of the disk free, like 1GiB' },
+  quota: { ...TEXT, ...KEPT, describe: 'Most bytes of files for each device' },
   'max-file-size': { ...TEXT, ...KEPT, describe: 'Refuse larger files' },
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;

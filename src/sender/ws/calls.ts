@@ -7,8 +7,10 @@ import type { Listed, LookedFile, Looked, Sealed } from '../../protocol/messages
 import { Fifo } from '../fifo.ts';
 import { Backoff, type RetryPolicy } from '../retry.ts';
 
-/** Most files that one LIST may tell, about 200 bytes each: a receiver must not be able to fill our memory. */
-const MAX_LISTED_FILES = 5_000_000;
+/** Memory that the files of one LIST may take, in bytes, some millions of them: a receiver must not fill all of it. */
+const MAX_LISTED_BYTES = 1024 * 1024 * 1024;
+/** What a listed file takes beside its path, in bytes. */
+const LISTED_FILE_COST = 120;
 
 export type Answer = Looked | Listed | Sealed;
 
@@ -177,6 +179,7 @@ class ListCall extends OpenCall {
   readonly #prefix: RelPath | '';
   readonly #resolve: (files: readonly FileEntry[]) => void;
   #files: FileEntry[] = [];
+  #bytes = 0;
 
   constructor(prefix: RelPath | '', resolve: (files: readonly FileEntry[]) => void) {
     super();
@@ -190,9 +193,12 @@ class ListCall extends OpenCall {
 
   override answer(message: Answer): boolean {
     if (message.type !== 'listed') throw unfitting('LIST');
-    if (this.#files.length + message.files.length > MAX_LISTED_FILES)
-      throw new IsyncError('PROTOCOL', `more than ${MAX_LISTED_FILES} files in one list`);
-    for (const file of message.files) this.#files.push(file);
+    for (const file of message.files) {
+      this.#bytes += LISTED_FILE_COST + file.path.length;
+      this.#files.push(file);
+    }
+    if (this.#bytes > MAX_LISTED_BYTES)
+      throw new IsyncError('PROTOCOL', `more than ${MAX_LISTED_BYTES} bytes in one list`);
     if (!message.last) return false;
     this.settled = true;
     this.#resolve(this.#files);
@@ -201,6 +207,7 @@ class ListCall extends OpenCall {
 
   override restart(): void {
     this.#files = [];
+    this.#bytes = 0;
   }
 }
 

@@ -12,15 +12,15 @@ import { versionKey } from '../version-key.ts';
 import { FileUpload } from './file-upload.ts';
 import { Folders } from './folders.ts';
 import { FreeSpace } from './free-space.ts';
-import { collectLeftovers } from './leftovers.ts';
+import { type Lane, Lanes } from './lanes.ts';
+import { collectLeftovers, type LeftoverLimits, PartThinner } from './leftovers.ts';
 import { listFiles } from './list-files.ts';
-import { claimPart, releasePart } from './parts.ts';
+import { claimPart, partOwner, releasePart } from './parts.ts';
 import { digestInto, digestPublished, inRealFolders, statPublished } from './published.ts';
-import { keptDifferent, Publisher } from './publisher.ts';
+import { keptDifferent } from './publisher.ts';
 import { discard, stageFile } from './stage-file.ts';
 import { isOwnPath, StagingArea } from './staging-area.ts';
 import { storeError } from './system-errors.ts';
-import { Window } from './window.ts';
 
 export interface FileStoreOptions {
   /** A file once kept is never replaced by different content (IMMUTABLE). Needs hard links. Default false. */
@@ -29,6 +29,8 @@ export interface FileStoreOptions {
   readonly minFreeBytes?: number | undefined;
   /** Largest file to be kept, in bytes (else FILE_TOO_LARGE). Default: no limit. */
   readonly maxFileBytes?: number | undefined;
+  /** Bytes of unfinished uploads that stay for each first-level folder; the oldest go first. Default: no limit. */
+  readonly maxStagedBytes?: number | undefined;
   /** Age in ms at which an upload that nobody has gone on with is thrown away. Default: 7 days. */
   readonly stalePartialMs?: number | undefined;
 }
@@ -36,8 +38,6 @@ export interface FileStoreOptions {
 const STALE_PARTIAL_MS = 7 * 24 * 3600 * 1000;
 /** How often leftovers are collected, in ms; also when the store is opened. */
 const COLLECT_EVERY_MS = 3600 * 1000;
-/** Small files written and fsynced at a time. Measured: 8 to 32 make no difference, and the thread pool serves others too. */
-const STAGED_AT_ONCE = 8;
 
 /**
  * The store in the folder `path`, which must be there already: a folder that is missing is more likely a disk that is
@@ -67,11 +67,11 @@ class FileStore implements Store {
   readonly #area: StagingArea;
   readonly #immutable: boolean;
   readonly #maxFileBytes: number;
-  readonly #staleMs: number;
+  readonly #leftovers: LeftoverLimits;
+  readonly #thinner: PartThinner;
   readonly #space: FreeSpace;
   readonly #folders: Folders;
-  readonly #publisher: Publisher;
-  readonly #staging = new Window(STAGED_AT_ONCE);
+  readonly #lanes: Lanes;
   /** The last publication under way of each path. */
   readonly #publishing = new Map<RelPath, Promise<void>>();
   readonly #uploads = new Map<string, Promise<FileUpload>>();
@@ -84,10 +84,14 @@ class FileStore implements Store {
     this.#area = area;
     this.#immutable = options.immutable ?? false;
     this.#maxFileBytes = options.maxFileBytes ?? Infinity;
-    this.#staleMs = options.stalePartialMs ?? STALE_PARTIAL_MS;
+    this.#leftovers = {
+      staleMs: options.stalePartialMs ?? STALE_PARTIAL_MS,
+      mostBytes: options.maxStagedBytes ?? Infinity,
+    };
     this.#space = new FreeSpace(root, options.minFreeBytes ?? 0);
     this.#folders = new Folders(root);
-    this.#publisher = new Publisher(this.#folders, this.#immutable);
+    this.#lanes = new Lanes(this.#folders, this.#immutable);
+    this.#thinner = new PartThinner(area, this.#leftovers);
     this.#collector = setInterval(() => void this.collect(), COLLECT_EVERY_MS).unref();
   }
 
@@ -129,7 +133,9 @@ class FileStore implements Store {
     checkContent(file, bytes, digest);
     await guard(file.path, undefined, () => {
       this.#space.take(bytes.length, file.path);
-      return this.#inOrder(file.path, () => this.#put(file, bytes, digest));
+      return this.#lanes.use(file.path, (lane) =>
+        this.#inOrder(file.path, () => this.#put(lane, file, bytes, digest)),
+      );
     });
   }
 
@@ -138,7 +144,9 @@ class FileStore implements Store {
     this.#checkTaken(file);
     const key = versionKey(file);
     if (this.#uploads.has(key)) throw uploadBusy(file);
-    const upload = guard(file.path, options.signal, () => this.#begin(file, options, key));
+    const upload = guard(file.path, options.signal, () =>
+      this.#lanes.use(file.path, (lane) => this.#begin(lane, file, options, key)),
+    );
     this.#uploads.set(key, upload);
     try {
       return await upload;
@@ -155,7 +163,7 @@ class FileStore implements Store {
 
   /** Removes what killed processes and abandoned uploads left behind; see leftovers.ts. Never rejects. */
   async collect(): Promise<void> {
-    this.#collecting = collectLeftovers(this.#area, this.#staleMs).catch(() => {
+    this.#collecting = collectLeftovers(this.#area, this.#leftovers).catch(() => {
       // Nothing that is kept depends on it, the next round tries again, and a store that fails says so elsewhere.
     });
     await this.#collecting;
@@ -172,6 +180,7 @@ class FileStore implements Store {
     await Promise.allSettled([...this.#uploads.values()].map(async (upload) => (await upload).suspend()));
     await Promise.allSettled(this.#publishing.values());
     await this.#collecting;
+    await this.#thinner.idle();
     await this.#area[Symbol.asyncDispose]();
   }
 
@@ -192,10 +201,10 @@ class FileStore implements Store {
       });
   }
 
-  async #put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
-    const staged = await this.#staging.run(() => stageFile(this.#area, file, bytes));
+  async #put(lane: Lane, file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+    const staged = await lane.staging.run(() => stageFile(this.#area, file, bytes));
     try {
-      await this.#publisher.publish({ file, digest, staged });
+      await lane.publisher.publish({ file, digest, staged });
     } catch (error) {
       await discard(staged);
       throw error;
@@ -214,17 +223,23 @@ class FileStore implements Store {
   }
 
   async #begin(
+    lane: Lane,
     file: FileEntry,
     { algorithm, resume, signal }: BeginOptions,
     key: string,
   ): Promise<FileUpload> {
     await this.#checkCanBecome(file);
-    const { path, handle, size } = await claimPart(this.#area, file, resume);
-    const release = (path: string): Promise<void> => releasePart(this.#area, path);
+    const { path, handle, size } = await lane.claiming.run(() => claimPart(this.#area, file, resume));
+    const release = async (path: string): Promise<void> => {
+      await releasePart(this.#area, path);
+      this.#thinner.left(partOwner(file));
+    };
     try {
       this.#space.check(file.size - size, file.path);
       const digester = createDigester(algorithm);
-      const offset = await digestInto(digester, handle, size, () => this.#checkGoesOn(signal));
+      const goesOn = (): void => this.#checkGoesOn(signal);
+      const offset =
+        size === 0 ? 0 : await lane.resuming.run(() => digestInto(digester, handle, size, goesOn));
       return new FileUpload({
         file,
         algorithm,
@@ -234,7 +249,10 @@ class FileStore implements Store {
         path,
         space: this.#space,
         release,
-        publish: (staged) => this.#inOrder(file.path, () => this.#publisher.publish(staged)),
+        publish: (staged) =>
+          this.#inOrder(file.path, () =>
+            this.#lanes.use(file.path, ({ publisher }) => publisher.publish(staged)),
+          ),
         ended: () => void this.#uploads.delete(key),
       });
     } catch (error) {

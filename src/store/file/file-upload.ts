@@ -163,7 +163,7 @@ export class FileUpload implements Upload {
     const { handle, path, release, file } = this.#parts;
     try {
       await handle.close();
-      if (keep && !this.#damaged) await release(path);
+      if (keep && !this.#damaged && this.#offset > 0) await release(path);
       else await discard(path);
     } catch (error) {
       throw storeError(error, file.path);

@@ -6,7 +6,7 @@ import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
 import { storeError } from './system-errors.ts';
 import { Window } from './window.ts';
 
-/** Folders fsynced at a time: they share the file system's journal commits, and the thread pool with everything else. */
+/** Folders of a batch fsynced at a time: they share the file system's journal commits, and the thread pool with everything else. */
 const FOLDER_SYNCS_AT_ONCE = 4;
 /** Folders remembered as durable, about 150 bytes each; when there are more all are forgotten, which costs fsyncs only. */
 const DURABLE_FOLDERS = 16_384;
@@ -16,7 +16,6 @@ export class Folders {
   readonly root: string;
   /** Folders whose own entry, and those of all above, this process has made durable. */
   readonly #durable = new Set<string>();
-  readonly #syncs = new Window(FOLDER_SYNCS_AT_ONCE);
 
   constructor(root: string) {
     this.root = root;
@@ -46,18 +45,13 @@ export class Folders {
       throw new IsyncError('PATH_CONFLICT', 'a folder is in the way', { path });
   }
 
-  /** Makes the entries of one folder durable. */
-  async sync(path: string): Promise<void> {
-    await this.#syncs.run(() => syncFolder(path));
-  }
-
   /** Makes `directory` and all folders above it durable, as far as there are such. */
   async syncUpwards(directory: RelPath): Promise<void> {
     for (let folder: RelPath | '' = directory; folder !== ''; folder = parentOf(folder)) {
       const path = join(this.root, folder);
-      if (isFolder(path, folder)) await this.sync(path);
+      if (isFolder(path, folder)) await syncFolder(path);
     }
-    await this.sync(this.root);
+    await syncFolder(this.root);
   }
 }
 
@@ -105,10 +99,11 @@ export class FolderBatch {
     const needed = new Set<StandingFolder>();
     for (const folder of used) for (const each of upToDurable(folder)) needed.add(each);
     const failures = new Map<StandingFolder, unknown>();
+    const syncs = new Window(FOLDER_SYNCS_AT_ONCE);
     await Promise.all(
       [...needed].map(async (folder) => {
         try {
-          await this.#folders.sync(folder.path);
+          await syncs.run(() => syncFolder(folder.path));
         } catch (error) {
           failures.set(folder, error);
         }

@@ -1,18 +1,28 @@
 import { lstat, readdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../../model/isync-error.ts';
-import { isPartName } from './parts.ts';
+import { isPartName, ownerOf } from './parts.ts';
 import { livenessOf } from './process-identity.ts';
 import type { StagingArea } from './staging-area.ts';
 import { unlessAbsent } from './system-errors.ts';
 
+/** Unfinished uploads that stay for each first-level folder: a sender has at most 16 open when its link breaks. */
+const MAX_PARTS = 64;
+
+export interface LeftoverLimits {
+  /** Age in ms at which an upload that nobody has gone on with is thrown away. */
+  readonly staleMs: number;
+  /** Bytes of uploads that stay for each first-level folder. */
+  readonly mostBytes: number;
+}
+
 /**
  * Tidies the staging area: uploads that nobody has gone on with for `staleMs` are removed, and dead processes' folders
- * are dissolved. Folders of processes that live are left alone; of those that can't be told (another host, container
+ * are dissolved; of what stays, each owner has no more than it may. Folders of processes that live are left alone; of those that can't be told (another host, container
  * or boot), only what has not been touched for `staleMs` goes.
  */
-export async function collectLeftovers(area: StagingArea, staleMs: number): Promise<void> {
-  const before = Date.now() - staleMs;
+export async function collectLeftovers(area: StagingArea, limits: LeftoverLimits): Promise<void> {
+  const before = Date.now() - limits.staleMs;
   for (const name of await namesIn(area.parts)) {
     const path = join(area.parts, name);
     // By mtime, the last write or release: claiming and moving does not make it younger.
@@ -25,6 +35,64 @@ export async function collectLeftovers(area: StagingArea, staleMs: number): Prom
     const liveness = livenessOf(owner);
     if (liveness === 'dead') await dissolve(area, folder);
     if (liveness === 'unknown') await removeUntouched(folder, before);
+  }
+  const owners = new Set((await namesIn(area.parts)).filter(isPartName).map(ownerOf));
+  for (const owner of owners) await thinParts(area, owner, limits);
+}
+
+/** Thins parts (see thinParts) in the background, of each owner once for however many came meanwhile. */
+export class PartThinner {
+  readonly #area: StagingArea;
+  readonly #limits: LeftoverLimits;
+  readonly #owners = new Set<string>();
+  #running: Promise<void> | undefined;
+
+  constructor(area: StagingArea, limits: LeftoverLimits) {
+    this.#area = area;
+    this.#limits = limits;
+  }
+
+  /** A part of `owner` has been left. */
+  left(owner: string): void {
+    this.#owners.add(owner);
+    this.#running ??= this.#run();
+  }
+
+  async idle(): Promise<void> {
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    for (const owner of this.#owners) {
+      this.#owners.delete(owner);
+      try {
+        await thinParts(this.#area, owner, this.#limits);
+      } catch {
+        // As with all that is collected: the next round tries again, and a store that fails says so elsewhere.
+      }
+    }
+    this.#running = undefined;
+  }
+}
+
+/** Removes the oldest parts of `owner` (see partOwner) until it has no more of them than it may. */
+async function thinParts(
+  area: StagingArea,
+  owner: string,
+  { mostBytes }: Pick<LeftoverLimits, 'mostBytes'>,
+): Promise<void> {
+  const parts: { readonly path: string; readonly size: number; readonly mtimeMs: number }[] = [];
+  for (const name of (await namesIn(area.parts)).filter(
+    (name) => isPartName(name) && ownerOf(name) === owner,
+  )) {
+    const path = join(area.parts, name);
+    const found = await unlessAbsent(() => lstat(path));
+    if (found !== undefined) parts.push({ path, size: found.size, mtimeMs: found.mtimeMs });
+  }
+  let bytes = 0;
+  for (const [index, { path, size }] of parts.toSorted((a, b) => b.mtimeMs - a.mtimeMs).entries()) {
+    bytes += size;
+    if (index >= MAX_PARTS || bytes > mostBytes) await unlessAbsent(() => unlink(path));
   }
 }
 

@@ -4,16 +4,34 @@ import { copyFile, type FileHandle, open, readdir, rename, rm, utimes } from 'no
 import { basename, join } from 'node:path';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf } from '../../model/isync-error.ts';
+import { firstSegment } from '../../model/rel-path.ts';
 import { versionKey } from '../version-key.ts';
 import { livenessOf } from './process-identity.ts';
 import type { StagingArea } from './staging-area.ts';
 import { unlessAbsent } from './system-errors.ts';
 
-/** Name of an unfinished upload in the staging area: of constant length, whatever the file is called. */
+/**
+ * Name of an unfinished upload in the staging area: of constant length, whatever the file is called. It begins with
+ * that of its owner, which is the first-level folder the file goes to.
+ */
 const PART_NAME = /^[0-9a-f]{64}$/;
+const OWNER_DIGITS = 16;
+
+/** What the names of all parts begin with that go to the same first-level folder as `file`. */
+export function partOwner(file: FileEntry): string {
+  return sha256(firstSegment(file.path)).slice(0, OWNER_DIGITS);
+}
+
+export function ownerOf(partName: string): string {
+  return partName.slice(0, OWNER_DIGITS);
+}
 
 function partName(file: FileEntry): string {
-  return createHash('sha256').update(versionKey(file)).digest('hex');
+  return partOwner(file) + sha256(versionKey(file)).slice(OWNER_DIGITS);
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
 }
 
 export function isPartName(name: string): boolean {

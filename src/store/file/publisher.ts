@@ -10,6 +10,8 @@ import { storeError } from './system-errors.ts';
 
 /** Files named in one go: the event loop stands still for their renames, some 10 µs each. */
 const BATCH_FILES = 256;
+/** No more are named in one go after this long, in ms: those with many new folders take far longer. */
+const BATCH_MS = 20;
 
 /** A staged file: complete, checked, stamped and durable under the path `staged`. */
 export interface StagedFile {
@@ -50,24 +52,27 @@ export class Publisher {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
-      const batch = this.#waiting.slice(0, BATCH_FILES);
-      this.#waiting = this.#waiting.slice(BATCH_FILES);
-      await this.#publishBatch(batch);
+      await this.#publishBatch();
     }
     this.#running = false;
   }
 
-  /** One failing file fails alone. Never rejects. */
-  async #publishBatch(batch: readonly Publication[]): Promise<void> {
+  /** The first of those that wait. One failing file fails alone. Never rejects. */
+  async #publishBatch(): Promise<void> {
     const folders = this.#folders.batch();
     const named = new Map<Publication, StandingFolder>();
-    for (const publication of batch) {
+    const end = performance.now() + BATCH_MS;
+    let taken = 0;
+    for (const publication of this.#waiting.slice(0, BATCH_FILES)) {
+      taken++;
       try {
         named.set(publication, await this.#name(publication, folders));
       } catch (error) {
         publication.reject(storeError(error, publication.file.path));
       }
+      if (performance.now() > end) break;
     }
+    this.#waiting = this.#waiting.slice(taken);
     const failureOf = await folders.sync(new Set(named.values()));
     for (const [publication, folder] of named) {
       const failure = failureOf(folder);

@@ -1,0 +1,75 @@
+import { Gauge } from './gauge.ts';
+
+/**
+ * Memory that all sessions of a receiver hold together for their peers. When it is scarce those that hold more than
+ * a fair share wait until it is not; the others go on, so that nobody can take it all.
+ */
+export class MemoryBudget {
+  readonly fairShare: number;
+  readonly #gauge: Gauge;
+  readonly #shares = new Set<MemoryShare>();
+
+  /** Scarce from `bytes` on, until half of that is free again. With at most `sessions` none is worse off than half of an equal part. */
+  constructor(bytes: number, sessions: number) {
+    this.fairShare = bytes / (2 * sessions);
+    this.#gauge = new Gauge(bytes, () => {
+      for (const share of this.#shares) share.look();
+    });
+  }
+
+  get scarce(): boolean {
+    return this.#gauge.full;
+  }
+
+  /** @param changed is told when `over` has changed */
+  open(changed: () => void): MemoryShare {
+    const share = new MemoryShare(this, this.#gauge, changed);
+    this.#shares.add(share);
+    return share;
+  }
+
+  /** What the share still holds counts until it is removed. */
+  close(share: MemoryShare): void {
+    this.#shares.delete(share);
+  }
+}
+
+/** What one session holds. */
+export class MemoryShare {
+  readonly #budget: MemoryBudget;
+  readonly #total: Gauge;
+  readonly #changed: () => void;
+  #held = 0;
+  #over = false;
+
+  constructor(budget: MemoryBudget, total: Gauge, changed: () => void) {
+    this.#budget = budget;
+    this.#total = total;
+    this.#changed = changed;
+  }
+
+  /** More than there is for it now. */
+  get over(): boolean {
+    return this.#over;
+  }
+
+  add(bytes: number): void {
+    this.#held += bytes;
+    this.#total.add(bytes);
+    this.look();
+  }
+
+  remove(bytes: number): void {
+    this.#held -= bytes;
+    this.#total.remove(bytes);
+    this.look();
+  }
+
+  /** The budget has become scarce, or is so no more. */
+  look(): void {
+    const over = this.#budget.scarce && this.#held > this.#budget.fairShare;
+    if (over === this.#over) return;
+    this.#over = over;
+    this.#changed();
+  }
+}
