@@ -30,6 +30,7 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
     tag: config.tag,
     ignore: config.ignore,
     quick: config.quick,
+    repair: config.repair,
     algorithm: config.digest,
     signal: stop.signal,
     onDifference(problem) {
@@ -48,6 +49,7 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
     `${missing} missing`,
     `${extra} extra`,
     formatCount(problems, 'problem'),
+    ...(config.repair ? [`${summary.repaired} to be sent again`] : []),
   ];
   output.text(counts.join(', '));
   return exitCode;

@@ -58,7 +58,9 @@ export const scanSchema = z
   })
   .superRefine(checkSender);
 
-export const verifySchema = z.strictObject({ ...sender, quick: flag() }).superRefine(checkSender);
+export const verifySchema = z
+  .strictObject({ ...sender, quick: flag(), repair: flag() })
+  .superRefine(checkSender);
 
 export const receiveSchema = z
   .strictObject({

@@ -56,6 +56,23 @@ export async function markFile(root: string, path: RelPath, seen: FileIdentity):
   }
 }
 
+/**
+ * Takes the mark off a file, so that it is sent again. Harmless where there is no mark, or no file any more.
+ *
+ * @throws IsyncError as {@link markFile}
+ */
+export function unmarkFile(root: string, path: RelPath): void {
+  let file: number | undefined;
+  try {
+    file = openSync(`${root}/${path}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    unmark(file, path);
+  } catch (error) {
+    if (!isAbsence(error)) throw cannotMark(error, path);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
 const CHANGED: MarkResult = { outcome: 'changed' };
 const VANISHED: MarkResult = { outcome: 'vanished' };
 

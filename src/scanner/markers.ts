@@ -80,6 +80,25 @@ export async function writeWatchMarker(
   }
 }
 
+/**
+ * Removes `finished.watch`, so that the directory is looked into again; durable when it resolves. Harmless where there is none.
+ *
+ * @throws IsyncError as {@link writeWatchMarker}
+ */
+export async function removeWatchMarker(root: string, directory: RelPath): Promise<void> {
+  const absolute = `${root}/${directory}`;
+  try {
+    await using folder = await open(
+      absolute,
+      constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW,
+    );
+    await rm(`${absolute}/${WATCH_MARKER}`, { force: true });
+    await folder.sync();
+  } catch (error) {
+    throw cannotWrite(error, directory);
+  }
+}
+
 async function writeAndRename(absolute: string): Promise<void> {
   const temp = `${absolute}/${WATCH_MARKER_TEMP}`;
   await rm(temp, { force: true });

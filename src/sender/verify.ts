@@ -3,13 +3,15 @@ import { sameVersion } from '../model/file-entry.ts';
 import { toIsyncError } from '../model/isync-error.ts';
 import { PARSE_MARKER } from '../model/markers.ts';
 import { problemOf, type Problem } from '../model/problem.ts';
-import { firstSegment, joinRelPath } from '../model/rel-path.ts';
+import { firstSegment, joinRelPath, parseRelPath } from '../model/rel-path.ts';
 import type { DataDirectory } from '../scanner/data-directory.ts';
 import { createIgnoreRule, type IgnoreRule } from '../scanner/ignore-rule.ts';
 import { inspectFile } from '../scanner/inspect-file.ts';
 import { listDataDirectories } from '../scanner/list-data-directories.ts';
 import { listDirectory } from '../scanner/list-directory.ts';
 import type { Finding, ListedFile } from '../scanner/listed-file.ts';
+import { unmarkFile } from '../scanner/mark.ts';
+import { removeWatchMarker } from '../scanner/markers.ts';
 import { digestSource } from './digest-source.ts';
 import { createSourceFile } from './source-file.ts';
 import type { Target, TargetRecord } from './target.ts';
@@ -27,6 +29,11 @@ export interface VerifyOptions {
   /** Compare size and mtime only, reading no content. */
   readonly quick: boolean;
   readonly algorithm: DigestAlgorithm;
+  /**
+   * Take the mark off what the target lacks or holds differently, and `finished.watch` off its directory, so that the next
+   * scan sends it.
+   */
+  readonly repair: boolean;
   readonly signal: AbortSignal;
   /** DIFFERENT, MISSING and EXTRA, and what could not be compared. */
   onDifference(problem: Problem): void;
@@ -43,9 +50,14 @@ export interface VerifySummary {
   readonly extra: number;
   /** Files that could not be compared: unreadable, changing, badly named. */
   readonly problems: number;
+  /** Files that the next scan sends, because of `repair`. */
+  readonly repaired: number;
 }
 
-/** Compares every file of a root with the target and changes nothing. Files that are not sent yet are missing. */
+/**
+ * Compares every file of a root with the target. Changes nothing, but for marks and markers with `repair`. Files that are
+ * not sent yet are missing. Rejects with READ_ONLY or MARK_NOT_KEPT where `repair` can't be done.
+ */
 export async function verify(options: VerifyOptions): Promise<VerifySummary> {
   const run = new Verification(options);
   await run.compareRoot();
@@ -54,7 +66,7 @@ export async function verify(options: VerifyOptions): Promise<VerifySummary> {
 }
 
 class Verification {
-  readonly summary = { files: 0, bytes: 0, different: 0, missing: 0, extra: 0, problems: 0 };
+  readonly summary = { files: 0, bytes: 0, different: 0, missing: 0, extra: 0, problems: 0, repaired: 0 };
   readonly #options: VerifyOptions;
   readonly #ignore: IgnoreRule;
 
@@ -118,7 +130,8 @@ class Verification {
     const asked = target.look(paths, quick ? { signal } : { signal, digest: algorithm });
     const digests = quick ? Promise.resolve([]) : this.#digestsOf(files);
     const [records, local] = await Promise.all([asked, digests]);
-    for (const [index, file] of files.entries()) this.#compare(file, records[index], local[index]);
+    for (const [index, file] of files.entries())
+      if (!this.#isKept(file, records[index], local[index])) await this.#repair(file);
     this.#options.onProgress(this.summary.files, this.summary.bytes);
   }
 
@@ -137,19 +150,29 @@ class Verification {
     return digests;
   }
 
-  #compare(file: ListedFile, record: TargetRecord | undefined, digest: Buffer | undefined): void {
+  #isKept(file: ListedFile, record: TargetRecord | undefined, digest: Buffer | undefined): boolean {
     const { path, size } = file.entry;
     this.summary.files++;
     this.summary.bytes += size;
     if (record === undefined) {
       this.summary.missing++;
       this.#tell('MISSING', path, 'the target does not have it');
-      return;
+      return false;
     }
     const fault = this.#differenceOf(file, record, digest);
-    if (fault === undefined) return;
+    if (fault === undefined) return true;
     this.summary.different++;
     this.#tell('DIFFERENT', path, fault);
+    return false;
+  }
+
+  /** Mark first: an unsealed directory with the mark still on would be sealed again without the file. */
+  async #repair(file: ListedFile): Promise<void> {
+    const { root, repair } = this.#options;
+    if (!repair) return;
+    unmarkFile(root, file.entry.path);
+    await removeWatchMarker(root, parseRelPath(firstSegment(file.entry.path)));
+    this.summary.repaired++;
   }
 
   #differenceOf(file: ListedFile, record: TargetRecord, digest: Buffer | undefined): string | undefined {

@@ -14,6 +14,7 @@ import {
 export const VERIFY_OPTIONS = {
   ...SENDER_OPTIONS,
   quick: { ...FLAG, ...WHAT, describe: 'Compare sizes and times only, not content' },
+  repair: { ...FLAG, ...WHAT, describe: 'Let the next scan send what the target lacks or holds differently' },
   ...LINK_OPTIONS,
   'retry-for': {
     ...TEXT,
@@ -27,7 +28,7 @@ export const VERIFY_OPTIONS = {
 export function verifyCommand(found: Found): CommandModule {
   return {
     command: 'verify [root]',
-    describe: 'Compare every file below a folder with the target; changes nothing',
+    describe: 'Compare every file below a folder with the target',
     builder: (yargs) =>
       yargs
         .usage('$0 verify ROOT --to TARGET [options]')
@@ -35,6 +36,7 @@ export function verifyCommand(found: Found): CommandModule {
         .options(VERIFY_OPTIONS)
         .example('$0 verify /datas --to ws://backup:7400', 'Compare all content')
         .example('$0 verify /datas --to /mnt/backup --quick', 'Compare sizes and times')
+        .example('$0 verify /datas --to ws://backup:7400 --repair', 'Then "isync scan" mends the target')
         .example('$0 verify /datas --to ws://backup:7400 --tag DC1 --json', 'Some directories, for a script'),
     handler: (flags) => found({ command: 'verify', flags }),
   };
