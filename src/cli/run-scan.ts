@@ -7,6 +7,7 @@ import { printable } from '../observe/printable.ts';
 import { formatBytes, formatCount } from '../observe/units.ts';
 import type { ScanObserver, ScanSummary } from '../sender/scan-options.ts';
 import { scan } from '../sender/scan.ts';
+import { backlogBytes } from '../sender/backlog-size.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { openTarget } from './open-target.ts';
 import type { Output } from './output.ts';
@@ -26,6 +27,7 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
   );
   const watched = new Watched(log);
   screen.showProgress(() => watched);
+  if (screen.isShown) watched.expect(backlogBytes({ ...config, signal: stop.signal }));
   await using opened = await openTarget(config, {
     mode: 'write',
     endsByItself: config.once,
@@ -64,6 +66,7 @@ class Watched implements ScanObserver {
   readonly #unsealed = new Set<string>();
   files = 0;
   bytes = 0;
+  totalBytes: number | undefined;
 
   constructor(log: Log) {
     this.#log = log;
@@ -73,9 +76,20 @@ class Watched implements ScanObserver {
     return this.#unsealed.size;
   }
 
+  /** What there is to send, for the time left. Who can't be told it goes without; the scan tells what is wrong. */
+  expect(total: Promise<number>): void {
+    total.then(
+      (bytes) => (this.totalBytes = bytes),
+      (error: unknown) => this.#log.debug('the backlog could not be measured', { err: error }),
+    );
+  }
+
+  sent(bytes: number): void {
+    this.bytes += bytes;
+  }
+
   transferred(path: string, bytes: number): void {
     this.files++;
-    this.bytes += bytes;
     this.#log.debug('transferred', { path, bytes });
   }
 

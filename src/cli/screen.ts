@@ -6,6 +6,8 @@ import type { Output } from './output.ts';
 /** What a command shows on stderr while it works. */
 export interface Screen extends Disposable {
   readonly log: Log;
+  /** Whether anybody sees progress: stderr is a terminal. */
+  readonly isShown: boolean;
   /** Shows how far the work is, until the screen is disposed; only where stderr is a terminal. */
   showProgress(state: () => ProgressState): void;
 }
@@ -16,6 +18,7 @@ export function openScreen(logLevel: LogLevel, output: Output): Screen {
   let progress: Progress | undefined;
   return {
     log: createLog(logLevel, statusLine),
+    isShown: statusLine !== undefined,
     showProgress(state) {
       if (statusLine !== undefined) progress = new Progress(statusLine, state);
     },

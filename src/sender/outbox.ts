@@ -17,8 +17,8 @@ export interface PutJob {
   readonly file: SourceFile;
   readonly live: boolean;
   readonly size: Size;
-  /** Bytes of content sent in all tries; whoever sends adds to it. */
-  sentBytes: number;
+  /** Whoever sends content of it says so, in bytes. */
+  sent(bytes: number): void;
   /** The furthest offset that the target has told for it. */
   resumedAt: number;
   /** The caller has its answer; whatever is still under way for this file is in vain. */
@@ -65,10 +65,10 @@ export class Outbox {
     return this.#open.size;
   }
 
-  put(file: SourceFile, { priority = 'backlog', signal }: PutOptions = {}): Promise<Receipt> {
+  put(file: SourceFile, { priority = 'backlog', signal, onSent }: PutOptions = {}): Promise<Receipt> {
     if (this.#closing.signal.aborted) return Promise.reject(this.#closedBy);
     if (signal?.aborted === true) return Promise.reject(signal.reason);
-    const job = new Job(file, priority === 'live');
+    const job = new Job(file, priority === 'live', onSent);
     this.#open.add(job);
     if (signal !== undefined)
       job.unwatch = this.#aborts.watch(signal, () => this.#reject(job, signal.reason));
@@ -186,10 +186,18 @@ class Job implements PutJob {
   unwatch: (() => void) | undefined;
   readonly receipt = Promise.withResolvers<Receipt>();
 
-  constructor(file: SourceFile, live: boolean) {
+  readonly #onSent: ((bytes: number) => void) | undefined;
+
+  constructor(file: SourceFile, live: boolean, onSent: ((bytes: number) => void) | undefined) {
+    this.#onSent = onSent;
     this.file = file;
     this.live = live;
     this.size = file.entry.size <= MAX_INLINE_BYTES ? 'small' : 'large';
+  }
+
+  sent(bytes: number): void {
+    this.sentBytes += bytes;
+    this.#onSent?.(bytes);
   }
 }
 

@@ -27,6 +27,8 @@ export interface ScanOptions {
 
 /** Told as things happen; must not throw and must return at once. */
 export interface ScanObserver {
+  /** Content on its way, in bytes, as it leaves; what is sent again counts again. */
+  sent(bytes: number): void;
   /** A file is durable at the target and marked. */
   transferred(path: string, bytes: number): void;
   /** The same problem of the same file is told once. */

@@ -34,6 +34,8 @@ export interface Target extends AsyncDisposable {
 export interface PutOptions extends Abortable {
   /** Live files go ahead of everything not yet sent. Default 'backlog'. */
   readonly priority?: 'live' | 'backlog';
+  /** Told of content, in bytes, as it leaves: also of what is sent again. Must not throw. */
+  readonly onSent?: (bytes: number) => void;
 }
 
 export interface LookOptions extends Abortable {

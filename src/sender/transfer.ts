@@ -55,7 +55,11 @@ export async function transfer(
   const startedAtMs = Date.now();
   try {
     if (unlessKept && (await isKept(context, file))) return { kind: 'kept' };
-    const receipt = await options.target.put(source, { priority, signal: cut });
+    const receipt = await options.target.put(source, {
+      priority,
+      signal: cut,
+      onSent: (bytes) => options.observer.sent(bytes),
+    });
     if (startedAtMs - file.identity.mtimeMs < MTIME_TICK_MS) {
       const digest = await digestSource(source, receipt.algorithm);
       if (!digest.equals(receipt.digest)) return { kind: 'changed' };

@@ -53,6 +53,7 @@ export function optionsFor(root: string, target: Target, changes: Partial<ScanOp
     ignore: DEFAULT_IGNORE,
     signal: new AbortController().signal,
     observer: {
+      sent: () => undefined,
       transferred: () => undefined,
       problem: (problem) => void problems.push(problem),
       directory: (name, _state, isSealed) => void (isSealed && sealed.push(name)),

@@ -9,6 +9,7 @@ function recordingObserver(): ScanObserver & { readonly problems: Problem[]; rea
   return {
     problems,
     lines,
+    sent: () => undefined,
     transferred: () => undefined,
     problem: (problem) => void problems.push(problem),
     directory: (name, state, sealed) => void lines.push(`${name} ${state} ${sealed}`),

@@ -60,7 +60,7 @@ async function transfer(
       await limiter?.ready({ signal });
       await upload.write(part);
       limiter?.spend(part.length);
-      job.sentBytes += part.length;
+      job.sent(part.length);
     }
     position += part.length;
     if (job.settled) throw new Forgotten();

@@ -169,7 +169,7 @@ class LocalTarget implements Target {
     limiter?.spend(content.length);
     const value = digestOf(algorithm, content);
     await this.#store.put(kept, content, { algorithm, value });
-    job.sentBytes += content.length;
+    job.sent(content.length);
     return value;
   }
 

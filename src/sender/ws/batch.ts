@@ -37,7 +37,7 @@ export function readBatch(
       outbox.failed(job, toIsyncError(error, 'FILE_UNREADABLE', { path: entry.path }));
       continue;
     }
-    job.sentBytes += entry.size;
+    job.sent(entry.size);
     left -= entry.size;
   }
   return files;

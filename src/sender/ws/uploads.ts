@@ -70,7 +70,7 @@ export class Uploads implements UploadPort {
       const bytes = upload.takeChunk();
       if (bytes === undefined) continue;
       const content = bytes.length - CHUNK_HEADER_BYTES;
-      upload.job.sentBytes += content;
+      upload.job.sent(content);
       wire.send(bytes);
       return content;
     }
