@@ -26,7 +26,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (thrown) {
     const words = thrown instanceof Error ? thrown.message : String(thrown);
-    console.error(`\n${title(interrupt.signal.aborted ? 'Stopped.' : `The demo has failed: ${words}`)}`);
+    console.error(`\n${title(interrupt.signal.aborted ? 'Stopped.' : `Not done: ${words}`)}`);
     return interrupt.signal.aborted ? 130 : 1;
   } finally {
     // Every process that was started, the latest first.

@@ -45,7 +45,8 @@ To take them back:  chmod -R g-w ${root}  and  find ${root} -name finished.watch
   console.log(`
 The copies are in ${join(store, DEVICE)}
 Delete them:      rm -r ${folder}`);
-  if (exitCode !== 0) throw new DemoFault(`isync scan has ended with exit code ${exitCode}`);
+  if (exitCode !== 0)
+    throw new DemoFault(`isync scan could not do all of it (exit code ${exitCode}, see above)`);
 }
 
 /** The files that isync will transfer, by path: regular, in an unfinished data directory, without the mark. */

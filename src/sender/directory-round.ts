@@ -25,6 +25,8 @@ export interface RoundResult {
 
 export interface RoundOptions {
   readonly rank: number;
+  /** Whether to list only when no older directory is being listed. */
+  readonly inTurn: boolean;
   /** Takes over files that may still be written to: resolves later through the watch. Absent: the round waits itself. */
   readonly watchFresh?: (path: RelPath) => void;
   /** How long (ms) a file must have been unchanged to be sent at once. */
@@ -37,7 +39,7 @@ interface HeldBack {
   readonly seenAtMs: number;
 }
 
-/** Lists `directory` once, submits what has no mark, and waits until all of it has an outcome. */
+/** Lists `directory` once, submits what has no mark, and waits until all of that has an outcome; not for live files. */
 export async function runRound(
   context: ScanContext,
   directory: RelPath,
@@ -54,6 +56,8 @@ class Round {
   readonly #submissions: Submissions;
   readonly #options: RoundOptions;
   #heldBack: HeldBack[] = [];
+  #open = 0;
+  #tellSettled: () => void = () => undefined;
   #unmarked = 0;
   #marked = 0;
   readonly #markedPrint = new Fingerprint();
@@ -66,8 +70,33 @@ class Round {
   }
 
   async run(): Promise<RoundResult> {
-    const { options, ignore, stopping, tally } = this.#context;
+    const { stopping, tally } = this.#context;
     tally.forgetProblems(this.#directory);
+    const { totals, durationMs } = await this.#listInTurn();
+    while (this.#heldBack.length > 0 && !stopping.aborted) await this.#sendHeldBack();
+    await this.#allSettled();
+    return {
+      totals,
+      unmarked: this.#unmarked,
+      marked: this.#marked,
+      markedPrint: this.#markedPrint.toString(),
+      durationMs,
+    };
+  }
+
+  async #listInTurn(): Promise<Pick<RoundResult, 'totals' | 'durationMs'>> {
+    if (!this.#options.inTurn) return await this.#list();
+    const { listings } = this.#context;
+    await listings.acquire(this.#options.rank);
+    try {
+      return await this.#list();
+    } finally {
+      listings.release();
+    }
+  }
+
+  async #list(): Promise<Pick<RoundResult, 'totals' | 'durationMs'>> {
+    const { options, ignore, stopping } = this.#context;
     const startedMs = performance.now();
     const listing = listDirectory(options.root, this.#directory, { ignore, signal: stopping });
     let step = await listing.next();
@@ -75,16 +104,7 @@ class Round {
       await this.#takeBatch(step.value);
       step = await listing.next();
     }
-    const durationMs = performance.now() - startedMs;
-    while (this.#heldBack.length > 0 && !stopping.aborted) await this.#sendHeldBack();
-    await this.#submissions.idle();
-    return {
-      totals: step.value,
-      unmarked: this.#unmarked,
-      marked: this.#marked,
-      markedPrint: this.#markedPrint.toString(),
-      durationMs,
-    };
+    return { totals: step.value, durationMs: performance.now() - startedMs };
   }
 
   async #takeBatch(batch: readonly Finding[]): Promise<void> {
@@ -135,6 +155,21 @@ class Round {
   }
 
   async #submit(file: ListedFile): Promise<void> {
-    await this.#submissions.submit(file, this.#options.rank, { priority: 'backlog', unlessKept: false });
+    this.#open++;
+    const options = { priority: 'backlog', unlessKept: false } as const;
+    const taken = await this.#submissions.submit(file, this.#options.rank, options, () => this.#settled());
+    if (!taken) this.#settled();
+  }
+
+  #settled(): void {
+    this.#open--;
+    if (this.#open === 0) this.#tellSettled();
+  }
+
+  async #allSettled(): Promise<void> {
+    if (this.#open === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#tellSettled = resolve;
+    });
   }
 }

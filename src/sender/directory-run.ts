@@ -111,13 +111,15 @@ export class DirectoryRun {
     // Started before and stopped before the listing: what the watch did not see, the listing does.
     if (state === 'active' && !options.once) await this.#startWatch();
     else await this.#stopWatch();
-    const listedMtimeMs = await mtimeOf(options.root, this.name);
+    const listedMtimeMs = mtimeOf(options.root, this.name);
     if (listedMtimeMs === undefined) return this.#gone();
     const round = await this.#round();
     if (stopping.aborted) return 'done';
     if (round.totals.gone) return this.#gone();
     if (state !== this.#state) return 'again';
     if (state === 'active') return options.once ? 'done' : { waitMs: Infinity };
+    // Live files that the watch had still told of.
+    await this.#submissions.idle();
     if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
     const quietMs = state === 'abandoned' ? this.#quietLeftMs(round.totals.fingerprint) : 0;
     if (round.unmarked > 0) return 'again';
@@ -131,8 +133,9 @@ export class DirectoryRun {
     const reconciling = watch !== undefined && this.#rounds > 0;
     const round = await runRound(this.#context, this.name, this.#submissions, {
       rank: this.#rank,
+      inTurn: this.#state !== 'active',
       settleMs: reconciling ? watch.settleMs : options.settleMs,
-      ...(watch === undefined ? {} : { watchFresh: (path: RelPath) => watch.changed(path) }),
+      ...(!reconciling ? {} : { watchFresh: (path: RelPath) => watch.changed(path) }),
       found: ({ entry }) => {
         if (reconciling && !this.#live.has(entry.path) && !watch.knows(entry.path)) tally.foundByReconcile++;
       },

@@ -15,6 +15,8 @@ export interface ScanContext {
   readonly live: Admission;
   /** Directories that are being listed, sent or sealed. */
   readonly slots: Admission;
+  /** Directories of the backlog that are being listed: one, so that the oldest one's files all go first. */
+  readonly listings: Admission;
   /** Fires when no new work may begin: the user asked, or the scan has failed. */
   readonly stopping: AbortSignal;
   /** Fires when what is still in flight is to be given up as well. */

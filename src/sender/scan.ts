@@ -67,6 +67,7 @@ class Scan {
       backlog: new Admission(MAX_BACKLOG_IN_FLIGHT),
       live: new Admission(MAX_LIVE_IN_FLIGHT),
       slots: new Admission(MAX_DIRECTORIES_AT_ONCE),
+      listings: new Admission(1),
       stopping: this.#stopping.signal,
       cut: this.#cut.signal,
       fail: (error) => this.#fail(error),

@@ -1,6 +1,6 @@
-import { lstat } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, IsyncError } from '../model/isync-error.ts';
+import { IsyncError } from '../model/isync-error.ts';
 import { PARSE_MARKER } from '../model/markers.ts';
 import { joinRelPath, type RelPath } from '../model/rel-path.ts';
 import { inspectFile } from '../scanner/inspect-file.ts';
@@ -22,19 +22,14 @@ export async function sealDirectory(
   const marker = options.closed ? parseMarkerOf(root, directory) : undefined;
   await target.seal(directory, marker, { signal: context.cut });
   // A file that came after the last listing, against the parser's word, must still not be lost.
-  if ((await mtimeOf(root, directory)) !== options.listedMtimeMs) return false;
+  if (mtimeOf(root, directory) !== options.listedMtimeMs) return false;
   await writeWatchMarker(root, directory, { keepMtime: newest === 'mtime' });
   return true;
 }
 
 /** The data directory's own mtime in ms; undefined when it is gone. */
-export async function mtimeOf(root: string, directory: RelPath): Promise<number | undefined> {
-  try {
-    return (await lstat(join(root, directory))).mtimeMs;
-  } catch (thrown) {
-    if (errnoOf(thrown) === 'ENOENT') return undefined;
-    throw thrown;
-  }
+export function mtimeOf(root: string, directory: RelPath): number | undefined {
+  return lstatSync(join(root, directory), { throwIfNoEntry: false })?.mtimeMs;
 }
 
 function parseMarkerOf(root: string, directory: RelPath): SourceFile {

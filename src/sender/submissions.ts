@@ -48,8 +48,16 @@ export class Submissions {
     return this.#inFlight.has(path);
   }
 
-  /** Waits for room, then sends in the background. False when the file was not taken: stopping, or on its way already. */
-  async submit(file: ListedFile, rank: number, options: TransferOptions): Promise<boolean> {
+  /**
+   * Waits for room, then sends in the background and calls `settled` when that has come to an end. Resolves to false when
+   * the file was not taken: stopping, or on its way already.
+   */
+  async submit(
+    file: ListedFile,
+    rank: number,
+    options: TransferOptions,
+    settled?: () => void,
+  ): Promise<boolean> {
     const admission = options.priority === 'live' ? this.#context.live : this.#context.backlog;
     await admission.acquire(rank);
     const path = file.entry.path;
@@ -62,6 +70,7 @@ export class Submissions {
       .then((outcome) => this.#settle(file, outcome))
       .finally(() => {
         admission.release();
+        settled?.();
         if (this.#inFlight.size === 0) this.#tellIdle();
       });
     return true;

@@ -6,7 +6,7 @@ import type { RelPath } from '../model/rel-path.ts';
 /**
  * Where a sender's files go. Guarantees, for every form of it:
  * - `put` and `seal` resolve when all is durable at the target, never when it is merely sent.
- * - All calls are idempotent and may overlap freely; the caller bounds how many (see MAX_PUTS_IN_FLIGHT).
+ * - All calls are idempotent and may overlap freely; the caller bounds how many.
  * - Links that break are made again inside; a call rejects only with what trying again can't mend now:
  *   what is wrong with this one file (FILE_*, IMMUTABLE, PATH_CONFLICT, …), a refusal (AUTH_REFUSED,
  *   VERSION_UNSUPPORTED, FENCED, TLS_FAILED), or UNREACHABLE/STORE_FULL once the retry limit is over.

@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { PARSE_MARKER, WATCH_MARKER } from '../model/markers.ts';
 import { isRelPath, type RelPath } from '../model/rel-path.ts';
@@ -11,12 +11,20 @@ import type { WatchEvent } from './watch-event.ts';
  * While closes are told, a file that was not closed must be unchanged for this long, in ms: its writer may pause.
  * Only what was closed before the watch of its folder stood waits for it, and what stays open.
  */
-const PATIENT_SETTLE_MS = 5_000;
+export const PATIENT_SETTLE_MS = 5_000;
 /**
  * Files whose last told or handled version is known, so that late and own events are not told again: two inotify
  * queues (16,384 events by default), as an echo can be no further behind.
  */
 const KNOWN_VERSIONS = 32_768;
+
+/**
+ * For this long after a folder was made, in ms, closes in it may be missed: its watch stands a little later. Files that
+ * change meanwhile need only settle.
+ */
+const YOUNG_FOLDER_MS = 1_000;
+/** Young folders known at a time; files of those forgotten only wait longer. */
+const MAX_YOUNG_FOLDERS = 1_024;
 
 export interface HintFilterOptions {
   /** Absolute path. */
@@ -34,6 +42,8 @@ export class HintFilter implements Disposable {
   readonly #options: HintFilterOptions;
   readonly #queue: SettleQueue;
   readonly #known = new LRUCache<RelPath, FileVersion>({ max: KNOWN_VERSIONS });
+
+  readonly #young = new LRUCache<string, true>({ max: MAX_YOUNG_FOLDERS, ttl: YOUNG_FOLDER_MS });
 
   constructor(options: HintFilterOptions) {
     this.#options = options;
@@ -57,7 +67,12 @@ export class HintFilter implements Disposable {
     const version = versionOf(stats);
     if (this.#isKnown(path, version)) return;
     if (hint === PARSE_MARKER) this.#parseMarker(path, version);
-    else this.#queue.changed(path, stats.isFile() ? version : undefined);
+    else this.#queue.changed(path, stats.isFile() ? version : undefined, !this.#young.has(dirname(hint)));
+  }
+
+  /** A folder was made, and is watched from about now on. */
+  folderMade(hint: string): void {
+    this.#young.set(hint, true);
   }
 
   /** A writer has closed this file, or renamed it into place. */

@@ -49,9 +49,9 @@ export class SettleQueue implements Disposable {
   }
 
   /** `path` may have changed; `version` is what the teller saw, where it looked just now. */
-  changed(path: RelPath, version?: FileVersion): void {
+  changed(path: RelPath, version?: FileVersion, patient = true): void {
     if (this.#disposed) return;
-    if (!this.#settling.changed(path, performance.now(), version)) this.#options.onOverflow();
+    if (!this.#settling.changed(path, performance.now(), version, patient)) this.#options.onOverflow();
     this.#arm();
   }
 

@@ -18,6 +18,8 @@ export interface Observation {
 interface Pending extends LaneEntry<Pending> {
   readonly path: RelPath;
   seen: FileVersion | undefined;
+  /** Its writer may pause: {@link Settling.patientMs} holds for it. */
+  patient: boolean;
   /** When `seen` was seen first. */
   since: number;
   /** When to look next. */
@@ -61,7 +63,7 @@ export class Settling {
    * `path` may have changed; `version` is what the teller saw, where it looked. Without one the path is due at
    * once, to have something to compare with. False when there is no room: the caller must list instead.
    */
-  changed(path: RelPath, now: number, version?: FileVersion): boolean {
+  changed(path: RelPath, now: number, version?: FileVersion, patient = true): boolean {
     let pending = this.#pending.get(path);
     if (pending !== undefined) {
       // Without a version there is nothing new: the look that is due anyway will tell.
@@ -71,6 +73,7 @@ export class Settling {
       pending = {
         path,
         seen: undefined,
+        patient,
         since: now,
         dueAt: now,
         lane: undefined,
@@ -105,7 +108,7 @@ export class Settling {
       this.#wait(pending, this.#settleMs, now);
       return false;
     }
-    if (unchangedMs < this.patientMs && quietMs < this.patientMs) {
+    if (pending.patient && unchangedMs < this.patientMs && quietMs < this.patientMs) {
       this.#wait(pending, this.patientMs - this.#settleMs, now);
       return false;
     }

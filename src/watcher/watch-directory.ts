@@ -201,6 +201,8 @@ class Watch implements DirectoryWatch {
   }
 
   #addFolder(path: string): void {
+    // Those that were there at the start are listed by the caller.
+    if (this.#pace !== undefined) this.#hints.folderMade(path);
     if (this.#times.add(path) || this.#failures.has('folders')) return;
     this.#failures.add('folders');
     this.#note('info', `more than ${MAX_POLLED_FOLDERS} folders: lost events are found later`);

@@ -8,6 +8,8 @@ import { startStage } from '../suites/stage.ts';
 
 /** A user who owns nothing, for tests that root runs; see passwd(5). */
 const NOBODY = 65_534;
+/** Longest wait for the news that the store is full, in ms. */
+const FULL_TOLD_MS = 15_000;
 const isRoot = process.getuid?.() === 0;
 
 /** Skips loudly: what this machine can't show is not shown. */
@@ -113,8 +115,10 @@ describe('disks and permissions', () => {
     await mkdir(edge.root);
     await edge.write({ 'DC1/small': 1000, 'DC1/big': 5_000_000, 'DC1/finished.parse': '' });
     await using daemon = edge.daemon();
-    await daemon.until('the sender to say that the store is full', () =>
-      daemon.stderr.includes('STORE_FULL'),
+    await daemon.until(
+      'the sender to say that the store is full',
+      () => daemon.stderr.includes('STORE_FULL'),
+      FULL_TOLD_MS,
     );
     expect([edge.has('DC1/big'), edge.sealed('DC1')]).toEqual([false, false]);
     await rm(ballast);

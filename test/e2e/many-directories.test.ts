@@ -30,6 +30,7 @@ describe('directories that come while the daemon runs', () => {
     await edge.write({ 'DC2/early': 100 });
     await edge.write({ 'DC1/sub/late': 100, 'DC1/late': 300_000 });
     await untilSealed(edge, ['DC1'], daemon);
+    await daemon.until('the file of the newest directory', () => edge.has('DC2/early'));
     expect(await edge.differences()).toEqual([]);
     expect([edge.has('DC1/finished.parse'), edge.sealed('DC2')]).toEqual([false, false]);
     const { exitCode, summary } = await stopScan(daemon);

@@ -39,6 +39,11 @@ const running = new Set<ChildProcess>();
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+  process.on(signal, () => {
+    // Whoever else listens knows better what to do; by itself a signal would end this process without 'exit'.
+    if (process.listenerCount(signal) === 1) process.exit(1);
+  });
 
 /** Starts `isync ARGS` as a process of its own. */
 function startCli(args: readonly string[], options: CliOptions = {}): CliProcess {

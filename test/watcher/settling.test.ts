@@ -157,6 +157,14 @@ describe('Settling', () => {
       expect(settling.nextDue()).toBe(250);
     });
 
+    it('is not asked of a file whose close may have been missed', () => {
+      const settling = new Settling(250, 5000);
+      settling.changed(a, 0, version(), false);
+      settling.changed(b, 0, version({ ino: 2 }));
+      expect(settling.observed(a, seen(), 250)).toBe(true);
+      expect(settling.observed(b, seen({ ino: 2 }), 250)).toBe(false);
+    });
+
     it('is over for the files that wait when patience is', () => {
       const settling = new Settling(250, 5000);
       settling.changed(a, 0, version());
