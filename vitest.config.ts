@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     // What takes minutes has a run of its own: vitest.long.config.ts.
-    exclude: ['test/long/**', 'test/faults/**'],
+    exclude: ['test/long/**'],
     // Real processes, sockets and disks: generous, so that a slow disk is no failure; nothing waits this long by plan.
     testTimeout: 60_000,
     hookTimeout: 60_000,

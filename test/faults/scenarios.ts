@@ -1,7 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { until } from '../suites/cli.ts';
 import { temporaryFolder } from '../suites/data-tree.ts';
 import { faultyProxy } from '../suites/faulty-proxy.ts';
@@ -20,6 +24,7 @@ export interface Scenario {
 
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'burst-while-stopped', run: burstWhileStopped },
+  { name: 'order-of-system-calls', run: orderOfSystemCalls },
   { name: 'half-open-link', run: halfOpenLink },
   { name: 'killed-between-rename-and-ack', run: killedBetweenRenameAndAck },
 ];
@@ -32,6 +37,21 @@ const FOUND_WITHIN_MS = 5_000;
 const HALF_OPEN_MS = 35_000;
 /** How long a slow disk may take for the burst, in ms. */
 const SENT_WITHIN_MS = 300_000;
+
+/** What order.test.ts has to say; on its own it runs with all other tests as well. */
+async function orderOfSystemCalls(): Promise<string> {
+  const impossible = available('strace');
+  if (impossible !== undefined) return `SKIPPED on this machine: ${impossible}`;
+  const vitest = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
+  const child = spawn(process.execPath, [vitest, 'run', 'test/faults/order.test.ts'], {
+    cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const output = await text(child.stdout);
+  const { exitCode } = child.exitCode === null ? await once(child, 'close').then(() => child) : child;
+  if (exitCode !== 0) throw new Error(output);
+  return 'content, name, folders, acknowledgement, mark, seal';
+}
 
 /** Three times what the kernel's event queue holds, while nobody reads it: all of it must be found by listing. */
 async function burstWhileStopped(): Promise<string> {
