@@ -91,6 +91,10 @@ export class Inotifywait implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end('stopped');
+    if (this.#child.pid === undefined) {
+      await this.#gone;
+      return;
+    }
     this.#child.stdin.end();
     const deadline = setTimeout(() => this.#child.kill('SIGKILL'), STOP_DEADLINE_MS);
     await this.#gone;
@@ -102,12 +106,8 @@ export class Inotifywait implements AsyncDisposable {
 
   #listen(): Promise<void> {
     const child = this.#child;
-    const output = new InotifywaitOutput();
-    child.stdout.on('data', (chunk: Buffer) => this.#options.onEvents(output.push(chunk)));
-    child.stdout.on('close', () => this.#end('it has ended'));
-    child.stderr.setEncoding('utf8').on('data', (text: string) => this.#hear(text));
-    // The shell may be gone before we say so: 'exit' tells.
-    child.stdin.on('error', () => undefined);
+    // Where no descriptor was left there are no pipes either, whatever the types say; 'error' tells.
+    if (child.pid !== undefined) this.#readPipes();
     return new Promise((resolve) => {
       child.on('exit', () => {
         this.#end('its shell has ended');
@@ -119,6 +119,16 @@ export class Inotifywait implements AsyncDisposable {
         if (child.pid === undefined) resolve();
       });
     });
+  }
+
+  #readPipes(): void {
+    const child = this.#child;
+    const output = new InotifywaitOutput();
+    child.stdout.on('data', (chunk: Buffer) => this.#options.onEvents(output.push(chunk)));
+    child.stdout.on('close', () => this.#end('it has ended'));
+    child.stderr.setEncoding('utf8').on('data', (text: string) => this.#hear(text));
+    // The shell may be gone before we say so: 'exit' tells.
+    child.stdin.on('error', () => undefined);
   }
 
   #hear(text: string): void {

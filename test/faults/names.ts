@@ -55,7 +55,7 @@ export class Names {
   folders(): string {
     const random = this.#random;
     if (random.chance(0.1))
-      return [this.#plain('deep'), ...Array.from({ length: random.int(20, 100) }, () => 'd')].join('/');
+      return [this.#plain('deep'), ...Array.from({ length: random.int(20, 55) }, () => 'd')].join('/');
     const depth = random.int(1, 3);
     return Array.from({ length: depth }, () => this.#folder()).join('/');
   }
