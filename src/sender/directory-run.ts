@@ -123,6 +123,8 @@ export class DirectoryRun {
     const round = await this.#round();
     if (stopping.aborted) return 'done';
     if (round.totals.gone) return this.#gone();
+    // Written before the watch stood, so that no event told of it.
+    if (this.#hasParseMarker()) this.setState('closed');
     if (state !== this.#state) return 'again';
     if (state === 'active') return options.once ? 'done' : { waitMs: Infinity };
     // Live files that the watch had still told of.

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { encode } from '../../src/protocol/codec.ts';
-import { MAX_PATHS_PER_MESSAGE } from '../../src/protocol/limits.ts';
+import { MAX_PATH_SEGMENTS, MAX_PATHS_PER_MESSAGE } from '../../src/protocol/limits.ts';
 import type { SenderMessage } from '../../src/protocol/messages.ts';
 import { MemoryBudget } from '../../src/receiver/memory-budget.ts';
 import { RECEIVER_LIMITS } from '../../src/receiver/receiver-limits.ts';
@@ -115,10 +115,14 @@ describe('paths of very many folders', () => {
     const stat = vi.spyOn(kept.store, 'stat');
     const { url } = await receiverFor(kept.store);
     const client = await greet(url, 'edge1');
-    client.say({ type: 'files', firstId: 1, files: [inlineFile(deep(65), 'x'), inlineFile(deep(64), 'x')] });
+    client.say({
+      type: 'files',
+      firstId: 1,
+      files: [inlineFile(deep(MAX_PATH_SEGMENTS + 1), 'x'), inlineFile(deep(MAX_PATH_SEGMENTS), 'x')],
+    });
     expect(await client.next('refused')).toMatchObject({ id: 1, code: 'BAD_PATH', retryable: false });
     expect(await client.acknowledged(1)).toEqual([2]);
-    const paths = [parseRelPath(deep(2000)), parseRelPath(deep(64))];
+    const paths = [parseRelPath(deep(2000)), parseRelPath(deep(MAX_PATH_SEGMENTS))];
     client.say({ type: 'look', request: 1, digest: false, paths });
     expect((await client.next('looked')).files).toMatchObject([undefined, { size: 1 }]);
     expect(stat).toHaveBeenCalledTimes(1);

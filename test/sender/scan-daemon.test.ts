@@ -71,6 +71,29 @@ describe('a daemon', () => {
     await vi.waitFor(async () => expect(await kept('DC1/c')).toBeDefined(), 20_000);
   });
 
+  test('closes a directory whose marker came before its watch stood', async () => {
+    const { root, target, write, kept } = setup();
+    write('DC1/a');
+    const { options, sealed } = optionsFor(root, target);
+    const stop = new AbortController();
+    const ended = scan({
+      ...options,
+      once: false,
+      signal: stop.signal,
+      observer: {
+        ...options.observer,
+        directory: (name, state, isSealed) => {
+          if (state === 'active') write('DC1/finished.parse');
+          options.observer.directory(name, state, isSealed);
+        },
+      },
+    });
+    await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 10_000);
+    expect(await kept('DC1/finished.parse')).toBeDefined();
+    stop.abort();
+    await ended;
+  });
+
   test('opens a directory again whose parser takes its marker back before the seal', async () => {
     const { root, target, at, write } = setup();
     write('DC1/a');
