@@ -155,11 +155,11 @@ class Scan {
     this.#runs.set(name, { run, ended });
   }
 
-  /** The parser's marker in directories that are not watched (any more), some at a time, in turns. */
+  /** The parser's marker in directories that are not watched (any more), or whose event was lost: some at a time, in turns. */
   #poll(): void {
-    const abandoned = [...this.#runs.values()].filter(({ run }) => run.state === 'abandoned');
-    const from = this.#polled % Math.max(abandoned.length, 1);
-    const turn = [...abandoned.slice(from), ...abandoned.slice(0, from)].slice(0, MAX_POLLED);
+    const open = [...this.#runs.values()].filter(({ run }) => run.state !== 'closed');
+    const from = this.#polled % Math.max(open.length, 1);
+    const turn = [...open.slice(from), ...open.slice(0, from)].slice(0, MAX_POLLED);
     this.#polled = from + turn.length;
     for (const { run } of turn)
       if (inspectDataDirectory(this.#options.root, run.name)?.closed === true) run.setState('closed');
