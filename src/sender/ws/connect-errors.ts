@@ -1,5 +1,6 @@
 import { errnoOf, IsyncError, isErrorCode } from '../../model/isync-error.ts';
 import { REPLICATE_PATH } from '../../protocol/limits.ts';
+import { plainText } from './faults.ts';
 
 /** What a connection that could not be opened means. `retryable` is false where only a person can mend it. */
 export function connectError(error: unknown, where: string): IsyncError {
@@ -74,6 +75,7 @@ function toldBy(body: string) {
   }
   if (typeof value !== 'object' || value === null) return {};
   const code = 'code' in value && typeof value.code === 'string' ? value.code : '';
-  const message = 'message' in value && typeof value.message === 'string' ? value.message : undefined;
+  const message =
+    'message' in value && typeof value.message === 'string' ? plainText(value.message) : undefined;
   return { code: isErrorCode(code) ? code : undefined, message };
 }

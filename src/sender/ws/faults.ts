@@ -1,5 +1,7 @@
 import { isErrorCode, IsyncError, type ErrorCode } from '../../model/isync-error.ts';
+import { cutText } from '../../protocol/bytes.ts';
 import { errorCodeOfClose } from '../../protocol/close-codes.ts';
+import { MAX_TEXT_BYTES } from '../../protocol/limits.ts';
 
 export function protocolFault(what: string): IsyncError {
   return new IsyncError('PROTOCOL', `the receiver broke the protocol: ${what}`);
@@ -12,7 +14,7 @@ export function linkLost(message: string, cause?: unknown): IsyncError {
 /** What the close of a standing connection means. */
 export function closeError(code: number, reason: string): IsyncError {
   const errorCode = errorCodeOfClose(code);
-  const message = `the connection was closed (${code}${reason === '' ? '' : `: ${reason}`})`;
+  const message = `the connection was closed (${code}${reason === '' ? '' : `: ${plainText(reason)}`})`;
   return new IsyncError(errorCode, message, { retryable: errorCode === 'LINK_LOST' });
 }
 
@@ -29,5 +31,10 @@ export function toldError(
   path?: string,
 ): IsyncError {
   const known: ErrorCode = isErrorCode(code) ? code : 'STORE_FAILED';
-  return new IsyncError(known, message, { retryable, ...(path === undefined ? {} : { path }) });
+  return new IsyncError(known, plainText(message), { retryable, ...(path === undefined ? {} : { path }) });
+}
+
+/** What the other side says for people: one line of bounded length, so that it can't pass for output of ours. */
+export function plainText(text: string): string {
+  return cutText(text.replaceAll(/\p{Cc}+/gu, ' '), MAX_TEXT_BYTES);
 }
