@@ -1,4 +1,4 @@
-import { toIsyncError } from '../model/isync-error.ts';
+import { errnoOf, toIsyncError } from '../model/isync-error.ts';
 import { problemOf } from '../model/problem.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import type { DirectoryState } from '../scanner/data-directory.ts';
@@ -70,9 +70,7 @@ export class DirectoryRun {
 
   /** Ends when the directory is sealed or gone, when the scan stops, or with `--once` when there is no more to do. */
   async run(): Promise<void> {
-    const { tally, stopping } = this.#context;
-    if (inspectDataDirectory(this.#context.options.root, this.name)?.finished !== false) return;
-    tally.directory(this.name, this.#state, false);
+    const { stopping } = this.#context;
     try {
       while (!stopping.aborted) {
         const next = await this.#attemptInSlot();
@@ -102,7 +100,9 @@ export class DirectoryRun {
       return await this.#attempt();
     } catch (thrown) {
       if (this.#context.stopping.aborted) return 'done';
-      const outcome = outcomeOf(this.#context, toIsyncError(thrown, 'INTERNAL', { path: this.name }));
+      // What the system says about the directory, a permission that was taken away for one, is a problem of its own.
+      const fallback = errnoOf(thrown) === undefined ? 'INTERNAL' : 'FILE_UNREADABLE';
+      const outcome = outcomeOf(this.#context, toIsyncError(thrown, fallback, { path: this.name }));
       if (outcome.kind === 'stopped') return 'done';
       if (outcome.kind !== 'problem') return { waitMs: CHANGED_RECHECK_MS };
       this.#context.tally.problem(this.name, problemOf(outcome.error, outcome.error.path ?? this.name));
@@ -112,6 +112,9 @@ export class DirectoryRun {
 
   async #attempt(): Promise<Next> {
     const { options, tally, stopping } = this.#context;
+    // The listing that led here may be older than the seal.
+    if (this.#rounds === 0 && inspectDataDirectory(options.root, this.name)?.finished === true) return 'done';
+    tally.directory(this.name, this.#state, false);
     // Whoever took the marker away wants the directory open again.
     if (this.#state === 'closed' && !this.#hasParseMarker()) this.setState('abandoned');
     const state = this.#state;

@@ -161,8 +161,16 @@ class Scan {
     const from = this.#polled % Math.max(open.length, 1);
     const turn = [...open.slice(from), ...open.slice(0, from)].slice(0, MAX_POLLED);
     this.#polled = from + turn.length;
-    for (const { run } of turn)
-      if (inspectDataDirectory(this.#options.root, run.name)?.closed === true) run.setState('closed');
+    for (const { run } of turn) if (this.#isClosed(run.name)) run.setState('closed');
+  }
+
+  #isClosed(name: RelPath): boolean {
+    try {
+      return inspectDataDirectory(this.#options.root, name)?.closed === true;
+    } catch {
+      // It can't be looked at now; the directory's own run finds that too, and tells it.
+      return false;
+    }
   }
 
   async #runsEnd(): Promise<void> {

@@ -1,9 +1,12 @@
 import { chmodSync, existsSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { scan } from '../../src/sender/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { bound, follow, isMarked, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
+
+/** An unprivileged user: nothing is forbidden to root. */
+const STRANGER = 65_534;
 
 describe('a daemon', () => {
   test('sends a file that a parser with umask 002 renames into place', async () => {
@@ -47,6 +50,23 @@ describe('a daemon', () => {
     await vi.waitFor(() => expect(isMarked(at('DC1/b'))).toBe(true), 10_000);
     const { summary } = await end();
     expect(summary.files).toBe(4);
+  });
+
+  test('outlives a root that it may not look into for a while', async () => {
+    const isRoot = process.geteuid?.() === 0;
+    if (isRoot) process.seteuid?.(STRANGER);
+    onTestFinished(() => void (isRoot && process.seteuid?.(0)));
+    const { root, target, at, write } = setup();
+    write('DC1/a');
+    const { end, problems } = follow(root, target);
+    await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 10_000);
+    chmodSync(root, 0);
+    onTestFinished(() => chmodSync(root, 0o755));
+    await vi.waitFor(() => expect(problems.map(({ path }) => path)).toContain('DC1'), 10_000);
+    chmodSync(root, 0o755);
+    write('DC2/b');
+    await vi.waitFor(() => expect(isMarked(at('DC2/b'))).toBe(true), 10_000);
+    expect((await end()).failure).toBeUndefined();
   });
 
   test('ends when the target refuses it, also while there is nothing to send', async () => {
