@@ -70,7 +70,10 @@ export class DirectoryRun {
 
   /** Ends when the directory is sealed or gone, when the scan stops, or with `--once` when there is no more to do. */
   async run(): Promise<void> {
-    const { stopping } = this.#context;
+    const { stopping, tally } = this.#context;
+    // The listing that led here may be older than the seal.
+    if (this.#isFinished()) return;
+    tally.directory(this.name, this.#state, false);
     try {
       while (!stopping.aborted) {
         const next = await this.#attemptInSlot();
@@ -112,9 +115,6 @@ export class DirectoryRun {
 
   async #attempt(): Promise<Next> {
     const { options, tally, stopping } = this.#context;
-    // The listing that led here may be older than the seal.
-    if (this.#rounds === 0 && inspectDataDirectory(options.root, this.name)?.finished === true) return 'done';
-    tally.directory(this.name, this.#state, false);
     // Whoever took the marker away wants the directory open again.
     if (this.#state === 'closed' && !this.#hasParseMarker()) this.setState('abandoned');
     const state = this.#state;
@@ -225,6 +225,15 @@ export class DirectoryRun {
     this.#watch = undefined;
     this.#watchOver = false;
     await watch?.[Symbol.asyncDispose]();
+  }
+
+  #isFinished(): boolean {
+    try {
+      return inspectDataDirectory(this.#context.options.root, this.name)?.finished === true;
+    } catch {
+      // It can't be looked at now: the attempts tell why.
+      return false;
+    }
   }
 
   #hasParseMarker(): boolean {
