@@ -129,7 +129,6 @@ describe.concurrent('a command line that makes no sense', () => {
     { args: ['scan', '/tmp', '--to', 'ftp://x'], says: 'ftp://x' },
     { args: ['scan', '/tmp', '--to', 'ws://localhost:1', '--bwlimit', 'fast'], says: 'bwlimit' },
     { args: ['scan', '/tmp', '--to', 'ws://localhost:1', '--onec'], says: 'onec' },
-    { args: ['receive', '/tmp', '--listen', '0.0.0.0:0'], says: '--tokens' },
     { args: ['frobnicate'], says: 'frobnicate' },
   ])('$args ends with 2', async ({ args, says }) => {
     const { exitCode, stderr, stdout } = await runCli(args);

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { rm, utimes } from 'node:fs/promises';
+import { rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { filesBelow, isMarked } from '../suites/data-tree.ts';
@@ -76,9 +76,16 @@ describe.concurrent('what happens to a data directory', () => {
     { by: 'name', newest: 'DC11' },
   ])('the newest by $by stays open', async ({ by, newest }) => {
     const edge = await stage.edge(`newest-${by}`);
-    await edge.write({ 'DC11/x': 1 });
-    await edge.write({ 'DC10/x': 1 });
-    await edge.write({ 'DC9/x': 1 });
+    let lastMs = 0;
+    for (const name of ['DC11', 'DC10', 'DC9']) {
+      // In another tick of the file system's clock each.
+      for (let bornMs = lastMs; bornMs <= lastMs;) {
+        await rm(join(edge.root, name), { recursive: true, force: true });
+        await edge.write({ [`${name}/x`]: 1 });
+        bornMs = (await stat(join(edge.root, name))).birthtimeMs;
+      }
+      lastMs = (await stat(join(edge.root, name))).birthtimeMs;
+    }
     const ahead = Date.now() / 1000 + 60;
     await utimes(join(edge.root, 'DC10'), ahead, ahead);
     await edge.scan([...QUIET, '--newest', by]);
