@@ -46,7 +46,8 @@ export async function checkMarks(
     );
     for (const [index, file] of files.entries()) {
       const record = records[index];
-      if (record === undefined && marks === 'trust' && unknownMarks.add(file)) continue;
+      const trusted = marks === 'trust' && !context.ownMarks.has(file.identity);
+      if (record === undefined && trusted && unknownMarks.add(file)) continue;
       if (record === undefined || differs(file, record, options.compareTimes)) await send(file);
     }
   }

@@ -1,6 +1,7 @@
 import type { IsyncError } from '../model/isync-error.ts';
 import type { IgnoreRule } from '../scanner/ignore-rule.ts';
 import type { Admission } from './admission.ts';
+import type { OwnMarks } from './own-marks.ts';
 import type { ScanOptions } from './scan-options.ts';
 import type { ScanTally } from './scan-tally.ts';
 
@@ -9,6 +10,7 @@ export interface ScanContext {
   readonly options: ScanOptions;
   readonly ignore: IgnoreRule;
   readonly tally: ScanTally;
+  readonly ownMarks: OwnMarks;
   /** Puts of the backlog; ranks are those of their directories. */
   readonly backlog: Admission;
   /** Puts of live files, apart, so that they never wait behind the backlog. */

@@ -7,6 +7,7 @@ import { compareAge, newestOf } from '../scanner/newest.ts';
 import { watchRoot } from '../watcher/watch-root.ts';
 import { Admission } from './admission.ts';
 import { DirectoryRun } from './directory-run.ts';
+import { OwnMarks } from './own-marks.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { ScanOptions, ScanSummary } from './scan-options.ts';
 import { ScanTally } from './scan-tally.ts';
@@ -64,6 +65,7 @@ class Scan {
       options,
       ignore: createIgnoreRule(options.ignore),
       tally: this.#tally,
+      ownMarks: new OwnMarks(),
       backlog: new Admission(MAX_BACKLOG_IN_FLIGHT),
       live: new Admission(MAX_LIVE_IN_FLIGHT),
       slots: new Admission(MAX_DIRECTORIES_AT_ONCE),

@@ -89,6 +89,7 @@ export class Submissions {
     this.#inFlight.delete(path);
     switch (outcome.kind) {
       case 'marked':
+        this.#context.ownMarks.add(file.identity);
         this.#remember(file, outcome);
         this.#confirmed.add(path, file.entry.size, file.entry.mtimeUs, file.identity.ino);
         this.#listener.marked(file, outcome.identity);

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { scan } from '../../src/sender/scan.ts';
@@ -55,6 +55,35 @@ describe('--once', () => {
     expect(notes).toContain('marked but unknown to the target');
     expect(sealed).toEqual(['DC1']);
     expect(await kept('DC1/a')).toBeUndefined();
+  });
+
+  test('sends a file that was moved to another directory with its mark, though the first has been written anew', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/a', 'first');
+    write('DC1/finished.parse');
+    write('DC2/b');
+    write('DC2/finished.parse');
+    const moved = Promise.withResolvers<void>();
+    let seals = 0;
+    const moving: Target = {
+      ...bound(target),
+      seal: async (directory, marker, options) => {
+        if (directory === 'DC1' && seals++ === 0) {
+          renameSync(at('DC1/a'), at('DC2/a'));
+          write('DC1/a', 'second, longer');
+          moved.resolve();
+        }
+        await target.seal(directory, marker, options);
+      },
+      put: async (file, options) => {
+        // DC2 ends after DC1.
+        if (file.entry.path === 'DC2/b') await moved.promise;
+        return await target.put(file, options);
+      },
+    };
+    const { summary } = await scan(optionsFor(root, moving).options);
+    expect(await kept('DC2/a')).toBe('first'.length);
+    expect(summary).toMatchObject({ markedUnknown: 0, directories: [{ sealed: true }, { sealed: true }] });
   });
 
   test('with --marks verify sends it', async () => {
