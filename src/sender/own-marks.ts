@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { FileIdentity } from '../scanner/listed-file.ts';
 
-/** Files remembered; of more the oldest are forgotten. About 200 bytes each, so 13 MB. */
-const MAX_OWN_MARKS = 65_536;
+/** Files remembered; of more the oldest are forgotten. About 200 bytes each, so 3 MB. */
+const MAX_OWN_MARKS = 16_384;
 
 /**
  * Which versions of which files this scan has marked, wherever they are by now: a rename takes a mark along, and such a mark

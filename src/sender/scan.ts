@@ -13,8 +13,11 @@ import type { ScanOptions, ScanSummary } from './scan-options.ts';
 import { ScanTally } from './scan-tally.ts';
 import { pause, Wakeup } from './wakeup.ts';
 
-/** Files of the backlog that are being sent or wait for their acknowledgement: enough to fill a long, fat link. */
-const MAX_BACKLOG_IN_FLIGHT = 1024;
+/**
+ * Files of the backlog that are being sent or wait for their acknowledgement: 2 MB of files of 4 KiB fill 100 Mbit/s over
+ * 100 ms. Twice as many are no faster and cost either side 20 MB.
+ */
+const MAX_BACKLOG_IN_FLIGHT = 512;
 /** The same for live files, apart. */
 const MAX_LIVE_IN_FLIGHT = 1024;
 /** Directories listed, sent and sealed at a time: hides the round trip of a seal behind the files of the next ones. */
