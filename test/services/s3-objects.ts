@@ -12,7 +12,10 @@ const OWN = /(^|\/)\.isync\//;
 /** Keys below `prefix`, in the server's order; without what the store keeps for itself. */
 export async function keysBelow(server: S3Server, bucket: string, prefix = ''): Promise<string[]> {
   const keys: string[] = [];
-  for await (const page of paginateListObjectsV2({ client: server.client }, { Bucket: bucket, Prefix: prefix }))
+  for await (const page of paginateListObjectsV2(
+    { client: server.client },
+    { Bucket: bucket, Prefix: prefix },
+  ))
     for (const { Key = '' } of page.Contents ?? []) if (!OWN.test(Key)) keys.push(Key);
   return keys;
 }
