@@ -54,6 +54,7 @@ await withS3Server((server) => {
         front.endpoint,
         async (daemon) => {
           await daemon.until('many refusals', () => front.refused > 60);
+          expect(daemon.over).toBe(false);
           front.refuse = undefined;
         },
         () => {
