@@ -24,8 +24,8 @@ await withS3Server((server) => {
       edges[1]?.scan([], { to: other.url }),
     ]);
     expect(scans.map((scan) => [scan?.exitCode, scan?.summary.files])).toEqual([
-      [0, 84],
-      [0, 84],
+      [0, 82],
+      [0, 82],
     ]);
     for (const edge of edges) {
       expect(await s3Differences(server, s3.bucket, `${s3.prefix}/${edge.device}`, edge.root)).toEqual([]);

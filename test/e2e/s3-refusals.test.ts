@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { s3Differences } from '../services/s3-objects.ts';
 import { environmentOf, withS3Server, type S3Server } from '../services/s3-server.ts';
 import { runCli } from '../suites/cli.ts';
 import { filesBelow, isMarked, temporaryFolder, writeTree } from '../suites/data-tree.ts';
@@ -58,7 +59,10 @@ await withS3Server((server) => {
     const bucket = await server.makeBucket();
     const env = { ...server.env, LD_PRELOAD: library, FAKETIME: '-20m', FAKETIME_DONT_FAKE_MONOTONIC: '1' };
     const ended = await attempt('scan', folder.path, { bucket, endpoint: server.endpoint, env });
-    expect({ exitCode: ended.exitCode, stderr: ended.stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(ended.exitCode).toBe(0);
+    expect(await s3Differences(server, bucket, 'kept/edge1', folder.path)).toEqual([]);
+    const logged = /"time":"([^"]+)"/.exec(ended.stderr)?.[1] ?? '';
+    expect(Date.now() - Date.parse(logged)).toBeGreaterThan(15 * 60_000);
   });
 
   /** What the user sees of it, and what it has left behind. */

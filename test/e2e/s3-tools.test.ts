@@ -68,7 +68,7 @@ await withS3Server((server) => {
       const copy = join(s3.stage.folder, 'by-aws');
       await mkdir(copy);
       await run('aws', [...aws(), 's3', 'cp', '--recursive', `s3://${s3.bucket}/${prefix}`, copy], {
-        env: { ...process.env, ...s3.env },
+        env: environment(),
       });
       const found = await differences(edge.root, copy);
       expect(found.filter((difference) => !difference.endsWith('has another mtime'))).toEqual([]);
@@ -93,10 +93,14 @@ await withS3Server((server) => {
       expect(seen.Metadata).toMatchObject(Metadata ?? {});
     });
 
+    /** Without this machine's own settings for these tools. */
+    function environment(): NodeJS.ProcessEnv {
+      return { PATH: process.env['PATH'], HOME: s3.stage.folder, LANG: 'C.UTF-8', ...s3.env };
+    }
+
     function rclone(): NodeJS.ProcessEnv {
       return {
-        ...process.env,
-        ...s3.env,
+        ...environment(),
         RCLONE_CONFIG: '/dev/null',
         RCLONE_CONFIG_SERVER_TYPE: 's3',
         RCLONE_CONFIG_SERVER_PROVIDER: 'Ceph',
