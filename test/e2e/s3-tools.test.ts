@@ -90,7 +90,8 @@ await withS3Server((server) => {
       });
       const [seen] = JSON.parse(stdout) as [{ ModTime: string; Metadata?: Record<string, string> }];
       expect(Date.parse(seen.ModTime)).toBeCloseTo(mtimeMs, -1);
-      expect(seen.Metadata).toMatchObject(Metadata ?? {});
+      expect(seen.Metadata).toMatchObject({ mode: '100644', 'isync-device': 'edge1' });
+      expect(Date.parse(seen.Metadata?.['mtime'] ?? '')).toBeCloseTo(mtimeMs, -1);
     });
 
     /** Without this machine's own settings for these tools. */
@@ -104,7 +105,8 @@ await withS3Server((server) => {
         RCLONE_CONFIG: '/dev/null',
         RCLONE_CONFIG_SERVER_TYPE: 's3',
         RCLONE_CONFIG_SERVER_PROVIDER: 'Ceph',
-        RCLONE_CONFIG_SERVER_ENV_AUTH: 'true',
+        RCLONE_CONFIG_SERVER_ACCESS_KEY_ID: server.credentials.accessKeyId,
+        RCLONE_CONFIG_SERVER_SECRET_ACCESS_KEY: server.credentials.secretAccessKey,
         RCLONE_CONFIG_SERVER_ENDPOINT: server.endpoint,
         RCLONE_CONFIG_SERVER_REGION: server.region,
       };
