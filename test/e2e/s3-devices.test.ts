@@ -1,0 +1,56 @@
+import { expect, test } from 'vitest';
+import { s3Differences } from '../services/s3-objects.ts';
+import { startS3Front } from '../services/s3-front.ts';
+import { withS3Server } from '../services/s3-server.ts';
+import { startS3Stage } from '../suites/s3-stage.ts';
+
+await withS3Server((server) => {
+  test('two devices at two receivers share a bucket; each marker comes after all of its directory', async () => {
+    await using front = await startS3Front(server.endpoint);
+    await using s3 = await startS3Stage(server, front.endpoint);
+    await using other = await s3.another();
+    const edges = await Promise.all(['edge1', 'edge2'].map(async (device) => await s3.stage.edge(device)));
+    for (const edge of edges)
+      for (const directory of ['DC1', 'DC2'])
+        await edge.write({
+          [`${directory}/finished.parse`]: `closed by ${edge.device}`,
+          ...Object.fromEntries(
+            Array.from({ length: 40 }, (_, index) => [`${directory}/sub/f${index}`, index * 700]),
+          ),
+          [`${directory}/large`]: 20_000_000,
+        });
+    const scans = await Promise.all([
+      edges[0]?.scan([], { to: s3.stage.receiver.url }),
+      edges[1]?.scan([], { to: other.url }),
+    ]);
+    expect(scans.map((scan) => [scan?.exitCode, scan?.summary.files])).toEqual([
+      [0, 82],
+      [0, 82],
+    ]);
+    for (const edge of edges) {
+      expect(await s3Differences(server, s3.bucket, `${s3.prefix}/${edge.device}`, edge.root)).toEqual([]);
+      for (const directory of ['DC1', 'DC2']) {
+        expect(edge.sealed(directory)).toBe(true);
+        const folder = `/${s3.bucket}/${s3.prefix}/${edge.device}/${directory}/`;
+        const writes = front.answered.filter(
+          ({ method, url }) => (method === 'PUT' || method === 'POST') && url.startsWith(folder),
+        );
+        const marker = writes.find(({ url }) => url.startsWith(`${folder}finished.parse`));
+        const others = writes.filter((each) => each !== marker);
+        expect(others.length).toBeGreaterThan(40);
+        expect(Math.max(...others.map(({ answeredMs }) => answeredMs))).toBeLessThan(marker?.cameMs ?? 0);
+      }
+    }
+  });
+
+  test('a scan without a receiver keeps the same objects', async () => {
+    await using s3 = await startS3Stage(server);
+    const edge = await s3.stage.edge('edge1');
+    await edge.write({ 'DC1/a': 10, 'DC1/sub/b': 9_000_000, 'DC1/empty': '', 'DC1/finished.parse': 'x' });
+    const { exitCode } = await edge.scan(s3.args, { to: s3.address, env: s3.env });
+    expect(exitCode).toBe(0);
+    expect(await s3Differences(server, s3.bucket, `${s3.prefix}/edge1`, edge.root)).toEqual([]);
+    const again = await edge.scan(['--marks', 'verify'], {});
+    expect([again.exitCode, again.summary.files]).toEqual([0, 0]);
+  });
+});
