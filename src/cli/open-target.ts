@@ -7,7 +7,7 @@ import { type ErrorCode, IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../observe/log.ts';
 import type { LocalTargetOptions } from '../sender/local/local-target.ts';
 import { createRateLimiter, type RateLimiter } from '../sender/rate-limiter.ts';
-import { retrying, type RetryPolicy } from '../sender/retry.ts';
+import { Backoff, type RetryPolicy } from '../sender/retry.ts';
 import type { Target } from '../sender/target.ts';
 import type { LinkState, WsTargetOptions } from '../sender/ws/ws-target.ts';
 import type { Store } from '../store/store.ts';
@@ -23,7 +23,9 @@ const TOLD_EVERY_MS = 60_000;
  * Files under way to a bucket at a time. Each small one is a request and waits for nothing else, so many hide the
  * latency; each large one holds the store's part buffers.
  */
-const S3_FILES_AT_ONCE = { small: 64, large: 4 };
+const S3_FILES_AT_ONCE = { small: 64, large: 8 };
+/** What a bucket may answer before it can be used, without anyone having to change a setting. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['UNREACHABLE', 'BUSY', 'STORE_FAILED']);
 
 export interface TargetUse {
   readonly mode: 'write' | 'read';
@@ -92,21 +94,21 @@ interface Shared {
   readonly onRetry: (error: IsyncError) => void;
 }
 
-/** A bucket that can't be reached yet is waited for as a receiver is. */
-function untilOpen(
+/** Opens a bucket, and waits for one that can't be reached yet as for a receiver; what is wrong for good is told at once. */
+async function untilOpen(
   open: () => Promise<Store>,
   { retry, onRetry }: Shared,
   signal: AbortSignal,
 ): Promise<Store> {
-  const attempt = async (): Promise<Store> => {
+  const backoff = new Backoff(retry);
+  for (;;)
     try {
       return await open();
     } catch (error) {
-      if (error instanceof IsyncError && error.retryable) onRetry(error);
-      throw error;
+      if (!(error instanceof IsyncError) || !PASSING.has(error.code)) throw error;
+      onRetry(error);
+      if (!(await backoff.wait({ signal }))) throw error;
     }
-  };
-  return retrying(attempt, retry, { signal });
 }
 
 /** `store` as a target of this process; closed with it. */

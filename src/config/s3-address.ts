@@ -55,7 +55,7 @@ function parsePrefix(path: string): string {
   if (path === '') return '';
   const fault = prefix === '' ? 'has an empty segment' : relPathFault(prefix);
   if (fault !== undefined) throw badValue(`has a prefix that ${fault}; it must be like a/b`);
-  if (prefix.split('/').includes(OWN_SEGMENT))
+  if (prefix.toLowerCase().split('/').includes(OWN_SEGMENT))
     throw badValue(
       `has the segment "${OWN_SEGMENT}", where a store keeps what is its own; choose another prefix`,
     );
