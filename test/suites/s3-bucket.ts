@@ -7,7 +7,7 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import type { S3Server } from '../services/s3-server.ts';
-import { filesBelow } from './data-tree.ts';
+import { filesBelow, sha256Of } from './data-tree.ts';
 
 /** A bucket of its own on a test's server, as somebody sees it who knows nothing of isync. */
 export class TestBucket {
@@ -44,6 +44,12 @@ export class TestBucket {
   async content(key: string): Promise<Buffer> {
     const { Body } = await this.server.client.send(new GetObjectCommand({ Bucket: this.name, Key: key }));
     return Buffer.from((await Body?.transformToByteArray()) ?? []);
+  }
+
+  /** SHA-256 of an object of any size. */
+  async sha256(key: string): Promise<string> {
+    const { Body } = await this.server.client.send(new GetObjectCommand({ Bucket: this.name, Key: key }));
+    return await sha256Of(Body as AsyncIterable<Uint8Array>);
   }
 
   /** Overwrites or makes an object, behind the back of isync. */
