@@ -108,6 +108,8 @@ await withS3Server((server) => {
         RCLONE_CONFIG_SERVER_SECRET_ACCESS_KEY: server.credentials.secretAccessKey,
         RCLONE_CONFIG_SERVER_ENDPOINT: server.endpoint,
         RCLONE_CONFIG_SERVER_REGION: server.region,
+        // XML can't hold every character of a name; by itself rclone finds that out after 40 s.
+        RCLONE_CONFIG_SERVER_LIST_URL_ENCODE: 'true',
       };
     }
 
