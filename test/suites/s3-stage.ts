@@ -1,10 +1,11 @@
 import type { S3Server } from '../services/s3-server.ts';
+import { TestBucket } from './s3-bucket.ts';
 import { startReceiver, type CliOptions, type Receiver } from './cli.ts';
-import { startStage, type Stage } from './stage.ts';
+import { startStage, type Edge, type Stage } from './stage.ts';
 
 /** A bucket of its own, and receivers that keep files in it. */
 export interface S3Stage extends AsyncDisposable {
-  readonly bucket: string;
+  readonly bucket: TestBucket;
   /** Begins the keys of everything kept. */
   readonly prefix: string;
   /** `s3://BUCKET/PREFIX` */
@@ -13,15 +14,17 @@ export interface S3Stage extends AsyncDisposable {
   /** Flags and environment with which a process reaches it. */
   readonly args: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** What differs between a device's root and what is kept of it, in words. */
+  differences(edge: Edge): Promise<string[]>;
   /** One more receiver on the same bucket. */
   another(options?: CliOptions & { readonly args?: readonly string[] }): Promise<Receiver>;
 }
 
 /** @param endpoint something in front of the server; default the server itself */
 export async function startS3Stage(server: S3Server, endpoint = server.endpoint): Promise<S3Stage> {
-  const bucket = await server.makeBucket();
+  const bucket = await TestBucket.make(server);
   const prefix = 'kept/here';
-  const address = `s3://${bucket}/${prefix}`;
+  const address = `s3://${bucket.name}/${prefix}`;
   const args = ['--s3-endpoint', endpoint];
   const { env } = server;
   const stage = await startStage({ store: address, args, env });
@@ -32,6 +35,7 @@ export async function startS3Stage(server: S3Server, endpoint = server.endpoint)
     stage,
     args,
     env,
+    differences: async (edge) => await bucket.differences(edge.root, `${prefix}/${edge.device}`),
     another: async (options = {}) =>
       await startReceiver(address, {
         ...options,

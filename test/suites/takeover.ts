@@ -1,7 +1,7 @@
+import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
-import { digestOfFile, readBack } from '../services/s3-objects.ts';
 import type { S3Server } from '../services/s3-server.ts';
-import { writeSparse } from './data-tree.ts';
+import { sha256Of, writeSparse } from './data-tree.ts';
 import { faultyProxy } from './faulty-proxy.ts';
 import { startS3Stage } from './s3-stage.ts';
 import { untilSealed } from './stage.ts';
@@ -16,9 +16,9 @@ export const MAX_SENT_AGAIN = PART_BYTES + IN_FLIGHT_BYTES;
 export interface TakenOver {
   /** Bytes that the sender sent beyond the file itself. */
   readonly sentAgain: number;
-  /** What the object holds, and what the file does. */
-  readonly kept: { readonly bytes: number; readonly sha256: string };
-  readonly source: { readonly bytes: number; readonly sha256: string };
+  /** SHA-256 of the object, and of the file. */
+  readonly kept: string;
+  readonly source: string;
   /** Most memory of either receiver, in bytes. */
   readonly peakMemory: number;
 }
@@ -29,7 +29,7 @@ export interface TakenOver {
  */
 export async function takeOver(server: S3Server, size: number, patienceMs: number): Promise<TakenOver> {
   await using s3 = await startS3Stage(server);
-  const { stage, bucket, prefix } = s3;
+  const { stage } = s3;
   await using heir = await s3.another();
   await using address = await faultyProxy(stage.receiver.port);
   const edge = await stage.edge('edge1');
@@ -46,8 +46,8 @@ export async function takeOver(server: S3Server, size: number, patienceMs: numbe
 
   return {
     sentAgain: address.bytesUp - size,
-    kept: await readBack(server, bucket, `${prefix}/edge1/DC1/big.bin`),
-    source: await digestOfFile(path),
+    kept: await s3.bucket.sha256(`${s3.prefix}/edge1/DC1/big.bin`),
+    source: await sha256Of(createReadStream(path)),
     peakMemory: Math.max(firstPeak, heir.process.peakMemory()),
   };
 }
