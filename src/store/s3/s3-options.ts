@@ -20,6 +20,8 @@ export interface S3StoreOptions {
   readonly abandonedAfterMs?: number | undefined;
   /** Bytes of all parts in memory, those that fill and those on their way. Default: 128 MiB. */
   readonly partBufferBytes?: number | undefined;
+  /** How long an upload whose part is half full may get nothing, in ms, before another one may have its memory. */
+  readonly bufferIdleMs?: number | undefined;
   /** Smallest part of an upload in bytes; a smaller file is put in one piece. At least 5 MiB, default 8 MiB. */
   readonly minPartBytes?: number | undefined;
 }

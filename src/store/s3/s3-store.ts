@@ -70,7 +70,7 @@ class S3Store implements Store {
     const bufferBytes = options.partBufferBytes ?? PART_BUFFER_BYTES;
     this.#bucket = bucket;
     this.#keys = keys;
-    this.#buffers = new PartBuffers(bufferBytes);
+    this.#buffers = new PartBuffers(bufferBytes, options.bufferIdleMs);
     this.#partBytes = options.minPartBytes ?? PART_BYTES;
     // One part fills while another one travels.
     this.#mostPartBytes = Math.floor(bufferBytes / 2);
