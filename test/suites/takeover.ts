@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { startS3Front, type S3Front } from '../services/s3-front.ts';
+import { digestOfFile, readBack, type Content } from '../services/s3-objects.ts';
 import type { S3Server } from '../services/s3-server.ts';
-import { sha256Of, writeSparse } from './data-tree.ts';
+import { writeSparse } from './data-tree.ts';
 import { faultyProxy } from './faulty-proxy.ts';
 import { startS3Stage } from './s3-stage.ts';
 import { untilSealed } from './stage.ts';
@@ -18,9 +18,9 @@ export interface TakenOver {
   readonly sentAgain: number;
   /** Sent when the receiver died, but not in parts that the bucket had confirmed: on either wire, or in between. */
   readonly inFlight: number;
-  /** SHA-256 of the object, and of the file. */
-  readonly kept: string;
-  readonly source: string;
+  /** The object, and the file. */
+  readonly kept: Content;
+  readonly source: Content;
   /** Most memory of either receiver. */
   readonly peakMemory: number;
 }
@@ -52,8 +52,8 @@ export async function takeOver(server: S3Server, size: number, patienceMs: numbe
   return {
     sentAgain: Math.round(address.bytesUp - size * (1 + OVERHEAD)),
     inFlight,
-    kept: await s3.bucket.sha256(`${s3.prefix}/edge1/DC1/big.bin`),
-    source: await sha256Of(createReadStream(path)),
+    kept: await readBack(server, s3.bucket, `${s3.prefix}/edge1/DC1/big.bin`),
+    source: await digestOfFile(path),
     peakMemory: Math.max(firstPeak, heir.process.peakMemory()),
   };
 }
