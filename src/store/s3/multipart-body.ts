@@ -74,6 +74,10 @@ export class MultipartBody implements UploadBody {
     return this.#offset;
   }
 
+  async ready(): Promise<void> {
+    this.#filling ??= await this.#nextBuffer();
+  }
+
   async write(bytes: Uint8Array): Promise<void> {
     this.#checkSound();
     for (let at = 0; at < bytes.length;) {
@@ -144,11 +148,11 @@ export class MultipartBody implements UploadBody {
     while (this.#failure === undefined && (this.#onTheWay.size >= PARTS_AT_ONCE || isAhead()))
       await Promise.race(this.#onTheWay);
     this.#checkSound();
-    const lease = await this.#options.buffers.take(this.#partBytes, (error) => {
+    const revoked = (error: IsyncError): void => {
       this.#filling = undefined;
       this.#failure ??= error;
-    });
-    return lease;
+    };
+    return this.#options.buffers.take(this.#partBytes, revoked, this.#ledger.handed > 0);
   }
 
   #handOver(lease: Lease): void {

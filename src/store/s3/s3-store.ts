@@ -17,7 +17,7 @@ import { mtimeOf, toMetadata } from './metadata.ts';
 import { PartBuffers } from './part-buffers.ts';
 import { mostBytes, PART_BYTES, planParts } from './part-plan.ts';
 import type { S3StoreOptions } from './s3-options.ts';
-import { S3Upload } from './s3-upload.ts';
+import { S3Upload, type UploadBody } from './s3-upload.ts';
 import { SmallBody } from './small-body.ts';
 
 const ABANDONED_AFTER_MS = 7 * 24 * 3600 * 1000;
@@ -170,7 +170,22 @@ class S3Store implements Store {
     signal?.throwIfAborted();
   }
 
-  async #begin(file: FileEntry, options: BeginOptions) {
+  /**
+   * Who asks how much is there waits for the answer, and sends nothing before: so the answer waits for memory, and the
+   * link stays free for files that have some. Not where much is there, for whoever asked has all of that to digest first.
+   */
+  async #begin(file: FileEntry, options: BeginOptions): Promise<UploadBody> {
+    const body = await this.#bodyFor(file, options);
+    if (!options.resume || body.offset > 0) return body;
+    await body.ready();
+    if (options.signal?.aborted === true) {
+      await body.letGo(true);
+      throw options.signal.reason;
+    }
+    return body;
+  }
+
+  async #bodyFor(file: FileEntry, options: BeginOptions): Promise<UploadBody> {
     const key = this.#keys.keyFor(file.path);
     if (file.size <= this.#partBytes)
       return new SmallBody(file, options.algorithm, this.#buffers, (bytes, digest) =>
