@@ -30,7 +30,7 @@ await withS3Server((server) => {
       expect(await s3.differences(edge)).toEqual([]);
       for (const directory of ['DC1', 'DC2']) {
         expect(edge.sealed(directory)).toBe(true);
-        const folder = `/${s3.bucket.name}/${s3.prefix}/${edge.device}/${directory}/`;
+        const folder = `/${s3.bucket}/${s3.prefix}/${edge.device}/${directory}/`;
         const writes = front.answered.filter(
           ({ method, url }) => (method === 'PUT' || method === 'POST') && url.startsWith(folder),
         );

@@ -1,15 +1,16 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { s3Differences } from '../services/s3-objects.ts';
 import { environmentOf, withS3Server } from '../services/s3-server.ts';
 import { runCli, scanOnce } from '../suites/cli.ts';
 import { filesBelow, isMarked, temporaryFolder, writeTree } from '../suites/data-tree.ts';
-import { TestBucket } from '../suites/s3-bucket.ts';
 
 await withS3Server((server) => {
-  let bucket: TestBucket;
+  const flags = ['--s3-endpoint', server.endpoint];
+  let bucket: string;
   beforeAll(async () => {
-    bucket = await TestBucket.make(server);
+    bucket = await server.makeBucket();
   });
 
   describe.concurrent.each(['scan', 'receive'] as const)('%s with a bucket', (command) => {
@@ -30,12 +31,12 @@ await withS3Server((server) => {
     await writeTree(folder.path, { 'DC1/a': 10, 'DC1/large': 9_000_000, 'DC1/finished.parse': '' });
     const clock = { LD_PRELOAD: libfaketime(), FAKETIME: '-20m', FAKETIME_DONT_FAKE_MONOTONIC: '1' };
     const { exitCode, stderr } = await scanOnce(folder.path, {
-      to: `s3://${bucket.name}/clock`,
-      args: bucket.args,
+      to: `s3://${bucket}/clock`,
+      args: flags,
       env: { ...server.env, ...clock },
     });
     expect(exitCode).toBe(0);
-    expect(await bucket.differences(folder.path, 'clock/edge1')).toEqual([]);
+    expect(await s3Differences(server, bucket, 'clock/edge1', folder.path)).toEqual([]);
     const logged = /"time":"([^"]+)"/.exec(stderr)?.[1] ?? '';
     expect(Date.now() - Date.parse(logged)).toBeGreaterThan(15 * 60_000);
   });
@@ -44,16 +45,16 @@ await withS3Server((server) => {
   async function refusalOf(command: 'scan' | 'receive', env: Readonly<Record<string, string>>) {
     await using folder = await temporaryFolder('s3-refusals');
     await writeTree(folder.path, { 'DC1/a': 10 });
-    const address = `s3://${bucket.name}/kept`;
+    const address = `s3://${bucket}/kept`;
     const args =
       command === 'scan'
         ? [folder.path, '--to', address, '--device', 'edge1', '--once', '--retry-for', '1']
         : [address, '--listen', '127.0.0.1:0'];
-    const ended = await runCli([command, ...args, ...bucket.args], { env });
+    const ended = await runCli([command, ...args, ...flags], { env });
     const files = [...(await filesBelow(folder.path)).values()];
     return {
       exitCode: ended.exitCode,
-      told: (ended.stderr.includes('STORE_REFUSED') && ended.stderr.includes(bucket.name)) || ended.stderr,
+      told: (ended.stderr.includes('STORE_REFUSED') && ended.stderr.includes(bucket)) || ended.stderr,
       stackTrace: /^\s+at .+:\d+:\d+\)?$/m.test(ended.stderr),
       marked: files.filter(isMarked).length,
     };

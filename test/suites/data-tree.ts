@@ -51,13 +51,6 @@ export function contentOf(seed: string, size: number): Buffer {
   return bytes;
 }
 
-/** SHA-256 in hex of all that comes. */
-export async function sha256Of(pieces: AsyncIterable<Uint8Array>): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const piece of pieces) hash.update(piece);
-  return hash.digest('hex');
-}
-
 /** Every file below `folder`, path → lstat; a folder that is not there has none. What vanishes meanwhile is left out. */
 export async function filesBelow(folder: string): Promise<Map<string, Stats>> {
   const found = new Map<string, Stats>();

@@ -1,11 +1,11 @@
+import { s3Differences } from '../services/s3-objects.ts';
 import type { S3Server } from '../services/s3-server.ts';
-import { TestBucket } from './s3-bucket.ts';
 import { startReceiver, type CliOptions, type Receiver } from './cli.ts';
 import { startStage, type Edge, type Stage } from './stage.ts';
 
 /** A bucket of its own, and receivers that keep files in it. */
 export interface S3Stage extends AsyncDisposable {
-  readonly bucket: TestBucket;
+  readonly bucket: string;
   /** Begins the keys of everything kept. */
   readonly prefix: string;
   /** `s3://BUCKET/PREFIX` */
@@ -22,9 +22,9 @@ export interface S3Stage extends AsyncDisposable {
 
 /** @param endpoint something in front of the server; default the server itself */
 export async function startS3Stage(server: S3Server, endpoint = server.endpoint): Promise<S3Stage> {
-  const bucket = await TestBucket.make(server);
+  const bucket = await server.makeBucket();
   const prefix = 'kept/here';
-  const address = `s3://${bucket.name}/${prefix}`;
+  const address = `s3://${bucket}/${prefix}`;
   const args = ['--s3-endpoint', endpoint];
   const { env } = server;
   const stage = await startStage({ store: address, args, env });
@@ -35,7 +35,7 @@ export async function startS3Stage(server: S3Server, endpoint = server.endpoint)
     stage,
     args,
     env,
-    differences: async (edge) => await bucket.differences(edge.root, `${prefix}/${edge.device}`),
+    differences: async (edge) => await s3Differences(server, bucket, `${prefix}/${edge.device}`, edge.root),
     another: async (options = {}) =>
       await startReceiver(address, {
         ...options,

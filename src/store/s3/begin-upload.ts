@@ -20,6 +20,8 @@ export interface LargeUpload {
   readonly plan: PartPlan;
   readonly bucket: Bucket;
   readonly buffers: PartBuffers;
+  /** Longest part that there is memory for, in bytes. */
+  readonly mostPartBytes: number;
 }
 
 /** Starts a multipart upload, or goes on with an earlier one of any process on any machine. */
@@ -48,9 +50,9 @@ async function goOn(
   earlier: UploadState,
   options: BeginOptions,
 ): Promise<UploadBody | undefined> {
-  const { file, key, stateKey, bucket } = large;
+  const { file, key, stateKey, bucket, mostPartBytes } = large;
   const request = { path: file.path, signal: options.signal };
-  if (!goesOnWith(earlier, file, options)) return undefined;
+  if (!goesOnWith(earlier, file, { algorithm: options.algorithm, mostPartBytes })) return undefined;
   const { boundaries, ...state } = earlier;
   const { partBytes, parts } = cutInto(file.size, state.partBytes);
   // First, for servers differ in what they say of an upload that has been completed: not all say that it is gone.

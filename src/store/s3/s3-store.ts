@@ -36,7 +36,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
   const bucket = new Bucket(options);
   const keys = new Keys(options.prefix);
   try {
-    for await (const _ of bucket.list(keys.all, {}, 1)) break;
+    await bucket.check(keys.all);
   } catch (error) {
     bucket[Symbol.dispose]();
     throw error;
@@ -198,6 +198,7 @@ class S3Store implements Store {
       plan: planParts(file.size, this.#partBytes),
       bucket: this.#bucket,
       buffers: this.#buffers,
+      mostPartBytes: this.#mostPartBytes,
     };
     return beginUpload(large, options);
   }
