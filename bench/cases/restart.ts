@@ -3,7 +3,7 @@ import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isMarked } from '../../src/scanner/is-marked.ts';
 import type { Bench, BenchCase } from '../bench.ts';
-import { startLink, type Link } from '../link.ts';
+import { startPair, type Pair } from '../pair.ts';
 import { writeMarkedFiles } from '../marked-files.ts';
 import { places, type Place } from '../places.ts';
 import { inTurns } from '../sample.ts';
@@ -34,10 +34,10 @@ export const restart: BenchCase = {
 async function measureRestart(bench: Bench, place: Place, folder: string): Promise<void> {
   const directory = join(folder, 'root', 'DC1');
   writeMarkedFiles(directory, MARKED_FILES, FILE_BYTES);
-  await using link = await startLink(folder);
+  await using pair = await startPair(folder);
   let count = 0;
   const started = (when: 'before' | 'after') => () =>
-    startedS(link, join(directory, `new-${count++}`), when);
+    startedS(pair, join(directory, `new-${count++}`), when);
   const samples = await inTurns(bench.runs, { before: started('before'), after: started('after') });
   for (const [when, isync] of [
     ['lies there at the start', samples.before],
@@ -53,10 +53,10 @@ async function measureRestart(bench: Bench, place: Place, folder: string): Promi
     });
 }
 
-async function startedS(link: Link, path: string, when: 'before' | 'after'): Promise<number> {
+async function startedS(pair: Pair, path: string, when: 'before' | 'after'): Promise<number> {
   if (when === 'before') writeFileSync(path, Buffer.alloc(FILE_BYTES, 'n'));
   const start = performance.now();
-  await using scan = link.scan(join(path, '../..'));
+  await using scan = pair.scan(join(path, '../..'));
   if (when === 'after') writeFileSync(path, Buffer.alloc(FILE_BYTES, 'n'));
   await scan.until('the new file to be marked', () => isMarked(lstatSync(path)), PATIENCE_MS);
   return (performance.now() - start) / 1000;

@@ -12,7 +12,7 @@ import {
 const DEVICE = 'edge1';
 
 /** A receiver with its defaults, and one device that has a token for it. */
-export interface Link extends AsyncDisposable {
+export interface Pair extends AsyncDisposable {
   readonly receiver: Receiver;
   /** Where the device's files come to lie. */
   readonly copy: string;
@@ -21,7 +21,7 @@ export interface Link extends AsyncDisposable {
 }
 
 /** Everything but the root lies in `folder`, which the caller removes. */
-export async function startLink(folder: string): Promise<Link> {
+export async function startPair(folder: string): Promise<Pair> {
   const store = join(folder, 'store');
   await mkdir(store, { recursive: true });
   const tokens = join(folder, 'tokens.json');
