@@ -74,11 +74,8 @@ function times(pid: number | 'self'): [number, number, number, number] {
 
 function succeeded(ended: Ended, name: string): Ended {
   if (ended.exitCode !== 0)
-    throw new Error(`${name} ended with ${ended.exitCode}: ${ended.stdout.slice(-500)}${ended.stderr.slice(-2000)}`);
+    throw new Error(
+      `${name} ended with ${ended.exitCode}: ${ended.stdout.slice(-500)}${ended.stderr.slice(-2000)}`,
+    );
   return ended;
-}
-
-export async function hasProgram(command: string): Promise<boolean> {
-  await using program = startProgram('/bin/sh', ['-c', 'command -v "$0"', command]);
-  return (await program.ended).exitCode === 0;
 }
