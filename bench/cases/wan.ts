@@ -1,8 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bench, BenchCase, Sample } from '../bench.ts';
 import { isync, rawSocket, stopAndWait, type Link } from '../competitors.ts';
-import { contest, type Competitor } from '../contest.ts';
+import { contest, inCaseFolder, type Competitor } from '../contest.ts';
 import { KIB, MIB, equalSizes, writeFiles } from '../data.ts';
 import { atLeast, atMost } from '../goals.ts';
 import { numberFrom, startListening } from '../process.ts';
@@ -43,9 +42,7 @@ function over(name: string, what: string, sizes: readonly number[]): BenchCase {
 
 async function run(bench: Bench, name: string, what: string, sizes: readonly number[]): Promise<void> {
   await checkLink(bench);
-  const folder = join(bench.disk, name);
-  await mkdir(folder);
-  try {
+  await inCaseFolder(bench.disk, name, async (folder) => {
     const data = writeFiles(join(folder, 'root'), sizes);
     const waits = sizes.length >= STOP_AND_WAIT_FILES;
     const competitors: Record<string, Competitor> = {
@@ -71,9 +68,7 @@ async function run(bench: Bench, name: string, what: string, sizes: readonly num
       ],
       note: noteOf(results, ''),
     });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  });
 }
 
 /** Shows with a plain socket that the link is as slow and as far as it should be; rejects where it isn't. */
