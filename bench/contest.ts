@@ -1,7 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bench, Sample } from './bench.ts';
-import { checkCopy, resetFiles, type DataSet } from './data.ts';
+import { checkCopy, emptyFiles, resetFiles, type DataSet } from './data.ts';
 import { runProgram } from './process.ts';
 import { inTurns, sampleOf } from './sample.ts';
 
@@ -67,16 +67,29 @@ async function runOnce(
   competitor: Competitor,
   isFirst: boolean,
 ): Promise<Took> {
-  const store = join(folder, 'store');
-  await rm(store, { recursive: true, force: true });
-  await mkdir(store);
+  const store = await mkdtemp(join(folder, 'store-'));
   resetFiles(data);
   // What the one before left to be written would be written during this run.
   await runProgram('sync', []);
   const took = await competitor.run(data, store);
   if (took.copy !== undefined) await checkCopy(data, took.copy, isFirst && took.same === true);
-  await rm(store, { recursive: true });
+  await emptyFiles(store);
   return took;
+}
+
+/** Gives `work` a folder for its data set and all copies of it; they take no room any more when it has ended. */
+export async function inCaseFolder(
+  place: string,
+  name: string,
+  work: (folder: string) => Promise<void>,
+): Promise<void> {
+  const folder = join(place, name);
+  await mkdir(folder);
+  try {
+    await work(folder);
+  } finally {
+    await emptyFiles(folder);
+  }
 }
 
 export function cpuText(cpu: Took['cpu']): string {

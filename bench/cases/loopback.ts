@@ -1,8 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bench, BenchCase, Goal } from '../bench.ts';
 import { isync, rawDisk, rawSocket, stopAndWait } from '../competitors.ts';
-import { contest, cpuText, type Competitor, type Result } from '../contest.ts';
+import { contest, cpuText, inCaseFolder, type Competitor, type Result } from '../contest.ts';
 import { GIB, KIB, MIB, equalSizes, mixedSizes, writeFiles } from '../data.ts';
 import { atMost } from '../goals.ts';
 import { rsyncs } from '../rsync.ts';
@@ -84,10 +83,8 @@ function over(of: Loopback): BenchCase {
 async function run(bench: Bench, of: Loopback): Promise<void> {
   const place = of.on === 'disk' ? bench.disk : bench.tmpfs;
   if (place === undefined) return bench.say(`!!! ${of.name} is left out: there is no tmpfs`);
-  const folder = join(place, of.name);
-  await mkdir(folder);
-  try {
-    const sizes = of.sizes();
+  const sizes = of.sizes();
+  await inCaseFolder(place, of.name, async (folder) => {
     const data = writeFiles(join(folder, 'root'), sizes);
     const raws = Object.fromEntries(of.rawAtOnce.map((n) => [rawName(n), rawDisk(folder, n)]));
     const competitors: Record<string, Competitor> = {
@@ -115,9 +112,7 @@ async function run(bench: Bench, of: Loopback): Promise<void> {
       goals: of.goals(mine, others),
       note: noteOf(results, of.rawAtOnce.length > 1 ? `; ${RAW_DISK}: ${best} at a time` : ''),
     });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  });
 }
 
 function rawName(atOnce: number): string {

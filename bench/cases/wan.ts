@@ -1,8 +1,7 @@
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bench, BenchCase, Sample } from '../bench.ts';
 import { isync, rawSocket, stopAndWait, type Link } from '../competitors.ts';
-import { contest, type Competitor } from '../contest.ts';
+import { contest, inCaseFolder, type Competitor } from '../contest.ts';
 import { KIB, MIB, equalSizes, writeFiles } from '../data.ts';
 import { atLeast, atMost } from '../goals.ts';
 import { numberFrom, startListening } from '../process.ts';
@@ -16,7 +15,9 @@ const BYTES_PER_SECOND = 12_500_000;
 /** TCP, the WebSocket's upgrade, HELLO and WELCOME; then the last byte's way there and its answer's way back. */
 const ROUND_TRIPS = 4;
 /** How far the link may be from what it is said to be before nothing is measured on it. */
-const MAX_DEVIATION = 0.03;
+const MAX_DEVIATION = 0.05;
+/** Round trips tried: what the machine adds is not the link's, so the shortest one counts. */
+const PINGS = 5;
 /** Files the stop-and-wait sender really sends: each takes a round trip, so they tell of all others. */
 const STOP_AND_WAIT_FILES = 100;
 
@@ -43,9 +44,7 @@ function over(name: string, what: string, sizes: readonly number[]): BenchCase {
 
 async function run(bench: Bench, name: string, what: string, sizes: readonly number[]): Promise<void> {
   await checkLink(bench);
-  const folder = join(bench.disk, name);
-  await mkdir(folder);
-  try {
+  await inCaseFolder(bench.disk, name, async (folder) => {
     const data = writeFiles(join(folder, 'root'), sizes);
     const waits = sizes.length >= STOP_AND_WAIT_FILES;
     const competitors: Record<string, Competitor> = {
@@ -71,9 +70,7 @@ async function run(bench: Bench, name: string, what: string, sizes: readonly num
       ],
       note: noteOf(results, ''),
     });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  });
 }
 
 /** Shows with a plain socket that the link is as slow and as far as it should be; rejects where it isn't. */
@@ -81,8 +78,11 @@ async function checkLink(bench: Bench): Promise<void> {
   const bytes = 25_000_000;
   await using receiver = await startListening('raw-socket', ['receive']);
   await using between = await link(receiver.port);
-  // Two round trips: the handshake's, and that of a header and its answer.
-  const roundTripMs = (1000 * (await numberFrom('raw-socket', ['send', between.port, 0]))) / 2;
+  const pings: number[] = [];
+  // Two round trips each: the handshake's, and that of a header and its answer. The first ones find all code cold.
+  for (let count = 0; count < PINGS; count++)
+    pings.push((1000 * (await numberFrom('raw-socket', ['send', between.port, 0]))) / 2);
+  const roundTripMs = Math.min(...pings);
   const seconds = await numberFrom('raw-socket', ['send', between.port, bytes]);
   const rate = bytes / (seconds - (2 * roundTripMs) / 1000);
   const megabits = (rate * 8) / 1e6;
