@@ -1,18 +1,18 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { until } from '../../test/suites/cli.ts';
 import type { Bench, BenchCase, Goal } from '../bench.ts';
+import { inCaseFolder } from '../contest.ts';
 import { startPair, type Pair } from '../pair.ts';
 import { startLsyncd } from '../lsyncd.ts';
 import { writeMarkedFiles } from '../marked-files.ts';
-import { places, type Place } from '../places.ts';
+import { everywhere, type Place } from '../places.ts';
 import { hasProgram } from '../process.ts';
 import { quantile, sampleOf } from '../sample.ts';
 import { latencies, type Latencies } from '../timeline.ts';
 
 /** Files that lie in the active directory already, transferred. */
-const BESIDE = (process.env["BENCH_PICK"] || "0,10000,50000").split(",").map(Number);
+const BESIDE = [0, 10_000, 50_000];
 const FILE_BYTES = 4096;
 /** Files of each run: 6 s of a parser. */
 const FILES = 300;
@@ -33,23 +33,20 @@ const MODES = [
  * From the parser's close to the file's appearance at the store. A parser of its own notes the time after each close, an
  * observer of its own sees the file appear by inotify. So what is told holds the observer's wake-up as well.
  */
-export const latency: BenchCase = {
+export const LATENCY_CASES: readonly BenchCase[] = everywhere({
   name: 'latency',
   about: 'from close to published, beside 0, 10,000 and 50,000 transferred files',
-  async run(bench: Bench) {
-    for (const place of places(bench))
-      for (const beside of BESIDE) {
-        const folder = join(place.folder, 'latency');
-        await mkdir(folder);
+  async run(bench, place) {
+    for (const beside of BESIDE)
+      await inCaseFolder(place.folder, `latency-${beside}`, async (folder) => {
         await measureLatency(bench, place, folder, beside);
-        await rm(folder, { recursive: true });
-      }
+      });
   },
-};
+});
 
 async function measureLatency(bench: Bench, place: Place, folder: string, beside: number): Promise<void> {
   const root = join(folder, 'root');
-  bench.say(`latency, ${place.name}: beside ${beside} files`);
+  bench.say(`  beside ${beside} files`);
   writeMarkedFiles(join(root, DIRECTORY), beside, FILE_BYTES);
   await using pair = await startPair(folder);
   const lsyncd = (await hasProgram('lsyncd')) && (await hasProgram('rsync'));
@@ -64,7 +61,7 @@ async function measureLatency(bench: Bench, place: Place, folder: string, beside
     const runs = found.get(complete) ?? [];
     const appeared = runs.flatMap((run) => run.appeared);
     bench.report({
-      case: 'latency',
+      case: place.caseName('latency'),
       measure: `4 KiB each 20 ms beside ${beside.toLocaleString('en')} files, ${complete}, ${place.name}`,
       unit: 'ms',
       isync: sampleOf(appeared),
@@ -92,7 +89,8 @@ async function ofIsync(pair: Pair, root: string, complete: string): Promise<Late
 async function ofLsyncd(folder: string, root: string): Promise<Latencies> {
   const copy = join(folder, 'lsyncd');
   const source = join(root, DIRECTORY);
-  await using _lsyncd = await startLsyncd(folder, root, copy, LSYNCD_DELAY_S);
+  await using stack = new AsyncDisposableStack();
+  stack.use(await startLsyncd(folder, root, copy, LSYNCD_DELAY_S));
   const all = readdirSync(source).length;
   const arrived = () => existsSync(join(copy, DIRECTORY)) && readdirSync(join(copy, DIRECTORY)).length >= all;
   await until('lsyncd to have copied what was there', arrived, PATIENCE_MS);
