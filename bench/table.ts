@@ -28,7 +28,7 @@ export function textOf(row: Row): string {
 
 function othersOf({ isync, others, unit }: Row): string[] {
   return Object.entries(others).map(
-    ([name, other]) => `${name}: ${figure(other, unit)} (${(isync.median / other.median).toFixed(2)})`,
+    ([name, other]) => `${name}: ${figure(other, unit)} (${ratio(isync.median / other.median)})`,
   );
 }
 
@@ -38,6 +38,10 @@ function goalsOf({ goals }: Row): string[] {
 
 function figure({ median }: Sample, unit: Row['unit']): string {
   return `${round(median)} ${unit}`;
+}
+
+function ratio(value: number): string {
+  return value < 0.1 ? value.toPrecision(2) : value.toFixed(2);
 }
 
 /** Three digits that count. */
