@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { enableCompileCache } from 'node:module';
 import { readVersion } from './version.ts';
-import { limitYoungGeneration } from './young-generation.ts';
+import { planHeapGrowth } from './heap-growth.ts';
 
 // libuv starts its threads at the first use and never more: before anything of ours touches a disk
 // asynchronously, which is why all else is imported below. Sixteen, because fsync of many small files waits in them.
@@ -11,7 +11,7 @@ enableCompileCache();
 const args = process.argv.slice(2);
 if (args.length === 1 && args[0] === '--version') console.log(readVersion());
 else {
-  limitYoungGeneration();
+  planHeapGrowth();
   const { run } = await import('./run.ts');
   await run(args);
 }
