@@ -17,9 +17,14 @@ export async function runProgram(command: string, args: readonly string[]): Prom
   return succeeded(await program.ended, `${command} ${args.join(' ')}`);
 }
 
+export async function hasProgram(command: string): Promise<boolean> {
+  await using look = startProgram('/bin/sh', ['-c', 'command -v "$0"', command]);
+  return (await look.ended).exitCode === 0;
+}
+
 /** Starts one of bench/programs/. */
 export function startOwn(
-  name: 'link' | 'raw-socket' | 'raw-write' | 'stop-and-wait',
+  name: 'arrivals' | 'devices' | 'link' | 'raw-socket' | 'raw-write' | 'steady-parser' | 'stop-and-wait',
   args: readonly (string | number)[],
   env: Readonly<Record<string, string>> = {},
 ): CliProcess {
