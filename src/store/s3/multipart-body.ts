@@ -122,7 +122,7 @@ export class MultipartBody implements UploadBody {
     await this.#settled();
     if (keep) {
       if (this.#ledger.handed > 0) this.#keeper.changed();
-      await this.#keeper.idle();
+      await this.#keeper.kept();
       return;
     }
     await bucket.abort(upload, { path: file.path });
@@ -208,7 +208,9 @@ export class MultipartBody implements UploadBody {
     }
     if (failure !== undefined) throw s3Error(failure, bucket.where, path);
     // Another version of the file may have been published right after ours.
-    if (head !== undefined && !isOurs) return;
+    if (head !== undefined && uploadOf(head.metadata) !== undefined && !isOurs) return;
+    // Or the server has not kept our metadata.
+    if (head?.size === file.size) return;
     throw new IsyncError('STORE_FAILED', `${head?.size ?? 'no'} bytes are kept where ${file.size} were put`, {
       path,
       retryable: true,

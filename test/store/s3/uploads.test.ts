@@ -253,7 +253,7 @@ await withS3Server((server) => {
 
     it('is refused where the key would be too long or the file too large', async () => {
       const at = await place();
-      await using store = await openStoreAt(server, { ...at, partBufferBytes: 2 * SMALL_PART });
+      await using store = await openStoreAt(server, { ...at, partBufferBytes: SMALL_PART });
       const long = Array.from({ length: 5 }, () => 'é'.repeat(110)).join('/');
       await expect(begin(store, fileAt(long, 1))).rejects.toMatchObject({
         code: 'BAD_PATH',
