@@ -13,7 +13,11 @@ import type { UploadBody } from './s3-upload.ts';
 import { StateKeeper } from './state-keeper.ts';
 import type { UploadState } from './upload-state.ts';
 
-/** Parts of one upload on their way at a time: they hide the server's answer times, and what it takes to store them. */
+/**
+ * Parts of one upload on their way at a time: they hide the server's answer times, and what it takes to store them. A
+ * process that is killed leaves these to be sent again, but for those that arrived, and the one that was being filled:
+ * 40 MiB at most.
+ */
 const PARTS_AT_ONCE = 4;
 /** Parts that may be handed over beyond one that is not kept yet: the state tells of each of them. */
 const PARTS_AHEAD = 16;
