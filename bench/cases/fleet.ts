@@ -171,7 +171,8 @@ async function followMemory(pid: number, started: readonly CliProcess[]): Promis
 
 async function answersOf(devices: CliProcess): Promise<Answers> {
   const { stdout, stderr, exitCode } = await devices.ended;
-  if (exitCode !== 0) throw new Error(`the devices ended with ${exitCode}\n${stderr.slice(-2000)}`);
+  if (exitCode !== 0 || stderr.includes('Error'))
+    throw new Error(`the devices ended with ${exitCode}\n${stderr.slice(-2000)}`);
   return JSON.parse(stdout.trimEnd().split('\n').at(-1) ?? '') as Answers;
 }
 

@@ -28,6 +28,23 @@ const acknowledgedMs: number[] = [];
 let failed = 0;
 let given = 0;
 
+/** From memory: the disk is the receiver's. */
+class HeldFile implements SourceFile {
+  readonly entry: SourceFile['entry'];
+
+  constructor(path: string) {
+    this.entry = { path: parseRelPath(path), size: noise.length, mtimeUs: toMicroseconds(Date.now()) };
+  }
+
+  readWhole(): Buffer {
+    return noise;
+  }
+
+  open(): Promise<SourceReader> {
+    throw new Error('such small files are read whole');
+  }
+}
+
 const links: { readonly target: Target; readonly connected: Promise<void> }[] = [];
 for (const [device, token] of tokens) {
   links.push(linkOf(device, token));
@@ -60,7 +77,7 @@ function linkOf(device: string, token: string) {
 /** The devices are spread over the second. An unanswered file does not hold up the next. */
 async function sendAll(target: Target, phase: number): Promise<void> {
   for (let index = 0; index < Number(files); index++) {
-    await delay(start + (index + phase) * PERIOD_MS - performance.now());
+    await delay(Math.max(1, start + (index + phase) * PERIOD_MS - performance.now()));
     given++;
     void send(target, index);
   }
@@ -79,21 +96,4 @@ async function send(target: Target, index: number): Promise<void> {
 
 async function untilAnswered(): Promise<void> {
   while (acknowledgedMs.length + failed < given) await delay(10);
-}
-
-/** From memory: the disk is the receiver's. */
-class HeldFile implements SourceFile {
-  readonly entry: SourceFile['entry'];
-
-  constructor(path: string) {
-    this.entry = { path: parseRelPath(path), size: noise.length, mtimeUs: toMicroseconds(Date.now()) };
-  }
-
-  readWhole(): Buffer {
-    return noise;
-  }
-
-  open(): Promise<SourceReader> {
-    throw new Error('such small files are read whole');
-  }
 }
