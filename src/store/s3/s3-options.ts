@@ -20,7 +20,7 @@ export interface S3StoreOptions {
   readonly abandonedAfterMs?: number | undefined;
   /**
    * Bytes of all parts in memory, those that fill and those on their way. The largest file is 10,000 times as large.
-   * Default: 96 MiB.
+   * Default: 48 MiB.
    */
   readonly partBufferBytes?: number | undefined;
   /** How long an upload whose part is half full may get nothing, in ms, before another one may have its memory. */
