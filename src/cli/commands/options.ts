@@ -93,7 +93,7 @@ export const S3_OPTIONS = {
     ...TEXT,
     ...S3,
     describe: 'Memory for parts of files on their way',
-    defaultDescription: '128MiB',
+    defaultDescription: '48MiB',
   },
   's3-tag': {
     ...S3,

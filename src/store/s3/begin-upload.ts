@@ -8,7 +8,7 @@ import { MultipartBody } from './multipart-body.ts';
 import type { PartBuffers } from './part-buffers.ts';
 import { furthest } from './part-ledger.ts';
 import { cutInto, type PartPlan } from './part-plan.ts';
-import { createResumableDigester } from './resumable-digest.ts';
+import { createResumableDigester, resumeDigester } from './resumable-digest.ts';
 import type { UploadBody } from './s3-upload.ts';
 import { readState } from './state-keeper.ts';
 import { goesOnWith, type UploadState } from './upload-state.ts';
@@ -36,7 +36,7 @@ export async function beginUpload(large: LargeUpload, options: BeginOptions): Pr
     await bucket.remove(stateKey, request);
   }
   const nonce = randomUUID();
-  const digester = await createResumableDigester(options.algorithm, '');
+  const digester = await createResumableDigester(options.algorithm);
   const uploadId = await bucket.startUpload(key, { metadata: toMetadata(file, { upload: nonce }) }, request);
   const { partBytes } = plan;
   const { algorithm } = options;
@@ -60,7 +60,8 @@ async function goOn(
   if (head?.size === file.size && uploadOf(head.metadata) === state.nonce) {
     const last = boundaries.find((each) => each.parts === parts);
     if (last === undefined) return undefined;
-    const digester = await createResumableDigester(options.algorithm, last.digest);
+    const digester = await resumeDigester(options.algorithm, last.digest);
+    if (digester === undefined) return undefined;
     return new CompleteBody(file, digester, () => bucket.remove(stateKey, { path: file.path }));
   }
   const upload = { key, uploadId: state.uploadId };
@@ -68,6 +69,7 @@ async function goOn(
     number < parts ? partBytes : file.size - (parts - 1) * partBytes;
   const from = await furthest(boundaries, sizeOf, bucket.listParts(upload, request));
   if (from === undefined) return undefined;
-  const digester = await createResumableDigester(options.algorithm, from.boundary.digest);
+  const digester = await resumeDigester(options.algorithm, from.boundary.digest);
+  if (digester === undefined) return undefined;
   return new MultipartBody({ ...large, upload, state, from, digester });
 }

@@ -13,7 +13,11 @@ import type { UploadBody } from './s3-upload.ts';
 import { StateKeeper } from './state-keeper.ts';
 import type { UploadState } from './upload-state.ts';
 
-/** Parts of one upload on their way at a time: they hide the server's answer times, and what it takes to store them. */
+/**
+ * Parts of one upload on their way at a time: they hide the server's answer times, and what it takes to store them. A
+ * process that is killed leaves these to be sent again, but for those that arrived, and the one that was being filled:
+ * 40 MiB at most.
+ */
 const PARTS_AT_ONCE = 4;
 /** Parts that may be handed over beyond one that is not kept yet: the state tells of each of them. */
 const PARTS_AHEAD = 16;
@@ -126,7 +130,7 @@ export class MultipartBody implements UploadBody {
     await this.#settled();
     if (keep) {
       if (this.#ledger.handed > 0) this.#keeper.changed();
-      await this.#keeper.idle();
+      await this.#keeper.kept();
       return;
     }
     await bucket.abort(upload, { path: file.path });
@@ -212,7 +216,9 @@ export class MultipartBody implements UploadBody {
     }
     if (failure !== undefined) throw s3Error(failure, bucket.where, path);
     // Another version of the file may have been published right after ours.
-    if (head !== undefined && !isOurs) return;
+    if (head !== undefined && uploadOf(head.metadata) !== undefined && !isOurs) return;
+    // Or the server has not kept our metadata.
+    if (head?.size === file.size) return;
     throw new IsyncError('STORE_FAILED', `${head?.size ?? 'no'} bytes are kept where ${file.size} were put`, {
       path,
       retryable: true,

@@ -23,8 +23,8 @@ import { SmallBody } from './small-body.ts';
 const ABANDONED_AFTER_MS = 7 * 24 * 3600 * 1000;
 /** How often abandoned uploads are looked for, in ms; also when the store is opened. */
 const COLLECT_EVERY_MS = 24 * 3600 * 1000;
-/** Memory for the parts of all uploads: four large ones at full speed, and a receiver with them below 300 MiB. */
-const PART_BUFFER_BYTES = 128 * 1024 * 1024;
+/** Memory for the parts of all uploads: one large file has all it can use of it, several share it. */
+const PART_BUFFER_BYTES = 48 * 1024 * 1024;
 
 /**
  * The store below a prefix of a bucket that is there already. Its own objects are below `.isync/` there. Any number of
@@ -72,8 +72,8 @@ class S3Store implements Store {
     this.#keys = keys;
     this.#buffers = new PartBuffers(bufferBytes, options.bufferIdleMs);
     this.#partBytes = options.minPartBytes ?? PART_BYTES;
-    // One part fills while another one travels.
-    this.#mostPartBytes = Math.floor(bufferBytes / 2);
+    // The largest files then go one part at a time, and nothing else beside them.
+    this.#mostPartBytes = bufferBytes;
     this.#abandonedAfterMs = options.abandonedAfterMs ?? ABANDONED_AFTER_MS;
     this.#collecting = this.#collect();
     this.#collector = setInterval(() => {
@@ -212,11 +212,16 @@ class S3Store implements Store {
     if (etag === md5.toString('hex')) return;
     // An ETag that is no MD5, as with SSE-KMS.
     const head = await this.#bucket.head(key, { path });
-    if (head?.etag === etag && head.size !== bytes.length)
-      throw new IsyncError('STORE_FAILED', `${head.size} bytes are kept where ${bytes.length} were put`, {
-        path,
-        retryable: true,
-      });
+    // Another version of the file may have come right after ours.
+    if (head === undefined || (head.etag === etag && head.size !== bytes.length))
+      throw new IsyncError(
+        'STORE_FAILED',
+        `${head?.size ?? 'no'} bytes are kept where ${bytes.length} were put`,
+        {
+          path,
+          retryable: true,
+        },
+      );
   }
 
   /** Never rejects. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { DIGEST_ALGORITHMS, digestOf } from '../../../src/model/digest.ts';
-import { createResumableDigester } from '../../../src/store/s3/resumable-digest.ts';
+import { createResumableDigester, resumeDigester } from '../../../src/store/s3/resumable-digest.ts';
 import { formatState, goesOnWith, parseState, type UploadState } from '../../../src/store/s3/upload-state.ts';
 import { fileAt } from '../../suites/store/files.ts';
 
@@ -44,10 +44,17 @@ it('goes on only with the same version of the same file, digest and a sound cut'
 
 it.each(DIGEST_ALGORITHMS)('goes on with the %s digest of another process', async (algorithm) => {
   const content = randomBytes(1_000_003);
-  const first = await createResumableDigester(algorithm, '');
+  const first = await createResumableDigester(algorithm);
   first.update(content.subarray(0, 333_333));
-  const second = await createResumableDigester(algorithm, first.save());
+  const second = (await resumeDigester(algorithm, first.save()))!;
   first.update(Buffer.from('that the second one must not see'));
   second.update(content.subarray(333_333));
   expect(second.digest()).toEqual(digestOf(algorithm, content));
+});
+
+it.each(DIGEST_ALGORITHMS)('goes on with no %s digest that is none', async (algorithm) => {
+  const other = await createResumableDigester(algorithm === 'sha256' ? 'xxh64' : 'sha256');
+  const whole = (await createResumableDigester(algorithm)).save();
+  for (const saved of ['', 'AAAA', other.save(), whole.slice(0, -4)])
+    expect(await resumeDigester(algorithm, saved)).toBeUndefined();
 });
