@@ -32,6 +32,7 @@ export async function openS3(
     ...(settings.s3StorageClass !== undefined && { storageClass: settings.s3StorageClass }),
     ...(settings.s3Sse !== undefined && { sse: settings.s3Sse }),
     ...(settings.s3SseKmsKeyId !== undefined && { sseKmsKeyId: settings.s3SseKmsKeyId }),
+    ...(settings.s3PartMemory !== undefined && { partBufferBytes: settings.s3PartMemory }),
     ...(settings.s3Tag !== undefined && { tags: settings.s3Tag }),
   });
 }

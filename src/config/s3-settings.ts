@@ -1,6 +1,9 @@
 import type { z } from 'zod';
 import { listOf, one, oneOf } from './fields.ts';
-import { badValue, parseBoolean } from './values.ts';
+import { badValue, parseBoolean, parseBytes } from './values.ts';
+
+/** One part fills while another one travels; see src/store/s3/part-plan.ts. In bytes. */
+const LEAST_PART_MEMORY = 16 * 1024 * 1024;
 
 /** How to reach an s3:// address and what to write there; credentials are the AWS SDK's own matter. */
 export const s3Settings = {
@@ -12,6 +15,8 @@ export const s3Settings = {
   s3StorageClass: one(parseStorageClass).optional(),
   s3Sse: oneOf('AES256', 'aws:kms').optional(),
   s3SseKmsKeyId: one(parseKeyId).optional(),
+  /** Bytes. */
+  s3PartMemory: one((text) => parseBytes(text, LEAST_PART_MEMORY)).optional(),
   /** By key; undefined unless there is one. */
   s3Tag: listOf(parseTags),
 };
@@ -26,6 +31,7 @@ const KEYS = [
   's3StorageClass',
   's3Sse',
   's3SseKmsKeyId',
+  's3PartMemory',
   's3Tag',
 ] as const satisfies readonly (keyof S3Settings)[];
 

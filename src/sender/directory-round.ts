@@ -17,7 +17,8 @@ export interface RoundResult {
   readonly totals: ListingTotals;
   /** Files that had no mark. Zero is the condition of a seal. */
   readonly unmarked: number;
-  readonly marked: number;
+  /** Marked files that this scan has not marked itself. */
+  readonly skipped: number;
   /** Fingerprint of the marked files. */
   readonly markedPrint: string;
   readonly durationMs: number;
@@ -59,7 +60,7 @@ class Round {
   #open = 0;
   #tellSettled: () => void = () => undefined;
   #unmarked = 0;
-  #marked = 0;
+  #skipped = 0;
   readonly #markedPrint = new Fingerprint();
 
   constructor(context: ScanContext, directory: RelPath, submissions: Submissions, options: RoundOptions) {
@@ -78,7 +79,7 @@ class Round {
     return {
       totals,
       unmarked: this.#unmarked,
-      marked: this.#marked,
+      skipped: this.#skipped,
       markedPrint: this.#markedPrint.toString(),
       durationMs,
     };
@@ -116,7 +117,7 @@ class Round {
   }
 
   #takeMarked({ entry, identity }: ListedFile): void {
-    this.#marked++;
+    if (!this.#context.ownMarks.has(identity)) this.#skipped++;
     this.#markedPrint.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
   }
 

@@ -10,6 +10,7 @@ import { runRound, type RoundResult } from './directory-round.ts';
 import { LiveQueue } from './live-queue.ts';
 import { checkMarks } from './mark-check.ts';
 import type { ScanContext } from './scan-context.ts';
+import { sendAhead } from './send-ahead.ts';
 import { mtimeOf, sealDirectory } from './seal-directory.ts';
 import { Submissions } from './submissions.ts';
 import { outcomeOf } from './transfer.ts';
@@ -153,7 +154,7 @@ export class DirectoryRun {
       },
     });
     watch?.listed(round.durationMs);
-    if (this.#rounds++ === 0) tally.skippedMarked += round.marked;
+    if (this.#rounds++ === 0) tally.skippedMarked += round.skipped;
     tally.ignored(this.name, round.totals.ignored);
     return round;
   }
@@ -208,15 +209,24 @@ export class DirectoryRun {
     if (this.#watchOver) await this.#stopWatch();
     if (this.#watch !== undefined) return;
     const { options, ignore } = this.#context;
-    this.#watch = await watchDirectory({
-      root: options.root,
-      directory: this.name,
-      complete: options.complete,
-      settleMs: options.settleMs,
-      ignored: ignore,
-      onEvent: (event) => this.#onEvent(event),
-      onNote: (level, message, fields) => options.observer.note(level, message, fields),
+    const standing = new AbortController();
+    void sendAhead(this.#context, this.name, this.#submissions, {
+      rank: this.#rank,
+      signal: standing.signal,
     });
+    try {
+      this.#watch = await watchDirectory({
+        root: options.root,
+        directory: this.name,
+        complete: options.complete,
+        settleMs: options.settleMs,
+        ignored: ignore,
+        onEvent: (event) => this.#onEvent(event),
+        onNote: (level, message, fields) => options.observer.note(level, message, fields),
+      });
+    } finally {
+      standing.abort();
+    }
     options.observer.note('info', 'watching', { path: this.name, complete: this.#watch.helper });
   }
 

@@ -22,6 +22,7 @@ const ALL = {
   's3-storage-class': 'STANDARD_IA',
   's3-sse': 'aws:kms',
   's3-sse-kms-key-id': 'arn:aws:kms:eu-central-1:111122223333:key/1234abcd-12ab',
+  's3-part-memory': '512MiB',
 };
 const READ = {
   s3Endpoint: new URL('https://s3.example:8443'),
@@ -31,6 +32,7 @@ const READ = {
   s3StorageClass: 'STANDARD_IA',
   s3Sse: 'aws:kms',
   s3SseKmsKeyId: ALL['s3-sse-kms-key-id'],
+  s3PartMemory: 512 * 2 ** 20,
   s3Tag: { project: 'alpha', 'cost centre': 'a=b' },
 };
 
@@ -66,6 +68,7 @@ describe('the options of S3', () => {
     ['s3-storage-class', 'DEEP_ARCHIVE', 'can not be read back at once'],
     ['s3-sse', 'AES', 'is none of AES256, aws:kms'],
     ['s3-sse-kms-key-id', 'a key', 'is no id, alias or ARN'],
+    ['s3-part-memory', '8MiB', 'is too small; the least is 16777216 bytes'],
     ['s3-tag', ['project'], 'is no tag like project=alpha'],
     ['s3-tag', ['=alpha'], 'is no tag like project=alpha'],
     ['s3-tag', ['a=b&c'], 'is no tag like project=alpha'],

@@ -4,11 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLocalTarget } from '../../src/sender/local/local-target.ts';
 import { openFileStore } from '../../src/store/file/file-store.ts';
-import { openS3Store } from '../../src/store/s3/s3-store.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
-import { vi } from 'vitest';
-import { withS3Server, type S3Server } from '../services/s3-server.ts';
+import { withS3Server } from '../services/s3-server.ts';
+import { openStoreAt } from '../store/s3/stores.ts';
 import { DEVICE, targetSuite, type TargetFixture } from '../suites/target.ts';
 import { recordingStore } from './recording-store.ts';
 import { receiverFixture } from './receiver-fixture.ts';
@@ -43,15 +42,10 @@ targetSuite('ws, file store', () =>
   withFolder(async (folder, remove) => receiverFixture(await openFileStore(folder), retry, remove)),
 );
 
-/** A prefix of its own in one bucket for all. */
-async function openBucket(server: S3Server, bucket: Promise<string>): Promise<Store> {
-  for (const [name, value] of Object.entries(server.env)) vi.stubEnv(name, value);
-  return openS3Store({ bucket: await bucket, prefix: randomUUID(), endpoint: server.endpoint });
-}
-
 await withS3Server((server) => {
   let bucket: Promise<string> | undefined;
-  const open = (): Promise<Store> => openBucket(server, (bucket ??= server.makeBucket()));
+  const open = async (): Promise<Store> =>
+    openStoreAt(server, { bucket: await (bucket ??= server.makeBucket()), prefix: randomUUID() });
   targetSuite('local, S3 store', async () => localFixture(await open(), async () => {}));
   targetSuite('ws, S3 store', async () => receiverFixture(await open(), retry));
 });

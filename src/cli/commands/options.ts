@@ -89,6 +89,12 @@ export const S3_OPTIONS = {
     defaultDescription: "the bucket's",
   },
   's3-sse-kms-key-id': { ...TEXT, ...S3, describe: 'Key for aws:kms: id, alias or ARN' },
+  's3-part-memory': {
+    ...TEXT,
+    ...S3,
+    describe: 'Memory for parts of files on their way',
+    defaultDescription: '48MiB',
+  },
   's3-tag': {
     ...S3,
     type: 'array',

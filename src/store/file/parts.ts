@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, open, readdir, rename, rm, utimes } from 'node:fs/promises';
+import { copyFile, type FileHandle, open, readdir, rename, rm, unlink, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf } from '../../model/isync-error.ts';
@@ -16,6 +16,7 @@ import { unlessAbsent } from './system-errors.ts';
  */
 const PART_NAME = /^[0-9a-f]{64}$/;
 const OWNER_DIGITS = 16;
+const NEW_PART_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
 
 /** What the names of all parts begin with that go to the same first-level folder as `file`. */
 export function partOwner(file: FileEntry): string {
@@ -48,11 +49,17 @@ export interface Part {
 
 /** Takes the bytes of an earlier upload of `file`, or none, for this process alone. */
 export async function claimPart(area: StagingArea, file: FileEntry, resume: boolean): Promise<Part> {
-  area.make();
   const name = partName(file);
+  if (resume) return await takePart(area, file, name);
+  // Looking who else may have begun it would cost more than sending it: what is left elsewhere is collected.
+  await unlessAbsent(() => unlink(join(area.parts, name)));
+  return await newPart(area, join(area.own, name));
+}
+
+async function takePart(area: StagingArea, file: FileEntry, name: string): Promise<Part> {
+  area.make();
   const path = join(area.own, name);
   await takeOver(area, name);
-  if (!resume) await rm(path, { force: true });
   const handle = await openPart(path);
   try {
     const { size, nlink } = await handle.stat();
@@ -69,6 +76,18 @@ export async function claimPart(area: StagingArea, file: FileEntry, resume: bool
   await handle.close();
   await rm(path);
   return { path, handle: await openPart(path), size: 0 };
+}
+
+/** An empty one. What bears its name was left here by an upload that could not release it. */
+async function newPart(area: StagingArea, path: string): Promise<Part> {
+  try {
+    return { path, handle: await open(path, NEW_PART_FLAGS, 0o600), size: 0 };
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') area.make();
+    else if (errnoOf(error) === 'EEXIST') await rm(path, { force: true });
+    else throw error;
+    return { path, handle: await open(path, NEW_PART_FLAGS, 0o600), size: 0 };
+  }
 }
 
 /** Lets another upload, also of another process, go on with the part. Its age counts from now. */

@@ -8,7 +8,7 @@ import { MultipartBody } from './multipart-body.ts';
 import type { PartBuffers } from './part-buffers.ts';
 import { furthest } from './part-ledger.ts';
 import { cutInto, type PartPlan } from './part-plan.ts';
-import { createResumableDigester } from './resumable-digest.ts';
+import { createResumableDigester, resumeDigester } from './resumable-digest.ts';
 import type { UploadBody } from './s3-upload.ts';
 import { readState } from './state-keeper.ts';
 import { goesOnWith, type UploadState } from './upload-state.ts';
@@ -20,6 +20,8 @@ export interface LargeUpload {
   readonly plan: PartPlan;
   readonly bucket: Bucket;
   readonly buffers: PartBuffers;
+  /** Longest part that there is memory for, in bytes. */
+  readonly mostPartBytes: number;
 }
 
 /** Starts a multipart upload, or goes on with an earlier one of any process on any machine. */
@@ -34,7 +36,7 @@ export async function beginUpload(large: LargeUpload, options: BeginOptions): Pr
     await bucket.remove(stateKey, request);
   }
   const nonce = randomUUID();
-  const digester = await createResumableDigester(options.algorithm, '');
+  const digester = await createResumableDigester(options.algorithm);
   const uploadId = await bucket.startUpload(key, { metadata: toMetadata(file, { upload: nonce }) }, request);
   const { partBytes } = plan;
   const { algorithm } = options;
@@ -48,9 +50,9 @@ async function goOn(
   earlier: UploadState,
   options: BeginOptions,
 ): Promise<UploadBody | undefined> {
-  const { file, key, stateKey, bucket } = large;
+  const { file, key, stateKey, bucket, mostPartBytes } = large;
   const request = { path: file.path, signal: options.signal };
-  if (!goesOnWith(earlier, file, options)) return undefined;
+  if (!goesOnWith(earlier, file, { algorithm: options.algorithm, mostPartBytes })) return undefined;
   const { boundaries, ...state } = earlier;
   const { partBytes, parts } = cutInto(file.size, state.partBytes);
   // First, for servers differ in what they say of an upload that has been completed: not all say that it is gone.
@@ -58,7 +60,8 @@ async function goOn(
   if (head?.size === file.size && uploadOf(head.metadata) === state.nonce) {
     const last = boundaries.find((each) => each.parts === parts);
     if (last === undefined) return undefined;
-    const digester = await createResumableDigester(options.algorithm, last.digest);
+    const digester = await resumeDigester(options.algorithm, last.digest);
+    if (digester === undefined) return undefined;
     return new CompleteBody(file, digester, () => bucket.remove(stateKey, { path: file.path }));
   }
   const upload = { key, uploadId: state.uploadId };
@@ -66,6 +69,7 @@ async function goOn(
     number < parts ? partBytes : file.size - (parts - 1) * partBytes;
   const from = await furthest(boundaries, sizeOf, bucket.listParts(upload, request));
   if (from === undefined) return undefined;
-  const digester = await createResumableDigester(options.algorithm, from.boundary.digest);
+  const digester = await resumeDigester(options.algorithm, from.boundary.digest);
+  if (digester === undefined) return undefined;
   return new MultipartBody({ ...large, upload, state, from, digester });
 }

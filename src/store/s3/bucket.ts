@@ -11,16 +11,18 @@ import {
   ListPartsCommand,
   PutObjectCommand,
   type S3Client,
-  type StorageClass,
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
+import { IsyncError } from '../../model/isync-error.ts';
 import { Window } from '../window.ts';
 import type { ListedPart } from './part-ledger.ts';
+import { bare, decodeKey } from './answers.ts';
+import { toInput, type ObjectAttributes, type ObjectSettings } from './object-attributes.ts';
 import { CONNECTIONS, createS3Client } from './s3-client.ts';
 import { isAbsent, s3Error } from './s3-errors.ts';
 import type { S3StoreOptions } from './s3-options.ts';
 
-/** Most that one answer tells of a listing; the servers' own limit. */
+/** The servers' own limit of what one answer tells. */
 const PAGE = 1000;
 
 export interface ObjectHead {
@@ -40,11 +42,6 @@ export interface ListedUpload {
   readonly key: string;
   readonly uploadId: string;
   readonly startedMs: number;
-}
-
-/** What an object shall be like. */
-export interface ObjectAttributes {
-  readonly metadata: Record<string, string>;
 }
 
 export interface Body {
@@ -78,12 +75,15 @@ export class Bucket implements Disposable {
   readonly where: string;
   readonly #bucket: string;
   readonly #client: S3Client;
+  readonly #page: number;
   readonly #window = new Window(CONNECTIONS);
-  readonly #attributes: Pick<S3StoreOptions, 'storageClass' | 'sse' | 'sseKmsKeyId' | 'tags'>;
+  readonly #settings: ObjectSettings;
 
-  constructor(options: S3StoreOptions) {
+  /** @param page most that one answer tells of a listing */
+  constructor(options: S3StoreOptions, page = PAGE) {
+    this.#page = page;
     this.#bucket = options.bucket;
-    this.#attributes = options;
+    this.#settings = options;
     this.where = `s3://${options.bucket}${options.endpoint === undefined ? '' : ` at ${options.endpoint}`}`;
     this.#client = createS3Client(options);
   }
@@ -139,7 +139,7 @@ export class Bucket implements Disposable {
           Body: bytes,
           ContentLength: bytes.length,
           ContentMD5: md5,
-          ...this.#common(attributes),
+          ...toInput(attributes, this.#settings),
         }),
         options,
       ),
@@ -149,7 +149,7 @@ export class Bucket implements Disposable {
 
   /** One of our own objects: no storage class or tags, which may cost extra, but encrypted like all others. */
   async putOwn(key: string, { bytes, md5 }: Body, request: Request = {}): Promise<void> {
-    const { sse, sseKmsKeyId } = this.#attributes;
+    const { sse, sseKmsKeyId } = this.#settings;
     await this.#run(request, (options) =>
       this.#client.send(
         new PutObjectCommand({
@@ -173,8 +173,18 @@ export class Bucket implements Disposable {
     );
   }
 
+  /** Rejects with why the bucket can't be used, as far as that can be told without a write. */
+  async check(prefix: string): Promise<void> {
+    await this.#run({}, (options) =>
+      this.#client.send(
+        new ListObjectsV2Command({ Bucket: this.#bucket, Prefix: prefix, MaxKeys: 1 }),
+        options,
+      ),
+    );
+  }
+
   /** Every object whose key begins with `prefix`, a page at a time. */
-  async *list(prefix: string, request: Request = {}, most = PAGE): AsyncGenerator<ListedObject> {
+  async *list(prefix: string, request: Request = {}): AsyncGenerator<ListedObject> {
     let token: string | undefined;
     do {
       const page = await this.#run(request, (options) =>
@@ -182,7 +192,7 @@ export class Bucket implements Disposable {
           new ListObjectsV2Command({
             Bucket: this.#bucket,
             Prefix: prefix,
-            MaxKeys: most,
+            MaxKeys: this.#page,
             ContinuationToken: token,
             EncodingType: 'url',
           }),
@@ -195,14 +205,20 @@ export class Bucket implements Disposable {
           size: Size ?? 0,
           modifiedMs: LastModified?.getTime() ?? 0,
         };
-      token = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      const next = page.IsTruncated === true ? page.NextContinuationToken : undefined;
+      this.#checkForward(token, next);
+      token = next;
     } while (token !== undefined);
   }
 
   async startUpload(key: string, attributes: ObjectAttributes, request: Request = {}): Promise<string> {
     const { UploadId } = await this.#run(request, (options) =>
       this.#client.send(
-        new CreateMultipartUploadCommand({ Bucket: this.#bucket, Key: key, ...this.#common(attributes) }),
+        new CreateMultipartUploadCommand({
+          Bucket: this.#bucket,
+          Key: key,
+          ...toInput(attributes, this.#settings),
+        }),
         options,
       ),
     );
@@ -243,7 +259,7 @@ export class Bucket implements Disposable {
             Bucket: this.#bucket,
             Key: upload.key,
             UploadId: upload.uploadId,
-            MaxParts: PAGE,
+            MaxParts: this.#page,
             PartNumberMarker: marker,
           }),
           options,
@@ -251,7 +267,9 @@ export class Bucket implements Disposable {
       );
       for (const { PartNumber, Size, ETag } of page?.Parts ?? [])
         yield { number: PartNumber ?? 0, size: Size ?? 0, etag: bare(ETag) };
-      marker = page?.IsTruncated === true ? page.NextPartNumberMarker : undefined;
+      const next = page?.IsTruncated === true ? page.NextPartNumberMarker : undefined;
+      this.#checkForward(marker, next);
+      marker = next;
     } while (marker !== undefined);
   }
 
@@ -281,19 +299,21 @@ export class Bucket implements Disposable {
     );
   }
 
-  /** Every multipart upload under way to a key that begins with `prefix`, a page at a time. */
+  /**
+   * Every multipart upload under way to a key that begins with `prefix`, a page at a time. Keys are not asked for in
+   * another form here, because not every server then says in which form the answer is.
+   */
   async *listUploads(prefix: string, request: Request = {}): AsyncGenerator<ListedUpload> {
-    let after: { key: string | undefined; uploadId: string | undefined } | undefined;
+    let after: { key: string; uploadId: string | undefined } | undefined;
     do {
       const page = await this.#run(request, (options) =>
         this.#client.send(
           new ListMultipartUploadsCommand({
             Bucket: this.#bucket,
             Prefix: prefix,
-            MaxUploads: PAGE,
+            MaxUploads: this.#page,
             KeyMarker: after?.key,
             UploadIdMarker: after?.uploadId,
-            EncodingType: 'url',
           }),
           options,
         ),
@@ -301,26 +321,25 @@ export class Bucket implements Disposable {
       for (const { Key, UploadId, Initiated } of page.Uploads ?? [])
         if (UploadId !== undefined)
           yield {
-            key: decodeKey(Key, page.EncodingType),
+            key: Key ?? '',
             uploadId: UploadId,
             startedMs: Initiated?.getTime() ?? Date.now(),
           };
-      after =
+      const next =
         page.IsTruncated === true && page.NextKeyMarker !== undefined
-          ? { key: decodeKey(page.NextKeyMarker, page.EncodingType), uploadId: page.NextUploadIdMarker }
+          ? { key: page.NextKeyMarker, uploadId: page.NextUploadIdMarker }
           : undefined;
+      this.#checkForward(after && `${after.key} ${after.uploadId}`, next && `${next.key} ${next.uploadId}`);
+      after = next;
     } while (after !== undefined);
   }
 
-  #common({ metadata }: ObjectAttributes) {
-    const { storageClass, sse, sseKmsKeyId, tags } = this.#attributes;
-    return {
-      Metadata: metadata,
-      ...(storageClass !== undefined && isStorageClass(storageClass) && { StorageClass: storageClass }),
-      ...(sse !== undefined && { ServerSideEncryption: sse }),
-      ...(sseKmsKeyId !== undefined && { SSEKMSKeyId: sseKmsKeyId }),
-      ...(tags !== undefined && { Tagging: new URLSearchParams(tags).toString() }),
-    };
+  /** A server that tells the same page again and again must not keep us for ever. */
+  #checkForward(mark: string | undefined, next: string | undefined): void {
+    if (next === undefined || next !== mark) return;
+    throw new IsyncError('STORE_FAILED', `a listing of ${this.where} does not come forward`, {
+      retryable: true,
+    });
   }
 
   #run<T>(request: Request, send: (options: HttpHandlerOptions) => Promise<T>): Promise<T> {
@@ -358,20 +377,4 @@ export class Bucket implements Disposable {
 export interface UploadKey {
   readonly key: string;
   readonly uploadId: string;
-}
-
-/** Servers have classes of their own, so the SDK's list is not the last word. */
-function isStorageClass(name: string): name is StorageClass {
-  return name !== '';
-}
-
-/** In listings we ask for keys in the form of a query string: XML can't hold every character. */
-function decodeKey(key: string | undefined, encoding: string | undefined): string {
-  if (key === undefined) return '';
-  return encoding === 'url' ? decodeURIComponent(key.replaceAll('+', ' ')) : key;
-}
-
-/** An ETag without its quotes. */
-function bare(etag: string | undefined): string {
-  return (etag ?? '').replaceAll('"', '');
 }

@@ -17,6 +17,10 @@ export class CompleteBody implements UploadBody {
     this.#forget = forget;
   }
 
+  async ready(): Promise<void> {
+    // Takes none.
+  }
+
   async write(): Promise<void> {
     // Nothing but empty writes can come at the end of the file.
   }

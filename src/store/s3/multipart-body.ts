@@ -13,7 +13,11 @@ import type { UploadBody } from './s3-upload.ts';
 import { StateKeeper } from './state-keeper.ts';
 import type { UploadState } from './upload-state.ts';
 
-/** Parts of one upload on their way at a time: they hide the server's answer times, and what it takes to store them. */
+/**
+ * Parts of one upload on their way at a time: they hide the server's answer times, and what it takes to store them. A
+ * process that is killed leaves these to be sent again, but for those that arrived, and the one that was being filled:
+ * 40 MiB at most.
+ */
 const PARTS_AT_ONCE = 4;
 /** Parts that may be handed over beyond one that is not kept yet: the state tells of each of them. */
 const PARTS_AHEAD = 16;
@@ -74,6 +78,10 @@ export class MultipartBody implements UploadBody {
     return this.#offset;
   }
 
+  async ready(): Promise<void> {
+    this.#filling ??= await this.#nextBuffer();
+  }
+
   async write(bytes: Uint8Array): Promise<void> {
     this.#checkSound();
     for (let at = 0; at < bytes.length;) {
@@ -122,7 +130,7 @@ export class MultipartBody implements UploadBody {
     await this.#settled();
     if (keep) {
       if (this.#ledger.handed > 0) this.#keeper.changed();
-      await this.#keeper.idle();
+      await this.#keeper.kept();
       return;
     }
     await bucket.abort(upload, { path: file.path });
@@ -144,11 +152,11 @@ export class MultipartBody implements UploadBody {
     while (this.#failure === undefined && (this.#onTheWay.size >= PARTS_AT_ONCE || isAhead()))
       await Promise.race(this.#onTheWay);
     this.#checkSound();
-    const lease = await this.#options.buffers.take(this.#partBytes, (error) => {
+    const revoked = (error: IsyncError): void => {
       this.#filling = undefined;
       this.#failure ??= error;
-    });
-    return lease;
+    };
+    return this.#options.buffers.take(this.#partBytes, revoked, this.#ledger.handed > 0);
   }
 
   #handOver(lease: Lease): void {
@@ -208,7 +216,9 @@ export class MultipartBody implements UploadBody {
     }
     if (failure !== undefined) throw s3Error(failure, bucket.where, path);
     // Another version of the file may have been published right after ours.
-    if (head !== undefined && !isOurs) return;
+    if (head !== undefined && uploadOf(head.metadata) !== undefined && !isOurs) return;
+    // Or the server has not kept our metadata.
+    if (head?.size === file.size) return;
     throw new IsyncError('STORE_FAILED', `${head?.size ?? 'no'} bytes are kept where ${file.size} were put`, {
       path,
       retryable: true,

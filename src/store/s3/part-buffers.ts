@@ -17,6 +17,7 @@ export interface Lease {
 
 interface Waiting {
   readonly size: number;
+  readonly goesOn: boolean;
   readonly revoked: (error: IsyncError) => void;
   resolve(lease: Lease): void;
 }
@@ -29,7 +30,8 @@ interface Held {
 
 /**
  * The memory of all parts of a store: at most `totalBytes`, used again and again. Who comes when there is none left
- * waits, first come first served. An upload whose sender has gone quiet loses its buffer to one that waits: otherwise
+ * waits, first come first served; but whoever has begun a file goes before those that have not, because what its sender
+ * sends meanwhile holds up all else on that link, also what would fill other buffers. An upload whose sender has gone quiet loses its buffer to one that waits: otherwise
  * a few slow devices, each with a part half full, would hold up all others for ever.
  */
 export class PartBuffers {
@@ -49,11 +51,12 @@ export class PartBuffers {
 
   /**
    * A buffer of `size` bytes, which must not be more than all there are. `revoked` is told when it has been taken away:
-   * it must not be used or released any more.
+   * it must not be used or released any more. `goesOn`: the file has had a buffer before.
    */
-  take(size: number, revoked: (error: IsyncError) => void): Promise<Lease> {
+  take(size: number, revoked: (error: IsyncError) => void, goesOn = false): Promise<Lease> {
     const { promise, resolve } = Promise.withResolvers<Lease>();
-    this.#waiting.push({ size, revoked, resolve });
+    const behind = goesOn ? this.#waiting.findIndex((other) => !other.goesOn) : -1;
+    this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, { size, goesOn, revoked, resolve });
     this.#serve();
     return promise;
   }

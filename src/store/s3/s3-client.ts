@@ -9,8 +9,8 @@ export const CONNECTIONS = 32;
 const ATTEMPTS = 3;
 /** From the first packet to an open connection, in ms: two retransmissions on a bad link. */
 const CONNECT_MS = 10_000;
-/** Without a byte in either direction, in ms: completing an upload of thousands of parts may take a server minutes. */
-const SILENCE_MS = 180_000;
+/** Without a byte in either direction, in ms. A server that takes longer to complete an upload sends spaces meanwhile. */
+const SILENCE_MS = 60_000;
 
 export function createS3Client(options: S3StoreOptions): S3Client {
   const client = new S3Client(configOf(options));

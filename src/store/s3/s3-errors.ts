@@ -31,6 +31,12 @@ const REGION: Meaning = {
   message: 'the bucket is in another region',
   hint: 'Name the region of the bucket.',
 };
+const NO_REGION: Meaning = {
+  code: 'CONFIG_INVALID',
+  message: 'nothing says in which region the bucket is',
+  hint: 'Give --s3-region, set AWS_REGION, or name it in the profile; a server that is not AWS needs --s3-endpoint.',
+  retryable: false,
+};
 const CLOCK: Meaning = {
   code: 'CLOCK_SKEW',
   message: 'the clocks of this machine and of the object store differ too much',
@@ -130,6 +136,8 @@ export function isRefusal(error: unknown): boolean {
 }
 
 function meaningOf(error: unknown): Meaning {
+  // The SDK's own words; it gives this error no name.
+  if (error instanceof Error && error.message === 'Region is missing') return NO_REGION;
   const known = BY_NAME[nameOf(error)];
   if (known !== undefined) return known;
   const status = statusOf(error);

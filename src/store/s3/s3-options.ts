@@ -18,7 +18,10 @@ export interface S3StoreOptions {
   readonly tags?: Readonly<Record<string, string>> | undefined;
   /** Age in ms at which an upload that nobody has gone on with is thrown away. Default: 7 days. */
   readonly abandonedAfterMs?: number | undefined;
-  /** Bytes of all parts in memory, those that fill and those on their way. Default: 128 MiB. */
+  /**
+   * Bytes of all parts in memory, those that fill and those on their way. The largest file is 10,000 times as large.
+   * Default: 48 MiB.
+   */
   readonly partBufferBytes?: number | undefined;
   /** How long an upload whose part is half full may get nothing, in ms, before another one may have its memory. */
   readonly bufferIdleMs?: number | undefined;

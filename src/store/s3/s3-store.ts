@@ -17,14 +17,14 @@ import { mtimeOf, toMetadata } from './metadata.ts';
 import { PartBuffers } from './part-buffers.ts';
 import { mostBytes, PART_BYTES, planParts } from './part-plan.ts';
 import type { S3StoreOptions } from './s3-options.ts';
-import { S3Upload } from './s3-upload.ts';
+import { S3Upload, type UploadBody } from './s3-upload.ts';
 import { SmallBody } from './small-body.ts';
 
 const ABANDONED_AFTER_MS = 7 * 24 * 3600 * 1000;
 /** How often abandoned uploads are looked for, in ms; also when the store is opened. */
 const COLLECT_EVERY_MS = 24 * 3600 * 1000;
-/** Memory for the parts of all uploads: four large ones at full speed, and a receiver with them below 300 MiB. */
-const PART_BUFFER_BYTES = 128 * 1024 * 1024;
+/** Memory for the parts of all uploads: one large file has all it can use of it, several share it. */
+const PART_BUFFER_BYTES = 48 * 1024 * 1024;
 
 /**
  * The store below a prefix of a bucket that is there already. Its own objects are below `.isync/` there. Any number of
@@ -36,7 +36,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<Store> {
   const bucket = new Bucket(options);
   const keys = new Keys(options.prefix);
   try {
-    for await (const _ of bucket.list(keys.all, {}, 1)) break;
+    await bucket.check(keys.all);
   } catch (error) {
     bucket[Symbol.dispose]();
     throw error;
@@ -72,8 +72,8 @@ class S3Store implements Store {
     this.#keys = keys;
     this.#buffers = new PartBuffers(bufferBytes, options.bufferIdleMs);
     this.#partBytes = options.minPartBytes ?? PART_BYTES;
-    // One part fills while another one travels.
-    this.#mostPartBytes = Math.floor(bufferBytes / 2);
+    // The largest files then go one part at a time, and nothing else beside them.
+    this.#mostPartBytes = bufferBytes;
     this.#abandonedAfterMs = options.abandonedAfterMs ?? ABANDONED_AFTER_MS;
     this.#collecting = this.#collect();
     this.#collector = setInterval(() => {
@@ -170,7 +170,22 @@ class S3Store implements Store {
     signal?.throwIfAborted();
   }
 
-  async #begin(file: FileEntry, options: BeginOptions) {
+  /**
+   * Who asks how much is there waits for the answer, and sends nothing before: so the answer waits for memory, and the
+   * link stays free for files that have some. Not where much is there, for whoever asked has all of that to digest first.
+   */
+  async #begin(file: FileEntry, options: BeginOptions): Promise<UploadBody> {
+    const body = await this.#bodyFor(file, options);
+    if (!options.resume || body.offset > 0) return body;
+    await body.ready();
+    if (options.signal?.aborted === true) {
+      await body.letGo(true);
+      throw options.signal.reason;
+    }
+    return body;
+  }
+
+  async #bodyFor(file: FileEntry, options: BeginOptions): Promise<UploadBody> {
     const key = this.#keys.keyFor(file.path);
     if (file.size <= this.#partBytes)
       return new SmallBody(file, options.algorithm, this.#buffers, (bytes, digest) =>
@@ -183,6 +198,7 @@ class S3Store implements Store {
       plan: planParts(file.size, this.#partBytes),
       bucket: this.#bucket,
       buffers: this.#buffers,
+      mostPartBytes: this.#mostPartBytes,
     };
     return beginUpload(large, options);
   }
@@ -196,11 +212,16 @@ class S3Store implements Store {
     if (etag === md5.toString('hex')) return;
     // An ETag that is no MD5, as with SSE-KMS.
     const head = await this.#bucket.head(key, { path });
-    if (head?.etag === etag && head.size !== bytes.length)
-      throw new IsyncError('STORE_FAILED', `${head.size} bytes are kept where ${bytes.length} were put`, {
-        path,
-        retryable: true,
-      });
+    // Another version of the file may have come right after ours.
+    if (head === undefined || (head.etag === etag && head.size !== bytes.length))
+      throw new IsyncError(
+        'STORE_FAILED',
+        `${head?.size ?? 'no'} bytes are kept where ${bytes.length} were put`,
+        {
+          path,
+          retryable: true,
+        },
+      );
   }
 
   /** Never rejects. */

@@ -7,6 +7,8 @@ import { tooManyBytes, uploadEnded } from '../store-errors.ts';
 export interface UploadBody {
   /** Bytes that are here already. */
   readonly offset: number;
+  /** Resolves when there is memory for the first bytes; {@link write} waits for it all the same. */
+  ready(): Promise<void>;
   /** Resolves when the bytes may be reused. */
   write(bytes: Uint8Array): Promise<void>;
   /** Publishes, and lets go of everything if it can't. */

@@ -32,11 +32,17 @@ export class SmallBody implements UploadBody {
     return this.#offset;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    if (bytes.length === 0) return;
+  async ready(): Promise<void> {
+    if (this.#file.size === 0) return;
     this.#lease ??= await this.#buffers.take(this.#file.size, (error) => {
       this.#failure = error;
     });
+  }
+
+  async write(bytes: Uint8Array): Promise<void> {
+    if (bytes.length === 0) return;
+    await this.ready();
+    if (this.#lease === undefined) return;
     if (this.#failure !== undefined) throw this.#failure;
     this.#lease.touch();
     this.#lease.bytes.set(bytes, this.#offset);

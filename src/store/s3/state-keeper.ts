@@ -31,12 +31,17 @@ export class StateKeeper {
   }
 
   /**
-   * Resolves when the newest state is kept, or could not be: nothing is lost with it but what a killed process would
-   * not have to send again, so the upload goes on. What went wrong is told.
+   * Resolves when nothing is being written any more. It may have failed: the upload goes on all the same, only that a
+   * killed process would have more to send again.
    */
-  async idle(): Promise<IsyncError | undefined> {
+  async idle(): Promise<void> {
     await this.#running;
-    return this.#failure;
+  }
+
+  /** Resolves when the newest state is kept, or rejects with why it is not. */
+  async kept(): Promise<void> {
+    await this.#running;
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   async remove(): Promise<void> {

@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { DIGEST_ALGORITHMS } from '../../model/digest.ts';
+import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
-import type { BeginOptions } from '../store.ts';
 import { cutInto, isPlan } from './part-plan.ts';
 
 /** Largest state that is read, in bytes: a path, and some boundaries of 250 bytes each. */
@@ -48,9 +47,10 @@ export function parseState(bytes: Uint8Array): UploadState | undefined {
 export function goesOnWith(
   state: UploadState,
   file: FileEntry,
-  { algorithm }: Pick<BeginOptions, 'algorithm'>,
+  { algorithm, mostPartBytes }: { readonly algorithm: DigestAlgorithm; readonly mostPartBytes: number },
 ): boolean {
   const { path, size, mtimeUs } = file;
   const isSame = state.path === path && state.size === size && state.mtimeUs === mtimeUs;
-  return isSame && state.algorithm === algorithm && isPlan(cutInto(size, state.partBytes));
+  const isSound = isPlan(cutInto(size, state.partBytes)) && state.partBytes <= mostPartBytes;
+  return isSame && state.algorithm === algorithm && isSound;
 }

@@ -1,0 +1,19 @@
+import type { BenchCase } from '../bench.ts';
+import { BACKLOG_CASES } from './backlog.ts';
+import { FLEET_CASES } from './fleet.ts';
+import { LATENCY_CASES } from './latency.ts';
+import { LOOPBACK_CASES } from './loopback.ts';
+import { RESTART_CASES } from './restart.ts';
+import { STARTUP_CASES } from './startup.ts';
+import { WAN_CASES } from './wan.ts';
+
+/** In the order they are run and stand in the table. */
+export const CASES: readonly BenchCase[] = [
+  ...LOOPBACK_CASES,
+  ...WAN_CASES,
+  ...LATENCY_CASES,
+  ...RESTART_CASES,
+  ...BACKLOG_CASES,
+  ...FLEET_CASES,
+  ...STARTUP_CASES,
+];

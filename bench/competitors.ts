@@ -1,0 +1,93 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { addToken, scanOnce, startReceiver, writeTokenFile } from '../test/suites/cli.ts';
+import type { Competitor, Took } from './contest.ts';
+import { cpuOf, cpuOfEnded, numberFrom, startListening } from './process.ts';
+
+const DEVICE = 'edge1';
+
+/** What lies between both sides: returns the port to talk to instead of the other side's. */
+export type Link = (port: number) => Promise<AsyncDisposable & { readonly port: number }>;
+
+export const LOOPBACK: Link = (port) =>
+  Promise.resolve({ port, [Symbol.asyncDispose]: () => Promise.resolve() });
+
+/** isync as a user has it, with tokens. `folder` is for the tokens. */
+export async function isync(folder: string, link = LOOPBACK): Promise<Competitor> {
+  const tokens = join(folder, 'tokens.json');
+  const tokenFile = await writeTokenFile(folder, DEVICE, await addToken(DEVICE, tokens));
+  return {
+    async run(data, store) {
+      await using receiver = await startReceiver(store, { args: ['--tokens', tokens] });
+      await using between = await link(receiver.port);
+      const to = `ws://127.0.0.1:${between.port}`;
+      return await timed(receiver.process.pid, async () => {
+        const { exitCode, stderr, summary } = await scanOnce(data.root, {
+          to,
+          device: DEVICE,
+          args: ['--token-file', tokenFile],
+        });
+        if (exitCode !== 0 || !summary.directories.every(({ sealed }) => sealed))
+          throw new Error(`isync scan ended with ${exitCode}: ${stderr.slice(-2000)}`);
+        return { copy: join(store, DEVICE), same: true };
+      });
+    },
+  };
+}
+
+/** Writes, makes durable and renames as many bytes in as many files, `atOnce` at a time, and nothing else. */
+export function rawDisk(folder: string, atOnce: number): Competitor {
+  return {
+    async run({ sizes }, store) {
+      const list = join(folder, 'sizes.json');
+      await writeFile(list, JSON.stringify(sizes));
+      const seconds = await numberFrom('raw-write', [list, store, atOnce], {
+        UV_THREADPOOL_SIZE: String(Math.max(4, atOnce)),
+      });
+      return { seconds, copy: store };
+    },
+  };
+}
+
+/** Sends as many bytes over one plain connection. */
+export function rawSocket(link = LOOPBACK): Competitor {
+  return {
+    async run({ bytes }) {
+      await using receiver = await startListening('raw-socket', ['receive']);
+      await using between = await link(receiver.port);
+      return { seconds: await numberFrom('raw-socket', ['send', between.port, bytes]) };
+    },
+  };
+}
+
+/** One file, one answer. Sends the first `count` files and reckons from them how long all would take. */
+export function stopAndWait(count: number, link = LOOPBACK): Competitor {
+  return {
+    async run({ root, sizes }, store) {
+      const copy = join(store, 'DC1');
+      await mkdir(copy);
+      await using receiver = await startListening('stop-and-wait', ['receive', copy]);
+      await using between = await link(receiver.port);
+      const seconds = await numberFrom('stop-and-wait', ['send', join(root, 'DC1'), between.port, count]);
+      return { seconds: (seconds * sizes.length) / count, ...(count < sizes.length ? {} : { copy: store }) };
+    },
+  };
+}
+
+/**
+ * The wall time of `work`, and the CPU time of what it started and of the server `pid` meanwhile, which is read once
+ * `idle` says that the server has done.
+ */
+export async function timed(
+  pid: number,
+  work: () => Promise<Pick<Took, 'copy' | 'same'>>,
+  idle: () => Promise<void> = () => Promise.resolve(),
+): Promise<Took> {
+  const [receiverBefore, senderBefore] = [cpuOf(pid), cpuOfEnded()];
+  const started = performance.now();
+  const outcome = await work();
+  const seconds = (performance.now() - started) / 1000;
+  const sender = cpuOfEnded() - senderBefore;
+  await idle();
+  return { ...outcome, seconds, cpu: { sender, receiver: cpuOf(pid) - receiverBefore } };
+}
