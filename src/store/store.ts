@@ -7,10 +7,16 @@ import type { RelPath } from '../model/rel-path.ts';
 export interface StoreCapabilities {
   /** Publishing is one atomic step, also over an earlier version of the file. */
   readonly atomicReplace: boolean;
-  /** `stat` and `list` return the mtime that was put. */
+  /** `stat` returns the mtime that was put. */
   readonly mtime: boolean;
+  /** `list` does so, too; else it tells when the file was published. */
+  readonly listedMtime: boolean;
+  /** No path is a file and a folder at once (PATH_CONFLICT). */
+  readonly folders: boolean;
   /** `begin` may return an offset above zero. */
   readonly resume: boolean;
+  /** After `suspend` that offset is just what was written; else it may be less. */
+  readonly exactResume: boolean;
 }
 
 /**

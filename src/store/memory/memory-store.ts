@@ -26,7 +26,14 @@ export function createMemoryStore(contents: MemoryContents = createMemoryContent
 }
 
 class MemoryStore implements Store {
-  readonly capabilities: StoreCapabilities = { atomicReplace: true, mtime: true, resume: true };
+  readonly capabilities: StoreCapabilities = {
+    atomicReplace: true,
+    mtime: true,
+    listedMtime: true,
+    folders: true,
+    resume: true,
+    exactResume: true,
+  };
   readonly #contents: MemoryContents;
   readonly #open = new Map<string, MemoryUpload>();
   #closed = false;
