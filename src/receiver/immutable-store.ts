@@ -45,8 +45,8 @@ class ImmutableUpload implements Upload {
     return this.#upload.offset;
   }
 
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#upload.write(bytes);
+  write(...chunks: readonly Uint8Array[]): Promise<void> {
+    return this.#upload.write(...chunks);
   }
 
   commit(digest: Uint8Array): Promise<void> {

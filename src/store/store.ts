@@ -72,8 +72,8 @@ export interface BeginOptions extends Abortable {
 export interface Upload {
   /** Bytes that are here already; the next `write` continues after them. Grows with each write. */
   readonly offset: number;
-  /** Appends. One at a time: wait for the promise, which resolves when the bytes may be reused. */
-  write(bytes: Uint8Array): Promise<void>;
+  /** Appends them, in their order. One call at a time: wait for the promise, which resolves when the bytes may be reused. */
+  write(...chunks: readonly Uint8Array[]): Promise<void>;
   /**
    * Publishes. Rejects with DIGEST_MISMATCH when the whole file is not what `digest` says; the partial bytes
    * are thrown away then, so that the next attempt starts from nothing.

@@ -141,10 +141,11 @@ class MemoryUpload implements Upload {
     return this.#offset;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(...chunks: readonly Uint8Array[]): Promise<void> {
     if (this.#ended) throw uploadEnded(this.#file);
+    const bytes = Buffer.concat(chunks);
     if (this.#offset + bytes.length > this.#file.size) throw tooManyBytes(this.#file);
-    this.#chunks.push(Uint8Array.from(bytes));
+    this.#chunks.push(bytes);
     this.#offset += bytes.length;
   }
 

@@ -44,12 +44,13 @@ export class S3Upload implements Upload {
     return this.#body.offset;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(...chunks: readonly Uint8Array[]): Promise<void> {
     if (this.#ended !== undefined) throw uploadEnded(this.#file);
     if (this.#writing !== undefined)
       throw new IsyncError('INTERNAL', 'write before the last one was done', { path: this.#file.path });
-    if (this.offset + bytes.length > this.#file.size) throw tooManyBytes(this.#file);
-    const written = this.#body.write(bytes);
+    const length = chunks.reduce((sum, bytes) => sum + bytes.length, 0);
+    if (this.offset + length > this.#file.size) throw tooManyBytes(this.#file);
+    const written = this.#append(chunks);
     this.#writing = written.catch(() => {
       // Told to whoever writes.
     });
@@ -71,6 +72,10 @@ export class S3Upload implements Upload {
 
   suspend(): Promise<void> {
     return this.#ended ?? this.#end(() => this.#body.letGo(true));
+  }
+
+  async #append(chunks: readonly Uint8Array[]): Promise<void> {
+    for (const bytes of chunks) await this.#body.write(bytes);
   }
 
   #end(last: () => Promise<void>): Promise<void> {

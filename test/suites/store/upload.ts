@@ -47,6 +47,17 @@ export function uploadSuite(subject: Subject): void {
       expect(await subject.kept(fileAt('f', 6))).toEqual(whole('abcdef'));
     });
 
+    it('takes several chunks at a time, in their order, also empty ones and more than the kernel takes', async () => {
+      const upload = await subject.begin(file);
+      const chunks = Array.from({ length: 2000 }, (_, n) => content.subarray(n * 100, n * 100 + 100));
+      await upload.write(Buffer.alloc(0), ...chunks, Buffer.alloc(0));
+      expect(upload.offset).toBe(200_000);
+      await upload.write();
+      await upload.write(content.subarray(200_000, 200_001), content.subarray(200_001));
+      await upload.commit(value);
+      expect(await subject.kept(file)).toEqual(whole(content));
+    });
+
     it('publishes nothing when the digest differs, keeps the older version and starts over', async () => {
       const old = await putBytes(subject.store, file.path, 'old', 1);
       const upload = await subject.begin(file);
