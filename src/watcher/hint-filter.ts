@@ -99,6 +99,7 @@ export class HintFilter implements Disposable {
   }
 
   handled(path: RelPath, version: FileVersion): void {
+    this.#queue.handled(path, version);
     this.#known.set(path, version);
   }
 
