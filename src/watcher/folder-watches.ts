@@ -10,8 +10,8 @@ import { type Folder, makeFolder, withDescendants } from './folder-tree.ts';
 
 /** Folders watched at a time. Each costs about 2 KB here and 1 KB in the kernel, so 50 MB; in more than these a listing finds. */
 export const MAX_WATCHED_FOLDERS = 16_384;
-/** Names that wait to be looked at: two inotify queues (16,384 events by default), about 3 MB. Past it a listing finds. */
-const MAX_TOUCHED = 32_768;
+/** Names that wait to be looked at: an inotify queue (16,384 events by default), about 2 MB. Past it a listing finds. */
+const MAX_TOUCHED = 16_384;
 /** Looks (one lstat each, a few µs) between two turns of the event loop. */
 const LOOKS_PER_TURN = 512;
 /** A turn of looks ends early after this long, in ms: on a slow disk a look can take a millisecond. */
@@ -81,7 +81,8 @@ export class FolderWatches implements FolderEvents {
     try {
       if (this.#watched >= MAX_WATCHED_FOLDERS)
         throw new IsyncError('WATCH_FAILED', `more than ${MAX_WATCHED_FOLDERS} folders: not all are watched`);
-      const watcher = watch(path, { encoding: 'buffer' }, (_event, name) => this.#touch(folder, name));
+      // Bytes as characters: a Buffer for each event costs more than all else.
+      const watcher = watch(path, { encoding: 'latin1' }, (_event, name) => this.#touch(folder, name));
       watcher.on('error', (error) => {
         this.#unwatch(folder);
         this.#failed(error);
@@ -117,9 +118,9 @@ export class FolderWatches implements FolderEvents {
     folder.parent?.children.delete(folder.name);
   }
 
-  #touch(folder: Folder, bytes: Buffer | null): void {
+  #touch(folder: Folder, bytes: string | null): void {
     // A name that is not UTF-8 is the listing's to report.
-    const name = bytes === null ? undefined : decodeName(bytes);
+    const name = bytes === null ? undefined : decode(bytes);
     if (name === undefined || this.#over || folder.touched.has(name)) return;
     if (this.#touched >= MAX_TOUCHED) {
       this.#options.onLost('too many files changed at once');
@@ -199,4 +200,10 @@ export class FolderWatches implements FolderEvents {
   #pathOf({ path }: Folder): string {
     return join(this.#options.directory, path);
   }
+}
+
+const ASCII = /^[\0-\x7f]*$/;
+
+function decode(bytes: string): string | undefined {
+  return ASCII.test(bytes) ? bytes : decodeName(Buffer.from(bytes, 'latin1'));
 }

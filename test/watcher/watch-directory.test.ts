@@ -169,6 +169,7 @@ describe.each(['inotify', 'chokidar'] as const)('a watch of a directory that set
     watch.handled(at('a'), versionOf(look(file)!));
     chmodSync(file, 0o644);
     await recorder.completed('a');
+    expect(recorder.complete).toEqual(['a']);
   });
 
   it('is not told of files that were there before, but of what happens to them', async () => {
