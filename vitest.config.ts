@@ -5,6 +5,7 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // What takes minutes has a run of its own: vitest.long.config.ts.
     exclude: ['test/long/**'],
+    globalSetup: ['test/services/s3-setup.ts'],
     // Real processes, sockets and disks: generous, so that a slow disk is no failure; nothing waits this long by plan.
     testTimeout: 60_000,
     hookTimeout: 60_000,

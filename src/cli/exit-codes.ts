@@ -8,7 +8,7 @@ export const EXIT = {
   PROBLEMS: 1,
   /** The command line or the configuration is wrong; nothing was tried. */
   USAGE: 2,
-  /** The other side refused: token, version, certificate, or a newer session of the same device. */
+  /** The other side refused: token, credentials, version, certificate, or a newer session of the same device. */
   REFUSED: 3,
   /** The other side can't be reached. */
   UNREACHABLE: 4,
@@ -31,6 +31,8 @@ export function exitCodeOf(code: ErrorCode): ExitCode {
     case 'TLS_FAILED':
     case 'FENCED':
     case 'PROTOCOL':
+    case 'STORE_REFUSED':
+    case 'CLOCK_SKEW':
       return EXIT.REFUSED;
     case 'UNREACHABLE':
     case 'LINK_LOST':

@@ -1,18 +1,31 @@
 import { readText } from '../config/read-text.ts';
 import type { ScanConfig, VerifyConfig } from '../config/schemas.ts';
 import { readTokenFile } from '../config/token-file.ts';
-import type { ErrorCode, IsyncError } from '../model/isync-error.ts';
+import { showStoreAddress } from '../config/target-address.ts';
+import type { DigestAlgorithm } from '../model/digest.ts';
+import { type ErrorCode, IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../observe/log.ts';
+import type { LocalTargetOptions } from '../sender/local/local-target.ts';
 import { createRateLimiter, type RateLimiter } from '../sender/rate-limiter.ts';
+import { Backoff, type RetryPolicy } from '../sender/retry.ts';
 import type { Target } from '../sender/target.ts';
 import type { LinkState, WsTargetOptions } from '../sender/ws/ws-target.ts';
+import type { Store } from '../store/store.ts';
 import { isLoopbackName } from './loopback-name.ts';
+import { openS3 } from './open-s3-store.ts';
 import { checkSeparate } from './separate-folders.ts';
 
 /** How long a command that ends by itself tries to reach its target, in ms: a restart of the receiver fits in. */
 const ONE_SHOT_RETRY_MS = 20_000;
 /** How often it is said that files wait for the same reason, in ms. */
 const TOLD_EVERY_MS = 60_000;
+/**
+ * Files under way to a bucket at a time. Each small one is a request and waits for nothing else, so many hide the
+ * latency; each large one holds the store's part buffers.
+ */
+const S3_FILES_AT_ONCE = { small: 64, large: 8 };
+/** What a bucket may answer before it can be used, without anyone having to change a setting. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['UNREACHABLE', 'BUSY', 'STORE_FAILED']);
 
 export interface TargetUse {
   readonly mode: 'write' | 'read';
@@ -20,6 +33,8 @@ export interface TargetUse {
   readonly endsByItself: boolean;
   /** Content, in bytes a second. */
   readonly bytesPerSecond?: number | undefined;
+  /** Ends the wait for a target that can't be opened yet. */
+  readonly signal: AbortSignal;
   readonly log: Log;
 }
 
@@ -30,10 +45,10 @@ export interface OpenTarget extends AsyncDisposable {
 
 /**
  * Opens what `--to` names. A receiver is connected to in the background: that it can't be is told by the calls.
- * @throws IsyncError CONFIG_INVALID, ROOT_MISSING or STORE_MISSING
+ * @throws IsyncError CONFIG_INVALID, ROOT_MISSING, STORE_MISSING, or what an S3 store can't be opened for
  */
 export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetUse): Promise<OpenTarget> {
-  const shared = {
+  const shared: Shared = {
     device: config.device,
     digest: config.digest,
     retry: { giveUpAfterMs: config.retryFor ?? (use.endsByItself ? ONE_SHOT_RETRY_MS : undefined) },
@@ -48,7 +63,14 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
   const { to } = config;
   if (to.kind === 'folder') {
     use.log.info('opening the target', { device: config.device, to: to.path });
-    return openFolder(config.root, to.path, shared);
+    await checkSeparate(config.root, to.path);
+    const { openFileStore } = await import('../store/file/file-store.ts');
+    return ownTarget(await openFileStore(to.path), shared);
+  }
+  if (to.kind === 's3') {
+    use.log.info('opening the target', { device: config.device, to: showStoreAddress(to) });
+    const open = () => openS3(to, config, use.log);
+    return ownTarget(await untilOpen(open, shared, use.signal), { ...shared, most: S3_FILES_AT_ONCE });
   }
   use.log.info('opening the target', { device: config.device, to: to.url.href });
   const { createWsTarget } = await import('../sender/ws/ws-target.ts');
@@ -64,15 +86,34 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
   return { target, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
 }
 
-type Shared = Pick<WsTargetOptions, 'device' | 'digest' | 'retry' | 'onRetry'> & {
+interface Shared {
+  readonly device: string;
+  readonly digest: DigestAlgorithm;
+  readonly retry: RetryPolicy;
   readonly limiter: RateLimiter | undefined;
-};
+  readonly onRetry: (error: IsyncError) => void;
+}
 
-async function openFolder(root: string, path: string, options: Shared): Promise<OpenTarget> {
-  await checkSeparate(root, path);
-  const { openFileStore } = await import('../store/file/file-store.ts');
+/** Opens a bucket, and waits for one that can't be reached yet as for a receiver; what is wrong for good is told at once. */
+async function untilOpen(
+  open: () => Promise<Store>,
+  { retry, onRetry }: Shared,
+  signal: AbortSignal,
+): Promise<Store> {
+  const backoff = new Backoff(retry);
+  for (;;)
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof IsyncError) || !PASSING.has(error.code)) throw error;
+      onRetry(error);
+      if (!(await backoff.wait({ signal }))) throw error;
+    }
+}
+
+/** `store` as a target of this process; closed with it. */
+async function ownTarget(store: Store, options: LocalTargetOptions): Promise<OpenTarget> {
   const { createLocalTarget } = await import('../sender/local/local-target.ts');
-  const store = await openFileStore(path, {});
   const target = createLocalTarget(store, options);
   return {
     target,

@@ -2,16 +2,27 @@ import { once } from 'node:events';
 import { readConfig } from '../config/read-config.ts';
 import { readText } from '../config/read-text.ts';
 import { receiveSchema, type ReceiveConfig } from '../config/schemas.ts';
+import { showStoreAddress } from '../config/target-address.ts';
+import type { Log } from '../observe/log.ts';
+import { withFileSizeLimit } from '../receiver/file-size-limit.ts';
+import { withImmutable } from '../receiver/immutable-store.ts';
 import { withQuota } from '../receiver/quota-store.ts';
 import { startReceiver, type ReceiverOptions } from '../receiver/receiver.ts';
 import { openTokenFile } from '../receiver/token-file.ts';
-import { openFileStore } from '../store/file/file-store.ts';
+import type { Store } from '../store/store.ts';
 import type { Flags } from './commands/invocation.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { openS3 } from './open-s3-store.ts';
 import type { Output } from './output.ts';
 import { openScreen } from './screen.ts';
 import { softwareName } from './version.ts';
 import { stopOnSignal } from './stop-signal.ts';
+
+/**
+ * How long a count of what a device has in a bucket is good, in ms: other receivers may add to it, and counting takes a
+ * request for every thousand files.
+ */
+const S3_RECOUNT_MS = 3600 * 1000;
 
 export async function runReceive(flags: Flags, output: Output): Promise<ExitCode> {
   const config = readConfig('receive', receiveSchema, { flags, environment: process.env });
@@ -21,15 +32,10 @@ export async function runReceive(flags: Flags, output: Output): Promise<ExitCode
   using stop = stopOnSignal((name) =>
     log.info(`${name}: finishing what is in flight; once more stops at once`),
   );
-  await using store = await openFileStore(config.store, {
-    immutable: config.immutable,
-    minFreeBytes: config.minFree,
-    maxFileBytes: config.maxFileSize,
-    maxStagedBytes: config.quota,
-  });
+  await using store = await openStore(config, log);
   using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
   await using receiver = await startReceiver({
-    store: config.quota === undefined ? store : withQuota(store, config.quota),
+    store,
     listen: config.listen,
     tokens,
     insecure: config.insecure,
@@ -39,10 +45,31 @@ export async function runReceive(flags: Flags, output: Output): Promise<ExitCode
     log,
   });
   const { url, host, port } = receiver;
-  output.text(`isync receive: listening on ${url} (store ${config.store})`);
-  output.object({ event: 'listening', url, host, port, store: config.store });
+  const shown = showStoreAddress(config.store);
+  output.text(`isync receive: listening on ${url} (store ${shown})`);
+  output.object({ event: 'listening', url, host, port, store: shown });
   if (!stop.signal.aborted) await once(stop.signal, 'abort');
   return EXIT.DONE;
+}
+
+/** The store that the command names, with the rules for what devices may keep there. */
+async function openStore(config: ReceiveConfig, log: Log): Promise<Store> {
+  const { store: address, immutable, maxFileSize, quota } = config;
+  if (address.kind === 'folder') {
+    const { openFileStore } = await import('../store/file/file-store.ts');
+    const store = await openFileStore(address.path, {
+      immutable,
+      minFreeBytes: config.minFree,
+      maxFileBytes: maxFileSize,
+      maxStagedBytes: quota,
+    });
+    return quota === undefined ? store : withQuota(store, quota);
+  }
+  // A folder has these rules of its own, a bucket has not. Outermost is what costs least to refuse.
+  let store = await openS3(address, config, log);
+  if (immutable) store = withImmutable(store);
+  if (quota !== undefined) store = withQuota(store, quota, { recountMs: S3_RECOUNT_MS });
+  return maxFileSize === undefined ? store : withFileSizeLimit(store, maxFileSize);
 }
 
 function readTls({ tlsCert, tlsKey, tlsCa }: ReceiveConfig): ReceiverOptions['tls'] {

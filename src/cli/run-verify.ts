@@ -22,7 +22,12 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
   using stop = stopOnSignal((name) => log.info(`${name}: stopping`));
   const seen = { files: 0, bytes: 0 };
   screen.showProgress(() => seen);
-  await using opened = await openTarget(config, { mode: 'read', endsByItself: true, log });
+  await using opened = await openTarget(config, {
+    mode: 'read',
+    endsByItself: true,
+    signal: stop.signal,
+    log,
+  });
   const differences: Problem[] = [];
   const summary = await verify({
     root: config.root,

@@ -4,15 +4,7 @@ import { parseBoolean, splitList } from './values.ts';
 
 /** A setting in one text; `parse` throws an IsyncError whose message completes a sentence that begins with the value. */
 export function one<T>(parse: (text: string) => T): z.ZodType<T, string> {
-  return z.string({ error: notOneText }).transform((text, context): T => {
-    try {
-      return parse(text);
-    } catch (error) {
-      if (!(error instanceof IsyncError)) throw error;
-      context.addIssue({ code: 'custom', message: error.message });
-      return z.NEVER;
-    }
-  });
+  return z.string({ error: notOneText }).transform(tried(parse));
 }
 
 export function oneOf<const T extends string>(...choices: readonly T[]): z.ZodType<T, string> {
@@ -32,6 +24,26 @@ export function list(): z.ZodType<string[], string | string[] | undefined> {
     error: 'is neither a text nor a list of texts',
   });
   return items.default([]);
+}
+
+/** Several settings that `parse` makes one of, as {@link one}; it gets an empty list where nothing is set. */
+export function listOf<T>(
+  parse: (items: readonly string[]) => T,
+): z.ZodType<T, string | string[] | undefined> {
+  return list().transform(tried(parse));
+}
+
+/** `parse` for zod, whose issues take the place of IsyncErrors. */
+function tried<Given, T>(parse: (given: Given) => T): (given: Given, context: z.RefinementCtx) => T {
+  return (given, context) => {
+    try {
+      return parse(given);
+    } catch (error) {
+      if (!(error instanceof IsyncError)) throw error;
+      context.addIssue({ code: 'custom', message: error.message });
+      return z.NEVER;
+    }
+  };
 }
 
 /** Why something is not one text; undefined for a text. */

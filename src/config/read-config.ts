@@ -42,7 +42,7 @@ function howToGive(key: string): string {
 
 function showValue(value: Setting['value']): string {
   // Credentials in a URL are refused, and the refusal must not print them.
-  if (typeof value === 'string') return `${JSON.stringify(value.replace(/\/\/[^/@]*@/, '//(hidden)@'))} `;
+  if (typeof value === 'string') return `${JSON.stringify(value.replace(/\/\/.*@/s, '//(hidden)@'))} `;
   return value === undefined ? '' : `${JSON.stringify(value)} `;
 }
 

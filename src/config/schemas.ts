@@ -5,7 +5,8 @@ import { parseDeviceName } from '../model/device-name.ts';
 import { DIGEST_ALGORITHMS } from '../model/digest.ts';
 import { defaultDevice } from './default-device.ts';
 import { flag, list, one, oneOf } from './fields.ts';
-import { parseTargetAddress } from './target-address.ts';
+import { s3Faults, s3Settings } from './s3-settings.ts';
+import { parseStoreAddress, parseTargetAddress } from './target-address.ts';
 import { parseToken } from './token-file.ts';
 import { badValue, parseBytes, parseCount, parseDuration, parseHostPort, parseRate } from './values.ts';
 
@@ -39,6 +40,7 @@ const sender = {
   /** From the environment only: an argument shows in ps, a config file gets copied around. */
   token: one(parseSecret).optional(),
   ...tls,
+  ...s3Settings,
   ...common,
 };
 
@@ -64,7 +66,7 @@ export const verifySchema = z
 
 export const receiveSchema = z
   .strictObject({
-    store: path,
+    store: one(parseStoreAddress),
     listen: one(parseHostPort).prefault(DEFAULT_LISTEN),
     tokens: path.optional(),
     insecure: flag(),
@@ -77,10 +79,19 @@ export const receiveSchema = z
     quota: one((text) => parseBytes(text, 1)).optional(),
     maxConnections: one(parseCount).optional(),
     ...tls,
+    ...s3Settings,
     ...common,
   })
   .superRefine((config, context) => {
     checkKeyPair(config, context);
+    const isS3 = config.store.kind === 's3';
+    for (const { key, message } of s3Faults(config, isS3, 'store')) fault(context, key, message);
+    if (isS3 && config.minFree !== undefined)
+      fault(
+        context,
+        'minFree',
+        'is for a folder only: a bucket has no disk to leave free; --quota bounds devices',
+      );
     if (config.tlsCa !== undefined && config.tlsCert === undefined)
       fault(context, 'tlsCa', 'asks senders for certificates, which needs --tls-cert and --tls-key as well');
   });
@@ -111,6 +122,8 @@ function checkSender(config: z.output<z.ZodObject<typeof sender>>, context: z.Re
   checkKeyPair(config, context);
   if (config.token !== undefined && config.tokenFile !== undefined)
     fault(context, 'tokenFile', 'is given, and ISYNC_TOKEN is set as well; which of the two is meant?');
+  for (const { key, message } of s3Faults(config, config.to.kind === 's3', 'target'))
+    fault(context, key, message);
   if (config.to.kind === 'receiver' && config.to.url.protocol === 'wss:') return;
   for (const key of ['tlsCa', 'tlsCert', 'tlsKey'] as const)
     if (config[key] !== undefined) fault(context, key, 'is for a wss:// target only');

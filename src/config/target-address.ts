@@ -1,25 +1,50 @@
 import { resolve } from 'node:path';
+import { parseS3Address, type S3Address } from './s3-address.ts';
 import { badValue } from './values.ts';
+
+/** Where `isync receive` keeps files. */
+export type StoreAddress =
+  /** A folder of this machine, absolute. */
+  { readonly kind: 'folder'; readonly path: string } | ({ readonly kind: 's3' } & S3Address);
 
 /** Where `--to` points. */
 export type TargetAddress =
   /** A receiver. Without credentials, query and fragment; the path is "/" where none was given. */
-  | { readonly kind: 'receiver'; readonly url: URL }
-  /** A folder of this machine, absolute. */
-  | { readonly kind: 'folder'; readonly path: string };
+  { readonly kind: 'receiver'; readonly url: URL } | StoreAddress;
 
 /** @throws IsyncError CONFIG_INVALID whose message completes a sentence that begins with the value */
 export function parseTargetAddress(text: string): TargetAddress {
   if (text === '') throw badValue('is empty');
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
-  if (scheme === undefined) return { kind: 'folder', path: resolve(text) };
-  if (scheme === 's3') throw badValue('is an S3 target, which is not in this version');
+  const scheme = schemeOf(text);
+  if (scheme === undefined || scheme === 's3') return parseStoreAddress(text);
   if (scheme !== 'ws' && scheme !== 'wss')
-    throw badValue(`has the scheme "${scheme}"; a target is ws://HOST:PORT, wss://HOST:PORT or a folder`);
+    throw badValue(
+      `has the scheme "${scheme}"; a target is ws://HOST:PORT, wss://HOST:PORT, s3://BUCKET/PREFIX or a folder`,
+    );
   if (!URL.canParse(text)) throw badValue('is no URL like ws://HOST:PORT');
   const url = new URL(text);
   if (url.username !== '' || url.password !== '')
     throw badValue('holds a user name or password; give a token with --token-file or ISYNC_TOKEN instead');
   if (url.search !== '' || url.hash !== '') throw badValue('has a "?" or "#" part, which a target has not');
   return { kind: 'receiver', url };
+}
+
+/** @throws IsyncError CONFIG_INVALID whose message completes a sentence that begins with the value */
+export function parseStoreAddress(text: string): StoreAddress {
+  if (text === '') throw badValue('is empty');
+  const scheme = schemeOf(text);
+  if (scheme === 's3') return { kind: 's3', ...parseS3Address(text) };
+  if (scheme !== undefined)
+    throw badValue(`has the scheme "${scheme}"; a store is a folder or s3://BUCKET/PREFIX`);
+  return { kind: 'folder', path: resolve(text) };
+}
+
+/** The address as a user would give it. */
+export function showStoreAddress(address: StoreAddress): string {
+  if (address.kind === 'folder') return address.path;
+  return `s3://${address.bucket}${address.prefix === '' ? '' : `/${address.prefix}`}`;
+}
+
+function schemeOf(text: string): string | undefined {
+  return /^([a-z][a-z0-9+.-]*):\/\//i.exec(text)?.[1]?.toLowerCase();
 }

@@ -12,7 +12,7 @@ export const ERROR_CODES = [
   'UNREACHABLE', // nobody answers, or not in time
   'LINK_LOST', // a connection that stood has broken; the operation is tried again on the next one
   'PROTOCOL', // the other side broke a rule of PROTOCOL.md
-  'BUSY', // the other side is at a limit of connections or is shutting down
+  'BUSY', // the other side is at a limit of connections or requests, or is shutting down
   'DIGEST_MISMATCH', // the bytes that arrived are not the bytes that were read
   'BAD_PATH', // a name that can't be a RelPath: not UTF-8, too long, leaving its folder
   'PATH_CONFLICT', // a file where a folder is needed, or the reverse, or a symlink in the store
@@ -24,7 +24,9 @@ export const ERROR_CODES = [
   'IMMUTABLE', // kept already with different content
   'STORE_FULL', // no space (or quota) left at the target
   'STORE_FAILED', // the target can't write: permission, I/O error
-  'STORE_MISSING', // the target folder is not there
+  'STORE_MISSING', // the target folder or bucket is not there
+  'STORE_REFUSED', // the object store refuses our credentials, or they lack a permission
+  'CLOCK_SKEW', // our clock and that of the object store differ too much for it to take our signatures
   'ROOT_MISSING', // the root is not a folder
   'READ_ONLY', // marks or markers can't be written
   'MARK_NOT_KEPT', // chmod succeeded but the mark is not there, or is not ours to set

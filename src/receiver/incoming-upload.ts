@@ -25,6 +25,8 @@ export class IncomingUpload {
   #upload: Upload | undefined;
   /** Where the next chunk must begin; undefined until OFFSET was said. */
   #next: number | undefined;
+  /** Chunks that come while the store writes; it gets them together. */
+  #waiting: Buffer[] = [];
   #tail: Promise<void>;
   #failed = false;
   #cancelled = false;
@@ -48,11 +50,9 @@ export class IncomingUpload {
     if (offset !== this.#next) throw brokenRule(`CHUNK at ${offset} where ${this.#next} is next`);
     if (offset + content.length > this.#options.size) throw brokenRule('more content than OPEN announced');
     this.#next += content.length;
-    const cost = content.length + MESSAGE_COST;
-    this.#options.pending.add(cost);
-    this.#tail = this.#tail
-      .then(() => this.#step((upload) => upload.write(content)))
-      .finally(() => this.#options.pending.remove(cost));
+    this.#options.pending.add(content.length + MESSAGE_COST);
+    this.#waiting.push(content);
+    if (this.#waiting.length === 1) this.#tail = this.#tail.then(() => this.#writeWaiting());
   }
 
   /** @throws IsyncError PROTOCOL unless END may come now */
@@ -87,6 +87,13 @@ export class IncomingUpload {
     if (!this.#options.resume || this.#cancelled) return;
     this.#next = this.#upload.offset;
     this.#options.offset(this.#next);
+  }
+
+  async #writeWaiting(): Promise<void> {
+    const chunks = this.#waiting;
+    this.#waiting = [];
+    await this.#step((upload) => upload.write(...chunks));
+    this.#options.pending.remove(chunks.reduce((sum, { length }) => sum + length + MESSAGE_COST, 0));
   }
 
   async #step(step: (upload: Upload) => Promise<void>): Promise<void> {

@@ -1,9 +1,8 @@
-import type { Abortable } from '../model/abortable.ts';
-import type { DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { firstSegment, parseRelPath, type RelPath } from '../model/rel-path.ts';
-import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store/store.ts';
+import type { BeginOptions, FileDigest, Store, Upload } from '../store/store.ts';
+import { StoreDecorator } from './store-decorator.ts';
 
 /** How old a count must be, in ms, before a device that is full is counted again: somebody may have made room. */
 const RECOUNT_MS = 60_000;
@@ -16,56 +15,43 @@ const MAX_ACCOUNTS = 1024;
  * replaces another counts only by what it is larger. Uploads under way count in full, so that no two of them
  * together go beyond. Refuses with STORE_FULL (retryable), and with FILE_TOO_LARGE what could never fit.
  */
-export function withQuota(store: Store, bytesPerDevice: number): Store {
-  return new QuotaStore(store, bytesPerDevice);
+export function withQuota(store: Store, bytesPerDevice: number, options: QuotaOptions = {}): Store {
+  return new QuotaStore(store, bytesPerDevice, options);
 }
 
-class QuotaStore implements Store {
-  readonly capabilities: StoreCapabilities;
-  readonly #store: Store;
+export interface QuotaOptions {
+  /**
+   * Age in ms at which a count is made anew, for stores that other receivers fill too: what a device puts through
+   * them is known only then, or once the device seems full. Default: never.
+   */
+  readonly recountMs?: number | undefined;
+}
+
+class QuotaStore extends StoreDecorator {
   readonly #quota: number;
+  readonly #recountMs: number;
   /** By device. */
   readonly #accounts = new Map<string, Account>();
 
-  constructor(store: Store, quota: number) {
-    this.capabilities = store.capabilities;
-    this.#store = store;
+  constructor(store: Store, quota: number, { recountMs = Infinity }: QuotaOptions) {
+    super(store);
     this.#quota = quota;
-  }
-
-  stat(path: RelPath, options?: Abortable): Promise<FileEntry | undefined> {
-    return this.#store.stat(path, options);
-  }
-
-  list(prefix: RelPath | '', options?: Abortable): AsyncIterable<FileEntry> {
-    return this.#store.list(prefix, options);
-  }
-
-  digest(path: RelPath, algorithm: DigestAlgorithm, options?: Abortable): Promise<Buffer | undefined> {
-    return this.#store.digest(path, algorithm, options);
+    this.#recountMs = recountMs;
   }
 
   async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
     const reservation = await this.#reserve(file);
-    await reservation.keep(() => this.#store.put(file, bytes, digest));
+    await reservation.keep(() => this.store.put(file, bytes, digest));
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
     const reservation = await this.#reserve(file);
     try {
-      return new CountedUpload(await this.#store.begin(file, options), reservation);
+      return new CountedUpload(await this.store.begin(file, options), reservation);
     } catch (error) {
       reservation.release();
       throw error;
     }
-  }
-
-  sync(directory: RelPath): Promise<void> {
-    return this.#store.sync(directory);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#store[Symbol.asyncDispose]();
   }
 
   async #reserve(file: FileEntry): Promise<Reservation> {
@@ -80,7 +66,7 @@ class QuotaStore implements Store {
   }
 
   async #sizeOf(path: RelPath): Promise<number> {
-    return (await this.#store.stat(path))?.size ?? 0;
+    return (await this.store.stat(path))?.size ?? 0;
   }
 
   #accountOf(path: RelPath): Account {
@@ -88,7 +74,7 @@ class QuotaStore implements Store {
     const known = this.#accounts.get(device);
     if (known !== undefined) return known;
     if (this.#accounts.size >= MAX_ACCOUNTS) this.#forgetIdle();
-    const account = new Account(this.#quota, () => this.#count(device));
+    const account = new Account(this.#quota, this.#recountMs, () => this.#count(device));
     this.#accounts.set(device, account);
     return account;
   }
@@ -99,7 +85,7 @@ class QuotaStore implements Store {
 
   async #count(device: string): Promise<number> {
     let bytes = 0;
-    for await (const { size } of this.#store.list(parseRelPath(device))) bytes += size;
+    for await (const { size } of this.store.list(parseRelPath(device))) bytes += size;
     return bytes;
   }
 }
@@ -107,6 +93,7 @@ class QuotaStore implements Store {
 /** What one device has, and is about to have. */
 class Account {
   readonly #quota: number;
+  readonly #recountMs: number;
   readonly #count: () => Promise<number>;
   #used = 0;
   #reserved = 0;
@@ -116,8 +103,9 @@ class Account {
   /** Growth while a count was under way, which that may have missed. */
   #grown = 0;
 
-  constructor(quota: number, count: () => Promise<number>) {
+  constructor(quota: number, recountMs: number, count: () => Promise<number>) {
     this.#quota = quota;
+    this.#recountMs = recountMs;
     this.#count = count;
   }
 
@@ -129,7 +117,7 @@ class Account {
   async reserve(growth: number, path: RelPath): Promise<void> {
     this.#users++;
     try {
-      await this.#countIfOlderThan(Infinity);
+      await this.#countIfOlderThan(this.#recountMs);
       if (!this.#has(growth)) await this.#countIfOlderThan(RECOUNT_MS);
       if (!this.#has(growth)) throw this.#full(path);
     } catch (error) {
@@ -227,8 +215,8 @@ class CountedUpload implements Upload {
     return this.#upload.offset;
   }
 
-  write(bytes: Uint8Array): Promise<void> {
-    return this.#upload.write(bytes);
+  write(...chunks: readonly Uint8Array[]): Promise<void> {
+    return this.#upload.write(...chunks);
   }
 
   commit(digest: Uint8Array): Promise<void> {

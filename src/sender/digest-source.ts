@@ -10,7 +10,7 @@ export async function digestSource(source: SourceFile, algorithm: DigestAlgorith
   await using reader = await source.open();
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(source.entry.size, 1)));
   for (let position = 0; position < source.entry.size;) {
-    const count = await reader.read(buffer, position);
+    const count = await reader.read([buffer], position);
     if (count === 0) break;
     digester.update(buffer.subarray(0, count));
     position += count;

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { withoutBytes } from '../model/chunks.ts';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import type { FileIdentity, ListedFile } from '../scanner/listed-file.ts';
 import type { SourceFile, SourceReader } from './target.ts';
@@ -78,11 +79,11 @@ class GuardedReader implements SourceReader {
     this.#path = path;
   }
 
-  async read(into: Uint8Array, position: number): Promise<number> {
+  async read(into: readonly Uint8Array[], position: number): Promise<number> {
     try {
       let filled = 0;
-      while (filled < into.length) {
-        const { bytesRead } = await this.#handle.read(into, filled, into.length - filled, position + filled);
+      for (let left = into; left.length > 0; left = withoutBytes(into, filled)) {
+        const { bytesRead } = await this.#handle.readv(left, position + filled);
         if (bytesRead === 0) break;
         filled += bytesRead;
       }

@@ -70,7 +70,7 @@ export interface SourceFile {
 /** An open file. Close it in every case. */
 export interface SourceReader extends AsyncDisposable {
   /** Fills as much of `into` as the file has from `position`; returns the count, short only at the file's end. */
-  read(into: Uint8Array, position: number): Promise<number>;
+  read(into: readonly Uint8Array[], position: number): Promise<number>;
   /** Rejects with FILE_CHANGED unless the file is still the version that `entry` names. */
   check(): Promise<void>;
 }

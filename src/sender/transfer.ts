@@ -32,6 +32,8 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'UNREACHABLE',
   'PROTOCOL',
   'STORE_MISSING',
+  'STORE_REFUSED',
+  'CLOCK_SKEW',
   'ROOT_MISSING',
   'READ_ONLY',
   'MARK_NOT_KEPT',

@@ -7,10 +7,16 @@ import type { RelPath } from '../model/rel-path.ts';
 export interface StoreCapabilities {
   /** Publishing is one atomic step, also over an earlier version of the file. */
   readonly atomicReplace: boolean;
-  /** `stat` and `list` return the mtime that was put. */
+  /** `stat` returns the mtime that was put. */
   readonly mtime: boolean;
+  /** `list` does so, too; else it tells when the file was published. */
+  readonly listedMtime: boolean;
+  /** No path is a file and a folder at once (PATH_CONFLICT). */
+  readonly folders: boolean;
   /** `begin` may return an offset above zero. */
   readonly resume: boolean;
+  /** After `suspend` that offset is just what was written; else it may be less. */
+  readonly exactResume: boolean;
 }
 
 /**
@@ -66,8 +72,8 @@ export interface BeginOptions extends Abortable {
 export interface Upload {
   /** Bytes that are here already; the next `write` continues after them. Grows with each write. */
   readonly offset: number;
-  /** Appends. One at a time: wait for the promise, which resolves when the bytes may be reused. */
-  write(bytes: Uint8Array): Promise<void>;
+  /** Appends them, in their order. One call at a time: wait for the promise, which resolves when the bytes may be reused. */
+  write(...chunks: readonly Uint8Array[]): Promise<void>;
   /**
    * Publishes. Rejects with DIGEST_MISMATCH when the whole file is not what `digest` says; the partial bytes
    * are thrown away then, so that the next attempt starts from nothing.

@@ -25,6 +25,8 @@ const TABLE: Record<ErrorCode, number> = {
   STORE_FULL: 5,
   STORE_FAILED: 5,
   STORE_MISSING: 5,
+  STORE_REFUSED: 3,
+  CLOCK_SKEW: 3,
   ROOT_MISSING: 5,
   READ_ONLY: 5,
   MARK_NOT_KEPT: 5,

@@ -20,6 +20,20 @@ describe('isync', () => {
       expect(stderr).not.toContain(`node_modules/${name}/`);
   });
 
+  it.each([
+    ['the help of scan', ['scan', '--help']],
+    [
+      'a scan to a receiver',
+      ['scan', '/nowhere', '--to', 'ws://127.0.0.1:1', '--once', '--retry-for', '0.1'],
+    ],
+    ['a wrong command line', ['scan', '/nowhere', '--to', 's3://Bucket']],
+  ])('loads no SDK of an object store for %s', async (_, args) => {
+    const { stderr } = await isync(args, { env: { NODE_DEBUG: 'esm' } });
+    expect(stderr).toContain('node_modules/yargs/');
+    for (const name of ['@aws-sdk', '@smithy', 'hash-wasm'])
+      expect(stderr).not.toContain(`node_modules/${name}/`);
+  });
+
   it('prints help on stdout', async () => {
     const { code, stdout, stderr } = await isync(['--help']);
     expect([code, stderr]).toEqual([0, '']);

@@ -211,9 +211,18 @@ describe('a mistake ends with 2:', () => {
   });
 
   it('a bad value', async () => {
-    const { code, stderr } = await isync(once('/datas', 's3://bucket'));
+    const { code, stderr } = await isync(once('/datas', 'http://host'));
     expect(code).toBe(2);
-    expect(stderr).toContain('not in this version');
+    expect(stderr).toContain('has the scheme "http"');
+  });
+
+  it('a bucket whose region nothing tells', async () => {
+    const { code, stderr } = await isync(once('/datas', 's3://bucket'), {
+      env: { HOME: '/nowhere', AWS_CONFIG_FILE: '/dev/null', AWS_EC2_METADATA_DISABLED: 'true' },
+    });
+    expect(code).toBe(2);
+    expect(stderr).toContain('[CONFIG_INVALID]');
+    expect(stderr).toContain('--s3-region');
   });
 });
 

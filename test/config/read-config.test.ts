@@ -63,7 +63,7 @@ describe('defaults', () => {
       logLevel: 'info',
     });
     expect(readConfig('receive', receiveSchema, { flags: { store: '/s' }, environment: {} })).toEqual({
-      store: '/s',
+      store: { kind: 'folder', path: '/s' },
       listen: { host: '127.0.0.1', port: 7400 },
       insecure: false,
       immutable: false,
@@ -140,7 +140,7 @@ describe('faults name the setting, the value and its origin', () => {
     ['twice', { device: ['a', 'b'] }, {}, undefined, 'USAGE', 'device: ["a","b"] is given more than once'],
     ['map', {}, {}, 'scan: {device: {a: b}}', 'CONFIG_INVALID', 'device: is no single value'],
     ['device', { device: '../x' }, {}, undefined, 'USAGE', 'device: "../x" is no device name'],
-    ['s3', { to: 's3://b' }, {}, undefined, 'USAGE', 'not in this version (flag --to)'],
+    ['s3', { to: 's3://b' }, {}, undefined, 'USAGE', 'to: "s3://b" names no bucket that can be'],
     [
       'section',
       {},

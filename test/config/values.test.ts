@@ -94,7 +94,6 @@ describe('targets', () => {
   });
 
   it.each([
-    ['s3://bucket/prefix', 'not in this version'],
     ['http://host:7400', 'the scheme "http"'],
     ['ws://', 'is no URL'],
     ['ws://host:99999', 'is no URL'],

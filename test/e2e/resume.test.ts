@@ -1,7 +1,7 @@
-import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { MAX_MEMORY_BYTES } from '../suites/backlog.ts';
+import { writeSparse } from '../suites/data-tree.ts';
 import { startStage, untilSealed } from '../suites/stage.ts';
 import { startWire } from './wire.ts';
 
@@ -23,7 +23,7 @@ test(
     await using wire = await startWire(stage.receiver.port);
     const edge = await stage.edge('edge1');
     await edge.write({ 'DC1/finished.parse': '' });
-    await writeBig(join(edge.root, 'DC1/big.bin'));
+    await writeSparse(join(edge.root, 'DC1/big.bin'), BIG_BYTES);
 
     const memory = { scan: 0, receive: 0 };
     let daemon = edge.daemon([], { to: wire.url });
@@ -51,10 +51,3 @@ test(
     expect(memory.receive).toBeLessThan(MAX_MEMORY_BYTES);
   },
 );
-
-/** Sparse, with each MiB telling its place, so that no part can stand for another. */
-async function writeBig(path: string): Promise<void> {
-  await using file = await open(path, 'w');
-  for (let at = 0; at + 16 <= BIG_BYTES; at += MIB) await file.write(`at ${at}`.padEnd(16), at);
-  await file.truncate(BIG_BYTES);
-}

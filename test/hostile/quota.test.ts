@@ -64,6 +64,18 @@ describe('a quota', () => {
     await put('d/DC1/b', 900);
   });
 
+  it('learns in time what came through another receiver of the same store', async () => {
+    store = withQuota(inner, 1000, { recountMs: 3_600_000 });
+    const other = withQuota(inner, 1000);
+    await put('d/DC1/a', 100);
+    const bytes = Buffer.alloc(600);
+    const digest = { algorithm: 'xxh64', value: digestOf('xxh64', bytes) } as const;
+    await other.put({ path: parseRelPath('d/DC1/b'), size: 600, mtimeUs: 0 }, bytes, digest);
+    vi.advanceTimersByTime(3_600_000);
+    await expect(put('d/DC1/c', 400)).rejects.toMatchObject(FULL);
+    await put('d/DC1/c', 300);
+  });
+
   it('refuses for good what could never fit', async () => {
     await expect(put('d/DC1/a', 1001)).rejects.toMatchObject({ code: 'FILE_TOO_LARGE', retryable: false });
   });

@@ -65,9 +65,9 @@ export function gatedStore() {
         get offset() {
           return upload.offset;
         },
-        write: async (bytes) => {
+        write: async (...chunks) => {
           await pass();
-          await upload.write(bytes);
+          await upload.write(...chunks);
         },
         commit: async (digest) => {
           await pass();

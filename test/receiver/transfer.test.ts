@@ -191,9 +191,11 @@ describe('a refusal', () => {
       const upload = await begin(file, options);
       let writes = 0;
       const write = upload.write.bind(upload);
-      upload.write = async (bytes) => {
-        if (++writes === 2) throw full;
-        await write(bytes);
+      upload.write = async (...chunks) => {
+        for (const bytes of chunks) {
+          if (++writes === 2) throw full;
+          await write(bytes);
+        }
       };
       return upload;
     });
@@ -223,7 +225,12 @@ describe('a refusal', () => {
       vi.spyOn(store.store, 'begin').mockImplementationOnce(async (file, options) => {
         const upload = await begin(file, options);
         const write = upload.write.bind(upload);
-        upload.write = (bytes) => (upload.offset === 0 ? write(bytes) : Promise.reject(expected.error));
+        upload.write = async (...chunks) => {
+          for (const bytes of chunks) {
+            if (upload.offset > 0) throw expected.error;
+            await write(bytes);
+          }
+        };
         return upload;
       });
       const { url } = await receiverFor(store.store);

@@ -19,11 +19,12 @@ export class MemorySource implements SourceFile {
 
   async open() {
     return {
-      read: async (into: Uint8Array, position: number) => {
-        const part = this.content.subarray(position, position + into.length);
-        into.set(part);
-        this.readBytes += part.length;
-        return part.length;
+      read: async (into: readonly Uint8Array[], position: number) => {
+        let count = 0;
+        for (const buffer of into)
+          count += this.content.copy(buffer, 0, position + count, position + count + buffer.length);
+        this.readBytes += count;
+        return count;
       },
       check: async () => {},
       [Symbol.asyncDispose]: async () => {},

@@ -42,7 +42,7 @@ function recordedUpload(upload: Upload, onCommit: () => void): Upload {
     get offset() {
       return upload.offset;
     },
-    write: (bytes) => upload.write(bytes),
+    write: (...chunks) => upload.write(...chunks),
     async commit(digest) {
       await upload.commit(digest);
       onCommit();

@@ -25,11 +25,14 @@ describe('a source file', () => {
     const content = noise(1000);
     const reader = await folder.write('DC1/a', content).open();
     const into = Buffer.alloc(600);
-    expect(await reader.read(into, 0)).toBe(600);
+    expect(await reader.read([into], 0)).toBe(600);
     expect(into).toEqual(content.subarray(0, 600));
-    expect(await reader.read(into, 600)).toBe(400);
+    expect(await reader.read([into], 600)).toBe(400);
     expect(into.subarray(0, 400)).toEqual(content.subarray(600));
-    expect(await reader.read(into, 1000)).toBe(0);
+    expect(await reader.read([into], 1000)).toBe(0);
+    const parts = [Buffer.alloc(300), Buffer.alloc(0), Buffer.alloc(500), Buffer.alloc(900)];
+    expect(await reader.read(parts, 100)).toBe(900);
+    expect(Buffer.concat(parts).subarray(0, 900)).toEqual(content.subarray(100));
     await reader.check();
     await reader[Symbol.asyncDispose]();
     await reader[Symbol.asyncDispose]();

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,8 @@ import { createLocalTarget } from '../../src/sender/local/local-target.ts';
 import { openFileStore } from '../../src/store/file/file-store.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
+import { withS3Server } from '../services/s3-server.ts';
+import { openStoreAt } from '../store/s3/stores.ts';
 import { DEVICE, targetSuite, type TargetFixture } from '../suites/target.ts';
 import { recordingStore } from './recording-store.ts';
 import { receiverFixture } from './receiver-fixture.ts';
@@ -38,3 +41,11 @@ targetSuite('local, file store', () =>
 targetSuite('ws, file store', () =>
   withFolder(async (folder, remove) => receiverFixture(await openFileStore(folder), retry, remove)),
 );
+
+await withS3Server((server) => {
+  let bucket: Promise<string> | undefined;
+  const open = async (): Promise<Store> =>
+    openStoreAt(server, { bucket: await (bucket ??= server.makeBucket()), prefix: randomUUID() });
+  targetSuite('local, S3 store', async () => localFixture(await open(), async () => {}));
+  targetSuite('ws, S3 store', async () => receiverFixture(await open(), retry));
+});

@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 const MARK = 0o020;
 /** Bytes of both files compared at a time. */
 const COMPARE_BYTES = 1024 * 1024;
+const MIB = 1024 * 1024;
 
 /** A temporary folder that is removed with all it holds at the end of its scope. */
 export async function temporaryFolder(
@@ -29,6 +30,14 @@ export async function writeTree(root: string, tree: Tree): Promise<void> {
     const bytes = typeof content === 'string' ? content : contentOf(path, content);
     await writeFile(target, bytes, { mode: 0o644 });
   }
+}
+
+/** `size` bytes, sparse, with each MiB telling its place, so that no part can stand for another. */
+export async function writeSparse(path: string, size: number): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await using file = await open(path, 'w');
+  for (let at = 0; at + 16 <= size; at += MIB) await file.write(`at ${at}`.padEnd(16), at);
+  await file.truncate(size);
 }
 
 /** `size` bytes that no other seed gives and that repeat nowhere within 32 bytes. */

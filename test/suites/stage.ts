@@ -23,24 +23,29 @@ export interface Stage extends AsyncDisposable {
 }
 
 export async function startStage(
-  options: { readonly args?: readonly string[]; readonly parent?: string } = {},
+  options: {
+    readonly args?: readonly string[];
+    readonly parent?: string;
+    /** Where the receiver keeps files, when that is no folder of this stage. */
+    readonly store?: string;
+    readonly env?: Readonly<Record<string, string>>;
+  } = {},
 ): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
   const { path: folder } = stack.use(await temporaryFolder('e2e', options.parent));
-  const store = join(folder, 'store');
-  await mkdir(store);
-  const args = options.args ?? [];
+  const { args = [], env = {}, store = join(folder, 'store') } = options;
+  if (options.store === undefined) await mkdir(store);
   const stage: Stage = {
     folder,
     store,
-    receiver: await startReceiver(store, { args }),
+    receiver: await startReceiver(store, { args, env }),
     async edge(device) {
       const edge = new Edge(stage, device);
       await mkdir(edge.root, { recursive: true });
       return edge;
     },
     async restartReceiver() {
-      stage.receiver = await startReceiver(store, { args, port: stage.receiver.port });
+      stage.receiver = await startReceiver(store, { args, env, port: stage.receiver.port });
     },
     [Symbol.asyncDispose]: async () => await owned.disposeAsync(),
   };

@@ -28,7 +28,11 @@ export const COMMON_OPTIONS = {
 
 /** For `scan` and `verify`: what is looked at, and under which name the target has it. */
 export const SENDER_OPTIONS = {
-  to: { ...TEXT, ...WHAT, describe: 'Target: ws://HOST:PORT, wss://HOST:PORT or a folder [required]' },
+  to: {
+    ...TEXT,
+    ...WHAT,
+    describe: 'Target: ws://HOST:PORT, wss://HOST:PORT, s3://BUCKET/PREFIX or a folder [required]',
+  },
   device: {
     ...TEXT,
     ...WHAT,
@@ -57,4 +61,45 @@ export const LINK_OPTIONS = {
   'tls-ca': { ...TEXT, ...LINK, describe: "Certificates to trust instead of the system's (PEM)" },
   'tls-cert': { ...TEXT, ...LINK, describe: 'Certificate to show to the receiver (PEM)' },
   'tls-key': { ...TEXT, ...LINK, describe: 'Its private key (PEM)' },
+} as const satisfies OptionTable;
+
+const S3 = { group: 'With s3://BUCKET/PREFIX (credentials as for the AWS CLI):' } as const;
+
+export const S3_OPTIONS = {
+  's3-endpoint': { ...TEXT, ...S3, describe: 'URL of a server that is not AWS, like https://s3.example' },
+  's3-region': {
+    ...TEXT,
+    ...S3,
+    describe: 'Region of the bucket',
+    defaultDescription: 'that of the profile',
+  },
+  's3-path-style': {
+    ...FLAG,
+    ...S3,
+    describe: 'The bucket in the path, not in the host name',
+    defaultDescription: 'with --s3-endpoint',
+  },
+  's3-profile': { ...TEXT, ...S3, describe: 'Profile of ~/.aws/config with the credentials' },
+  's3-storage-class': { ...TEXT, ...S3, describe: 'Storage class of new objects, like STANDARD_IA' },
+  's3-sse': {
+    ...TEXT,
+    ...S3,
+    choices: ['AES256', 'aws:kms'],
+    describe: 'Encryption at the server',
+    defaultDescription: "the bucket's",
+  },
+  's3-sse-kms-key-id': { ...TEXT, ...S3, describe: 'Key for aws:kms: id, alias or ARN' },
+  's3-part-memory': {
+    ...TEXT,
+    ...S3,
+    describe: 'Memory for parts of files on their way',
+    defaultDescription: '48MiB',
+  },
+  's3-tag': {
+    ...S3,
+    type: 'array',
+    string: true,
+    requiresArg: true,
+    describe: 'KEY=VALUE tag of new objects; may be repeated',
+  },
 } as const satisfies OptionTable;

@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
 import type { Found } from './invocation.ts';
-import { COMMON_OPTIONS, FLAG, TEXT, type OptionTable } from './options.ts';
+import { COMMON_OPTIONS, FLAG, S3_OPTIONS, TEXT, type OptionTable } from './options.ts';
 
 const WHO = { group: 'Who may send:' } as const;
 const KEPT = { group: 'What is kept:' } as const;
@@ -19,27 +19,33 @@ export const RECEIVE_OPTIONS = {
   'tls-ca': { ...TEXT, ...WHO, describe: 'Ask senders for certificates that these have signed (PEM)' },
   'max-connections': { ...TEXT, ...WHO, describe: 'Most senders at a time' },
   immutable: { ...FLAG, ...KEPT, describe: 'Never replace a file by different content' },
-  'min-free': { ...TEXT, ...KEPT, describe: 'Leave so much of the disk free, like 1GiB' },
+  'min-free': { ...TEXT, ...KEPT, describe: 'Leave so much of the disk free, like 1GiB (folders only)' },
   quota: { ...TEXT, ...KEPT, describe: 'Most bytes of files for each device' },
   'max-file-size': { ...TEXT, ...KEPT, describe: 'Refuse larger files' },
+  ...S3_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
 
 export function receiveCommand(found: Found): CommandModule {
   return {
     command: 'receive [store]',
-    describe: 'Keep what devices send, in a folder',
+    describe: 'Keep what devices send, in a folder or a bucket',
     builder: (yargs) =>
       yargs
         .usage('$0 receive STORE [options]')
-        .positional('store', { type: 'string', describe: 'Folder for the files; must exist' })
+        .positional('store', {
+          type: 'string',
+          describe: 'Folder or s3://BUCKET/PREFIX for the files; must exist',
+        })
         .options(RECEIVE_OPTIONS)
         .example('$0 receive /backup', 'Accept this machine only')
         .example(
           '$0 receive /backup --listen 0.0.0.0:7400 --tokens /etc/isync/tokens',
           'Devices with a token',
         )
-        .example('$0 receive /backup --listen 0.0.0.0:7400 --tokens T --tls-cert C --tls-key K', 'With TLS'),
+        .example('$0 receive /backup --listen 0.0.0.0:7400 --tokens T --tls-cert C --tls-key K', 'With TLS')
+        .example('$0 receive s3://bucket/backup --s3-region eu-central-1 --tokens T', 'Into a bucket of AWS')
+        .example('$0 receive s3://bucket --s3-endpoint https://s3.example', 'Into one of another server'),
     handler: (flags) => found({ command: 'receive', flags }),
   };
 }

@@ -5,6 +5,7 @@ import {
   FLAG,
   LINK,
   LINK_OPTIONS,
+  S3_OPTIONS,
   SENDER_OPTIONS,
   TEXT,
   WHAT,
@@ -57,6 +58,7 @@ export const SCAN_OPTIONS = {
     defaultDescription: '20 with --once, else never',
   },
   bwlimit: { ...TEXT, ...LINK, describe: 'Most content a second, like 2MB/s or 10MiB/s' },
+  ...S3_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
 
@@ -74,7 +76,12 @@ export function scanCommand(found: Found): CommandModule {
           '$0 scan /datas --to wss://backup:7400 --token-file /etc/isync/token',
           'With TLS and a token',
         )
-        .example('$0 scan /datas --to /mnt/backup --once --json', 'To a folder, once, for a script'),
+        .example('$0 scan /datas --to /mnt/backup --once --json', 'To a folder, once, for a script')
+        .example('$0 scan /datas --to s3://bucket/site1 --s3-region eu-central-1', 'To a bucket of AWS')
+        .example(
+          '$0 scan /datas --to s3://bucket --s3-endpoint https://s3.example',
+          'To a bucket of another server',
+        ),
     handler: (flags) => found({ command: 'scan', flags }),
   };
 }

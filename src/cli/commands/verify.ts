@@ -5,6 +5,7 @@ import {
   FLAG,
   LINK,
   LINK_OPTIONS,
+  S3_OPTIONS,
   SENDER_OPTIONS,
   TEXT,
   WHAT,
@@ -22,6 +23,7 @@ export const VERIFY_OPTIONS = {
     describe: 'Give up on the target after this long, in s',
     defaultDescription: '20',
   },
+  ...S3_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
 
@@ -37,6 +39,7 @@ export function verifyCommand(found: Found): CommandModule {
         .example('$0 verify /datas --to ws://backup:7400', 'Compare all content')
         .example('$0 verify /datas --to /mnt/backup --quick', 'Compare sizes and times')
         .example('$0 verify /datas --to ws://backup:7400 --repair', 'Then "isync scan" mends the target')
+        .example('$0 verify /datas --to s3://bucket/site1 --quick', 'With a bucket: a request for each file')
         .example('$0 verify /datas --to ws://backup:7400 --tag DC1 --json', 'Some directories, for a script'),
     handler: (flags) => found({ command: 'verify', flags }),
   };

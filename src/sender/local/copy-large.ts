@@ -54,7 +54,7 @@ async function transfer(
     // Up to the offset the bytes are there and only digested; from there on they are written too.
     const end = position < offset ? offset : size;
     const part = piece.subarray(0, Math.min(piece.length, end - position));
-    if ((await reader.read(part, position)) < part.length) throw changed(path);
+    if ((await reader.read([part], position)) < part.length) throw changed(path);
     digester.update(part);
     if (position >= offset) {
       await limiter?.ready({ signal });

@@ -11,8 +11,8 @@ import { retrying, type RetryPolicy } from '../retry.ts';
 import type { LookOptions, PutOptions, Receipt, SourceFile, Target, TargetRecord } from '../target.ts';
 import { copyLarge } from './copy-large.ts';
 
-/** Files under way at a time: enough small ones to share an fsync of their folder, few large ones per disk. */
-const MOST: Readonly<Record<Size, number>> = { small: 64, large: 2 };
+/** Files under way at a time unless told: enough small ones to share an fsync of their folder, few large per disk. */
+const DISK_MOST: Readonly<Record<Size, number>> = { small: 64, large: 2 };
 /** Files looked at together. */
 const LOOKS_AT_ONCE = 32;
 /** Reading small files may hold up the event loop for so long, in ms. */
@@ -23,6 +23,8 @@ export interface LocalTargetOptions {
   readonly digest: DigestAlgorithm;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
+  /** Files under way at a time. Default: what suits a disk. */
+  readonly most?: Readonly<Record<Size, number>> | undefined;
   /** Told why the store does not keep a file for now, each time that one is refused. Must not throw. */
   readonly onRetry?: ((error: IsyncError) => void) | undefined;
   /** Rejects everything, now and later, with the signal's reason. */
@@ -43,6 +45,7 @@ class LocalTarget implements Target {
   readonly #store: Store;
   readonly #options: LocalTargetOptions;
   readonly #device: RelPath;
+  readonly #most: Readonly<Record<Size, number>>;
   readonly #outbox: Outbox;
   readonly #closing = new AbortController();
   readonly #running: Record<Size, number> = { small: 0, large: 0 };
@@ -53,6 +56,7 @@ class LocalTarget implements Target {
     this.#store = store;
     this.#options = options;
     this.#device = parseRelPath(parseDeviceName(options.device));
+    this.#most = options.most ?? DISK_MOST;
     this.#outbox = new Outbox(options.digest, options.retry, options.onRetry);
     this.#outbox.onReady = () => this.#start();
     const { signal } = options;
@@ -134,7 +138,7 @@ class LocalTarget implements Target {
   #start(): void {
     for (const live of [true, false])
       for (const size of ['small', 'large'] as const)
-        while (this.#running[size] < MOST[size]) {
+        while (this.#running[size] < this.#most[size]) {
           const job = this.#outbox.take(live, size);
           if (job === undefined) break;
           this.#run(job);

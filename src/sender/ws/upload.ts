@@ -1,6 +1,8 @@
 import { createDigester, type Digester, type DigestAlgorithm } from '../../model/digest.ts';
 import { CHUNK_HEADER_BYTES, writeChunkHeader } from '../../protocol/codec.ts';
+import { MAX_CHUNK_BYTES } from '../../protocol/limits.ts';
 import { Forgotten, type PutJob } from '../outbox.ts';
+import type { ChunkBuffers } from './chunk-buffers.ts';
 import { changed } from '../source-file.ts';
 import type { SourceReader } from '../target.ts';
 
@@ -10,11 +12,15 @@ const RESUME_FROM_BYTES = 4 * 1024 * 1024;
 const HASH_AHEAD_BYTES = 64 * 1024 * 1024;
 const HASH_READ_BYTES = 1024 * 1024;
 
+/** Read at a time, in bytes, for several chunks: handing a read to the thread pool costs as much as a chunk's copy. */
+const READ_BYTES = 1024 * 1024;
+
 /** What an upload needs of its session. */
 export interface UploadPort {
   readonly algorithm: DigestAlgorithm;
   /** Content of a chunk at most. */
   readonly chunkBytes: number;
+  readonly buffers: ChunkBuffers;
   /** Says OPEN; returns the file's id. */
   opened(upload: Upload, resume: boolean): number;
   /** A chunk waits to be taken. */
@@ -90,15 +96,18 @@ export class Upload {
     this.id = id;
     let position = this.#resume ? await this.#findOffset(reader) : 0;
     while (position < size) {
-      const length = Math.min(this.#port.chunkBytes, size - position);
-      const bytes = Buffer.allocUnsafeSlow(CHUNK_HEADER_BYTES + length);
-      const content = bytes.subarray(CHUNK_HEADER_BYTES);
-      if ((await reader.read(content, position)) < length) throw changed(path);
-      this.#goOn();
-      this.#hash(content, position);
-      writeChunkHeader(bytes, id, position);
-      await this.#offer(bytes);
-      position += length;
+      const messages = this.#messagesFor(Math.min(READ_BYTES, size - position));
+      const contents = messages.map((bytes) => bytes.subarray(CHUNK_HEADER_BYTES));
+      const end = position + contents.reduce((sum, { length }) => sum + length, 0);
+      if ((await reader.read(contents, position)) < end - position) throw changed(path);
+      for (const bytes of messages) {
+        this.#goOn();
+        const content = bytes.subarray(CHUNK_HEADER_BYTES);
+        this.#hash(content, position);
+        writeChunkHeader(bytes, id, position);
+        await this.#offer(bytes);
+        position += content.length;
+      }
     }
     await reader.check();
     this.#goOn();
@@ -111,12 +120,21 @@ export class Upload {
     const scratch = Buffer.allocUnsafeSlow(HASH_READ_BYTES);
     while (this.#hashed < (this.#knownOffset ?? Math.min(size, HASH_AHEAD_BYTES))) {
       const part = scratch.subarray(0, Math.min(scratch.length, size - this.#hashed));
-      if ((await reader.read(part, this.#hashed)) < part.length) throw changed(path);
+      if ((await reader.read([part], this.#hashed)) < part.length) throw changed(path);
       this.#goOn();
       this.#hash(part, this.#hashed);
     }
     const offset = await this.#unlessStopped(this.#offset.promise);
     return this.#hashed < offset ? this.#findOffset(reader) : offset;
+  }
+
+  /** Messages with room for `total` bytes of content; on a thin link, whose chunks are small, for one chunk only. */
+  #messagesFor(total: number): Buffer[] {
+    const { chunkBytes, buffers } = this.#port;
+    const count = chunkBytes < MAX_CHUNK_BYTES ? 1 : Math.ceil(total / chunkBytes);
+    return Array.from({ length: count }, (_, n) =>
+      buffers.take(Math.min(chunkBytes, total - n * chunkBytes)),
+    );
   }
 
   /** Bytes that were digested ahead pass without being digested again. */

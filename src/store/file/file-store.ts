@@ -7,6 +7,7 @@ import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { MAX_PATH_BYTES, type RelPath } from '../../model/rel-path.ts';
 import { checkContent } from '../check-digest.ts';
 import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store.ts';
+import { InOrder } from '../in-order.ts';
 import { storeClosed, uploadBusy } from '../store-errors.ts';
 import { versionKey } from '../version-key.ts';
 import { FileUpload } from './file-upload.ts';
@@ -62,7 +63,14 @@ export async function openFileStore(path: string, options: FileStoreOptions = {}
 }
 
 class FileStore implements Store {
-  readonly capabilities: StoreCapabilities = { atomicReplace: true, mtime: true, resume: true };
+  readonly capabilities: StoreCapabilities = {
+    atomicReplace: true,
+    mtime: true,
+    listedMtime: true,
+    folders: true,
+    resume: true,
+    exactResume: true,
+  };
   readonly #root: string;
   readonly #area: StagingArea;
   readonly #immutable: boolean;
@@ -72,8 +80,7 @@ class FileStore implements Store {
   readonly #space: FreeSpace;
   readonly #folders: Folders;
   readonly #lanes: Lanes;
-  /** The last publication under way of each path. */
-  readonly #publishing = new Map<RelPath, Promise<void>>();
+  readonly #publishing = new InOrder();
   readonly #uploads = new Map<string, Promise<FileUpload>>();
   readonly #collector: NodeJS.Timeout;
   #collecting: Promise<void> = Promise.resolve();
@@ -134,7 +141,7 @@ class FileStore implements Store {
     await guard(file.path, undefined, () => {
       this.#space.take(bytes.length, file.path);
       return this.#lanes.use(file.path, (lane) =>
-        this.#inOrder(file.path, () => this.#put(lane, file, bytes, digest)),
+        this.#publishing.run(file.path, () => this.#put(lane, file, bytes, digest)),
       );
     });
   }
@@ -178,7 +185,7 @@ class FileStore implements Store {
     clearInterval(this.#collector);
     // A rejection is told to whoever called; a part that could not be released waits for the next process.
     await Promise.allSettled([...this.#uploads.values()].map(async (upload) => (await upload).suspend()));
-    await Promise.allSettled(this.#publishing.values());
+    await this.#publishing.idle();
     await this.#collecting;
     await this.#thinner.idle();
     await this.#area[Symbol.asyncDispose]();
@@ -211,17 +218,6 @@ class FileStore implements Store {
     }
   }
 
-  /** Of several versions of one path the one that came last is published last. */
-  #inOrder(path: RelPath, publish: () => Promise<void>): Promise<void> {
-    const earlier = this.#publishing.get(path);
-    const published = earlier === undefined ? publish() : earlier.then(publish, publish);
-    const last = published.finally(() => {
-      if (this.#publishing.get(path) === last) this.#publishing.delete(path);
-    });
-    this.#publishing.set(path, last);
-    return last;
-  }
-
   async #begin(
     lane: Lane,
     file: FileEntry,
@@ -250,7 +246,7 @@ class FileStore implements Store {
         space: this.#space,
         release,
         publish: (staged) =>
-          this.#inOrder(file.path, () =>
+          this.#publishing.run(file.path, () =>
             this.#lanes.use(file.path, ({ publisher }) => publisher.publish(staged)),
           ),
         ended: () => void this.#uploads.delete(key),

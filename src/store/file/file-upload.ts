@@ -1,4 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
+import { withoutBytes } from '../../model/chunks.ts';
 import type { Digester, DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
@@ -56,15 +57,16 @@ export class FileUpload implements Upload {
     return this.#offset;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(...chunks: readonly Uint8Array[]): Promise<void> {
     const { file, space } = this.#parts;
     if (this.#ended !== undefined) throw uploadEnded(file);
     this.#checkSound();
     if (this.#writing !== undefined)
       throw new IsyncError('INTERNAL', 'write before the last one was done', { path: file.path });
-    if (this.#offset + bytes.length > file.size) throw tooManyBytes(file);
-    space.take(bytes.length, file.path);
-    this.#writing = this.#append(bytes);
+    const length = chunks.reduce((sum, bytes) => sum + bytes.length, 0);
+    if (this.#offset + length > file.size) throw tooManyBytes(file);
+    space.take(length, file.path);
+    this.#writing = this.#append(chunks, length);
     await this.#writing;
     this.#writing = undefined;
     this.#checkSound();
@@ -88,19 +90,19 @@ export class FileUpload implements Upload {
   }
 
   /** Never rejects: `write` tells. */
-  async #append(bytes: Uint8Array): Promise<void> {
+  async #append(chunks: readonly Uint8Array[], length: number): Promise<void> {
     const { handle, digester, file } = this.#parts;
     try {
-      const written = writeAll(handle, bytes, this.#offset);
+      const written = writeAll(handle, chunks, this.#offset);
       // While the thread pool writes.
-      digester.update(bytes);
+      for (const bytes of chunks) digester.update(bytes);
       await written;
     } catch (error) {
       this.#failure ??= storeError(error, file.path);
       return;
     }
-    this.#offset += bytes.length;
-    this.#unsynced += bytes.length;
+    this.#offset += length;
+    this.#unsynced += length;
     if (this.#unsynced >= SYNC_EVERY_BYTES) this.#syncing ??= this.#syncInBackground();
   }
 
@@ -171,9 +173,11 @@ export class FileUpload implements Upload {
   }
 }
 
-async function writeAll(handle: FileHandle, bytes: Uint8Array, offset: number): Promise<void> {
-  for (let done = 0; done < bytes.length;) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, offset + done);
-    done += bytesWritten;
+async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], offset: number): Promise<void> {
+  let left = withoutBytes(chunks, 0);
+  for (let position = offset; left.length > 0;) {
+    const { bytesWritten } = await handle.writev(left, position);
+    position += bytesWritten;
+    left = withoutBytes(left, bytesWritten);
   }
 }

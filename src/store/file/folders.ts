@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
 import { storeError } from './system-errors.ts';
-import { Window } from './window.ts';
+import { Window } from '../window.ts';
 
 /** Folders of a batch fsynced at a time: they share the file system's journal commits, and the thread pool with everything else. */
 const FOLDER_SYNCS_AT_ONCE = 4;

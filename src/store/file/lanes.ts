@@ -1,7 +1,7 @@
 import { firstSegment, type RelPath } from '../../model/rel-path.ts';
 import type { Folders } from './folders.ts';
 import { Publisher } from './publisher.ts';
-import { Window } from './window.ts';
+import { Window } from '../window.ts';
 
 /** Small files written and fsynced at a time. Measured: 8 to 32 make no difference, and the thread pool serves others too. */
 const STAGED_AT_ONCE = 8;

@@ -26,7 +26,14 @@ export function createMemoryStore(contents: MemoryContents = createMemoryContent
 }
 
 class MemoryStore implements Store {
-  readonly capabilities: StoreCapabilities = { atomicReplace: true, mtime: true, resume: true };
+  readonly capabilities: StoreCapabilities = {
+    atomicReplace: true,
+    mtime: true,
+    listedMtime: true,
+    folders: true,
+    resume: true,
+    exactResume: true,
+  };
   readonly #contents: MemoryContents;
   readonly #open = new Map<string, MemoryUpload>();
   #closed = false;
@@ -134,10 +141,11 @@ class MemoryUpload implements Upload {
     return this.#offset;
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(...chunks: readonly Uint8Array[]): Promise<void> {
     if (this.#ended) throw uploadEnded(this.#file);
+    const bytes = Buffer.concat(chunks);
     if (this.#offset + bytes.length > this.#file.size) throw tooManyBytes(this.#file);
-    this.#chunks.push(Uint8Array.from(bytes));
+    this.#chunks.push(bytes);
     this.#offset += bytes.length;
   }
 

@@ -21,7 +21,7 @@ export function listSuite(subject: Subject): void {
       for (const found of await listAll(subject.store)) {
         const file = files.find(({ path }) => path === found.path)!;
         expect(found.size).toBe(file.size);
-        expect(!subject.store.capabilities.mtime || sameVersion(found, file)).toBe(true);
+        expect(!subject.store.capabilities.listedMtime || sameVersion(found, file)).toBe(true);
       }
     });
 

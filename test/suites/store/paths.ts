@@ -4,6 +4,8 @@ import { parseRelPath } from '../../../src/model/rel-path.ts';
 import { fileAt, listAll, listPaths, putBytes, xxh64 } from './files.ts';
 import { type Subject, whole } from './subject.ts';
 
+const NO_FOLDERS = 'there are no folders here';
+
 export function pathSuite(subject: Subject): void {
   describe('paths', () => {
     it.each([
@@ -12,6 +14,13 @@ export function pathSuite(subject: Subject): void {
       ['line\nbreak'],
       [`quotes'"\`$(x)`],
       ['-rf'],
+      ['a+b=c&d?e#f;g@h:i,j*k'],
+      ['100% sure %20 %2B'],
+      ['tab\tand\u0001control'],
+      ['carriage\rreturn'],
+      ['<&amp;>'],
+      ['trailing space /leading'],
+      ['\u{10FFFF}\u200b'],
       ['backup~'],
       ['.hidden/.dot'],
       ['...'],
@@ -40,7 +49,17 @@ export function pathSuite(subject: Subject): void {
       expect((await subject.store.stat(parseRelPath('d/\u00e1')))!.size).toBe(8);
     });
 
-    it('conflict where a file is and a folder is needed', async () => {
+    it('of a file and of one below it are kept both where there are no folders', async ({ skip }) => {
+      skip(subject.store.capabilities.folders, 'there are folders here');
+      const file = await putBytes(subject.store, 'd/f', 'file');
+      const below = await putBytes(subject.store, 'd/f/below', 'below');
+      expect(await subject.kept(file)).toEqual(whole('file'));
+      expect(await subject.kept(below)).toEqual(whole('below'));
+      expect(await listPaths(subject.store, 'd/f')).toEqual(['d/f', 'd/f/below']);
+    });
+
+    it('conflict where a file is and a folder is needed', async ({ skip }) => {
+      skip(!subject.store.capabilities.folders, NO_FOLDERS);
       const old = await putBytes(subject.store, 'd/f', 'file');
       await expect(putBytes(subject.store, 'd/f/below', 'x')).rejects.toMatchObject({
         code: 'PATH_CONFLICT',
@@ -53,7 +72,8 @@ export function pathSuite(subject: Subject): void {
       expect(await subject.kept(fileAt('d/f/below', 0))).toBeUndefined();
     });
 
-    it('conflict where a folder is and a file is put', async () => {
+    it('conflict where a folder is and a file is put', async ({ skip }) => {
+      skip(!subject.store.capabilities.folders, NO_FOLDERS);
       const inside = await putBytes(subject.store, 'd/f/inside', 'file');
       for (const path of ['d/f', 'd'])
         await expect(putBytes(subject.store, path, 'x')).rejects.toMatchObject({ code: 'PATH_CONFLICT' });
@@ -62,7 +82,8 @@ export function pathSuite(subject: Subject): void {
       expect(await subject.store.digest(parseRelPath('d/f'), 'xxh64')).toBeUndefined();
     });
 
-    it('conflict for uploads as well, at the begin or at the commit', async () => {
+    it('conflict for uploads as well, at the begin or at the commit', async ({ skip }) => {
+      skip(!subject.store.capabilities.folders, NO_FOLDERS);
       await putBytes(subject.store, 'd/f', 'file');
       for (const path of ['d/f/below', 'd']) {
         const attempt = async (): Promise<void> =>

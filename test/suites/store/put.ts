@@ -112,7 +112,7 @@ export function putSuite(subject: Subject): void {
       const results = await Promise.allSettled([
         putBytes(subject.store, 'd/e', 'x'),
         subject.store.put(fileAt('d/b', 1), bytes, xxh64(Buffer.from('y'))),
-        putBytes(subject.store, 'd/a/below-a-file', 'x'),
+        subject.store.put(fileAt('d/d', 2), bytes, xxh64(bytes)),
         putBytes(subject.store, 'd/c', 'x'),
       ]);
       expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled']);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach } from 'vitest';
+import { afterEach, beforeEach, expect } from 'vitest';
 import { digestOf } from '../../../src/model/digest.ts';
 import { type FileEntry, sameVersion } from '../../../src/model/file-entry.ts';
 import type { Store, Upload } from '../../../src/store/store.ts';
@@ -16,6 +16,8 @@ export interface Subject {
   /** What is published of a file; compare it with {@link whole}, or undefined. */
   kept(file: FileEntry): Promise<Kept | undefined>;
   begin(file: FileEntry, resume?: boolean): Promise<Upload>;
+  /** Fails unless an upload of which `written` bytes had come goes on where this store lets it. */
+  expectResumed(offset: number, written: number): void;
 }
 
 interface Kept {
@@ -53,6 +55,12 @@ export function useSubject(setup: () => Promise<StoreSetup>): Subject {
       if (found === undefined && digest === undefined) return undefined;
       const isThisVersion = found !== undefined && (!store.capabilities.mtime || sameVersion(found, file));
       return { size: found?.size ?? -1, digest, isThisVersion };
+    },
+    expectResumed(offset, written) {
+      const { resume, exactResume } = store.capabilities;
+      if (!resume) expect(offset).toBe(0);
+      else if (exactResume) expect(offset).toBe(written);
+      else expect(offset).toBeLessThanOrEqual(written);
     },
     begin: (file, resume = true) => store.begin(file, { algorithm: 'xxh64', resume }),
   };

@@ -1,0 +1,111 @@
+import type { z } from 'zod';
+import { listOf, one, oneOf } from './fields.ts';
+import { badValue, parseBoolean, parseBytes } from './values.ts';
+
+/** One part fills while another one travels; see src/store/s3/part-plan.ts. In bytes. */
+const LEAST_PART_MEMORY = 16 * 1024 * 1024;
+
+/** How to reach an s3:// address and what to write there; credentials are the AWS SDK's own matter. */
+export const s3Settings = {
+  s3Endpoint: one(parseEndpoint).optional(),
+  s3Region: one(parseRegion).optional(),
+  /** Undefined: with an endpoint of one's own. */
+  s3PathStyle: one(parseBoolean).optional(),
+  s3Profile: one(parseProfile).optional(),
+  s3StorageClass: one(parseStorageClass).optional(),
+  s3Sse: oneOf('AES256', 'aws:kms').optional(),
+  s3SseKmsKeyId: one(parseKeyId).optional(),
+  /** Bytes. */
+  s3PartMemory: one((text) => parseBytes(text, LEAST_PART_MEMORY)).optional(),
+  /** By key; undefined unless there is one. */
+  s3Tag: listOf(parseTags),
+};
+
+export type S3Settings = z.output<z.ZodObject<typeof s3Settings>>;
+
+const KEYS = [
+  's3Endpoint',
+  's3Region',
+  's3PathStyle',
+  's3Profile',
+  's3StorageClass',
+  's3Sse',
+  's3SseKmsKeyId',
+  's3PartMemory',
+  's3Tag',
+] as const satisfies readonly (keyof S3Settings)[];
+
+/** What is wrong with the settings together; `place` is what the command calls its address. */
+export function s3Faults(
+  settings: S3Settings,
+  isS3: boolean,
+  place: 'target' | 'store',
+): { readonly key: string; readonly message: string }[] {
+  if (!isS3)
+    return KEYS.filter((key) => settings[key] !== undefined).map((key) => ({
+      key,
+      message: `is for an s3://BUCKET/PREFIX ${place} only`,
+    }));
+  if (settings.s3SseKmsKeyId !== undefined && settings.s3Sse !== 'aws:kms')
+    return [{ key: 's3SseKmsKeyId', message: 'needs --s3-sse aws:kms as well' }];
+  return [];
+}
+
+function parseEndpoint(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
+    throw badValue('is no URL like https://s3.example:8443');
+  if (url.username !== '' || url.password !== '')
+    throw badValue(
+      'holds a user name or password; credentials come from the AWS environment, a profile or a role',
+    );
+  if (url.search !== '' || url.hash !== '')
+    throw badValue('has a "?" or "#" part, which an endpoint has not');
+  return url;
+}
+
+function parseRegion(text: string): string {
+  if (!/^[a-z0-9-]{1,64}$/i.test(text)) throw badValue('is no region like eu-central-1');
+  return text;
+}
+
+function parseProfile(text: string): string {
+  if (!/^[^\s[\]]{1,128}$/.test(text)) throw badValue('is no name of a profile in ~/.aws/config');
+  return text;
+}
+
+/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/storage-class-intro.html; other servers have names of their own. */
+function parseStorageClass(text: string): string {
+  if (!/^[A-Z0-9_.-]{1,64}$/i.test(text)) throw badValue('is no storage class like STANDARD_IA');
+  if (text === 'GLACIER' || text === 'DEEP_ARCHIVE')
+    throw badValue(
+      'can not be read back at once, so nothing could be verified; GLACIER_IR can, or let a lifecycle rule move objects later',
+    );
+  return text;
+}
+
+function parseKeyId(text: string): string {
+  if (!/^[\w:/-]{1,2048}$/.test(text)) throw badValue('is no id, alias or ARN of a KMS key');
+  return text;
+}
+
+/**
+ * What S3 takes as tags of an object.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
+ */
+const MAX_TAGS = 10;
+const TAG = /^([\p{L}\p{N}\s+\-.:/@_]{1,128})=([\p{L}\p{N}\s+\-=.:/@_]{0,256})$/u;
+
+function parseTags(items: readonly string[]): Readonly<Record<string, string>> | undefined {
+  if (items.length === 0) return undefined;
+  if (items.length > MAX_TAGS) throw badValue(`has more than the ${MAX_TAGS} tags that an object may have`);
+  const tags = new Map<string, string>();
+  for (const item of items) {
+    const [, key = '', value = ''] = TAG.exec(item) ?? [];
+    if (key === '' || key.toLowerCase().startsWith('aws:'))
+      throw badValue('is no tag like project=alpha: KEY=VALUE of letters, digits, spaces and + - . : / @ _');
+    if (tags.has(key)) throw badValue(`gives the tag "${key}" twice`);
+    tags.set(key, value);
+  }
+  return Object.fromEntries(tags);
+}

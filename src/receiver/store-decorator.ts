@@ -1,0 +1,41 @@
+import type { Abortable } from '../model/abortable.ts';
+import type { DigestAlgorithm } from '../model/digest.ts';
+import type { FileEntry } from '../model/file-entry.ts';
+import type { RelPath } from '../model/rel-path.ts';
+import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store/store.ts';
+
+/** Reads as `store` does; what is to be written is up to a rule. */
+export abstract class StoreDecorator implements Store {
+  protected readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  abstract put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void>;
+  abstract begin(file: FileEntry, options: BeginOptions): Promise<Upload>;
+
+  get capabilities(): StoreCapabilities {
+    return this.store.capabilities;
+  }
+
+  stat(path: RelPath, options?: Abortable): Promise<FileEntry | undefined> {
+    return this.store.stat(path, options);
+  }
+
+  list(prefix: RelPath | '', options?: Abortable): AsyncIterable<FileEntry> {
+    return this.store.list(prefix, options);
+  }
+
+  digest(path: RelPath, algorithm: DigestAlgorithm, options?: Abortable): Promise<Buffer | undefined> {
+    return this.store.digest(path, algorithm, options);
+  }
+
+  sync(directory: RelPath): Promise<void> {
+    return this.store.sync(directory);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.store[Symbol.asyncDispose]();
+  }
+}

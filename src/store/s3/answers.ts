@@ -1,0 +1,16 @@
+/** In listings we ask for keys in the form of a query string, because XML can't hold every character. */
+export function decodeKey(key: string | undefined, encoding: string | undefined): string {
+  if (key === undefined || encoding !== 'url') return key ?? '';
+  try {
+    return decodeURIComponent(key.replaceAll('+', ' '));
+  } catch (error) {
+    // Not UTF-8: no key of ours.
+    if (error instanceof URIError) return key;
+    throw error;
+  }
+}
+
+/** An ETag without its quotes. */
+export function bare(etag: string | undefined): string {
+  return (etag ?? '').replaceAll('"', '');
+}

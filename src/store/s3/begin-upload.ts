@@ -1,0 +1,75 @@
+import { randomUUID } from 'node:crypto';
+import type { FileEntry } from '../../model/file-entry.ts';
+import type { BeginOptions } from '../store.ts';
+import type { Bucket } from './bucket.ts';
+import { CompleteBody } from './complete-body.ts';
+import { toMetadata, uploadOf } from './metadata.ts';
+import { MultipartBody } from './multipart-body.ts';
+import type { PartBuffers } from './part-buffers.ts';
+import { furthest } from './part-ledger.ts';
+import { cutInto, type PartPlan } from './part-plan.ts';
+import { createResumableDigester, resumeDigester } from './resumable-digest.ts';
+import type { UploadBody } from './s3-upload.ts';
+import { readState } from './state-keeper.ts';
+import { goesOnWith, type UploadState } from './upload-state.ts';
+
+export interface LargeUpload {
+  readonly file: FileEntry;
+  readonly key: string;
+  readonly stateKey: string;
+  readonly plan: PartPlan;
+  readonly bucket: Bucket;
+  readonly buffers: PartBuffers;
+  /** Longest part that there is memory for, in bytes. */
+  readonly mostPartBytes: number;
+}
+
+/** Starts a multipart upload, or goes on with an earlier one of any process on any machine. */
+export async function beginUpload(large: LargeUpload, options: BeginOptions): Promise<UploadBody> {
+  const { file, key, stateKey, bucket, plan } = large;
+  const request = { path: file.path, signal: options.signal };
+  const earlier = await readState(bucket, stateKey, request);
+  if (earlier !== undefined) {
+    const found = options.resume ? await goOn(large, earlier, options) : undefined;
+    if (found !== undefined) return found;
+    await bucket.abort({ key, uploadId: earlier.uploadId }, request);
+    await bucket.remove(stateKey, request);
+  }
+  const nonce = randomUUID();
+  const digester = await createResumableDigester(options.algorithm);
+  const uploadId = await bucket.startUpload(key, { metadata: toMetadata(file, { upload: nonce }) }, request);
+  const { partBytes } = plan;
+  const { algorithm } = options;
+  const state = { version: 1 as const, ...file, algorithm, uploadId, nonce, partBytes };
+  return new MultipartBody({ ...large, upload: { key, uploadId }, state, digester });
+}
+
+/** An upload with `state` from where it came to; undefined where nothing of it is left. */
+async function goOn(
+  large: LargeUpload,
+  earlier: UploadState,
+  options: BeginOptions,
+): Promise<UploadBody | undefined> {
+  const { file, key, stateKey, bucket, mostPartBytes } = large;
+  const request = { path: file.path, signal: options.signal };
+  if (!goesOnWith(earlier, file, { algorithm: options.algorithm, mostPartBytes })) return undefined;
+  const { boundaries, ...state } = earlier;
+  const { partBytes, parts } = cutInto(file.size, state.partBytes);
+  // First, for servers differ in what they say of an upload that has been completed: not all say that it is gone.
+  const head = await bucket.head(key, request);
+  if (head?.size === file.size && uploadOf(head.metadata) === state.nonce) {
+    const last = boundaries.find((each) => each.parts === parts);
+    if (last === undefined) return undefined;
+    const digester = await resumeDigester(options.algorithm, last.digest);
+    if (digester === undefined) return undefined;
+    return new CompleteBody(file, digester, () => bucket.remove(stateKey, { path: file.path }));
+  }
+  const upload = { key, uploadId: state.uploadId };
+  const sizeOf = (number: number): number =>
+    number < parts ? partBytes : file.size - (parts - 1) * partBytes;
+  const from = await furthest(boundaries, sizeOf, bucket.listParts(upload, request));
+  if (from === undefined) return undefined;
+  const digester = await resumeDigester(options.algorithm, from.boundary.digest);
+  if (digester === undefined) return undefined;
+  return new MultipartBody({ ...large, upload, state, from, digester });
+}

@@ -1,0 +1,80 @@
+import { createHash } from 'node:crypto';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { firstSegment, isRelPath, type RelPath } from '../../model/rel-path.ts';
+
+/** Longest key in bytes of UTF-8. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
+const MAX_KEY_BYTES = 1024;
+/** The store's own objects are below this name. */
+const OWN_FOLDER = '.isync';
+
+/** Whether `path` is the store's own. Also `.ISYNC`, so that a path means the same in every form of the store. */
+export function isOwnPath(path: string): boolean {
+  const slash = path.indexOf('/');
+  return (slash < 0 ? path : path.slice(0, slash)).toLowerCase() === OWN_FOLDER;
+}
+
+/**
+ * What the objects of a store are called:
+ *
+ *     PREFIX/PATH                            a file; its path as it is, in UTF-8
+ *     PREFIX/.isync/uploads/PATH-HASH/VERSION-HASH   an upload under way; see upload-state.ts
+ */
+export class Keys {
+  readonly #before: string;
+
+  /** @param prefix without slashes at its ends, or '' */
+  constructor(prefix: string) {
+    this.#before = prefix === '' ? '' : `${prefix}/`;
+  }
+
+  /** Begins every key of the store. */
+  get all(): string {
+    return this.#before;
+  }
+
+  /** Begins the key of every upload state. */
+  get states(): string {
+    return `${this.#before}${OWN_FOLDER}/uploads/`;
+  }
+
+  /** @throws IsyncError BAD_PATH where the path is the store's own, or its key too long */
+  keyFor(path: RelPath): string {
+    if (isOwnPath(firstSegment(path)))
+      throw new IsyncError('BAD_PATH', "this folder is the store's own", { path });
+    const key = this.keyOf(path);
+    if (key !== undefined) return key;
+    throw new IsyncError('BAD_PATH', `the key in the bucket would be longer than ${MAX_KEY_BYTES} bytes`, {
+      path,
+      hint: 'Shorten the path, or the prefix of the store.',
+    });
+  }
+
+  /** The key of a file, or undefined where none can be kept under this path. */
+  keyOf(path: RelPath): string | undefined {
+    if (isOwnPath(path)) return undefined;
+    const key = this.#before + path;
+    return Buffer.byteLength(key) <= MAX_KEY_BYTES ? key : undefined;
+  }
+
+  /** The path of a file, or undefined for a key that is no file of ours. */
+  pathOf(key: string): RelPath | undefined {
+    if (!key.startsWith(this.#before)) return undefined;
+    const path = key.slice(this.#before.length);
+    return isRelPath(path) && !isOwnPath(path) ? path : undefined;
+  }
+
+  /** Begins the keys of the states of all uploads to `path`. */
+  statesOf(path: RelPath): string {
+    return `${this.states}${hashOf(path)}/`;
+  }
+
+  stateKeyOf(file: FileEntry): string {
+    return this.statesOf(file.path) + hashOf(`${file.size} ${file.mtimeUs}`);
+  }
+}
+
+/** 128 bits: no two paths of a bucket share them, and the state itself names its file all the same. */
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 32);
+}

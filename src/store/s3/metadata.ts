@@ -1,0 +1,54 @@
+import type { DigestAlgorithm } from '../../model/digest.ts';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { firstSegment } from '../../model/rel-path.ts';
+
+/** What rclone calls these: https://rclone.org/s3/#metadata. The mode is that of the file store. */
+const MTIME = 'mtime';
+const MODE = 'mode';
+const PUBLISHED_MODE = '100644';
+const DEVICE = 'isync-device';
+const DIGEST = 'isync-digest';
+const UPLOAD = 'isync-upload';
+
+/** What rclone takes and gives: seconds since the epoch with up to nine decimals. */
+const SECONDS = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?$/;
+
+/**
+ * What is kept beside the bytes of a file, as user metadata (`x-amz-meta-…`). The digest of a multipart upload is not
+ * known when its metadata must be given; `upload` tells it from others instead.
+ */
+export function toMetadata(
+  file: FileEntry,
+  known: { digest?: { algorithm: DigestAlgorithm; value: Uint8Array }; upload?: string },
+): Record<string, string> {
+  const device = firstSegment(file.path);
+  return {
+    [MTIME]: formatSeconds(file.mtimeUs),
+    [MODE]: PUBLISHED_MODE,
+    // A header takes no more than this; device names are such.
+    ...(device !== file.path && /^[\w.-]+$/.test(device) && { [DEVICE]: device }),
+    ...(known.digest && {
+      [DIGEST]: `${known.digest.algorithm}:${Buffer.from(known.digest.value).toString('hex')}`,
+    }),
+    ...(known.upload !== undefined && { [UPLOAD]: known.upload }),
+  };
+}
+
+/** The mtime in µs, or undefined where there is none that can be read. */
+export function mtimeOf(metadata: Readonly<Record<string, string>> | undefined): number | undefined {
+  const [, sign, seconds, fraction] = SECONDS.exec(metadata?.[MTIME] ?? '') ?? [];
+  if (seconds === undefined) return undefined;
+  const us = Number(seconds) * 1e6 + Math.round(Number(`0.${fraction ?? 0}`) * 1e6);
+  return sign === '-' ? 0 - us : us;
+}
+
+/** Which multipart upload has made the object, if it was one of ours. */
+export function uploadOf(metadata: Readonly<Record<string, string>> | undefined): string | undefined {
+  return metadata?.[UPLOAD];
+}
+
+function formatSeconds(us: number): string {
+  const abs = Math.abs(us);
+  const seconds = Math.floor(abs / 1e6);
+  return `${us < 0 ? '-' : ''}${seconds}.${String(abs % 1e6).padStart(6, '0')}`;
+}

@@ -1,0 +1,247 @@
+import { createHash } from 'node:crypto';
+import type { Abortable } from '../../model/abortable.ts';
+import { createDigester, type DigestAlgorithm } from '../../model/digest.ts';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import type { RelPath } from '../../model/rel-path.ts';
+import { checkContent } from '../check-digest.ts';
+import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store.ts';
+import { InOrder } from '../in-order.ts';
+import { storeClosed, uploadBusy } from '../store-errors.ts';
+import { versionKey } from '../version-key.ts';
+import { throwAwayAbandoned } from './abandoned.ts';
+import { beginUpload } from './begin-upload.ts';
+import { Bucket } from './bucket.ts';
+import { Keys } from './keys.ts';
+import { mtimeOf, toMetadata } from './metadata.ts';
+import { PartBuffers } from './part-buffers.ts';
+import { mostBytes, PART_BYTES, planParts } from './part-plan.ts';
+import type { S3StoreOptions } from './s3-options.ts';
+import { S3Upload, type UploadBody } from './s3-upload.ts';
+import { SmallBody } from './small-body.ts';
+
+const ABANDONED_AFTER_MS = 7 * 24 * 3600 * 1000;
+/** How often abandoned uploads are looked for, in ms; also when the store is opened. */
+const COLLECT_EVERY_MS = 24 * 3600 * 1000;
+/** Memory for the parts of all uploads: one large file has all it can use of it, several share it. */
+const PART_BUFFER_BYTES = 48 * 1024 * 1024;
+
+/**
+ * The store below a prefix of a bucket that is there already. Its own objects are below `.isync/` there. Any number of
+ * processes on any machines may have the same store open.
+ *
+ * @throws IsyncError STORE_MISSING, STORE_REFUSED, CLOCK_SKEW, UNREACHABLE, … when the bucket can't be listed
+ */
+export async function openS3Store(options: S3StoreOptions): Promise<Store> {
+  const bucket = new Bucket(options);
+  const keys = new Keys(options.prefix);
+  try {
+    await bucket.check(keys.all);
+  } catch (error) {
+    bucket[Symbol.dispose]();
+    throw error;
+  }
+  return new S3Store(bucket, keys, options);
+}
+
+class S3Store implements Store {
+  readonly capabilities: StoreCapabilities = {
+    atomicReplace: true,
+    mtime: true,
+    listedMtime: false,
+    folders: false,
+    resume: true,
+    exactResume: false,
+  };
+  readonly #bucket: Bucket;
+  readonly #keys: Keys;
+  readonly #buffers: PartBuffers;
+  readonly #partBytes: number;
+  readonly #mostPartBytes: number;
+  readonly #abandonedAfterMs: number;
+  readonly #publishing = new InOrder();
+  readonly #uploads = new Map<string, Promise<S3Upload>>();
+  readonly #collector: NodeJS.Timeout;
+  readonly #closing = new AbortController();
+  #collecting: Promise<void>;
+  #disposed: Promise<void> | undefined;
+
+  constructor(bucket: Bucket, keys: Keys, options: S3StoreOptions) {
+    const bufferBytes = options.partBufferBytes ?? PART_BUFFER_BYTES;
+    this.#bucket = bucket;
+    this.#keys = keys;
+    this.#buffers = new PartBuffers(bufferBytes, options.bufferIdleMs);
+    this.#partBytes = options.minPartBytes ?? PART_BYTES;
+    // The largest files then go one part at a time, and nothing else beside them.
+    this.#mostPartBytes = bufferBytes;
+    this.#abandonedAfterMs = options.abandonedAfterMs ?? ABANDONED_AFTER_MS;
+    this.#collecting = this.#collect();
+    this.#collector = setInterval(() => {
+      this.#collecting = this.#collecting.then(() => this.#collect());
+    }, COLLECT_EVERY_MS).unref();
+  }
+
+  async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {
+    this.#checkGoesOn(signal);
+    const key = this.#keys.keyOf(path);
+    const head = key === undefined ? undefined : await this.#bucket.head(key, { path, signal });
+    if (head === undefined) return undefined;
+    return { path, size: head.size, mtimeUs: mtimeOf(head.metadata) ?? head.modifiedMs * 1000 };
+  }
+
+  async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncGenerator<FileEntry> {
+    this.#checkGoesOn(signal);
+    if (prefix !== '') {
+      const file = await this.stat(prefix, { signal });
+      if (file !== undefined) yield file;
+    }
+    const before = this.#keys.all + (prefix === '' ? '' : `${prefix}/`);
+    for await (const { key, size, modifiedMs } of this.#bucket.list(before, { signal, path: prefix })) {
+      this.#checkGoesOn(signal);
+      const path = this.#keys.pathOf(key);
+      if (path !== undefined) yield { path, size, mtimeUs: modifiedMs * 1000 };
+    }
+  }
+
+  async digest(
+    path: RelPath,
+    algorithm: DigestAlgorithm,
+    { signal }: Abortable = {},
+  ): Promise<Buffer | undefined> {
+    this.#checkGoesOn(signal);
+    const key = this.#keys.keyOf(path);
+    if (key === undefined) return undefined;
+    const digester = createDigester(algorithm);
+    const found = await this.#bucket.read(key, (piece) => digester.update(piece), { path, signal });
+    return found ? digester.digest() : undefined;
+  }
+
+  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+    this.#checkGoesOn();
+    const key = this.#keys.keyFor(file.path);
+    checkContent(file, bytes, digest);
+    await this.#publishing.run(file.path, () => this.#put(key, file, bytes, digest));
+  }
+
+  async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
+    this.#checkGoesOn(options.signal);
+    this.#keys.keyFor(file.path);
+    if (file.size > mostBytes(this.#mostPartBytes)) throw tooLarge(file, this.#mostPartBytes);
+    const version = versionKey(file);
+    if (this.#uploads.has(version)) throw uploadBusy(file);
+    const upload = this.#begin(file, options).then(
+      (body) =>
+        new S3Upload(file, body, {
+          publish: (publish) => this.#publishing.run(file.path, publish),
+          ended: () => this.#uploads.delete(version),
+        }),
+    );
+    this.#uploads.set(version, upload);
+    try {
+      return await upload;
+    } catch (error) {
+      this.#uploads.delete(version);
+      throw error;
+    }
+  }
+
+  async sync(): Promise<void> {
+    // What a server has answered to is durable.
+    this.#checkGoesOn();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed ??= this.#dispose();
+    return this.#disposed;
+  }
+
+  async #dispose(): Promise<void> {
+    clearInterval(this.#collector);
+    this.#closing.abort(storeClosed());
+    // A rejection is told to whoever called.
+    await Promise.allSettled([...this.#uploads.values()].map(async (upload) => (await upload).suspend()));
+    await this.#publishing.idle();
+    await this.#collecting;
+    this.#bucket[Symbol.dispose]();
+  }
+
+  #checkGoesOn(signal?: AbortSignal): void {
+    if (this.#disposed !== undefined) throw storeClosed();
+    signal?.throwIfAborted();
+  }
+
+  /**
+   * Who asks how much is there waits for the answer, and sends nothing before: so the answer waits for memory, and the
+   * link stays free for files that have some. Not where much is there, for whoever asked has all of that to digest first.
+   */
+  async #begin(file: FileEntry, options: BeginOptions): Promise<UploadBody> {
+    const body = await this.#bodyFor(file, options);
+    if (!options.resume || body.offset > 0) return body;
+    await body.ready();
+    if (options.signal?.aborted === true) {
+      await body.letGo(true);
+      throw options.signal.reason;
+    }
+    return body;
+  }
+
+  async #bodyFor(file: FileEntry, options: BeginOptions): Promise<UploadBody> {
+    const key = this.#keys.keyFor(file.path);
+    if (file.size <= this.#partBytes)
+      return new SmallBody(file, options.algorithm, this.#buffers, (bytes, digest) =>
+        this.#put(key, file, bytes, digest),
+      );
+    const large = {
+      file,
+      key,
+      stateKey: this.#keys.stateKeyOf(file),
+      plan: planParts(file.size, this.#partBytes),
+      bucket: this.#bucket,
+      buffers: this.#buffers,
+      mostPartBytes: this.#mostPartBytes,
+    };
+    return beginUpload(large, options);
+  }
+
+  /** The server checks the MD5 of the bytes; that it has kept them is checked here. */
+  async #put(key: string, file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+    const { path } = file;
+    const md5 = createHash('md5').update(bytes).digest();
+    const body = { bytes, md5: md5.toString('base64') };
+    const { etag } = await this.#bucket.put(key, body, { metadata: toMetadata(file, { digest }) }, { path });
+    if (etag === md5.toString('hex')) return;
+    // An ETag that is no MD5, as with SSE-KMS.
+    const head = await this.#bucket.head(key, { path });
+    // Another version of the file may have come right after ours.
+    if (head === undefined || (head.etag === etag && head.size !== bytes.length))
+      throw new IsyncError(
+        'STORE_FAILED',
+        `${head?.size ?? 'no'} bytes are kept where ${bytes.length} were put`,
+        {
+          path,
+          retryable: true,
+        },
+      );
+  }
+
+  /** Never rejects. */
+  async #collect(): Promise<void> {
+    const before = Date.now() - this.#abandonedAfterMs;
+    try {
+      await throwAwayAbandoned(this.#bucket, this.#keys, before, this.#closing.signal);
+    } catch {
+      // Nothing that is kept depends on it, the next round tries again, and a store that fails says so elsewhere.
+    }
+  }
+}
+
+function tooLarge(file: FileEntry, mostPartBytes: number): IsyncError {
+  const most = mostBytes(mostPartBytes);
+  return new IsyncError(
+    'FILE_TOO_LARGE',
+    `files of more than ${most} bytes need larger parts than there is memory for`,
+    {
+      path: file.path,
+    },
+  );
+}

@@ -1,0 +1,14 @@
+import { expect, test } from 'vitest';
+import { withS3Server } from '../services/s3-server.ts';
+import { PART_BYTES, takeOver } from '../suites/takeover.ts';
+
+const SIZE = 200 * 1024 * 1024;
+const PATIENCE_MS = 60_000;
+
+await withS3Server((server) => {
+  test('another receiver goes on with a file whose receiver was killed', async () => {
+    const { sentAgain, inFlight, kept, source } = await takeOver(server, SIZE, PATIENCE_MS);
+    expect(kept).toEqual(source);
+    expect(sentAgain).toBeLessThan(inFlight + PART_BYTES);
+  });
+});

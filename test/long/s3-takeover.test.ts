@@ -1,0 +1,15 @@
+import { expect, test } from 'vitest';
+import { withS3Server } from '../services/s3-server.ts';
+import { MAX_S3_MEMORY_BYTES, roomFor } from '../suites/s3-sizes.ts';
+import { PART_BYTES, takeOver } from '../suites/takeover.ts';
+
+const PATIENCE_MS = 400_000;
+
+await withS3Server((server) => {
+  test('another receiver goes on with a file of 5 GiB whose receiver was killed', async () => {
+    const { sentAgain, inFlight, kept, source, peakMemory } = await takeOver(server, roomFor(1), PATIENCE_MS);
+    expect(kept).toEqual(source);
+    expect(sentAgain).toBeLessThan(inFlight + PART_BYTES);
+    expect(peakMemory).toBeLessThan(MAX_S3_MEMORY_BYTES);
+  });
+});
