@@ -12,6 +12,8 @@ export const MAX_FINDINGS_PER_BATCH = 256;
 
 interface ListOptions extends Abortable {
   readonly ignore: IgnoreRule;
+  /** Told of each subfolder before anything in it is read. Must not throw. */
+  readonly entering?: (folder: RelPath) => void;
 }
 
 export interface ListingTotals {
@@ -47,7 +49,7 @@ export interface ListingTotals {
 export async function* listDirectory(
   root: string,
   directory: RelPath,
-  { ignore, signal }: ListOptions,
+  { ignore, entering, signal }: ListOptions,
 ): AsyncGenerator<readonly Finding[], ListingTotals, undefined> {
   const tally = new Tally(ignore);
   const steps = walk(root, directory);
@@ -61,6 +63,7 @@ export async function* listDirectory(
           if (batch.length > 0) yield batch;
           return tally.totals(next.value === 'gone');
         }
+        if (next.value.kind === 'folder') entering?.(next.value.path);
         const finding = tally.take(next.value);
         if (finding !== undefined) batch.push(finding);
       }

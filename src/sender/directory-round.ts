@@ -30,6 +30,8 @@ export interface RoundOptions {
   readonly inTurn: boolean;
   /** Takes over files that may still be written to: resolves later through the watch. Absent: the round waits itself. */
   readonly watchFresh?: (path: RelPath) => void;
+  /** Told of each subfolder before it is read. */
+  readonly entering: (folder: RelPath) => void;
   /** How long (ms) a file must have been unchanged to be sent at once. */
   readonly settleMs: number;
   readonly found: (file: ListedFile) => void;
@@ -99,7 +101,11 @@ class Round {
   async #list(): Promise<Pick<RoundResult, 'totals' | 'durationMs'>> {
     const { options, ignore, stopping } = this.#context;
     const startedMs = performance.now();
-    const listing = listDirectory(options.root, this.#directory, { ignore, signal: stopping });
+    const listing = listDirectory(options.root, this.#directory, {
+      ignore,
+      entering: this.#options.entering,
+      signal: stopping,
+    });
     let step = await listing.next();
     while (step.done !== true) {
       await this.#takeBatch(step.value);

@@ -10,7 +10,6 @@ import { runRound, type RoundResult } from './directory-round.ts';
 import { LiveQueue } from './live-queue.ts';
 import { checkMarks } from './mark-check.ts';
 import type { ScanContext } from './scan-context.ts';
-import { sendAhead } from './send-ahead.ts';
 import { mtimeOf, sealDirectory } from './seal-directory.ts';
 import { Submissions } from './submissions.ts';
 import { outcomeOf } from './transfer.ts';
@@ -147,6 +146,7 @@ export class DirectoryRun {
     const round = await runRound(this.#context, this.name, this.#submissions, {
       rank: this.#rank,
       inTurn: this.#state !== 'active',
+      entering: (folder) => watch?.entering(folder),
       settleMs: reconciling ? watch.settleMs : options.settleMs,
       ...(!reconciling ? {} : { watchFresh: (path: RelPath) => watch.changed(path) }),
       found: ({ entry }) => {
@@ -209,24 +209,15 @@ export class DirectoryRun {
     if (this.#watchOver) await this.#stopWatch();
     if (this.#watch !== undefined) return;
     const { options, ignore } = this.#context;
-    const standing = new AbortController();
-    void sendAhead(this.#context, this.name, this.#submissions, {
-      rank: this.#rank,
-      signal: standing.signal,
+    this.#watch = await watchDirectory({
+      root: options.root,
+      directory: this.name,
+      complete: options.complete,
+      settleMs: options.settleMs,
+      ignored: ignore,
+      onEvent: (event) => this.#onEvent(event),
+      onNote: (level, message, fields) => options.observer.note(level, message, fields),
     });
-    try {
-      this.#watch = await watchDirectory({
-        root: options.root,
-        directory: this.name,
-        complete: options.complete,
-        settleMs: options.settleMs,
-        ignored: ignore,
-        onEvent: (event) => this.#onEvent(event),
-        onNote: (level, message, fields) => options.observer.note(level, message, fields),
-      });
-    } finally {
-      standing.abort();
-    }
     options.observer.note('info', 'watching', { path: this.name, complete: this.#watch.helper });
   }
 

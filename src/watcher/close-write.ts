@@ -31,16 +31,14 @@ export class CloseWrite implements AsyncDisposable {
   readonly #done: Promise<void>;
   #active = false;
 
-  private constructor(options: CloseWriteOptions) {
+  constructor(options: CloseWriteOptions) {
     this.#options = options;
     this.#done = this.#run(this.#abort.signal);
   }
 
   /** Resolves when inotifywait watches, or could not be made to at the first try: see `active`. */
-  static async start(options: CloseWriteOptions): Promise<CloseWrite> {
-    const closeWrite = new CloseWrite(options);
-    await closeWrite.#firstTry.promise;
-    return closeWrite;
+  get tried(): Promise<void> {
+    return this.#firstTry.promise;
   }
 
   /** Whether every close is told at present. */

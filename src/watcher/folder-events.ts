@@ -1,93 +1,26 @@
 import type { Stats } from 'node:fs';
-import { join } from 'node:path';
-import { type FSWatcher, watch } from 'chokidar';
-import { IsyncError } from '../model/isync-error.ts';
-import { look } from './file-version.ts';
 
 export interface FolderEventsOptions {
   /** Absolute, normalized path of the folder to watch, with all folders in it. */
   readonly directory: string;
   /** Something that is not a folder is new or has changed. Not told of what is there at the start. */
   onFile(path: string, stats: Stats): void;
-  /** There is a folder; also told of those at the start, and of the directory itself, ''. */
+  /** There is a folder that {@link FolderEvents.add} has not told. */
   onFolder(path: string): void;
+  /** A folder is gone, or the directory itself: ''. */
   onFolderGone(path: string): void;
+  /** Something could not be watched. */
   onError(error: Error): void;
+  /** More happened than could be told. */
+  onLost(reason: string): void;
 }
 
-/** What chokidar tells of one folder, with paths relative to it. All of it is a hint, and hints may be missing. */
-export class FolderEvents implements AsyncDisposable {
-  readonly #options: FolderEventsOptions;
-  readonly #watcher: FSWatcher;
-  readonly #folders = new Set<string>();
-  #ready = false;
-
-  private constructor(options: FolderEventsOptions) {
-    this.#options = options;
-    const { directory } = options;
-    this.#folders.add(directory);
-    this.#watcher = watch([], {
-      // Otherwise names ending "~" or ".swp" are never told.
-      atomic: false,
-      followSymlinks: false,
-      ignored: (path, stats) => stats === undefined && this.#isMissing(path),
-    });
-    this.#watcher.on('add', (path, stats) => this.#file(path, stats));
-    this.#watcher.on('change', (path, stats) => this.#file(path, stats));
-    this.#watcher.on('addDir', (path) => {
-      this.#folders.add(path);
-      options.onFolder(this.#relative(path));
-    });
-    this.#watcher.on('unlinkDir', (path) => {
-      if (path !== directory) this.#folders.delete(path);
-      options.onFolderGone(this.#relative(path));
-    });
-    this.#watcher.on('error', (error) => {
-      options.onError(error instanceof Error ? error : new Error(String(error)));
-    });
-  }
-
-  /** Resolves when the watch stands, or could not be had: then `onError` was told, and nothing more will be. */
-  static async start(options: FolderEventsOptions): Promise<FolderEvents> {
-    const events = new FolderEvents(options);
-    // chokidar takes every "\" of a path it is given for a "/".
-    if (options.directory.includes('\\')) {
-      options.onError(new IsyncError('WATCH_FAILED', `can't watch below a folder with "\\" in its name`));
-      return events;
-    }
-    const ready = new Promise<void>((resolve) => void events.#watcher.once('ready', () => resolve()));
-    events.#watcher.add(options.directory);
-    await ready;
-    events.#ready = true;
-    return events;
-  }
-
-  /** Watches a folder of the directory that no event told of. */
-  add(folder: string): void {
-    const path = join(this.#options.directory, folder);
-    if (this.#watcher.closed || path.includes('\\')) return;
-    this.#folders.add(path);
-    this.#watcher.add(path);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#watcher.close();
-  }
-
-  #file(path: string, stats: Stats | undefined): void {
-    if (this.#ready && stats !== undefined) this.#options.onFile(this.#relative(path), stats);
-  }
-
-  /**
-   * On an event of a name that is gone already, such as a temporary file that was renamed, chokidar 6 reads the
-   * whole folder anew (20 ms of CPU for each event where 50,000 files are in it). Files that are gone are no
-   * concern of ours, so it is made to ignore them; folders that are gone it must notice.
-   */
-  #isMissing(path: string): boolean {
-    return !this.#folders.has(path) && look(path) === undefined;
-  }
-
-  #relative(path: string): string {
-    return path.slice(this.#options.directory.length + 1);
-  }
+/**
+ * Tells what happens in a folder and in all folders below it, with paths relative to it. All of it is a hint: hints may be
+ * missing, late or told twice. Folders that are there at the start need not be told of before {@link add} names them; one
+ * that is made or moved in later is watched first, and then everything in it is told. Idempotent disposal.
+ */
+export interface FolderEvents extends AsyncDisposable {
+  /** Watches a folder from now on, whose entries the caller reads **after** this. Cheap for one that is watched already. */
+  add(folder: string): void;
 }

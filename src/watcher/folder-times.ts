@@ -26,15 +26,15 @@ export class FolderTimes {
     this.add('');
   }
 
-  has(folder: string): boolean {
-    return this.#mtimes.has(folder);
-  }
-
-  /** Looks after `folder` too, a path relative to the directory. False when there are too many. */
-  add(folder: string): boolean {
-    if (this.has(folder)) return true;
+  /**
+   * Looks after `folder` too, a path relative to the directory. What was in it before is a change, unless `listedNow`: the
+   * caller reads it after this. False when there are too many.
+   */
+  add(folder: string, { listedNow = false } = {}): boolean {
+    if (this.#mtimes.has(folder)) return true;
     if (this.#mtimes.size >= MAX_POLLED_FOLDERS) return false;
-    this.#mtimes.set(folder, NaN);
+    const stats = listedNow ? look(join(this.#directory, folder)) : undefined;
+    this.#mtimes.set(folder, baselineOf(stats));
     return true;
   }
 
@@ -42,7 +42,7 @@ export class FolderTimes {
     if (folder !== '') this.#mtimes.delete(folder);
   }
 
-  /** What has happened since the poll before. A folder that was added since then counts as a change. */
+  /** What has happened since the poll before. A folder that was added since then counts as a change, see {@link add}. */
   poll(): 'same' | 'changed' | 'gone' {
     const now = look(this.#directory);
     if (now === undefined || !isSameFolder(this.#identity, now)) return 'gone';
@@ -52,12 +52,13 @@ export class FolderTimes {
       if (stats?.mtimeMs === before) continue;
       changed = true;
       if (stats === undefined) this.delete(folder);
-      else this.#mtimes.set(folder, isRecent(stats) ? NaN : stats.mtimeMs);
+      else this.#mtimes.set(folder, baselineOf(stats));
     }
     return changed ? 'changed' : 'same';
   }
 }
 
-function isRecent(stats: Stats): boolean {
-  return Date.now() - stats.mtimeMs < CLOCK_STEP_MS;
+/** What to compare with later; equal to nothing where another change would not show. */
+function baselineOf(stats: Stats | undefined): number {
+  return stats === undefined || Date.now() - stats.mtimeMs < CLOCK_STEP_MS ? NaN : stats.mtimeMs;
 }

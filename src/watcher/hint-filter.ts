@@ -13,10 +13,10 @@ import type { WatchEvent } from './watch-event.ts';
  */
 export const PATIENT_SETTLE_MS = 5_000;
 /**
- * Files whose last told or handled version is known, so that late and own events are not told again: two inotify
- * queues (16,384 events by default), as an echo can be no further behind.
+ * Files whose last told or handled version is known, so that late and own events are not told again: an inotify queue
+ * (16,384 events by default), as an echo is hardly further behind. About 300 bytes each, so 5 MB.
  */
-const KNOWN_VERSIONS = 32_768;
+const KNOWN_VERSIONS = 16_384;
 
 /**
  * For this long after a folder was made, in ms, closes in it may be missed: its watch stands a little later. Files that
@@ -99,6 +99,7 @@ export class HintFilter implements Disposable {
   }
 
   handled(path: RelPath, version: FileVersion): void {
+    this.#queue.handled(path, version);
     this.#known.set(path, version);
   }
 

@@ -55,6 +55,11 @@ export class SettleQueue implements Disposable {
     this.#arm();
   }
 
+  /** See {@link Settling.handled}. */
+  handled(path: RelPath, version: FileVersion): void {
+    this.#settling.handled(path, version);
+  }
+
   /** `path` was closed by its writer: complete now, if it is there. */
   closed(path: RelPath): void {
     if (this.#disposed) return;

@@ -42,7 +42,7 @@ export class Settling {
   readonly #settleMs: number;
   readonly #pending = new Map<RelPath, Pending>();
   readonly #lanes = new Map<number, Lane<Pending>>();
-  /** May change at any time; paths that already wait notice when they are looked at next. */
+  /** May change at any time. Holds for changes that are told while it is above `settleMs`, and only as long as it is. */
   patientMs: number;
 
   constructor(settleMs: number, patientMs = settleMs) {
@@ -73,7 +73,7 @@ export class Settling {
       pending = {
         path,
         seen: undefined,
-        patient,
+        patient: false,
         since: now,
         dueAt: now,
         lane: undefined,
@@ -83,9 +83,18 @@ export class Settling {
       this.#pending.set(path, pending);
     }
     pending.seen = version;
+    // Without patience now the close that goes with this change may have been missed.
+    pending.patient = patient && this.patientMs > this.#settleMs;
     pending.since = now;
     this.#wait(pending, version === undefined ? 0 : this.#settleMs, now);
     return true;
+  }
+
+  /** Our own mark was set on `version`, as it is since then: a change that was told before that needs no settling. */
+  handled(path: RelPath, version: FileVersion): void {
+    const seen = this.#pending.get(path)?.seen;
+    if (seen !== undefined && sameContent(seen, version) && seen.ctimeMs <= version.ctimeMs)
+      this.forget(path);
   }
 
   /** What a look at `path` found, undefined: nothing there. True when the file is complete; it is forgotten then. */

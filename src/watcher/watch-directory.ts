@@ -1,12 +1,14 @@
 import { resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Abortable } from '../model/abortable.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { CloseWrite } from './close-write.ts';
 import type { FileVersion } from './file-version.ts';
-import { FolderEvents } from './folder-events.ts';
+import type { FolderEvents, FolderEventsOptions } from './folder-events.ts';
 import { FolderTimes, MAX_POLLED_FOLDERS } from './folder-times.ts';
+import { FolderWatches } from './folder-watches.ts';
 import { HintFilter, PATIENT_SETTLE_MS } from './hint-filter.ts';
 import type { InotifywaitEvents } from './inotifywait-output.ts';
 import { probeInotifywait } from './inotifywait.ts';
@@ -18,6 +20,11 @@ import { watchFailure } from './watch-failure.ts';
 
 /** A timer this late, in ms, means that the event loop was blocked: the kernel's queue (16,384 events) may have run over. */
 const BLOCKED_MS = 500;
+/**
+ * How long the start waits for inotifywait, in ms: it looks at every file first (100,000 in 0.5 s). Until it stands, files
+ * are complete when they have settled.
+ */
+const HELPER_WAIT_MS = 250;
 
 export interface WatchDirectoryOptions extends Abortable {
   /** Absolute path. */
@@ -28,12 +35,17 @@ export interface WatchDirectoryOptions extends Abortable {
   readonly settleMs: number;
   /** Files that are in progress by their name: nothing is told of them. */
   ignored?(path: RelPath): boolean;
+  /** Default: inotify on Linux, chokidar elsewhere. */
+  readonly events?: 'inotify' | 'chokidar';
   /** Must not throw. May be called before the watch stands. Nothing is told after 'gone' or disposal. */
   onEvent(event: WatchEvent): void;
   readonly onNote: Note;
 }
 
-/** A watch that stands. Its events are hints; whoever holds it answers each 'reconcile' with a listing. */
+/**
+ * A watch that stands. Its events are hints; whoever holds it answers each 'reconcile' with a listing, and tells
+ * {@link entering} of each folder that the listing comes to.
+ */
 export interface DirectoryWatch extends AsyncDisposable {
   /** How completeness is known at present. */
   readonly helper: 'close-write' | 'settle';
@@ -41,6 +53,8 @@ export interface DirectoryWatch extends AsyncDisposable {
   readonly settleMs: number;
   /** Whether events have told of this file, lately: if not, a listing has found what they missed. */
   knows(path: RelPath): boolean;
+  /** A listing is about to read this folder, a path like the events': it is watched before it is read, so that nothing is missed. */
+  entering(folder: RelPath): void;
   /** A listing found this file unmarked: it comes back as 'complete' when it has settled. */
   changed(path: RelPath): void;
   /**
@@ -53,8 +67,8 @@ export interface DirectoryWatch extends AsyncDisposable {
 }
 
 /**
- * Watches a data directory. Resolves when the watch stands: what the caller lists after that and what events tell
- * leave no gap between them. That no watch can be had is noted (WATCH_FAILED), not thrown: 'reconcile' events go on.
+ * Watches a data directory, whatever the number of files in it within milliseconds. Resolves when the watch stands: what the
+ * caller lists after that and what events tell leave no gap between them. That no watch can be had is noted (WATCH_FAILED), not thrown: 'reconcile' events go on.
  * @throws IsyncError CONFIG_INVALID when `complete` is 'close-write' and inotifywait is missing or too old
  */
 export async function watchDirectory(options: WatchDirectoryOptions): Promise<DirectoryWatch> {
@@ -79,6 +93,16 @@ async function canCloseWrite({ complete, onNote }: WatchDirectoryOptions): Promi
   if (complete === 'close-write') throw new IsyncError('CONFIG_INVALID', message, { hint });
   onNote('info', `${message}: files are complete when they have settled`, { hint });
   return false;
+}
+
+async function startFolderEvents(
+  by: WatchDirectoryOptions['events'] = process.platform === 'linux' ? 'inotify' : 'chokidar',
+  options: FolderEventsOptions,
+): Promise<FolderEvents> {
+  if (by === 'inotify') return new FolderWatches(options);
+  // Loaded only where it is used.
+  const { ChokidarEvents } = await import('./chokidar-events.ts');
+  return await ChokidarEvents.start(options);
 }
 
 class Watch implements DirectoryWatch {
@@ -113,17 +137,16 @@ class Watch implements DirectoryWatch {
   }
 
   async start(closeWrite: boolean): Promise<void> {
-    const directory = this.#directory;
-    [this.#folderEvents, this.#closeWrite] = await Promise.all([
-      FolderEvents.start({
-        directory,
-        onFile: (path, stats) => this.#hints.changed(path, stats),
-        onFolder: (path) => this.#addFolder(path),
-        onFolderGone: (path) => (path === '' ? this.#gone() : this.#times.delete(path)),
-        onError: (error) => this.#failed(error),
-      }),
-      closeWrite ? this.#startCloseWrite(directory) : undefined,
-    ]);
+    if (closeWrite) this.#closeWrite = this.#startCloseWrite();
+    this.#folderEvents = await startFolderEvents(this.#options.events, {
+      directory: this.#directory,
+      onFile: (path, stats) => this.#hints.changed(path, stats),
+      onFolder: (path) => this.#addFolder(path),
+      onFolderGone: (path) => (path === '' ? this.#gone() : this.#times.delete(path)),
+      onError: (error) => this.#failed(error),
+      onLost: (reason) => this.#lost(reason),
+    });
+    await this.#helperTried();
     // The caller lists now, so only what changes from here on is worth a reconcile.
     this.#times.poll();
     this.#pace = new ReconcilePace(performance.now());
@@ -143,9 +166,15 @@ class Watch implements DirectoryWatch {
     return this.#hints.knows(path);
   }
 
+  entering(path: RelPath): void {
+    if (this.#over) return;
+    const folder = path.slice(this.#options.directory.length + 1);
+    this.#folderEvents?.add(folder);
+    if (!this.#times.add(folder, { listedNow: true })) this.#tooManyFolders();
+  }
+
   changed(path: RelPath): void {
     if (this.#over) return;
-    this.#watchFolderOf(path);
     this.#hints.listed(path);
   }
 
@@ -166,9 +195,9 @@ class Watch implements DirectoryWatch {
     ]);
   }
 
-  #startCloseWrite(directory: string): Promise<CloseWrite> {
-    return CloseWrite.start({
-      directory,
+  #startCloseWrite(): CloseWrite {
+    return new CloseWrite({
+      directory: this.#directory,
       onEvents: (events) => this.#closed(events),
       onActive: (active, reason) => {
         this.#hints.setPatient(active);
@@ -180,6 +209,15 @@ class Watch implements DirectoryWatch {
       },
       onNote: this.#note,
     });
+  }
+
+  async #helperTried(): Promise<void> {
+    if (this.#closeWrite === undefined) return;
+    const waited = new AbortController();
+    await Promise.race([
+      this.#closeWrite.tried.then(() => waited.abort()),
+      delay(HELPER_WAIT_MS, undefined, { signal: waited.signal }).catch(() => undefined),
+    ]);
   }
 
   #closed({ closed, folders, lost }: InotifywaitEvents): void {
@@ -203,21 +241,13 @@ class Watch implements DirectoryWatch {
   #addFolder(path: string): void {
     // Those that were there at the start are listed by the caller.
     if (this.#pace !== undefined) this.#hints.folderMade(path);
-    if (this.#times.add(path) || this.#failures.has('folders')) return;
-    this.#failures.add('folders');
-    this.#note('info', `more than ${MAX_POLLED_FOLDERS} folders: lost events are found later`);
+    if (!this.#times.add(path)) this.#tooManyFolders();
   }
 
-  /** A folder that no event told of has no watch: events were lost when it was made. */
-  #watchFolderOf(path: RelPath): void {
-    const segments = path.slice(this.#options.directory.length + 1).split('/');
-    for (let depth = 1; depth < segments.length; depth++) {
-      const folder = segments.slice(0, depth).join('/');
-      if (this.#times.has(folder)) continue;
-      // With all folders in it, so deeper ones need nothing.
-      if (this.#times.add(folder)) this.#folderEvents?.add(folder);
-      return;
-    }
+  #tooManyFolders(): void {
+    if (this.#failures.has('folders')) return;
+    this.#failures.add('folders');
+    this.#note('info', `more than ${MAX_POLLED_FOLDERS} folders: lost events are found later`);
   }
 
   #failed(error: Error): void {

@@ -8,6 +8,7 @@ const deaf: DirectoryWatch = {
   helper: 'settle',
   settleMs: 20,
   knows: () => false,
+  entering: () => undefined,
   changed: () => undefined,
   handled: () => undefined,
   listed: () => undefined,

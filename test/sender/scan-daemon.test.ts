@@ -38,31 +38,6 @@ describe('a daemon', () => {
     expect(await kept('DC2/finished.parse')).toBeDefined();
   });
 
-  test('sends what lies there before the watch over many files stands, and does not count it as marked before', async () => {
-    const { root, target, at, write } = setup();
-    for (let n = 0; n < 10_000; n++) write(`DC1/${n}`, n === 0 ? 'new' : '');
-    for (let n = 0; n < 10_000; n++) {
-      utimesSync(at(`DC1/${n}`), OLD_SECONDS, OLD_SECONDS);
-      if (n > 0) chmodSync(at(`DC1/${n}`), 0o664);
-    }
-    const puts: (readonly string[])[] = [];
-    const notes: string[] = [];
-    const plain = bound(target);
-    const { options, sealed } = optionsFor(root, target);
-    const { end } = follow(
-      root,
-      { ...plain, put: (file, options) => (puts.push([...notes]), plain.put(file, options)) },
-      { observer: { ...options.observer, note: (_level, message) => void notes.push(message) } },
-    );
-    await vi.waitFor(() => expect(notes).toContain('watching'), 20_000);
-    expect(puts).toHaveLength(1);
-    expect(puts[0]).not.toContain('watching');
-    write('DC1/finished.parse');
-    await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 20_000);
-    const { summary } = await end();
-    expect(summary).toMatchObject({ files: 1, skippedMarked: 9999 });
-  });
-
   test('sends again what is written after its mark, and what lost its mark', async () => {
     const { root, target, at, write, kept } = setup();
     write('DC1/a', 'first');

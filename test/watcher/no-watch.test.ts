@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import type * as fs from 'node:fs';
 import { join } from 'node:path';
@@ -10,30 +9,19 @@ import { cleanup, makeRoot, startWatch, until } from './support.ts';
 /** What the kernel says where its limits are reached, which no test can reach without harming the machine. */
 const refusal = (code: string): Error => Object.assign(new Error(`${code}: refused`), { code });
 
-vi.mock('chokidar', () => ({
-  watch: () =>
-    Object.assign(new EventEmitter(), {
-      closed: false,
-      close: async () => undefined,
-      add(this: EventEmitter) {
-        setImmediate(() => {
-          for (let i = 0; i < 100; i++) this.emit('error', refusal('ENOSPC'));
-          this.emit('ready');
-        });
-      },
-    }),
-}));
 vi.mock('node:fs', async (original) => ({
   ...(await original<typeof fs>()),
-  watch() {
-    throw refusal('EMFILE');
+  watch(path: string) {
+    throw refusal(path.includes('DC1') ? 'ENOSPC' : 'EMFILE');
   },
 }));
 
 describe('where no watch can be had', () => {
   it('says so once aloud and asks for a listing every second', async () => {
     const { root, directory } = makeRoot();
+    for (let i = 0; i < 100; i++) mkdirSync(join(directory, `${i}`));
     const { watch, recorder } = await startWatch(root);
+    for (let i = 0; i < 100; i++) watch.entering(`DC1/${i}` as RelPath);
     const aloud = recorder.notes.filter(({ level }) => level === 'warn');
     expect(aloud).toHaveLength(1);
     expect(aloud[0]!.fields).toMatchObject({

@@ -42,6 +42,28 @@ describe('Settling', () => {
     expect(settling.observed(a, seen(), 250)).toBe(true);
   });
 
+  it('keeps nothing of a change that our own mark came after, and all of one that came later', () => {
+    const settling = new Settling(250);
+    settling.changed(a, 0, version({ ctimeMs: 2000 }));
+    settling.handled(a, version({ ctimeMs: 2000 }));
+    expect(settling.size).toBe(0);
+    for (const later of [{ ctimeMs: 3000 }, { size: 11 }, { mtimeMs: 1500, ctimeMs: 1500 }]) {
+      settling.changed(a, 0, version(later));
+      settling.handled(a, version({ ctimeMs: 2000 }));
+      expect(settling.has(a)).toBe(true);
+      settling.forget(a);
+    }
+  });
+
+  it('has no patience with a change that was told before closes were', () => {
+    const settling = new Settling(250);
+    settling.changed(a, 0, version());
+    settling.patientMs = 5000;
+    expect(settling.observed(a, seen(), 250)).toBe(true);
+    settling.changed(a, 300, version());
+    expect(settling.observed(a, seen(), 550)).toBe(false);
+  });
+
   it('does not complete on a look that comes too early', () => {
     const settling = new Settling(250);
     settling.changed(a, 0, version());

@@ -90,7 +90,19 @@ export async function startWatch(
     ...options,
   });
   cleanup(async () => watch[Symbol.asyncDispose]());
+  enterFolders(watch, root);
   return { watch, recorder };
+}
+
+/** What whoever holds a watch does as it lists: tells of each folder before it reads it. */
+export function enterFolders(watch: DirectoryWatch, root: string, folder = 'DC1'): void {
+  if (!existsSync(join(root, folder))) return;
+  for (const entry of readdirSync(join(root, folder), { withFileTypes: true })) {
+    const path = `${folder}/${entry.name}`;
+    if (!entry.isDirectory()) continue;
+    watch.entering(path as RelPath);
+    enterFolders(watch, root, path);
+  }
 }
 
 const inotifywait = await probeInotifywait();

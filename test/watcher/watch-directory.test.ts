@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   chmodSync,
+  linkSync,
   mkdirSync,
   renameSync,
   rmSync,
@@ -13,11 +14,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
 import { look, versionOf } from '../../src/watcher/file-version.ts';
-import { makeRoot, startWatch, until } from './support.ts';
+import { makeRoot, startWatch as startAnyWatch, until } from './support.ts';
+import type { WatchDirectoryOptions } from '../../src/watcher/watch-directory.ts';
 
 const at = (name: string): RelPath => `DC1/${name}` as RelPath;
 
-describe('a watch of a directory that settles', () => {
+describe.each(['inotify', 'chokidar'] as const)('a watch of a directory that settles, by %s', (events) => {
+  const startWatch = (root: string, options: Partial<WatchDirectoryOptions> = {}) =>
+    startAnyWatch(root, { events, ...options });
+
   it('tells a new file once it has settled', async () => {
     const { root, directory } = makeRoot();
     const { watch, recorder } = await startWatch(root);
@@ -59,7 +64,24 @@ describe('a watch of a directory that settles', () => {
   it('loses no name, however odd', async () => {
     const { root, directory } = makeRoot();
     const { recorder } = await startWatch(root);
-    const names = ['new\nline', 'a~', '~', '.x.swp', '.y.swx', ' sp ace ', '😀', '.dot', 'a,b"\'', '-r', '*'];
+    const names = [
+      'new\nline',
+      'a~',
+      '~',
+      '.x.swp',
+      '.y.swx',
+      ' sp ace ',
+      '😀',
+      '.dot',
+      'a,b"\'',
+      '-r',
+      '*',
+      'DC1',
+    ];
+    if (events === 'inotify') names.push('back\\slash', 'folder\\/a');
+    mkdirSync(join(directory, 'folder\\'));
+    // Not UTF-8: the listing's to report.
+    writeFileSync(Buffer.concat([Buffer.from(`${directory}/`), Buffer.from([0xff, 0x61])]), 'x');
     for (const name of names) writeFileSync(join(directory, name), 'x');
     for (const name of names) await recorder.completed(name);
     expect(recorder.complete.toSorted()).toEqual(names.toSorted());
@@ -108,6 +130,46 @@ describe('a watch of a directory that settles', () => {
     appendFileSync(join(directory, 'a'), 'y');
     await recorder.completed('a', 2);
     expect(recorder.complete).toEqual(['a', 'a']);
+  });
+
+  it('tells files that are linked in, renamed over others and moved between folders', async () => {
+    const { root, directory } = makeRoot();
+    mkdirSync(join(directory, 'sub'));
+    for (const path of ['outside', 'DC1/over', 'DC1/sub/inside']) writeFileSync(join(root, path), path);
+    const { recorder } = await startWatch(root);
+    linkSync(join(root, 'outside'), join(directory, 'linked'));
+    writeFileSync(join(root, 'other'), 'y');
+    renameSync(join(root, 'other'), join(directory, 'over'));
+    renameSync(join(directory, 'sub/inside'), join(directory, 'moved'));
+    for (const name of ['linked', 'over', 'moved']) await recorder.completed(name);
+    expect(recorder.complete.toSorted()).toEqual(['linked', 'moved', 'over']);
+  });
+
+  it('follows a folder that is renamed, and tells nothing under its former name', async () => {
+    const { root, directory } = makeRoot();
+    mkdirSync(join(directory, 'a/deep'), { recursive: true });
+    const { recorder } = await startWatch(root);
+    renameSync(join(directory, 'a'), join(directory, 'b'));
+    mkdirSync(join(directory, 'a'));
+    writeFileSync(join(directory, 'a/new'), 'x');
+    writeFileSync(join(directory, 'b/deep/old'), 'x');
+    await recorder.completed('a/new');
+    await recorder.completed('b/deep/old');
+    writeFileSync(join(directory, 'b/deep/later'), 'x');
+    await recorder.completed('b/deep/later');
+    expect(recorder.complete.toSorted()).toEqual(['a/new', 'b/deep/later', 'b/deep/old']);
+  });
+
+  it('tells of a file whose mark someone takes off', async () => {
+    const { root, directory } = makeRoot();
+    const file = join(directory, 'a');
+    writeFileSync(file, 'x');
+    chmodSync(file, 0o664);
+    const { watch, recorder } = await startWatch(root);
+    watch.handled(at('a'), versionOf(look(file)!));
+    chmodSync(file, 0o644);
+    await recorder.completed('a');
+    expect(recorder.complete).toEqual(['a']);
   });
 
   it('is not told of files that were there before, but of what happens to them', async () => {
