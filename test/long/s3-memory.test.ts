@@ -26,7 +26,6 @@ await withS3Server((server) => {
     expect(scans.map(({ exitCode, summary }) => [exitCode, summary.bytes])).toEqual(
       edges.map(() => [0, size]),
     );
-    console.log(size, memory.peakBytes / 1e6);
     expect(memory.peakBytes).toBeLessThan(MAX_S3_MEMORY_BYTES);
   });
 });

@@ -8,7 +8,6 @@ const PATIENCE_MS = 400_000;
 await withS3Server((server) => {
   test('another receiver goes on with a file of 5 GiB whose receiver was killed', async () => {
     const { sentAgain, inFlight, kept, source, peakMemory } = await takeOver(server, roomFor(1), PATIENCE_MS);
-    console.log(sentAgain / 1048576, inFlight / 1048576, peakMemory / 1e6);
     expect(kept).toEqual(source);
     expect(sentAgain).toBeLessThan(inFlight + PART_BYTES);
     expect(peakMemory).toBeLessThan(MAX_S3_MEMORY_BYTES);

@@ -2,6 +2,7 @@ import { createDigester, type Digester, type DigestAlgorithm } from '../../model
 import { CHUNK_HEADER_BYTES, writeChunkHeader } from '../../protocol/codec.ts';
 import { MAX_CHUNK_BYTES } from '../../protocol/limits.ts';
 import { Forgotten, type PutJob } from '../outbox.ts';
+import type { ChunkBuffers } from './chunk-buffers.ts';
 import { changed } from '../source-file.ts';
 import type { SourceReader } from '../target.ts';
 
@@ -19,6 +20,7 @@ export interface UploadPort {
   readonly algorithm: DigestAlgorithm;
   /** Content of a chunk at most. */
   readonly chunkBytes: number;
+  readonly buffers: ChunkBuffers;
   /** Says OPEN; returns the file's id. */
   opened(upload: Upload, resume: boolean): number;
   /** A chunk waits to be taken. */
@@ -94,7 +96,7 @@ export class Upload {
     this.id = id;
     let position = this.#resume ? await this.#findOffset(reader) : 0;
     while (position < size) {
-      const messages = messagesFor(Math.min(READ_BYTES, size - position), this.#port.chunkBytes);
+      const messages = this.#messagesFor(Math.min(READ_BYTES, size - position));
       const contents = messages.map((bytes) => bytes.subarray(CHUNK_HEADER_BYTES));
       const end = position + contents.reduce((sum, { length }) => sum + length, 0);
       if ((await reader.read(contents, position)) < end - position) throw changed(path);
@@ -124,6 +126,15 @@ export class Upload {
     }
     const offset = await this.#unlessStopped(this.#offset.promise);
     return this.#hashed < offset ? this.#findOffset(reader) : offset;
+  }
+
+  /** Messages with room for `total` bytes of content; on a thin link, whose chunks are small, for one chunk only. */
+  #messagesFor(total: number): Buffer[] {
+    const { chunkBytes, buffers } = this.#port;
+    const count = chunkBytes < MAX_CHUNK_BYTES ? 1 : Math.ceil(total / chunkBytes);
+    return Array.from({ length: count }, (_, n) =>
+      buffers.take(Math.min(chunkBytes, total - n * chunkBytes)),
+    );
   }
 
   /** Bytes that were digested ahead pass without being digested again. */
@@ -159,12 +170,4 @@ export class Upload {
     this.#stopped.signal.throwIfAborted();
     if (this.job.settled) throw new Forgotten();
   }
-}
-
-/** Messages with room for `total` bytes of content; on a thin link, whose chunks are small, for one chunk only. */
-function messagesFor(total: number, chunkBytes: number): Buffer[] {
-  const count = chunkBytes < MAX_CHUNK_BYTES ? 1 : Math.ceil(total / chunkBytes);
-  return Array.from({ length: count }, (_, n) =>
-    Buffer.allocUnsafeSlow(CHUNK_HEADER_BYTES + Math.min(chunkBytes, total - n * chunkBytes)),
-  );
 }

@@ -3,6 +3,7 @@ import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { CHUNK_HEADER_BYTES, encode } from '../../protocol/codec.ts';
 import { MAX_OPEN_UPLOADS } from '../../protocol/limits.ts';
 import { Forgotten, type Outbox, type PutJob } from '../outbox.ts';
+import { ChunkBuffers } from './chunk-buffers.ts';
 import type { Flights } from './flights.ts';
 import { Upload, type UploadPort } from './upload.ts';
 import type { Wire } from './wire.ts';
@@ -25,6 +26,7 @@ export interface UploadsOptions {
 /** The uploads of one session: starts them, and takes their chunks in turns. */
 export class Uploads implements UploadPort {
   readonly algorithm: DigestAlgorithm;
+  readonly buffers = new ChunkBuffers();
   readonly #options: UploadsOptions;
   readonly #most: number;
   readonly #running = new Map<Upload, Promise<void>>();
@@ -71,7 +73,7 @@ export class Uploads implements UploadPort {
       if (bytes === undefined) continue;
       const content = bytes.length - CHUNK_HEADER_BYTES;
       upload.job.sent(content);
-      wire.send(bytes);
+      wire.send(bytes, () => this.buffers.giveBack(bytes));
       return content;
     }
     return 0;

@@ -54,8 +54,8 @@ export class Wire {
     return this.#water / 4;
   }
 
-  /** The bytes belong to the socket from now on. */
-  send(bytes: Buffer): void {
+  /** The bytes belong to the socket until `sent` is called, which is never where the link breaks. */
+  send(bytes: Buffer, sent?: () => void): void {
     const sentAt = performance.now();
     this.#unsent += bytes.length;
     this.#sentSinceTick = true;
@@ -63,6 +63,7 @@ export class Wire {
       if (error) return; // The socket closes now, and the session hears of that.
       const hadRoom = this.hasRoom;
       this.#unsent -= bytes.length;
+      sent?.();
       this.#adapt(performance.now() - sentAt);
       if (!hadRoom && this.hasRoom) this.onRoom();
     });
