@@ -1,6 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CreateBucketCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
+import {
+  AbortMultipartUploadCommand,
+  CreateBucketCommand,
+  CreateMultipartUploadCommand,
+  paginateListObjectsV2,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
 import { keeperOfCeph, missingForCeph, startCeph, stopCeph } from '../test/services/ceph.ts';
 import { accessFrom, clientFor, environmentOf } from '../test/services/s3-access.ts';
 import { readBack, digestOfFile } from '../test/services/s3-objects.ts';
@@ -59,6 +66,7 @@ async function makeBucket(
   const client = clientFor(access);
   const name = `isync-bench-${Date.now()}`;
   await client.send(new CreateBucketCommand({ Bucket: name }));
+  await warmUp(client, name);
   return {
     endpoint: access.endpoint,
     name,
@@ -70,6 +78,14 @@ async function makeBucket(
       await stop();
     },
   };
+}
+
+/** Ceph makes its pools, which takes seconds, when the first object and the first upload need them. */
+async function warmUp(client: S3Client, Bucket: string): Promise<void> {
+  const object = { Bucket, Key: 'first' };
+  await client.send(new PutObjectCommand({ ...object, Body: Buffer.alloc(1) }));
+  const { UploadId } = await client.send(new CreateMultipartUploadCommand(object));
+  await client.send(new AbortMultipartUploadCommand({ ...object, UploadId }));
 }
 
 async function checkObjects(

@@ -78,7 +78,7 @@ async function measure(bench: Bench, setting: Setting, load: Load): Promise<void
   const once = (count: number) => async (): Promise<number> => {
     const use = await transfer(setting, devices, count);
     uses.get(count)?.push(use);
-    bench.say(`  ${count}: ${use.seconds.toFixed(2)} s; ${textOf([use])}`);
+    bench.say(`  ${count}: ${textOf([use])}`);
     return amount / use.seconds;
   };
   const samples = await inTurns(
