@@ -1,18 +1,16 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
-import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString, type HeapInfo } from 'node:v8';
 
 /**
- * Size in bytes from which the young generation grows no more. A smaller one lets files in flight pass for old ones; a
- * larger one is collected so seldom that the buffers it keeps alive make V8 collect everything instead.
+ * Size in bytes from which the young generation of a sender grows no more: a smaller one lets its files in flight pass
+ * for old ones. A receiver's stays at its first size, because dead buffers wait in it for their collection.
  */
-const YOUNG_BYTES = 8 * 1024 * 1024;
-/**
- * What may be allocated before V8 looks through everything again, in bytes: some hundred messages of the wire.
- * Most of it is garbage of the last second, and adds to the memory that is taken.
- */
+const SENDER_YOUNG_BYTES = 8 * 1024 * 1024;
+/** Up to this much alive, buffers included, V8 may allocate ROOM_PERCENT of it before it looks through everything again. */
+const SMALL_BYTES = 72 * 1024 * 1024;
+const ROOM_PERCENT = 400;
+/** Beside more than that, it may allocate so many bytes: most of it is garbage of the last second. */
 const ROOM_BYTES = 64 * 1024 * 1024;
-/** Room for what isync holds by itself, some 15 MiB: this much more than what was alive, in percent. */
-const MOST_ROOM_PERCENT = 400;
 const LEAST_ROOM_PERCENT = 20;
 
 /**
@@ -20,24 +18,33 @@ const LEAST_ROOM_PERCENT = 20;
  * small one, it would look through everything after every 10 MB that were read, and most of its time would go there.
  *
  * So the young generation stays small: it is collected often and for little, and takes dead buffers with it; and
- * everything is collected once so much more has come. Held buffers count as what is alive.
- * Flags, because V8 reads these whenever it plans its next collection; sizes can only be set on Node's command line.
+ * everything is collected more seldom. Flags, because V8 reads these whenever it plans its next collection; sizes can
+ * only be set on Node's command line.
  */
-export function planHeapGrowth(): void {
-  let youngGrows = true;
-  let percent = setRoom(MOST_ROOM_PERCENT);
+export function planHeapGrowth(side: 'sender' | 'receiver'): void {
+  let youngGrows = side === 'sender';
+  if (!youngGrows) stopYoungGrowth();
+  let percent = setRoom(ROOM_PERCENT);
   const observer = new PerformanceObserver((list) => {
-    if (youngGrows && youngBytes() >= YOUNG_BYTES) {
+    if (youngGrows && youngBytes() >= SENDER_YOUNG_BYTES) {
       youngGrows = false;
-      setFlagsFromString('--semi-space-growth-factor=1');
+      stopYoungGrowth();
     }
     if (!list.getEntries().some(isWhole)) return;
-    const { used_heap_size: heapBytes, external_memory: bufferBytes } = getHeapStatistics();
-    const fitting = Math.round((100 * ROOM_BYTES) / (heapBytes + bufferBytes));
-    const next = Math.min(Math.max(fitting, LEAST_ROOM_PERCENT), MOST_ROOM_PERCENT);
+    const next = roomBeside(getHeapStatistics());
     if (next !== percent) percent = setRoom(next);
   });
   observer.observe({ entryTypes: ['gc'] });
+}
+
+function stopYoungGrowth(): void {
+  setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+function roomBeside({ used_heap_size: heapBytes, external_memory: bufferBytes }: HeapInfo): number {
+  const alive = heapBytes + bufferBytes;
+  if (alive <= SMALL_BYTES) return ROOM_PERCENT;
+  return Math.max(LEAST_ROOM_PERCENT, Math.round((100 * ROOM_BYTES) / alive));
 }
 
 function youngBytes(): number {

@@ -3,8 +3,8 @@ import type { Folders } from './folders.ts';
 import { Publisher } from './publisher.ts';
 import { Window } from '../window.ts';
 
-/** Small files written and fsynced at a time. Measured: 8 to 32 make no difference, and the thread pool serves others too. */
-const STAGED_AT_ONCE = 8;
+/** Small files written and fsynced at a time: the more, the fewer commits of the journal they need. Half of the thread pool, which serves others too. */
+const STAGED_AT_ONCE = 32;
 /** Uploads looked for in the staging area at a time. */
 const CLAIMED_AT_ONCE = 4;
 /** Uploads read again at a time, each in a buffer of its own. */
