@@ -15,19 +15,22 @@ export function isyncToS3(bucket: BenchBucket): Competitor {
   return {
     run: async (data, store) => {
       const prefix = basename(store);
-      return await timed(() => bucket.cpu(), async () => {
-        const { exitCode, stderr, summary } = await scanOnce(data.root, {
-          to: `s3://${bucket.name}/${prefix}`,
-          device: DEVICE,
-          args: ['--s3-endpoint', bucket.endpoint],
-          env: bucket.env,
-        });
-        if (exitCode !== 0 || !summary.directories.every(({ sealed }) => sealed))
-          throw new Error(`isync scan ended with ${exitCode}: ${stderr.slice(-2000)}`);
-        const check = async (thorough: boolean): Promise<void> =>
-          await bucket.check(data, `${prefix}/${DEVICE}`, thorough);
-        return { same: true, check };
-      });
+      return await timed(
+        () => bucket.cpu(),
+        async () => {
+          const { exitCode, stderr, summary } = await scanOnce(data.root, {
+            to: `s3://${bucket.name}/${prefix}`,
+            device: DEVICE,
+            args: ['--s3-endpoint', bucket.endpoint],
+            env: bucket.env,
+          });
+          if (exitCode !== 0 || !summary.directories.every(({ sealed }) => sealed))
+            throw new Error(`isync scan ended with ${exitCode}: ${stderr.slice(-2000)}`);
+          const check = async (thorough: boolean): Promise<void> =>
+            await bucket.check(data, `${prefix}/${DEVICE}`, thorough);
+          return { same: true, check };
+        },
+      );
     },
   };
 }
@@ -74,10 +77,13 @@ function tool(bucket: BenchBucket, copy: (root: string, prefix: string) => Promi
   return {
     run: async (data, store) => {
       const prefix = basename(store);
-      return await timed(() => bucket.cpu(), async () => {
-        await copy(data.root, prefix);
-        return { check: async (thorough) => await bucket.check(data, prefix, thorough) };
-      });
+      return await timed(
+        () => bucket.cpu(),
+        async () => {
+          await copy(data.root, prefix);
+          return { check: async (thorough) => await bucket.check(data, prefix, thorough) };
+        },
+      );
     },
   };
 }
