@@ -4,7 +4,7 @@ export interface Row {
   readonly case: string;
   /** What was measured, with its data and its file system: `10,000 × 4 KiB, disk`. */
   readonly measure: string;
-  readonly unit: 's' | 'ms' | 'MiB' | '%' | '/s';
+  readonly unit: 's' | 'ms' | 'MiB' | 'MiB/s' | '%' | '/s';
   readonly isync: Sample;
   /** Peers and physical limits of the same run, by name. */
   readonly others: Readonly<Record<string, Sample>>;

@@ -21,16 +21,19 @@ export async function isync(folder: string, link = LOOPBACK): Promise<Competitor
       await using receiver = await startReceiver(store, { args: ['--tokens', tokens] });
       await using between = await link(receiver.port);
       const to = `ws://127.0.0.1:${between.port}`;
-      return await timed(receiver.process.pid, async () => {
-        const { exitCode, stderr, summary } = await scanOnce(data.root, {
-          to,
-          device: DEVICE,
-          args: ['--token-file', tokenFile],
-        });
-        if (exitCode !== 0 || !summary.directories.every(({ sealed }) => sealed))
-          throw new Error(`isync scan ended with ${exitCode}: ${stderr.slice(-2000)}`);
-        return { copy: join(store, DEVICE), same: true };
-      });
+      return await timed(
+        () => cpuOf(receiver.process.pid),
+        async () => {
+          const { exitCode, stderr, summary } = await scanOnce(data.root, {
+            to,
+            device: DEVICE,
+            args: ['--token-file', tokenFile],
+          });
+          if (exitCode !== 0 || !summary.directories.every(({ sealed }) => sealed))
+            throw new Error(`isync scan ended with ${exitCode}: ${stderr.slice(-2000)}`);
+          return { copy: join(store, DEVICE), same: true };
+        },
+      );
     },
   };
 }
@@ -75,19 +78,19 @@ export function stopAndWait(count: number, link = LOOPBACK): Competitor {
 }
 
 /**
- * The wall time of `work`, and the CPU time of what it started and of the server `pid` meanwhile, which is read once
- * `idle` says that the server has done.
+ * The wall time of `work`, and the CPU time of what it started and, by `serverCpu`, of the server meanwhile, which is read
+ * once `idle` says that the server has done.
  */
 export async function timed(
-  pid: number,
-  work: () => Promise<Pick<Took, 'copy' | 'same'>>,
+  serverCpu: () => number,
+  work: () => Promise<Pick<Took, 'copy' | 'same' | 'check'>>,
   idle: () => Promise<void> = () => Promise.resolve(),
 ): Promise<Took> {
-  const [receiverBefore, senderBefore] = [cpuOf(pid), cpuOfEnded()];
+  const [receiverBefore, senderBefore] = [serverCpu(), cpuOfEnded()];
   const started = performance.now();
   const outcome = await work();
   const seconds = (performance.now() - started) / 1000;
   const sender = cpuOfEnded() - senderBefore;
   await idle();
-  return { ...outcome, seconds, cpu: { sender, receiver: cpuOf(pid) - receiverBefore } };
+  return { ...outcome, seconds, cpu: { sender, receiver: serverCpu() - receiverBefore } };
 }

@@ -17,6 +17,8 @@ export interface Took {
   readonly cpu?: { readonly sender: number; readonly receiver: number };
   /** The folder that now holds the files, to be looked through; none where there are no files to look at. */
   readonly copy?: string;
+  /** Looks through what lies elsewhere than in a folder; with `thorough` also byte by byte. Rejects with what is wrong. */
+  readonly check?: (thorough: boolean) => Promise<void>;
   /** Whether their names, content and mtimes are those of the data set. */
   readonly same?: boolean;
 }
@@ -73,6 +75,7 @@ async function runOnce(
   await runProgram('sync', []);
   const took = await competitor.run(data, store);
   if (took.copy !== undefined) await checkCopy(data, took.copy, isFirst && took.same === true);
+  await took.check?.(isFirst && took.same === true);
   await emptyFiles(store);
   return took;
 }

@@ -6,14 +6,21 @@ import { CliProcess, startNode, type Ended } from '../test/suites/cli.ts';
 /** Of the times in /proc, in one second: USER_HZ, which Linux has fixed for programs. */
 const TICKS_PER_SECOND = 100;
 
-export function startProgram(command: string, args: readonly string[]): CliProcess {
-  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+type Environment = Readonly<Record<string, string>>;
+
+/** @param env besides this process's own */
+export function startProgram(command: string, args: readonly string[], env: Environment = {}): CliProcess {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   return new CliProcess(child, [command, ...args]);
 }
 
 /** Runs a program to its end; rejects unless it succeeds. */
-export async function runProgram(command: string, args: readonly string[]): Promise<Ended> {
-  await using program = startProgram(command, args);
+export async function runProgram(
+  command: string,
+  args: readonly string[],
+  env: Environment = {},
+): Promise<Ended> {
+  await using program = startProgram(command, args, env);
   return succeeded(await program.ended, `${command} ${args.join(' ')}`);
 }
 
@@ -24,9 +31,17 @@ export async function hasProgram(command: string): Promise<boolean> {
 
 /** Starts one of bench/programs/. */
 export function startOwn(
-  name: 'arrivals' | 'devices' | 'link' | 'raw-socket' | 'raw-write' | 'steady-parser' | 'stop-and-wait',
+  name:
+    | 'arrivals'
+    | 'devices'
+    | 'link'
+    | 'raw-socket'
+    | 'raw-write'
+    | 'round-robin'
+    | 'steady-parser'
+    | 'stop-and-wait',
   args: readonly (string | number)[],
-  env: Readonly<Record<string, string>> = {},
+  env: Environment = {},
 ): CliProcess {
   const path = fileURLToPath(new URL(`programs/${name}.ts`, import.meta.url));
   return startNode([path, ...args.map(String)], { env });
@@ -52,6 +67,25 @@ export async function startListening(
 export function cpuOf(pid: number): number {
   const [user, system, childUser, childSystem] = times(pid);
   return (user + system + childUser + childSystem) / TICKS_PER_SECOND;
+}
+
+/** CPU seconds of the processes that `pid` has started and that still run. */
+export function cpuOfChildren(pid: number): number {
+  return childrenOf(pid).reduce((sum, child) => sum + cpuOf(child), 0);
+}
+
+/** The processes that `pid` has started and not yet collected. */
+export function childrenOf(pid: number): number[] {
+  try {
+    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .filter(Boolean)
+      .map(Number);
+  } catch {
+    // Not Linux: nothing to wait for, because no CPU time is taken either.
+    return [];
+  }
 }
 
 /** CPU seconds that the children of this process have used which have ended, with theirs. */

@@ -1,5 +1,4 @@
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -7,7 +6,7 @@ import { until } from '../test/suites/cli.ts';
 import type { Bench } from './bench.ts';
 import { LOOPBACK, timed, type Link } from './competitors.ts';
 import type { Competitor } from './contest.ts';
-import { runProgram, startProgram } from './process.ts';
+import { childrenOf, cpuOf, runProgram, startProgram } from './process.ts';
 
 const USER = 'bench';
 const SECRET = 'only-for-this-run';
@@ -59,12 +58,13 @@ function rsync(folder: string, flags: readonly string[], link: Link): Competitor
       await using between = await link(port);
       const to = `rsync://${USER}@127.0.0.1:${between.port}/store/`;
       return await timed(
-        daemon.pid,
+        () => cpuOf(daemon.pid),
         async () => {
           await runProgram('rsync', [...flags, `--password-file=${password}`, `${root}/`, to]);
           return { copy: store, same: true };
         },
-        async () => void (await until('the daemon to be idle', () => childrenOf(daemon.pid) === '')),
+        // Its processes for the connections, which it collects when they end.
+        async () => void (await until('the daemon to be idle', () => childrenOf(daemon.pid).length === 0)),
       );
     },
   };
@@ -103,15 +103,5 @@ async function answers(port: number): Promise<boolean> {
     return false;
   } finally {
     socket.destroy();
-  }
-}
-
-/** Its processes for the connections, which it collects when they end. */
-function childrenOf(pid: number): string {
-  try {
-    return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
-  } catch {
-    // Not Linux: nothing to wait for, because no CPU time is taken either.
-    return '';
   }
 }

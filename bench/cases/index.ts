@@ -4,6 +4,8 @@ import { FLEET_CASES } from './fleet.ts';
 import { LATENCY_CASES } from './latency.ts';
 import { LOOPBACK_CASES } from './loopback.ts';
 import { RESTART_CASES } from './restart.ts';
+import { S3_CASES } from './s3.ts';
+import { S3_RECEIVERS_CASES } from './s3-receivers.ts';
 import { STARTUP_CASES } from './startup.ts';
 import { WAN_CASES } from './wan.ts';
 
@@ -15,5 +17,7 @@ export const CASES: readonly BenchCase[] = [
   ...RESTART_CASES,
   ...BACKLOG_CASES,
   ...FLEET_CASES,
+  ...S3_CASES,
+  ...S3_RECEIVERS_CASES,
   ...STARTUP_CASES,
 ];

@@ -120,9 +120,13 @@ function rawName(atOnce: number): string {
 }
 
 /** `CPU of sender + receiver: isync 1.1 + 1.9 s, rsync -a 0.4 + 0.6 s`. */
-export function noteOf(results: Readonly<Record<string, Result>>, more: string): string {
+export function noteOf(
+  results: Readonly<Record<string, Result>>,
+  more: string,
+  sides = 'sender + receiver',
+): string {
   const parts = Object.entries(results).flatMap(([name, { cpu }]) =>
     cpu === undefined ? [] : `${name}${cpuText(cpu).replace(', CPU', '')}`,
   );
-  return `CPU of sender + receiver: ${parts.join(', ')}${more}`;
+  return `CPU of ${sides}: ${parts.join(', ')}${more}`;
 }

@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { s3Differences } from '../services/s3-objects.ts';
-import { environmentOf, withS3Server } from '../services/s3-server.ts';
+import { environmentOf } from '../services/s3-access.ts';
+import { withS3Server } from '../services/s3-server.ts';
 import { runCli, scanOnce } from '../suites/cli.ts';
 import { filesBelow, isMarked, temporaryFolder, writeTree } from '../suites/data-tree.ts';
 

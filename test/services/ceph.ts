@@ -1,4 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
@@ -20,6 +22,11 @@ export async function startCeph(folder: string, owner: number): Promise<Record<s
 /** Keys of another user of the server in `folder`. */
 export async function cephUser(folder: string, name: string): Promise<Record<string, string>> {
   return await settingsFrom(['user', folder, name]);
+}
+
+/** The process that holds all daemons of the server in `folder`, as its children. */
+export function keeperOfCeph(folder: string): number {
+  return Number(readFileSync(join(folder, 'keep.pid'), 'utf8'));
 }
 
 export function stopCeph(folder: string): void {

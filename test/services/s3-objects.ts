@@ -9,8 +9,11 @@ import type { S3Server } from './s3-server.ts';
 /** What a store keeps for itself, below its prefix. */
 const OWN = /(^|\/)\.isync\//;
 
+/** What holds them: a server, or whatever else has a client for one. */
+type Server = Pick<S3Server, 'client'>;
+
 /** Keys below `prefix`, in the server's order; without what the store keeps for itself. */
-export async function keysBelow(server: S3Server, bucket: string, prefix = ''): Promise<string[]> {
+export async function keysBelow(server: Server, bucket: string, prefix = ''): Promise<string[]> {
   const keys: string[] = [];
   for await (const page of paginateListObjectsV2(
     { client: server.client },
@@ -26,7 +29,7 @@ export interface Content {
 }
 
 /** SHA-256 of an object's bytes as they are read back, and how many they are. */
-export async function readBack(server: S3Server, bucket: string, key: string): Promise<Content> {
+export async function readBack(server: Server, bucket: string, key: string): Promise<Content> {
   const { Body } = await server.client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
   if (Body === undefined) throw new Error(`${key}: no content`);
   return await digestOfStream(Body as AsyncIterable<Uint8Array>);
@@ -41,7 +44,7 @@ export async function digestOfFile(path: string): Promise<Content> {
  * the bytes the same. Our own marker stays at the device.
  */
 export async function s3Differences(
-  server: S3Server,
+  server: Server,
   bucket: string,
   prefix: string,
   root: string,

@@ -4,23 +4,23 @@ import {
   DeleteBucketCommand,
   DeleteObjectCommand,
   ListObjectsV2Command,
-  S3Client,
   AbortMultipartUploadCommand,
   ListMultipartUploadsCommand,
+  type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, expect, inject, test } from 'vitest';
 import { cephUser, missingForCeph, startCeph } from './ceph.ts';
-
-export interface S3Credentials {
-  readonly accessKeyId: string;
-  readonly secretAccessKey: string;
-}
+import {
+  accessFrom,
+  clientFor,
+  credentialsOf,
+  environmentOf,
+  type S3Access,
+  type S3Credentials,
+} from './s3-access.ts';
 
 /** A real S3 server: the one that the environment names, or Ceph, started once a run. */
-export interface S3Server {
-  readonly endpoint: string;
-  readonly region: string;
-  readonly credentials: S3Credentials;
+export interface S3Server extends S3Access {
   /** As a user of `isync` would give them to it: where the server is goes into its command line. */
   readonly env: Readonly<Record<string, string>>;
   readonly client: S3Client;
@@ -79,18 +79,10 @@ class Server implements S3Server {
 
   constructor({ settings, folder }: Found) {
     this.#folder = folder;
-    this.endpoint = setting(settings, 'ISYNC_TEST_S3_ENDPOINT');
-    this.region = settings['AWS_REGION'] ?? 'us-east-1';
-    this.credentials = credentialsOf(settings);
+    const access = accessFrom(settings);
+    ({ endpoint: this.endpoint, region: this.region, credentials: this.credentials } = access);
     this.env = environmentOf(this.credentials, this.region);
-    this.client = new S3Client({
-      endpoint: this.endpoint,
-      region: this.region,
-      credentials: this.credentials,
-      forcePathStyle: true,
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-    });
+    this.client = clientFor(access);
   }
 
   async makeBucket(): Promise<string> {
@@ -121,31 +113,4 @@ class Server implements S3Server {
     }
     await this.client.send(new DeleteBucketCommand({ Bucket }));
   }
-}
-
-/** What a process needs to be that user; nothing of this machine's own AWS settings. */
-export function environmentOf(credentials: S3Credentials, region: string): Record<string, string> {
-  return {
-    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-    AWS_SESSION_TOKEN: '',
-    AWS_REGION: region,
-    AWS_DEFAULT_REGION: region,
-    AWS_EC2_METADATA_DISABLED: 'true',
-    AWS_CONFIG_FILE: '/dev/null',
-    AWS_SHARED_CREDENTIALS_FILE: '/dev/null',
-  };
-}
-
-function credentialsOf(settings: Found['settings']): S3Credentials {
-  return {
-    accessKeyId: setting(settings, 'AWS_ACCESS_KEY_ID'),
-    secretAccessKey: setting(settings, 'AWS_SECRET_ACCESS_KEY'),
-  };
-}
-
-function setting(settings: Found['settings'], name: string): string {
-  const value = settings[name];
-  if (value === undefined) throw new Error(`${name} is not set, but ISYNC_TEST_S3_ENDPOINT is`);
-  return value;
 }

@@ -342,15 +342,15 @@ export class Bucket implements Disposable {
     });
   }
 
-  #run<T>(request: Request, send: (options: HttpHandlerOptions) => Promise<T>): Promise<T> {
+  #run<T>(request: Request, send: (options: HttpHandlerOptions | undefined) => Promise<T>): Promise<T> {
     return this.#guard(request, () =>
-      this.#window.run(() => send(request.signal === undefined ? {} : { abortSignal: request.signal })),
+      this.#window.run(() => send(request.signal && { abortSignal: request.signal })),
     );
   }
 
   async #unlessAbsent<T>(
     request: Request,
-    send: (options: HttpHandlerOptions) => Promise<T>,
+    send: (options: HttpHandlerOptions | undefined) => Promise<T>,
   ): Promise<T | undefined> {
     return this.#run(request, async (options) => {
       try {

@@ -14,6 +14,8 @@ const SILENCE_MS = 60_000;
 
 export function createS3Client(options: S3StoreOptions): S3Client {
   const client = new S3Client(configOf(options));
+  // It goes through each request and answer for a log that there is not.
+  client.middlewareStack.remove('loggerMiddleware');
   // The SDK would hash each body a second time to sign it. Content-MD5 is signed, and ties the body to the signature.
   client.middlewareStack.add(
     (next) => (call) => {
@@ -43,6 +45,8 @@ function configOf(options: S3StoreOptions): S3ClientConfig {
     ...(profile !== undefined && { profile }),
     forcePathStyle: pathStyle ?? own,
     maxAttempts: ATTEMPTS,
+    // All middleware is added above, before the first request: the stack need not be built anew for each.
+    cacheMiddleware: true,
     // It would take a new connection for each large part.
     expectContinueHeader: false,
     requestHandler: {
