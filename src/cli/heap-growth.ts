@@ -8,9 +8,9 @@ import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString, type Hea
 const SENDER_YOUNG_BYTES = 8 * 1024 * 1024;
 /** Up to this much alive, buffers included, V8 may allocate ROOM_PERCENT of it before it looks through everything again. */
 const SMALL_BYTES = 72 * 1024 * 1024;
-const ROOM_PERCENT = 400;
+const ROOM_PERCENT = 200;
 /** Beside more than that, it may allocate so many bytes: most of it is garbage of the last second. */
-const ROOM_BYTES = 64 * 1024 * 1024;
+const ROOM_BYTES = 32 * 1024 * 1024;
 const LEAST_ROOM_PERCENT = 20;
 
 /**

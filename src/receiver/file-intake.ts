@@ -18,7 +18,7 @@ const MAX_ID = 0xffff_ffff;
 
 /**
  * What an upload counts in the pending bytes from END or CANCEL until the store is done with it, in bytes: it holds
- * an open file, and a session may end many more than it may have open. 16 MiB of these are 128.
+ * an open file, and a session may end many more than it may have open. 8 MiB of these are 64.
  */
 const ENDING_UPLOAD_COST = 128 * 1024;
 

@@ -38,8 +38,8 @@ export const RECEIVER_LIMITS: ReceiverLimits = {
   filesInFlight: MAX_FILES_IN_FLIGHT,
   openUploads: MAX_OPEN_UPLOADS,
   requests: MAX_REQUESTS_IN_FLIGHT,
-  // Thousands of small files for one group commit, or a disk's pause of 0.1 s at 150 MB/s.
-  pendingBytes: 16 * 1024 * 1024,
+  // A thousand small files for one group commit, or a pause of 50 ms of a disk that writes 150 MB/s.
+  pendingBytes: 8 * 1024 * 1024,
   // A few of the longest pages; only a sender that writes without ever reading gets here.
   outgoingBytes: 4 * 1024 * 1024,
   // With as many half-read messages as there are sessions by default, the process stays below 512 MiB.
