@@ -55,8 +55,13 @@ console.log('ready');
 const start = performance.now();
 await Promise.all(links.map(async ({ target }, index) => await sendAll(target, index / links.length)));
 await Promise.race([delay(PATIENCE_MS), untilAnswered()]);
-console.log(JSON.stringify({ acknowledgedMs, failed, unanswered: given - acknowledgedMs.length - failed }));
-process.exit();
+const answers = JSON.stringify({
+  acknowledgedMs,
+  failed,
+  unanswered: given - acknowledgedMs.length - failed,
+});
+// The links stay open until then; a pipe takes long lines in pieces.
+process.stdout.write(`${answers}\n`, () => process.exit());
 
 function linkOf(device: string, token: string) {
   const connected = Promise.withResolvers<void>();
