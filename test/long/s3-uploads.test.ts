@@ -7,14 +7,14 @@ import {
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
-import { digestOf } from '../../../src/model/digest.ts';
-import type { FileEntry } from '../../../src/model/file-entry.ts';
-import type { IsyncError } from '../../../src/model/isync-error.ts';
-import type { Store, Upload } from '../../../src/store/store.ts';
-import { startS3Front } from '../../services/s3-front.ts';
-import { withS3Server } from '../../services/s3-server.ts';
-import { fileAt, listPaths } from '../../suites/store/files.ts';
-import { openStoreAt, SMALL_PART } from './stores.ts';
+import { digestOf } from '../../src/model/digest.ts';
+import type { FileEntry } from '../../src/model/file-entry.ts';
+import type { IsyncError } from '../../src/model/isync-error.ts';
+import type { Store, Upload } from '../../src/store/store.ts';
+import { startS3Front } from '../services/s3-front.ts';
+import { withS3Server } from '../services/s3-server.ts';
+import { fileAt, listPaths } from '../suites/store/files.ts';
+import { openStoreAt, SMALL_PART } from '../store/s3/stores.ts';
 
 const PREFIX = 'kept';
 /** Five parts and a bit. */

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { Checks } from './checks.ts';
-import { floodReceiver } from './floods.ts';
-import { fuzzReceiver } from './fuzz-receiver.ts';
-import { fuzzSender } from './fuzz-sender.ts';
-import { Random } from './random.ts';
+import { Checks } from '../hostile/checks.ts';
+import { floodReceiver } from '../hostile/floods.ts';
+import { fuzzReceiver } from '../hostile/fuzz-receiver.ts';
+import { fuzzSender } from '../hostile/fuzz-sender.ts';
+import { Random } from '../hostile/random.ts';
 
 /** Short runs of what `npm run test:hostile` does at length. */
 const SEED = 20_260_101;
