@@ -44,7 +44,7 @@ export class FolderWatches implements FolderEvents {
   add(path: string): void {
     let folder = this.#top;
     for (const name of path.split('/')) folder = folder.children.get(name) ?? makeFolder(folder, name);
-    this.#watch(folder);
+    if (!this.#watch(folder)) this.#prune(folder);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -118,6 +118,14 @@ export class FolderWatches implements FolderEvents {
     folder.parent?.children.delete(folder.name);
   }
 
+  /** Folders without a watch are not held: of those there may be any number. */
+  #prune(folder: Folder): void {
+    for (let one = folder; one.parent !== undefined && one.watcher === undefined; one = one.parent) {
+      if (one.children.size > 0) return;
+      this.#forget(one);
+    }
+  }
+
   #touch(folder: Folder, bytes: string | null): void {
     // A name that is not UTF-8 is the listing's to report.
     const name = bytes === null ? undefined : decode(bytes);
@@ -178,7 +186,10 @@ export class FolderWatches implements FolderEvents {
   /** A folder is new, here at least: watched first, then read. */
   #enter(parent: Folder, name: string): void {
     const folder = parent.children.get(name) ?? makeFolder(parent, name);
-    if (!this.#watch(folder)) return;
+    if (!this.#watch(folder)) {
+      this.#prune(folder);
+      return;
+    }
     this.#options.onFolder(folder.path);
     this.#toWalk.push(folder);
     this.#walking ??= this.#walk().finally(() => (this.#walking = undefined));
