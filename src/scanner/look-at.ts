@@ -1,11 +1,26 @@
 import { lstatSync, type Stats } from 'node:fs';
 import { errnoOf } from '../model/isync-error.ts';
+import { isMarked } from './is-marked.ts';
 
 /**
  * lstat(2), synchronous: a promise costs several times the call. Undefined where nothing is (any more).
  * Throws Node's error for everything else.
+ *
+ * What makes a mark believed is seen twice alike. The kernel reads the times of an inode one after the other without
+ * a lock: during a write one look in 40,000 tells the old mtime beside the new ctime, as if a chmod had been the last
+ * change. Two such looks are never alike, for the ctime of each is that of another write.
  */
 export function lookAt(path: string | Buffer): Stats | undefined {
+  let stats = lookOnce(path);
+  while (stats !== undefined && isMarked(stats)) {
+    const again = lookOnce(path);
+    if (again?.mtimeMs === stats.mtimeMs && again.ctimeMs === stats.ctimeMs) return again;
+    stats = again;
+  }
+  return stats;
+}
+
+function lookOnce(path: string | Buffer): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
