@@ -7,6 +7,7 @@ import {
   MAX_FILES_IN_FLIGHT,
   MAX_FILES_PER_MESSAGE,
   MAX_INLINE_BYTES,
+  MAX_MESSAGE_BYTES,
   MAX_PATHS_PER_MESSAGE,
   MAX_TEXT_BYTES,
 } from './limits.ts';
@@ -23,6 +24,7 @@ const TYPE = {
   look: 0x07,
   list: 0x08,
   seal: 0x09,
+  packed: 0x0a,
   keepalive: 0x7f,
   welcome: 0x81,
   ack: 0x82,
@@ -86,6 +88,9 @@ export function encode(message: SenderMessage | ReceiverMessage): Buffer {
       return withText(TYPE.list, message.request, message.prefix);
     case 'seal':
       return withText(TYPE.seal, message.request, message.directory);
+    case 'packed':
+      return new ByteWriter(5 + message.frame.length).u8(TYPE.packed).u32(message.length).raw(message.frame)
+        .bytes;
     case 'keepalive':
       return Buffer.of(TYPE.keepalive);
     case 'ack': {
@@ -114,6 +119,11 @@ export function decodeSenderMessage(bytes: Buffer, algorithm: DigestAlgorithm): 
   const message = readSenderMessage(reader, algorithm);
   reader.end();
   return message;
+}
+
+/** Whether `message` would be decoded to PACKED, so that it grows by being looked into. */
+export function isPacked(message: Buffer): boolean {
+  return message[0] === TYPE.packed;
 }
 
 /** @throws IsyncError PROTOCOL for whatever is not exactly one message of a receiver */
@@ -166,6 +176,11 @@ function readSenderMessage(reader: ByteReader, algorithm: DigestAlgorithm): Send
       const directory = reader.path();
       if (directory.includes('/')) throw malformed('a data directory of several segments');
       return { type: 'seal', request, directory };
+    }
+    case TYPE.packed: {
+      const length = reader.u32();
+      if (length === 0 || length > MAX_MESSAGE_BYTES) throw malformed('a packed message of this length');
+      return { type: 'packed', length, frame: reader.rest() };
     }
     case TYPE.keepalive:
       return { type: 'keepalive' };

@@ -31,6 +31,7 @@ export function parseWelcome(json: Buffer): Welcome {
     device: text(fields, 'device'),
     software: text(fields, 'software'),
     limits: parseLimits(fields['limits']),
+    compression: parseCompression(fields['compression']),
   };
 }
 
@@ -41,6 +42,16 @@ function parseLimits(value: unknown): SessionLimits {
     openUploads: count(value, 'openUploads'),
     requests: count(value, 'requests'),
   };
+}
+
+/** Receivers that know no compression say nothing of it. */
+function parseCompression(value: unknown): string[] {
+  if (value === undefined) return [];
+  if (!Array.isArray(value)) throw malformed('"compression" is no list');
+  return value.map((name: unknown) => {
+    if (typeof name !== 'string') throw malformed('"compression" is no list of texts');
+    return name;
+  });
 }
 
 function parseObject(json: Buffer): Fields {

@@ -69,11 +69,20 @@ export interface Seal {
   readonly directory: RelPath;
 }
 
+/** A FILES or CHUNK in one zstd frame, not looked into yet; see packing.ts. */
+export interface Packed {
+  readonly type: 'packed';
+  /** Of the message inside, in bytes, as the sender claims. */
+  readonly length: number;
+  readonly frame: Buffer;
+}
+
 export interface Keepalive {
   readonly type: 'keepalive';
 }
 
-export type SenderMessage = Hello | Files | Open | Chunk | End | Cancel | Look | List | Seal | Keepalive;
+export type SenderMessage =
+  Hello | Files | Open | Chunk | End | Cancel | Look | List | Seal | Packed | Keepalive;
 
 export interface SessionLimits {
   readonly filesInFlight: number;
@@ -88,6 +97,8 @@ export interface Welcome {
   readonly device: string;
   readonly software: string;
   readonly limits: SessionLimits;
+  /** What PACKED may hold; empty where the receiver takes none. */
+  readonly compression: readonly string[];
 }
 
 /** Inclusive. */

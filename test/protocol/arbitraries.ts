@@ -1,7 +1,10 @@
 import * as fc from 'fast-check';
+import { zstdCompressSync } from 'node:zlib';
 import { DIGEST_ALGORITHMS, DIGEST_BYTES, digestOf, type DigestAlgorithm } from '../../src/model/digest.ts';
 import type { FileEntry } from '../../src/model/file-entry.ts';
 import { isRelPath, type RelPath } from '../../src/model/rel-path.ts';
+import { encode } from '../../src/protocol/codec.ts';
+import { MAX_MESSAGE_BYTES } from '../../src/protocol/limits.ts';
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
 
 export const algorithms = fc.constantFrom<DigestAlgorithm>(...DIGEST_ALGORITHMS);
@@ -77,8 +80,40 @@ export function senderMessages(algorithm: DigestAlgorithm): fc.Arbitrary<SenderM
       prefix: fc.oneof(fc.constant<''>(''), relPaths),
     }),
     fc.record({ type: fc.constant('seal'), request: ids, directory: dataDirectories }),
+    packedMessages(algorithm),
     fc.constant({ type: 'keepalive' }),
   );
+}
+
+/** PACKED whose frame is whole, is cut or extended, claims another length, or is none at all. */
+function packedMessages(algorithm: DigestAlgorithm): fc.Arbitrary<SenderMessage> {
+  const inside = fc.oneof<fc.Arbitrary<SenderMessage>[]>(
+    fc.record({
+      type: fc.constant('files'),
+      firstId: ids,
+      files: fc.array(inlineFiles(algorithm), { minLength: 1, maxLength: 8 }),
+    }),
+    fc.record({ type: fc.constant('chunk'), id: ids, offset: sizes, content: bytes(1, 400) }),
+    fc.record({ type: fc.constant('cancel'), id: ids, keep: fc.boolean() }),
+    fc.constant({ type: 'keepalive' }),
+  );
+  const faults = fc.record({
+    cut: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(20)),
+    more: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, fc.nat(20)),
+    claim: fc.oneof(
+      { weight: 4, arbitrary: fc.constant(0) },
+      fc.integer({ min: -20, max: MAX_MESSAGE_BYTES }),
+    ),
+  });
+  return fc.tuple(inside, faults).map(([message, { cut, more, claim }]) => {
+    const plain = encode(message);
+    const frame = zstdCompressSync(plain);
+    return {
+      type: 'packed',
+      length: Math.min(MAX_MESSAGE_BYTES, Math.max(1, plain.length + claim)),
+      frame: Buffer.concat([frame.subarray(0, frame.length - cut), Buffer.alloc(more, 0x28)]),
+    };
+  });
 }
 
 const limits = fc.record({
@@ -100,6 +135,7 @@ export function receiverMessages(algorithm: DigestAlgorithm): fc.Arbitrary<Recei
       device: deviceNames,
       software: texts,
       limits,
+      compression: fc.array(texts, { maxLength: 3 }),
     }),
     fc.record({ type: fc.constant('ack'), ranges: fc.array(ranges, { maxLength: 20 }) }),
     fc.record({ type: fc.constant('refused'), id: ids, ...failure }),
