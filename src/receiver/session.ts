@@ -5,12 +5,14 @@ import { IsyncError } from '../model/isync-error.ts';
 import { CLOSE, type CloseCode } from '../protocol/close-codes.ts';
 import { decodeSenderMessage } from '../protocol/codec.ts';
 import { PROTOCOL_VERSION } from '../protocol/limits.ts';
-import type { Hello, SenderMessage } from '../protocol/messages.ts';
+import type { Chunk, Files, Hello, Packed, SenderMessage } from '../protocol/messages.ts';
+import { unpack, ZSTD } from '../protocol/packing.ts';
 import type { Store } from '../store/store.ts';
 import { brokenRule } from './broken-rule.ts';
 import { DeviceFolder } from './device-folder.ts';
 import { FileIntake } from './file-intake.ts';
 import { Gauge } from './gauge.ts';
+import { Inbox } from './inbox.ts';
 import type { MemoryBudget, MemoryShare } from './memory-budget.ts';
 import { Outbox, type Send } from './outbox.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
@@ -63,6 +65,7 @@ export class ReceiverSession {
   readonly #options: SessionOptions;
   readonly #outbox: Outbox;
   readonly #pending: Gauge;
+  readonly #inbox: Inbox;
   readonly #share: MemoryShare;
   readonly #over = new AbortController();
   #log: ReceiverLog;
@@ -82,6 +85,7 @@ export class ReceiverSession {
     this.#share = memory.open(changed);
     this.#pending = new Gauge(limits.pendingBytes, changed, this.#share);
     this.#outbox = new Outbox(link.send.bind(link), new Gauge(limits.outgoingBytes, changed, this.#share));
+    this.#inbox = new Inbox({ take: (bytes) => this.#take(bytes), full: () => this.#full, changed });
   }
 
   /** HELLO has come. */
@@ -91,13 +95,7 @@ export class ReceiverSession {
 
   /** Takes one message. Its memory must not be used again by the caller. Never throws. */
   receive(bytes: Buffer): void {
-    if (this.#state === 'over' || this.#state === 'draining') return;
-    try {
-      this.#handle(decodeSenderMessage(bytes, this.#algorithm));
-    } catch (error) {
-      if (error instanceof IsyncError && error.code === 'PROTOCOL') this.close(CLOSE.PROTOCOL, error.message);
-      else this.#fault(error);
-    }
+    this.#inbox.add(bytes);
   }
 
   /** Says KEEPALIVE. */
@@ -132,6 +130,7 @@ export class ReceiverSession {
   }
 
   #finish(): Promise<void> {
+    this.#inbox.close();
     this.#over.abort();
     this.#finished ??= this.#settle();
     return this.#finished;
@@ -146,6 +145,15 @@ export class ReceiverSession {
       this.#log.info('session ended', { ...this.#open.intake.counts });
     }
     this.#options.memory.close(this.#share);
+  }
+
+  #take(bytes: Buffer): void {
+    try {
+      this.#handle(decodeSenderMessage(bytes, this.#algorithm));
+    } catch (error) {
+      if (error instanceof IsyncError && error.code === 'PROTOCOL') this.close(CLOSE.PROTOCOL, error.message);
+      else this.#fault(error);
+    }
   }
 
   #handle(message: SenderMessage): void {
@@ -164,20 +172,26 @@ export class ReceiverSession {
     if (message.type === 'list') return requests.list(message);
     if (message.type === 'hello') throw brokenRule('a second HELLO');
     if (mode === 'read') throw brokenRule(`${message.type} in mode read`);
-    switch (message.type) {
+    const plain = message.type === 'packed' ? this.#unpack(message) : message;
+    switch (plain.type) {
       case 'files':
-        return intake.files(message);
+        return intake.files(plain);
       case 'open':
-        return intake.open(message);
+        return intake.open(plain);
       case 'chunk':
-        return intake.chunk(message);
+        return intake.chunk(plain);
       case 'end':
-        return intake.end(message);
+        return intake.end(plain);
       case 'cancel':
-        return intake.cancel(message);
+        return intake.cancel(plain);
       case 'seal':
-        return requests.seal(message);
+        return requests.seal(plain);
     }
+  }
+
+  #unpack(message: Packed): Files | Chunk {
+    this.#inbox.unpacked(message.length);
+    return unpack(message, this.#algorithm);
   }
 
   #greet(hello: Hello): void {
@@ -209,6 +223,7 @@ export class ReceiverSession {
         openUploads: limits.openUploads,
         requests: limits.requests,
       },
+      compression: [ZSTD],
     });
     this.#log.info('session opened', {
       digest: hello.digest,
@@ -232,8 +247,14 @@ export class ReceiverSession {
     };
   }
 
+  /** More is held for the sender than should be. */
+  get #full(): boolean {
+    return this.#pending.full || this.#outbox.full || this.#share.over;
+  }
+
   #pauseOrResume(): void {
-    const pause = this.#pending.full || this.#outbox.full || this.#share.over;
+    this.#inbox.goOn();
+    const pause = this.#full || this.#inbox.waiting;
     if (pause === this.#paused || this.#state === 'over') return;
     this.#paused = pause;
     if (pause) this.#options.link.pause();

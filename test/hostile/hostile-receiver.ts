@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { decodeSenderMessage, encode } from '../../src/protocol/codec.ts';
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
+import { unpack } from '../../src/protocol/packing.ts';
 import { receiverMessages } from '../protocol/arbitraries.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
@@ -95,6 +96,7 @@ export class HostileReceiver implements AsyncDisposable {
       let message: SenderMessage;
       try {
         message = decodeSenderMessage(bytes as Buffer, 'xxh64');
+        if (message.type === 'packed') message = unpack(message, 'xxh64');
       } catch {
         this.faults.push(`said what can't be decoded: ${(bytes as Buffer).toString('hex', 0, 64)}`);
         return;
@@ -124,6 +126,7 @@ export class HostileReceiver implements AsyncDisposable {
             openUploads: random.pick([1, 4, 2 ** 40]),
             requests: random.pick([1, 4, 2 ** 40]),
           },
+          compression: random.pick([[], ['zstd'], ['br', 'zstd']]),
         };
         return;
       case 'files':
@@ -158,6 +161,7 @@ export class HostileReceiver implements AsyncDisposable {
         if (random.chance(0.5)) yield { type: 'sealed', request: message.request };
         else yield { type: 'failed', request: message.request, ...failure() };
         return;
+      case 'packed':
       case 'chunk':
       case 'cancel':
       case 'keepalive':

@@ -1,13 +1,20 @@
 import * as fc from 'fast-check';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { zstdCompressSync } from 'node:zlib';
 import { WebSocket } from 'ws';
 import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath, type RelPath } from '../../src/model/rel-path.ts';
 import { CLOSE } from '../../src/protocol/close-codes.ts';
 import { decodeReceiverMessage, encode } from '../../src/protocol/codec.ts';
-import { MAX_MESSAGE_BYTES, REPLICATE_PATH, SUBPROTOCOL } from '../../src/protocol/limits.ts';
+import {
+  MAX_CHUNK_BYTES,
+  MAX_MESSAGE_BYTES,
+  REPLICATE_PATH,
+  SUBPROTOCOL,
+} from '../../src/protocol/limits.ts';
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
+import { pack } from '../../src/protocol/packing.ts';
 import { relPaths, senderMessages } from '../protocol/arbitraries.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from './random.ts';
@@ -60,6 +67,8 @@ const MAX_FILES = 3000;
 const HIGH_WATER_BYTES = 256 * 1024;
 /** Part of the messages that are likely to break a rule, each of which may cost a connection. */
 const BROKEN = 0.02;
+/** Part of the FILES and CHUNKs that are packed. */
+const PACKED = 0.3;
 
 export interface HostileSenderOptions {
   readonly url: string;
@@ -240,7 +249,8 @@ class HostileSession {
     const [id, upload] = random.pick([...this.#uploads]);
     const { size, sent } = upload;
     if (sent !== undefined && sent < size && random.chance(0.6)) {
-      const content = random.bytes(Math.min(size - sent, 1 + random.below(100)));
+      const length = Math.min(size - sent, random.chance(0.9) ? 1 + random.below(100) : MAX_CHUNK_BYTES);
+      const content = length > 100 ? Buffer.alloc(length, 'zeros and the like ') : random.bytes(length);
       this.#say({ type: 'chunk', id, offset: sent, content });
       upload.sent = sent + content.length;
       return;
@@ -278,6 +288,7 @@ class HostileSession {
     else if (kind < 15) this.#send(random.pick(messages));
     else if (kind < 16) this.#send(random.bytes(random.below(2000)));
     else if (kind < 17) this.#send('a text message');
+    else if (kind < 18 && random.chance(0.5)) this.#send(this.#bomb());
     else if (kind < 18) return this.#garbage(random.bytes(1 + random.below(100)));
     else if (kind < 19) for (let n = 0; n < 50; n++) this.#ws.ping(random.bytes(125));
     else this.#send(Buffer.alloc(MAX_MESSAGE_BYTES + random.below(2)));
@@ -285,6 +296,16 @@ class HostileSession {
     this.#requests.add(request);
     this.#say({ type: 'look', request, digest: false, paths: [] });
     await this.#until(() => this.#isOver || !this.#requests.has(request));
+  }
+
+  /** PACKED with a frame of many times what it claims, or of what nobody may send. */
+  #bomb(): Buffer {
+    const random = this.#random;
+    const length = random.pick([1, 100, 65_536, MAX_MESSAGE_BYTES]);
+    const frame = zstdCompressSync(
+      Buffer.alloc(random.pick([length - 1, length, length + 1, 16 * MAX_MESSAGE_BYTES])),
+    );
+    return encode({ type: 'packed', length, frame });
   }
 
   /** Bytes that are no WebSocket frame, and nothing after them. */
@@ -295,7 +316,9 @@ class HostileSession {
   }
 
   #say(message: SenderMessage): void {
-    this.#send(encode(message));
+    const bytes = encode(message);
+    const mayPack = message.type === 'files' || message.type === 'chunk';
+    this.#send(mayPack && this.#random.chance(PACKED) ? pack(bytes) : bytes);
   }
 
   #send(bytes: Buffer | string): void {

@@ -1,8 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { encode } from '../../src/protocol/codec.ts';
 import { MAX_PATH_SEGMENTS, MAX_PATHS_PER_MESSAGE } from '../../src/protocol/limits.ts';
 import type { SenderMessage } from '../../src/protocol/messages.ts';
+import { pack } from '../../src/protocol/packing.ts';
 import { MemoryBudget } from '../../src/receiver/memory-budget.ts';
 import { RECEIVER_LIMITS } from '../../src/receiver/receiver-limits.ts';
 import { ReceiverSession } from '../../src/receiver/session.ts';
@@ -42,7 +44,7 @@ async function stuckSession(memory = new MemoryBudget(RECEIVER_LIMITS.heldBytes,
   const say = (message: SenderMessage): void => session.receive(encode(message));
   say({ type: 'hello', version: 1, device, mode: 'write', digest: 'xxh64', software: 't' });
   await vi.waitFor(() => expect(welcome).toBe(true), { interval: 1 });
-  return { ...kept, calls, say };
+  return { ...kept, calls, say, session };
 }
 
 /** How often `say` was called before the session was paused; `most` when it never was. */
@@ -81,6 +83,49 @@ describe('what a session holds in memory is bounded', () => {
     const said = saidUntilPaused(calls, 32, (n) => say({ type: 'look', request: n, digest: false, paths }));
     expect(calls).toEqual(['pause']);
     expect(said).toBeLessThan(16);
+  });
+});
+
+describe('packed messages of one read of the socket', () => {
+  const CONTENT = Buffer.alloc(64 * 1024, 'text that a few bytes can tell ');
+  const filesOf = (n: number) => Array.from({ length: 16 }, (_, i) => inlineFile(`DC1/${n}-${i}`, CONTENT));
+
+  it('are not unpacked while the session holds enough, and all arrive in the end', async () => {
+    const { session, calls, store, open, paths } = await stuckSession();
+    const put = vi.spyOn(store, 'put');
+    for (let n = 0; n < 64; n++)
+      session.receive(pack(encode({ type: 'files', firstId: 16 * n + 1, files: filesOf(n) })));
+    // Nothing but the disk is waited for now, however many turns the event loop takes.
+    for (let turn = 0; turn < 50; turn++) await nextTurn();
+    expect(calls).toEqual(['pause']);
+    expect(put.mock.calls.length * CONTENT.length).toBeLessThan(
+      RECEIVER_LIMITS.pendingBytes + 2 * 16 * CONTENT.length,
+    );
+    open();
+    await vi.waitFor(() => expect(paths()).toHaveLength(64 * 16));
+    await vi.waitFor(() => expect(calls.at(-1)).toBe('resume'));
+  });
+
+  it('keep the event loop no longer than a few MiB take, also for an upload that was refused', async () => {
+    const { session, calls, say } = await stuckSession();
+    say({
+      type: 'open',
+      id: 1,
+      resume: false,
+      entry: { path: parseRelPath('refused'), size: 2 ** 40, mtimeUs: 0 },
+    });
+    await nextTurn();
+    const zeros = Buffer.alloc(256 * 1024);
+    const packed = pack(encode({ type: 'chunk', id: 1, offset: 0, content: zeros }));
+    for (let n = 0; n < 200; n++) session.receive(packed);
+    expect(calls).toEqual(['pause']);
+    let turns = 0;
+    while (calls.length < 2) {
+      await nextTurn();
+      turns++;
+    }
+    expect(calls).toEqual(['pause', 'resume']);
+    expect(turns).toBeGreaterThan(5);
   });
 });
 

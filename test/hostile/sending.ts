@@ -8,7 +8,7 @@ import { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { createWsTarget } from '../../src/sender/ws/ws-target.ts';
-import { noise, SourceFolder } from '../sender/source-folder.ts';
+import { noise, SourceFolder, telemetry } from '../sender/source-folder.ts';
 
 /** Files put at a time. */
 const PUTS = 32;
@@ -21,9 +21,10 @@ process.on('SIGTERM', () => stop.abort());
 
 using folder = new SourceFolder();
 // Below and above what travels whole, and above what is resumed.
-const files = [0, 1, 1000, 60_000, 100_000, 300_000, 5_000_000].map((size) =>
+const files = [0, 1, 1000, 60_000, 100_000, 300_000, 5_000_000].flatMap((size) => [
   folder.write(`DC1/${size}`, noise(size, size)),
-);
+  folder.write(`DC1/${size}.log`, telemetry(size, size)),
+]);
 
 function openTarget(): Target {
   return createWsTarget({
@@ -31,6 +32,7 @@ function openTarget(): Target {
     device: 'edge1',
     mode: 'write',
     digest: 'xxh64',
+    compress: true,
     retry: { giveUpAfterMs: 2000, firstDelayMs: 1, longestDelayMs: 3 },
   });
 }

@@ -1,8 +1,10 @@
+import { zstdCompressSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { encode } from '../../src/protocol/codec.ts';
 import { MAX_MESSAGE_BYTES } from '../../src/protocol/limits.ts';
 import type { Hello } from '../../src/protocol/messages.ts';
+import { pack } from '../../src/protocol/packing.ts';
 import { gatedStore, receiverFor } from './fixtures.ts';
 import { connect, greet, inlineFile, type WireClient } from './wire-client.ts';
 
@@ -143,6 +145,11 @@ const BROKEN_RULES: BrokenRule[] = [
     hello: READ,
     breakIt: (client) => client.say({ type: 'files', firstId: 1, files: [FILE] }),
   },
+  {
+    name: 'PACKED in a session that reads',
+    hello: READ,
+    breakIt: ({ ws }) => ws.send(pack(encode({ type: 'files', firstId: 1, files: [FILE] }))),
+  },
   { name: 'OPEN in a session that reads', hello: READ, breakIt: (client) => client.open(1, 'DC1/b', 1) },
   {
     name: 'SEAL in a session that reads',
@@ -150,6 +157,31 @@ const BROKEN_RULES: BrokenRule[] = [
     breakIt: (client) => client.say({ type: 'seal', request: 1, directory: parseRelPath('DC1') }),
   },
 ];
+
+/** What PACKED must not hold, and how it must not be made. */
+const CHUNK = encode({ type: 'chunk', id: 2, offset: 0, content: DIGEST });
+const FRAME = zstdCompressSync(CHUNK);
+const BROKEN_PACKS: { readonly name: string; readonly length?: number; readonly frame: Buffer }[] = [
+  { name: 'no frame', frame: Buffer.alloc(0) },
+  { name: 'what is no frame', frame: CHUNK },
+  { name: 'a frame that is cut', frame: FRAME.subarray(0, -1) },
+  { name: 'bytes after the frame', frame: Buffer.concat([FRAME, Buffer.of(0)]) },
+  { name: 'two frames', frame: Buffer.concat([FRAME, FRAME]), length: 2 * CHUNK.length },
+  { name: 'a claim that is too long', frame: FRAME, length: CHUNK.length + 1 },
+  { name: 'a claim that is too short', frame: FRAME, length: CHUNK.length - 1 },
+  { name: 'a bomb', frame: zstdCompressSync(Buffer.alloc(64 * MAX_MESSAGE_BYTES, CHUNK)) },
+  { name: 'END', frame: zstdCompressSync(encode({ type: 'end', id: 2, digest: DIGEST })), length: 13 },
+  { name: 'another PACKED', frame: zstdCompressSync(pack(CHUNK)), length: pack(CHUNK).length },
+];
+
+for (const { name, frame, length = CHUNK.length } of BROKEN_PACKS)
+  BROKEN_RULES.push({
+    name: `PACKED with ${name}`,
+    breakIt: (client) => {
+      client.open(2, 'DC1/b', 100);
+      client.say({ type: 'packed', length, frame });
+    },
+  });
 
 describe('a session is closed for', () => {
   it.each(BROKEN_RULES)('$name, and another device goes on', async ({ breakIt, hello, code = 4400 }) => {
