@@ -31,8 +31,10 @@ export interface TargetUse {
   readonly mode: 'write' | 'read';
   /** Gives up on the target after a while; else tries for ever. */
   readonly endsByItself: boolean;
-  /** Content, in bytes a second. */
+  /** What goes over the link, in bytes a second. */
   readonly bytesPerSecond?: number | undefined;
+  /** For a receiver only. */
+  readonly compress?: boolean | undefined;
   /** Ends the wait for a target that can't be opened yet. */
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -80,6 +82,9 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
     mode: use.mode,
     token: readToken(config),
     tls: readTls(config),
+    compress: use.compress,
+    onUncompressed: () =>
+      use.log.info('the receiver takes nothing compressed: going on without', { to: to.url.host }),
     onLink: (state, error) => logLink(use.log, state, error),
   });
   warnOfClearText(config, to.url, use.log);

@@ -32,6 +32,7 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
     mode: 'write',
     endsByItself: config.once,
     bytesPerSecond: config.bwlimit,
+    compress: config.compress,
     signal: stop.signal,
     log,
   });

@@ -57,8 +57,13 @@ export const scanSchema = z
     marks: oneOf('trust', 'verify').default('trust'),
     /** Bytes per second. */
     bwlimit: one(parseRate).optional(),
+    compress: flag(),
   })
-  .superRefine(checkSender);
+  .superRefine((config, context) => {
+    checkSender(config, context);
+    if (config.compress && config.to.kind !== 'receiver')
+      fault(context, 'compress', 'is for a ws:// or wss:// target only');
+  });
 
 export const verifySchema = z
   .strictObject({ ...sender, quick: flag(), repair: flag() })

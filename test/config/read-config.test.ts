@@ -58,6 +58,7 @@ describe('defaults', () => {
       newest: 'birthtime',
       marks: 'trust',
       ignore: [],
+      compress: false,
       digest: 'xxh64',
       json: false,
       logLevel: 'info',
@@ -89,9 +90,17 @@ describe('precedence', () => {
   });
 
   it('reads every kind of value alike from each source', () => {
-    const text = { once: 'yes', ignore: '*.tmp,*.part', quiet: '2m', bwlimit: '2MB/s', 'tls-ca': '/ca.pem' };
+    const text = {
+      once: 'yes',
+      compress: 'yes',
+      ignore: '*.tmp,*.part',
+      quiet: '2m',
+      bwlimit: '2MB/s',
+      'tls-ca': '/ca.pem',
+    };
     const expected = {
       once: true,
+      compress: true,
       ignore: ['*.tmp', '*.part'],
       quiet: 120_000,
       bwlimit: 2e6,
@@ -107,7 +116,9 @@ describe('precedence', () => {
     const lines = Object.entries(text).map(([name, value]) => `  ${name}: "${value}"\n`);
     expect(scan({ to }, environment)).toMatchObject(expected);
     expect(scan({ to }, {}, `scan:\n${lines.join('')}`)).toMatchObject(expected);
-    expect(scan({ to, ...text, ignore: ['*.tmp', '*.part'], once: true })).toMatchObject(expected);
+    expect(scan({ to, ...text, ignore: ['*.tmp', '*.part'], once: true, compress: true })).toMatchObject(
+      expected,
+    );
   });
 
   it('finds the config file by ISYNC_CONFIG too', () => {
@@ -174,6 +185,23 @@ describe('faults name the setting, the value and its origin', () => {
       undefined,
       'CONFIG_INVALID',
       'ISYNC_SETLE: is no setting; did you',
+    ],
+    ['compress', { compress: true }, {}, undefined, 'USAGE', 'compress: '],
+    [
+      'compress',
+      { compress: true, to: 's3://bucket' },
+      {},
+      undefined,
+      'USAGE',
+      'is for a ws:// or wss:// target only',
+    ],
+    [
+      'compress',
+      { to: '/mnt' },
+      { ISYNC_COMPRESS: '1' },
+      undefined,
+      'CONFIG_INVALID',
+      '(environment ISYNC_COMPRESS)',
     ],
     ['tls', { 'tls-ca': '/ca' }, {}, undefined, 'USAGE', 'tls-ca: "/ca" is for a wss:// target only'],
     ['key pair', { to: 'wss://h', 'tls-key': '/k' }, {}, undefined, 'USAGE', 'needs --tls-cert as well'],

@@ -67,6 +67,7 @@ export function setUp(seed: number, faults: readonly Fault[]): Setup {
       `--complete=${random.pick(['auto', 'auto', 'settle', 'close-write'])}`,
       `--digest=${random.pick(['xxh64', 'xxh64', 'sha256'])}`,
       ...(random.chance(0.1) ? ['--bwlimit=3MB/s'] : []),
+      ...(random.chance(0.3) ? ['--compress'] : []),
     ],
     finish: random.pick(['daemon', 'either', 'either', 'either', 'once', 'once']),
     senderDelayMs: random.pick([0, 0, 100, 600, 2000]),

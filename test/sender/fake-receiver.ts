@@ -30,6 +30,7 @@ export interface Script {
   /** Answers the upgrade instead of the WebSocket where it returns a status. */
   readonly status?: (request: IncomingMessage) => number | undefined;
   readonly limits?: Partial<SessionLimits>;
+  readonly compression?: readonly string[];
 }
 
 /** A receiver that does what a test says, also what PROTOCOL.md forbids. */
@@ -59,7 +60,7 @@ export async function fakeReceiver(script: Script = {}): Promise<FakeReceiver> {
       heard.push(message);
       if (message.type !== 'hello') script.message?.(session, message);
       else if (script.hello !== undefined) script.hello(session);
-      else say(welcome(message.device, script.limits));
+      else say(welcome(message.device, script.limits, script.compression));
     });
   }
 
@@ -79,7 +80,11 @@ export async function fakeReceiver(script: Script = {}): Promise<FakeReceiver> {
   };
 }
 
-export function welcome(device: string, limits: Partial<SessionLimits> = {}): ReceiverMessage {
+export function welcome(
+  device: string,
+  limits: Partial<SessionLimits> = {},
+  compression: readonly string[] = [],
+): ReceiverMessage {
   return {
     type: 'welcome',
     version: 1,
@@ -87,6 +92,7 @@ export function welcome(device: string, limits: Partial<SessionLimits> = {}): Re
     device,
     software: 'fake',
     limits: { filesInFlight: 100, openUploads: 4, requests: 4, ...limits },
+    compression,
   };
 }
 

@@ -50,11 +50,12 @@ export async function scripted(
 export async function receiverFixture(
   inner: Store,
   retry: RetryPolicy,
+  options: Partial<WsTargetOptions> = {},
   cleanUp: () => Promise<void> = async () => {},
 ): Promise<TargetFixture> {
   const store = recordingStore(inner);
   const receiver = await receive(store);
-  const target = send(receiver.url, retry);
+  const target = send(receiver.url, retry, options);
   return {
     target,
     store,

@@ -45,6 +45,17 @@ export class SourceFolder implements Disposable {
   }
 }
 
+/** `length` bytes of text that compresses, as what devices measure does. */
+export function telemetry(length: number, seed = 1): Buffer {
+  const parts: string[] = [];
+  let state = seed >>> 0 || 1;
+  for (let written = 0; written < length; written += parts.at(-1)?.length ?? 0) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    parts.push(`{"seq":${parts.length},"sensor":"temperature","unit":"C","value":${state >>> 16}}\n`);
+  }
+  return Buffer.from(parts.join('').slice(0, length));
+}
+
 /** `length` bytes that differ from place to place and from seed to seed. */
 export function noise(length: number, seed = 1): Buffer {
   const bytes = Buffer.allocUnsafe(length);

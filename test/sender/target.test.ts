@@ -6,6 +6,7 @@ import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { targetSuite } from '../suites/target.ts';
 import { BRIEF, localFixture } from './local-fixture.ts';
 import { receiverFixture } from './receiver-fixture.ts';
+import { telemetry } from './source-folder.ts';
 
 async function withFolder<T>(use: (folder: string, remove: () => Promise<void>) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'isync-store-'));
@@ -14,9 +15,14 @@ async function withFolder<T>(use: (folder: string, remove: () => Promise<void>) 
 
 targetSuite('local, memory store', async () => localFixture(createMemoryStore(), async () => {}));
 targetSuite('ws, memory store', () => receiverFixture(createMemoryStore(), BRIEF));
+targetSuite(
+  'ws, memory store, compressed',
+  () => receiverFixture(createMemoryStore(), BRIEF, { compress: true }),
+  telemetry,
+);
 targetSuite('local, file store', () =>
   withFolder(async (folder, remove) => localFixture(await openFileStore(folder), remove)),
 );
 targetSuite('ws, file store', () =>
-  withFolder(async (folder, remove) => receiverFixture(await openFileStore(folder), BRIEF, remove)),
+  withFolder(async (folder, remove) => receiverFixture(await openFileStore(folder), BRIEF, {}, remove)),
 );

@@ -17,8 +17,12 @@ export interface TargetFixture extends AsyncDisposable {
   readonly store: RecordingStore;
 }
 
-/** What every form of Target promises. */
-export function targetSuite(name: string, setup: () => Promise<TargetFixture>): void {
+/** What every form of Target promises; `contentOf` makes what is sent. */
+export function targetSuite(
+  name: string,
+  setup: () => Promise<TargetFixture>,
+  contentOf: (bytes: number, seed?: number) => Buffer = noise,
+): void {
   describe(`target: ${name}`, () => {
     let fixture: TargetFixture;
     let target: Target;
@@ -57,7 +61,7 @@ export function targetSuite(name: string, setup: () => Promise<TargetFixture>): 
       ['a file that asks for its offset', 4 * 1024 * 1024],
       ['a large file', 9 * 1024 * 1024 + 12_345],
     ])('keeps %s, durable when put resolves', async (_, size) => {
-      const content = noise(size);
+      const content = contentOf(size);
       const source = folder.write('DC1/sub/a.dat', content);
       const receipt = await target.put(source);
       await expectStored(source, content);
@@ -156,7 +160,7 @@ export function targetSuite(name: string, setup: () => Promise<TargetFixture>): 
 
     it('sends small files while large ones are under way', async () => {
       const large = Array.from({ length: 6 }, (_, i) =>
-        target.put(folder.write(`DC1/large${i}`, noise(6 * 1024 * 1024, i))),
+        target.put(folder.write(`DC1/large${i}`, contentOf(6 * 1024 * 1024, i))),
       );
       const small = Array.from({ length: 50 }, (_, i) => target.put(folder.write(`DC1/${i}`, 'small')));
       await Promise.all([...large, ...small]);

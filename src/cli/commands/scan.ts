@@ -57,7 +57,8 @@ export const SCAN_OPTIONS = {
     describe: 'Give up on the target after this long, in s',
     defaultDescription: '20 with --once, else never',
   },
-  bwlimit: { ...TEXT, ...LINK, describe: 'Most content a second, like 2MB/s or 10MiB/s' },
+  bwlimit: { ...TEXT, ...LINK, describe: 'Most bytes a second, like 2MB/s or 10MiB/s' },
+  compress: { ...FLAG, ...LINK, describe: 'Compress what shrinks (zstd), for a thin link to a receiver' },
   ...S3_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
@@ -76,6 +77,7 @@ export function scanCommand(found: Found): CommandModule {
           '$0 scan /datas --to wss://backup:7400 --token-file /etc/isync/token',
           'With TLS and a token',
         )
+        .example('$0 scan /datas --to wss://backup:7400 --compress', 'Logs, CSV or JSON over a thin link')
         .example('$0 scan /datas --to /mnt/backup --once --json', 'To a folder, once, for a script')
         .example('$0 scan /datas --to s3://bucket/site1 --s3-region eu-central-1', 'To a bucket of AWS')
         .example(

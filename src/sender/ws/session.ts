@@ -5,12 +5,7 @@ import { toIsyncError, type IsyncError } from '../../model/isync-error.ts';
 import { cutText } from '../../protocol/bytes.ts';
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts';
 import { decodeReceiverMessage, encode } from '../../protocol/codec.ts';
-import {
-  MAX_CHUNK_BYTES,
-  MAX_FILES_PER_MESSAGE,
-  MAX_REQUESTS_IN_FLIGHT,
-  TARGET_BATCH_BYTES,
-} from '../../protocol/limits.ts';
+import { MAX_FILES_PER_MESSAGE, MAX_REQUESTS_IN_FLIGHT, TARGET_BATCH_BYTES } from '../../protocol/limits.ts';
 import type { Failed, ReceiverMessage } from '../../protocol/messages.ts';
 import type { Outbox } from '../outbox.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
@@ -19,6 +14,7 @@ import type { Answer, Call, Calls } from './calls.ts';
 import type { Link } from './connect.ts';
 import { closeError, linkLost, protocolFault, socketError, toldError } from './faults.ts';
 import { Flights } from './flights.ts';
+import { Packer } from './packer.ts';
 import { Uploads } from './uploads.ts';
 import { Wire, type Deadlines } from './wire.ts';
 
@@ -36,6 +32,8 @@ export interface SessionOptions {
   readonly calls: Calls;
   readonly algorithm: DigestAlgorithm;
   readonly limiter: RateLimiter | undefined;
+  /** Pack what gets smaller by it; the receiver must offer that. */
+  readonly compress: boolean;
   readonly deadlines: Deadlines;
   /** Something has come further: a file is durable, a request answered, an upload resumes later than before. */
   readonly onProgress: () => void;
@@ -53,6 +51,8 @@ export class Session {
   readonly #wire: Wire;
   readonly #flights: Flights;
   readonly #uploads: Uploads;
+  /** Of FILES; each upload has its own. */
+  readonly #packer: Packer | undefined;
   readonly #calls = new Map<number, Call>();
   readonly #over = new AbortController();
   #nextRequest = 1;
@@ -62,21 +62,24 @@ export class Session {
   #fault: IsyncError | undefined;
 
   constructor(options: SessionOptions) {
-    const { link, outbox, calls, algorithm, deadlines, onProgress } = options;
+    const { link, outbox, calls, algorithm, compress, deadlines, onProgress } = options;
     const { limits } = link.welcome;
     const onReady = () => this.#ready();
+    const createPacker = () => (compress ? new Packer() : undefined);
     this.#options = options;
     this.#socket = link.socket;
     this.#wire = new Wire(link.socket, link.raw, deadlines, () => this.#silent());
     this.#wire.onRoom = outbox.onReady = calls.onReady = onReady;
     this.#flights = new Flights(outbox, limits.filesInFlight, onProgress);
+    this.#packer = createPacker();
     this.#uploads = new Uploads({
       outbox,
       flights: this.#flights,
       wire: this.#wire,
       algorithm,
       most: limits.openUploads,
-      chunkBytes: () => Math.min(MAX_CHUNK_BYTES, this.#messageBytes()),
+      messageBytes: () => this.#messageBytes(),
+      createPacker,
       onReady,
     });
     this.ended = this.#run();
@@ -198,16 +201,18 @@ export class Session {
 
   #sendBatch(live: boolean): boolean {
     const { outbox, algorithm, limiter } = this.#options;
+    const expansion = this.#packer?.expansion ?? 1;
     const firstId = this.#flights.nextId;
     const files = readBatch(outbox, {
       live,
       algorithm,
       mostFiles: Math.min(MAX_FILES_PER_MESSAGE, this.#flights.room(live) - this.#uploads.opening),
-      mostBytes: Math.min(TARGET_BATCH_BYTES, this.#messageBytes()),
+      mostBytes: Math.min(TARGET_BATCH_BYTES, this.#messageBytes() * expansion),
     });
     if (files.length === 0) return false;
     for (const { job, digest } of files) this.#flights.addSmall(job, digest);
-    const bytes = encode({ type: 'files', firstId, files });
+    const plain = encode({ type: 'files', firstId, files });
+    const bytes = this.#packer?.pack(plain) ?? plain;
     this.#wire.send(bytes);
     limiter?.spend(bytes.length);
     this.#lastWasBatch = true;

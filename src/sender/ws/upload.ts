@@ -3,6 +3,7 @@ import { CHUNK_HEADER_BYTES, writeChunkHeader } from '../../protocol/codec.ts';
 import { MAX_CHUNK_BYTES } from '../../protocol/limits.ts';
 import { Forgotten, type PutJob } from '../outbox.ts';
 import type { ChunkBuffers } from './chunk-buffers.ts';
+import type { Packer } from './packer.ts';
 import { changed } from '../source-file.ts';
 import type { SourceReader } from '../target.ts';
 
@@ -18,8 +19,10 @@ const READ_BYTES = 1024 * 1024;
 /** What an upload needs of its session. */
 export interface UploadPort {
   readonly algorithm: DigestAlgorithm;
-  /** Content of a chunk at most. */
-  readonly chunkBytes: number;
+  /** Content of the next chunk at most. */
+  chunkBytes(upload: Upload): number;
+  /** A packer for the chunks of one upload; none where they go as they are. */
+  createPacker(): Packer | undefined;
   readonly buffers: ChunkBuffers;
   /** Says OPEN; returns the file's id. */
   opened(upload: Upload, resume: boolean): number;
@@ -34,6 +37,7 @@ export interface UploadPort {
 /** One large file on its way through one session: OPEN, CHUNK …, END. */
 export class Upload {
   readonly job: PutJob;
+  readonly packer: Packer | undefined;
   /** From OPEN on. */
   id: number | undefined;
   readonly #port: UploadPort;
@@ -48,6 +52,7 @@ export class Upload {
   constructor(job: PutJob, port: UploadPort) {
     this.job = job;
     this.#port = port;
+    this.packer = port.createPacker();
     this.#digester = createDigester(port.algorithm);
     this.#resume = job.file.entry.size >= RESUME_FROM_BYTES;
   }
@@ -130,7 +135,8 @@ export class Upload {
 
   /** Messages with room for `total` bytes of content; on a thin link, whose chunks are small, for one chunk only. */
   #messagesFor(total: number): Buffer[] {
-    const { chunkBytes, buffers } = this.#port;
+    const { buffers } = this.#port;
+    const chunkBytes = this.#port.chunkBytes(this);
     const count = chunkBytes < MAX_CHUNK_BYTES ? 1 : Math.ceil(total / chunkBytes);
     return Array.from({ length: count }, (_, n) =>
       buffers.take(Math.min(chunkBytes, total - n * chunkBytes)),

@@ -1,10 +1,11 @@
 import type { DigestAlgorithm } from '../../model/digest.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { CHUNK_HEADER_BYTES, encode } from '../../protocol/codec.ts';
-import { MAX_OPEN_UPLOADS } from '../../protocol/limits.ts';
+import { MAX_CHUNK_BYTES, MAX_OPEN_UPLOADS } from '../../protocol/limits.ts';
 import { Forgotten, type Outbox, type PutJob } from '../outbox.ts';
 import { ChunkBuffers } from './chunk-buffers.ts';
 import type { Flights } from './flights.ts';
+import type { Packer } from './packer.ts';
 import { Upload, type UploadPort } from './upload.ts';
 import type { Wire } from './wire.ts';
 
@@ -17,8 +18,9 @@ export interface UploadsOptions {
   readonly wire: Wire;
   readonly algorithm: DigestAlgorithm;
   readonly most: number;
-  /** Content of a chunk at most, now. */
-  readonly chunkBytes: () => number;
+  /** What one message should have at most, now, in bytes. */
+  readonly messageBytes: () => number;
+  readonly createPacker: () => Packer | undefined;
   /** There may be something to send. */
   readonly onReady: () => void;
 }
@@ -41,8 +43,12 @@ export class Uploads implements UploadPort {
     this.#most = Math.min(options.most, MAX_OPEN_UPLOADS);
   }
 
-  get chunkBytes(): number {
-    return this.#options.chunkBytes();
+  chunkBytes({ packer }: Upload): number {
+    return Math.min(MAX_CHUNK_BYTES, Math.floor(this.#options.messageBytes() * (packer?.expansion ?? 1)));
+  }
+
+  createPacker(): Packer | undefined {
+    return this.#options.createPacker();
   }
 
   /** Files that will be in flight as soon as they are open. */
@@ -63,7 +69,7 @@ export class Uploads implements UploadPort {
     }
   }
 
-  /** Sends a chunk of the upload that has waited longest; returns the bytes of its content, 0 for none. */
+  /** Sends a chunk of the upload that has waited longest; returns the bytes of the message, 0 for none. */
   sendChunk(live: boolean): number {
     const { flights, wire } = this.#options;
     const offers = this.#offers[live ? 'live' : 'backlog'];
@@ -71,10 +77,14 @@ export class Uploads implements UploadPort {
       if (upload.id === undefined || !flights.has(upload.id)) continue; // Failed since it offered.
       const bytes = upload.takeChunk();
       if (bytes === undefined) continue;
-      const content = bytes.length - CHUNK_HEADER_BYTES;
-      upload.job.sent(content);
-      wire.send(bytes, () => this.buffers.giveBack(bytes));
-      return content;
+      upload.job.sent(bytes.length - CHUNK_HEADER_BYTES);
+      const message = upload.packer?.pack(bytes) ?? bytes;
+      if (message === bytes) wire.send(bytes, () => this.buffers.giveBack(bytes));
+      else {
+        this.buffers.giveBack(bytes);
+        wire.send(message);
+      }
+      return message.length;
     }
     return 0;
   }

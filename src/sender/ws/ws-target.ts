@@ -4,6 +4,8 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { KEEPALIVE_MS, MAX_PATHS_PER_MESSAGE, SILENCE_DEADLINE_MS } from '../../protocol/limits.ts';
+import type { Welcome } from '../../protocol/messages.ts';
+import { ZSTD } from '../../protocol/packing.ts';
 import { Outbox } from '../outbox.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import { Backoff, type RetryPolicy } from '../retry.ts';
@@ -24,6 +26,10 @@ export interface WsTargetOptions {
   readonly digest: DigestAlgorithm;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
+  /** Compress what gets smaller by it, where the receiver takes that. Default false. */
+  readonly compress?: boolean | undefined;
+  /** Told once when the receiver takes nothing compressed. Must not throw. */
+  readonly onUncompressed?: (() => void) | undefined;
   /** Told of each change of the link; `error` says why it was lost. Must not throw. */
   readonly onLink?: ((state: LinkState, error?: IsyncError) => void) | undefined;
   /** Told why the target does not keep a file for now, each time that one is refused. Must not throw. */
@@ -61,6 +67,7 @@ class WsTarget implements Target {
   readonly #closing = new AbortController();
   #session: Session | undefined;
   #linked: Promise<void> | undefined;
+  #toldUncompressed = false;
 
   constructor(options: WsTargetOptions) {
     const refused = Promise.withResolvers<IsyncError>();
@@ -176,6 +183,7 @@ class WsTarget implements Target {
         calls: this.#calls,
         algorithm,
         limiter,
+        compress: this.#mayCompress(link.welcome),
         deadlines: {
           keepaliveMs: deadlines?.keepaliveMs ?? KEEPALIVE_MS,
           silenceMs: deadlines?.silenceMs ?? SILENCE_DEADLINE_MS,
@@ -209,6 +217,16 @@ class WsTarget implements Target {
       connectDeadlineMs: deadlines?.connectMs,
       welcomeDeadlineMs: deadlines?.welcomeMs,
     });
+  }
+
+  #mayCompress({ compression }: Welcome): boolean {
+    const { compress = false, onUncompressed } = this.#options;
+    const offered = compression.includes(ZSTD);
+    if (compress && !offered && !this.#toldUncompressed) {
+      this.#toldUncompressed = true;
+      onUncompressed?.();
+    }
+    return compress && offered;
   }
 
   #isFinal(error: IsyncError): boolean {
