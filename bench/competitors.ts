@@ -12,8 +12,12 @@ export type Link = (port: number) => Promise<AsyncDisposable & { readonly port: 
 export const LOOPBACK: Link = (port) =>
   Promise.resolve({ port, [Symbol.asyncDispose]: () => Promise.resolve() });
 
-/** isync as a user has it, with tokens. `folder` is for the tokens. */
-export async function isync(folder: string, link = LOOPBACK): Promise<Competitor> {
+/** isync as a user has it, with tokens and `args`. `folder` is for the tokens. */
+export async function isync(
+  folder: string,
+  link = LOOPBACK,
+  args: readonly string[] = [],
+): Promise<Competitor> {
   const tokens = join(folder, 'tokens.json');
   const tokenFile = await writeTokenFile(folder, DEVICE, await addToken(DEVICE, tokens));
   return {
@@ -27,7 +31,7 @@ export async function isync(folder: string, link = LOOPBACK): Promise<Competitor
           const { exitCode, stderr, summary } = await scanOnce(data.root, {
             to,
             device: DEVICE,
-            args: ['--token-file', tokenFile],
+            args: ['--token-file', tokenFile, ...args],
           });
           if (exitCode !== 0 || !summary.directories.every(({ sealed }) => sealed))
             throw new Error(`isync scan ended with ${exitCode}: ${stderr.slice(-2000)}`);

@@ -50,15 +50,22 @@ export function mixedSizes(count: number, total: number, least: number, most: nu
   return sizes;
 }
 
-/** Writes files of these sizes, full of bytes that don't compress and repeat nowhere, then the parser's marker. */
-export function writeFiles(root: string, sizes: readonly number[]): DataSet {
-  mkdirSync(join(root, DIRECTORY), { recursive: true });
+/** Tells the next bytes of a data set. */
+export type Content = (length: number) => Buffer;
+
+/** Bytes that don't compress and repeat nowhere. */
+export function incompressible(): Content {
   const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16, 1), Buffer.alloc(16, 2));
   const zeros = Buffer.alloc(BLOCK_BYTES);
+  return (length) => cipher.update(zeros.subarray(0, length));
+}
+
+/** Writes files of these sizes, then the parser's marker. */
+export function writeFiles(root: string, sizes: readonly number[], content = incompressible()): DataSet {
+  mkdirSync(join(root, DIRECTORY), { recursive: true });
   for (const [index, size] of sizes.entries()) {
     const file = openSync(join(root, pathOf(index)), 'w', 0o644);
-    for (let at = 0; at < size; at += BLOCK_BYTES)
-      writeSync(file, cipher.update(zeros.subarray(0, Math.min(BLOCK_BYTES, size - at))));
+    for (let at = 0; at < size; at += BLOCK_BYTES) writeSync(file, content(Math.min(BLOCK_BYTES, size - at)));
     closeSync(file);
   }
   closeSync(openSync(join(root, DIRECTORY, 'finished.parse'), 'w', 0o644));

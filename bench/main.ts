@@ -96,7 +96,7 @@ npm run bench -- NAME…             only these cases, or all whose names begin 
   --tmpfs DIR   a folder on a tmpfs (/dev/shm)
   --json FILE   also keep the rows there
 
-${CASES.map(({ name, about }) => `  ${name.padEnd(14)}${about}`).join('\n')}`);
+${CASES.map(({ name, about }) => `  ${name.padEnd(16)}${about}`).join('\n')}`);
   return 0;
 }
 

@@ -8,11 +8,13 @@ import { S3_CASES } from './s3.ts';
 import { S3_RECEIVERS_CASES } from './s3-receivers.ts';
 import { STARTUP_CASES } from './startup.ts';
 import { WAN_CASES } from './wan.ts';
+import { WAN_TEXT_CASES } from './wan-text.ts';
 
 /** In the order they are run and stand in the table. */
 export const CASES: readonly BenchCase[] = [
   ...LOOPBACK_CASES,
   ...WAN_CASES,
+  ...WAN_TEXT_CASES,
   ...LATENCY_CASES,
   ...RESTART_CASES,
   ...BACKLOG_CASES,

@@ -31,14 +31,16 @@ export const WAN_CASES: readonly BenchCase[] = [
   over('wan-big', '1 × 256 MiB', [256 * MIB]),
 ];
 
-const link: Link = async (port) => await startListening('link', [port, ROUND_TRIP_MS, BYTES_PER_SECOND]);
+export const longLink: Link = async (port) =>
+  await startListening('link', [port, ROUND_TRIP_MS, BYTES_PER_SECOND]);
+
+export const LINK_TEXT = `${ROUND_TRIP_MS} ms round trip, 100 Mbit/s`;
 
 function over(name: string, what: string, sizes: readonly number[]): BenchCase {
-  const where = `${ROUND_TRIP_MS} ms round trip, 100 Mbit/s`;
   return {
     name,
-    about: `${what} over ${where}`,
-    run: (bench) => run(bench, name, `${what}, ${where}`, sizes),
+    about: `${what} over ${LINK_TEXT}`,
+    run: (bench) => run(bench, name, `${what}, ${LINK_TEXT}`, sizes),
   };
 }
 
@@ -48,14 +50,14 @@ async function run(bench: Bench, name: string, what: string, sizes: readonly num
     const data = writeFiles(join(folder, 'root'), sizes);
     const waits = sizes.length >= STOP_AND_WAIT_FILES;
     const competitors: Record<string, Competitor> = {
-      isync: await isync(folder, link),
-      ...(await rsyncs(bench, folder, [PLAIN], link)),
-      ...(waits ? { [STOP_AND_WAIT]: stopAndWait(STOP_AND_WAIT_FILES, link) } : {}),
-      [RAW_SOCKET]: rawSocket(link),
+      isync: await isync(folder, longLink),
+      ...(await rsyncs(bench, folder, [PLAIN], longLink)),
+      ...(waits ? { [STOP_AND_WAIT]: stopAndWait(STOP_AND_WAIT_FILES, longLink) } : {}),
+      [RAW_SOCKET]: rawSocket(longLink),
     };
     const results = await contest(bench, folder, data, competitors);
     const { isync: mine, ...others } = results as typeof results & { isync: Sample };
-    const limit = sampleOf([data.bytes / BYTES_PER_SECOND + (ROUND_TRIPS * ROUND_TRIP_MS) / 1000]);
+    const limit = sampleOf([reckoned(data.bytes)]);
     const waiting = others[STOP_AND_WAIT];
     bench.report({
       case: name,
@@ -73,11 +75,16 @@ async function run(bench: Bench, name: string, what: string, sizes: readonly num
   });
 }
 
+/** The least that `bytes` take over the link, in seconds. */
+export function reckoned(bytes: number): number {
+  return bytes / BYTES_PER_SECOND + (ROUND_TRIPS * ROUND_TRIP_MS) / 1000;
+}
+
 /** Shows with a plain socket that the link is as slow and as far as it should be; rejects where it isn't. */
-async function checkLink(bench: Bench): Promise<void> {
+export async function checkLink(bench: Bench): Promise<void> {
   const bytes = 25_000_000;
   await using receiver = await startListening('raw-socket', ['receive']);
-  await using between = await link(receiver.port);
+  await using between = await longLink(receiver.port);
   const pings: number[] = [];
   // Two round trips each: the handshake's, and that of a header and its answer. The first ones find all code cold.
   for (let count = 0; count < PINGS; count++)

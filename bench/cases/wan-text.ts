@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import type { Bench, BenchCase } from '../bench.ts';
+import { isync } from '../competitors.ts';
+import { contest, inCaseFolder, type Competitor } from '../contest.ts';
+import { KIB, MIB, equalSizes, writeFiles } from '../data.ts';
+import { atMost } from '../goals.ts';
+import { rsyncs } from '../rsync.ts';
+import { sampleOf } from '../sample.ts';
+import { Telemetry } from '../telemetry.ts';
+import { noteOf } from './loopback.ts';
+import { checkLink, LINK_TEXT, longLink, reckoned } from './wan.ts';
+
+const SEED = 20_260_102;
+const PLAIN = 'rsync -a';
+const COMPRESSED = 'rsync -az';
+const UNCOMPRESSED = 'isync without --compress';
+const LIMIT = 'the link, reckoned on plain bytes';
+
+/** What compresses, over a long link: `isync` is `isync scan --compress` here. */
+export const WAN_TEXT_CASES: readonly BenchCase[] = [
+  over('wan-text-small', '10,000 × 4 KiB of JSON lines', equalSizes(10_000, 4 * KIB)),
+  over('wan-text-big', 'a log of 256 MiB', [256 * MIB]),
+];
+
+function over(name: string, what: string, sizes: readonly number[]): BenchCase {
+  return {
+    name,
+    about: `${what} over ${LINK_TEXT}, compressed`,
+    run: (bench) => run(bench, name, `${what}, ${LINK_TEXT}, --compress`, sizes),
+  };
+}
+
+async function run(bench: Bench, name: string, what: string, sizes: readonly number[]): Promise<void> {
+  await checkLink(bench);
+  await inCaseFolder(bench.disk, name, async (folder) => {
+    const telemetry = new Telemetry(SEED);
+    const data = writeFiles(join(folder, 'root'), sizes, (length) => telemetry.read(length));
+    const competitors: Record<string, Competitor> = {
+      isync: await isync(folder, longLink, ['--compress']),
+      [UNCOMPRESSED]: await isync(folder, longLink),
+      ...(await rsyncs(bench, folder, [PLAIN, COMPRESSED], longLink)),
+    };
+    const { isync: mine, ...others } = await contest(bench, folder, data, competitors);
+    if (mine === undefined) return;
+    bench.report({
+      case: name,
+      measure: what,
+      unit: 's',
+      isync: mine,
+      others: { ...others, [LIMIT]: sampleOf([reckoned(data.bytes)]) },
+      goals: atMost(1, COMPRESSED, mine, others[COMPRESSED]),
+      note: noteOf({ isync: mine, ...others }, ''),
+    });
+  });
+}
