@@ -12,6 +12,7 @@ import { noteOf } from './loopback.ts';
 const ROUND_TRIP_MS = 100;
 /** 100 Mbit/s. */
 const BYTES_PER_SECOND = 12_500_000;
+export const LINK_TEXT = `${ROUND_TRIP_MS} ms round trip, 100 Mbit/s`;
 /** TCP, the WebSocket's upgrade, HELLO and WELCOME; then the last byte's way there and its answer's way back. */
 const ROUND_TRIPS = 4;
 /** How far the link may be from what it is said to be before nothing is measured on it. */
@@ -33,8 +34,6 @@ export const WAN_CASES: readonly BenchCase[] = [
 
 export const longLink: Link = async (port) =>
   await startListening('link', [port, ROUND_TRIP_MS, BYTES_PER_SECOND]);
-
-export const LINK_TEXT = `${ROUND_TRIP_MS} ms round trip, 100 Mbit/s`;
 
 function over(name: string, what: string, sizes: readonly number[]): BenchCase {
   return {
