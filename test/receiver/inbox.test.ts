@@ -8,14 +8,14 @@ const PLAIN = encode({ type: 'keepalive' });
 const PACKED = pack(encode({ type: 'chunk', id: 1, offset: 0, content: Buffer.alloc(100) }));
 const MIB = 1024 * 1024;
 
-/** An inbox that is told that each packed message held a MiB. */
-function inboxOf(onTake: (taken: readonly Buffer[]) => void = () => {}) {
+/** An inbox that is told that each packed message held so much. */
+function inboxOf(onTake: (taken: readonly Buffer[]) => void = () => {}, held = MIB) {
   const taken: Buffer[] = [];
   const state = { full: false };
   const inbox: Inbox = new Inbox({
     take: (message) => {
       taken.push(message);
-      if (message === PACKED) inbox.unpacked(MIB);
+      if (message === PACKED) inbox.unpacked(held);
       onTake(taken);
     },
     full: () => state.full,
@@ -66,6 +66,15 @@ describe('the inbox of a session', () => {
     expect(taken.length).toBe(2 * inOneTurn);
     while (inbox.waiting) await nextTurn();
     expect(taken).toHaveLength(50);
+  });
+
+  it('unpacks no more than some hundred messages in a turn, however small', async () => {
+    const { inbox, taken } = inboxOf(undefined, 1);
+    for (let n = 0; n < 1000; n++) inbox.add(PACKED);
+    expect(taken.length).toBeGreaterThan(50);
+    expect(taken.length).toBeLessThan(300);
+    while (inbox.waiting) await nextTurn();
+    expect(taken).toHaveLength(1000);
   });
 
   it('takes nothing more once it is closed, also by what it takes', async () => {
