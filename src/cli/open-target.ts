@@ -35,6 +35,8 @@ export interface TargetUse {
   readonly bytesPerSecond?: number | undefined;
   /** For a receiver only. */
   readonly compress?: boolean | undefined;
+  /** Told of each message to a receiver, in bytes as it leaves. */
+  readonly onSend?: ((bytes: number) => void) | undefined;
   /** Ends the wait for a target that can't be opened yet. */
   readonly signal: AbortSignal;
   readonly log: Log;
@@ -83,6 +85,7 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
     token: readToken(config),
     tls: readTls(config),
     compress: use.compress,
+    onSend: use.onSend,
     onUncompressed: () =>
       use.log.info('the receiver takes nothing compressed: going on without', { to: to.url.host }),
     onLink: (state, error) => logLink(use.log, state, error),

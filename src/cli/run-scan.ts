@@ -33,10 +33,11 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
     endsByItself: config.once,
     bytesPerSecond: config.bwlimit,
     compress: config.compress,
+    onSend: (bytes) => (watched.wireBytes += bytes),
     signal: stop.signal,
     log,
   });
-  const { summary, failure } = await scan({
+  const { summary: done, failure } = await scan({
     root: config.root,
     target: opened.target,
     once: config.once,
@@ -50,6 +51,7 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
     signal: stop.signal,
     observer: watched,
   });
+  const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
   for (const line of summaryLines(summary)) output.text(line);
   if (failure !== undefined) return output.failed(failure, summary);
   const exitCode = exitCodeOfScan(summary, stop.signal);
@@ -68,6 +70,8 @@ class Watched implements ScanObserver {
   readonly #unsealed = new Set<string>();
   files = 0;
   bytes = 0;
+  /** Of messages to a receiver; what was sent again counts again. */
+  wireBytes = 0;
   totalBytes: number | undefined;
 
   constructor(log: Log) {

@@ -91,6 +91,28 @@ describe('isync scan --once', () => {
     expect(statSync(join(root, 'DC1/a.bin')).mode & 0o020).toBe(0o020);
   });
 
+  it('sums up what went over the link, which --compress makes less of', async () => {
+    const { url, store } = await receiver();
+    const text = '{"sensor":"flow","unit":"l/s","value":17}\n'.repeat(20_000);
+    const wireBytes: number[] = [];
+    for (const [name, ...more] of [['plain'], ['packed', '--compress']] as const) {
+      const root = temporaryFolder();
+      write(join(root, `${name}/large.log`), text);
+      write(join(root, `${name}/small.log`), text.slice(0, 10_000));
+      write(join(root, `${name}/finished.parse`), '');
+      const { code, stdout } = await isync(once(root, url, '--json', ...more));
+      expect(code).toBe(0);
+      const summary = JSON.parse(stdout) as JsonSummary & { readonly wireBytes: number };
+      expect(summary.bytes).toBe(text.length + 10_000);
+      wireBytes.push(summary.wireBytes);
+      expect(readFileSync(join(store, `edge1/${name}/large.log`), 'utf8')).toBe(text);
+    }
+    expect(wireBytes[0]).toBeGreaterThan(text.length + 10_000);
+    expect(wireBytes[0]).toBeLessThan(text.length + 12_000);
+    expect(wireBytes[1]).toBeLessThan(text.length / 10);
+    expect(wireBytes[1]).toBeGreaterThan(0);
+  });
+
   it('sends to a folder, given relatively, and sums up in words', async () => {
     const root = rootWithFiles();
     const parent = temporaryFolder();

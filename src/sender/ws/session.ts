@@ -35,6 +35,8 @@ export interface SessionOptions {
   /** Pack what gets smaller by it; the receiver must offer that. */
   readonly compress: boolean;
   readonly deadlines: Deadlines;
+  /** Told of each message that goes, in bytes. */
+  readonly onSend: (bytes: number) => void;
   /** Something has come further: a file is durable, a request answered, an upload resumes later than before. */
   readonly onProgress: () => void;
 }
@@ -69,6 +71,7 @@ export class Session {
     this.#options = options;
     this.#socket = link.socket;
     this.#wire = new Wire(link.socket, link.raw, deadlines, () => this.#silent());
+    this.#wire.onSend = options.onSend;
     this.#wire.onRoom = outbox.onReady = calls.onReady = onReady;
     this.#flights = new Flights(outbox, limits.filesInFlight, onProgress);
     this.#packer = createPacker();

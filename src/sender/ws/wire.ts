@@ -26,6 +26,8 @@ export interface Deadlines {
 export class Wire {
   /** Called when there may be room again. */
   onRoom: () => void = () => {};
+  /** Told of each message as it is handed to the socket, in bytes. */
+  onSend: (bytes: number) => void = () => {};
   readonly #socket: WebSocket;
   readonly #raw: Socket;
   readonly #keepalive: NodeJS.Timeout;
@@ -59,6 +61,7 @@ export class Wire {
     const sentAt = performance.now();
     this.#unsent += bytes.length;
     this.#sentSinceTick = true;
+    this.onSend(bytes.length);
     this.#socket.send(bytes, (error) => {
       if (error) return; // The socket closes now, and the session hears of that.
       const hadRoom = this.hasRoom;

@@ -28,6 +28,8 @@ export interface WsTargetOptions {
   readonly limiter?: RateLimiter | undefined;
   /** Compress what gets smaller by it, where the receiver takes that. Default false. */
   readonly compress?: boolean | undefined;
+  /** Told of each message that goes, in bytes as it does: content, whatever surrounds it, and what is sent again. Must not throw. */
+  readonly onSend?: ((bytes: number) => void) | undefined;
   /** Told once when the receiver takes nothing compressed. Must not throw. */
   readonly onUncompressed?: (() => void) | undefined;
   /** Told of each change of the link; `error` says why it was lost. Must not throw. */
@@ -188,6 +190,7 @@ class WsTarget implements Target {
           keepaliveMs: deadlines?.keepaliveMs ?? KEEPALIVE_MS,
           silenceMs: deadlines?.silenceMs ?? SILENCE_DEADLINE_MS,
         },
+        onSend: this.#options.onSend ?? (() => {}),
         onProgress: () => backoff.succeeded(),
       });
       this.#session = session;
