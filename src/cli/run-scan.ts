@@ -40,6 +40,7 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
   const { summary: done, failure } = await scan({
     root: config.root,
     target: opened.target,
+    compressed: config.compress,
     once: config.once,
     tag: config.tag,
     complete: config.complete,

@@ -8,6 +8,8 @@ export interface ScanOptions {
   readonly root: string;
   /** The scan uses it and leaves closing it to its owner. */
   readonly target: Target;
+  /** The target may compress what it sends, so that it takes more files to fill its link. */
+  readonly compressed: boolean;
   /** Do what there is to do, then end; else go on until the signal fires. */
   readonly once: boolean;
   /** Only data directories whose name begins so. */

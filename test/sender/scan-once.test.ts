@@ -1,5 +1,5 @@
 import { chmodSync, existsSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { scan } from '../../src/sender/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
@@ -29,6 +29,32 @@ describe('--once', () => {
     expect(['DC2/deep/b', 'DC3/c', 'DC4/d'].every((path) => isMarked(at(path)))).toBe(true);
     expect(existsSync(at('DC4/finished.watch'))).toBe(false);
   });
+
+  test.each([
+    { compressed: false, most: 512 },
+    { compressed: true, most: 2048 },
+  ])(
+    'has $most files of the backlog under way where compressed is $compressed',
+    async ({ compressed, most }) => {
+      const { root, target, write } = setup();
+      for (let n = 0; n < most + 50; n++) write(`DC1/${n}`, '');
+      write('DC1/finished.parse');
+      const hold = Promise.withResolvers<void>();
+      let underWay = 0;
+      const put: Target['put'] = async (file, options) => {
+        underWay++;
+        await hold.promise;
+        return await target.put(file, options);
+      };
+      const { options } = optionsFor(root, { ...bound(target), put }, { compressed });
+      const scanned = scan(options);
+      await vi.waitFor(() => expect(underWay).toBe(most), { timeout: 20_000 });
+      hold.resolve();
+      const { summary } = await scanned;
+      expect(summary.directories).toEqual([{ name: 'DC1', state: 'closed', sealed: true }]);
+      expect(underWay).toBeGreaterThan(most);
+    },
+  );
 
   test('sends a marked file again when the target holds another version of it', async () => {
     const { root, target, at, write, kept } = setup();
