@@ -43,7 +43,7 @@ function trace({ skip }: TestContext, script: string, fault?: string): Call[] {
     };
     await using store = await openFileStore(root);
     ${script}`;
-  const calls = 'trace=fdatasync,fsync,rename,renameat,renameat2,linkat,link';
+  const calls = 'trace=pread64,fdatasync,fsync,rename,renameat,renameat2,linkat,link';
   const node = [process.execPath, '--input-type=module', '-e', program, folder.root, folder.outside];
   const faults = fault === undefined ? [] : ['-e', `inject=${fault}`];
   execFileSync('strace', ['-f', '-y', '-s', '4096', '-e', calls, ...faults, '-o', output, ...node], {
@@ -189,6 +189,11 @@ const UPLOAD_MUCH = `
   await upload.suspend();
   mark(committed);`;
 
+const LEAVE_PART = `
+  const left = await begin(store);
+  await left.write(CONTENT.subarray(0, 1000));
+  await left.suspend();`;
+
 describe('syncs', () => {
   it('of long uploads begin while they are under way', (context) => {
     const calls = trace(context, UPLOAD_MUCH);
@@ -231,4 +236,31 @@ describe('syncs', () => {
     for (const path of ['', 'a', 'a/b'])
       expect(syncedBetween(calls, join(folder.root, path), first, second)).toBe(true);
   });
+
+  it('of what a resume found that fail are not believed the next time: it begins anew', (context) => {
+    const calls = trace(
+      context,
+      `${LEAVE_PART}
+       mark('first-' + (await codeOf(begin(store))));
+       mark('offset' + (await begin(store)).offset);`,
+      'fdatasync:error=EIO:when=1',
+    );
+    expect(marksIn(calls)).toEqual(['first-STORE_FAILED-true', 'offset0']);
+  });
+});
+
+it('throws away what a resume found and can not read: no later attempt could finish it', (context) => {
+  const calls = trace(
+    context,
+    `const file = { path: 'd/much', size: 2 ** 25, mtimeUs: 0 };
+     const options = { algorithm: 'xxh64', resume: true };
+     const left = await store.begin(file, options);
+     await left.write(Buffer.alloc(2 ** 24));
+     await left.suspend();
+     mark('first-' + (await codeOf(store.begin(file, options))));
+     mark('offset' + (await store.begin(file, options)).offset);`,
+    // Of the thread pool: the main thread reads less often than that, to load the program.
+    'pread64:error=EIO:when=40',
+  );
+  expect(marksIn(calls)).toEqual(['first-STORE_FAILED-true', 'offset0']);
 });
