@@ -30,7 +30,7 @@ function trace({ skip }: TestContext, script: string, fault?: string): Call[] {
   }
   const output = join(folder.outside, 'trace');
   const program = `
-    import { renameSync, writeFileSync } from 'node:fs';
+    import { renameSync, rmSync, writeFileSync } from 'node:fs';
     import { openFileStore } from ${resolved('../../src/store/file/file-store.ts')};
     import { createDigester } from ${resolved('../../src/model/digest.ts')};
     import { begin, CONTENT, finish } from ${resolved('./large-file.ts')};
@@ -246,6 +246,21 @@ describe('syncs', () => {
       'fdatasync:error=EIO:when=1',
     );
     expect(marksIn(calls)).toEqual(['first-STORE_FAILED-true', 'offset0']);
+  });
+
+  it('of a folder that was removed, and made again in vain, are made up for by the next file', (context) => {
+    const calls = trace(
+      context,
+      `await putBytes(store, 'a/b/f', 'x');
+       rmSync(root + '/a', { recursive: true });
+       mark('first-' + (await codeOf(putBytes(store, 'a/b/f', 'x'))));
+       mark('second-' + (await codeOf(putBytes(store, 'a/b/g', 'x'))));`,
+      'fsync:error=EIO:when=6..8',
+    );
+    const first = renameTo(calls, join(folder.outside, 'first-STORE_FAILED-true'));
+    const second = renameTo(calls, join(folder.outside, 'second-kept'));
+    for (const path of ['', 'a', 'a/b'])
+      expect(syncedBetween(calls, join(folder.root, path), first, second)).toBe(true);
   });
 });
 
