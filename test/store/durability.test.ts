@@ -30,7 +30,7 @@ function trace({ skip }: TestContext, script: string, fault?: string): Call[] {
   }
   const output = join(folder.outside, 'trace');
   const program = `
-    import { renameSync, rmSync, writeFileSync } from 'node:fs';
+    import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
     import { openFileStore } from ${resolved('../../src/store/file/file-store.ts')};
     import { createDigester } from ${resolved('../../src/model/digest.ts')};
     import { begin, CONTENT, finish } from ${resolved('./large-file.ts')};
@@ -261,6 +261,20 @@ describe('syncs', () => {
     const second = renameTo(calls, join(folder.outside, 'second-kept'));
     for (const path of ['', 'a', 'a/b'])
       expect(syncedBetween(calls, join(folder.root, path), first, second)).toBe(true);
+  });
+
+  it('are not spared in an immutable store where somebody else has kept the file already', (context) => {
+    const calls = trace(
+      context,
+      `await using immutable = await openFileStore(root, { immutable: true });
+       mkdirSync(root + '/d');
+       writeFileSync(root + '/d/f', 'x');
+       mark('theirs');
+       mark(await codeOf(putBytes(immutable, 'd/f', 'x')));`,
+    );
+    const theirs = renameTo(calls, join(folder.outside, 'theirs'));
+    const kept = renameTo(calls, join(folder.outside, 'kept'));
+    expect(syncedBetween(calls, join(folder.root, 'd/f'), theirs, kept)).toBe(true);
   });
 });
 

@@ -5,7 +5,7 @@ import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { nameOf, parentOf } from '../../model/rel-path.ts';
 import type { FileDigest } from '../store.ts';
 import type { FolderBatch, Folders, StandingFolder } from './folders.ts';
-import { digestPublished } from './published.ts';
+import { digestPublished, syncPublished } from './published.ts';
 import { storeError } from './system-errors.ts';
 
 /** Files named in one go: the event loop stands still for their renames, some 10 µs each. */
@@ -107,6 +107,8 @@ export class Publisher {
       throw new IsyncError('PATH_CONFLICT', 'something else is in the way', { path: file.path });
     const kept = found.size === file.size ? await digestPublished(path, digest.algorithm, goesOn) : undefined;
     if (kept === undefined || Buffer.compare(kept, digest.value) !== 0) throw keptDifferent(file);
+    // Whoever else has put it there need not have made it durable.
+    await syncPublished(path);
   }
 }
 
