@@ -8,6 +8,8 @@ export interface S3Front extends AsyncDisposable {
   readonly endpoint: string;
   /** Says which requests are refused, and with which of S3's error codes; undefined lets one through. */
   refuse: ((request: IncomingMessage) => Refusal | undefined) | undefined;
+  /** Says which answers stop after their head, and until when. */
+  holdBody: ((request: IncomingMessage) => Promise<void> | undefined) | undefined;
   /** What the server has answered, in the order of its answers. */
   readonly answered: readonly Answered[];
   /** Requests refused so far. */
@@ -43,6 +45,7 @@ export async function startS3Front(endpoint: string): Promise<S3Front> {
   const front: S3Front = {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     refuse: undefined,
+    holdBody: undefined,
     answered: answers,
     get refused() {
       return refused;
@@ -72,7 +75,9 @@ export async function startS3Front(endpoint: string): Promise<S3Front> {
         const status = answered.statusCode ?? 502;
         answers.push({ method, url, status, cameMs, answeredMs: performance.now() });
         response.writeHead(status, answered.rawHeaders);
-        pipeline(answered, response).catch(() => response.destroy());
+        response.flushHeaders();
+        const held = front.holdBody?.(request) ?? Promise.resolve();
+        held.then(() => pipeline(answered, response)).catch(() => response.destroy());
       },
     );
     onward.on('error', () => response.destroy());
