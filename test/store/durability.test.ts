@@ -30,7 +30,7 @@ function trace({ skip }: TestContext, script: string, fault?: string): Call[] {
   }
   const output = join(folder.outside, 'trace');
   const program = `
-    import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+    import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
     import { openFileStore } from ${resolved('../../src/store/file/file-store.ts')};
     import { createDigester } from ${resolved('../../src/model/digest.ts')};
     import { begin, CONTENT, finish } from ${resolved('./large-file.ts')};
@@ -43,7 +43,7 @@ function trace({ skip }: TestContext, script: string, fault?: string): Call[] {
     };
     await using store = await openFileStore(root);
     ${script}`;
-  const calls = 'trace=pread64,fdatasync,fsync,rename,renameat,renameat2,linkat,link';
+  const calls = 'trace=close,pread64,fdatasync,fsync,rename,renameat,renameat2,linkat,link';
   const node = [process.execPath, '--input-type=module', '-e', program, folder.root, folder.outside];
   const faults = fault === undefined ? [] : ['-e', `inject=${fault}`];
   execFileSync('strace', ['-f', '-y', '-s', '4096', '-e', calls, ...faults, '-o', output, ...node], {
@@ -80,6 +80,7 @@ function renameTo(calls: readonly Call[], path: string): Call {
 /** The marks, in their order. */
 function marksIn(calls: readonly Call[]): string[] {
   const marks = calls
+    .filter(({ name }) => name.startsWith('rename'))
     .map(({ paths }) => paths.at(-1) ?? '')
     .filter((path) => dirname(path) === folder.outside);
   return marks.map((path) => basename(path));
@@ -292,4 +293,21 @@ it('throws away what a resume found and can not read: no later attempt could fin
     'pread64:error=EIO:when=40',
   );
   expect(marksIn(calls)).toEqual(['first-STORE_FAILED-true', 'offset0']);
+});
+
+it('leaves nothing of a file that can not be closed', (context) => {
+  const calls = trace(
+    context,
+    `try {
+       for (;;) closeSync(openSync(root));
+     } catch {
+       // The next one fails, too.
+     }
+     mark(await codeOf(putBytes(store, 'd/f', 'x')));
+     const left = readdirSync(root + '/.isync/staging', { recursive: true });
+     mark('left' + left.filter((name) => name.includes('/')).length);`,
+    // Of the main thread: others close less often than that, as it does itself to load the program.
+    'close:error=EIO:when=300..301',
+  );
+  expect(marksIn(calls)).toEqual(['STORE_FAILED-true', 'left0']);
 });
