@@ -33,7 +33,8 @@ function trace({ skip }: TestContext, script: string, fault?: string): Call[] {
     import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
     import { openFileStore } from ${resolved('../../src/store/file/file-store.ts')};
     import { createDigester } from ${resolved('../../src/model/digest.ts')};
-    import { begin, CONTENT, finish } from ${resolved('./large-file.ts')};
+    import { begin, CONTENT, finish, LARGE } from ${resolved('./large-file.ts')};
+    import { sameVersion } from ${resolved('../../src/model/file-entry.ts')};
     import { putBytes } from ${resolved('../suites/store/files.ts')};
     const [, root, outside] = process.argv;
     const codeOf = (call) => call.then(() => 'kept', (error) => error.code + '-' + error.retryable);
@@ -43,7 +44,7 @@ function trace({ skip }: TestContext, script: string, fault?: string): Call[] {
     };
     await using store = await openFileStore(root);
     ${script}`;
-  const calls = 'trace=close,pread64,fdatasync,fsync,rename,renameat,renameat2,linkat,link';
+  const calls = 'trace=close,unlink,pread64,fdatasync,fsync,rename,renameat,renameat2,linkat,link';
   const node = [process.execPath, '--input-type=module', '-e', program, folder.root, folder.outside];
   const faults = fault === undefined ? [] : ['-e', `inject=${fault}`];
   execFileSync('strace', ['-f', '-y', '-s', '4096', '-e', calls, ...faults, '-o', output, ...node], {
@@ -310,4 +311,19 @@ it('leaves nothing of a file that can not be closed', (context) => {
     'close:error=EIO:when=300..301',
   );
   expect(marksIn(calls)).toEqual(['STORE_FAILED-true', 'left0']);
+});
+
+it('publishes into an immutable store with its mtime also where the staged name can not be removed', (context) => {
+  const calls = trace(
+    context,
+    `await using immutable = await openFileStore(root, { immutable: true });
+     mark(await codeOf(begin(immutable).then(finish)));
+     mark('same-' + sameVersion(await immutable.stat(LARGE.path), LARGE));
+     // The thread pool's first one fails as well.
+     await codeOf(begin(immutable));
+     mark('again-' + (await codeOf(begin(immutable).then(finish))));
+     mark('same-again-' + sameVersion(await immutable.stat(LARGE.path), LARGE));`,
+    'unlink:error=EIO:when=1',
+  );
+  expect(marksIn(calls)).toEqual(['kept', 'same-true', 'again-kept', 'same-again-true']);
 });

@@ -36,7 +36,7 @@ export class Publisher {
   }
 
   /**
-   * Resolves when the name is durable; the staged name is gone then. Files are named in the order of the calls.
+   * Resolves when the name is durable; the staged name is no longer needed then. Files are named in the order of the calls.
    * When it rejects the staged file is left to the caller, and nothing has been replaced unless a folder would not sync.
    */
   publish(file: StagedFile): Promise<void> {
@@ -98,7 +98,11 @@ export class Publisher {
       if (errnoOf(error) !== 'EEXIST') throw error;
       await this.#checkKept(path, file, digest);
     }
-    unlinkSync(staged);
+    try {
+      unlinkSync(staged);
+    } catch {
+      // It is published. What stays behind is a second name of it, which nobody goes on with; see parts.ts.
+    }
   }
 
   async #checkKept(path: string, file: FileEntry, digest: FileDigest): Promise<void> {
