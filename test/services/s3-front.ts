@@ -10,6 +10,8 @@ export interface S3Front extends AsyncDisposable {
   refuse: ((request: IncomingMessage) => Refusal | undefined) | undefined;
   /** Methods and URLs of all requests, in the order in which they began to come. */
   readonly asked: readonly Pick<Answered, 'method' | 'url'>[];
+  /** Says which answers stop after their head, and until when. */
+  holdBody: ((request: IncomingMessage) => Promise<void> | undefined) | undefined;
   /** What the server has answered, in the order of its answers. */
   readonly answered: readonly Answered[];
   /** Requests refused so far. */
@@ -47,6 +49,7 @@ export async function startS3Front(endpoint: string): Promise<S3Front> {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     refuse: undefined,
     asked,
+    holdBody: undefined,
     answered: answers,
     get refused() {
       return refused;
@@ -77,7 +80,9 @@ export async function startS3Front(endpoint: string): Promise<S3Front> {
         const status = answered.statusCode ?? 502;
         answers.push({ method, url, status, cameMs, answeredMs: performance.now() });
         response.writeHead(status, answered.rawHeaders);
-        pipeline(answered, response).catch(() => response.destroy());
+        response.flushHeaders();
+        const held = front.holdBody?.(request) ?? Promise.resolve();
+        held.then(() => pipeline(answered, response)).catch(() => response.destroy());
       },
     );
     onward.on('error', () => response.destroy());
