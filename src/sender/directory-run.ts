@@ -6,7 +6,7 @@ import { inspectDataDirectory } from '../scanner/list-data-directories.ts';
 import { hasParseMarker } from '../scanner/markers.ts';
 import type { WatchEvent } from '../watcher/watch-event.ts';
 import { watchDirectory, type DirectoryWatch } from '../watcher/watch-directory.ts';
-import { runRound, type RoundResult } from './directory-round.ts';
+import { holdsJust, runRound, type RoundResult } from './directory-round.ts';
 import { LiveQueue } from './live-queue.ts';
 import { checkMarks } from './mark-check.ts';
 import type { ScanContext } from './scan-context.ts';
@@ -173,9 +173,13 @@ export class DirectoryRun {
     }
     if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
     if (this.#context.stopping.aborted) return 'done';
+    const state = this.#state;
     const sealed = await sealDirectory(this.#context, this.name, {
-      closed: this.#state === 'closed',
-      listedMtimeMs,
+      closed: state === 'closed',
+      isUnchanged: async () =>
+        (await holdsJust(this.#context, this.name, this.#submissions, round.markedPrint)) &&
+        mtimeOf(options.root, this.name) === listedMtimeMs &&
+        this.#state === state,
     });
     if (!sealed) return 'again';
     tally.markedUnknown += unknown;
