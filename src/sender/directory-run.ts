@@ -33,6 +33,8 @@ export class DirectoryRun {
   readonly #wakeup = new Wakeup();
   #state: DirectoryState;
   #watch: DirectoryWatch | undefined;
+  /** By the clock of the files; Infinity: never. */
+  #watchedSinceMs = Infinity;
   /** The watched folder is not there any more; another may stand under its name. */
   #watchOver = false;
   #rounds = 0;
@@ -167,6 +169,7 @@ export class DirectoryRun {
       const check = await checkMarks(this.#context, this.name, this.#submissions, {
         rank: this.#rank,
         compareTimes: this.#markChecks++ === 0,
+        watchedSinceMs: this.#watchedSinceMs,
       });
       if (check.sent > 0) return 'again';
       unknown = check.unknown;
@@ -213,6 +216,7 @@ export class DirectoryRun {
     if (this.#watchOver) await this.#stopWatch();
     if (this.#watch !== undefined) return;
     const { options, ignore } = this.#context;
+    this.#watchedSinceMs = Math.min(this.#watchedSinceMs, Date.now());
     this.#watch = await watchDirectory({
       root: options.root,
       directory: this.name,

@@ -21,6 +21,20 @@ describe('a daemon', () => {
     await vi.waitFor(async () => expect(await kept('DC1/b')).toBeDefined(), 10_000);
   });
 
+  test('sends it also where the directory is closed before it has settled', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/first');
+    const { sealed } = follow(root, target, { settleMs: 250 });
+    await vi.waitFor(() => expect(isMarked(at('DC1/first'))).toBe(true), 10_000);
+    write('DC1/b.tmp');
+    chmodSync(at('DC1/b.tmp'), 0o664);
+    utimesSync(at('DC1/b.tmp'), OLD_SECONDS, OLD_SECONDS);
+    renameSync(at('DC1/b.tmp'), at('DC1/b'));
+    write('DC1/finished.parse');
+    await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 20_000);
+    expect(await kept('DC1/b')).toBeDefined();
+  });
+
   test('moves on when a newer directory appears, without losing a late file of the old one', async () => {
     const { root, target, at, write, kept } = setup();
     write('DC1/a');
