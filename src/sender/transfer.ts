@@ -5,10 +5,11 @@ import { markFile } from '../scanner/mark.ts';
 import { digestSource } from './digest-source.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createSourceFile } from './source-file.ts';
+import { pause } from './wakeup.ts';
 
 /**
  * A file read this soon after its mtime (ms) may be written again without its mtime changing: kernels before 6.13 stamp
- * files by the timer tick, at most 10 ms. Such a file is read once more before it is marked.
+ * files by the timer tick, at most 10 ms. Such a file is read once more before it is marked, when the tick is over.
  */
 const MTIME_TICK_MS = 20;
 
@@ -63,6 +64,9 @@ export async function transfer(
       onSent: (bytes) => options.observer.sent(bytes),
     });
     if (startedAtMs - file.identity.mtimeMs < MTIME_TICK_MS) {
+      const leftMs = file.identity.mtimeMs + MTIME_TICK_MS - Date.now();
+      // An mtime in the future says nothing of the tick.
+      if (leftMs > 0) await pause(Math.min(leftMs, MTIME_TICK_MS), cut);
       const digest = await digestSource(source, receipt.algorithm);
       if (!digest.equals(receipt.digest)) return { kind: 'changed' };
     }
