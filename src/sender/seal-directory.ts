@@ -43,5 +43,6 @@ function parseMarkerOf(root: string, directory: RelPath): SourceFile {
   const path = joinRelPath(directory, PARSE_MARKER);
   const finding = inspectFile(root, path);
   if (finding?.kind === 'file') return createSourceFile(root, finding.file);
-  throw new IsyncError('FILE_CHANGED', `${PARSE_MARKER} is gone or no regular file`, { path });
+  if (finding !== undefined) throw new IsyncError(finding.problem.code, finding.problem.message, { path });
+  throw new IsyncError('FILE_CHANGED', `${PARSE_MARKER} is gone`, { path });
 }

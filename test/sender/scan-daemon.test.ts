@@ -3,6 +3,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { scan } from '../../src/sender/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
+import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
+import { QUICK, receive, send, usingForTest } from './receiver-fixture.ts';
 import { bound, follow, isMarked, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
 
 /** An unprivileged user: nothing is forbidden to root. */
@@ -148,6 +150,19 @@ describe('a daemon', () => {
     await vi.waitFor(() => expect(isMarked(at('DC1/b'))).toBe(true), 10_000);
     expect(existsSync(at('DC1/finished.watch'))).toBe(false);
     expect((await end()).summary.directories).toMatchObject([{ name: 'DC1', sealed: false }]);
+  });
+
+  test('sends all others where one file is of a time that the wire can not tell', async () => {
+    const { root, at, write } = setup();
+    const receiver = usingForTest(await receive(usingForTest(createMemoryStore())));
+    const target = usingForTest(send(receiver.url, QUICK));
+    for (const path of ['DC1/a', 'DC1/far', 'DC2/b', 'DC2/finished.parse']) write(path);
+    const far = new Date('2300-01-01');
+    for (const path of ['DC1/far', 'DC2/finished.parse']) utimesSync(at(path), far, far);
+    const { problems } = follow(root, target);
+    await vi.waitFor(() => expect(isMarked(at('DC1/a')) && isMarked(at('DC2/b'))).toBe(true), 5_000);
+    const told = () => problems.map(({ path }) => path).toSorted();
+    await vi.waitFor(() => expect(told()).toEqual(['DC1/far', 'DC2/finished.parse']), 5_000);
   });
 
   test('ends what is in flight when it is told to stop', async () => {
