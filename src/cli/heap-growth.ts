@@ -1,5 +1,6 @@
 import { constants, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString, type HeapInfo } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 
 /**
  * Size in bytes from which the young generation of a sender grows no more: a smaller one lets its files in flight pass
@@ -8,7 +9,7 @@ import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString, type Hea
 const SENDER_YOUNG_BYTES = 8 * 1024 * 1024;
 /** Up to this much alive, buffers included, V8 may allocate ROOM_PERCENT of it before it looks through everything again. */
 const SMALL_BYTES = 72 * 1024 * 1024;
-const ROOM_PERCENT = 200;
+const ROOM_PERCENT = 400;
 /** Beside more than that, it may allocate so many bytes: most of it is garbage of the last second. */
 const ROOM_BYTES = 32 * 1024 * 1024;
 const LEAST_ROOM_PERCENT = 20;
@@ -17,13 +18,16 @@ const LEAST_ROOM_PERCENT = 20;
  * Makes V8 collect as fits a program that passes buffers on. It counts their memory as part of the heap: beside a
  * small one, it would look through everything after every 10 MB that were read, and most of its time would go there.
  *
- * So the young generation stays small: it is collected often and for little, and takes dead buffers with it; and
- * everything is collected more seldom. Flags, because V8 reads these whenever it plans its next collection; sizes can
+ * So the young generation stays small: it is collected often and for little, and takes dead buffers with it, in a
+ * receiver also by how much it has let go of; and everything is collected more seldom. Flags, because V8 reads these whenever it plans its next collection; sizes can
  * only be set on Node's command line.
  */
 export function planHeapGrowth(side: 'sender' | 'receiver'): void {
   let youngGrows = side === 'sender';
-  if (!youngGrows) stopYoungGrowth();
+  if (!youngGrows) {
+    stopYoungGrowth();
+    exposeGc();
+  }
   let percent = setRoom(ROOM_PERCENT);
   const observer = new PerformanceObserver((list) => {
     if (youngGrows && youngBytes() >= SENDER_YOUNG_BYTES) {
@@ -39,6 +43,17 @@ export function planHeapGrowth(side: 'sender' | 'receiver'): void {
 
 function stopYoungGrowth(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
+}
+
+/** As `node --expose-gc` does; see receiver/spent-buffers.ts. */
+function exposeGc(): void {
+  setFlagsFromString('--expose-gc');
+  const gc: unknown = runInNewContext('gc');
+  if (isGcFunction(gc)) globalThis.gc ??= gc;
+}
+
+function isGcFunction(value: unknown): value is NodeJS.GCFunction {
+  return typeof value === 'function';
 }
 
 function roomBeside({ used_heap_size: heapBytes, external_memory: bufferBytes }: HeapInfo): number {

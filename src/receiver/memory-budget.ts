@@ -1,4 +1,5 @@
 import { Gauge } from './gauge.ts';
+import { SpentBuffers } from './spent-buffers.ts';
 
 /**
  * Memory that all sessions of a receiver hold together for their peers. When it is scarce those that hold more than
@@ -8,6 +9,7 @@ export class MemoryBudget {
   readonly fairShare: number;
   readonly #gauge: Gauge;
   readonly #shares = new Set<MemoryShare>();
+  readonly #spent = new SpentBuffers();
 
   /** Scarce from `bytes` on, until half of that is free again. With at most `sessions` none is worse off than half of an equal part. */
   constructor(bytes: number, sessions: number) {
@@ -15,6 +17,11 @@ export class MemoryBudget {
     this.#gauge = new Gauge(bytes, () => {
       for (const share of this.#shares) share.look();
     });
+  }
+
+  /** A session has let go of so much. */
+  freed(bytes: number): void {
+    this.#spent.add(bytes);
   }
 
   get scarce(): boolean {
@@ -62,6 +69,7 @@ export class MemoryShare {
   remove(bytes: number): void {
     this.#held -= bytes;
     this.#total.remove(bytes);
+    this.#budget.freed(bytes);
     this.look();
   }
 
