@@ -49,6 +49,7 @@ export class DirectoryRun {
     this.#submissions = new Submissions(context, name, {
       marked: (file, identity) => this.#watch?.handled(file.entry.path, identity),
       changed: (path) => this.#watch?.changed(path),
+      landed: (path) => this.#live.landed(path),
     });
     this.#live = new LiveQueue(context, this.#submissions, () => this.#wakeup.wake());
   }
