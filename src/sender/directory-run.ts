@@ -37,6 +37,7 @@ export class DirectoryRun {
   #watchedSinceMs = Infinity;
   /** The watched folder is not there any more; another may stand under its name. */
   #watchOver = false;
+  #isGone = false;
   #rounds = 0;
   #markChecks = 0;
   #quiet: { readonly fingerprint: string; readonly sinceMs: number } | undefined;
@@ -56,6 +57,11 @@ export class DirectoryRun {
 
   get state(): DirectoryState {
     return this.#state;
+  }
+
+  /** The directory was not there any more; another may stand under its name by now. */
+  get isGone(): boolean {
+    return this.#isGone;
   }
 
   /** The directory is seen in another state now. A listing of the root may be older than what is known here. */
@@ -208,6 +214,7 @@ export class DirectoryRun {
   }
 
   #gone(): Next {
+    this.#isGone = true;
     this.#context.tally.forgetProblems(this.name);
     this.#context.options.observer.note('warn', 'the data directory is gone', { path: this.name });
     return 'done';

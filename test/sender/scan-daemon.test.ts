@@ -107,6 +107,36 @@ describe('a daemon', () => {
     await vi.waitFor(async () => expect(await kept('DC1/c')).toBeDefined(), 20_000);
   });
 
+  test('goes on soon with one that is made again while a file of the removed one is on its way', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/first');
+    const putting = Promise.withResolvers<void>();
+    const mayGoOn = Promise.withResolvers<void>();
+    const slow: Target = {
+      ...bound(target),
+      put: async (file, options) => {
+        if (file.entry.path === 'DC1/slow') {
+          putting.resolve();
+          await mayGoOn.promise;
+        }
+        return await target.put(file, options);
+      },
+    };
+    const { notes } = follow(root, slow, { newest: 'name' });
+    onTestFinished(() => mayGoOn.resolve());
+    await vi.waitFor(() => expect(isMarked(at('DC1/first'))).toBe(true), 10_000);
+    write('DC1/slow');
+    await putting.promise;
+    rmSync(at('DC1'), { recursive: true });
+    await vi.waitFor(() => expect(notes).toContain('the data directory is gone'), 10_000);
+    write('DC1/b');
+    // The root has been listed again when this one is sent.
+    write('DC0/a');
+    await vi.waitFor(() => expect(isMarked(at('DC0/a'))).toBe(true), 10_000);
+    mayGoOn.resolve();
+    await vi.waitFor(async () => expect(await kept('DC1/b')).toBeDefined(), 10_000);
+  });
+
   test('closes a directory whose marker came before its watch stood', async () => {
     const { root, target, write, kept } = setup();
     write('DC1/a');
