@@ -38,6 +38,7 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
   const { summary, failure } = await scan({
     root: config.root,
     target: opened.target,
+    digest: config.digest,
     once: config.once,
     tag: config.tag,
     complete: config.complete,

@@ -1,3 +1,4 @@
+import type { DigestAlgorithm } from '../model/digest.ts';
 import type { Problem } from '../model/problem.ts';
 import type { DirectoryState, NewestBy } from '../scanner/data-directory.ts';
 import type { CompleteBy } from '../watcher/watch-event.ts';
@@ -8,6 +9,8 @@ export interface ScanOptions {
   readonly root: string;
   /** The scan uses it and leaves closing it to its owner. */
   readonly target: Target;
+  /** The one that the target was opened with. */
+  readonly digest: DigestAlgorithm;
   /** Do what there is to do, then end; else go on until the signal fires. */
   readonly once: boolean;
   /** Only data directories whose name begins so. */

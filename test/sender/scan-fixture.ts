@@ -43,6 +43,7 @@ export function optionsFor(root: string, target: Target, changes: Partial<ScanOp
   const options: ScanOptions = {
     root,
     target,
+    digest: 'xxh64',
     once: true,
     tag: '',
     complete: 'settle',
