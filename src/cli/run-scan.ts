@@ -41,6 +41,7 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
     root: config.root,
     target: opened.target,
     compressed: config.compress,
+    digest: config.digest,
     once: config.once,
     tag: config.tag,
     complete: config.complete,

@@ -81,7 +81,7 @@ async function changeTokens(
   const file = await openLock(temporary);
   try {
     const tokens = change((await readTokens(path)) ?? []);
-    await keepOwner(file, path);
+    await keepReaders(file, path);
     await file.writeFile(formatTokenEntries(tokens));
     await file.sync();
     await file.close();
@@ -111,17 +111,18 @@ async function openLock(path: string): Promise<FileHandle> {
   }
 }
 
-/** An administrator's change must not take the file away from the receiver's own user. */
-async function keepOwner(file: FileHandle, path: string): Promise<void> {
-  let owner: { uid: number; gid: number };
+/** An administrator's change must not take the file away from the receiver's own user, or its group. */
+async function keepReaders(file: FileHandle, path: string): Promise<void> {
+  let before: { uid: number; gid: number; mode: number };
   try {
-    owner = await stat(path);
+    before = await stat(path);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT') return;
     throw error;
   }
   const ours = await file.stat();
-  if (ours.uid !== owner.uid || ours.gid !== owner.gid) await file.chown(owner.uid, owner.gid);
+  if (ours.uid !== before.uid || ours.gid !== before.gid) await file.chown(before.uid, before.gid);
+  await file.chmod(before.mode & 0o777);
 }
 
 async function syncFolder(path: string): Promise<void> {

@@ -22,7 +22,12 @@ export function admit(request: IncomingMessage, tokens: TokenFile | undefined): 
     return refused(404, 'UNREACHABLE', `there is nothing here; replication is at ${REPLICATE_PATH}`);
   if (!offeredProtocols(request).includes(SUBPROTOCOL))
     return refused(426, 'VERSION_UNSUPPORTED', `this receiver speaks the subprotocol ${SUBPROTOCOL}`);
-  if (tokens === undefined) return { admitted: true, identity: undefined };
+  if (tokens === undefined) {
+    // A browser lets any page connect to loopback, but says that it is one. It can't be made to send a token.
+    if (request.headers.origin !== undefined)
+      return refused(401, 'AUTH_REFUSED', 'no web page may send without a token');
+    return { admitted: true, identity: undefined };
+  }
   const token = bearerToken(request);
   if (token === undefined) return refused(401, 'AUTH_REFUSED', 'a token is needed');
   const identity = tokens.authenticate(token);

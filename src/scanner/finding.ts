@@ -6,13 +6,21 @@ import { identityOf } from './file-identity.ts';
 import { isMarked } from './is-marked.ts';
 import type { Finding } from './listed-file.ts';
 
-/** What `stats`, of something that is no folder, say about `path`: a file, or a problem NOT_REGULAR. */
+/**
+ * What `stats`, of something that is no folder, say about `path`: a file; or a problem NOT_REGULAR, or one with numbers
+ * that a FileEntry can't hold (FILE_TOO_LARGE, FILE_UNREADABLE): any receiver would end the session at them, again and again.
+ */
 export function findingOf(path: RelPath, stats: Stats): Finding {
   if (!stats.isFile()) return problemFinding(path, 'NOT_REGULAR', notRegular(stats));
+  const { size } = stats;
+  const mtimeUs = toMicroseconds(stats.mtimeMs);
+  if (!Number.isSafeInteger(size)) return problemFinding(path, 'FILE_TOO_LARGE', 'is larger than 2^53 bytes');
+  if (!Number.isSafeInteger(mtimeUs))
+    return problemFinding(path, 'FILE_UNREADABLE', 'its modification time lies beyond the year 2255');
   return {
     kind: 'file',
     file: {
-      entry: { path, size: stats.size, mtimeUs: toMicroseconds(stats.mtimeMs) },
+      entry: { path, size, mtimeUs },
       identity: identityOf(stats),
       marked: isMarked(stats),
     },

@@ -53,6 +53,26 @@ export async function runRound(
   return await round.run();
 }
 
+/** Lists `directory` once more: whether it holds nothing but the marked files of `markedPrint`. */
+export async function holdsJust(
+  { options: { root }, ignore, stopping }: ScanContext,
+  directory: RelPath,
+  submissions: Submissions,
+  markedPrint: string,
+): Promise<boolean> {
+  const print = new Fingerprint();
+  for await (const batch of listDirectory(root, directory, { ignore, signal: stopping }))
+    for (const finding of batch) {
+      if (finding.kind === 'problem' || !submissions.isMarked(finding.file)) return false;
+      addTo(print, finding.file);
+    }
+  return print.toString() === markedPrint;
+}
+
+function addTo(print: Fingerprint, { entry, identity }: ListedFile): void {
+  print.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
+}
+
 class Round {
   readonly #context: ScanContext;
   readonly #directory: RelPath;
@@ -122,9 +142,9 @@ class Round {
     }
   }
 
-  #takeMarked({ entry, identity }: ListedFile): void {
-    if (!this.#context.ownMarks.has(identity)) this.#skipped++;
-    this.#markedPrint.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
+  #takeMarked(file: ListedFile): void {
+    if (!this.#context.ownMarks.has(file.identity)) this.#skipped++;
+    addTo(this.#markedPrint, file);
   }
 
   async #takeUnmarked(file: ListedFile): Promise<void> {

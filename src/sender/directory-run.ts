@@ -6,7 +6,7 @@ import { inspectDataDirectory } from '../scanner/list-data-directories.ts';
 import { hasParseMarker } from '../scanner/markers.ts';
 import type { WatchEvent } from '../watcher/watch-event.ts';
 import { watchDirectory, type DirectoryWatch } from '../watcher/watch-directory.ts';
-import { runRound, type RoundResult } from './directory-round.ts';
+import { holdsJust, runRound, type RoundResult } from './directory-round.ts';
 import { LiveQueue } from './live-queue.ts';
 import { checkMarks } from './mark-check.ts';
 import type { ScanContext } from './scan-context.ts';
@@ -33,8 +33,11 @@ export class DirectoryRun {
   readonly #wakeup = new Wakeup();
   #state: DirectoryState;
   #watch: DirectoryWatch | undefined;
+  /** By the clock of the files; Infinity: never. */
+  #watchedSinceMs = Infinity;
   /** The watched folder is not there any more; another may stand under its name. */
   #watchOver = false;
+  #isGone = false;
   #rounds = 0;
   #markChecks = 0;
   #quiet: { readonly fingerprint: string; readonly sinceMs: number } | undefined;
@@ -47,12 +50,18 @@ export class DirectoryRun {
     this.#submissions = new Submissions(context, name, {
       marked: (file, identity) => this.#watch?.handled(file.entry.path, identity),
       changed: (path) => this.#watch?.changed(path),
+      landed: (path) => this.#live.landed(path),
     });
     this.#live = new LiveQueue(context, this.#submissions, () => this.#wakeup.wake());
   }
 
   get state(): DirectoryState {
     return this.#state;
+  }
+
+  /** The directory was not there any more; another may stand under its name by now. */
+  get isGone(): boolean {
+    return this.#isGone;
   }
 
   /** The directory is seen in another state now. A listing of the root may be older than what is known here. */
@@ -167,15 +176,20 @@ export class DirectoryRun {
       const check = await checkMarks(this.#context, this.name, this.#submissions, {
         rank: this.#rank,
         compareTimes: this.#markChecks++ === 0,
+        watchedSinceMs: this.#watchedSinceMs,
       });
       if (check.sent > 0) return 'again';
       unknown = check.unknown;
     }
     if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
     if (this.#context.stopping.aborted) return 'done';
+    const state = this.#state;
     const sealed = await sealDirectory(this.#context, this.name, {
-      closed: this.#state === 'closed',
-      listedMtimeMs,
+      closed: state === 'closed',
+      isUnchanged: async () =>
+        (await holdsJust(this.#context, this.name, this.#submissions, round.markedPrint)) &&
+        mtimeOf(options.root, this.name) === listedMtimeMs &&
+        this.#state === state,
     });
     if (!sealed) return 'again';
     tally.markedUnknown += unknown;
@@ -200,6 +214,7 @@ export class DirectoryRun {
   }
 
   #gone(): Next {
+    this.#isGone = true;
     this.#context.tally.forgetProblems(this.name);
     this.#context.options.observer.note('warn', 'the data directory is gone', { path: this.name });
     return 'done';
@@ -209,6 +224,7 @@ export class DirectoryRun {
     if (this.#watchOver) await this.#stopWatch();
     if (this.#watch !== undefined) return;
     const { options, ignore } = this.#context;
+    this.#watchedSinceMs = Math.min(this.#watchedSinceMs, Date.now());
     this.#watch = await watchDirectory({
       root: options.root,
       directory: this.name,

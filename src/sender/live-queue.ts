@@ -14,6 +14,8 @@ export class LiveQueue {
   readonly #submissions: Submissions;
   readonly #overflowed: () => void;
   readonly #waiting = new Set<RelPath>();
+  /** Told again while they were on their way. */
+  readonly #again = new Set<RelPath>();
   #running = false;
 
   constructor(context: ScanContext, submissions: Submissions, overflowed: () => void) {
@@ -35,6 +37,11 @@ export class LiveQueue {
     if (!this.#running) void this.#run();
   }
 
+  /** The file at `path` is not on its way any more. */
+  landed(path: RelPath): void {
+    if (this.#again.delete(path)) this.add(path);
+  }
+
   /** Ends when the queue is empty; what is left when the scan stops has no mark and is found by the next one. */
   async #run(): Promise<void> {
     this.#running = true;
@@ -47,8 +54,10 @@ export class LiveQueue {
   }
 
   async #submit(path: RelPath): Promise<void> {
-    // One that is in flight is looked at again before it gets its mark, so a write that came since is seen there.
-    if (this.#submissions.isInFlight(path)) return;
+    if (this.#submissions.isInFlight(path)) {
+      this.#again.add(path);
+      return;
+    }
     const finding = inspectFile(this.#context.options.root, path);
     // What can't be sent is told by the next listing, which decides about the seal as well.
     if (finding?.kind !== 'file') return;

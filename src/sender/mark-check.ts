@@ -14,13 +14,16 @@ export interface MarkCheckOptions {
   readonly rank: number;
   /** Whether a different mtime alone makes a file differ. Off for targets that can't keep it (FAT rounds to 2 s). */
   readonly compareTimes: boolean;
+  /** Since when (ms) the directory is watched: from then on no mark is the user's word. Infinity: it never was. */
+  readonly watchedSinceMs: number;
 }
 
 /**
  * Asks the target about every marked file of `directory`, before its seal. A file that the target holds in another
  * version was written to after it was sent: it goes again. One that it does not hold at all is the mark's word against the
  * target's: `--marks verify` sends it, `--marks trust` reports it, unless the mark came along when the file was moved or
- * copied (see {@link UnknownMarks}). Returns how many were sent and how many are unknown.
+ * copied (see {@link UnknownMarks}), or while the directory was watched: then an event has told of it as of any file, which
+ * may not have settled before the directory was closed. Returns how many were sent and how many are unknown.
  */
 export async function checkMarks(
   context: ScanContext,
@@ -46,7 +49,8 @@ export async function checkMarks(
     );
     for (const [index, file] of files.entries()) {
       const record = records[index];
-      const trusted = marks === 'trust' && !context.ownMarks.has(file.identity);
+      const early = file.identity.ctimeMs < options.watchedSinceMs;
+      const trusted = marks === 'trust' && early && !context.ownMarks.has(file.identity);
       if (record === undefined && trusted && unknownMarks.add(file)) continue;
       if (record === undefined || differs(file, record, options.compareTimes)) await send(file);
     }

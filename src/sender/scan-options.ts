@@ -1,3 +1,4 @@
+import type { DigestAlgorithm } from '../model/digest.ts';
 import type { Problem } from '../model/problem.ts';
 import type { DirectoryState, NewestBy } from '../scanner/data-directory.ts';
 import type { CompleteBy } from '../watcher/watch-event.ts';
@@ -10,6 +11,8 @@ export interface ScanOptions {
   readonly target: Target;
   /** The target may compress what it sends, so that it takes more files to fill its link. */
   readonly compressed: boolean;
+  /** The one that the target was opened with. */
+  readonly digest: DigestAlgorithm;
   /** Do what there is to do, then end; else go on until the signal fires. */
   readonly once: boolean;
   /** Only data directories whose name begins so. */

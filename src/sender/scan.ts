@@ -105,10 +105,7 @@ class Scan {
   async #follow(): Promise<void> {
     await using watch = watchRoot({
       root: this.#options.root,
-      onChange: () => {
-        this.#rootChanged = true;
-        this.#wakeup.wake();
-      },
+      onChange: () => this.#changed(),
       onNote: (level, message, fields) => this.#options.observer.note(level, message, fields),
     });
     if (!watch.watching) this.#options.observer.note('warn', 'the root is polled: no watch can be had');
@@ -119,6 +116,11 @@ class Scan {
       if (this.#rootChanged || performance.now() - this.#sweptMs >= SWEEP_MS) await this.#lookGuarded();
       else this.#poll();
     }
+  }
+
+  #changed(): void {
+    this.#rootChanged = true;
+    this.#wakeup.wake();
   }
 
   /** While the scan runs, a root that can't be read is waited for: a disk may be mounted again. */
@@ -158,7 +160,11 @@ class Scan {
     const ended = run
       .run()
       .catch((thrown: unknown) => this.#fail(toIsyncError(thrown, 'INTERNAL', { path: name })))
-      .finally(() => this.#runs.delete(name));
+      .finally(() => {
+        this.#runs.delete(name);
+        // One that was made under that name before this had ended has no run yet.
+        if (run.isGone) this.#changed();
+      });
     this.#runs.set(name, { run, ended });
   }
 

@@ -9,6 +9,13 @@ import type { ScanContext } from './scan-context.ts';
 import { createSourceFile } from './source-file.ts';
 import type { SourceFile } from './target.ts';
 
+interface SealOptions {
+  /** Whether there is a marker of the parser to publish. */
+  readonly closed: boolean;
+  /** Whether the directory still is as it was when all of it was durable. */
+  readonly isUnchanged: () => Promise<boolean>;
+}
+
 /**
  * The last step of a directory: its files are all durable. Publishes the parser's marker, makes the directory durable at the
  * target, then writes ours. Returns false when the directory has changed meanwhile, so that it must be listed again.
@@ -16,13 +23,13 @@ import type { SourceFile } from './target.ts';
 export async function sealDirectory(
   context: ScanContext,
   directory: RelPath,
-  options: { readonly closed: boolean; readonly listedMtimeMs: number },
+  options: SealOptions,
 ): Promise<boolean> {
   const { root, target, newest } = context.options;
   const marker = options.closed ? parseMarkerOf(root, directory) : undefined;
   await target.seal(directory, marker, { signal: context.cut });
-  // A file that came after the last listing, against the parser's word, must still not be lost.
-  if (mtimeOf(root, directory) !== options.listedMtimeMs) return false;
+  // What came or was written since, against the parser's word or during hours without a link, must still not be lost.
+  if (!(await options.isUnchanged())) return false;
   await writeWatchMarker(root, directory, { keepMtime: newest === 'mtime' });
   return true;
 }
@@ -36,5 +43,6 @@ function parseMarkerOf(root: string, directory: RelPath): SourceFile {
   const path = joinRelPath(directory, PARSE_MARKER);
   const finding = inspectFile(root, path);
   if (finding?.kind === 'file') return createSourceFile(root, finding.file);
-  throw new IsyncError('FILE_CHANGED', `${PARSE_MARKER} is gone or no regular file`, { path });
+  if (finding !== undefined) throw new IsyncError(finding.problem.code, finding.problem.message, { path });
+  throw new IsyncError('FILE_CHANGED', `${PARSE_MARKER} is gone`, { path });
 }

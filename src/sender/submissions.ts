@@ -14,6 +14,8 @@ export interface SubmissionListener {
   marked(file: ListedFile, identity: FileIdentity): void;
   /** The file is another one by now: it must be looked at again. */
   changed(path: RelPath): void;
+  /** Whatever came of it, the file is not on its way any more; told last. */
+  landed(path: RelPath): void;
 }
 
 /** The files of one data directory that are on their way; sees to it that no version of a file goes twice at a time. */
@@ -67,7 +69,10 @@ export class Submissions {
     }
     this.#inFlight.set(path, file.identity);
     void transfer(this.#context, file, options)
-      .then((outcome) => this.#settle(file, outcome))
+      .then((outcome) => {
+        this.#settle(file, outcome);
+        this.#listener.landed(path);
+      })
       .finally(() => {
         admission.release();
         settled?.();

@@ -5,10 +5,12 @@ import { markFile } from '../scanner/mark.ts';
 import { digestSource } from './digest-source.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createSourceFile } from './source-file.ts';
+import type { SourceFile } from './target.ts';
+import { pause } from './wakeup.ts';
 
 /**
  * A file read this soon after its mtime (ms) may be written again without its mtime changing: kernels before 6.13 stamp
- * files by the timer tick, at most 10 ms. Such a file is read once more before it is marked.
+ * files by the timer tick, at most 10 ms. Such a file is read once more before it is marked, when the tick is over.
  */
 const MTIME_TICK_MS = 20;
 
@@ -17,7 +19,7 @@ export type TransferOutcome =
   /** Written to, replaced or its mark taken off meanwhile: look at it again. */
   | { readonly kind: 'changed' }
   | { readonly kind: 'vanished' }
-  /** The target holds this very version already. */
+  /** The target holds this very content already. */
   | { readonly kind: 'kept' }
   | { readonly kind: 'problem'; readonly error: IsyncError }
   /** The scan ends; whether the file is durable is not known, so it has no mark. */
@@ -56,13 +58,16 @@ export async function transfer(
   const source = createSourceFile(options.root, file);
   const startedAtMs = Date.now();
   try {
-    if (unlessKept && (await isKept(context, file))) return { kind: 'kept' };
+    if (unlessKept && (await isKept(context, source))) return { kind: 'kept' };
     const receipt = await options.target.put(source, {
       priority,
       signal: cut,
       onSent: (bytes) => options.observer.sent(bytes),
     });
     if (startedAtMs - file.identity.mtimeMs < MTIME_TICK_MS) {
+      const leftMs = file.identity.mtimeMs + MTIME_TICK_MS - Date.now();
+      // An mtime in the future says nothing of the tick.
+      if (leftMs > 0) await pause(Math.min(leftMs, MTIME_TICK_MS), cut);
       const digest = await digestSource(source, receipt.algorithm);
       if (!digest.equals(receipt.digest)) return { kind: 'changed' };
     }
@@ -73,9 +78,17 @@ export async function transfer(
   }
 }
 
-async function isKept({ options, cut }: ScanContext, { entry }: ListedFile): Promise<boolean> {
-  const [record] = await options.target.look([entry.path], { signal: cut });
-  return record !== undefined && sameVersion(entry, record.entry);
+/**
+ * By its content too: a mapped file, and one whose write(2) takes long, has the times of the beginning when it is closed,
+ * and may have been sent in between.
+ */
+async function isKept({ options, cut }: ScanContext, source: SourceFile): Promise<boolean> {
+  const { target, digest } = options;
+  const { entry } = source;
+  const [record] = await target.look([entry.path], { signal: cut });
+  if (record === undefined || !sameVersion(entry, record.entry)) return false;
+  const [kept] = await target.look([entry.path], { signal: cut, digest });
+  return kept?.digest?.equals(await digestSource(source, digest)) === true;
 }
 
 async function mark(context: ScanContext, file: ListedFile): Promise<TransferOutcome> {

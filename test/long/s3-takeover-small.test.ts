@@ -7,8 +7,9 @@ const PATIENCE_MS = 60_000;
 
 await withS3Server((server) => {
   test('another receiver goes on with a file whose receiver was killed', async () => {
-    const { sentAgain, inFlight, kept, source } = await takeOver(server, SIZE, PATIENCE_MS);
+    const { sentAgain, partsTwice, inFlight, kept, source } = await takeOver(server, SIZE, PATIENCE_MS);
     expect(kept).toEqual(source);
     expect(sentAgain).toBeLessThan(inFlight + PART_BYTES);
+    expect(partsTwice).toBeLessThanOrEqual(1);
   });
 });

@@ -51,6 +51,13 @@ describe('an upgrade', () => {
     expect(client.ws.protocol).toBe('isync.v1');
   });
 
+  it('that a web page asks for is refused with 401 where no token is needed: any page could, on this machine', async () => {
+    const { url } = await receiverFor(gatedStore().store);
+    const refused = { status: 401, code: 'AUTH_REFUSED' };
+    expect(await refusalOf(connect(url, { origin: 'http://example.com' }))).toEqual(refused);
+    expect(await refusalOf(connect(url, { origin: 'null' }))).toEqual(refused);
+  });
+
   it('elsewhere is refused with 404', async () => {
     const { url } = await receiverFor(gatedStore().store);
     const refused = { status: 404, code: 'UNREACHABLE' };

@@ -58,6 +58,14 @@ describe('a token', () => {
     expect(await listTokens(path)).toEqual([fourth]);
   });
 
+  it('leaves the file to a group that may read it: a receiver that no longer may would go on with what is revoked', async () => {
+    const path = await tokenPath();
+    await addToken(path, 'edge1');
+    await chmod(path, 0o640);
+    await revokeToken(path, 'edge1');
+    expect((await stat(path)).mode & 0o777).toBe(0o640);
+  });
+
   it('is for a device', async () => {
     await expect(addToken(await tokenPath(), '../edge1')).rejects.toMatchObject({ code: 'BAD_PATH' });
   });

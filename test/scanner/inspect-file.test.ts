@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync, utimesSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { inspectFile } from '../../src/scanner/inspect-file.ts';
 import { asStranger, isRoot, list, makeRoot, rel, seen, write, makeFifo } from './support.ts';
@@ -40,6 +40,17 @@ test('symlinks and special files are problems', () => {
       kind: 'problem',
       problem: { code: 'NOT_REGULAR', path: `DC1/${name}` },
     });
+});
+
+test('a time that no FileEntry can hold is a problem', () => {
+  const root = makeRoot();
+  write(root, 'DC1/a');
+  const far = new Date('2300-01-01');
+  utimesSync(`${root}/DC1/a`, far, far);
+  expect(inspectFile(root, rel('DC1/a'))).toMatchObject({
+    kind: 'problem',
+    problem: { code: 'FILE_UNREADABLE', path: 'DC1/a' },
+  });
 });
 
 test('a path that is too long together with the root is a problem', () => {

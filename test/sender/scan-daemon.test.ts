@@ -3,6 +3,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { scan } from '../../src/sender/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
+import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
+import { QUICK, receive, send, usingForTest } from './receiver-fixture.ts';
 import { bound, follow, isMarked, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
 
 /** An unprivileged user: nothing is forbidden to root. */
@@ -19,6 +21,20 @@ describe('a daemon', () => {
     utimesSync(at('DC1/b.tmp'), OLD_SECONDS, OLD_SECONDS);
     renameSync(at('DC1/b.tmp'), at('DC1/b'));
     await vi.waitFor(async () => expect(await kept('DC1/b')).toBeDefined(), 10_000);
+  });
+
+  test('sends it also where the directory is closed before it has settled', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/first');
+    const { sealed } = follow(root, target, { settleMs: 250 });
+    await vi.waitFor(() => expect(isMarked(at('DC1/first'))).toBe(true), 10_000);
+    write('DC1/b.tmp');
+    chmodSync(at('DC1/b.tmp'), 0o664);
+    utimesSync(at('DC1/b.tmp'), OLD_SECONDS, OLD_SECONDS);
+    renameSync(at('DC1/b.tmp'), at('DC1/b'));
+    write('DC1/finished.parse');
+    await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 20_000);
+    expect(await kept('DC1/b')).toBeDefined();
   });
 
   test('moves on when a newer directory appears, without losing a late file of the old one', async () => {
@@ -91,6 +107,36 @@ describe('a daemon', () => {
     await vi.waitFor(async () => expect(await kept('DC1/c')).toBeDefined(), 20_000);
   });
 
+  test('goes on soon with one that is made again while a file of the removed one is on its way', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/first');
+    const putting = Promise.withResolvers<void>();
+    const mayGoOn = Promise.withResolvers<void>();
+    const slow: Target = {
+      ...bound(target),
+      put: async (file, options) => {
+        if (file.entry.path === 'DC1/slow') {
+          putting.resolve();
+          await mayGoOn.promise;
+        }
+        return await target.put(file, options);
+      },
+    };
+    const { notes } = follow(root, slow, { newest: 'name' });
+    onTestFinished(() => mayGoOn.resolve());
+    await vi.waitFor(() => expect(isMarked(at('DC1/first'))).toBe(true), 10_000);
+    write('DC1/slow');
+    await putting.promise;
+    rmSync(at('DC1'), { recursive: true });
+    await vi.waitFor(() => expect(notes).toContain('the data directory is gone'), 10_000);
+    write('DC1/b');
+    // The root has been listed again when this one is sent.
+    write('DC0/a');
+    await vi.waitFor(() => expect(isMarked(at('DC0/a'))).toBe(true), 10_000);
+    mayGoOn.resolve();
+    await vi.waitFor(async () => expect(await kept('DC1/b')).toBeDefined(), 10_000);
+  });
+
   test('closes a directory whose marker came before its watch stood', async () => {
     const { root, target, write, kept } = setup();
     write('DC1/a');
@@ -134,6 +180,19 @@ describe('a daemon', () => {
     await vi.waitFor(() => expect(isMarked(at('DC1/b'))).toBe(true), 10_000);
     expect(existsSync(at('DC1/finished.watch'))).toBe(false);
     expect((await end()).summary.directories).toMatchObject([{ name: 'DC1', sealed: false }]);
+  });
+
+  test('sends all others where one file is of a time that the wire can not tell', async () => {
+    const { root, at, write } = setup();
+    const receiver = usingForTest(await receive(usingForTest(createMemoryStore())));
+    const target = usingForTest(send(receiver.url, QUICK));
+    for (const path of ['DC1/a', 'DC1/far', 'DC2/b', 'DC2/finished.parse']) write(path);
+    const far = new Date('2300-01-01');
+    for (const path of ['DC1/far', 'DC2/finished.parse']) utimesSync(at(path), far, far);
+    const { problems } = follow(root, target);
+    await vi.waitFor(() => expect(isMarked(at('DC1/a')) && isMarked(at('DC2/b'))).toBe(true), 5_000);
+    const told = () => problems.map(({ path }) => path).toSorted();
+    await vi.waitFor(() => expect(told()).toEqual(['DC1/far', 'DC2/finished.parse']), 5_000);
   });
 
   test('ends what is in flight when it is told to stop', async () => {

@@ -44,6 +44,7 @@ export function optionsFor(root: string, target: Target, changes: Partial<ScanOp
     root,
     target,
     compressed: false,
+    digest: 'xxh64',
     once: true,
     tag: '',
     complete: 'settle',

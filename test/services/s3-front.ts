@@ -8,6 +8,10 @@ export interface S3Front extends AsyncDisposable {
   readonly endpoint: string;
   /** Says which requests are refused, and with which of S3's error codes; undefined lets one through. */
   refuse: ((request: IncomingMessage) => Refusal | undefined) | undefined;
+  /** Methods and URLs of all requests, in the order in which they began to come. */
+  readonly asked: readonly Pick<Answered, 'method' | 'url'>[];
+  /** Says which answers stop after their head, and until when. */
+  holdBody: ((request: IncomingMessage) => Promise<void> | undefined) | undefined;
   /** What the server has answered, in the order of its answers. */
   readonly answered: readonly Answered[];
   /** Requests refused so far. */
@@ -38,11 +42,14 @@ export async function startS3Front(endpoint: string): Promise<S3Front> {
   const server = createServer((request, response) => void answer(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
+  const asked: Pick<Answered, 'method' | 'url'>[] = [];
   const answers: Answered[] = [];
   let refused = 0;
   const front: S3Front = {
     endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     refuse: undefined,
+    asked,
+    holdBody: undefined,
     answered: answers,
     get refused() {
       return refused;
@@ -66,13 +73,16 @@ export async function startS3Front(endpoint: string): Promise<S3Front> {
     }
     const cameMs = performance.now();
     const { method = '', url = '', rawHeaders } = request;
+    asked.push({ method, url });
     const onward = send(
       { host: target.hostname, port: target.port, method, path: url, headers: rawHeaders },
       (answered) => {
         const status = answered.statusCode ?? 502;
         answers.push({ method, url, status, cameMs, answeredMs: performance.now() });
         response.writeHead(status, answered.rawHeaders);
-        pipeline(answered, response).catch(() => response.destroy());
+        response.flushHeaders();
+        const held = front.holdBody?.(request) ?? Promise.resolve();
+        held.then(() => pipeline(answered, response)).catch(() => response.destroy());
       },
     );
     onward.on('error', () => response.destroy());

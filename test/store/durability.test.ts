@@ -30,10 +30,11 @@ function trace({ skip }: TestContext, script: string, fault?: string): Call[] {
   }
   const output = join(folder.outside, 'trace');
   const program = `
-    import { renameSync, writeFileSync } from 'node:fs';
+    import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
     import { openFileStore } from ${resolved('../../src/store/file/file-store.ts')};
     import { createDigester } from ${resolved('../../src/model/digest.ts')};
-    import { begin, CONTENT, finish } from ${resolved('./large-file.ts')};
+    import { begin, CONTENT, finish, LARGE } from ${resolved('./large-file.ts')};
+    import { sameVersion } from ${resolved('../../src/model/file-entry.ts')};
     import { putBytes } from ${resolved('../suites/store/files.ts')};
     const [, root, outside] = process.argv;
     const codeOf = (call) => call.then(() => 'kept', (error) => error.code + '-' + error.retryable);
@@ -43,7 +44,7 @@ function trace({ skip }: TestContext, script: string, fault?: string): Call[] {
     };
     await using store = await openFileStore(root);
     ${script}`;
-  const calls = 'trace=fdatasync,fsync,rename,renameat,renameat2,linkat,link';
+  const calls = 'trace=close,unlink,pread64,fdatasync,fsync,rename,renameat,renameat2,linkat,link';
   const node = [process.execPath, '--input-type=module', '-e', program, folder.root, folder.outside];
   const faults = fault === undefined ? [] : ['-e', `inject=${fault}`];
   execFileSync('strace', ['-f', '-y', '-s', '4096', '-e', calls, ...faults, '-o', output, ...node], {
@@ -80,6 +81,7 @@ function renameTo(calls: readonly Call[], path: string): Call {
 /** The marks, in their order. */
 function marksIn(calls: readonly Call[]): string[] {
   const marks = calls
+    .filter(({ name }) => name.startsWith('rename'))
     .map(({ paths }) => paths.at(-1) ?? '')
     .filter((path) => dirname(path) === folder.outside);
   return marks.map((path) => basename(path));
@@ -189,6 +191,11 @@ const UPLOAD_MUCH = `
   await upload.suspend();
   mark(committed);`;
 
+const LEAVE_PART = `
+  const left = await begin(store);
+  await left.write(CONTENT.subarray(0, 1000));
+  await left.suspend();`;
+
 describe('syncs', () => {
   it('of long uploads begin while they are under way', (context) => {
     const calls = trace(context, UPLOAD_MUCH);
@@ -231,4 +238,92 @@ describe('syncs', () => {
     for (const path of ['', 'a', 'a/b'])
       expect(syncedBetween(calls, join(folder.root, path), first, second)).toBe(true);
   });
+
+  it('of what a resume found that fail are not believed the next time: it begins anew', (context) => {
+    const calls = trace(
+      context,
+      `${LEAVE_PART}
+       mark('first-' + (await codeOf(begin(store))));
+       mark('offset' + (await begin(store)).offset);`,
+      'fdatasync:error=EIO:when=1',
+    );
+    expect(marksIn(calls)).toEqual(['first-STORE_FAILED-true', 'offset0']);
+  });
+
+  it('of a folder that was removed, and made again in vain, are made up for by the next file', (context) => {
+    const calls = trace(
+      context,
+      `await putBytes(store, 'a/b/f', 'x');
+       rmSync(root + '/a', { recursive: true });
+       mark('first-' + (await codeOf(putBytes(store, 'a/b/f', 'x'))));
+       mark('second-' + (await codeOf(putBytes(store, 'a/b/g', 'x'))));`,
+      'fsync:error=EIO:when=6..8',
+    );
+    const first = renameTo(calls, join(folder.outside, 'first-STORE_FAILED-true'));
+    const second = renameTo(calls, join(folder.outside, 'second-kept'));
+    for (const path of ['', 'a', 'a/b'])
+      expect(syncedBetween(calls, join(folder.root, path), first, second)).toBe(true);
+  });
+
+  it('are not spared in an immutable store where somebody else has kept the file already', (context) => {
+    const calls = trace(
+      context,
+      `await using immutable = await openFileStore(root, { immutable: true });
+       mkdirSync(root + '/d');
+       writeFileSync(root + '/d/f', 'x');
+       mark('theirs');
+       mark(await codeOf(putBytes(immutable, 'd/f', 'x')));`,
+    );
+    const theirs = renameTo(calls, join(folder.outside, 'theirs'));
+    const kept = renameTo(calls, join(folder.outside, 'kept'));
+    expect(syncedBetween(calls, join(folder.root, 'd/f'), theirs, kept)).toBe(true);
+  });
+});
+
+it('throws away what a resume found and can not read: no later attempt could finish it', (context) => {
+  const calls = trace(
+    context,
+    `const file = { path: 'd/much', size: 2 ** 25, mtimeUs: 0 };
+     const options = { algorithm: 'xxh64', resume: true };
+     const left = await store.begin(file, options);
+     await left.write(Buffer.alloc(2 ** 24));
+     await left.suspend();
+     mark('first-' + (await codeOf(store.begin(file, options))));
+     mark('offset' + (await store.begin(file, options)).offset);`,
+    // Of the thread pool: the main thread reads less often than that, to load the program.
+    'pread64:error=EIO:when=40',
+  );
+  expect(marksIn(calls)).toEqual(['first-STORE_FAILED-true', 'offset0']);
+});
+
+it('leaves nothing of a file that can not be closed', (context) => {
+  const calls = trace(
+    context,
+    `try {
+       for (;;) closeSync(openSync(root));
+     } catch {
+       // The next one fails, too.
+     }
+     mark(await codeOf(putBytes(store, 'd/f', 'x')));
+     const left = readdirSync(root + '/.isync/staging', { recursive: true });
+     mark('left' + left.filter((name) => name.includes('/')).length);`,
+    // Of the main thread: others close less often than that, as it does itself to load the program.
+    'close:error=EIO:when=300..301',
+  );
+  expect(marksIn(calls)).toEqual(['STORE_FAILED-true', 'left0']);
+});
+
+it('publishes into an immutable store with its mtime also where the staged name can not be removed', (context) => {
+  const calls = trace(
+    context,
+    `await using immutable = await openFileStore(root, { immutable: true });
+     mark(await codeOf(begin(immutable).then(finish)));
+     mark('same-' + sameVersion(await immutable.stat(LARGE.path), LARGE));
+     // The thread pool's first one fails as well.
+     await codeOf(begin(immutable));
+     mark('again-' + (await codeOf(begin(immutable).then(finish))));
+     mark('same-again-' + sameVersion(await immutable.stat(LARGE.path), LARGE));`,
+    'unlink:error=EIO:when=1',
+  );
+  expect(marksIn(calls)).toEqual(['kept', 'same-true', 'again-kept', 'same-again-true']);
 });

@@ -16,6 +16,8 @@ const OVERHEAD = 64 / (256 * 1024);
 export interface TakenOver {
   /** Sent beyond the file itself, by the device. */
   readonly sentAgain: number;
+  /** Parts that came to the bucket's server more than once, whole or cut. */
+  readonly partsTwice: number;
   /** Sent when the receiver died, but not in parts that the bucket had confirmed: on either wire, or in between. */
   readonly inFlight: number;
   /** The object, and the file. */
@@ -52,6 +54,7 @@ export async function takeOver(server: S3Server, size: number, patienceMs: numbe
   return {
     sentAgain: Math.round(address.bytesUp - size * (1 + OVERHEAD)),
     inFlight,
+    partsTwice: partsTwice(front),
     kept: await readBack(server, s3.bucket, `${s3.prefix}/edge1/DC1/big.bin`),
     source: await digestOfFile(path),
     peakMemory: Math.max(firstPeak, heir.process.peakMemory()),
@@ -60,12 +63,20 @@ export async function takeOver(server: S3Server, size: number, patienceMs: numbe
 
 /** How many parts, from the first one on, the server has confirmed. */
 function partsConfirmed(front: S3Front): number {
-  const numbers = new Set(
-    front.answered
-      .filter(({ method, status }) => method === 'PUT' && status === 200)
-      .map(({ url }) => Number(new URL(url, front.endpoint).searchParams.get('partNumber') ?? 0)),
-  );
+  const numbers = new Set(partNumbers(front.answered.filter(({ status }) => status === 200)));
   let parts = 0;
   while (numbers.has(parts + 1)) parts++;
   return parts;
+}
+
+function partsTwice(front: S3Front): number {
+  const numbers = partNumbers(front.asked);
+  return numbers.length - new Set(numbers).size;
+}
+
+function partNumbers(requests: readonly { method: string; url: string }[]): number[] {
+  return requests
+    .filter(({ method }) => method === 'PUT')
+    .map(({ url }) => Number(new URL(url, 'http://localhost').searchParams.get('partNumber') ?? 0))
+    .filter((number) => number > 0);
 }

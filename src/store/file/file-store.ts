@@ -253,7 +253,8 @@ class FileStore implements Store {
       });
     } catch (error) {
       await handle.close();
-      await release(path);
+      // Kept, what can't be read would fail every later attempt too.
+      await (errnoOf(error) === 'EIO' ? discard(path) : release(path));
       throw error;
     }
   }

@@ -34,6 +34,10 @@ export class Folders {
     this.#durable.add(path);
   }
 
+  setNotDurable(path: string): void {
+    this.#durable.delete(path);
+  }
+
   /**
    * Makes nothing.
    * @throws IsyncError PATH_CONFLICT when no file can be published at `path` as things stand
@@ -85,7 +89,11 @@ export class FolderBatch {
     const parent = this.ensure(parentOf(directory));
     const path = join(parent.path, nameOf(directory));
     const isNew = !isFolder(path, directory);
-    if (isNew) makeFolder(path, directory);
+    if (isNew) {
+      // Also one that was durable and is no more: somebody has removed it.
+      this.#folders.setNotDurable(path);
+      makeFolder(path, directory);
+    }
     const folder = { path, parent, durable: !isNew && parent.durable && this.#folders.isDurable(path) };
     this.#standing.set(directory, folder);
     return folder;

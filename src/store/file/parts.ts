@@ -7,6 +7,7 @@ import { errnoOf } from '../../model/isync-error.ts';
 import { firstSegment } from '../../model/rel-path.ts';
 import { versionKey } from '../version-key.ts';
 import { livenessOf } from './process-identity.ts';
+import { discard } from './stage-file.ts';
 import type { StagingArea } from './staging-area.ts';
 import { unlessAbsent } from './system-errors.ts';
 
@@ -69,6 +70,8 @@ async function takePart(area: StagingArea, file: FileEntry, name: string): Promi
       return { path, handle, size };
     }
   } catch (error) {
+    // A sync that failed is told once: the next one succeeds, whatever the disk holds.
+    await discard(path);
     await handle.close();
     throw error;
   }

@@ -45,6 +45,12 @@ export async function digestPublished(
   return digester.digest();
 }
 
+/** Makes the bytes of the file at the absolute path durable. */
+export async function syncPublished(path: string): Promise<void> {
+  await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  await file.sync();
+}
+
 /** Reads all of a file, presumably `size` bytes, into `digester`; returns how many there were. */
 export async function digestInto(
   digester: Digester,

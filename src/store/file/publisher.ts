@@ -5,7 +5,7 @@ import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { nameOf, parentOf } from '../../model/rel-path.ts';
 import type { FileDigest } from '../store.ts';
 import type { FolderBatch, Folders, StandingFolder } from './folders.ts';
-import { digestPublished } from './published.ts';
+import { digestPublished, syncPublished } from './published.ts';
 import { storeError } from './system-errors.ts';
 
 /** Files named in one go: the event loop stands still for their renames, some 10 µs each. */
@@ -36,7 +36,7 @@ export class Publisher {
   }
 
   /**
-   * Resolves when the name is durable; the staged name is gone then. Files are named in the order of the calls.
+   * Resolves when the name is durable; the staged name is no longer needed then. Files are named in the order of the calls.
    * When it rejects the staged file is left to the caller, and nothing has been replaced unless a folder would not sync.
    */
   publish(file: StagedFile): Promise<void> {
@@ -98,7 +98,11 @@ export class Publisher {
       if (errnoOf(error) !== 'EEXIST') throw error;
       await this.#checkKept(path, file, digest);
     }
-    unlinkSync(staged);
+    try {
+      unlinkSync(staged);
+    } catch {
+      // It is published. What stays behind is a second name of it, which nobody goes on with; see parts.ts.
+    }
   }
 
   async #checkKept(path: string, file: FileEntry, digest: FileDigest): Promise<void> {
@@ -107,6 +111,8 @@ export class Publisher {
       throw new IsyncError('PATH_CONFLICT', 'something else is in the way', { path: file.path });
     const kept = found.size === file.size ? await digestPublished(path, digest.algorithm, goesOn) : undefined;
     if (kept === undefined || Buffer.compare(kept, digest.value) !== 0) throw keptDifferent(file);
+    // Whoever else has put it there need not have made it durable.
+    await syncPublished(path);
   }
 }
 

@@ -20,15 +20,17 @@ export async function stageFile(area: StagingArea, file: FileEntry, bytes: Uint8
   const path = join(area.own, `put-${staged}`);
   const fd = create(area, path);
   try {
-    writeAll(fd, bytes);
-    stamp(fd, file);
-    // Not fdatasync: POSIX lets that one leave the mtime behind, and for a new file it is no faster.
-    await syncFile(fd);
+    try {
+      writeAll(fd, bytes);
+      stamp(fd, file);
+      // Not fdatasync: POSIX lets that one leave the mtime behind, and for a new file it is no faster.
+      await syncFile(fd);
+    } finally {
+      closeSync(fd);
+    }
   } catch (error) {
     await discard(path);
     throw error;
-  } finally {
-    closeSync(fd);
   }
   return path;
 }

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout } from 'node:timers/promises';
 import type { FileEntry } from '../../model/file-entry.ts';
 import type { BeginOptions } from '../store.ts';
 import type { Bucket } from './bucket.ts';
@@ -12,6 +13,13 @@ import { createResumableDigester, resumeDigester } from './resumable-digest.ts';
 import type { UploadBody } from './s3-upload.ts';
 import { readState } from './state-keeper.ts';
 import { goesOnWith, type UploadState } from './upload-state.ts';
+
+/**
+ * How long parts may come that a killed process had sent whole but that the server had not stored yet, in ms: each of
+ * them would be sent again.
+ */
+const LATE_PARTS_MS = 1000;
+const LOOK_AGAIN_MS = 200;
 
 export interface LargeUpload {
   readonly file: FileEntry;
@@ -58,16 +66,23 @@ async function goOn(
   // First, for servers differ in what they say of an upload that has been completed: not all say that it is gone.
   const head = await bucket.head(key, request);
   if (head?.size === file.size && uploadOf(head.metadata) === state.nonce) {
-    const last = boundaries.find((each) => each.parts === parts);
-    if (last === undefined) return undefined;
-    const digester = await resumeDigester(options.algorithm, last.digest);
+    const whole = boundaries.find((each) => each.parts === parts);
+    if (whole === undefined) return undefined;
+    const digester = await resumeDigester(options.algorithm, whole.digest);
     if (digester === undefined) return undefined;
     return new CompleteBody(file, digester, () => bucket.remove(stateKey, { path: file.path }));
   }
   const upload = { key, uploadId: state.uploadId };
   const sizeOf = (number: number): number =>
     number < parts ? partBytes : file.size - (parts - 1) * partBytes;
-  const from = await furthest(boundaries, sizeOf, bucket.listParts(upload, request));
+  const last = Math.max(...boundaries.map((each) => each.parts));
+  const look = async (): ReturnType<typeof furthest> =>
+    await furthest(boundaries, sizeOf, bucket.listParts(upload, request));
+  let from = await look();
+  for (let ms = 0; ms < LATE_PARTS_MS && from?.boundary.parts !== last; ms += LOOK_AGAIN_MS) {
+    await setTimeout(LOOK_AGAIN_MS, undefined, { signal: options.signal });
+    from = await look();
+  }
   if (from === undefined) return undefined;
   const digester = await resumeDigester(options.algorithm, from.boundary.digest);
   if (digester === undefined) return undefined;

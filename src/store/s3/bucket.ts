@@ -17,6 +17,7 @@ import { IsyncError } from '../../model/isync-error.ts';
 import { Window } from '../window.ts';
 import type { ListedPart } from './part-ledger.ts';
 import { bare, decodeKey } from './answers.ts';
+import { tellingBodySent } from './body-sent.ts';
 import { toInput, type ObjectAttributes, type ObjectSettings } from './object-attributes.ts';
 import { CONNECTIONS, createS3Client } from './s3-client.ts';
 import { isAbsent, s3Error } from './s3-errors.ts';
@@ -48,6 +49,11 @@ export interface Body {
   readonly bytes: Uint8Array;
   /** MD5 of the bytes, base64: the server refuses what was damaged on its way. */
   readonly md5: string;
+}
+
+export interface PartBody extends Body {
+  /** Told when the body has been handed to the kernel whole; anew for each try, not where a refusal comes first. */
+  readonly sent: () => void;
 }
 
 /** Of the SDK. */
@@ -229,22 +235,20 @@ export class Bucket implements Disposable {
   async putPart(
     upload: UploadKey,
     number: number,
-    { bytes, md5 }: Body,
+    { bytes, md5, sent }: PartBody,
     request: Request = {},
   ): Promise<Stored> {
+    const command = new UploadPartCommand({
+      Bucket: this.#bucket,
+      Key: upload.key,
+      UploadId: upload.uploadId,
+      PartNumber: number,
+      Body: bytes,
+      ContentLength: bytes.length,
+      ContentMD5: md5,
+    });
     const stored = await this.#run(request, (options) =>
-      this.#client.send(
-        new UploadPartCommand({
-          Bucket: this.#bucket,
-          Key: upload.key,
-          UploadId: upload.uploadId,
-          PartNumber: number,
-          Body: bytes,
-          ContentLength: bytes.length,
-          ContentMD5: md5,
-        }),
-        options,
-      ),
+      tellingBodySent(sent, () => this.#client.send(command, options)),
     );
     return { etag: bare(stored.ETag) };
   }

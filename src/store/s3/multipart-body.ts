@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { checkDigest } from '../check-digest.ts';
-import type { Bucket, UploadKey } from './bucket.ts';
+import type { Bucket, PartBody, UploadKey } from './bucket.ts';
 import { uploadOf } from './metadata.ts';
 import type { Lease, PartBuffers } from './part-buffers.ts';
 import { PartLedger, type Boundary } from './part-ledger.ts';
@@ -14,9 +14,9 @@ import { StateKeeper } from './state-keeper.ts';
 import type { UploadState } from './upload-state.ts';
 
 /**
- * Parts of one upload on their way at a time: they hide the server's answer times, and what it takes to store them. A
- * process that is killed leaves these to be sent again, but for those that arrived, and the one that was being filled:
- * 40 MiB at most.
+ * Parts of one upload that await their answer at a time, which hides the server's answer times. Their bodies travel one
+ * after the other: what has been sent whole arrives though this process be killed, so that but one part is cut and must
+ * be sent again, and the one that was being filled.
  */
 const PARTS_AT_ONCE = 4;
 /** Parts that may be handed over beyond one that is not kept yet: the state tells of each of them. */
@@ -54,6 +54,10 @@ export class MultipartBody implements UploadBody {
   readonly #parts: number;
   readonly #stop = new AbortController();
   readonly #onTheWay = new Set<Promise<void>>();
+  /** Resolves when the body of the last part handed over begins to leave. */
+  #begun: Promise<void> = Promise.resolve();
+  /** Resolves when it has left, or never will. */
+  #sent: Promise<void> = Promise.resolve();
   #md5 = createHash('md5');
   #filling: Lease | undefined;
   #filled = 0;
@@ -146,11 +150,12 @@ export class MultipartBody implements UploadBody {
     return index + 1 < this.#parts ? this.#partBytes : this.#options.file.size - index * this.#partBytes;
   }
 
-  /** Waits until another part may travel, and there is memory for it. */
+  /** Waits until the part before is leaving, another one may travel, and there is memory for it. */
   async #nextBuffer(): Promise<Lease> {
     const isAhead = (): boolean => this.#ledger.handed - this.#ledger.kept >= PARTS_AHEAD;
     while (this.#failure === undefined && (this.#onTheWay.size >= PARTS_AT_ONCE || isAhead()))
       await Promise.race(this.#onTheWay);
+    await this.#begun;
     this.#checkSound();
     const revoked = (error: IsyncError): void => {
       this.#filling = undefined;
@@ -165,22 +170,28 @@ export class MultipartBody implements UploadBody {
     const bytes = lease.bytes.subarray(0, this.#filled);
     this.#ledger.handOver(md5.toString('hex'), this.#options.digester.save());
     this.#keeper.changed();
-    const put = this.#put(this.#ledger.handed, bytes, md5.toString('base64')).finally(() => {
+    const sent = Promise.withResolvers<void>();
+    const body = { bytes, md5: md5.toString('base64'), sent: sent.resolve };
+    const put = this.#put(this.#ledger.handed, body, this.#sent).finally(() => {
+      sent.resolve();
       lease.release();
       this.#onTheWay.delete(put);
     });
     this.#onTheWay.add(put);
+    this.#begun = this.#sent;
+    this.#sent = sent.promise;
     this.#md5 = createHash('md5');
     this.#filling = undefined;
     this.#filled = 0;
   }
 
   /** Never rejects: the next write tells. */
-  async #put(number: number, bytes: Buffer, md5: string): Promise<void> {
+  async #put(number: number, body: PartBody, before: Promise<void>): Promise<void> {
     const { bucket, upload, file } = this.#options;
     const { signal } = this.#stop;
+    await before;
     try {
-      const { etag } = await bucket.putPart(upload, number, { bytes, md5 }, { signal, path: file.path });
+      const { etag } = await bucket.putPart(upload, number, body, { signal, path: file.path });
       this.#ledger.arrived(number, etag);
     } catch (error) {
       this.#failure ??= toIsyncError(error, 'INTERNAL', { path: file.path });

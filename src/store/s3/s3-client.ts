@@ -5,6 +5,11 @@ import type { S3StoreOptions } from './s3-options.ts';
 
 /** Connections of a store, each with one request under way: what keeps a server of some cores busy with small files. */
 export const CONNECTIONS = 32;
+/**
+ * Objects read for their digest at a time, each on one more connection until its last byte: what waits for a connection
+ * in the agent fails after `CONNECT_MS`, and files of a gigabyte would keep all of them for longer.
+ */
+export const DIGESTS = 16;
 /** Tries of one request in all, by the SDK, some 0.1 s apart; whoever put the file tries again for longer. */
 const ATTEMPTS = 3;
 /** From the first packet to an open connection, in ms: two retransmissions on a bad link. */
@@ -32,7 +37,7 @@ export function createS3Client(options: S3StoreOptions): S3Client {
 function configOf(options: S3StoreOptions): S3ClientConfig {
   const { endpoint, region, pathStyle, profile } = options;
   const own = endpoint !== undefined;
-  const agent = { keepAlive: true, maxSockets: CONNECTIONS };
+  const agent = { keepAlive: true, maxSockets: CONNECTIONS + DIGESTS };
   return {
     ...(own && {
       endpoint,

@@ -129,10 +129,13 @@ export function isAbsent(error: unknown): boolean {
   return name === 'NoSuchKey' || name === 'NoSuchUpload' || statusOf(error) === 404;
 }
 
-/** Whether the server has said no, so that what was asked for has not happened. A network's fault leaves that open. */
+/**
+ * Whether the server has said no to what was asked for, whoever asks again. A network's fault leaves open whether it has
+ * happened, and a server that is busy may do it yet.
+ */
 export function isRefusal(error: unknown): boolean {
   const status = statusOf(error);
-  return status !== undefined && status >= 400 && status < 500;
+  return status !== undefined && status >= 400 && status < 500 && meaningOf(error) !== THROTTLED;
 }
 
 function meaningOf(error: unknown): Meaning {

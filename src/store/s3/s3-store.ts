@@ -9,6 +9,7 @@ import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from 
 import { InOrder } from '../in-order.ts';
 import { storeClosed, uploadBusy } from '../store-errors.ts';
 import { versionKey } from '../version-key.ts';
+import { Window } from '../window.ts';
 import { throwAwayAbandoned } from './abandoned.ts';
 import { beginUpload } from './begin-upload.ts';
 import { Bucket } from './bucket.ts';
@@ -17,6 +18,7 @@ import { mtimeOf, toMetadata } from './metadata.ts';
 import { PartBuffers } from './part-buffers.ts';
 import { mostBytes, PART_BYTES, planParts } from './part-plan.ts';
 import type { S3StoreOptions } from './s3-options.ts';
+import { DIGESTS } from './s3-client.ts';
 import { S3Upload, type UploadBody } from './s3-upload.ts';
 import { SmallBody } from './small-body.ts';
 
@@ -59,6 +61,7 @@ class S3Store implements Store {
   readonly #partBytes: number;
   readonly #mostPartBytes: number;
   readonly #abandonedAfterMs: number;
+  readonly #digests = new Window(DIGESTS);
   readonly #publishing = new InOrder();
   readonly #uploads = new Map<string, Promise<S3Upload>>();
   readonly #collector: NodeJS.Timeout;
@@ -112,7 +115,8 @@ class S3Store implements Store {
     const key = this.#keys.keyOf(path);
     if (key === undefined) return undefined;
     const digester = createDigester(algorithm);
-    const found = await this.#bucket.read(key, (piece) => digester.update(piece), { path, signal });
+    const take = (piece: Uint8Array): void => digester.update(piece);
+    const found = await this.#digests.run(() => this.#bucket.read(key, take, { path, signal }));
     return found ? digester.digest() : undefined;
   }
 

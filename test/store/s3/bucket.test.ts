@@ -45,8 +45,10 @@ await withS3Server((server) => {
 
     it('lists all parts of an upload', async () => {
       const upload = { key: 'parts', uploadId: await bucket.startUpload('parts', attributes) };
-      const body = bodyOf(Buffer.alloc(SMALL_PART));
+      let sent = 0;
+      const body = { ...bodyOf(Buffer.alloc(SMALL_PART)), sent: () => void sent++ };
       for (const number of [3, 1, 5, 2, 4]) await bucket.putPart(upload, number, body);
+      expect(sent).toBe(5);
       const listed = await all(bucket.listParts(upload));
       expect(listed.map(({ number }) => number)).toEqual([1, 2, 3, 4, 5]);
       expect(listed[4]).toEqual({

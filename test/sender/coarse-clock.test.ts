@@ -1,0 +1,51 @@
+/** Files that are written twice within one tick of the clock that stamps them; a tick is 1 to 10 ms. */
+import { execFileSync } from 'node:child_process';
+import { lstatSync, readFileSync } from 'node:fs';
+import { expect, onTestFinished, test } from 'vitest';
+import { digestOf } from '../../src/model/digest.ts';
+import { parseRelPath } from '../../src/model/rel-path.ts';
+import { inspectFile } from '../../src/scanner/inspect-file.ts';
+import type { ScanContext } from '../../src/sender/scan-context.ts';
+import { ScanTally } from '../../src/sender/scan-tally.ts';
+import { transfer } from '../../src/sender/transfer.ts';
+import { optionsFor, setup } from './scan-fixture.ts';
+
+const FILES = 100;
+
+// Since Linux 6.13 ext4, XFS, Btrfs and tmpfs stamp more finely; ramfs still does as all did before.
+const canMount = process.platform === 'linux' && process.geteuid?.() === 0;
+if (!canMount) console.warn('NOT TESTED without root on Linux: coarse clocks');
+
+test.runIf(canMount)('a write in the tick of the write before it is never hidden by the mark', async () => {
+  const { root, target, at, write } = setup();
+  execFileSync('mount', ['-t', 'ramfs', 'isync-test', root]);
+  onTestFinished(() => void execFileSync('umount', [root]));
+  const { options } = optionsFor(root, target);
+  const shared: Partial<ScanContext> = {
+    options,
+    tally: new ScanTally(options.observer),
+    cut: new AbortController().signal,
+  };
+  const context = shared as ScanContext;
+  let inOneTick = 0;
+  for (let n = 0; n < FILES; n++) {
+    const path = parseRelPath(`DC1/${n}`);
+    write('DC1/clock');
+    const before = lstatSync(at('DC1/clock')).mtimeMs;
+    while (lstatSync(at('DC1/clock')).mtimeMs === before) write('DC1/clock');
+    write(path, 'first.');
+    const listed = inspectFile(root, path);
+    if (listed?.kind !== 'file') throw new Error('not there');
+    const sent = transfer(context, listed.file, { priority: 'live', unlessKept: false });
+    // Somewhere between the first read and the mark, and after it.
+    for (let turns = n % 10; turns > 0; turns--) await new Promise(setImmediate);
+    write(path, 'second');
+    if (lstatSync(at(path)).mtimeMs === listed.file.identity.mtimeMs) inOneTick++;
+    await sent;
+    const now = inspectFile(root, path);
+    if (now?.kind !== 'file' || !now.file.marked) continue;
+    const [record] = await target.look([path], { digest: 'xxh64' });
+    expect(record?.digest).toEqual(digestOf('xxh64', readFileSync(at(path))));
+  }
+  expect(inOneTick).toBeGreaterThan(FILES / 10);
+});
