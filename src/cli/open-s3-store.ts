@@ -13,6 +13,7 @@ export async function openS3(
   address: Extract<StoreAddress, { kind: 's3' }>,
   settings: S3Settings,
   log: Log,
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): Promise<Store> {
   const { s3Endpoint, s3PathStyle } = settings;
   if (s3Endpoint?.protocol === 'http:' && !isLoopbackName(s3Endpoint.hostname))
@@ -22,6 +23,7 @@ export async function openS3(
   const { openS3Store } = await import('../store/s3/s3-store.ts');
   log.debug('opening the bucket', { address: showStoreAddress(address) });
   return openS3Store({
+    readOnly,
     bucket: address.bucket,
     prefix: address.prefix,
     // Servers that are not AWS rarely have a host name for each bucket.

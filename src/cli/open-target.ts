@@ -65,15 +65,16 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
     ),
   };
   const { to } = config;
+  const readOnly = use.mode === 'read';
   if (to.kind === 'folder') {
     use.log.info('opening the target', { device: config.device, to: to.path });
     await checkSeparate(config.root, to.path);
     const { openFileStore } = await import('../store/file/file-store.ts');
-    return ownTarget(await openFileStore(to.path), shared);
+    return ownTarget(await openFileStore(to.path, { readOnly }), shared);
   }
   if (to.kind === 's3') {
     use.log.info('opening the target', { device: config.device, to: showStoreAddress(to) });
-    const open = () => openS3(to, config, use.log);
+    const open = () => openS3(to, config, use.log, { readOnly });
     return ownTarget(await untilOpen(open, shared, use.signal), { ...shared, most: S3_FILES_AT_ONCE });
   }
   use.log.info('opening the target', { device: config.device, to: to.url.href });

@@ -24,6 +24,8 @@ import { isOwnPath, StagingArea } from './staging-area.ts';
 import { storeError } from './system-errors.ts';
 
 export interface FileStoreOptions {
+  /** For those who only look and list: nothing is made or collected. Default false. */
+  readonly readOnly?: boolean | undefined;
   /** A file once kept is never replaced by different content (IMMUTABLE). Needs hard links. Default false. */
   readonly immutable?: boolean | undefined;
   /** Bytes to be left free on the store's file system (else STORE_FULL). Default 0: until the file system refuses. */
@@ -50,6 +52,7 @@ const COLLECT_EVERY_MS = 3600 * 1000;
 export async function openFileStore(path: string, options: FileStoreOptions = {}): Promise<Store> {
   const root = await existingFolder(path);
   const area = new StagingArea(root);
+  if (options.readOnly === true) return new FileStore(root, area, options);
   try {
     area.make();
   } catch (error) {
@@ -82,7 +85,7 @@ class FileStore implements Store {
   readonly #lanes: Lanes;
   readonly #publishing = new InOrder();
   readonly #uploads = new Map<string, Promise<FileUpload>>();
-  readonly #collector: NodeJS.Timeout;
+  readonly #collector: NodeJS.Timeout | undefined;
   #collecting: Promise<void> = Promise.resolve();
   #disposed: Promise<void> | undefined;
 
@@ -99,7 +102,8 @@ class FileStore implements Store {
     this.#folders = new Folders(root);
     this.#lanes = new Lanes(this.#folders, this.#immutable);
     this.#thinner = new PartThinner(area, this.#leftovers);
-    this.#collector = setInterval(() => void this.collect(), COLLECT_EVERY_MS).unref();
+    if (options.readOnly !== true)
+      this.#collector = setInterval(() => void this.collect(), COLLECT_EVERY_MS).unref();
   }
 
   async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {

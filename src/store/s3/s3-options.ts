@@ -1,5 +1,7 @@
 /** Where in which bucket files are kept, and how. Credentials come from the SDK's usual chain of providers. */
 export interface S3StoreOptions {
+  /** For those who only look and list: nothing is collected. Default false. */
+  readonly readOnly?: boolean | undefined;
   readonly bucket: string;
   /** In front of every key, without slashes at its ends: 'a/b', or '' for the whole bucket. */
   readonly prefix: string;

@@ -64,9 +64,9 @@ class S3Store implements Store {
   readonly #digests = new Window(DIGESTS);
   readonly #publishing = new InOrder();
   readonly #uploads = new Map<string, Promise<S3Upload>>();
-  readonly #collector: NodeJS.Timeout;
+  readonly #collector: NodeJS.Timeout | undefined;
   readonly #closing = new AbortController();
-  #collecting: Promise<void>;
+  #collecting: Promise<void> = Promise.resolve();
   #disposed: Promise<void> | undefined;
 
   constructor(bucket: Bucket, keys: Keys, options: S3StoreOptions) {
@@ -78,6 +78,7 @@ class S3Store implements Store {
     // The largest files then go one part at a time, and nothing else beside them.
     this.#mostPartBytes = bufferBytes;
     this.#abandonedAfterMs = options.abandonedAfterMs ?? ABANDONED_AFTER_MS;
+    if (options.readOnly === true) return;
     this.#collecting = this.#collect();
     this.#collector = setInterval(() => {
       this.#collecting = this.#collecting.then(() => this.#collect());
