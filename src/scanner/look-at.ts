@@ -7,7 +7,7 @@ import { isMarked } from './is-marked.ts';
  * Throws Node's error for everything else.
  *
  * What makes a mark believed is seen twice alike. The kernel reads the times of an inode one after the other without
- * a lock: during a write one look in 40,000 tells the old mtime beside the new ctime, as if a chmod had been the last
+ * a lock: during a write one look in some 10,000 tells the old mtime beside the new ctime, as if a chmod had been the last
  * change. Two such looks are never alike, for the ctime of each is that of another write.
  */
 export function lookAt(path: string | Buffer): Stats | undefined {
