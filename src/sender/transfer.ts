@@ -13,6 +13,8 @@ import { pause } from './wakeup.ts';
  * files by the timer tick, at most 10 ms. Such a file is read once more before it is marked, when the tick is over.
  */
 const MTIME_TICK_MS = 20;
+/** The same where files are stamped by the whole second: ext3, ext4 with small inodes, some network file systems. */
+const WHOLE_SECOND_MS = 1000;
 
 export type TransferOutcome =
   | { readonly kind: 'marked'; readonly identity: FileIdentity; readonly believable: boolean }
@@ -64,10 +66,12 @@ export async function transfer(
       signal: cut,
       onSent: (bytes) => options.observer.sent(bytes),
     });
-    if (startedAtMs - file.identity.mtimeMs < MTIME_TICK_MS) {
-      const leftMs = file.identity.mtimeMs + MTIME_TICK_MS - Date.now();
+    const { mtimeMs } = file.identity;
+    const tickMs = mtimeMs % WHOLE_SECOND_MS === 0 ? WHOLE_SECOND_MS : MTIME_TICK_MS;
+    if (startedAtMs - mtimeMs < tickMs) {
+      const leftMs = mtimeMs + tickMs - Date.now();
       // An mtime in the future says nothing of the tick.
-      if (leftMs > 0) await pause(Math.min(leftMs, MTIME_TICK_MS), cut);
+      if (leftMs > 0) await pause(Math.min(leftMs, tickMs), cut);
       const digest = await digestSource(source, receipt.algorithm);
       if (!digest.equals(receipt.digest)) return { kind: 'changed' };
     }

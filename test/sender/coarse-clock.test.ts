@@ -1,6 +1,7 @@
-/** Files that are written twice within one tick of the clock that stamps them; a tick is 1 to 10 ms. */
+/** Files that are written twice within one tick of the clock that stamps them. */
 import { execFileSync } from 'node:child_process';
-import { lstatSync, readFileSync } from 'node:fs';
+import { lstatSync, readFileSync, truncateSync, writeFileSync } from 'node:fs';
+import { setImmediate, setTimeout } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
@@ -10,15 +11,31 @@ import { ScanTally } from '../../src/sender/scan-tally.ts';
 import { transfer } from '../../src/sender/transfer.ts';
 import { optionsFor, setup } from './scan-fixture.ts';
 
-const FILES = 100;
+const MIB = 1024 * 1024;
 
-// Since Linux 6.13 ext4, XFS, Btrfs and tmpfs stamp more finely; ramfs still does as all did before.
 const canMount = process.platform === 'linux' && process.geteuid?.() === 0;
 if (!canMount) console.warn('NOT TESTED without root on Linux: coarse clocks');
 
-test.runIf(canMount)('a write in the tick of the write before it is never hidden by the mark', async () => {
-  const { root, target, at, write } = setup();
+/** Since Linux 6.13 ext4, XFS, Btrfs and tmpfs stamp more finely; ramfs still does as all did before. */
+function mountRamfs(root: string): void {
   execFileSync('mount', ['-t', 'ramfs', 'isync-test', root]);
+}
+
+/** Inodes of 128 bytes have no room for a fraction of a second. */
+function mountSmallInodes(root: string): void {
+  const image = `${root}.image`;
+  writeFileSync(image, '');
+  truncateSync(image, 8 * MIB);
+  execFileSync('mkfs.ext4', ['-q', '-F', '-I', '128', image]);
+  execFileSync('mount', ['-o', 'loop', image, root]);
+}
+
+test.runIf(canMount).each([
+  { clock: '1 to 10 ms', mount: mountRamfs, files: 100, laterMs: 0 },
+  { clock: 'a second', mount: mountSmallInodes, files: 3, laterMs: 100 },
+])('a write in the tick ($clock) of the write before it is never hidden by the mark', async (of) => {
+  const { root, target, at, write } = setup();
+  of.mount(root);
   onTestFinished(() => void execFileSync('umount', [root]));
   const { options } = optionsFor(root, target);
   const shared: Partial<ScanContext> = {
@@ -28,7 +45,7 @@ test.runIf(canMount)('a write in the tick of the write before it is never hidden
   };
   const context = shared as ScanContext;
   let inOneTick = 0;
-  for (let n = 0; n < FILES; n++) {
+  for (let n = 0; n < of.files; n++) {
     const path = parseRelPath(`DC1/${n}`);
     write('DC1/clock');
     const before = lstatSync(at('DC1/clock')).mtimeMs;
@@ -38,7 +55,7 @@ test.runIf(canMount)('a write in the tick of the write before it is never hidden
     if (listed?.kind !== 'file') throw new Error('not there');
     const sent = transfer(context, listed.file, { priority: 'live', unlessKept: false });
     // Somewhere between the first read and the mark, and after it.
-    for (let turns = n % 10; turns > 0; turns--) await new Promise(setImmediate);
+    for (let turns = n % 10; turns > 0; turns--) await (of.laterMs > 0 ? setTimeout(of.laterMs) : setImmediate());
     write(path, 'second');
     if (lstatSync(at(path)).mtimeMs === listed.file.identity.mtimeMs) inOneTick++;
     await sent;
@@ -47,5 +64,5 @@ test.runIf(canMount)('a write in the tick of the write before it is never hidden
     const [record] = await target.look([path], { digest: 'xxh64' });
     expect(record?.digest).toEqual(digestOf('xxh64', readFileSync(at(path))));
   }
-  expect(inOneTick).toBeGreaterThan(FILES / 10);
+  expect(inOneTick).toBeGreaterThan(of.files / 10);
 });
