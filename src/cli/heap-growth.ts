@@ -14,10 +14,12 @@ const ROOM_PERCENT = 400;
 const ROOM_BYTES = 32 * 1024 * 1024;
 const LEAST_ROOM_PERCENT = 20;
 /**
- * Objects may grow by this many bytes, or to twice what they were, before everything is looked through, which takes some
- * 15 ms: this is what some 15,000 sent files leave behind. V8 alone lets them grow by 100 MB and more in a busy process.
+ * Objects may grow by this many bytes before everything is looked through, at once and in some 15 ms: this is what some
+ * 15,000 sent files leave behind. V8 alone lets them grow by 100 MB and more in a busy process.
  */
 const OBJECTS_ROOM_BYTES = 32 * 1024 * 1024;
+/** Where more than this is alive, it would take too long at once: V8 does it bit by bit. */
+const FEW_OBJECTS_BYTES = 40 * 1024 * 1024;
 
 /**
  * Makes V8 collect as fits a program that passes buffers on. It counts their memory as part of the heap: beside a
@@ -40,7 +42,8 @@ export function planHeapGrowth(side: 'sender' | 'receiver'): void {
     }
     const heap = getHeapStatistics();
     if (list.getEntries().some(isWhole)) {
-      mostObjectBytes = heap.used_heap_size + Math.max(OBJECTS_ROOM_BYTES, heap.used_heap_size);
+      const alive = heap.used_heap_size;
+      mostObjectBytes = alive < FEW_OBJECTS_BYTES ? alive + OBJECTS_ROOM_BYTES : Infinity;
       const next = roomBeside(heap);
       if (next !== percent) percent = setRoom(next);
     } else if (heap.used_heap_size > mostObjectBytes) {
