@@ -55,7 +55,8 @@ test.runIf(canMount).each([
     if (listed?.kind !== 'file') throw new Error('not there');
     const sent = transfer(context, listed.file, { priority: 'live', unlessKept: false });
     // Somewhere between the first read and the mark, and after it.
-    for (let turns = n % 10; turns > 0; turns--) await (of.laterMs > 0 ? setTimeout(of.laterMs) : setImmediate());
+    for (let turns = n % 10; turns > 0; turns--)
+      await (of.laterMs > 0 ? setTimeout(of.laterMs) : setImmediate());
     write(path, 'second');
     if (lstatSync(at(path)).mtimeMs === listed.file.identity.mtimeMs) inOneTick++;
     await sent;
