@@ -3,11 +3,12 @@ import { join } from 'node:path';
 import { IsyncError } from '../model/isync-error.ts';
 import { PARSE_MARKER } from '../model/markers.ts';
 import { joinRelPath, type RelPath } from '../model/rel-path.ts';
+import { sameIdentity } from '../scanner/file-identity.ts';
 import { inspectFile } from '../scanner/inspect-file.ts';
+import type { ListedFile } from '../scanner/listed-file.ts';
 import { writeWatchMarker } from '../scanner/markers.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createSourceFile } from './source-file.ts';
-import type { SourceFile } from './target.ts';
 
 interface SealOptions {
   /** Whether there is a marker of the parser to publish. */
@@ -26,10 +27,13 @@ export async function sealDirectory(
   options: SealOptions,
 ): Promise<boolean> {
   const { root, target, newest } = context.options;
-  const marker = options.closed ? parseMarkerOf(root, directory) : undefined;
+  const parsed = options.closed ? parseMarkerOf(root, directory) : undefined;
+  const marker = parsed && createSourceFile(root, parsed);
   await target.seal(directory, marker, { signal: context.cut });
   // What came or was written since, against the parser's word or during hours without a link, must still not be lost.
   if (!(await options.isUnchanged())) return false;
+  // The parser may make its marker first and fill it then.
+  if (parsed && !sameIdentity(parseMarkerOf(root, directory).identity, parsed.identity)) return false;
   await writeWatchMarker(root, directory, { keepMtime: newest === 'mtime' });
   return true;
 }
@@ -39,10 +43,10 @@ export function mtimeOf(root: string, directory: RelPath): number | undefined {
   return lstatSync(join(root, directory), { throwIfNoEntry: false })?.mtimeMs;
 }
 
-function parseMarkerOf(root: string, directory: RelPath): SourceFile {
+function parseMarkerOf(root: string, directory: RelPath): ListedFile {
   const path = joinRelPath(directory, PARSE_MARKER);
   const finding = inspectFile(root, path);
-  if (finding?.kind === 'file') return createSourceFile(root, finding.file);
+  if (finding?.kind === 'file') return finding.file;
   if (finding !== undefined) throw new IsyncError(finding.problem.code, finding.problem.message, { path });
   throw new IsyncError('FILE_CHANGED', `${PARSE_MARKER} is gone`, { path });
 }

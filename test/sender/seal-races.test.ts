@@ -39,6 +39,23 @@ describe('while a directory is being sealed', () => {
     expect(summary.directories).toContainEqual({ name: 'DC1', state: 'abandoned', sealed: true });
   });
 
+  test('what the parser writes into its marker then is published before the seal', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/a');
+    write('DC1/finished.parse', '');
+    let seals = 0;
+    const late: Target = {
+      ...bound(target),
+      seal: async (directory, marker, options) => {
+        await target.seal(directory, marker, options);
+        if (seals++ === 0) appendFileSync(at('DC1/finished.parse'), 'all of it');
+      },
+    };
+    const { summary } = await scan(optionsFor(root, late).options);
+    expect(await kept('DC1/finished.parse')).toBe('all of it'.length);
+    expect(summary.directories).toEqual([{ name: 'DC1', state: 'closed', sealed: true }]);
+  });
+
   test('it stays open where it has become the newest again', async () => {
     const { root, target, at, write, kept } = setup();
     write('DC1/a');
