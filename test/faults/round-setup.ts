@@ -51,13 +51,16 @@ export function setUp(seed: number, faults: readonly Fault[]): Setup {
     umask,
     marks,
   });
+  const own = random.fork();
+  const device = random.pick(['edge1', 'a', 'Edge_2.b-c']);
+  const link = needs.some((need) => need.link === true) || random.chance(0.85);
   return {
     seed,
-    random: random.fork(),
+    random: own,
     faults: chosen,
     plan,
-    device: random.pick(['edge1', 'a', 'Edge_2.b-c']),
-    link: needs.some((need) => need.link === true) || random.chance(0.85),
+    device,
+    link,
     uid: asUser && isRoot ? OTHER_UID : undefined,
     smallDisks,
     scanArgs: [
@@ -67,7 +70,7 @@ export function setUp(seed: number, faults: readonly Fault[]): Setup {
       `--complete=${random.pick(['auto', 'auto', 'settle', 'close-write'])}`,
       `--digest=${random.pick(['xxh64', 'xxh64', 'sha256'])}`,
       ...(random.chance(0.1) ? ['--bwlimit=3MB/s'] : []),
-      ...(random.chance(0.3) ? ['--compress'] : []),
+      ...(random.chance(0.3) && link ? ['--compress'] : []),
     ],
     finish: random.pick(['daemon', 'either', 'either', 'either', 'once', 'once']),
     senderDelayMs: random.pick([0, 0, 100, 600, 2000]),
