@@ -13,6 +13,7 @@ import {
 import type * as nodeFs from 'node:fs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { isMarked } from '../../src/scanner/is-marked.ts';
+import { lookAt } from '../../src/scanner/look-at.ts';
 import { markFile } from '../../src/scanner/mark.ts';
 import { LONG_AGO, makeRoot, rel, seen, write, makeFifo } from './support.ts';
 
@@ -122,6 +123,18 @@ describe('a write', () => {
     clear();
     expect(isMarked(lstatSync(file))).toBe(false);
   });
+});
+
+test('a mode that never rests keeps no look for ever', () => {
+  const { root, file } = makeOld(0o664);
+  let looks = 0;
+  faults.after = (call) => {
+    if (call === 'lstatSync' && ++looks < 1000) chmodSync(file, looks % 2 === 0 ? 0o664 : 0o674);
+  };
+  const found = lookAt(`${root}/${PATH}`);
+  clear();
+  expect(found?.isFile()).toBe(true);
+  expect(looks).toBeLessThanOrEqual(10);
 });
 
 describe('another file under the path', () => {
