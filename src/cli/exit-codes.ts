@@ -53,6 +53,9 @@ export function exitCodeOf(code: ErrorCode): ExitCode {
     case 'NOT_REGULAR':
     case 'FILE_CHANGED':
     case 'FILE_VANISHED':
+    case 'SOURCE_DAMAGED':
+    case 'MARK_UNKNOWN':
+    case 'SEALED_GROWN':
     case 'FILE_TOO_LARGE':
     case 'IMMUTABLE':
     case 'DIFFERENT':

@@ -54,7 +54,10 @@ export const scanSchema = z
     /** Milliseconds. */
     quiet: one((text) => parseDuration(text, 's')).default(10_000),
     newest: oneOf('birthtime', 'mtime', 'name').default('birthtime'),
-    marks: oneOf('trust', 'verify').default('trust'),
+    marks: oneOf('trust', 'verify').default('verify'),
+    maxWatched: one(parseCount).prefault('64'),
+    reopen: flag(),
+    replaceDamaged: flag(),
     /** Bytes per second. */
     bwlimit: one(parseRate).optional(),
     compress: flag(),

@@ -20,6 +20,9 @@ export const ERROR_CODES = [
   'FILE_CHANGED', // written to while it was read
   'FILE_VANISHED', // gone before it was read
   'FILE_UNREADABLE', // permission or I/O error while reading
+  'SOURCE_DAMAGED', // shorter than the target's copy of the same mtime, or nothing but zeros: a power cut
+  'MARK_UNKNOWN', // `--marks trust`: marked, and the target does not have it
+  'SEALED_GROWN', // files appeared in a directory after it was sealed
   'FILE_TOO_LARGE', // over the store's limit
   'IMMUTABLE', // kept already with different content
   'STORE_FULL', // no space (or quota) left at the target

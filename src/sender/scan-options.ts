@@ -21,7 +21,13 @@ export interface ScanOptions {
   readonly settleMs: number;
   readonly quietMs: number;
   readonly newest: NewestBy;
-  /** `verify`: marked files that the target lacks are sent at the seal, instead of reported only. */
+  /** Unsealed directories watched at a time, newest first; those beyond are listed in turns. */
+  readonly maxWatched: number;
+  /** Look by itself into sealed directories that have grown. */
+  readonly reopen: boolean;
+  /** Replace the target's copy also by a source that looks damaged by a power cut. */
+  readonly replaceDamaged: boolean;
+  /** `verify`: marked files that the target lacks are sent before the seal; `trust`: they are problems. */
   readonly marks: 'trust' | 'verify';
   /** Glob patterns of files that are in progress and not to be touched. */
   readonly ignore: readonly string[];

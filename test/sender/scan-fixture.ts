@@ -51,7 +51,10 @@ export function optionsFor(root: string, target: Target, changes: Partial<ScanOp
     settleMs: 20,
     quietMs: 50,
     newest: 'birthtime',
-    marks: 'trust',
+    marks: 'verify',
+    maxWatched: 64,
+    reopen: false,
+    replaceDamaged: false,
     ignore: DEFAULT_IGNORE,
     signal: new AbortController().signal,
     observer: {

@@ -47,8 +47,20 @@ export const SCAN_OPTIONS = {
     ...TEXT,
     ...WHEN,
     choices: ['trust', 'verify'],
-    describe: 'verify: send marked files that the target lacks',
-    defaultDescription: 'trust',
+    describe: 'verify: send marked files that the target lacks; trust: leave their directory unsealed',
+    defaultDescription: 'verify',
+  },
+  'max-watched': {
+    ...TEXT,
+    ...WHEN,
+    describe: 'Unsealed directories watched at a time; others are listed in turns',
+    defaultDescription: '64',
+  },
+  reopen: { ...FLAG, ...WHEN, describe: 'Look into sealed directories again that have grown since' },
+  'replace-damaged': {
+    ...FLAG,
+    ...WHEN,
+    describe: 'Replace a good copy at the target also by a source that a power cut seems to have damaged',
   },
   ...LINK_OPTIONS,
   'retry-for': {
