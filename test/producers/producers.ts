@@ -129,7 +129,7 @@ export const PRODUCERS: readonly Producer[] = [
     name: 'hard-links',
     tools: ['ln'],
     round: `fill "$DIR"; ln "$DIR/f$N-1" "$DIR/link$N"; ln "$DIR/f$N-3" "$DIR/sub/link$N"
-      ln -f "$DIR/f$N-2" "$DIR/latest"; ln "$DIR/f$N-1" "$PREV/sub/other$N"`,
+      ln -f "$DIR/f$N-2" "$DIR/latest"; mkdir -p "$PREV/sub"; ln "$DIR/f$N-1" "$PREV/sub/other$N"`,
   },
   {
     name: 'renamed-directory',
