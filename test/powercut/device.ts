@@ -7,7 +7,7 @@ import { available } from '../faults/machine.ts';
 import type { Random } from '../faults/random.ts';
 import { freePort } from '../faults/round-setup.ts';
 import { Victim } from '../faults/victim.ts';
-import { directoriesOf, isClosed, lackingOf } from '../producers/compare.ts';
+import { directoriesOf, isClosed, lackingOf } from '../suites/lacking.ts';
 import { scanOnce, startReceiver, type Scanned } from '../suites/cli.ts';
 import { isSealed } from '../suites/data-tree.ts';
 import { contentsOf, judge, markedIn } from './judge.ts';
@@ -73,7 +73,7 @@ export class Device implements Disposable {
       using disk = LoopDisk.start(image);
       return await this.#startAgain(join(disk.path, 'root'), store);
     } finally {
-      rmSync(store, { recursive: true });
+      for (const path of [image, store]) rmSync(path, { recursive: true, force: true });
     }
   }
 

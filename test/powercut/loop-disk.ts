@@ -79,7 +79,6 @@ export class LoopDisk implements Disposable {
     if (!mounted.delete(this)) return;
     execFileSync('umount', ['--lazy', this.path]);
     rmdirSync(this.path);
-    rmSync(this.#image, { force: true });
   }
 }
 

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '../faults/random.ts';
 import { freePort } from '../faults/round-setup.ts';
 import { Victim } from '../faults/victim.ts';
-import { isSealed, temporaryFolder } from '../suites/data-tree.ts';
-import { directoriesOf, filesIn, isClosed, lackingOf } from './compare.ts';
+import { filesBelow, isSealed, temporaryFolder } from '../suites/data-tree.ts';
+import { directoriesOf, isClosed, lackingOf } from '../suites/lacking.ts';
 import { PRELUDE, type Producer } from './producer.ts';
 
 const DEVICE = 'edge1';
@@ -90,7 +90,7 @@ class Trial {
   async told(): Promise<string> {
     const directories = directoriesOf(this.#root).length;
     const seconds = ((performance.now() - this.#startedMs) / 1000).toFixed(1);
-    return `${this.#kills} kills, ${this.#receiverKills} of the receiver; ${this.#rounds} rounds, ${await filesIn(this.#root)} files in ${directories} directories; ${seconds} s`;
+    return `${this.#kills} kills, ${this.#receiverKills} of the receiver; ${this.#rounds} rounds, ${(await filesBelow(this.#root)).size} files in ${directories} directories; ${seconds} s`;
   }
 
   destroy(): void {

@@ -1,6 +1,6 @@
 import { existsSync, lstatSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { filesBelow, sameContent } from '../suites/data-tree.ts';
+import { filesBelow, sameContent } from './data-tree.ts';
 
 /** What is in progress by its name: left alone by default. */
 const IN_PROGRESS = /(^|\/)([^/]*\.(tmp|part)|\.[^/]*\.swp)$/;
@@ -30,8 +30,4 @@ export async function lackingOf(root: string, copy: string, directory: string): 
     else if (!(await sameContent(source, kept))) lacking.push(`${directory}/${path} (mode ${mode}) differs`);
   }
   return lacking;
-}
-
-export async function filesIn(root: string): Promise<number> {
-  return (await filesBelow(root)).size;
 }
