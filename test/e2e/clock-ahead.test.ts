@@ -10,7 +10,7 @@ import { startStage } from '../suites/stage.ts';
 
 const DISK_BYTES = 32 * 1024 * 1024;
 /** How late a file may be at the target, in ms: a directory that is not watched is listed less often. */
-const LATE_MS = 6_000;
+const LATE_MS = 8_000;
 
 const why = impossible();
 if (why !== undefined) console.warn(`SKIPPED: a directory from the future: ${why}`);
