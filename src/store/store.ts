@@ -32,6 +32,9 @@ export interface StoreCapabilities {
 export interface Store extends AsyncDisposable {
   readonly capabilities: StoreCapabilities;
 
+  /** Which store this is, looked up anew: it may have been emptied or swapped since it was opened. */
+  identity(options?: Abortable): Promise<StoreIdentity>;
+
   /** The published version of a file; undefined where there is none (or something that is not a file). */
   stat(path: RelPath, options?: Abortable): Promise<FileEntry | undefined>;
 
@@ -56,6 +59,14 @@ export interface Store extends AsyncDisposable {
 
   /** Makes the folders at and above `directory` durable; the last step of a seal. */
   sync(directory: RelPath): Promise<void>;
+}
+
+export interface StoreIdentity {
+  /**
+   * Random, kept in the store itself, durable, and the same for every process that has it open. It is made when it is
+   * first asked for. Where nothing may be written and there is none yet: undefined.
+   */
+  readonly id: string | undefined;
 }
 
 export interface FileDigest {

@@ -1,5 +1,6 @@
 import { describe } from 'vitest';
 import { closingSuite } from './store/closing.ts';
+import { identitySuite } from './store/identity.ts';
 import { listSuite } from './store/list.ts';
 import { pathSuite } from './store/paths.ts';
 import { putSuite } from './store/put.ts';
@@ -15,5 +16,6 @@ export function storeSuite(name: string, setup: () => Promise<StoreSetup>): void
     uploadSuite(subject);
     pathSuite(subject);
     closingSuite(subject);
+    identitySuite(subject);
   });
 }

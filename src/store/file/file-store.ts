@@ -6,7 +6,7 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { MAX_PATH_BYTES, type RelPath } from '../../model/rel-path.ts';
 import { checkContent } from '../check-digest.ts';
-import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store.ts';
+import type { BeginOptions, FileDigest, Store, StoreCapabilities, StoreIdentity, Upload } from '../store.ts';
 import { InOrder } from '../in-order.ts';
 import { storeClosed, uploadBusy } from '../store-errors.ts';
 import { versionKey } from '../version-key.ts';
@@ -20,7 +20,8 @@ import { claimPart, partOwner, releasePart } from './parts.ts';
 import { digestInto, digestPublished, inRealFolders, statPublished } from './published.ts';
 import { keptDifferent } from './publisher.ts';
 import { discard, stageFile } from './stage-file.ts';
-import { isOwnPath, StagingArea } from './staging-area.ts';
+import { isOwnPath, OWN_FOLDER, StagingArea } from './staging-area.ts';
+import { StoreIdFile } from './store-id.ts';
 import { storeError } from './system-errors.ts';
 
 export interface FileStoreOptions {
@@ -76,6 +77,7 @@ class FileStore implements Store {
   };
   readonly #root: string;
   readonly #area: StagingArea;
+  readonly #id: StoreIdFile;
   readonly #immutable: boolean;
   readonly #maxFileBytes: number;
   readonly #leftovers: LeftoverLimits;
@@ -92,6 +94,7 @@ class FileStore implements Store {
   constructor(root: string, area: StagingArea, options: FileStoreOptions) {
     this.#root = root;
     this.#area = area;
+    this.#id = new StoreIdFile(root, area, options.readOnly === true);
     this.#immutable = options.immutable ?? false;
     this.#maxFileBytes = options.maxFileBytes ?? Infinity;
     this.#leftovers = {
@@ -104,6 +107,11 @@ class FileStore implements Store {
     this.#thinner = new PartThinner(area, this.#leftovers);
     if (options.readOnly !== true)
       this.#collector = setInterval(() => void this.collect(), COLLECT_EVERY_MS).unref();
+  }
+
+  async identity({ signal }: Abortable = {}): Promise<StoreIdentity> {
+    this.#checkGoesOn(signal);
+    return guard(OWN_FOLDER, signal, async () => ({ id: await this.#id.read() }));
   }
 
   async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {

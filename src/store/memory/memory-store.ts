@@ -4,7 +4,8 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { parentOf, type RelPath } from '../../model/rel-path.ts';
 import { checkContent } from '../check-digest.ts';
-import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store.ts';
+import { newStoreId } from '../new-store-id.ts';
+import type { BeginOptions, FileDigest, Store, StoreCapabilities, StoreIdentity, Upload } from '../store.ts';
 import { storeClosed, tooManyBytes, uploadBusy, uploadEnded } from '../store-errors.ts';
 import { versionKey } from '../version-key.ts';
 
@@ -14,10 +15,12 @@ export interface MemoryContents {
   readonly folders: Set<RelPath>;
   /** Chunks of suspended uploads, by {@link versionKey}. */
   readonly partials: Map<string, readonly Uint8Array[]>;
+  /** See {@link StoreIdentity}; undefined until it is asked for. */
+  id: string | undefined;
 }
 
 export function createMemoryContents(): MemoryContents {
-  return { files: new Map(), folders: new Set(), partials: new Map() };
+  return { files: new Map(), folders: new Set(), partials: new Map(), id: undefined };
 }
 
 /** A store for tests: durable as long as its contents are referenced. */
@@ -40,6 +43,12 @@ class MemoryStore implements Store {
 
   constructor(contents: MemoryContents) {
     this.#contents = contents;
+  }
+
+  async identity({ signal }: Abortable = {}): Promise<StoreIdentity> {
+    this.#check(signal);
+    this.#contents.id ??= newStoreId();
+    return { id: this.#contents.id };
   }
 
   async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {
