@@ -7,6 +7,7 @@ import { sameIdentity } from '../scanner/file-identity.ts';
 import { inspectFile } from '../scanner/inspect-file.ts';
 import type { ListedFile } from '../scanner/listed-file.ts';
 import { writeWatchMarker } from '../scanner/markers.ts';
+import { makeDurable } from './durable-source.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createSourceFile } from './source-file.ts';
 
@@ -29,6 +30,7 @@ export async function sealDirectory(
   const { root, target, newest } = context.options;
   const parsed = options.closed ? parseMarkerOf(root, directory) : undefined;
   const marker = parsed && createSourceFile(root, parsed);
+  if (parsed) await makeDurable(root, parsed.entry.path);
   await target.seal(directory, marker, { signal: context.cut });
   // What came or was written since, against the parser's word or during hours without a link, must still not be lost.
   if (!(await options.isUnchanged())) return false;

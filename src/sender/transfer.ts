@@ -3,6 +3,7 @@ import { toIsyncError, type ErrorCode, type IsyncError } from '../model/isync-er
 import type { FileIdentity, ListedFile } from '../scanner/listed-file.ts';
 import { markFile } from '../scanner/mark.ts';
 import { digestSource } from './digest-source.ts';
+import { makeDurable } from './durable-source.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createSourceFile } from './source-file.ts';
 import type { SourceFile } from './target.ts';
@@ -50,7 +51,7 @@ export interface TransferOptions {
   readonly unlessKept: boolean;
 }
 
-/** Sends one version of one file, waits until it is durable at the target, and only then marks it. */
+/** Sends one version of one file, waits until it is durable here and at the target, and only then marks it. */
 export async function transfer(
   context: ScanContext,
   file: ListedFile,
@@ -58,8 +59,9 @@ export async function transfer(
 ): Promise<TransferOutcome> {
   const { options, cut } = context;
   const source = createSourceFile(options.root, file);
-  const startedAtMs = Date.now();
   try {
+    await makeDurable(options.root, file.entry.path);
+    const startedAtMs = Date.now();
     if (unlessKept && (await isKept(context, source))) return { kind: 'kept' };
     const receipt = await options.target.put(source, {
       priority,
