@@ -31,7 +31,7 @@ describe.concurrent('what happens to a data directory', () => {
     const { exitCode, summary } = await edge.scan(QUIET);
     expect(summary.directories.toSorted((a, b) => a.name.localeCompare(b.name))).toEqual([
       { name: 'DC2', state: 'closed', sealed: true },
-      { name: 'DC3', state: 'abandoned', sealed: true },
+      { name: 'DC3', state: 'unclosed', sealed: true },
       { name: 'DC4', state: 'active', sealed: false },
     ]);
     expect({ exitCode, files: summary.files, bytes: summary.bytes }).toEqual({
