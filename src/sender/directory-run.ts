@@ -200,7 +200,7 @@ export class DirectoryRun {
   /** How long to wait where nothing is to be done, in ms; a watch wakes us. */
   get #idleMs(): number {
     if (this.#watch !== undefined) return Infinity;
-    return Math.max(UNWATCHED_RECHECK_MS, this.#context.unwatched * UNWATCHED_TURN_MS);
+    return Math.max(UNWATCHED_RECHECK_MS, this.#context.unwatched() * UNWATCHED_TURN_MS);
   }
 
   /** Why a directory that nobody has closed can't be sealed yet; undefined where it can. */
@@ -346,7 +346,7 @@ export class DirectoryRun {
   #isFinished(): boolean {
     try {
       const directory = inspectDataDirectory(this.#context.options.root, this.name);
-      return directory !== undefined && isSealed(directory, this.#context.store);
+      return directory !== undefined && isSealed(directory, this.#context.store());
     } catch {
       // It can't be looked at now: the attempts tell why.
       return false;

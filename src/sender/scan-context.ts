@@ -12,7 +12,7 @@ export interface ScanContext {
   /** When the scan began, in ms since the epoch. */
   readonly startedMs: number;
   /** The id of the store behind the target; undefined while it is not known. */
-  readonly store: string | undefined;
+  store(): string | undefined;
   /** The target has said which store it is. */
   storeSeen(store: string | undefined): void;
   /** Puts of the backlog; ranks are those of their directories. */
@@ -28,7 +28,7 @@ export interface ScanContext {
   /** Fires when what is still in flight is to be given up as well. */
   readonly cut: AbortSignal;
   /** Unsealed directories that have no watch, because there are too many of them. */
-  readonly unwatched: number;
+  unwatched(): number;
   /** Looks at the root again, soon. */
   look(): void;
   /** Ends the whole scan with `error`; only the first counts. */

@@ -76,18 +76,13 @@ class Scan {
   constructor(options: ScanOptions) {
     this.#options = options;
     this.#tally = new ScanTally(options.observer);
-    const scan = this;
     this.#context = {
       options,
       ignore: createIgnoreRule(options.ignore),
       tally: this.#tally,
       startedMs: Date.now(),
-      get store() {
-        return scan.#store;
-      },
-      get unwatched() {
-        return scan.#unwatched;
-      },
+      store: () => this.#store,
+      unwatched: () => this.#unwatched,
       storeSeen: (store) => this.#storeSeen(store),
       look: () => this.#changed(),
       backlog: new Admission(options.compressed ? MAX_COMPRESSED_IN_FLIGHT : MAX_BACKLOG_IN_FLIGHT),
