@@ -86,8 +86,9 @@ describe.concurrent('what happens to a data directory', () => {
       }
       lastMs = (await stat(join(edge.root, name))).birthtimeMs;
     }
-    const ahead = Date.now() / 1000 + 60;
-    await utimes(join(edge.root, 'DC10'), ahead, ahead);
+    const now = Date.now() / 1000;
+    for (const name of ['DC9', 'DC11']) await utimes(join(edge.root, name), now - 60, now - 60);
+    await utimes(join(edge.root, 'DC10'), now - 30, now - 30);
     await edge.scan([...QUIET, '--newest', by]);
     // Once more: what isync has written itself must not make another one the newest.
     await edge.scan([...QUIET, '--newest', by]);
