@@ -127,11 +127,6 @@ export function summaryLines(summary: ScanSummary): string[] {
     `${formatCount(summary.files, 'file')}, ${formatBytes(summary.bytes)} sent`,
     `${sealed} of ${formatCount(directories.length, 'directory', 'directories')} sealed`,
     ...(problemCount > 0 ? [formatCount(problemCount, 'problem')] : []),
-    ...(summary.markedUnknown > 0
-      ? [
-          `${formatCount(summary.markedUnknown, 'marked file')} unknown to the target (--marks verify sends them)`,
-        ]
-      : []),
   ];
   const shown = problems.slice(0, MAX_PROBLEMS_SHOWN);
   const lines = shown.map(

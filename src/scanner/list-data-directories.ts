@@ -3,11 +3,13 @@ import { setImmediate } from 'node:timers/promises';
 import { errnoOf, IsyncError, toIsyncError } from '../model/isync-error.ts';
 import { problemOf, type Problem } from '../model/problem.ts';
 import { decodeName, isRelPath, type RelPath } from '../model/rel-path.ts';
-import type { DataDirectory } from './data-directory.ts';
+import type { DataDirectory, Seal } from './data-directory.ts';
 import { notRegular } from './finding.ts';
 import { FolderHandle, type FolderEntry } from './folder-handle.ts';
 import { lookAt } from './look-at.ts';
-import { hasParseMarker, hasWatchMarker } from './markers.ts';
+import { hasParseMarker, watchMarkerStats } from './markers.ts';
+import { readSealRecord } from './seal-record.ts';
+import type { SealRecords } from './seal-records.ts';
 
 /** Entries of the root looked at (three lstat(2) for a folder) before other work gets its turn: about 1 ms. */
 const ENTRIES_PER_SLICE = 128;
@@ -28,7 +30,7 @@ export interface DataDirectories {
  */
 export async function listDataDirectories(
   root: string,
-  { tag }: { readonly tag: string },
+  { tag, records }: { readonly tag: string; readonly records?: SealRecords },
 ): Promise<DataDirectories> {
   const found: DataDirectories = { directories: [], problems: [] };
   const handle = openRoot(root);
@@ -36,7 +38,7 @@ export async function listDataDirectories(
     for (let looked = 1; ; looked++) {
       const entry = handle.read();
       if (entry === undefined) return found;
-      if (isDataDirectoryName(entry.name.toString(), tag)) take(root, entry, found);
+      if (isDataDirectoryName(entry.name.toString(), tag)) take(root, entry, found, records);
       if (looked % ENTRIES_PER_SLICE === 0) await setImmediate();
     }
   } catch (error) {
@@ -50,17 +52,30 @@ export async function listDataDirectories(
  * One data directory; undefined where no folder of that name is (a symlink is none), or the name is none of theirs.
  * @throws IsyncError FILE_UNREADABLE where it can't be looked into
  */
-export function inspectDataDirectory(root: string, name: RelPath): DataDirectory | undefined {
+export function inspectDataDirectory(
+  root: string,
+  name: RelPath,
+  records?: SealRecords,
+): DataDirectory | undefined {
   if (!isDataDirectoryName(name, '')) return undefined;
   const stats = look(root, name);
   if (stats === undefined || !stats.isDirectory()) return undefined;
   return {
     name,
+    device: stats.dev,
+    inode: stats.ino,
     birthtimeMs: stats.birthtimeMs,
     mtimeMs: stats.mtimeMs,
-    finished: hasWatchMarker(root, name),
+    seal: sealOf(root, name, records),
     closed: hasParseMarker(root, name),
   };
+}
+
+function sealOf(root: string, name: RelPath, records: SealRecords | undefined): Seal | undefined {
+  const stats = watchMarkerStats(root, name);
+  if (stats === undefined) return undefined;
+  const record = records === undefined ? readSealRecord(root, name) : records.read(root, name, stats);
+  return { ctimeMs: stats.ctimeMs, record };
 }
 
 function isDataDirectoryName(name: string, tag: string): boolean {
@@ -82,7 +97,12 @@ function openRoot(root: string): FolderHandle {
   }
 }
 
-function take(root: string, entry: FolderEntry, found: DataDirectories): void {
+function take(
+  root: string,
+  entry: FolderEntry,
+  found: DataDirectories,
+  records: SealRecords | undefined,
+): void {
   const name = decodeName(entry.name);
   if (name === undefined || !isRelPath(name)) {
     if (entry.isFolder)
@@ -94,7 +114,7 @@ function take(root: string, entry: FolderEntry, found: DataDirectories): void {
     return;
   }
   try {
-    const directory = inspectDataDirectory(root, name);
+    const directory = inspectDataDirectory(root, name, records);
     if (directory !== undefined) found.directories.push(directory);
     else takeSymlink(root, name, found);
   } catch (error) {
