@@ -18,6 +18,7 @@ export function parseHello(json: Buffer): Hello {
     mode,
     digest,
     software: text(fields, 'software'),
+    ...(fields['replaceDamaged'] !== undefined && { replaceDamaged: truth(fields, 'replaceDamaged') }),
   };
 }
 
@@ -74,6 +75,12 @@ function isObject(value: unknown): value is Fields {
 function text(fields: Fields, name: string): string {
   const value = fields[name];
   if (typeof value !== 'string') throw malformed(`"${name}" is no text`);
+  return value;
+}
+
+function truth(fields: Fields, name: string): boolean {
+  const value = fields[name];
+  if (typeof value !== 'boolean') throw malformed(`"${name}" is neither true nor false`);
   return value;
 }
 

@@ -231,13 +231,13 @@ export class ReceiverSession {
     });
   }
 
-  #start({ mode, digest }: Hello, device: string): OpenSession {
+  #start({ mode, digest, replaceDamaged = false }: Hello, device: string): OpenSession {
     const { store, limits } = this.#options;
     const folder = new DeviceFolder(device);
     const common = { store, folder, algorithm: digest, outbox: this.#outbox, log: this.#log };
     return {
       mode,
-      intake: new FileIntake({ ...common, limits, pending: this.#pending }),
+      intake: new FileIntake({ ...common, replaceDamaged, limits, pending: this.#pending }),
       requests: new Requests({
         ...common,
         most: limits.requests,

@@ -2,7 +2,14 @@ import type { Abortable } from '../model/abortable.ts';
 import type { DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store/store.ts';
+import type {
+  BeginOptions,
+  FileDigest,
+  PublishOptions,
+  Store,
+  StoreCapabilities,
+  Upload,
+} from '../store/store.ts';
 
 /** Reads as `store` does; what is to be written is up to a rule. */
 export abstract class StoreDecorator implements Store {
@@ -12,7 +19,12 @@ export abstract class StoreDecorator implements Store {
     this.store = store;
   }
 
-  abstract put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void>;
+  abstract put(
+    file: FileEntry,
+    bytes: Uint8Array,
+    digest: FileDigest,
+    options?: PublishOptions,
+  ): Promise<void>;
   abstract begin(file: FileEntry, options: BeginOptions): Promise<Upload>;
 
   get capabilities(): StoreCapabilities {

@@ -24,6 +24,8 @@ export interface WsTargetOptions {
   /** In mode `read` only `look` and `list` may be called. */
   readonly mode: 'write' | 'read';
   readonly digest: DigestAlgorithm;
+  /** Have the receiver keep also what a power cut seems to have damaged. Default false. */
+  readonly replaceDamaged?: boolean | undefined;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
   /** Compress what gets smaller by it, where the receiver takes that. Default false. */
@@ -208,7 +210,7 @@ class WsTarget implements Target {
   }
 
   async #connect() {
-    const { url, token, tls, device, mode, digest, deadlines } = this.#options;
+    const { url, token, tls, device, mode, digest, replaceDamaged, deadlines } = this.#options;
     return connect({
       url,
       token: typeof token === 'function' ? await token() : token,
@@ -216,6 +218,7 @@ class WsTarget implements Target {
       device,
       mode,
       digest,
+      replaceDamaged,
       signal: this.#closing.signal,
       connectDeadlineMs: deadlines?.connectMs,
       welcomeDeadlineMs: deadlines?.welcomeMs,
