@@ -33,6 +33,8 @@ export interface TargetUse {
   readonly endsByItself: boolean;
   /** What goes over the link, in bytes a second. */
   readonly bytesPerSecond?: number | undefined;
+  /** Have the target keep also what a power cut seems to have damaged. */
+  readonly replaceDamaged?: boolean | undefined;
   /** For a receiver only. */
   readonly compress?: boolean | undefined;
   /** Told of each message to a receiver, in bytes as it leaves. */
@@ -55,6 +57,7 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
   const shared: Shared = {
     device: config.device,
     digest: config.digest,
+    replaceDamaged: use.replaceDamaged,
     retry: { giveUpAfterMs: config.retryFor ?? (use.endsByItself ? ONE_SHOT_RETRY_MS : undefined) },
     limiter: use.bytesPerSecond === undefined ? undefined : createRateLimiter(use.bytesPerSecond),
     onRetry: sometimes((error: IsyncError) =>
@@ -98,6 +101,7 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
 interface Shared {
   readonly device: string;
   readonly digest: DigestAlgorithm;
+  readonly replaceDamaged: boolean | undefined;
   readonly retry: RetryPolicy;
   readonly limiter: RateLimiter | undefined;
   readonly onRetry: (error: IsyncError) => void;

@@ -249,13 +249,17 @@ export class ReceiverSession {
     }
   }
 
-  #start({ mode, digest }: Hello, device: string, storeId: string | undefined): OpenSession {
+  #start(
+    { mode, digest, replaceDamaged = false }: Hello,
+    device: string,
+    storeId: string | undefined,
+  ): OpenSession {
     const { store, limits } = this.#options;
     const folder = new DeviceFolder(device);
     const common = { store, folder, algorithm: digest, outbox: this.#outbox, log: this.#log };
     return {
       mode,
-      intake: new FileIntake({ ...common, limits, pending: this.#pending }),
+      intake: new FileIntake({ ...common, replaceDamaged, limits, pending: this.#pending }),
       requests: new Requests({
         ...common,
         storeId,

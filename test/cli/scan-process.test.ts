@@ -287,7 +287,9 @@ describe('isync verify', () => {
     const root = rootWithFiles();
     await isync(once(root, url));
     const { code, stdout } = await isync(['verify', root, '--to', url, '--device', 'edge1']);
-    expect(stdout).toMatch(/^\d files, 10 B compared, 0 different, 0 missing, 0 extra, 0 problems\n$/);
+    expect(stdout).toMatch(
+      /^\d files, 10 B compared, 0 different, 0 missing, 0 extra, 0 damaged, 0 problems\n$/,
+    );
     expect(code).toBe(0);
   });
 

@@ -19,9 +19,9 @@ export function recordingStore(store: Store): RecordingStore {
     stat: (path, options) => store.stat(path, options),
     list: (prefix, options) => store.list(prefix, options),
     digest: (path, algorithm, options) => store.digest(path, algorithm, options),
-    async put(file, bytes, digest) {
+    async put(file, bytes, digest, options) {
       await recorded.before(file.path);
-      await store.put(file, bytes, digest);
+      await store.put(file, bytes, digest, options);
       done.push(`put ${file.path}`);
     },
     async begin(file, options) {

@@ -30,6 +30,8 @@ const SLICE_MS = 8;
 export interface LocalTargetOptions {
   readonly device: string;
   readonly digest: DigestAlgorithm;
+  /** Keep also what a power cut seems to have damaged. Default false. */
+  readonly replaceDamaged?: boolean | undefined;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
   /** Files under way at a time. Default: what suits a disk. */
@@ -196,18 +198,19 @@ class LocalTarget implements Target {
   }
 
   async #copy(job: PutJob): Promise<Buffer> {
-    const { digest: algorithm, limiter } = this.#options;
+    const { digest: algorithm, replaceDamaged, limiter } = this.#options;
     const { entry } = job.file;
     const kept = { ...entry, path: this.#inStore(entry.path) };
     const { signal } = this.#closing;
-    if (job.size === 'large') return copyLarge(job, this.#store, kept, { algorithm, limiter, signal });
+    if (job.size === 'large')
+      return copyLarge(job, this.#store, kept, { algorithm, replaceDamaged, limiter, signal });
     await limiter?.ready({ signal });
     await this.#turn();
     if (job.settled) throw new Forgotten();
     const content = job.file.readWhole();
     limiter?.spend(content.length);
     const value = digestOf(algorithm, content);
-    await this.#store.put(kept, content, { algorithm, value });
+    await this.#store.put(kept, content, { algorithm, value }, { replaceDamaged });
     job.sent(content.length);
     return value;
   }

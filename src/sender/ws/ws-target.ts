@@ -33,6 +33,8 @@ export interface WsTargetOptions {
   /** In mode `read` only `look` and `list` may be called. */
   readonly mode: 'write' | 'read';
   readonly digest: DigestAlgorithm;
+  /** Have the receiver keep also what a power cut seems to have damaged. Default false. */
+  readonly replaceDamaged?: boolean | undefined;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
   /** Compress what gets smaller by it, where the receiver takes that. Default false. */
@@ -230,7 +232,7 @@ class WsTarget implements Target {
   }
 
   async #connect() {
-    const { url, token, tls, device, mode, digest, deadlines } = this.#options;
+    const { url, token, tls, device, mode, digest, replaceDamaged, deadlines } = this.#options;
     return connect({
       url,
       token: typeof token === 'function' ? await token() : token,
@@ -238,6 +240,7 @@ class WsTarget implements Target {
       device,
       mode,
       digest,
+      replaceDamaged,
       signal: this.#closing.signal,
       connectDeadlineMs: deadlines?.connectMs,
       welcomeDeadlineMs: deadlines?.welcomeMs,

@@ -19,6 +19,7 @@ import type { ListedPart } from './part-ledger.ts';
 import { bare, decodeKey } from './answers.ts';
 import { tellingBodySent } from './body-sent.ts';
 import { toInput, type ObjectAttributes, type ObjectSettings } from './object-attributes.ts';
+import type { UploadKey } from './upload-key.ts';
 import { CONNECTIONS, createS3Client } from './s3-client.ts';
 import { isAbsent, s3Error, statusOf } from './s3-errors.ts';
 import type { S3StoreOptions } from './s3-options.ts';
@@ -393,10 +394,4 @@ export class Bucket implements Disposable {
       throw s3Error(error, this.where, path);
     }
   }
-}
-
-/** A multipart upload, as the server knows it. */
-export interface UploadKey {
-  readonly key: string;
-  readonly uploadId: string;
 }
