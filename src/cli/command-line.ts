@@ -2,7 +2,7 @@ import yargs from 'yargs';
 import { closest } from '../config/closest.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import type { Invocation } from './commands/invocation.ts';
-import type { OptionTable } from './commands/options.ts';
+import { UNIT_HELP, type OptionTable } from './commands/options.ts';
 import { RECEIVE_OPTIONS, receiveCommand } from './commands/receive.ts';
 import { SCAN_OPTIONS, scanCommand } from './commands/scan.ts';
 import { TOKEN_ACTIONS, TOKEN_OPTIONS, tokenCommand } from './commands/token.ts';
@@ -43,7 +43,7 @@ export async function parseCommandLine(
     .example('$0 scan /datas --to ws://backup:7400', 'On the device: send what is finished')
     .example('$0 completion >> ~/.bashrc', 'Complete with the tab key from the next shell on')
     .epilogue(
-      `${EXIT_CODE_HELP}\n\nOptions can also stand in the environment (ISYNC_TO) or in a file (--config).`,
+      `${EXIT_CODE_HELP}\n\n${UNIT_HELP}\n\nOptions can also stand in the environment (ISYNC_TO) or in a file (--config).`,
     )
     .demandCommand(1, 'give a command')
     .parserConfiguration({

@@ -1,5 +1,5 @@
 import { readConfig } from '../config/read-config.ts';
-import { verifySchema } from '../config/schemas.ts';
+import { ignorePatterns, verifySchema } from '../config/schemas.ts';
 import type { Problem } from '../model/problem.ts';
 import { printable } from '../observe/printable.ts';
 import { formatBytes, formatCount } from '../observe/units.ts';
@@ -33,7 +33,7 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
     root: config.root,
     target: opened.target,
     tag: config.tag,
-    ignore: config.ignore,
+    ignore: ignorePatterns(config),
     quick: config.quick,
     repair: config.repair,
     algorithm: config.digest,

@@ -44,6 +44,13 @@ describe('help', () => {
     expect(help).toContain(example);
   });
 
+  it.each(['scan', 'verify', 'receive'])(
+    'of %s tells how durations and sizes are written',
+    async (command) => {
+      expect(await printed(command, '--help')).toContain('Durations: 250ms, 10s, 5m, 1h, 2d.');
+    },
+  );
+
   it('tells the commands and the exit codes', async () => {
     const help = await printed('--help');
     for (const command of [...Object.keys(SCHEMAS), 'completion']) expect(help).toContain(`isync ${command}`);

@@ -57,6 +57,8 @@ describe('durations', () => {
     ['0.5s', 'ms', 500],
     ['2m', 's', 120_000],
     ['1h', 's', 3_600_000],
+    ['1.5d', 'ms', 129_600_000],
+    ['2d', 's', 172_800_000],
   ] as const)('reads %s with %s as the plain unit', (text, unit, ms) =>
     expect(parseDuration(text, unit)).toBe(ms),
   );
