@@ -129,6 +129,9 @@ export function summaryLines(summary: ScanSummary): string[] {
     `${sealed} of ${formatCount(directories.length, 'directory', 'directories')} sealed`,
     ...(problemCount > 0 ? [formatCount(problemCount, 'problem')] : []),
     ...(summary.ignored > 0 ? [`${formatCount(summary.ignored, 'file')} left alone (--ignore)`] : []),
+    ...(summary.looseFiles > 0
+      ? [`${formatCount(summary.looseFiles, 'file')} in the root itself not sent`]
+      : []),
     ...(summary.markedUnknown > 0
       ? [
           `${formatCount(summary.markedUnknown, 'marked file')} unknown to the target (--marks verify sends them)`,

@@ -20,6 +20,8 @@ export class ScanTally {
   skippedMarked = 0;
   markedUnknown = 0;
   foundByReconcile = 0;
+  /** As the last listing of the root found them. */
+  looseFiles = 0;
   readonly #observer: ScanObserver;
   readonly #startedMs = performance.now();
   readonly #directories = new Map<string, DirectoryLine>();
@@ -89,6 +91,7 @@ export class ScanTally {
       problemCount: problems.length + overflow,
       markedUnknown: this.markedUnknown,
       ignored: lines.reduce((sum, [, line]) => sum + line.ignored, 0),
+      looseFiles: this.looseFiles,
       foundByReconcile: this.foundByReconcile,
       directories: lines.map(([name, { state, sealed }]) => ({ name, state, sealed })),
       seconds: (performance.now() - this.#startedMs) / 1000,

@@ -1,5 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isync } from './isync-process.ts';
@@ -35,7 +34,8 @@ async function scanned(
   const line = ['scan', root, '--to', store, '--device', 'edge1', '--once', '--json', ...args];
   const { code, stdout } = await isync(line, { env });
   const { ignored } = JSON.parse(stdout) as { ignored: number };
-  const kept = await readdir(join(store, 'edge1/DC1/sub')).catch(() => []);
+  const folder = join(store, 'edge1/DC1/sub');
+  const kept = existsSync(folder) ? readdirSync(folder) : [];
   return { kept: kept.toSorted(), ignored, code, store };
 }
 
