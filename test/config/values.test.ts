@@ -95,6 +95,33 @@ describe('targets', () => {
     expect(parseTargetAddress('backup')).toEqual({ kind: 'folder', path: `${process.cwd()}/backup` });
   });
 
+  it.each(['host:7400', 'localhost:7400', '10.0.0.5:7400', '[::1]:7400', 'backup.example:7400/'])(
+    'asks for the scheme of "%s"',
+    (text) => {
+      const address = text.replace(/\/$/, '');
+      expect(() => parseTargetAddress(text)).toThrow(
+        `is no folder that is there; did you mean ws://${address} or wss://${address}?`,
+      );
+    },
+  );
+
+  it.each(['backup.example', '10.0.0.5'])('asks for scheme and port of "%s"', (text) => {
+    expect(() => parseTargetAddress(text)).toThrow(`did you mean ws://${text}:7400 or wss://${text}:7400?`);
+  });
+
+  it.each(['ws:host:7400', 'wss:/host:7400', 's3:bucket'])('asks for the slashes of "%s"', (text) => {
+    expect(() => parseTargetAddress(text)).toThrow(/lacks the "\/\/" after ".*:"; did you mean .*:\/\/[hb]/);
+  });
+
+  it.each(['backup', './backup.example', '../host:7400', 'folder.d/store', 'a b.c', '/mnt/host:7400'])(
+    'takes "%s" for a folder',
+    (text) => expect(parseTargetAddress(text)).toMatchObject({ kind: 'folder' }),
+  );
+
+  it('takes a folder that is there for one, whatever it is called', () => {
+    expect(parseTargetAddress('package.json')).toMatchObject({ kind: 'folder' });
+  });
+
   it.each([
     ['http://host:7400', 'the scheme "http"'],
     ['ws://', 'is no URL'],
