@@ -16,7 +16,7 @@ import { openS3 } from './open-s3-store.ts';
 import { checkSeparate } from './separate-folders.ts';
 
 /** How long a command that ends by itself tries to reach its target, in ms: a restart of the receiver fits in. */
-const ONE_SHOT_RETRY_MS = 20_000;
+export const ONE_SHOT_RETRY_MS = 20_000;
 /** How often it is said that files wait for the same reason, in ms. */
 const TOLD_EVERY_MS = 60_000;
 /**

@@ -1,5 +1,5 @@
 import { readConfig } from '../config/read-config.ts';
-import { verifySchema } from '../config/schemas.ts';
+import { ignorePatterns, verifySchema } from '../config/schemas.ts';
 import type { Problem } from '../model/problem.ts';
 import { WATCH_MARKER } from '../model/markers.ts';
 import { printable } from '../observe/printable.ts';
@@ -34,7 +34,7 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
     root: config.root,
     target: opened.target,
     tag: config.tag,
-    ignore: config.ignore,
+    ignore: ignorePatterns(config),
     quick: config.quick,
     repair: config.repair,
     replaceDamaged: config.replaceDamaged,

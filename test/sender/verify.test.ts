@@ -4,13 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Problem } from '../../src/model/problem.ts';
-import { DEFAULT_IGNORE } from '../../src/scanner/ignore-rule.ts';
 import { createLocalTarget } from '../../src/sender/local/local-target.ts';
 import { scan } from '../../src/sender/scan.ts';
 import { verify, type VerifyOptions } from '../../src/sender/verify.ts';
 import { openFileStore } from '../../src/store/file/file-store.ts';
 import { PATIENT, usingForTest } from './receiver-fixture.ts';
-import { isMarked, optionsFor, setup } from './scan-fixture.ts';
+import { DEFAULT_IGNORE, isMarked, optionsFor, setup } from './scan-fixture.ts';
 
 /** A root with one sealed directory of three files, kept in a folder of real files. */
 async function sealed() {
@@ -174,7 +173,7 @@ describe('the record of a seal', () => {
 
   test.each([
     ['another name', { directory: 'DC0' }, /"DC0"/],
-    ['another folder of its name', { inode: 1 }, /another folder/],
+    ['another folder of its name', { inode: 1 }, /another directory of this name/],
     ['another store', { store: 'store-2' }, /another store/],
   ])('is told where it is of %s', async (_, changes, message) => {
     const { at, check } = await sealed();

@@ -43,7 +43,7 @@ const COLLECT_EVERY_MS = 24 * 3600 * 1000;
  */
 const FRESH_MS = 10_000;
 /** Memory for the parts of all uploads: one large file has all it can use of it, several share it. */
-const PART_BUFFER_BYTES = 48 * 1024 * 1024;
+export const PART_BUFFER_BYTES = 48 * 1024 * 1024;
 
 /**
  * The store below a prefix of a bucket that is there already. Its own objects are below `.isync/` there. Any number of
