@@ -168,7 +168,8 @@ function sometimes(tell: (error: IsyncError) => void): (error: IsyncError) => vo
 }
 
 function logLink(log: Log, state: LinkState, error: IsyncError | undefined): void {
-  if (state === 'lost') log.warn('link lost', { code: error?.code, reason: error?.message });
+  if (state === 'lost')
+    log.warn('link lost', { code: error?.code, reason: error?.message, hint: error?.hint });
   else if (state === 'connected') log.info('connected');
   else log.debug('connecting');
 }

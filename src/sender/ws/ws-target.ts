@@ -12,6 +12,7 @@ import { Backoff, type RetryPolicy } from '../retry.ts';
 import type { LookOptions, PutOptions, Receipt, SourceFile, Target, TargetRecord } from '../target.ts';
 import { Calls } from './calls.ts';
 import { connect, type TlsOptions } from './connect.ts';
+import { ForeignAnswer } from './connect-errors.ts';
 import { Session } from './session.ts';
 
 export interface WsTargetOptions {
@@ -239,8 +240,12 @@ class WsTarget implements Target {
     return !error.retryable;
   }
 
-  async #mayTryAgain(backoff: Backoff, { code }: IsyncError): Promise<boolean> {
-    const longest = code === 'PROTOCOL' || code === 'INTERNAL' || code === 'FENCED';
+  async #mayTryAgain(backoff: Backoff, error: IsyncError): Promise<boolean> {
+    const { code } = error;
+    const forEver = this.#options.retry.giveUpAfterMs === undefined;
+    // Whoever has but a while for its tries should not spend it on one.
+    const foreign = error instanceof ForeignAnswer && forEver;
+    const longest = foreign || code === 'PROTOCOL' || code === 'INTERNAL' || code === 'FENCED';
     try {
       return await backoff.wait({ longest, signal: this.#closing.signal });
     } catch {
