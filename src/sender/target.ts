@@ -16,6 +16,9 @@ export interface Target extends AsyncDisposable {
   /** Resolves, with why, when the other side has refused us for good; never where there is no such thing. */
   readonly refused: Promise<IsyncError>;
 
+  /** Whether no call can come to its end now: there is no link, or all that is open waits for another try. */
+  readonly stalled: boolean;
+
   put(file: SourceFile, options?: PutOptions): Promise<Receipt>;
 
   /** What the target holds under each of `paths`, in their order; undefined where nothing. */

@@ -50,6 +50,8 @@ class LocalTarget implements Target {
   readonly #closing = new AbortController();
   readonly #running: Record<Size, number> = { small: 0, large: 0 };
   readonly #work = new Set<Promise<void>>();
+  /** Looks and seals that the store is answering. */
+  #attempts = 0;
   #sliceEnd = 0;
 
   constructor(store: Store, options: LocalTargetOptions) {
@@ -62,6 +64,10 @@ class LocalTarget implements Target {
     const { signal } = options;
     if (signal?.aborted === true) this.#close(signal.reason);
     signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  get stalled(): boolean {
+    return this.#attempts === 0 && this.#outbox.stalled;
   }
 
   async put(file: SourceFile, options?: PutOptions): Promise<Receipt> {
@@ -115,7 +121,15 @@ class LocalTarget implements Target {
   }
 
   #retrying<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return retrying(attempt, this.#options.retry, { signal: this.#either(signal) });
+    const counted = async (): Promise<T> => {
+      this.#attempts++;
+      try {
+        return await attempt();
+      } finally {
+        this.#attempts--;
+      }
+    };
+    return retrying(counted, this.#options.retry, { signal: this.#either(signal) });
   }
 
   async #lookAt(

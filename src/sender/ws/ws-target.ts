@@ -85,6 +85,10 @@ class WsTarget implements Target {
     this.#connectUnlessLinked();
   }
 
+  get stalled(): boolean {
+    return this.#session === undefined || (this.#calls.stalled && this.#outbox.stalled);
+  }
+
   async put(file: SourceFile, options: PutOptions = {}): Promise<Receipt> {
     this.#mustWrite();
     const receipt = this.#outbox.put(file, options);
