@@ -20,6 +20,9 @@ const TABLE: Record<ErrorCode, number> = {
   FILE_CHANGED: 1,
   FILE_VANISHED: 1,
   FILE_UNREADABLE: 5,
+  SOURCE_DAMAGED: 1,
+  MARK_UNKNOWN: 1,
+  SEALED_GROWN: 1,
   FILE_TOO_LARGE: 1,
   IMMUTABLE: 1,
   STORE_FULL: 5,
@@ -34,6 +37,7 @@ const TABLE: Record<ErrorCode, number> = {
   DIFFERENT: 1,
   MISSING: 1,
   EXTRA: 1,
+  OUTPUT_FAILED: 5,
   INTERRUPTED: 130,
   INTERNAL: 1,
 };
