@@ -27,6 +27,8 @@ export interface ConnectionOptions {
   readonly memory: MemoryBudget;
   readonly fence: WriterFence;
   readonly log: ReceiverLog;
+  /** Told, in place of the log, when the peer has not got as far as a session. Must not throw. */
+  readonly onRefused: (code: CloseCode, reason: string) => void;
 }
 
 /** One WebSocket and the session on it: hands messages over, and sees to the deadlines of PROTOCOL.md. */
@@ -51,7 +53,18 @@ export class Connection implements SessionLink {
   #unsent = 0;
   #ticksSinceOneLeft = 0;
 
-  constructor({ ws, socket, identity, store, software, limits, memory, fence, log }: ConnectionOptions) {
+  constructor({
+    ws,
+    socket,
+    identity,
+    store,
+    software,
+    limits,
+    memory,
+    fence,
+    log,
+    onRefused,
+  }: ConnectionOptions) {
     this.identity = identity;
     this.#ws = ws;
     this.#socket = socket;
@@ -63,6 +76,7 @@ export class Connection implements SessionLink {
       memory,
       software,
       log,
+      onRefused,
       authorize: (device) =>
         identity === undefined || identity.device === device ? undefined : 'the token is of another device',
       fence: (device, session) => fence.take(device, session),
