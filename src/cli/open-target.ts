@@ -14,6 +14,7 @@ import type { Store } from '../store/store.ts';
 import { isLoopbackName } from './loopback-name.ts';
 import { openS3 } from './open-s3-store.ts';
 import { checkSeparate } from './separate-folders.ts';
+import { trustSystemCas } from './trust-system-cas.ts';
 
 /** How long a command that ends by itself tries to reach its target, in ms: a restart of the receiver fits in. */
 export const ONE_SHOT_RETRY_MS = 20_000;
@@ -81,6 +82,7 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
     return ownTarget(await untilOpen(open, shared, use.signal), { ...shared, most: S3_FILES_AT_ONCE });
   }
   use.log.info('opening the target', { device: config.device, to: to.url.href });
+  if (to.url.protocol === 'wss:' && config.tlsCa === undefined) trustSystemCas();
   const { createWsTarget } = await import('../sender/ws/ws-target.ts');
   const target = createWsTarget({
     ...shared,
@@ -172,7 +174,8 @@ function sometimes(tell: (error: IsyncError) => void): (error: IsyncError) => vo
 }
 
 function logLink(log: Log, state: LinkState, error: IsyncError | undefined): void {
-  if (state === 'lost') log.warn('link lost', { code: error?.code, reason: error?.message });
+  if (state === 'lost')
+    log.warn('link lost', { code: error?.code, reason: error?.message, hint: error?.hint });
   else if (state === 'connected') log.info('connected');
   else log.debug('connecting');
 }

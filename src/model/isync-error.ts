@@ -37,6 +37,7 @@ export const ERROR_CODES = [
   'DIFFERENT', // verify: both sides have the file, with different content
   'MISSING', // verify: the target lacks the file
   'EXTRA', // verify: only the target has the file
+  'OUTPUT_FAILED', // stdout can't be written to
   'INTERRUPTED', // stopped by a signal
   'INTERNAL', // a fault of isync itself
 ] as const;

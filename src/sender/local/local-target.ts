@@ -66,6 +66,8 @@ class LocalTarget implements Target {
   /** As it was when last asked for. */
   #identity: TargetIdentity | undefined;
   #identifying: Promise<TargetIdentity> | undefined;
+  /** Looks and seals that the store is answering. */
+  #attempts = 0;
   #sliceEnd = 0;
 
   constructor(store: Store, options: LocalTargetOptions) {
@@ -82,6 +84,10 @@ class LocalTarget implements Target {
 
   async identify({ signal }: Abortable = {}): Promise<TargetIdentity> {
     return this.#retrying(() => this.#identify(), signal);
+  }
+
+  get stalled(): boolean {
+    return this.#attempts === 0 && this.#outbox.stalled;
   }
 
   async put(file: SourceFile, options?: PutOptions): Promise<Receipt> {
@@ -138,7 +144,15 @@ class LocalTarget implements Target {
   }
 
   #retrying<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return retrying(attempt, this.#options.retry, { signal: this.#either(signal) });
+    const counted = async (): Promise<T> => {
+      this.#attempts++;
+      try {
+        return await attempt();
+      } finally {
+        this.#attempts--;
+      }
+    };
+    return retrying(counted, this.#options.retry, { signal: this.#either(signal) });
   }
 
   async #identify(): Promise<TargetIdentity> {

@@ -145,7 +145,8 @@ async function opened(socket: WebSocket, where: string, deadlineMs: number): Pro
   });
   socket.once('unexpected-response', (request, response) => {
     void readRefusal(response).then((body) => {
-      reject(refusalError(response.statusCode ?? 0, body, where));
+      const { statusCode: status = 0, headers } = response;
+      reject(refusalError({ status, location: headers.location, body }, where));
       request.destroy();
     });
   });

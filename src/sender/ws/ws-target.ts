@@ -21,6 +21,7 @@ import type {
 import { Calls } from './calls.ts';
 import { connect, type TlsOptions } from './connect.ts';
 import { identityOf, Peer } from './peer.ts';
+import { ForeignAnswer } from './connect-errors.ts';
 import { Session } from './session.ts';
 
 export interface WsTargetOptions {
@@ -100,6 +101,10 @@ class WsTarget implements Target {
     const identity = this.#peer.identify(options);
     this.#connectUnlessLinked();
     return identity;
+  }
+
+  get stalled(): boolean {
+    return this.#session === undefined || (this.#calls.stalled && this.#outbox.stalled);
   }
 
   async put(file: SourceFile, options: PutOptions = {}): Promise<Receipt> {
@@ -264,8 +269,12 @@ class WsTarget implements Target {
     return !error.retryable;
   }
 
-  async #mayTryAgain(backoff: Backoff, { code }: IsyncError): Promise<boolean> {
-    const longest = code === 'PROTOCOL' || code === 'INTERNAL' || code === 'FENCED';
+  async #mayTryAgain(backoff: Backoff, error: IsyncError): Promise<boolean> {
+    const { code } = error;
+    const forEver = this.#options.retry.giveUpAfterMs === undefined;
+    // Whoever has but a while for its tries should not spend it on one.
+    const foreign = error instanceof ForeignAnswer && forEver;
+    const longest = foreign || code === 'PROTOCOL' || code === 'INTERNAL' || code === 'FENCED';
     try {
       return await backoff.wait({ longest, signal: this.#closing.signal });
     } catch {
