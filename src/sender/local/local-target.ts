@@ -109,7 +109,7 @@ class LocalTarget implements Target {
   async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {
     if (marker !== undefined) await this.put(marker, { ...options, priority: 'live' });
     await this.#retrying(async () => {
-      await this.#store.sync(this.#inStore(directory));
+      await this.#store.sync(this.#inStore(directory), { signal: this.#either(options.signal) });
       await this.#identify();
     }, options.signal);
   }
