@@ -55,25 +55,20 @@ export class Folders {
    * who named a file there may have been killed before it could. `checkGoesOn` throws to end it early.
    */
   async sync(directory: RelPath, checkGoesOn: () => void): Promise<void> {
-    const below = foldersBelow(this.root, directory, checkGoesOn);
+    const failures: unknown[] = [];
     const syncing = new Set<Promise<void>>();
-    try {
-      for await (const folder of below) {
-        const sync = this.#syncIfThere(folder).finally(() => syncing.delete(sync));
-        syncing.add(sync);
-        if (syncing.size >= FOLDER_SYNCS_AT_ONCE) await Promise.race(syncing);
-        checkGoesOn();
-      }
-      await Promise.all(syncing);
-    } finally {
-      // What has failed has been told: the first of them.
-      await Promise.allSettled(syncing);
+    for await (const folder of foldersBelow(this.root, directory, checkGoesOn)) {
+      const sync = unlessAbsent(() => syncFolder(join(this.root, folder)))
+        .catch((error: unknown) => void failures.push(error))
+        .finally(() => syncing.delete(sync));
+      syncing.add(sync);
+      if (syncing.size >= FOLDER_SYNCS_AT_ONCE) await Promise.race(syncing);
+      checkGoesOn();
+      if (failures.length > 0) break;
     }
+    await Promise.all(syncing);
+    if (failures.length > 0) throw failures[0];
     await this.#syncUpwards(directory);
-  }
-
-  async #syncIfThere(folder: RelPath): Promise<void> {
-    await unlessAbsent(() => syncFolder(join(this.root, folder)));
   }
 
   async #syncUpwards(directory: RelPath): Promise<void> {
