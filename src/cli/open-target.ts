@@ -25,8 +25,13 @@ const TOLD_EVERY_MS = 60_000;
  * latency; each large one holds the store's part buffers.
  */
 const S3_FILES_AT_ONCE = { small: 64, large: 8 };
-/** What a bucket may answer before it can be used, without anyone having to change a setting. */
-const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['UNREACHABLE', 'BUSY', 'STORE_FAILED']);
+/** What a store may answer before it can be used, without anyone having to change a setting. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'UNREACHABLE',
+  'BUSY',
+  'STORE_FAILED',
+  'STORE_FULL',
+]);
 
 export interface TargetUse {
   readonly mode: 'write' | 'read';
@@ -73,8 +78,7 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
   if (to.kind === 'folder') {
     use.log.info('opening the target', { device: config.device, to: to.path });
     await checkSeparate(config.root, to.path);
-    const { openFileStore } = await import('../store/file/file-store.ts');
-    return ownTarget(await openFileStore(to.path, { readOnly }), shared);
+    return openFolder(to.path, shared, use);
   }
   if (to.kind === 's3') {
     use.log.info('opening the target', { device: config.device, to: showStoreAddress(to) });
@@ -109,12 +113,33 @@ interface Shared {
   readonly onRetry: (error: IsyncError) => void;
 }
 
-/** Opens a bucket, and waits for one that can't be reached yet as for a receiver; what is wrong for good is told at once. */
-async function untilOpen(
-  open: () => Promise<Store>,
+/** A folder, for this process alone as far as the device's files go, unless it only reads. */
+async function openFolder(
+  path: string,
+  shared: Shared,
+  { mode, signal, log }: TargetUse,
+): Promise<OpenTarget> {
+  const { openFileStore } = await import('../store/file/file-store.ts');
+  if (mode === 'read') return ownTarget(await openFileStore(path, { readOnly: true }), shared);
+  const store = await openFileStore(path);
+  try {
+    const { lockDevice } = await import('../store/file/device-lock.ts');
+    const onWait = (holder: string) =>
+      log.warn('another isync may send to this folder: waiting for a sign of life', { holder });
+    const lock = await untilOpen(() => lockDevice(path, shared.device, { signal, onWait }), shared, signal);
+    return await ownTarget(store, { ...shared, fenced: lock.lost }, lock);
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Waits for what can't be opened yet, as for a receiver; what is wrong for good is told at once. */
+async function untilOpen<T>(
+  open: () => Promise<T>,
   { retry, onRetry }: Shared,
   signal: AbortSignal,
-): Promise<Store> {
+): Promise<T> {
   const backoff = new Backoff(retry);
   for (;;)
     try {
@@ -126,8 +151,12 @@ async function untilOpen(
     }
 }
 
-/** `store` as a target of this process; closed with it. */
-async function ownTarget(store: Store, options: LocalTargetOptions): Promise<OpenTarget> {
+/** `store` as a target of this process; closed with it, and then what else there is. */
+async function ownTarget(
+  store: Store,
+  options: LocalTargetOptions,
+  lock?: AsyncDisposable,
+): Promise<OpenTarget> {
   const { createLocalTarget } = await import('../sender/local/local-target.ts');
   const target = createLocalTarget(store, options);
   return {
@@ -135,6 +164,7 @@ async function ownTarget(store: Store, options: LocalTargetOptions): Promise<Ope
     async [Symbol.asyncDispose]() {
       await target[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
+      await lock?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -48,8 +48,8 @@ export abstract class StoreDecorator implements Store {
     return this.store.digest(path, algorithm, options);
   }
 
-  sync(directory: RelPath): Promise<void> {
-    return this.store.sync(directory);
+  sync(directory: RelPath, options?: Abortable): Promise<void> {
+    return this.store.sync(directory, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -78,7 +78,7 @@ export function gatedStore() {
         suspend: () => upload.suspend(),
       };
     },
-    sync: (directory) => store.sync(directory),
+    sync: (directory, options) => store.sync(directory, options),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
   return {

@@ -29,8 +29,8 @@ export function recordingStore(store: Store): RecordingStore {
       const upload = await store.begin(file, options);
       return recordedUpload(upload, () => done.push(`commit ${file.path}`));
     },
-    async sync(directory) {
-      await store.sync(directory);
+    async sync(directory, options) {
+      await store.sync(directory, options);
       done.push(`sync ${directory}`);
     },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

@@ -38,6 +38,8 @@ export interface LocalTargetOptions {
   readonly most?: Readonly<Record<Size, number>> | undefined;
   /** Told why the store does not keep a file for now, each time that one is refused. Must not throw. */
   readonly onRetry?: ((error: IsyncError) => void) | undefined;
+  /** Resolves when another process has taken over: all is rejected with that error then, now and later. */
+  readonly fenced?: Promise<IsyncError> | undefined;
   /** Rejects everything, now and later, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -51,8 +53,7 @@ export function createLocalTarget(store: Store, options: LocalTargetOptions): Ta
 }
 
 class LocalTarget implements Target {
-  /** A folder refuses nobody for good. */
-  readonly refused = new Promise<never>(() => undefined);
+  readonly refused: Promise<IsyncError>;
   readonly #store: Store;
   readonly #options: LocalTargetOptions;
   readonly #device: RelPath;
@@ -77,7 +78,11 @@ class LocalTarget implements Target {
     this.#most = options.most ?? DISK_MOST;
     this.#outbox = new Outbox(options.digest, options.retry, options.onRetry);
     this.#outbox.onReady = () => this.#start();
-    const { signal } = options;
+    const { fenced = new Promise<never>(() => undefined), signal } = options;
+    this.refused = fenced.then((error) => {
+      this.#close(error);
+      return error;
+    });
     if (signal?.aborted === true) this.#close(signal.reason);
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
@@ -117,7 +122,7 @@ class LocalTarget implements Target {
   async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {
     if (marker !== undefined) await this.put(marker, { ...options, priority: 'live' });
     await this.#retrying(async () => {
-      await this.#store.sync(this.#inStore(directory));
+      await this.#store.sync(this.#inStore(directory), { signal: this.#either(options.signal) });
       await this.#identify();
     }, options.signal);
   }

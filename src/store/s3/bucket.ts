@@ -160,10 +160,7 @@ export class Bucket implements Disposable {
     await this.#run(request, (options) => this.#client.send(command, options));
   }
 
-  /**
-   * One of our own objects, put unless the key is in use. Not every server knows the condition: one that refuses it is
-   * asked without it, and one that ignores it lets the last of several win.
-   */
+  /** Puts one of our own objects unless the key is in use. A server that does not know this condition lets the last win. */
   async putOwnOnce(key: string, body: Body, request: Request = {}): Promise<void> {
     await this.#run(request, async (options) => {
       try {

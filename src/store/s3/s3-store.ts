@@ -173,9 +173,9 @@ class S3Store implements Store {
     }
   }
 
-  async sync(): Promise<void> {
+  async sync(_directory: RelPath, { signal }: Abortable = {}): Promise<void> {
     // What a server has answered to is durable.
-    this.#checkGoesOn();
+    this.#checkGoesOn(signal);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
