@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { runCli, type CliProcess } from '../suites/cli.ts';
+import { runCli, type CliProcess, type Summary } from '../suites/cli.ts';
 import { differences, filesBelow, temporaryFolder, writeTree } from '../suites/data-tree.ts';
 import { startStage, untilSealed } from '../suites/stage.ts';
 
@@ -93,6 +93,18 @@ test('a daemon outlives its receiver and goes on when that is back', async () =>
   await stage.restartReceiver();
   await untilSealed(edge, ['DC1'], daemon);
   expect(await edge.differences()).toEqual([]);
+});
+
+test('a terminal that is closed ends a scan in order, with its summary', async () => {
+  await using stage = await startStage();
+  const edge = await stage.edge('edge1');
+  await edge.write({ 'DC1/a': 10 });
+  await using daemon = edge.daemon();
+  await daemon.until('the file', () => edge.has('DC1/a'));
+  const { exitCode, stdout } = await daemon.stop('SIGHUP');
+  // Null where the signal itself ended it.
+  expect(exitCode).toBe(130);
+  expect((JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Summary).files).toBe(1);
 });
 
 test('a local folder can be the target, and isync verify finds what differs', async () => {
