@@ -2,7 +2,7 @@ import yargs from 'yargs';
 import { closest } from '../config/closest.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import type { Invocation } from './commands/invocation.ts';
-import type { OptionTable } from './commands/options.ts';
+import { UNIT_HELP, type OptionTable } from './commands/options.ts';
 import { RECEIVE_OPTIONS, receiveCommand } from './commands/receive.ts';
 import { SCAN_OPTIONS, scanCommand } from './commands/scan.ts';
 import { TOKEN_ACTIONS, TOKEN_OPTIONS, tokenCommand } from './commands/token.ts';
@@ -20,6 +20,8 @@ export const OPTION_TABLES: Readonly<Record<string, OptionTable>> = {
 };
 
 const COMMANDS = [...Object.keys(OPTION_TABLES), 'completion'];
+/** What else may stand in the place of a command. */
+const WORDS = [...COMMANDS, 'help', 'version'];
 
 /**
  * What `args` ask for; undefined when it was help, the version or a completion, which is printed already.
@@ -43,7 +45,7 @@ export async function parseCommandLine(
     .example('$0 scan /datas --to ws://backup:7400', 'On the device: send what is finished')
     .example('$0 completion >> ~/.bashrc', 'Complete with the tab key from the next shell on')
     .epilogue(
-      `${EXIT_CODE_HELP}\n\nOptions can also stand in the environment (ISYNC_TO) or in a file (--config).`,
+      `${EXIT_CODE_HELP}\n\n${UNIT_HELP}\n\nOptions can also stand in the environment (ISYNC_TO) or in a file (--config).`,
     )
     .demandCommand(1, 'give a command')
     .parserConfiguration({
@@ -64,8 +66,28 @@ export async function parseCommandLine(
     .fail((message: string | null, error: Error | undefined) => {
       throw usageError(message ?? error?.message ?? '', args);
     })
-    .parseAsync([...args]);
+    .parseAsync(asFlags(args));
   return invocation;
+}
+
+/**
+ * `help scan` as `scan --help`, `version` as `--version`.
+ * @throws IsyncError USAGE where something else stands beside them
+ */
+function asFlags(args: readonly string[]): string[] {
+  const [word, command, ...more] = args;
+  if (word === 'version') {
+    if (command === undefined) return ['--version'];
+    throw new IsyncError('USAGE', `unexpected argument "${command}"`, { hint: '"isync --help" tells more.' });
+  }
+  if (word !== 'help') return [...args];
+  if (command === undefined) return ['--help'];
+  // With --help yargs does not mind what else is there.
+  const unknown = !COMMANDS.includes(command)
+    ? command
+    : more.find((word, at) => command !== 'token' || at > 0 || !TOKEN_ACTIONS.includes(word));
+  if (unknown !== undefined) throw usageError(`Unknown argument: ${unknown}`, args.slice(1));
+  return [command, ...more, '--help'];
 }
 
 /** A terminal may tell 0, and what is none tells nothing, whatever the types say. */
@@ -97,7 +119,7 @@ function describeUnknown(word: string, command: string | undefined, args: readon
     const near = closest(word, Object.keys(OPTION_TABLES[command ?? ''] ?? {}));
     return `unknown option ${dashes}${word}${near === undefined ? '' : `, did you mean --${near}?`}`;
   }
-  const atHand = command === undefined ? COMMANDS : command === 'token' ? TOKEN_ACTIONS : [];
+  const atHand = command === undefined ? WORDS : command === 'token' ? TOKEN_ACTIONS : [];
   const near = args.some((arg) => TOKEN_ACTIONS.includes(arg)) ? undefined : closest(word, atHand);
   const what = command === undefined ? 'unknown command' : 'unexpected argument';
   return `${what} "${word}"${near === undefined ? '' : `, did you mean "${near}"?`}`;

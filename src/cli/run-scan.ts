@@ -1,6 +1,6 @@
 import type { Flags } from './commands/invocation.ts';
 import { readConfig } from '../config/read-config.ts';
-import { scanSchema } from '../config/schemas.ts';
+import { ignorePatterns, scanSchema } from '../config/schemas.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Log } from '../observe/log.ts';
 import { printable } from '../observe/printable.ts';
@@ -22,16 +22,18 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
   output.json = config.json;
   using screen = openScreen(config.logLevel, output);
   const { log } = screen;
+  const ignore = ignorePatterns(config);
   using stop = stopOnSignal((name) =>
     log.info(`${name}: finishing what is in flight; once more stops at once`),
   );
   const watched = new Watched(log);
   screen.showProgress(() => watched);
-  if (screen.isShown) watched.expect(backlogBytes({ ...config, signal: stop.signal }));
+  if (screen.isShown) watched.expect(backlogBytes({ ...config, ignore, signal: stop.signal }));
   await using opened = await openTarget(config, {
     mode: 'write',
     endsByItself: config.once,
     bytesPerSecond: config.bwlimit,
+    replaceDamaged: config.replaceDamaged,
     compress: config.compress,
     onSend: (bytes) => (watched.wireBytes += bytes),
     signal: stop.signal,
@@ -52,7 +54,7 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
     maxWatched: config.maxWatched,
     reopen: config.reopen,
     replaceDamaged: config.replaceDamaged,
-    ignore: config.ignore,
+    ignore,
     signal: stop.signal,
     observer: watched,
   });
@@ -127,6 +129,10 @@ export function summaryLines(summary: ScanSummary): string[] {
     `${formatCount(summary.files, 'file')}, ${formatBytes(summary.bytes)} sent`,
     `${sealed} of ${formatCount(directories.length, 'directory', 'directories')} sealed`,
     ...(problemCount > 0 ? [formatCount(problemCount, 'problem')] : []),
+    ...(summary.ignored > 0 ? [`${formatCount(summary.ignored, 'file')} left alone (--ignore)`] : []),
+    ...(summary.looseFiles > 0
+      ? [`${formatCount(summary.looseFiles, 'file')} in the root itself not sent`]
+      : []),
   ];
   const shown = problems.slice(0, MAX_PROBLEMS_SHOWN);
   const lines = shown.map(

@@ -1,6 +1,7 @@
 import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type Pair } from 'yaml';
 import { IsyncError } from '../model/isync-error.ts';
 import { readText } from './read-text.ts';
+import { refuseUnquoted } from './unquoted-pattern.ts';
 
 /** One `key: value` of the file. */
 interface FileSetting {
@@ -29,12 +30,14 @@ export function parseConfigFile(text: string, path: string): FileSection[] {
   const lines = new LineCounter();
   // failsafe: every scalar stays the text that it is, and one set of parsers serves flags, environment and file.
   const document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false });
+  refuseUnquoted(document, text, path, lines);
   const fault = document.errors[0];
   if (fault !== undefined) {
     const { line, col } = lines.linePos(fault.pos[0]);
     throw new IsyncError('CONFIG_INVALID', `the config file is not YAML: ${fault.message} (${line}:${col})`, {
       path,
       cause: fault,
+      hint: 'A value that begins with one of * ! & [ { % @ ` needs quotes around it.',
     });
   }
   const top: Node | null = document.contents;

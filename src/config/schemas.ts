@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { DEFAULT_IGNORE } from '../model/default-ignore.ts';
 import { parseDeviceName } from '../model/device-name.ts';
 import { DIGEST_ALGORITHMS } from '../model/digest.ts';
 import { defaultDevice } from './default-device.ts';
@@ -8,7 +9,15 @@ import { flag, list, one, oneOf } from './fields.ts';
 import { s3Faults, s3Settings } from './s3-settings.ts';
 import { parseStoreAddress, parseTargetAddress } from './target-address.ts';
 import { parseToken } from './token-file.ts';
-import { badValue, parseBytes, parseCount, parseDuration, parseHostPort, parseRate } from './values.ts';
+import {
+  badValue,
+  parseBoolean,
+  parseBytes,
+  parseCount,
+  parseDuration,
+  parseHostPort,
+  parseRate,
+} from './values.ts';
 
 /** Where `isync receive` listens unless told otherwise: reachable from this machine only. */
 const DEFAULT_LISTEN = '127.0.0.1:7400';
@@ -32,7 +41,10 @@ const sender = {
   to: one(parseTargetAddress),
   device: one(parseDevice).prefault(() => defaultDevice(hostname())),
   tag: one(parseTag).default(''),
+  /** Besides those of `defaultIgnore`; `ignorePatterns` has both. */
   ignore: list(),
+  /** Whether files in progress by their usual names are left alone. */
+  defaultIgnore: one(parseBoolean).default(true),
   digest: oneOf(...DIGEST_ALGORITHMS).default('xxh64'),
   /** Milliseconds; undefined where the command decides. */
   retryFor: one((text) => parseDuration(text, 's')).optional(),
@@ -52,7 +64,7 @@ export const scanSchema = z
     /** Milliseconds. */
     settle: one((text) => parseDuration(text, 'ms', 1)).default(250),
     /** Milliseconds. */
-    quiet: one((text) => parseDuration(text, 's')).default(10_000),
+    quiet: one((text) => parseDuration(text, 's')).default(600_000),
     newest: oneOf('birthtime', 'mtime', 'name').default('birthtime'),
     marks: oneOf('trust', 'verify').default('verify'),
     maxWatched: one(parseCount).prefault('64'),
@@ -69,7 +81,7 @@ export const scanSchema = z
   });
 
 export const verifySchema = z
-  .strictObject({ ...sender, quick: flag(), repair: flag() })
+  .strictObject({ ...sender, quick: flag(), repair: flag(), replaceDamaged: flag() })
   .superRefine(checkSender);
 
 export const receiveSchema = z
@@ -109,6 +121,14 @@ export const tokenSchema = z.strictObject({ tokens: path, ...common });
 export type ScanConfig = z.output<typeof scanSchema>;
 export type VerifyConfig = z.output<typeof verifySchema>;
 export type ReceiveConfig = z.output<typeof receiveSchema>;
+
+/** Every glob pattern of files to leave alone. */
+export function ignorePatterns({
+  ignore,
+  defaultIgnore,
+}: Pick<ScanConfig, 'ignore' | 'defaultIgnore'>): readonly string[] {
+  return defaultIgnore ? [...DEFAULT_IGNORE, ...ignore] : ignore;
+}
 
 /** By command, which is also the name of the config file's section. */
 export const SCHEMAS = {

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseS3Address, type S3Address } from './s3-address.ts';
 import { badValue } from './values.ts';
@@ -16,6 +17,7 @@ export type TargetAddress =
 export function parseTargetAddress(text: string): TargetAddress {
   if (text === '') throw badValue('is empty');
   const scheme = schemeOf(text);
+  if (scheme === undefined) refuseHost(text);
   if (scheme === undefined || scheme === 's3') return parseStoreAddress(text);
   if (scheme !== 'ws' && scheme !== 'wss')
     throw badValue(
@@ -43,6 +45,24 @@ export function parseStoreAddress(text: string): StoreAddress {
 export function showStoreAddress(address: StoreAddress): string {
   if (address.kind === 'folder') return address.path;
   return `s3://${address.bucket}${address.prefix === '' ? '' : `/${address.prefix}`}`;
+}
+
+/** `host:7400`, `[::1]:7400`, `backup.example`: one segment that names a machine more likely than a new folder. */
+const HOST_AND_PORT = /^((?:\[[\da-f:.]+\]|[a-z\d][a-z\d.-]*):\d{1,5})\/?$/i;
+const HOST_WITH_DOT = /^([a-z\d][a-z\d-]*(?:\.[a-z\d-]+)+)\/?$/i;
+/** A scheme without the slashes that make it one. */
+const SLASHES_LACK = /^(wss?|s3):\/?([^/\d].*)$/is;
+
+/** Refuses what was meant as a receiver or a bucket and would be taken for a folder; one that is there stays a folder. */
+function refuseHost(text: string): void {
+  if (existsSync(resolve(text))) return;
+  const [, known, rest] = SLASHES_LACK.exec(text) ?? [];
+  if (known !== undefined && rest !== undefined)
+    throw badValue(`lacks the "//" after "${known}:"; did you mean ${known}://${rest}?`);
+  const dotted = HOST_WITH_DOT.exec(text)?.[1];
+  const host = HOST_AND_PORT.exec(text)?.[1] ?? (dotted === undefined ? undefined : `${dotted}:7400`);
+  if (host === undefined) return;
+  throw badValue(`is no folder that is there; did you mean ws://${host} or wss://${host}?`);
 }
 
 function schemeOf(text: string): string | undefined {

@@ -19,7 +19,13 @@ const BYTE_UNITS: Readonly<Record<string, number>> = {
   TiB: 2 ** 40,
 };
 
-const DURATION_UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const DURATION_UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
 
 const NUMBER_AND_UNIT = /^(\d+(?:\.\d+)?) ?([a-zA-Z]*)$/;
 
@@ -47,12 +53,12 @@ export function parseRate(text: string): number {
   return rate;
 }
 
-/** Whole milliseconds, at least `smallest`; `unit` is meant where the text names none. */
+/** Whole milliseconds, at least `smallest`; a bare number counts in `unit`. */
 export function parseDuration(text: string, unit: 'ms' | 's', smallest = 0): number {
   const ms = measure(text, DURATION_UNITS, unit);
   const plain = unit === 'ms' ? 'milliseconds' : 'seconds';
   if (ms === undefined)
-    throw badValue(`is no duration like 250ms, 10s, 2m or 1h (a plain number is ${plain})`);
+    throw badValue(`is no duration like 250ms, 10s, 5m, 1h or 2d (a bare number is ${plain})`);
   if (ms > MAX_DURATION_MS) throw badValue('is too long; the most is 24 days');
   if (ms < smallest) throw badValue(`is too short; the least is ${smallest} ms`);
   return ms;

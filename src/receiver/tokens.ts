@@ -100,6 +100,7 @@ async function openLock(path: string): Promise<FileHandle> {
     try {
       return await open(path, 'wx', 0o600);
     } catch (error) {
+      if (errnoOf(error) === 'ENOENT') throw folderMissing(dirname(path));
       if (errnoOf(error) !== 'EEXIST') throw unusable(path, error);
       if (performance.now() > deadline)
         throw new IsyncError('CONFIG_INVALID', `${path} is held by another change of the token file`, {
@@ -132,6 +133,13 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+function folderMissing(folder: string): IsyncError {
+  return new IsyncError('CONFIG_INVALID', `the folder ${folder} is not there`, {
+    path: folder,
+    hint: `Make it with: mkdir -p ${folder}`,
+  });
 }
 
 function unusable(path: string, error: unknown): IsyncError {

@@ -7,6 +7,8 @@ export interface FolderEntry {
   /** As the disk holds it: not necessarily UTF-8. */
   readonly name: Buffer;
   readonly isFolder: boolean;
+  /** A regular one. */
+  readonly isFile: boolean;
 }
 
 /** An open folder, read entry by entry with bounded memory. All is synchronous and throws Node's errors. */
@@ -24,7 +26,7 @@ export class FolderHandle {
     if (entry === null) return undefined;
     const name: unknown = entry.name;
     if (!Buffer.isBuffer(name)) throw new TypeError('a folder opened for bytes was read as text');
-    return { name, isFolder: entry.isDirectory() };
+    return { name, isFolder: entry.isDirectory(), isFile: entry.isFile() };
   }
 
   close(): void {

@@ -4,9 +4,6 @@ import { IsyncError } from '../model/isync-error.ts';
 /** Whether the file at `path`, relative to the root, is to be left alone. Asked about files, never about folders. */
 export type IgnoreRule = (path: string) => boolean;
 
-/** Names that writers of this world give to files in progress: they will be renamed, or are nobody's. */
-export const DEFAULT_IGNORE: readonly string[] = ['*.tmp', '*.part', '.*.swp'];
-
 /**
  * A rule from glob patterns (picomatch; `*`, `?`, `[a-z]`, `{a,b}`, `**`, `!(a)`; `\` takes away a meaning).
  * - Without "/" a pattern is matched against the file's name, at any depth: `*.tmp`.

@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { errnoOf, IsyncError, toIsyncError } from '../model/isync-error.ts';
+import { PARSE_MARKER, WATCH_MARKER } from '../model/markers.ts';
 import { problemOf, type Problem } from '../model/problem.ts';
 import { decodeName, isRelPath, type RelPath } from '../model/rel-path.ts';
 import type { DataDirectory, Seal } from './data-directory.ts';
@@ -19,11 +20,17 @@ export interface DataDirectories {
   readonly directories: DataDirectory[];
   /** NOT_REGULAR: a symlink; BAD_PATH: a folder's name that is not UTF-8; FILE_UNREADABLE: a folder. */
   readonly problems: Problem[];
+  /** Regular files in the root itself, whatever the tag; without markers and names that begin with ".". */
+  readonly looseFiles: number;
+  /** Whether `finished.parse` or `finished.watch` lies in the root itself, as in a data directory. */
+  readonly markers: boolean;
 }
+
+type Found = { -readonly [Key in keyof DataDirectories]: DataDirectories[Key] };
 
 /**
  * The data directories of a root: the first-level folders whose names begin with the tag, but neither with "." (other
- * programs' own) nor `lost+found` (where the root is a file system's top). Files at the first level are not ours.
+ * programs' own) nor `lost+found` (where the root is a file system's top). Files at the first level are counted and not ours.
  * The root itself may be a symlink.
  *
  * @throws IsyncError ROOT_MISSING where the root is no folder, FILE_UNREADABLE where it can't be read
@@ -32,13 +39,15 @@ export async function listDataDirectories(
   root: string,
   { tag, records }: { readonly tag: string; readonly records?: SealRecords },
 ): Promise<DataDirectories> {
-  const found: DataDirectories = { directories: [], problems: [] };
+  const found: Found = { directories: [], problems: [], looseFiles: 0, markers: false };
   const handle = openRoot(root);
   try {
     for (let looked = 1; ; looked++) {
       const entry = handle.read();
       if (entry === undefined) return found;
-      if (isDataDirectoryName(entry.name.toString(), tag)) take(root, entry, found, records);
+      const name = entry.name.toString();
+      if (entry.isFile) countFile(name, found);
+      else if (isDataDirectoryName(name, tag)) take(root, entry, found, records);
       if (looked % ENTRIES_PER_SLICE === 0) await setImmediate();
     }
   } catch (error) {
@@ -97,12 +106,12 @@ function openRoot(root: string): FolderHandle {
   }
 }
 
-function take(
-  root: string,
-  entry: FolderEntry,
-  found: DataDirectories,
-  records: SealRecords | undefined,
-): void {
+function countFile(name: string, found: Found): void {
+  if (name === PARSE_MARKER || name === WATCH_MARKER) found.markers = true;
+  else if (!name.startsWith('.')) found.looseFiles++;
+}
+
+function take(root: string, entry: FolderEntry, found: Found, records: SealRecords | undefined): void {
   const name = decodeName(entry.name);
   if (name === undefined || !isRelPath(name)) {
     if (entry.isFolder)

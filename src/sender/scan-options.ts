@@ -59,6 +59,8 @@ export interface ScanSummary {
   readonly problemCount: number;
   /** Files left alone because of an ignore pattern, in the last listing of each directory. */
   readonly ignored: number;
+  /** Files in the root itself, in no data directory: not sent. */
+  readonly looseFiles: number;
   readonly foundByReconcile: number;
   /** Every directory that was not finished at the start, by name. */
   readonly directories: readonly {

@@ -19,6 +19,8 @@ export class ScanTally {
   bytes = 0;
   skippedMarked = 0;
   foundByReconcile = 0;
+  /** As the last listing of the root found them. */
+  looseFiles = 0;
   readonly #observer: ScanObserver;
   readonly #startedMs = performance.now();
   readonly #directories = new Map<string, DirectoryLine>();
@@ -98,6 +100,7 @@ export class ScanTally {
       problems,
       problemCount: problems.length + overflow,
       ignored: lines.reduce((sum, [, line]) => sum + line.ignored, 0),
+      looseFiles: this.looseFiles,
       foundByReconcile: this.foundByReconcile,
       directories: lines.map(([name, { state, sealed }]) => ({ name, state, sealed })),
       seconds: (performance.now() - this.#startedMs) / 1000,

@@ -9,6 +9,7 @@ import { SealRecords } from '../scanner/seal-records.ts';
 import { watchRoot } from '../watcher/watch-root.ts';
 import { Admission } from './admission.ts';
 import { DirectoryRun, type DirectoryRunOptions } from './directory-run.ts';
+import { RootReport } from './root-report.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { ScanOptions, ScanSummary } from './scan-options.ts';
 import { ScanTally } from './scan-tally.ts';
@@ -28,6 +29,8 @@ const MAX_LIVE_IN_FLIGHT = 1024;
 const MAX_DIRECTORIES_AT_ONCE = 32;
 /** How long files in flight may take to end after the user asked to stop, in ms. */
 const STOP_GRACE_MS = 10_000;
+/** Whether it still can is looked at this often, in ms. */
+const STOP_LOOK_MS = 50;
 /** Markers of unsealed directories are looked for this often, in ms. */
 const POLL_MS = 500;
 /** At most so many of them each time, so that a poll costs a few ms. */
@@ -45,7 +48,8 @@ export interface ScanResult {
 
 /**
  * Looks after a root: sends what its data directories hold and seals them. Ends when all is done (`once`), when the signal
- * fires, or at the first error that is no single file's. Rejects with ROOT_MISSING when there is nothing to look after.
+ * fires, or at the first error that is no single file's. Rejects with ROOT_MISSING when there is nothing to look after, and
+ * with CONFIG_INVALID when the root looks like a data directory itself.
  */
 export async function scan(options: ScanOptions): Promise<ScanResult> {
   const run = new Scan(options);
@@ -56,6 +60,7 @@ export async function scan(options: ScanOptions): Promise<ScanResult> {
 class Scan {
   readonly #options: ScanOptions;
   readonly #tally: ScanTally;
+  readonly #rootReport: RootReport;
   readonly #stopping = new AbortController();
   readonly #cut = new AbortController();
   readonly #context: ScanContext;
@@ -76,6 +81,7 @@ class Scan {
   constructor(options: ScanOptions) {
     this.#options = options;
     this.#tally = new ScanTally(options.observer);
+    this.#rootReport = new RootReport(options);
     this.#context = {
       options,
       ignore: createIgnoreRule(options.ignore),
@@ -155,7 +161,10 @@ class Scan {
     this.#rootChanged = false;
     this.#sweptMs = performance.now();
     const { root, tag } = this.#options;
-    const { directories, problems } = await listDataDirectories(root, { tag, records: this.#records });
+    const found = await listDataDirectories(root, { tag, records: this.#records });
+    const { directories, problems } = found;
+    this.#tally.looseFiles = found.looseFiles;
+    this.#rootReport.looked(found);
     this.#tally.forgetProblems('');
     for (const problem of problems) this.#tally.problem('', problem);
     const recorded = directories.some((directory) => directory.seal?.record !== undefined);
@@ -274,7 +283,14 @@ class Scan {
   async #runsEnd(): Promise<void> {
     const ended = new AbortController();
     const cut = async (): Promise<void> => {
-      await pause(STOP_GRACE_MS, ended.signal);
+      const sinceMs = performance.now();
+      // Without a link, or with all of it waiting for another try, what is in flight would only wait.
+      while (
+        !this.#options.target.stalled &&
+        performance.now() - sinceMs < STOP_GRACE_MS &&
+        !ended.signal.aborted
+      )
+        await pause(STOP_LOOK_MS, ended.signal);
       this.#cut.abort();
     };
     const stopping = this.#stopping.signal;

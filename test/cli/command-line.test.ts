@@ -10,7 +10,9 @@ afterEach(() => void vi.restoreAllMocks());
 async function printed(...args: string[]): Promise<string> {
   const log = vi.spyOn(console, 'log').mockImplementation(() => undefined);
   expect(await parseCommandLine(args, '1.2.3')).toBeUndefined();
-  return log.mock.calls.flat().join('\n');
+  const text = log.mock.calls.flat().join('\n');
+  log.mockRestore();
+  return text;
 }
 
 async function parsed(...args: string[]): Promise<Invocation> {
@@ -44,10 +46,37 @@ describe('help', () => {
     expect(help).toContain(example);
   });
 
+  it.each(['scan', 'verify', 'receive'])(
+    'of %s tells how durations and sizes are written',
+    async (command) => {
+      expect(await printed(command, '--help')).toContain('Durations: 250ms, 10s, 5m, 1h, 2d.');
+    },
+  );
+
   it('tells the commands and the exit codes', async () => {
     const help = await printed('--help');
     for (const command of [...Object.keys(SCHEMAS), 'completion']) expect(help).toContain(`isync ${command}`);
     expect(help).toContain('130  interrupted');
+  });
+});
+
+describe('words instead of flags', () => {
+  it.each([[[]], [['scan']], [['token']], [['token', 'add']]])('help %j is --help', async (words) => {
+    expect(await printed('help', ...words)).toBe(await printed(...words, '--help'));
+  });
+
+  it('version is --version', async () => {
+    expect(await printed('version')).toBe('1.2.3');
+  });
+
+  it.each([
+    [['help', 'scna'], 'unknown command "scna", did you mean "scan"?'],
+    [['help', 'scan', 'more'], 'unexpected argument "more"'],
+    [['help', 'token', 'lsit'], 'unexpected argument "lsit", did you mean "list"?'],
+    [['version', 'scan'], 'unexpected argument "scan"'],
+    [['hepl'], 'unknown command "hepl", did you mean "help"?'],
+  ])('%j is refused', async (args, message) => {
+    expect(await refused(...args)).toContain(message);
   });
 });
 

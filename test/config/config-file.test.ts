@@ -36,6 +36,31 @@ describe('a config file', () => {
     expect(() => parseConfigFile(text, 'f.yaml')).toThrow(IsyncError);
   });
 
+  it.each([
+    ['scan:\n  ignore: *.log\n', '"*.log"', 2],
+    ['scan:\n  ignore:\n    - "*.tmp"\n    - *.log\n', '"*.log"', 4],
+    ['scan:\n  ignore: [a, *.log]\n', '"*.log"', 2],
+    ['scan:\n  ignore: **/x.log\n', '"**/x.log"', 2],
+    ['scan:\n  ignore: *\n', '"*"', 2],
+    ['scan:\n  ignore: *.log, *.tmp\n', '"*.log, *.tmp"', 2],
+    ['scan:\n  ignore: *.{a,b}\n', '"*.{a,b}"', 2],
+    ['scan:\n  ignore: [*.{a,b}, x]\n', '"*.{a,b}"', 2],
+  ])('that is %j is told to quote its "*"', (text, quoted, line) => {
+    expect(() => parseConfigFile(text, 'f.yaml')).toThrow(
+      `"*" has a meaning of its own in YAML: write ${quoted} with the quotes (f.yaml, line ${line})`,
+    );
+  });
+
+  it('that begins a pattern with "!" is told to quote it too', () => {
+    expect(() => parseConfigFile('scan:\n  ignore: !(a).raw # but a\n', 'f.yaml')).toThrow(
+      '"!" has a meaning of its own in YAML: write "!(a).raw" with the quotes (f.yaml, line 2)',
+    );
+  });
+
+  it('may hold an alias of YAML', () => {
+    expect(() => parseConfigFile('scan:\n  tag: &x DC\n  device: *x\n', 'f')).not.toThrow();
+  });
+
   it('tells what is no text and no list of texts', () => {
     const [section] = parseConfigFile('scan:\n  to: {a: b}\n  ignore: [[x]]\n', 'f');
     expect(section?.settings?.map(({ value }) => value)).toEqual([undefined, undefined]);

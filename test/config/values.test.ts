@@ -57,6 +57,8 @@ describe('durations', () => {
     ['0.5s', 'ms', 500],
     ['2m', 's', 120_000],
     ['1h', 's', 3_600_000],
+    ['1.5d', 'ms', 129_600_000],
+    ['2d', 's', 172_800_000],
   ] as const)('reads %s with %s as the plain unit', (text, unit, ms) =>
     expect(parseDuration(text, unit)).toBe(ms),
   );
@@ -91,6 +93,33 @@ describe('targets', () => {
   it('reads a folder as an absolute path', () => {
     expect(parseTargetAddress('/mnt/backup')).toEqual({ kind: 'folder', path: '/mnt/backup' });
     expect(parseTargetAddress('backup')).toEqual({ kind: 'folder', path: `${process.cwd()}/backup` });
+  });
+
+  it.each(['host:7400', 'localhost:7400', '10.0.0.5:7400', '[::1]:7400', 'backup.example:7400/'])(
+    'asks for the scheme of "%s"',
+    (text) => {
+      const address = text.replace(/\/$/, '');
+      expect(() => parseTargetAddress(text)).toThrow(
+        `is no folder that is there; did you mean ws://${address} or wss://${address}?`,
+      );
+    },
+  );
+
+  it.each(['backup.example', '10.0.0.5'])('asks for scheme and port of "%s"', (text) => {
+    expect(() => parseTargetAddress(text)).toThrow(`did you mean ws://${text}:7400 or wss://${text}:7400?`);
+  });
+
+  it.each(['ws:host:7400', 'wss:/host:7400', 's3:bucket'])('asks for the slashes of "%s"', (text) => {
+    expect(() => parseTargetAddress(text)).toThrow(/lacks the "\/\/" after ".*:"; did you mean .*:\/\/[hb]/);
+  });
+
+  it.each(['backup', './backup.example', '../host:7400', 'folder.d/store', 'a b.c', '/mnt/host:7400'])(
+    'takes "%s" for a folder',
+    (text) => expect(parseTargetAddress(text)).toMatchObject({ kind: 'folder' }),
+  );
+
+  it('takes a folder that is there for one, whatever it is called', () => {
+    expect(parseTargetAddress('package.json')).toMatchObject({ kind: 'folder' });
   });
 
   it.each([

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { createIgnoreRule, DEFAULT_IGNORE } from '../../src/scanner/ignore-rule.ts';
+import { DEFAULT_IGNORE } from '../../src/model/default-ignore.ts';
+import { createIgnoreRule } from '../../src/scanner/ignore-rule.ts';
 
 function ignores(pattern: string, path: string): boolean {
   return createIgnoreRule([pattern])(path);

@@ -95,6 +95,27 @@ describe('data directories', () => {
 });
 
 describe('a root', () => {
+  test('tells how many files lie in it, hidden ones and markers apart', async () => {
+    const root = makeRoot();
+    for (const name of ['a', 'b.bin', '.hidden', 'DC1/c']) write(root, name);
+    symlinkSync('a', `${root}/link`);
+    expect(await listDataDirectories(root, { tag: '' })).toMatchObject({ looseFiles: 2, markers: false });
+    expect(await listDataDirectories(root, { tag: 'DC' })).toMatchObject({ looseFiles: 2, markers: false });
+    write(root, 'finished.parse', '');
+    expect(await listDataDirectories(root, { tag: 'DC' })).toMatchObject({ looseFiles: 2, markers: true });
+  });
+
+  test.each(['finished.parse', 'finished.watch'])(
+    'tells that %s lies in it, where it is a file',
+    async (name) => {
+      const [root, other] = [makeRoot(), makeRoot()];
+      write(root, name, '');
+      mkdirSync(`${other}/${name}`);
+      expect(await listDataDirectories(root, { tag: '' })).toMatchObject({ looseFiles: 0, markers: true });
+      expect(await listDataDirectories(other, { tag: '' })).toMatchObject({ looseFiles: 0, markers: false });
+    },
+  );
+
   test('may be a symlink', async () => {
     const root = makeRoot();
     mkdirSync(`${root}/real/DC1`, { recursive: true });

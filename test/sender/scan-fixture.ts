@@ -1,9 +1,9 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { ignorePatterns, scanSchema } from '../../src/config/schemas.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import { DEFAULT_IGNORE } from '../../src/scanner/ignore-rule.ts';
 import { createLocalTarget } from '../../src/sender/local/local-target.ts';
 import type { ScanOptions } from '../../src/sender/scan-options.ts';
 import { scan, type ScanResult } from '../../src/sender/scan.ts';
@@ -13,6 +13,9 @@ import { PATIENT, usingForTest } from './receiver-fixture.ts';
 import { SourceFolder } from './source-folder.ts';
 
 const DEVICE = 'edge1';
+/** What the command would pass on where only root and target are given. */
+const DEFAULTS = scanSchema.parse({ root: '/root', to: '/target' });
+export const DEFAULT_IGNORE = ignorePatterns(DEFAULTS);
 export const OLD_SECONDS = 1_000_000_000;
 
 /** A root, and a target over a store in memory. */
@@ -36,6 +39,7 @@ export function setup() {
   };
 }
 
+/** The command's own defaults, but for what would make tests wait. */
 export function optionsFor(root: string, target: Target, changes: Partial<ScanOptions> = {}) {
   const notes: string[] = [];
   const problems: Problem[] = [];
@@ -44,17 +48,17 @@ export function optionsFor(root: string, target: Target, changes: Partial<ScanOp
     root,
     target,
     compressed: false,
-    digest: 'xxh64',
+    digest: DEFAULTS.digest,
     once: true,
-    tag: '',
+    tag: DEFAULTS.tag,
     complete: 'settle',
     settleMs: 20,
     quietMs: 50,
-    newest: 'birthtime',
-    marks: 'verify',
-    maxWatched: 64,
-    reopen: false,
-    replaceDamaged: false,
+    newest: DEFAULTS.newest,
+    marks: DEFAULTS.marks,
+    maxWatched: DEFAULTS.maxWatched,
+    reopen: DEFAULTS.reopen,
+    replaceDamaged: DEFAULTS.replaceDamaged,
     ignore: DEFAULT_IGNORE,
     signal: new AbortController().signal,
     observer: {
@@ -93,6 +97,7 @@ export function bound(target: Target): Target {
     list: (prefix, options) => target.list(prefix, options),
     seal: (directory, marker, options) => target.seal(directory, marker, options),
     refused: target.refused,
+    stalled: false,
     [Symbol.asyncDispose]: async () => undefined,
   };
 }

@@ -1,4 +1,5 @@
 import type { Options } from 'yargs';
+import { DEFAULT_IGNORE } from '../../model/default-ignore.ts';
 
 /** Options of a command by name, as yargs takes them; the schemas of src/config check their values. */
 export type OptionTable = Readonly<Record<string, Options>>;
@@ -9,6 +10,10 @@ export type OptionTable = Readonly<Record<string, Options>>;
  */
 export const TEXT = { requiresArg: true } as const;
 export const FLAG = { type: 'boolean' } as const;
+
+/** How values that have units are written, for the end of a command's help. */
+export const UNIT_HELP =
+  'Durations: 250ms, 10s, 5m, 1h, 2d. Sizes: 500kB, 10MiB, 2GiB. Rates: 2MB/s, 10MiB/s.';
 
 export const WHAT = { group: 'What and where:' } as const;
 const GENERAL = { group: 'General:' } as const;
@@ -45,7 +50,13 @@ export const SENDER_OPTIONS = {
     type: 'array',
     string: true,
     requiresArg: true,
-    describe: 'Glob pattern of files to leave alone; may be repeated',
+    describe: 'Glob pattern of more files to leave alone; may be repeated',
+  },
+  'default-ignore': {
+    ...FLAG,
+    ...WHAT,
+    describe: `Leave alone ${DEFAULT_IGNORE.join(' ')}; --no-default-ignore sends them too`,
+    defaultDescription: 'on',
   },
   digest: {
     ...TEXT,

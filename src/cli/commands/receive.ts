@@ -1,6 +1,6 @@
 import type { CommandModule } from 'yargs';
 import type { Found } from './invocation.ts';
-import { COMMON_OPTIONS, FLAG, S3_OPTIONS, TEXT, type OptionTable } from './options.ts';
+import { COMMON_OPTIONS, FLAG, S3_OPTIONS, TEXT, UNIT_HELP, type OptionTable } from './options.ts';
 
 const WHO = { group: 'Who may send:' } as const;
 const KEPT = { group: 'What is kept:' } as const;
@@ -17,7 +17,7 @@ export const RECEIVE_OPTIONS = {
   'tls-cert': { ...TEXT, ...WHO, describe: 'Certificate of this receiver (PEM); makes it wss://' },
   'tls-key': { ...TEXT, ...WHO, describe: 'Its private key (PEM)' },
   'tls-ca': { ...TEXT, ...WHO, describe: 'Ask senders for certificates that these have signed (PEM)' },
-  'max-connections': { ...TEXT, ...WHO, describe: 'Most senders at a time' },
+  'max-connections': { ...TEXT, ...WHO, describe: 'Most senders at a time', defaultDescription: '64' },
   immutable: { ...FLAG, ...KEPT, describe: 'Never replace a file by different content' },
   'min-free': { ...TEXT, ...KEPT, describe: 'Leave so much of the disk free, like 1GiB (folders only)' },
   quota: { ...TEXT, ...KEPT, describe: 'Most bytes of files for each device' },
@@ -38,6 +38,7 @@ export function receiveCommand(found: Found): CommandModule {
           describe: 'Folder or s3://BUCKET/PREFIX for the files; must exist',
         })
         .options(RECEIVE_OPTIONS)
+        .epilogue(UNIT_HELP)
         .example('$0 receive /backup', 'Accept this machine only')
         .example(
           '$0 receive /backup --listen 0.0.0.0:7400 --tokens /etc/isync/tokens',

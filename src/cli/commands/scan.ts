@@ -8,6 +8,7 @@ import {
   S3_OPTIONS,
   SENDER_OPTIONS,
   TEXT,
+  UNIT_HELP,
   WHAT,
   type OptionTable,
 } from './options.ts';
@@ -27,14 +28,14 @@ export const SCAN_OPTIONS = {
   settle: {
     ...TEXT,
     ...WHEN,
-    describe: 'A file has settled when unchanged for this long, in ms',
-    defaultDescription: '250',
+    describe: 'A file has settled when unchanged for this long (bare number: ms)',
+    defaultDescription: '250ms',
   },
   quiet: {
     ...TEXT,
     ...WHEN,
-    describe: 'Seal an unclosed directory after this long without a write, in s',
-    defaultDescription: '10',
+    describe: 'Seal an unclosed directory when nothing has changed in it for this long (bare number: s)',
+    defaultDescription: '10m',
   },
   newest: {
     ...TEXT,
@@ -47,27 +48,32 @@ export const SCAN_OPTIONS = {
     ...TEXT,
     ...WHEN,
     choices: ['trust', 'verify'],
-    describe: 'verify: send marked files that the target lacks; trust: leave their directory unsealed',
+    describe:
+      'A marked file that the target lacks is sent (verify), or a problem that prevents the seal (trust)',
     defaultDescription: 'verify',
   },
   'max-watched': {
     ...TEXT,
     ...WHEN,
-    describe: 'Unsealed directories watched at a time; others are listed in turns',
+    describe: 'Unsealed directories watched at a time, the newest first; others are listed in turns',
     defaultDescription: '64',
   },
-  reopen: { ...FLAG, ...WHEN, describe: 'Look into sealed directories again that have grown since' },
+  reopen: {
+    ...FLAG,
+    ...WHEN,
+    describe: 'Send what has appeared in a sealed directory; else it is the problem SEALED_GROWN',
+  },
   'replace-damaged': {
     ...FLAG,
     ...WHEN,
-    describe: 'Replace a good copy at the target also by a source that a power cut seems to have damaged',
+    describe: 'Send files that look damaged by a power cut (SOURCE_DAMAGED) over the copy at the target',
   },
   ...LINK_OPTIONS,
   'retry-for': {
     ...TEXT,
     ...LINK,
-    describe: 'Give up on the target after this long, in s',
-    defaultDescription: '20 with --once, else never',
+    describe: 'Give up on the target after this long (bare number: s)',
+    defaultDescription: '20s with --once, else never',
   },
   bwlimit: { ...TEXT, ...LINK, describe: 'Most bytes a second, like 2MB/s or 10MiB/s' },
   compress: { ...FLAG, ...LINK, describe: 'Compress what shrinks (zstd), for a thin link to a receiver' },
@@ -84,6 +90,7 @@ export function scanCommand(found: Found): CommandModule {
         .usage('$0 scan ROOT --to TARGET [options]')
         .positional('root', { type: 'string', describe: 'Folder with the data directories' })
         .options(SCAN_OPTIONS)
+        .epilogue(UNIT_HELP)
         .example('$0 scan /datas --to ws://backup:7400', 'Look after /datas until stopped')
         .example(
           '$0 scan /datas --to wss://backup:7400 --token-file /etc/isync/token',

@@ -8,6 +8,7 @@ import {
   S3_OPTIONS,
   SENDER_OPTIONS,
   TEXT,
+  UNIT_HELP,
   WHAT,
   type OptionTable,
 } from './options.ts';
@@ -16,12 +17,17 @@ export const VERIFY_OPTIONS = {
   ...SENDER_OPTIONS,
   quick: { ...FLAG, ...WHAT, describe: 'Compare sizes and times only, not content' },
   repair: { ...FLAG, ...WHAT, describe: 'Let the next scan send what the target lacks or holds differently' },
+  'replace-damaged': {
+    ...FLAG,
+    ...WHAT,
+    describe: 'With --repair: also what a power cut seems to have damaged here',
+  },
   ...LINK_OPTIONS,
   'retry-for': {
     ...TEXT,
     ...LINK,
-    describe: 'Give up on the target after this long, in s',
-    defaultDescription: '20',
+    describe: 'Give up on the target after this long (bare number: s)',
+    defaultDescription: '20s',
   },
   ...S3_OPTIONS,
   ...COMMON_OPTIONS,
@@ -36,6 +42,7 @@ export function verifyCommand(found: Found): CommandModule {
         .usage('$0 verify ROOT --to TARGET [options]')
         .positional('root', { type: 'string', describe: 'Folder with the data directories' })
         .options(VERIFY_OPTIONS)
+        .epilogue(UNIT_HELP)
         .example('$0 verify /datas --to ws://backup:7400', 'Compare all content')
         .example('$0 verify /datas --to /mnt/backup --quick', 'Compare sizes and times')
         .example('$0 verify /datas --to ws://backup:7400 --repair', 'Then "isync scan" mends the target')

@@ -1,0 +1,92 @@
+import { hostname } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { OPTION_TABLES } from '../../src/cli/command-line.ts';
+import type { OptionTable } from '../../src/cli/commands/options.ts';
+import { ONE_SHOT_RETRY_MS } from '../../src/cli/open-target.ts';
+import { defaultDevice } from '../../src/config/default-device.ts';
+import { optionName } from '../../src/config/names.ts';
+import { readConfig } from '../../src/config/read-config.ts';
+import { SCHEMAS, type CommandName } from '../../src/config/schemas.ts';
+import { parseDuration } from '../../src/config/values.ts';
+import { DEFAULT_MAX_CONNECTIONS } from '../../src/receiver/receiver-limits.ts';
+import { PART_BUFFER_BYTES } from '../../src/store/s3/s3-store.ts';
+
+/** What a command can't do without. */
+const REQUIRED = {
+  scan: { root: '/datas', to: '/mnt' },
+  verify: { root: '/datas', to: '/mnt' },
+  receive: { store: '/mnt' },
+  token: { tokens: '/tokens' },
+} as const satisfies Record<CommandName, Readonly<Record<string, string>>>;
+
+/** Defaults that are words, because what they say is known only when the command runs. */
+const IN_WORDS: Readonly<Record<string, string>> = {
+  device: 'its host name',
+  's3-region': 'that of the profile',
+  's3-path-style': 'with --s3-endpoint',
+  's3-sse': "the bucket's",
+};
+/** Values that the settings leave open, and that the code which uses them fills in. */
+const FILLED_IN_LATER: Readonly<Record<string, number>> = {
+  's3-part-memory': PART_BUFFER_BYTES,
+  'max-connections': DEFAULT_MAX_CONNECTIONS,
+};
+
+function settings(command: CommandName, flags: Readonly<Record<string, unknown>> = {}) {
+  const sources = { flags: { ...REQUIRED[command], ...flags }, environment: {} };
+  const config: Readonly<Record<string, unknown>> = readConfig(command, SCHEMAS[command], sources);
+  return new Map(Object.entries(config).map(([key, value]) => [optionName(key), value]));
+}
+
+const COMMANDS = Object.keys(REQUIRED) as CommandName[];
+const tables: Readonly<Record<string, OptionTable>> = OPTION_TABLES;
+
+const told = COMMANDS.flatMap((command) =>
+  Object.entries(tables[command] ?? {}).flatMap(([name, { defaultDescription }]) =>
+    defaultDescription === undefined ? [] : [{ command, name, told: defaultDescription }],
+  ),
+);
+
+describe('a default that --help tells', () => {
+  it.each(told.filter(({ name }) => !(name in IN_WORDS) && name !== 'retry-for'))(
+    'of $command --$name is the one in force: $told',
+    ({ command, name, told }) => {
+      const laterDefault = FILLED_IN_LATER[name];
+      // Options of S3 are refused beside a folder.
+      const at = !name.startsWith('s3-')
+        ? {}
+        : command === 'receive'
+          ? { store: 's3://bkt' }
+          : { to: 's3://bkt' };
+      const given = settings(command, { ...at, [name]: told }).get(name);
+      expect(given).toEqual(laterDefault ?? settings(command).get(name));
+      expect(given).toBeDefined();
+    },
+  );
+
+  it('in words is one that can not be a value', () => {
+    for (const { name, told: words } of told.filter(({ name }) => name in IN_WORDS))
+      expect(words).toBe(IN_WORDS[name]);
+    expect(settings('scan').get('device')).toBe(defaultDevice(hostname()));
+  });
+
+  it('of --retry-for is how long a command that ends by itself tries', () => {
+    const of = (command: CommandName): string => tables[command]?.['retry-for']?.defaultDescription ?? '';
+    expect(parseDuration(of('verify'), 's')).toBe(ONE_SHOT_RETRY_MS);
+    expect(of('scan')).toBe(`${of('verify')} with --once, else never`);
+  });
+});
+
+describe('every default', () => {
+  it.each(COMMANDS)(
+    'of %s is told by --help, but for flags that are off and lists that are empty',
+    (command) => {
+      const silent = [...settings(command)]
+        .filter(([name]) => !(name in REQUIRED[command]))
+        .filter(([, value]) => value !== undefined && value !== false && value !== '')
+        .filter(([, value]) => !Array.isArray(value) || value.length > 0)
+        .filter(([name]) => tables[command]?.[name]?.defaultDescription === undefined);
+      expect(silent).toEqual([]);
+    },
+  );
+});
