@@ -31,9 +31,13 @@ export async function twoScansOneFolder(): Promise<string> {
   await sleep(500);
   const args = ['scan', root, '--to', store, '--device', 'edge1', '--once'];
   const [file = '', ...options] = STRACE;
-  const slow = spawn(file, [...options, process.execPath, CLI_MAIN, ...args], { stdio: 'ignore' });
+  const slow = spawn(file, [...options, process.execPath, CLI_MAIN, ...args], {
+    stdio: 'ignore',
+    env: { PATH: process.env['PATH'] },
+  });
   try {
     await until('the first scan to have read the file', () => isStaged(store) || hasEnded(slow));
+    if (hasEnded(slow)) throw new Error(`the first scan has ended with ${slow.exitCode}`);
     writeFileSync(`${source}.new`, 'version 2\n');
     renameSync(`${source}.new`, source);
     writeFileSync(join(root, 'DC1/finished.parse'), '');
