@@ -95,6 +95,18 @@ test('a daemon outlives its receiver and goes on when that is back', async () =>
   expect(await edge.differences()).toEqual([]);
 });
 
+test('a terminal that is closed ends a scan in order, with its summary', async () => {
+  await using stage = await startStage();
+  const edge = await stage.edge('edge1');
+  await edge.write({ 'DC1/a': 10 });
+  await using daemon = edge.daemon();
+  await daemon.until('the file', () => edge.has('DC1/a'));
+  const { exitCode, stdout } = await daemon.stop('SIGHUP');
+  // Null where the signal itself ended it.
+  expect(exitCode).toBe(130);
+  expect((JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Summary).files).toBe(1);
+});
+
 test('a local folder can be the target, and isync verify finds what differs', async () => {
   await using folder = await temporaryFolder('local');
   const [root, copy] = [`${folder.path}/root`, `${folder.path}/copy`];
