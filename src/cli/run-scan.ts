@@ -132,11 +132,6 @@ export function summaryLines(summary: ScanSummary): string[] {
     ...(summary.looseFiles > 0
       ? [`${formatCount(summary.looseFiles, 'file')} in the root itself not sent`]
       : []),
-    ...(summary.markedUnknown > 0
-      ? [
-          `${formatCount(summary.markedUnknown, 'marked file')} unknown to the target (--marks verify sends them)`,
-        ]
-      : []),
   ];
   const shown = problems.slice(0, MAX_PROBLEMS_SHOWN);
   const lines = shown.map(

@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { DIGEST_ALGORITHMS } from '../model/digest.ts';
 import { malformed } from './bytes.ts';
-import { MAX_HELLO_BYTES } from './limits.ts';
-import type { Hello, SessionLimits, Welcome } from './messages.ts';
+import { MAX_HELLO_BYTES, MAX_ID_LENGTH } from './limits.ts';
+import type { Hello, SessionLimits, Welcome, WelcomeStore } from './messages.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -32,6 +32,7 @@ export function parseWelcome(json: Buffer): Welcome {
     software: text(fields, 'software'),
     limits: parseLimits(fields['limits']),
     compression: parseCompression(fields['compression']),
+    store: parseStore(fields['store']),
   };
 }
 
@@ -54,6 +55,15 @@ function parseCompression(value: unknown): string[] {
   });
 }
 
+/** Receivers of older versions don't say which store they have. */
+function parseStore(value: unknown): WelcomeStore | undefined {
+  if (value === undefined) return undefined;
+  if (!isObject(value)) throw malformed('"store" is no object');
+  const { listedMtime } = value;
+  if (typeof listedMtime !== 'boolean') throw malformed('"listedMtime" is neither true nor false');
+  return { id: id(value, 'id'), process: id(value, 'process'), listedMtime };
+}
+
 function parseObject(json: Buffer): Fields {
   if (json.length > MAX_HELLO_BYTES) throw malformed(`JSON of more than ${MAX_HELLO_BYTES} bytes`);
   if (!isUtf8(json)) throw malformed('not UTF-8');
@@ -74,6 +84,13 @@ function isObject(value: unknown): value is Fields {
 function text(fields: Fields, name: string): string {
   const value = fields[name];
   if (typeof value !== 'string') throw malformed(`"${name}" is no text`);
+  return value;
+}
+
+function id(fields: Fields, name: string): string {
+  const value = text(fields, name);
+  if (value === '' || value.length > MAX_ID_LENGTH)
+    throw malformed(`"${name}" is empty or longer than ${MAX_ID_LENGTH} characters`);
   return value;
 }
 

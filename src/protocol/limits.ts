@@ -25,6 +25,8 @@ export const MAX_PATHS_PER_MESSAGE = 256;
 export const MAX_PATH_SEGMENTS = 129;
 /** Longest HELLO or WELCOME in bytes. */
 export const MAX_HELLO_BYTES = 4096;
+/** Longest id of a store or process in WELCOME, in characters. */
+export const MAX_ID_LENGTH = 128;
 /** Longest text of an error on the wire, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 1024;
 

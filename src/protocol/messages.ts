@@ -99,6 +99,17 @@ export interface Welcome {
   readonly limits: SessionLimits;
   /** What PACKED may hold; empty where the receiver takes none. */
   readonly compression: readonly string[];
+  /** Undefined where the receiver does not say. */
+  readonly store: WelcomeStore | undefined;
+}
+
+export interface WelcomeStore {
+  /** Tells the store from all others. */
+  readonly id: string;
+  /** Tells the receiver's process from all others. */
+  readonly process: string;
+  /** Whether LISTED tells the files' own mtimes. */
+  readonly listedMtime: boolean;
 }
 
 /** Inclusive. */

@@ -22,6 +22,8 @@ export interface ConnectionOptions {
   /** Whose token it was; undefined where the receiver has no tokens. */
   readonly identity: TokenIdentity | undefined;
   readonly store: Store;
+  /** Tells this receiver from all others, also from itself before a restart. */
+  readonly process: string;
   readonly software: string;
   readonly limits: ReceiverLimits;
   readonly memory: MemoryBudget;
@@ -51,13 +53,15 @@ export class Connection implements SessionLink {
   #unsent = 0;
   #ticksSinceOneLeft = 0;
 
-  constructor({ ws, socket, identity, store, software, limits, memory, fence, log }: ConnectionOptions) {
+  constructor(options: ConnectionOptions) {
+    const { ws, socket, identity, store, process, software, limits, memory, fence, log } = options;
     this.identity = identity;
     this.#ws = ws;
     this.#socket = socket;
     this.#limits = limits;
     this.#session = new ReceiverSession({
       store,
+      process,
       link: this,
       limits,
       memory,

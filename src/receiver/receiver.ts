@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
 import { Socket } from 'node:net';
@@ -82,6 +83,7 @@ class WebSocketReceiver implements Receiver {
   readonly #door = new Door(DOOR);
   readonly #memory: MemoryBudget;
   readonly #fence = new WriterFence();
+  readonly #process: string = randomUUID();
   readonly #strangers: ThrottledWarnings;
   #stopListening: () => void = () => undefined;
   #port = 0;
@@ -209,6 +211,7 @@ class WebSocketReceiver implements Receiver {
       socket,
       identity,
       store,
+      process: this.#process,
       software,
       limits: this.#limits,
       memory: this.#memory,

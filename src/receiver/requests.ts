@@ -23,6 +23,10 @@ const LOOKS_TOGETHER = 32;
 
 export interface RequestsOptions {
   readonly store: Store;
+  /** Of the store, as the sender was told; undefined where it was told none. */
+  readonly storeId: string | undefined;
+  /** Called instead of an answer when the store is another one now. */
+  readonly onOtherStore: () => void;
   readonly folder: DeviceFolder;
   readonly algorithm: DigestAlgorithm;
   /** Requests that may be open at a time. */
@@ -65,6 +69,9 @@ export class Requests {
       const place = this.#options.folder.find(directory);
       if (place === undefined) throw new IsyncError('BAD_PATH', 'the path is too long', { path: directory });
       await this.#options.store.sync(place);
+      // What the sender has been told to be durable may be in the store that was there before.
+      const { id } = await this.#options.store.identity({ signal: this.#options.signal });
+      if (id !== this.#options.storeId) return this.#options.onOtherStore();
       this.#open.delete(request);
       this.#options.outbox.say({ type: 'sealed', request });
     });

@@ -31,6 +31,8 @@ export interface SessionLink {
 
 export interface SessionOptions {
   readonly store: Store;
+  /** Tells this receiver from all others, also from itself before a restart. */
+  readonly process: string;
   readonly link: SessionLink;
   readonly limits: Pick<
     ReceiverLimits,
@@ -53,6 +55,8 @@ interface OpenSession {
   readonly requests: Requests;
 }
 
+/** The store's identity may take so long, in ms: a sender that waits for WELCOME soon takes us for dead. */
+const IDENTITY_DEADLINE_MS = 5_000;
 /** Longest `software` of a sender in the log, in characters. */
 const MAX_SOFTWARE_LOGGED = 100;
 
@@ -208,10 +212,12 @@ export class ReceiverSession {
 
   async #welcome(hello: Hello, device: string): Promise<void> {
     if (hello.mode === 'write') await this.#options.fence(device, this);
+    const storeId = await this.#findStoreId();
     if (this.#state !== 'fencing') return;
     this.#state = 'open';
-    this.#open = this.#start(hello, device);
-    const { software, limits } = this.#options;
+    this.#open = this.#start(hello, device, storeId);
+    const { software, limits, store, process } = this.#options;
+    const { listedMtime } = store.capabilities;
     this.#outbox.say({
       type: 'welcome',
       version: PROTOCOL_VERSION,
@@ -224,6 +230,7 @@ export class ReceiverSession {
         requests: limits.requests,
       },
       compression: [ZSTD],
+      store: storeId === undefined ? undefined : { id: storeId, process, listedMtime },
     });
     this.#log.info('session opened', {
       digest: hello.digest,
@@ -231,7 +238,18 @@ export class ReceiverSession {
     });
   }
 
-  #start({ mode, digest }: Hello, device: string): OpenSession {
+  /** Undefined where the store can't tell: its files wait, or can be read all the same, and the next session asks again. */
+  async #findStoreId(): Promise<string | undefined> {
+    const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(IDENTITY_DEADLINE_MS)]);
+    try {
+      return (await this.#options.store.identity({ signal })).id;
+    } catch (error) {
+      if (!this.#over.signal.aborted) this.#log.warn('the store does not tell its identity', { err: error });
+      return undefined;
+    }
+  }
+
+  #start({ mode, digest }: Hello, device: string, storeId: string | undefined): OpenSession {
     const { store, limits } = this.#options;
     const folder = new DeviceFolder(device);
     const common = { store, folder, algorithm: digest, outbox: this.#outbox, log: this.#log };
@@ -240,6 +258,8 @@ export class ReceiverSession {
       intake: new FileIntake({ ...common, limits, pending: this.#pending }),
       requests: new Requests({
         ...common,
+        storeId,
+        onOtherStore: () => this.close(CLOSE.GOING_AWAY, 'the store is another one'),
         most: limits.requests,
         pending: this.#pending,
         signal: this.#over.signal,

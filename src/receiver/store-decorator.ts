@@ -2,7 +2,14 @@ import type { Abortable } from '../model/abortable.ts';
 import type { DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store/store.ts';
+import type {
+  BeginOptions,
+  FileDigest,
+  Store,
+  StoreCapabilities,
+  StoreIdentity,
+  Upload,
+} from '../store/store.ts';
 
 /** Reads as `store` does; what is to be written is up to a rule. */
 export abstract class StoreDecorator implements Store {
@@ -17,6 +24,10 @@ export abstract class StoreDecorator implements Store {
 
   get capabilities(): StoreCapabilities {
     return this.store.capabilities;
+  }
+
+  identity(options?: Abortable): Promise<StoreIdentity> {
+    return this.store.identity(options);
   }
 
   stat(path: RelPath, options?: Abortable): Promise<FileEntry | undefined> {

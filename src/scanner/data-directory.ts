@@ -1,7 +1,8 @@
 import type { RelPath } from '../model/rel-path.ts';
+import type { SealRecord } from './seal-record.ts';
 
-/** finished: sealed · closed: gets no more files · abandoned: unclosed, no longer the newest · active: the newest. */
-export type DirectoryState = 'finished' | 'closed' | 'abandoned' | 'active';
+/** finished: sealed · closed: gets no more files · unclosed: not closed, not the newest · active: the newest. */
+export type DirectoryState = 'finished' | 'closed' | 'unclosed' | 'active';
 
 /** How "newest" is decided. Ties go by natural name order ("DC10" after "DC9"). */
 export type NewestBy = 'birthtime' | 'mtime' | 'name';
@@ -9,17 +10,66 @@ export type NewestBy = 'birthtime' | 'mtime' | 'name';
 /** A first-level folder of the root. */
 export interface DataDirectory {
   readonly name: RelPath;
+  /** `st_dev` and `st_ino` of stat(2). */
+  readonly device: number;
+  readonly inode: number;
   readonly birthtimeMs: number;
   readonly mtimeMs: number;
-  /** `finished.watch` is there. */
-  readonly finished: boolean;
+  /** `finished.watch`, where it is there. */
+  readonly seal: Seal | undefined;
   /** `finished.parse` is there. */
   readonly closed: boolean;
 }
 
+/** `finished.watch` as it is found. */
+export interface Seal {
+  /** When it was written, by the clock of the file system. */
+  readonly ctimeMs: number;
+  /** Undefined where it says nothing: one of an older version, or somebody's own word. */
+  readonly record: SealRecord | undefined;
+}
+
+/** A folder's mtime may be so much later than the ctime of the marker that was the last to come in, in ms: clock ticks. */
+const SAME_MOMENT_MS = 20;
+
+/**
+ * Why the marker of `directory` does not stand for it; undefined where it does, and where there is none. One without a
+ * record is believed, and so is one of a store that can't be told from `store` (undefined: not known).
+ */
+export function sealFault(directory: DataDirectory, store: string | undefined): string | undefined {
+  const record = directory.seal?.record;
+  if (record === undefined) return undefined;
+  if (record.directory !== directory.name) return `it was written for "${record.directory}"`;
+  // The number of a device may change at a boot; then the time of birth tells a directory from a copy.
+  const sameDevice = record.device === directory.device || isSameBirth(record.born, directory.birthtimeMs);
+  if (record.inode !== directory.inode || !sameDevice)
+    return 'it was written for another directory of this name';
+  if (store !== undefined && record.store !== undefined && record.store !== store)
+    return 'it was written for another store';
+  return undefined;
+}
+
+/** Whether all of `directory` is at `store`, as far as its marker is to be believed. */
+export function isSealed(directory: DataDirectory, store: string | undefined): boolean {
+  return directory.seal !== undefined && sealFault(directory, store) === undefined;
+}
+
+/** Whether something has come into a directory, gone from it or been renamed in it since its marker was written. */
+export function changedSinceSeal({ mtimeMs, seal }: Pick<DataDirectory, 'mtimeMs' | 'seal'>): boolean {
+  return seal !== undefined && mtimeMs > seal.ctimeMs + SAME_MOMENT_MS;
+}
+
 /** What design and ARCHITECTURE.md call the state of a directory. */
-export function stateOf(directory: DataDirectory, newest: boolean): DirectoryState {
-  if (directory.finished) return 'finished';
+export function stateOf(
+  directory: DataDirectory,
+  { newest, store }: { readonly newest: boolean; readonly store: string | undefined },
+): DirectoryState {
+  if (isSealed(directory, store)) return 'finished';
   if (directory.closed) return 'closed';
-  return newest ? 'active' : 'abandoned';
+  return newest ? 'active' : 'unclosed';
+}
+
+/** A file system that knows none says 0. */
+function isSameBirth(recordedMs: number, nowMs: number): boolean {
+  return recordedMs > 0 && Math.abs(recordedMs - nowMs) < 1;
 }

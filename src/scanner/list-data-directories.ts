@@ -4,11 +4,13 @@ import { errnoOf, IsyncError, toIsyncError } from '../model/isync-error.ts';
 import { PARSE_MARKER, WATCH_MARKER } from '../model/markers.ts';
 import { problemOf, type Problem } from '../model/problem.ts';
 import { decodeName, isRelPath, type RelPath } from '../model/rel-path.ts';
-import type { DataDirectory } from './data-directory.ts';
+import type { DataDirectory, Seal } from './data-directory.ts';
 import { notRegular } from './finding.ts';
 import { FolderHandle, type FolderEntry } from './folder-handle.ts';
 import { lookAt } from './look-at.ts';
-import { hasParseMarker, hasWatchMarker } from './markers.ts';
+import { hasParseMarker, watchMarkerStats } from './markers.ts';
+import { readSealRecord } from './seal-record.ts';
+import type { SealRecords } from './seal-records.ts';
 
 /** Entries of the root looked at (three lstat(2) for a folder) before other work gets its turn: about 1 ms. */
 const ENTRIES_PER_SLICE = 128;
@@ -35,7 +37,7 @@ type Found = { -readonly [Key in keyof DataDirectories]: DataDirectories[Key] };
  */
 export async function listDataDirectories(
   root: string,
-  { tag }: { readonly tag: string },
+  { tag, records }: { readonly tag: string; readonly records?: SealRecords },
 ): Promise<DataDirectories> {
   const found: Found = { directories: [], problems: [], looseFiles: 0, markers: false };
   const handle = openRoot(root);
@@ -45,7 +47,7 @@ export async function listDataDirectories(
       if (entry === undefined) return found;
       const name = entry.name.toString();
       if (entry.isFile) countFile(name, found);
-      else if (isDataDirectoryName(name, tag)) take(root, entry, found);
+      else if (isDataDirectoryName(name, tag)) take(root, entry, found, records);
       if (looked % ENTRIES_PER_SLICE === 0) await setImmediate();
     }
   } catch (error) {
@@ -59,17 +61,30 @@ export async function listDataDirectories(
  * One data directory; undefined where no folder of that name is (a symlink is none), or the name is none of theirs.
  * @throws IsyncError FILE_UNREADABLE where it can't be looked into
  */
-export function inspectDataDirectory(root: string, name: RelPath): DataDirectory | undefined {
+export function inspectDataDirectory(
+  root: string,
+  name: RelPath,
+  records?: SealRecords,
+): DataDirectory | undefined {
   if (!isDataDirectoryName(name, '')) return undefined;
   const stats = look(root, name);
   if (stats === undefined || !stats.isDirectory()) return undefined;
   return {
     name,
+    device: stats.dev,
+    inode: stats.ino,
     birthtimeMs: stats.birthtimeMs,
     mtimeMs: stats.mtimeMs,
-    finished: hasWatchMarker(root, name),
+    seal: sealOf(root, name, records),
     closed: hasParseMarker(root, name),
   };
+}
+
+function sealOf(root: string, name: RelPath, records: SealRecords | undefined): Seal | undefined {
+  const stats = watchMarkerStats(root, name);
+  if (stats === undefined) return undefined;
+  const record = records === undefined ? readSealRecord(root, name) : records.read(root, name, stats);
+  return { ctimeMs: stats.ctimeMs, record };
 }
 
 function isDataDirectoryName(name: string, tag: string): boolean {
@@ -96,7 +111,12 @@ function countFile(name: string, found: Found): void {
   else if (!name.startsWith('.')) found.looseFiles++;
 }
 
-function take(root: string, entry: FolderEntry, found: DataDirectories): void {
+function take(
+  root: string,
+  entry: FolderEntry,
+  found: DataDirectories,
+  records: SealRecords | undefined,
+): void {
   const name = decodeName(entry.name);
   if (name === undefined || !isRelPath(name)) {
     if (entry.isFolder)
@@ -108,7 +128,7 @@ function take(root: string, entry: FolderEntry, found: DataDirectories): void {
     return;
   }
   try {
-    const directory = inspectDataDirectory(root, name);
+    const directory = inspectDataDirectory(root, name, records);
     if (directory !== undefined) found.directories.push(directory);
     else takeSymlink(root, name, found);
   } catch (error) {

@@ -32,6 +32,8 @@ export interface ListingTotals {
    * two listings between which nothing was created, written, renamed or removed. Marks do not change it.
    */
   readonly fingerprint: string;
+  /** The latest mtime of a file (an ignored one too) or a subfolder, in ms; 0 where there is none. */
+  readonly lastChangeMs: number;
 }
 
 /**
@@ -83,6 +85,7 @@ class Tally {
   #bytes = 0;
   #subfolders = 0;
   #ignored = 0;
+  #lastChangeMs = 0;
 
   constructor(ignore: IgnoreRule) {
     this.#ignore = ignore;
@@ -95,6 +98,7 @@ class Tally {
       case 'folder':
         this.#subfolders++;
         this.#fingerprint.add(step.path, step.stats.ino);
+        this.#lastChangeMs = Math.max(this.#lastChangeMs, step.stats.mtimeMs);
         return undefined;
       case 'finding':
         return step.ignorable && this.#isIgnored(step.path) ? undefined : step.finding;
@@ -107,6 +111,7 @@ class Tally {
     if (finding.kind === 'problem') return this.#isIgnored(path) ? undefined : finding;
     const { entry, identity } = finding.file;
     this.#fingerprint.add(path, entry.size, entry.mtimeUs, identity.ino);
+    this.#lastChangeMs = Math.max(this.#lastChangeMs, identity.mtimeMs);
     if (this.#isIgnored(path)) return undefined;
     this.#files++;
     this.#bytes += entry.size;
@@ -127,6 +132,7 @@ class Tally {
       subfolders: this.#subfolders,
       ignored: this.#ignored,
       fingerprint: this.#fingerprint.toString(),
+      lastChangeMs: this.#lastChangeMs,
     };
   }
 }

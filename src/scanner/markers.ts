@@ -1,6 +1,6 @@
-import { constants } from 'node:fs';
-import { open, rename, rm } from 'node:fs/promises';
-import { errnoOf, toIsyncError, type IsyncError } from '../model/isync-error.ts';
+import { constants, type Stats } from 'node:fs';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { errnoOf, IsyncError, toIsyncError } from '../model/isync-error.ts';
 import { PARSE_MARKER, WATCH_MARKER } from '../model/markers.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { lookAt } from './look-at.ts';
@@ -27,63 +27,152 @@ export function hasParseMarker(root: string, directory: RelPath): boolean {
   return hasMarker(root, directory, PARSE_MARKER);
 }
 
-/** The same for our own marker. */
-export function hasWatchMarker(root: string, directory: RelPath): boolean {
-  return hasMarker(root, directory, WATCH_MARKER);
+/** What lstat(2) says of our own marker; undefined where there is none. Only a regular file counts. */
+export function watchMarkerStats(root: string, directory: RelPath): Stats | undefined {
+  return markerStats(root, directory, WATCH_MARKER);
 }
 
 function hasMarker(root: string, directory: RelPath, name: string): boolean {
+  return markerStats(root, directory, name) !== undefined;
+}
+
+function markerStats(root: string, directory: RelPath, name: string): Stats | undefined {
   try {
-    return lookAt(`${root}/${directory}/${name}`)?.isFile() ?? false;
+    const stats = lookAt(`${root}/${directory}/${name}`);
+    return stats?.isFile() === true ? stats : undefined;
   } catch (error) {
     throw toIsyncError(error, 'FILE_UNREADABLE', { path: directory });
   }
 }
 
 interface WatchMarkerOptions {
+  /** The folder that the marker is written for: nothing is written into one that has taken its place. */
+  readonly device: number;
+  readonly inode: number;
   /**
    * Puts the directory's mtime back, so that our write does not make it the newest under `--newest mtime`. It is known
-   * to be possible before anything is written. What the parser creates during the few ms of the write is not seen in
-   * the mtime then.
+   * to be possible before anything is written.
    */
   readonly keepMtime: boolean;
 }
 
+/** `finished.watch` as a durable file that nobody takes for one yet. Dispose of it in every case. */
+export interface WatchMarkerDraft extends AsyncDisposable {
+  /**
+   * Whether nothing has come into the directory or gone from it since the draft is there, as the directory's own mtime
+   * tells.
+   */
+  isUndisturbed(): Promise<boolean>;
+  /**
+   * Gives the marker its name. When it resolves the marker survives a power cut; whenever it is there, it is whole.
+   * @throws IsyncError as {@link draftWatchMarker}
+   */
+  publish(): Promise<void>;
+}
+
 /**
- * Writes `finished.watch`: one line of JSON, `{"finished": TIME}`. When it resolves the marker survives a power cut;
- * whenever it is there, it is whole. Writing it again is harmless.
+ * Writes what `finished.watch` is to say: one line of JSON. In two steps, because its fsync takes longer than all that a
+ * last look at a small directory takes: that look comes in between.
  *
- * @throws IsyncError FILE_VANISHED when the directory is gone, else READ_ONLY, retryable where room or open files have
- * run out
+ * @throws IsyncError FILE_VANISHED when the directory is gone or another, else READ_ONLY, retryable where room or open
+ * files have run out
  */
-export async function writeWatchMarker(
+export async function draftWatchMarker(
   root: string,
   directory: RelPath,
+  content: object,
   options: WatchMarkerOptions,
-): Promise<void> {
-  const absolute = `${root}/${directory}`;
-  try {
+): Promise<WatchMarkerDraft> {
+  return await guarded(directory, () => Draft.write(`${root}/${directory}`, directory, content, options));
+}
+
+class Draft implements WatchMarkerDraft {
+  readonly #absolute: string;
+  readonly #directory: RelPath;
+  readonly #folder: FileHandle;
+  readonly #keptTimes: Stats | undefined;
+  readonly #mtimeMs: number;
+  #named = false;
+
+  private constructor(
+    absolute: string,
+    directory: RelPath,
+    folder: FileHandle,
+    mtimeMs: number,
+    keptTimes: Stats | undefined,
+  ) {
+    this.#absolute = absolute;
+    this.#directory = directory;
+    this.#folder = folder;
+    this.#mtimeMs = mtimeMs;
+    this.#keptTimes = keptTimes;
+  }
+
+  static async write(
+    absolute: string,
+    directory: RelPath,
+    content: object,
+    { device, inode, keepMtime }: WatchMarkerOptions,
+  ): Promise<Draft> {
     const folder = await open(absolute, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
     try {
       const before = await folder.stat();
-      const restoreMtime = (): Promise<void> => folder.utimes(before.atimeMs / 1000, before.mtimeMs / 1000);
+      if (before.dev !== device || before.ino !== inode)
+        throw new IsyncError('FILE_VANISHED', 'another folder has taken its place', { path: directory });
       // Setting it to what it is changes nothing, and fails as it would later where the directory is not ours.
-      if (options.keepMtime) await restoreMtime();
-      await writeAndRename(absolute);
-      if (options.keepMtime) await restoreMtime();
-      await folder.sync();
-    } finally {
+      if (keepMtime) await setTimes(folder, before);
+      await writeTemp(absolute, content);
+      const { mtimeMs } = await folder.stat();
+      return new Draft(absolute, directory, folder, mtimeMs, keepMtime ? before : undefined);
+    } catch (error) {
       await folder.close();
+      throw error;
     }
+  }
+
+  async isUndisturbed(): Promise<boolean> {
+    const now = lookAt(this.#absolute);
+    const { dev, ino } = await this.#folder.stat();
+    return now?.dev === dev && now.ino === ino && now.mtimeMs === this.#mtimeMs;
+  }
+
+  async publish(): Promise<void> {
+    await guarded(this.#directory, async () => {
+      await rename(`${this.#absolute}/${WATCH_MARKER_TEMP}`, `${this.#absolute}/${WATCH_MARKER}`);
+      this.#named = true;
+      if (this.#keptTimes !== undefined) await setTimes(this.#folder, this.#keptTimes);
+      await this.#folder.sync();
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      if (!this.#named) await rm(`${this.#absolute}/${WATCH_MARKER_TEMP}`, { force: true });
+      // What the draft itself has changed is no change of the directory's.
+      if (!this.#named && this.#keptTimes !== undefined) await setTimes(this.#folder, this.#keptTimes);
+    } catch {
+      // It means nothing to anybody, and the next draft replaces it.
+    }
+    await this.#folder.close();
+  }
+}
+
+function setTimes(folder: FileHandle, { atimeMs, mtimeMs }: Stats): Promise<void> {
+  return folder.utimes(atimeMs / 1000, mtimeMs / 1000);
+}
+
+async function guarded<T>(directory: RelPath, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
   } catch (error) {
-    throw cannotWrite(error, directory);
+    throw error instanceof IsyncError ? error : cannotWrite(error, directory);
   }
 }
 
 /**
  * Removes `finished.watch`, so that the directory is looked into again; durable when it resolves. Harmless where there is none.
  *
- * @throws IsyncError as {@link writeWatchMarker}
+ * @throws IsyncError as {@link draftWatchMarker}
  */
 export async function removeWatchMarker(root: string, directory: RelPath): Promise<void> {
   const absolute = `${root}/${directory}`;
@@ -99,18 +188,13 @@ export async function removeWatchMarker(root: string, directory: RelPath): Promi
   }
 }
 
-async function writeAndRename(absolute: string): Promise<void> {
+async function writeTemp(absolute: string, content: object): Promise<void> {
   const temp = `${absolute}/${WATCH_MARKER_TEMP}`;
   await rm(temp, { force: true });
   // Exclusive, so that nothing planted under this name (a symlink) is written through.
-  const file = await open(temp, 'wx', 0o644);
-  try {
-    await file.writeFile(`${JSON.stringify({ finished: new Date().toISOString() })}\n`);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await rename(temp, `${absolute}/${WATCH_MARKER}`);
+  await using file = await open(temp, 'wx', 0o644);
+  await file.writeFile(`${JSON.stringify(content)}\n`);
+  await file.sync();
 }
 
 function cannotWrite(error: unknown, directory: RelPath): IsyncError {

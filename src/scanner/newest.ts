@@ -1,8 +1,15 @@
 import type { DataDirectory, NewestBy } from './data-directory.ts';
 
+/** A time later than now by more than this, in ms, is one of a clock that was ahead: it decides nothing. */
+const AHEAD_MS = 2_000;
+
 /** The newest of `directories`, finished ones among them; undefined where there is none. */
-export function newestOf(directories: Iterable<DataDirectory>, by: NewestBy): DataDirectory | undefined {
-  const compare = compareAge(by);
+export function newestOf(
+  directories: Iterable<DataDirectory>,
+  by: NewestBy,
+  nowMs: number,
+): DataDirectory | undefined {
+  const compare = compareAge(by, nowMs);
   let newest: DataDirectory | undefined;
   for (const directory of directories)
     if (newest === undefined || compare(newest, directory) < 0) newest = directory;
@@ -11,17 +18,23 @@ export function newestOf(directories: Iterable<DataDirectory>, by: NewestBy): Da
 
 /**
  * For sorting, oldest first: a total order, the same on every machine. What is equal in time goes by natural name
- * order; so does everything under `birthtime` on a file system that knows none (it says 0).
+ * order; so does everything under `birthtime` on a file system that knows none (it says 0). A directory from the future
+ * counts as older than all others.
  */
-export function compareAge(by: NewestBy): (a: DataDirectory, b: DataDirectory) => number {
-  switch (by) {
-    case 'birthtime':
-      return (a, b) => a.birthtimeMs - b.birthtimeMs || compareNames(a.name, b.name);
-    case 'mtime':
-      return (a, b) => a.mtimeMs - b.mtimeMs || compareNames(a.name, b.name);
-    case 'name':
-      return (a, b) => compareNames(a.name, b.name);
-  }
+export function compareAge(by: NewestBy, nowMs: number): (a: DataDirectory, b: DataDirectory) => number {
+  if (by === 'name') return (a, b) => compareNames(a.name, b.name);
+  const timeOf = (directory: DataDirectory): number =>
+    isFromFuture(directory, by, nowMs) ? Number.MIN_SAFE_INTEGER : timesOf(directory)[by];
+  return (a, b) => timeOf(a) - timeOf(b) || compareNames(a.name, b.name);
+}
+
+/** Whether the time that would decide about `directory` lies in the future. */
+export function isFromFuture(directory: DataDirectory, by: NewestBy, nowMs: number): boolean {
+  return by !== 'name' && timesOf(directory)[by] > nowMs + AHEAD_MS;
+}
+
+function timesOf({ birthtimeMs, mtimeMs }: DataDirectory) {
+  return { birthtime: birthtimeMs, mtime: mtimeMs };
 }
 
 /** A fixed locale: the machine's own must not decide which directory is newest. */

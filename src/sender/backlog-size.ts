@@ -18,8 +18,8 @@ export async function backlogBytes({ root, tag, ignore, signal }: BacklogOptions
   const rule = createIgnoreRule(ignore);
   const { directories } = await listDataDirectories(root, { tag });
   let bytes = 0;
-  for (const { name, finished } of directories) {
-    if (finished) continue;
+  for (const { name, seal } of directories) {
+    if (seal !== undefined) continue;
     for await (const batch of listDirectory(root, name, { ignore: rule, signal }))
       for (const finding of batch)
         if (finding.kind === 'file' && !finding.file.marked) bytes += finding.file.entry.size;

@@ -17,10 +17,12 @@ export interface RoundResult {
   readonly totals: ListingTotals;
   /** Files that had no mark. Zero is the condition of a seal. */
   readonly unmarked: number;
-  /** Marked files that this scan has not marked itself. */
+  /** Files that were marked before this scan began, as far as clocks tell. */
   readonly skipped: number;
   /** Fingerprint of the marked files. */
   readonly markedPrint: string;
+  /** Marked files, and their bytes. */
+  readonly marked: { readonly files: number; readonly bytes: number };
   readonly durationMs: number;
 }
 
@@ -53,23 +55,27 @@ export async function runRound(
   return await round.run();
 }
 
-/** Lists `directory` once more: whether it holds nothing but the marked files of `markedPrint`. */
+/**
+ * Lists `directory` once more: whether it holds nothing but the marked files of `markedPrint`, and none of `openInodes`.
+ */
 export async function holdsJust(
   { options: { root }, ignore, stopping }: ScanContext,
   directory: RelPath,
   submissions: Submissions,
-  markedPrint: string,
+  { markedPrint, openInodes }: { readonly markedPrint: string; readonly openInodes: ReadonlySet<number> },
 ): Promise<boolean> {
   const print = new Fingerprint();
   for await (const batch of listDirectory(root, directory, { ignore, signal: stopping }))
     for (const finding of batch) {
       if (finding.kind === 'problem' || !submissions.isMarked(finding.file)) return false;
+      if (openInodes.has(finding.file.identity.ino)) return false;
       addTo(print, finding.file);
     }
   return print.toString() === markedPrint;
 }
 
-function addTo(print: Fingerprint, { entry, identity }: ListedFile): void {
+/** Adds a file as seals and rounds know it. */
+export function addTo(print: Fingerprint, { entry, identity }: ListedFile): void {
   print.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
 }
 
@@ -84,6 +90,7 @@ class Round {
   #unmarked = 0;
   #skipped = 0;
   readonly #markedPrint = new Fingerprint();
+  readonly #marked = { files: 0, bytes: 0 };
 
   constructor(context: ScanContext, directory: RelPath, submissions: Submissions, options: RoundOptions) {
     this.#context = context;
@@ -103,6 +110,7 @@ class Round {
       unmarked: this.#unmarked,
       skipped: this.#skipped,
       markedPrint: this.#markedPrint.toString(),
+      marked: this.#marked,
       durationMs,
     };
   }
@@ -143,11 +151,18 @@ class Round {
   }
 
   #takeMarked(file: ListedFile): void {
-    if (!this.#context.ownMarks.has(file.identity)) this.#skipped++;
+    if (file.identity.ctimeMs < this.#context.startedMs) this.#skipped++;
     addTo(this.#markedPrint, file);
+    this.#marked.files++;
+    this.#marked.bytes += file.entry.size;
   }
 
   async #takeUnmarked(file: ListedFile): Promise<void> {
+    const refused = this.#submissions.refusalOf(file);
+    if (refused !== undefined) {
+      this.#context.tally.problem(this.#directory, refused);
+      return;
+    }
     this.#unmarked++;
     if (this.#submissions.isInFlight(file.entry.path)) return;
     this.#options.found(file);

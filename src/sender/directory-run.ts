@@ -1,16 +1,20 @@
+import type { Stats } from 'node:fs';
 import { errnoOf, toIsyncError } from '../model/isync-error.ts';
 import { problemOf } from '../model/problem.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import type { DirectoryState } from '../scanner/data-directory.ts';
+import { isSealed, type DirectoryState } from '../scanner/data-directory.ts';
 import { inspectDataDirectory } from '../scanner/list-data-directories.ts';
 import { hasParseMarker } from '../scanner/markers.ts';
+import { inodesOpenForWriting } from '../scanner/open-writers.ts';
+import { listDirectory } from '../scanner/list-directory.ts';
 import type { WatchEvent } from '../watcher/watch-event.ts';
 import { watchDirectory, type DirectoryWatch } from '../watcher/watch-directory.ts';
 import { holdsJust, runRound, type RoundResult } from './directory-round.ts';
 import { LiveQueue } from './live-queue.ts';
 import { checkMarks } from './mark-check.ts';
 import type { ScanContext } from './scan-context.ts';
-import { mtimeOf, sealDirectory } from './seal-directory.ts';
+import { Quiet, type QuietLeft } from './quiet.ts';
+import { sealDirectory, statsOf } from './seal-directory.ts';
 import { Submissions } from './submissions.ts';
 import { outcomeOf } from './transfer.ts';
 import { Wakeup } from './wakeup.ts';
@@ -20,8 +24,30 @@ const PROBLEM_RECHECK_MS = 30_000;
 /** One whose markers change under our hands is looked at again after this long, in ms. */
 const CHANGED_RECHECK_MS = 1_000;
 
+/** One that nobody watches is listed again after this long, in ms, where there are few of them. */
+const UNWATCHED_RECHECK_MS = 10_000;
+/** The same for each of them: 40 listings a second are made in all. */
+const UNWATCHED_TURN_MS = 25;
+/** Whether a file that is in progress or open still is so is looked at this often, in ms. */
+const BUSY_RECHECK_MS = 10_000;
+/** First wait, in ms, where files are listed and none of them can be sent; doubled each time. */
+const FIRST_VAIN_WAIT_MS = 100;
+const LONGEST_VAIN_WAIT_MS = 30_000;
+/** `--once` gives up after so many listings of that kind. */
+const MAX_VAIN_ROUNDS = 10;
+const NO_INODES: ReadonlySet<number> = new Set();
+
 /** What to do after an attempt: end, try at once, or wait (ms) unless something happens before. */
 type Next = 'done' | 'again' | { readonly waitMs: number };
+
+export interface DirectoryRunOptions {
+  readonly name: RelPath;
+  readonly state: DirectoryState;
+  /** Older directories have lower ones. */
+  readonly rank: number;
+  /** Whether it may have a watch while it is open; else it is listed now and then. */
+  readonly watched: boolean;
+}
 
 /** Follows one data directory, from whatever state it is in to its seal. */
 export class DirectoryRun {
@@ -33,20 +59,24 @@ export class DirectoryRun {
   readonly #wakeup = new Wakeup();
   #state: DirectoryState;
   #watch: DirectoryWatch | undefined;
-  /** By the clock of the files; Infinity: never. */
-  #watchedSinceMs = Infinity;
   /** The watched folder is not there any more; another may stand under its name. */
   #watchOver = false;
   #isGone = false;
   #rounds = 0;
   #markChecks = 0;
-  #quiet: { readonly fingerprint: string; readonly sinceMs: number } | undefined;
+  #isWatched: boolean;
+  readonly #quiet: Quiet;
+  #marksBefore = 0;
+  #vainRounds = 0;
+  #left = '';
 
-  constructor(context: ScanContext, name: RelPath, state: DirectoryState, rank: number) {
+  constructor(context: ScanContext, { name, state, rank, watched }: DirectoryRunOptions) {
     this.#context = context;
     this.name = name;
     this.#rank = rank;
     this.#state = state;
+    this.#isWatched = watched;
+    this.#quiet = new Quiet(context.options.quietMs);
     this.#submissions = new Submissions(context, name, {
       marked: (file, identity) => this.#watch?.handled(file.entry.path, identity),
       changed: (path) => this.#watch?.changed(path),
@@ -69,6 +99,13 @@ export class DirectoryRun {
     if (state === this.#state || (this.#state === 'closed' && this.#hasParseMarker())) return;
     this.#state = state;
     this.#context.tally.directory(this.name, state, false);
+    this.#wakeup.wake();
+  }
+
+  /** Gives the directory a watch, or takes it away. */
+  setWatched(watched: boolean): void {
+    if (watched === this.#isWatched) return;
+    this.#isWatched = watched;
     this.#wakeup.wake();
   }
 
@@ -96,20 +133,27 @@ export class DirectoryRun {
   }
 
   async #attemptInSlot(): Promise<Next> {
-    // The active directory must not wait for a place behind the backlog.
-    if (this.#state === 'active') return await this.#attemptGuarded();
-    const { slots } = this.#context;
+    // The active directory must not wait for a place behind the backlog, nor must the watch of any other.
+    if (this.#state === 'active') return await this.#guarded(() => this.#attempt());
+    if (this.#wantsWatch) {
+      const failed = await this.#guarded(async () => {
+        await this.#startWatch();
+        return undefined;
+      });
+      if (failed !== undefined) return failed;
+    }
+    const { slots, stopping } = this.#context;
     await slots.acquire(this.#rank);
     try {
-      return this.#context.stopping.aborted ? 'done' : await this.#attemptGuarded();
+      return stopping.aborted ? 'done' : await this.#guarded(() => this.#attempt());
     } finally {
       slots.release();
     }
   }
 
-  async #attemptGuarded(): Promise<Next> {
+  async #guarded<T extends Next | undefined>(attempt: () => Promise<T>): Promise<T | Next> {
     try {
-      return await this.#attempt();
+      return await attempt();
     } catch (thrown) {
       if (this.#context.stopping.aborted) return 'done';
       // What the system says about the directory, a permission that was taken away for one, is a problem of its own.
@@ -125,27 +169,83 @@ export class DirectoryRun {
   async #attempt(): Promise<Next> {
     const { options, tally, stopping } = this.#context;
     // Whoever took the marker away wants the directory open again.
-    if (this.#state === 'closed' && !this.#hasParseMarker()) this.setState('abandoned');
+    if (this.#state === 'closed' && !this.#hasParseMarker()) this.setState('unclosed');
     const state = this.#state;
     // Started before and stopped before the listing: what the watch did not see, the listing does.
-    if (state === 'active' && !options.once) await this.#startWatch();
+    if (this.#wantsWatch) await this.#startWatch();
     else await this.#stopWatch();
-    const listedMtimeMs = mtimeOf(options.root, this.name);
-    if (listedMtimeMs === undefined) return this.#gone();
+    const stats = statsOf(options.root, this.name);
+    if (stats === undefined) return this.#gone();
     const round = await this.#round();
     if (stopping.aborted) return 'done';
     if (round.totals.gone) return this.#gone();
     // Written before the watch stood, so that no event told of it.
     if (this.#hasParseMarker()) this.setState('closed');
     if (state !== this.#state) return 'again';
-    if (state === 'active') return options.once ? 'done' : { waitMs: Infinity };
+    if (state === 'active') return options.once ? 'done' : { waitMs: this.#idleMs };
     // Live files that the watch had still told of.
     await this.#submissions.idle();
+    const left = state === 'unclosed' ? this.#quiet.look(round.totals, stats.mtimeMs) : undefined;
     if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
-    const quietMs = state === 'abandoned' ? this.#quietLeftMs(round.totals.fingerprint) : 0;
-    if (round.unmarked > 0) return 'again';
-    if (quietMs > 0) return { waitMs: quietMs };
-    return await this.#seal(listedMtimeMs, round);
+    if (round.unmarked > 0) return this.#afterUnmarked();
+    this.#vainRounds = 0;
+    const hold = left === undefined ? undefined : await this.#holdUnclosed(round, left, stats.dev);
+    return hold ?? (await this.#seal(stats, round));
+  }
+
+  get #wantsWatch(): boolean {
+    return this.#isWatched && this.#state !== 'closed' && !this.#context.options.once;
+  }
+
+  /** How long to wait where nothing is to be done, in ms; a watch wakes us. */
+  get #idleMs(): number {
+    if (this.#watch !== undefined) return Infinity;
+    return Math.max(UNWATCHED_RECHECK_MS, this.#context.unwatched() * UNWATCHED_TURN_MS);
+  }
+
+  /** Why a directory that nobody has closed can't be sealed yet; undefined where it can. */
+  async #holdUnclosed({ totals }: RoundResult, left: QuietLeft, device: number): Promise<Next | undefined> {
+    if (totals.files === 0) return this.#leave('it is empty', 'debug');
+    if (totals.ignored > 0) return this.#leave('a file in it is in progress');
+    if (left.ahead && left.byWatchMs > 0)
+      return this.#leave('a time in it lies in the future', 'warn', left.byWatchMs);
+    // What the times allow by the end of our own watch is waited for also with `--once`.
+    if (left.byTimesMs > left.byWatchMs)
+      return this.#leave('it was written to lately', 'info', left.byTimesMs);
+    if (left.byWatchMs > 0) return { waitMs: left.byWatchMs };
+    const open = await inodesOpenForWriting(device);
+    if (open.size > 0 && (await this.#holdsAny(open))) return this.#leave('a file in it is open for writing');
+    return undefined;
+  }
+
+  /** Leaves the directory unsealed; with `--once` for the next run. */
+  #leave(why: string, level: 'debug' | 'info' | 'warn' = 'info', waitMs = BUSY_RECHECK_MS): Next {
+    const { options } = this.#context;
+    if (why !== this.#left) options.observer.note(level, `left unsealed: ${why}`, { path: this.name });
+    this.#left = why;
+    return options.once ? 'done' : { waitMs: Math.min(waitMs, this.#idleMs) };
+  }
+
+  async #holdsAny(inodes: ReadonlySet<number>): Promise<boolean> {
+    const { options, ignore, stopping } = this.#context;
+    for await (const batch of listDirectory(options.root, this.name, { ignore, signal: stopping }))
+      for (const finding of batch)
+        if (finding.kind === 'file' && inodes.has(finding.file.identity.ino)) return true;
+    return false;
+  }
+
+  /** Files that vanish or change each time they are looked at must not keep a processor busy. */
+  #afterUnmarked(): Next {
+    const { marks } = this.#submissions;
+    this.#vainRounds = marks === this.#marksBefore ? this.#vainRounds + 1 : 0;
+    this.#marksBefore = marks;
+    if (this.#vainRounds <= 1) return 'again';
+    if (this.#context.options.once && this.#vainRounds >= MAX_VAIN_ROUNDS) {
+      const message = 'files are listed that can not be sent: they vanish or change each time';
+      this.#context.tally.problem(this.name, { path: this.name, code: 'FILE_CHANGED', message });
+      return 'done';
+    }
+    return { waitMs: Math.min(FIRST_VAIN_WAIT_MS * 2 ** this.#vainRounds, LONGEST_VAIN_WAIT_MS) };
   }
 
   async #round(): Promise<RoundResult> {
@@ -168,45 +268,45 @@ export class DirectoryRun {
     return round;
   }
 
-  async #seal(listedMtimeMs: number, round: RoundResult): Promise<Next> {
-    const { options, tally } = this.#context;
-    let unknown = 0;
-    // Where this scan itself has sent all of it, the target need not be asked.
-    if (round.markedPrint !== this.#submissions.confirmedPrint) {
-      const check = await checkMarks(this.#context, this.name, this.#submissions, {
+  async #seal(stats: Stats, round: RoundResult): Promise<Next> {
+    const { options, tally, cut } = this.#context;
+    const { root, target } = options;
+    const { markedPrint, marked } = round;
+    const identity = await target.identify({ signal: cut });
+    this.#context.storeSeen(identity.store);
+    // Where this scan itself has sent all of it to that very process, the target need not be asked.
+    if (!this.#submissions.hasConfirmed(markedPrint, identity.incarnation)) {
+      const sent = await checkMarks(this.#context, this.name, this.#submissions, {
         rank: this.#rank,
         compareTimes: this.#markChecks++ === 0,
-        watchedSinceMs: this.#watchedSinceMs,
+        listedMtime: identity.listedMtime,
       });
-      if (check.sent > 0) return 'again';
-      unknown = check.unknown;
+      if (sent > 0) return 'again';
     }
     if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
     if (this.#context.stopping.aborted) return 'done';
     const state = this.#state;
+    const isUnchanged = async (): Promise<boolean> => {
+      const openInodes = state === 'unclosed' ? await inodesOpenForWriting(stats.dev) : NO_INODES;
+      const same = await holdsJust(this.#context, this.name, this.#submissions, { markedPrint, openInodes });
+      return same && this.#state === state;
+    };
     const sealed = await sealDirectory(this.#context, this.name, {
       closed: state === 'closed',
-      isUnchanged: async () =>
-        (await holdsJust(this.#context, this.name, this.#submissions, round.markedPrint)) &&
-        mtimeOf(options.root, this.name) === listedMtimeMs &&
-        this.#state === state,
+      stats,
+      target: identity,
+      ...marked,
+      fingerprint: markedPrint,
+      isUnchanged,
     });
-    if (!sealed) return 'again';
-    tally.markedUnknown += unknown;
-    if (unknown > 0)
-      options.observer.note('warn', 'sealed with marked files that the target does not know', {
+    if (!sealed) return statsOf(root, this.name) === undefined ? this.#gone() : 'again';
+    if (round.totals.ignored > 0)
+      options.observer.note('warn', 'sealed without the files that are left alone by their names', {
         path: this.name,
-        files: unknown,
+        files: round.totals.ignored,
       });
     tally.directory(this.name, this.#state, true);
     return 'done';
-  }
-
-  /** How long nothing must still happen before an abandoned directory counts as quiet, in ms. */
-  #quietLeftMs(fingerprint: string): number {
-    const nowMs = performance.now();
-    if (this.#quiet?.fingerprint !== fingerprint) this.#quiet = { fingerprint, sinceMs: nowMs };
-    return Math.max(0, this.#quiet.sinceMs + this.#context.options.quietMs - nowMs);
   }
 
   #afterProblem(): Next {
@@ -224,7 +324,6 @@ export class DirectoryRun {
     if (this.#watchOver) await this.#stopWatch();
     if (this.#watch !== undefined) return;
     const { options, ignore } = this.#context;
-    this.#watchedSinceMs = Math.min(this.#watchedSinceMs, Date.now());
     this.#watch = await watchDirectory({
       root: options.root,
       directory: this.name,
@@ -246,7 +345,8 @@ export class DirectoryRun {
 
   #isFinished(): boolean {
     try {
-      return inspectDataDirectory(this.#context.options.root, this.name)?.finished === true;
+      const directory = inspectDataDirectory(this.#context.options.root, this.name);
+      return directory !== undefined && isSealed(directory, this.#context.store());
     } catch {
       // It can't be looked at now: the attempts tell why.
       return false;

@@ -1,76 +1,107 @@
-import { sameVersion } from '../model/file-entry.ts';
+import { sameVersion, type FileEntry } from '../model/file-entry.ts';
+import type { Problem } from '../model/problem.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { listDirectory } from '../scanner/list-directory.ts';
 import type { Finding, ListedFile } from '../scanner/listed-file.ts';
-import { UnknownMarks } from './moved-marks.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
-import type { TargetRecord } from './target.ts';
-
-/** Log lines about marked files that the target does not know, a directory; the rest is counted. */
-const MAX_UNKNOWN_TOLD = 10;
 
 export interface MarkCheckOptions {
   readonly rank: number;
   /** Whether a different mtime alone makes a file differ. Off for targets that can't keep it (FAT rounds to 2 s). */
   readonly compareTimes: boolean;
-  /** Since when (ms) the directory is watched: from then on no mark is the user's word. Infinity: it never was. */
-  readonly watchedSinceMs: number;
+  /** Whether the target's listing has the files' own mtimes; see TargetIdentity. */
+  readonly listedMtime: boolean;
+}
+
+/** A marked file that the target lacks, or holds in another version. */
+export interface Discrepancy {
+  readonly file: ListedFile;
+  /** Undefined where the target has nothing under that path. */
+  readonly kept: FileEntry | undefined;
 }
 
 /**
- * Asks the target about every marked file of `directory`, before its seal. A file that the target holds in another
- * version was written to after it was sent: it goes again. One that it does not hold at all is the mark's word against the
- * target's: `--marks verify` sends it, `--marks trust` reports it, unless the mark came along when the file was moved or
- * copied (see {@link UnknownMarks}), or while the directory was watched: then an event has told of it as of any file, which
- * may not have settled before the directory was closed. Returns how many were sent and how many are unknown.
+ * Compares every marked file of `directory` with what the target holds: a mark is a hint, for `cp -p`, `tar -x`, a umask of
+ * 002, an ACL or a rename set it as well as we do. What differs is sent; with `--marks trust` a file that the target
+ * lacks is a problem instead (MARK_UNKNOWN). Resolves to how many were sent; those have settled then.
+ *
+ * The question is one listing of the directory at the target, which takes about 200 bytes of memory a file meanwhile.
  */
 export async function checkMarks(
   context: ScanContext,
   directory: RelPath,
   submissions: Submissions,
   options: MarkCheckOptions,
-): Promise<{ sent: number; unknown: number }> {
-  const { root, target, marks } = context.options;
-  const unknownMarks = new UnknownMarks();
+): Promise<number> {
+  const { tally, options: settings } = context;
   let sent = 0;
-  const send = async (file: ListedFile): Promise<void> => {
-    sent++;
-    await submissions.submit(file, options.rank, { priority: 'backlog', unlessKept: false });
-  };
-  for await (const batch of listDirectory(root, directory, {
-    ignore: context.ignore,
-    signal: context.stopping,
-  })) {
-    const files = filesOf(batch);
-    const records = await target.look(
-      files.map((file) => file.entry.path),
-      { signal: context.cut },
-    );
-    for (const [index, file] of files.entries()) {
-      const record = records[index];
-      const early = file.identity.ctimeMs < options.watchedSinceMs;
-      const trusted = marks === 'trust' && early && !context.ownMarks.has(file.identity);
-      if (record === undefined && trusted && unknownMarks.add(file)) continue;
-      if (record === undefined || differs(file, record, options.compareTimes)) await send(file);
+  for await (const { file, kept } of discrepancies(context, directory, options)) {
+    if (!submissions.isMarked(file)) continue;
+    if (kept === undefined && settings.marks === 'trust') tally.problem(directory, markUnknown(file));
+    else if (kept !== undefined && isCutShort(file, kept) && !settings.replaceDamaged)
+      tally.problem(directory, sourceDamaged(file, kept));
+    else {
+      sent++;
+      await submissions.submit(file, options.rank, { priority: 'backlog', unlessKept: false });
     }
   }
-  const { moved, unknown } = await unknownMarks.part(context, directory);
-  for (const file of moved) await send(file);
-  for (const file of unknown.slice(0, MAX_UNKNOWN_TOLD)) tellUnknown(context, file);
   await submissions.idle();
-  return { sent, unknown: unknown.length };
+  return sent;
+}
+
+/** Every file of `directory` that the target lacks, or holds in another version. */
+export async function* discrepancies(
+  { options: { root, target }, ignore, stopping, cut }: ScanContext,
+  directory: RelPath,
+  { compareTimes, listedMtime }: Omit<MarkCheckOptions, 'rank'>,
+): AsyncGenerator<Discrepancy> {
+  const listed = new Map<RelPath, FileEntry>();
+  for await (const entry of target.list(directory, { signal: cut })) listed.set(entry.path, entry);
+  for await (const batch of listDirectory(root, directory, { ignore, signal: stopping })) {
+    const unsure: ListedFile[] = [];
+    for (const file of filesOf(batch)) {
+      const kept = listed.get(file.entry.path);
+      if (kept === undefined || kept.size !== file.entry.size) yield { file, kept };
+      else if (!compareTimes) continue;
+      else if (!listedMtime) unsure.push(file);
+      else if (!sameVersion(file.entry, kept)) yield { file, kept };
+    }
+    if (unsure.length === 0) continue;
+    // The listing tells when these were kept, not when they were written.
+    const records = await target.look(
+      unsure.map((file) => file.entry.path),
+      { signal: cut },
+    );
+    for (const [index, file] of unsure.entries()) {
+      const kept = records[index]?.entry;
+      if (kept === undefined || !sameVersion(file.entry, kept)) yield { file, kept };
+    }
+  }
 }
 
 function filesOf(batch: readonly Finding[]): ListedFile[] {
   return batch.flatMap((finding) => (finding.kind === 'file' ? [finding.file] : []));
 }
 
-function differs(file: ListedFile, record: TargetRecord, compareTimes: boolean): boolean {
-  if (compareTimes) return !sameVersion(file.entry, record.entry);
-  return file.entry.size !== record.entry.size;
+/** What a power cut leaves of a file whose times were on the disk before its content was. */
+function isCutShort({ entry }: ListedFile, kept: FileEntry): boolean {
+  return entry.size < kept.size && Math.abs(entry.mtimeUs - kept.mtimeUs) <= 1;
 }
 
-function tellUnknown(context: ScanContext, file: ListedFile): void {
-  context.options.observer.note('warn', 'marked but unknown to the target', { path: file.entry.path });
+function markUnknown({ entry: { path } }: ListedFile): Problem {
+  return {
+    path,
+    code: 'MARK_UNKNOWN',
+    message:
+      'marked as transferred, but not at the target: take the mark off (chmod g-w), or use --marks verify',
+  };
+}
+
+function sourceDamaged({ entry: { path, size } }: ListedFile, kept: FileEntry): Problem {
+  return {
+    path,
+    code: 'SOURCE_DAMAGED',
+    message: `has ${size} bytes, where the target keeps ${kept.size} of the same time: it is not replaced unless with --replace-damaged`,
+  };
 }

@@ -89,12 +89,12 @@ export class Outbox {
     return job;
   }
 
-  /** The file is durable at the target. */
-  kept(taken: PutJob, digest: Buffer): void {
+  /** The file is durable at the target; `incarnation` says who confirmed it. */
+  kept(taken: PutJob, digest: Buffer, incarnation: string): void {
     const job = own(taken);
     this.#gate.kept();
     if (!this.#settle(job)) return;
-    job.receipt.resolve({ digest, algorithm: this.#algorithm, sentBytes: job.sentBytes });
+    job.receipt.resolve({ digest, algorithm: this.#algorithm, sentBytes: job.sentBytes, incarnation });
   }
 
   /** This try came to nothing: the file could not be read, or the target refused it. */

@@ -1,7 +1,6 @@
 import type { IsyncError } from '../model/isync-error.ts';
 import type { IgnoreRule } from '../scanner/ignore-rule.ts';
 import type { Admission } from './admission.ts';
-import type { OwnMarks } from './own-marks.ts';
 import type { ScanOptions } from './scan-options.ts';
 import type { ScanTally } from './scan-tally.ts';
 
@@ -10,7 +9,12 @@ export interface ScanContext {
   readonly options: ScanOptions;
   readonly ignore: IgnoreRule;
   readonly tally: ScanTally;
-  readonly ownMarks: OwnMarks;
+  /** When the scan began, in ms since the epoch. */
+  readonly startedMs: number;
+  /** The id of the store behind the target; undefined while it is not known. */
+  store(): string | undefined;
+  /** The target has said which store it is. */
+  storeSeen(store: string | undefined): void;
   /** Puts of the backlog; ranks are those of their directories. */
   readonly backlog: Admission;
   /** Puts of live files, apart, so that they never wait behind the backlog. */
@@ -23,6 +27,10 @@ export interface ScanContext {
   readonly stopping: AbortSignal;
   /** Fires when what is still in flight is to be given up as well. */
   readonly cut: AbortSignal;
+  /** Unsealed directories that have no watch, because there are too many of them. */
+  unwatched(): number;
+  /** Looks at the root again, soon. */
+  look(): void;
   /** Ends the whole scan with `error`; only the first counts. */
   fail(error: IsyncError): void;
 }

@@ -57,8 +57,6 @@ export interface ScanSummary {
   readonly problems: readonly Problem[];
   /** Problems beyond MAX_PROBLEMS_KEPT are counted, not kept. */
   readonly problemCount: number;
-  /** Files whose mark says transferred but that the target does not have: the mark is believed, and told here. */
-  readonly markedUnknown: number;
   /** Files left alone because of an ignore pattern, in the last listing of each directory. */
   readonly ignored: number;
   /** Files in the root itself, in no data directory: not sent. */

@@ -18,7 +18,6 @@ export class ScanTally {
   files = 0;
   bytes = 0;
   skippedMarked = 0;
-  markedUnknown = 0;
   foundByReconcile = 0;
   /** As the last listing of the root found them. */
   looseFiles = 0;
@@ -29,6 +28,7 @@ export class ScanTally {
   readonly #overflow = new Map<string, number>();
   readonly #told = new Set<string>();
   #kept = 0;
+  #unmarkable = 0;
 
   constructor(observer: ScanObserver) {
     this.#observer = observer;
@@ -38,6 +38,16 @@ export class ScanTally {
     this.files++;
     this.bytes += bytes;
     this.#observer.transferred(path, bytes);
+  }
+
+  /** Whether files have been found that can't be marked, and none that was. */
+  get marksNothing(): boolean {
+    return this.files === 0 && this.skippedMarked === 0 && this.#unmarkable > 0;
+  }
+
+  /** A file is durable and can't be marked. Returns how many there were. */
+  unmarkable(): number {
+    return ++this.#unmarkable;
   }
 
   problem(place: string, problem: Problem): void {
@@ -89,7 +99,6 @@ export class ScanTally {
       skippedMarked: this.skippedMarked,
       problems,
       problemCount: problems.length + overflow,
-      markedUnknown: this.markedUnknown,
       ignored: lines.reduce((sum, [, line]) => sum + line.ignored, 0),
       looseFiles: this.looseFiles,
       foundByReconcile: this.foundByReconcile,

@@ -1,17 +1,19 @@
-import { toIsyncError, type IsyncError } from '../model/isync-error.ts';
+import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import { stateOf, type DataDirectory } from '../scanner/data-directory.ts';
+import { isSealed, sealFault, stateOf, type DataDirectory } from '../scanner/data-directory.ts';
 import { createIgnoreRule } from '../scanner/ignore-rule.ts';
-import { inspectDataDirectory, listDataDirectories } from '../scanner/list-data-directories.ts';
-import { compareAge, newestOf } from '../scanner/newest.ts';
+import { listDataDirectories } from '../scanner/list-data-directories.ts';
+import { hasParseMarker } from '../scanner/markers.ts';
+import { compareAge, isFromFuture, newestOf } from '../scanner/newest.ts';
+import { SealRecords } from '../scanner/seal-records.ts';
 import { watchRoot } from '../watcher/watch-root.ts';
 import { Admission } from './admission.ts';
-import { DirectoryRun } from './directory-run.ts';
-import { OwnMarks } from './own-marks.ts';
+import { DirectoryRun, type DirectoryRunOptions } from './directory-run.ts';
 import { RootReport } from './root-report.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { ScanOptions, ScanSummary } from './scan-options.ts';
 import { ScanTally } from './scan-tally.ts';
+import { SealedGrowth } from './sealed-growth.ts';
 import { pause, Wakeup } from './wakeup.ts';
 
 /**
@@ -31,6 +33,8 @@ const STOP_GRACE_MS = 10_000;
 const POLL_MS = 500;
 /** At most so many of them each time, so that a poll costs a few ms. */
 const MAX_POLLED = 1000;
+/** Directories of which something is told once, each thing apart; 200 bytes each. */
+const MAX_TOLD = 10_000;
 /** All directories are looked at again this often, in ms: one may have lost its `finished.watch`. */
 const SWEEP_MS = 60_000;
 
@@ -64,6 +68,12 @@ class Scan {
   #rootChanged = false;
   #sweptMs = 0;
   #nextRank = 0;
+  #store: string | undefined;
+  #learning: Promise<void> | undefined;
+  #unwatched = 0;
+  readonly #records = new SealRecords();
+  readonly #growth: SealedGrowth;
+  readonly #told = new Set<string>();
   #polled = 0;
 
   constructor(options: ScanOptions) {
@@ -74,7 +84,11 @@ class Scan {
       options,
       ignore: createIgnoreRule(options.ignore),
       tally: this.#tally,
-      ownMarks: new OwnMarks(),
+      startedMs: Date.now(),
+      store: () => this.#store,
+      unwatched: () => this.#unwatched,
+      storeSeen: (store) => this.#storeSeen(store),
+      look: () => this.#changed(),
       backlog: new Admission(options.compressed ? MAX_COMPRESSED_IN_FLIGHT : MAX_BACKLOG_IN_FLIGHT),
       live: new Admission(MAX_LIVE_IN_FLIGHT),
       slots: new Admission(MAX_DIRECTORIES_AT_ONCE),
@@ -83,6 +97,7 @@ class Scan {
       cut: this.#cut.signal,
       fail: (error) => this.#fail(error),
     };
+    this.#growth = new SealedGrowth(this.#context);
   }
 
   summary(): ScanSummary {
@@ -99,6 +114,8 @@ class Scan {
       if (this.#options.once) await this.#look();
       else await this.#follow();
       await this.#runsEnd();
+      if (this.#options.once) await this.#growth.idle();
+      if (this.#options.once && this.#tally.marksNothing) this.#fail(noMarkSticks());
     } finally {
       this.#options.signal.removeEventListener('abort', stop);
     }
@@ -137,30 +154,98 @@ class Scan {
     }
   }
 
-  /** Lists the data directories, and gives each unfinished one its state and its run, the oldest first. */
+  /** Lists the data directories, and sees to each. */
   async #look(): Promise<void> {
     this.#rootChanged = false;
     this.#sweptMs = performance.now();
-    const { root, tag, newest: by } = this.#options;
-    const found = await listDataDirectories(root, { tag });
+    const { root, tag } = this.#options;
+    const found = await listDataDirectories(root, { tag, records: this.#records });
     const { directories, problems } = found;
     this.#tally.looseFiles = found.looseFiles;
     this.#rootReport.looked(found);
     this.#tally.forgetProblems('');
     for (const problem of problems) this.#tally.problem('', problem);
-    const newest = newestOf(directories, by);
-    const unfinished = directories.filter((directory) => !directory.finished).sort(compareAge(by));
-    for (const directory of unfinished) this.#assign(directory, directory.name === newest?.name);
-    const present = new Set(unfinished.map((directory) => directory.name));
+    const recorded = directories.some((directory) => directory.seal?.record !== undefined);
+    if (recorded) await this.#learnStore();
+    this.#distribute(directories);
+  }
+
+  /** Gives each unsealed directory its state, its watch and its run, the oldest first. */
+  #distribute(directories: readonly DataDirectory[]): void {
+    const { newest: by, maxWatched } = this.#options;
+    const nowMs = Date.now();
+    const store = this.#store;
+    const newest = newestOf(directories, by, nowMs);
+    for (const directory of directories) {
+      if (isFromFuture(directory, by, nowMs)) this.#tellFuture(directory);
+      this.#tellFault(directory);
+      if (isSealed(directory, store)) this.#growth.look(directory);
+    }
+    const unsealed = directories
+      .filter((directory) => !isSealed(directory, store))
+      .sort(compareAge(by, nowMs));
+    const open = unsealed.filter((directory) => !directory.closed).map((directory) => directory.name);
+    const watched = new Set(open.slice(-maxWatched));
+    this.#unwatched = open.length - watched.size;
+    for (const directory of unsealed)
+      this.#assign(directory, {
+        state: stateOf(directory, { newest: directory.name === newest?.name, store }),
+        watched: watched.has(directory.name),
+      });
+    const present = new Set(unsealed.map((directory) => directory.name));
     for (const [name, { run }] of this.#runs) if (!present.has(name)) run.wake();
   }
 
-  #assign(directory: DataDirectory, newest: boolean): void {
-    const state = stateOf(directory, newest);
-    const known = this.#runs.get(directory.name);
-    if (known !== undefined) known.run.setState(state);
-    else if (!this.#stopping.signal.aborted)
-      this.#start(directory.name, new DirectoryRun(this.#context, directory.name, state, this.#nextRank++));
+  #assign({ name }: DataDirectory, { state, watched }: Pick<DirectoryRunOptions, 'state' | 'watched'>): void {
+    const known = this.#runs.get(name);
+    if (known !== undefined) {
+      known.run.setState(state);
+      known.run.setWatched(watched);
+    } else if (!this.#stopping.signal.aborted)
+      this.#start(name, new DirectoryRun(this.#context, { name, state, watched, rank: this.#nextRank++ }));
+  }
+
+  /**
+   * Asks the target which store it is, for markers may be those of another. With `once` the answer is waited for; a daemon
+   * believes markers until it comes, and looks again then.
+   */
+  async #learnStore(): Promise<void> {
+    this.#learning ??= this.#askStore().finally(() => (this.#learning = undefined));
+    if (this.#options.once) await this.#learning;
+  }
+
+  /** Never rejects. */
+  async #askStore(): Promise<void> {
+    try {
+      const { store } = await this.#options.target.identify({ signal: this.#cut.signal });
+      this.#storeSeen(store);
+    } catch (thrown) {
+      // A daemon asks again at its next sweep; a refusal for good ends it by itself.
+      if (this.#options.once && !this.#cut.signal.aborted) this.#fail(toIsyncError(thrown, 'INTERNAL'));
+    }
+  }
+
+  #storeSeen(store: string | undefined): void {
+    if (store === this.#store) return;
+    this.#store = store;
+    this.#changed();
+  }
+
+  #tellFuture({ name }: DataDirectory): void {
+    this.#tellOnce(name, 'its time lies in the future, and so does not decide which directory is the newest');
+  }
+
+  #tellFault(directory: DataDirectory): void {
+    const fault = sealFault(directory, this.#store);
+    if (fault !== undefined)
+      this.#tellOnce(directory.name, `finished.watch does not stand for this directory: ${fault}`);
+  }
+
+  #tellOnce(path: RelPath, message: string): void {
+    const key = `${path} ${message}`;
+    if (this.#told.has(key) || this.#told.size >= MAX_TOLD) return;
+    this.#told.add(key);
+    this.#options.observer.note('warn', message, { path });
   }
 
   #start(name: RelPath, run: DirectoryRun): void {
@@ -186,7 +271,7 @@ class Scan {
 
   #isClosed(name: RelPath): boolean {
     try {
-      return inspectDataDirectory(this.#options.root, name)?.closed === true;
+      return hasParseMarker(this.#options.root, name);
     } catch {
       // It can't be looked at now; the directory's own run finds that too, and tells it.
       return false;
@@ -213,4 +298,10 @@ class Scan {
     this.#stopping.abort();
     this.#cut.abort();
   }
+}
+
+function noMarkSticks(): IsyncError {
+  return new IsyncError('MARK_NOT_KEPT', 'none of the files could be marked', {
+    hint: 'Run isync as the owner of the files (or as root).',
+  });
 }

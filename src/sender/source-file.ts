@@ -10,7 +10,7 @@ import type { SourceFile, SourceReader } from './target.ts';
  * O_NOFOLLOW: a file that was exchanged for a symlink is not read through it. O_NONBLOCK: a file that was
  * exchanged for a FIFO does not hang the open.
  */
-const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** The version of a file below `root` that `file` describes: all reads are of it or reject (see {@link SourceFile}). */
 export function createSourceFile(root: string, file: ListedFile): SourceFile {
@@ -129,7 +129,8 @@ function notRegular(path: string, cause?: unknown): IsyncError {
   return new IsyncError('NOT_REGULAR', 'not a regular file', { path, cause });
 }
 
-function readError(error: unknown, path: string): IsyncError {
+/** What reading a local file failed with, as an IsyncError. */
+export function readError(error: unknown, path: string): IsyncError {
   if (error instanceof IsyncError) return error;
   const errno = errnoOf(error) ?? '';
   const message = error instanceof Error ? error.message : String(error);

@@ -1,4 +1,4 @@
-import { problemOf } from '../model/problem.ts';
+import { problemOf, type Problem } from '../model/problem.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { sameIdentity } from '../scanner/file-identity.ts';
 import { Fingerprint } from '../scanner/fingerprint.ts';
@@ -6,6 +6,8 @@ import type { FileIdentity, ListedFile } from '../scanner/listed-file.ts';
 import type { ScanContext } from './scan-context.ts';
 import { transfer, type TransferOptions, type TransferOutcome } from './transfer.ts';
 
+/** Files remembered, a directory, that would come to the same end if they were sent again. About 400 bytes each. */
+const MAX_REFUSED = 10_000;
 /** Marks that can't be told from the file's times (mtime in the future), remembered a directory. 200 bytes each. */
 const MAX_FUTURE_MARKS = 100_000;
 
@@ -25,7 +27,10 @@ export class Submissions {
   readonly #listener: SubmissionListener;
   readonly #inFlight = new Map<RelPath, FileIdentity>();
   readonly #future = new Map<RelPath, FileIdentity>();
-  readonly #confirmed = new Fingerprint();
+  readonly #refused = new Map<RelPath, { readonly identity: FileIdentity; readonly problem: Problem }>();
+  #confirmed = new Fingerprint();
+  #confirmedBy: string | undefined;
+  #marks = 0;
   #idle: (() => void)[] = [];
 
   constructor(context: ScanContext, directory: RelPath, listener: SubmissionListener) {
@@ -41,9 +46,23 @@ export class Submissions {
     return remembered !== undefined && sameIdentity(remembered, file.identity);
   }
 
-  /** Fingerprint of every version that was marked here; of a file that went twice, of both. */
-  get confirmedPrint(): string {
-    return this.#confirmed.toString();
+  /**
+   * Whether just the files of `markedPrint` have been sent from here and confirmed by that incarnation of the target, each
+   * once. If not, the target has to be asked.
+   */
+  hasConfirmed(markedPrint: string, incarnation: string): boolean {
+    return this.#confirmedBy === incarnation && this.#confirmed.toString() === markedPrint;
+  }
+
+  /** How many files have been marked from here so far. */
+  get marks(): number {
+    return this.#marks;
+  }
+
+  /** Why it is of no use to send this very version again. */
+  refusalOf({ entry, identity }: ListedFile): Problem | undefined {
+    const refused = this.#refused.get(entry.path);
+    return refused !== undefined && sameIdentity(refused.identity, identity) ? refused.problem : undefined;
   }
 
   isInFlight(path: RelPath): boolean {
@@ -94,9 +113,10 @@ export class Submissions {
     this.#inFlight.delete(path);
     switch (outcome.kind) {
       case 'marked':
-        this.#context.ownMarks.add(file.identity);
+        this.#marks++;
+        this.#refused.delete(path);
         this.#remember(file, outcome);
-        this.#confirmed.add(path, file.entry.size, file.entry.mtimeUs, file.identity.ino);
+        this.#confirm(file, outcome.incarnation);
         this.#listener.marked(file, outcome.identity);
         return;
       case 'changed':
@@ -104,6 +124,7 @@ export class Submissions {
         return;
       case 'problem':
         this.#context.tally.problem(this.#directory, problemOf(outcome.error, path));
+        if (outcome.lasting) this.#refuse(file, problemOf(outcome.error, path));
         return;
       case 'vanished':
         this.#context.options.observer.note('info', 'vanished before it was sent', {
@@ -115,6 +136,19 @@ export class Submissions {
       case 'stopped':
         return;
     }
+  }
+
+  /** What another incarnation of the target has confirmed counts no more. */
+  #confirm({ entry, identity }: ListedFile, incarnation: string): void {
+    if (this.#confirmedBy !== incarnation) {
+      this.#confirmedBy = incarnation;
+      this.#confirmed = new Fingerprint();
+    }
+    this.#confirmed.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
+  }
+
+  #refuse({ entry, identity }: ListedFile, problem: Problem): void {
+    if (this.#refused.size < MAX_REFUSED) this.#refused.set(entry.path, { identity, problem });
   }
 
   #remember(file: ListedFile, marked: { identity: FileIdentity; believable: boolean }): void {

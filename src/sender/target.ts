@@ -16,6 +16,12 @@ export interface Target extends AsyncDisposable {
   /** Resolves, with why, when the other side has refused us for good; never where there is no such thing. */
   readonly refused: Promise<IsyncError>;
 
+  /**
+   * Who is there now: waits for a connection as every call does. What was confirmed counts while this tells the
+   * incarnation of its receipt; also after `seal`, which may have been answered by another one than it was sent to.
+   */
+  identify(options?: Abortable): Promise<TargetIdentity>;
+
   put(file: SourceFile, options?: PutOptions): Promise<Receipt>;
 
   /** What the target holds under each of `paths`, in their order; undefined where nothing. */
@@ -29,6 +35,21 @@ export interface Target extends AsyncDisposable {
    * there is one) as its last file, then makes the directory itself durable.
    */
   seal(directory: RelPath, marker: SourceFile | undefined, options?: Abortable): Promise<void>;
+}
+
+export interface TargetIdentity {
+  /**
+   * Tells the store from all others, by whatever address it is reached; undefined where the other side does not say
+   * (an older receiver).
+   */
+  readonly store: string | undefined;
+  /**
+   * Differs when what was confirmed before may be gone: another store, or another process in front of it.
+   * Confirmations count for one incarnation only.
+   */
+  readonly incarnation: string;
+  /** Whether `list` tells the files' own mtimes; else the times of publication, so ask `look` for the record. */
+  readonly listedMtime: boolean;
 }
 
 export interface PutOptions extends Abortable {
@@ -54,6 +75,8 @@ export interface Receipt {
   readonly algorithm: DigestAlgorithm;
   /** Bytes of content that crossed the link for it, all attempts together (less than the size after a resume). */
   readonly sentBytes: number;
+  /** Who confirmed it; see {@link TargetIdentity}. */
+  readonly incarnation: string;
 }
 
 /**

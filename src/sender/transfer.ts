@@ -1,8 +1,9 @@
 import { sameVersion } from '../model/file-entry.ts';
-import { toIsyncError, type ErrorCode, type IsyncError } from '../model/isync-error.ts';
+import { errnoOf, toIsyncError, type ErrorCode, type IsyncError } from '../model/isync-error.ts';
 import type { FileIdentity, ListedFile } from '../scanner/listed-file.ts';
 import { markFile } from '../scanner/mark.ts';
 import { digestSource } from './digest-source.ts';
+import { makeDurable } from './durable-source.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createSourceFile } from './source-file.ts';
 import type { SourceFile } from './target.ts';
@@ -17,13 +18,20 @@ const MTIME_TICK_MS = 20;
 const WHOLE_SECOND_MS = 1000;
 
 export type TransferOutcome =
-  | { readonly kind: 'marked'; readonly identity: FileIdentity; readonly believable: boolean }
+  | {
+      readonly kind: 'marked';
+      readonly identity: FileIdentity;
+      readonly believable: boolean;
+      /** Of the target that has confirmed the file. */
+      readonly incarnation: string;
+    }
   /** Written to, replaced or its mark taken off meanwhile: look at it again. */
   | { readonly kind: 'changed' }
   | { readonly kind: 'vanished' }
   /** The target holds this very content already. */
   | { readonly kind: 'kept' }
-  | { readonly kind: 'problem'; readonly error: IsyncError }
+  /** `lasting`: the same version would come to the same end again. */
+  | { readonly kind: 'problem'; readonly error: IsyncError; readonly lasting: boolean }
   /** The scan ends; whether the file is durable is not known, so it has no mark. */
   | { readonly kind: 'stopped' };
 
@@ -44,13 +52,22 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'INTERNAL',
 ]);
 
+/** Fatal, unless the system says that we may not, of this one file: another owner's, or made immutable. */
+const OF_ONE_FILE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['READ_ONLY', 'MARK_NOT_KEPT']);
+
+/** So many files that can't be marked, and none that can, are no single files' problem: the whole root is not ours. */
+const MOST_UNMARKABLE = 100;
+
+/** What sending the same version again does not mend. */
+const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['MARK_NOT_KEPT', 'SOURCE_DAMAGED']);
+
 export interface TransferOptions {
   readonly priority: 'live' | 'backlog';
   /** Ask the target first, and send only what it does not hold. */
   readonly unlessKept: boolean;
 }
 
-/** Sends one version of one file, waits until it is durable at the target, and only then marks it. */
+/** Sends one version of one file, waits until it is durable here and at the target, and only then marks it. */
 export async function transfer(
   context: ScanContext,
   file: ListedFile,
@@ -58,8 +75,9 @@ export async function transfer(
 ): Promise<TransferOutcome> {
   const { options, cut } = context;
   const source = createSourceFile(options.root, file);
-  const startedAtMs = Date.now();
   try {
+    await makeDurable(options.root, file.entry.path);
+    const startedAtMs = Date.now();
     if (unlessKept && (await isKept(context, source))) return { kind: 'kept' };
     const receipt = await options.target.put(source, {
       priority,
@@ -75,7 +93,7 @@ export async function transfer(
       const digest = await digestSource(source, receipt.algorithm);
       if (!digest.equals(receipt.digest)) return { kind: 'changed' };
     }
-    return await mark(context, file);
+    return await mark(context, file, receipt.incarnation);
   } catch (thrown) {
     if (cut.aborted) return { kind: 'stopped' };
     return outcomeOf(context, toIsyncError(thrown, 'INTERNAL', { path: file.entry.path }));
@@ -95,25 +113,37 @@ async function isKept({ options, cut }: ScanContext, source: SourceFile): Promis
   return kept?.digest?.equals(await digestSource(source, digest)) === true;
 }
 
-async function mark(context: ScanContext, file: ListedFile): Promise<TransferOutcome> {
+async function mark(context: ScanContext, file: ListedFile, incarnation: string): Promise<TransferOutcome> {
   const { root } = context.options;
   const result = await markFile(root, file.entry.path, file.identity);
   if (result.outcome !== 'marked') return { kind: result.outcome };
   context.tally.transferred(file.entry.path, file.entry.size);
-  return { kind: 'marked', identity: result.identity, believable: result.believable };
+  return { kind: 'marked', identity: result.identity, believable: result.believable, incarnation };
 }
 
 /** What an error of one operation means for the scan; also ends the scan where the error is nobody's but its own. */
 export function outcomeOf(context: ScanContext, error: IsyncError): TransferOutcome {
   if (error.code === 'FILE_CHANGED') return { kind: 'changed' };
   if (error.code === 'FILE_VANISHED') return { kind: 'vanished' };
-  if (FATAL.has(error.code) && !(mayPass(error) && !context.options.once)) {
+  if (isFatal(error) && !(mayPass(error) && !context.options.once)) {
     context.fail(error);
     return { kind: 'stopped' };
   }
   // The target has waited for room as long as it may: every other file would wait as long, one after another.
   if (error.code === 'STORE_FULL') context.fail(error);
-  return { kind: 'problem', error };
+  if (
+    error.code === 'MARK_NOT_KEPT' &&
+    context.tally.unmarkable() >= MOST_UNMARKABLE &&
+    context.tally.marksNothing
+  )
+    context.fail(error);
+  return { kind: 'problem', error, lasting: LASTING.has(error.code) };
+}
+
+/** What one file or directory refuses is its own problem; what the file system refuses to all is the scan's. */
+function isFatal(error: IsyncError): boolean {
+  const errno = errnoOf(error.cause);
+  return FATAL.has(error.code) && !(OF_ONE_FILE.has(error.code) && (errno === 'EPERM' || errno === 'EACCES'));
 }
 
 /** A full disk of ours, or too many open files: a daemon outlives them. */

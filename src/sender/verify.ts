@@ -100,7 +100,7 @@ class Verification {
       for (const group of this.#groupsOf(batch)) await this.#compareGroup(group);
     }
     // The parser's marker is published as a directory's last file, so an unsealed one need not be there.
-    if (!directory.finished || !directory.closed) return;
+    if (directory.seal === undefined || !directory.closed) return;
     const marker = inspectFile(root, joinRelPath(directory.name, PARSE_MARKER));
     if (marker?.kind === 'file') await this.#compareGroup([marker.file]);
   }

@@ -1,3 +1,4 @@
+import { type Damage, damageMessage } from '../model/damage.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError } from '../model/isync-error.ts';
 
@@ -19,4 +20,8 @@ export function uploadBusy(file: FileEntry): IsyncError {
 
 export function storeClosed(): IsyncError {
   return new IsyncError('BUSY', 'the store is closed', { retryable: true });
+}
+
+export function sourceDamaged(kept: FileEntry, file: FileEntry, damage: Damage): IsyncError {
+  return new IsyncError('SOURCE_DAMAGED', damageMessage(kept, file, damage), { path: file.path });
 }

@@ -25,12 +25,17 @@ export interface StoreCapabilities {
  *   has checked the digest, and a failed one leaves what was there before.
  * - When `put`, `commit` or `sync` resolve, bytes, name and mtime survive a power cut.
  * - Putting the same file again is harmless. Of two versions of one path put at the same time, either wins whole.
+ * - A version that a power cut seems to have damaged (see damage.ts) does not replace the kept one unless
+ *   `replaceDamaged` says so: `put`, `begin` and `commit` reject with SOURCE_DAMAGED, which is not retryable.
  * - Calls may overlap freely; the caller bounds how many. The store retries nothing; a rejection is an
  *   IsyncError whose `retryable` says whether trying again can help (STORE_FULL, STORE_FAILED on I/O).
  * - Paths never leave the store, also not through symlinks that somebody planted in it (PATH_CONFLICT).
  */
 export interface Store extends AsyncDisposable {
   readonly capabilities: StoreCapabilities;
+
+  /** Which store this is, looked up anew: it may have been emptied or swapped since it was opened. */
+  identity(options?: Abortable): Promise<StoreIdentity>;
 
   /** The published version of a file; undefined where there is none (or something that is not a file). */
   stat(path: RelPath, options?: Abortable): Promise<FileEntry | undefined>;
@@ -43,14 +48,15 @@ export interface Store extends AsyncDisposable {
 
   /**
    * Publishes a file whose bytes are all here (`bytes.length === file.size`).
-   * Rejects with DIGEST_MISMATCH when `digest` is not that of `bytes`.
+   * Rejects with DIGEST_MISMATCH when `digest` is not that of `bytes`, and with SOURCE_DAMAGED.
    */
-  put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void>;
+  put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void>;
 
   /**
    * Starts or resumes an upload. An earlier one of exactly this path, size and mtime goes on at its durable
    * offset, also after a restart of the process; with `resume: false` it is thrown away first.
-   * Rejects with BUSY (retryable) while another upload of the same file is open in this process.
+   * Rejects with BUSY (retryable) while another upload of the same file is open in this process, and with
+   * SOURCE_DAMAGED where the file is shorter than the kept one.
    */
   begin(file: FileEntry, options: BeginOptions): Promise<Upload>;
 
@@ -58,12 +64,25 @@ export interface Store extends AsyncDisposable {
   sync(directory: RelPath): Promise<void>;
 }
 
+export interface StoreIdentity {
+  /**
+   * Random, kept in the store itself, durable, and the same for every process that has it open. It is made when it is
+   * first asked for. Where nothing may be written and there is none yet: undefined.
+   */
+  readonly id: string | undefined;
+}
+
 export interface FileDigest {
   readonly algorithm: DigestAlgorithm;
   readonly value: Uint8Array;
 }
 
-export interface BeginOptions extends Abortable {
+export interface PublishOptions {
+  /** Publish also what a power cut seems to have damaged. Default false. */
+  readonly replaceDamaged?: boolean | undefined;
+}
+
+export interface BeginOptions extends Abortable, PublishOptions {
   readonly algorithm: DigestAlgorithm;
   readonly resume: boolean;
 }
@@ -75,8 +94,8 @@ export interface Upload {
   /** Appends them, in their order. One call at a time: wait for the promise, which resolves when the bytes may be reused. */
   write(...chunks: readonly Uint8Array[]): Promise<void>;
   /**
-   * Publishes. Rejects with DIGEST_MISMATCH when the whole file is not what `digest` says; the partial bytes
-   * are thrown away then, so that the next attempt starts from nothing.
+   * Publishes. Rejects with DIGEST_MISMATCH when the whole file is not what `digest` says, and with SOURCE_DAMAGED; the
+   * partial bytes are thrown away then, so that the next attempt starts from nothing.
    */
   commit(digest: Uint8Array): Promise<void>;
   /** Throws the partial bytes away. */

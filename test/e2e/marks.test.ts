@@ -46,26 +46,22 @@ describe.concurrent('marks', () => {
     expect(await edge.differences()).toEqual([]);
   });
 
-  test('--marks trust believes a mark, --marks verify asks the target', async () => {
+  test('a mark that nobody knows of is asked about; --marks trust leaves its directory unsealed', async () => {
     const edge = await stage.edge('verify');
     await edge.write({ 'DC1/never-sent': 10, 'DC1/fresh': 20, 'DC1/finished.parse': '' });
     const past = Date.now() / 1000 - 60;
     await utimes(join(edge.root, 'DC1/never-sent'), past, past);
     await chmod(join(edge.root, 'DC1/never-sent'), 0o664);
-    const trusting = await edge.scan();
+    const trusting = await edge.scan(['--marks', 'trust']);
     expect({
       code: trusting.exitCode,
       there: edge.has('DC1/never-sent'),
       sealed: edge.sealed('DC1'),
-    }).toEqual({
-      code: 0,
-      there: false,
-      sealed: true,
-    });
-    expect(trusting.summary).toMatchObject({ files: 1, skippedMarked: 1, markedUnknown: 1 });
-    await rm(join(edge.root, 'DC1/finished.watch'));
-    const verifying = await edge.scan(['--marks', 'verify']);
-    expect(verifying.summary).toMatchObject({ files: 1, markedUnknown: 0 });
+    }).toEqual({ code: 1, there: false, sealed: false });
+    expect(trusting.summary).toMatchObject({ files: 1, skippedMarked: 1 });
+    expect(trusting.summary.problems).toMatchObject([{ path: 'DC1/never-sent', code: 'MARK_UNKNOWN' }]);
+    const asking = await edge.scan();
+    expect({ code: asking.exitCode, files: asking.summary.files }).toEqual({ code: 0, files: 1 });
     expect(edge.sealed('DC1')).toBe(true);
     expect(await edge.differences()).toEqual([]);
   });
@@ -78,7 +74,7 @@ describe.concurrent('marks', () => {
     await rename(join(edge.root, 'DC1/sub.tmp'), join(edge.root, 'DC1/sub'));
     execFileSync('cp', ['-p', join(edge.root, 'DC1/original'), join(edge.root, 'DC1/copy')]);
     await edge.write({ 'DC1/finished.parse': '' });
-    expect((await edge.scan()).summary).toMatchObject({ files: 3, markedUnknown: 0 });
+    expect((await edge.scan()).summary).toMatchObject({ files: 3 });
     expect(edge.sealed('DC1')).toBe(true);
     for (const path of ['data', 'sub/deep', 'copy']) expect(edge.has(`DC1/${path}`)).toBe(true);
   });

@@ -31,7 +31,7 @@ describe.concurrent('what happens to a data directory', () => {
     const { exitCode, summary } = await edge.scan(QUIET);
     expect(summary.directories.toSorted((a, b) => a.name.localeCompare(b.name))).toEqual([
       { name: 'DC2', state: 'closed', sealed: true },
-      { name: 'DC3', state: 'abandoned', sealed: true },
+      { name: 'DC3', state: 'unclosed', sealed: true },
       { name: 'DC4', state: 'active', sealed: false },
     ]);
     expect({ exitCode, files: summary.files, bytes: summary.bytes }).toEqual({
@@ -86,8 +86,9 @@ describe.concurrent('what happens to a data directory', () => {
       }
       lastMs = (await stat(join(edge.root, name))).birthtimeMs;
     }
-    const ahead = Date.now() / 1000 + 60;
-    await utimes(join(edge.root, 'DC10'), ahead, ahead);
+    const now = Date.now() / 1000;
+    for (const name of ['DC9', 'DC11']) await utimes(join(edge.root, name), now - 60, now - 60);
+    await utimes(join(edge.root, 'DC10'), now - 30, now - 30);
     await edge.scan([...QUIET, '--newest', by]);
     // Once more: what isync has written itself must not make another one the newest.
     await edge.scan([...QUIET, '--newest', by]);

@@ -127,6 +127,9 @@ export class HostileReceiver implements AsyncDisposable {
             requests: random.pick([1, 4, 2 ** 40]),
           },
           compression: random.pick([[], ['zstd'], ['br', 'zstd']]),
+          store: random.chance(0.5)
+            ? { id: random.pick(TEXTS), process: random.pick(TEXTS), listedMtime: random.chance(0.5) }
+            : undefined,
         };
         return;
       case 'files':

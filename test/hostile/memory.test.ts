@@ -21,6 +21,7 @@ async function stuckSession(memory = new MemoryBudget(RECEIVER_LIMITS.heldBytes,
   let welcome = false;
   const session = new ReceiverSession({
     store: kept.store,
+    process: 'a process',
     link: {
       send: (_bytes, flushed) => {
         welcome = true;

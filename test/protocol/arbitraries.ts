@@ -4,7 +4,7 @@ import { DIGEST_ALGORITHMS, DIGEST_BYTES, digestOf, type DigestAlgorithm } from 
 import type { FileEntry } from '../../src/model/file-entry.ts';
 import { isRelPath, type RelPath } from '../../src/model/rel-path.ts';
 import { encode } from '../../src/protocol/codec.ts';
-import { MAX_MESSAGE_BYTES } from '../../src/protocol/limits.ts';
+import { MAX_ID_LENGTH, MAX_MESSAGE_BYTES } from '../../src/protocol/limits.ts';
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
 
 export const algorithms = fc.constantFrom<DigestAlgorithm>(...DIGEST_ALGORITHMS);
@@ -136,6 +136,14 @@ export function receiverMessages(algorithm: DigestAlgorithm): fc.Arbitrary<Recei
       software: texts,
       limits,
       compression: fc.array(texts, { maxLength: 3 }),
+      store: fc.option(
+        fc.record({
+          id: fc.string({ minLength: 1, maxLength: MAX_ID_LENGTH }),
+          process: fc.string({ minLength: 1, maxLength: MAX_ID_LENGTH }),
+          listedMtime: fc.boolean(),
+        }),
+        { nil: undefined },
+      ),
     }),
     fc.record({ type: fc.constant('ack'), ranges: fc.array(ranges, { maxLength: 20 }) }),
     fc.record({ type: fc.constant('refused'), id: ids, ...failure }),

@@ -52,6 +52,7 @@ export function gatedStore() {
   };
   const gated: Store = {
     capabilities: store.capabilities,
+    identity: (options) => store.identity(options),
     stat: (path, options) => store.stat(path, options),
     list: (prefix, options) => store.list(prefix, options),
     digest: (path, algorithm, options) => store.digest(path, algorithm, options),

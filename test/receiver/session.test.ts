@@ -53,6 +53,7 @@ function sessionFor(store: Store, limits: Partial<ReceiverLimits> = {}) {
   const log = new RecordedLog();
   const session = new ReceiverSession({
     store,
+    process: 'a process',
     link,
     limits: { ...RECEIVER_LIMITS, ...limits },
     memory: new MemoryBudget(RECEIVER_LIMITS.heldBytes, 1),

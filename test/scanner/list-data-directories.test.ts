@@ -33,18 +33,29 @@ describe('data directories', () => {
     mkdirSync(`${root}/links`);
     symlinkSync('/etc/hostname', `${root}/links/finished.parse`);
     const { directories } = await listDataDirectories(root, { tag: '' });
-    const states = directories.map((directory) => [directory.name, stateOf(directory, false)]);
+    const states = directories.map((directory) => [
+      directory.name,
+      stateOf(directory, { newest: false, store: undefined }),
+    ]);
     expect(Object.fromEntries(states)).toEqual({
-      active: 'abandoned',
+      active: 'unclosed',
       closed: 'closed',
       finished: 'finished',
       both: 'finished',
-      nested: 'abandoned',
-      folders: 'abandoned',
-      links: 'abandoned',
+      nested: 'unclosed',
+      folders: 'unclosed',
+      links: 'unclosed',
     });
-    const { birthtimeMs, mtimeMs } = statSync(`${root}/both`);
-    expect(directories).toContainEqual({ name: 'both', birthtimeMs, mtimeMs, finished: true, closed: true });
+    const { dev, ino, birthtimeMs, mtimeMs } = statSync(`${root}/both`);
+    expect(directories).toContainEqual({
+      name: 'both',
+      device: dev,
+      inode: ino,
+      birthtimeMs,
+      mtimeMs,
+      seal: { ctimeMs: statSync(`${root}/both/finished.watch`).ctimeMs, record: undefined },
+      closed: true,
+    });
   });
 
   test('are all found where they are many', async () => {

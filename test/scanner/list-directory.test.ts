@@ -86,6 +86,7 @@ describe('a listing', () => {
       subfolders: 0,
       ignored: 0,
       fingerprint: '0'.repeat(16),
+      lastChangeMs: 0,
     });
   });
 

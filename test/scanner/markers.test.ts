@@ -1,11 +1,50 @@
-import { chmodSync, lstatSync, mkdirSync, readFileSync, readdirSync, symlinkSync, utimesSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  utimesSync,
+} from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { hasParseMarker, hasWatchMarker, isMarkerPath, writeWatchMarker } from '../../src/scanner/markers.ts';
+import type { RelPath } from '../../src/model/rel-path.ts';
+import {
+  draftWatchMarker,
+  hasParseMarker,
+  isMarkerPath,
+  watchMarkerStats,
+} from '../../src/scanner/markers.ts';
 import { isRoot, LONG_AGO, makeRoot, rel, STRANGER, write } from './support.ts';
 
 const DC1 = rel('DC1');
 const keep = { keepMtime: true };
 const letGo = { keepMtime: false };
+
+const hasWatchMarker = (root: string, directory: RelPath): boolean =>
+  watchMarkerStats(root, directory) !== undefined;
+
+/** What the directory is does not matter where there is none. */
+function draftOf(root: string, directory: RelPath, { keepMtime }: { readonly keepMtime: boolean }) {
+  const stats = lstatSync(`${root}/${directory}`, { throwIfNoEntry: false });
+  const finished = new Date().toISOString();
+  return draftWatchMarker(
+    root,
+    directory,
+    { finished },
+    { device: stats?.dev ?? 0, inode: stats?.ino ?? 0, keepMtime },
+  );
+}
+
+async function writeWatchMarker(
+  root: string,
+  directory: RelPath,
+  options: { readonly keepMtime: boolean },
+): Promise<void> {
+  await using draft = await draftOf(root, directory, options);
+  await draft.publish();
+}
 
 describe('our marker', () => {
   test.each([keep, letGo])('is one line of JSON with the time, and no temp is left (%o)', async (options) => {
@@ -64,6 +103,46 @@ describe('our marker', () => {
     expect(lstatSync(`${root}/DC1/finished.watch`).isFile()).toBe(true);
     symlinkSync('DC1', `${root}/DC2`);
     await expect(writeWatchMarker(root, rel('DC2'), letGo)).rejects.toMatchObject({ code: 'FILE_VANISHED' });
+  });
+});
+
+describe('a draft of our marker', () => {
+  test('is no marker yet, and leaves nothing behind where it never becomes one', async () => {
+    const root = makeRoot();
+    write(root, 'DC1/a');
+    const before = lstatSync(`${root}/DC1`).mtimeMs;
+    {
+      await using draft = await draftOf(root, DC1, keep);
+      expect(hasWatchMarker(root, DC1)).toBe(false);
+      expect(await draft.isUndisturbed()).toBe(true);
+    }
+    expect(readdirSync(`${root}/DC1`)).toEqual(['a']);
+    expect(Math.abs(lstatSync(`${root}/DC1`).mtimeMs - before)).toBeLessThanOrEqual(0.001);
+  });
+
+  test('is disturbed by what comes into the directory, or by another directory in its place', async () => {
+    const root = makeRoot();
+    write(root, 'DC1/a');
+    {
+      await using draft = await draftOf(root, DC1, letGo);
+      // In another tick of the file system's clock.
+      utimesSync(`${root}/DC1`, LONG_AGO, LONG_AGO);
+      write(root, 'DC1/b');
+      expect(await draft.isUndisturbed()).toBe(false);
+    }
+    await using draft = await draftOf(root, DC1, letGo);
+    renameSync(`${root}/DC1`, `${root}/DC2`);
+    mkdirSync(`${root}/DC1`);
+    expect(await draft.isUndisturbed()).toBe(false);
+  });
+
+  test('is not written into a folder that has taken the directory’s place', async () => {
+    const root = makeRoot();
+    write(root, 'DC1/a');
+    const { dev, ino } = lstatSync(`${root}/DC1`);
+    const other = { device: dev, inode: ino + 1, keepMtime: false };
+    await expect(draftWatchMarker(root, DC1, {}, other)).rejects.toMatchObject({ code: 'FILE_VANISHED' });
+    expect(readdirSync(`${root}/DC1`)).toEqual(['a']);
   });
 });
 

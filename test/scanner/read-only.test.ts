@@ -16,13 +16,14 @@ const SCRIPT = `
   const from = (name) => import(new URL(name, process.env.SCANNER));
   const { identityOf } = await from('file-identity.ts');
   const { markFile } = await from('mark.ts');
-  const { writeWatchMarker } = await from('markers.ts');
+  const { draftWatchMarker } = await from('markers.ts');
   const root = process.env.ROOT;
+  const { dev: device, ino: inode } = lstatSync(root + '/DC1');
   const told = (error) => ({ code: error.code, hint: error.hint });
   console.log(JSON.stringify({
     mark: await markFile(root, 'DC1/a', identityOf(lstatSync(root + '/DC1/a'))).catch(told),
-    marker: await writeWatchMarker(root, 'DC1', { keepMtime: false }).catch(told),
-    keeping: await writeWatchMarker(root, 'DC1', { keepMtime: true }).catch(told),
+    marker: await draftWatchMarker(root, 'DC1', {}, { device, inode, keepMtime: false }).catch(told),
+    keeping: await draftWatchMarker(root, 'DC1', {}, { device, inode, keepMtime: true }).catch(told),
   }));
 `;
 

@@ -3,7 +3,12 @@ import { createServer, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocketServer, type WebSocket } from 'ws';
 import { decodeSenderMessage, encode } from '../../src/protocol/codec.ts';
-import type { ReceiverMessage, SenderMessage, SessionLimits } from '../../src/protocol/messages.ts';
+import type {
+  ReceiverMessage,
+  SenderMessage,
+  SessionLimits,
+  WelcomeStore,
+} from '../../src/protocol/messages.ts';
 
 /** One connection as the script of a test sees it. */
 export interface FakeSession {
@@ -31,6 +36,7 @@ export interface Script {
   readonly status?: (request: IncomingMessage) => number | undefined;
   readonly limits?: Partial<SessionLimits>;
   readonly compression?: readonly string[];
+  readonly store?: WelcomeStore;
 }
 
 /** A receiver that does what a test says, also what PROTOCOL.md forbids. */
@@ -60,7 +66,7 @@ export async function fakeReceiver(script: Script = {}): Promise<FakeReceiver> {
       heard.push(message);
       if (message.type !== 'hello') script.message?.(session, message);
       else if (script.hello !== undefined) script.hello(session);
-      else say(welcome(message.device, script.limits, script.compression));
+      else say(welcome(message.device, script.limits, script.compression, script.store));
     });
   }
 
@@ -84,6 +90,7 @@ export function welcome(
   device: string,
   limits: Partial<SessionLimits> = {},
   compression: readonly string[] = [],
+  store?: WelcomeStore,
 ): ReceiverMessage {
   return {
     type: 'welcome',
@@ -93,6 +100,7 @@ export function welcome(
     software: 'fake',
     limits: { filesInFlight: 100, openUploads: 4, requests: 4, ...limits },
     compression,
+    store,
   };
 }
 

@@ -15,6 +15,7 @@ export function recordingStore(store: Store): RecordingStore {
     done,
     before: () => {},
     capabilities: store.capabilities,
+    identity: (options) => store.identity(options),
     stat: (path, options) => store.stat(path, options),
     list: (prefix, options) => store.list(prefix, options),
     digest: (path, algorithm, options) => store.digest(path, algorithm, options),

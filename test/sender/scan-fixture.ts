@@ -91,6 +91,7 @@ export const isMarked = (path: string): boolean => (statSync(path).mode & 0o020)
 /** The methods of a target as plain functions, to be replaced one by one. */
 export function bound(target: Target): Target {
   return {
+    identify: (options) => target.identify(options),
     put: (file, options) => target.put(file, options),
     look: (paths, options) => target.look(paths, options),
     list: (prefix, options) => target.list(prefix, options),

@@ -19,7 +19,7 @@ describe('--once', () => {
     expect(failure).toBeUndefined();
     expect(summary.directories).toEqual([
       { name: 'DC2', state: 'closed', sealed: true },
-      { name: 'DC3', state: 'abandoned', sealed: true },
+      { name: 'DC3', state: 'unclosed', sealed: true },
       { name: 'DC4', state: 'active', sealed: false },
     ]);
     expect(summary.files).toBe(3);
@@ -69,17 +69,27 @@ describe('--once', () => {
     expect(summary.directories).toEqual([{ name: 'DC1', state: 'closed', sealed: true }]);
   });
 
-  test('believes a mark that the target knows nothing of, tells it, and seals', async () => {
+  test('sends a marked file that the target does not have', async () => {
     const { root, target, at, write, kept } = setup();
     write('DC1/a');
     utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
     chmodSync(at('DC1/a'), 0o664);
     write('DC1/finished.parse');
-    const { options, notes, sealed } = optionsFor(root, target);
+    const { summary } = await scan(optionsFor(root, target).options);
+    expect(summary).toMatchObject({ files: 1, skippedMarked: 1, directories: [{ sealed: true }] });
+    expect(await kept('DC1/a')).toBeDefined();
+  });
+
+  test('with --marks trust leaves its directory unsealed, and says so', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/a');
+    utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
+    chmodSync(at('DC1/a'), 0o664);
+    write('DC1/finished.parse');
+    const { options, problems } = optionsFor(root, target, { marks: 'trust' });
     const { summary } = await scan(options);
-    expect(summary).toMatchObject({ files: 0, skippedMarked: 1, markedUnknown: 1, problemCount: 0 });
-    expect(notes).toContain('marked but unknown to the target');
-    expect(sealed).toEqual(['DC1']);
+    expect(summary).toMatchObject({ files: 0, problemCount: 1, directories: [{ sealed: false }] });
+    expect(problems).toMatchObject([{ path: 'DC1/a', code: 'MARK_UNKNOWN' }]);
     expect(await kept('DC1/a')).toBeUndefined();
   });
 
@@ -109,18 +119,7 @@ describe('--once', () => {
     };
     const { summary } = await scan(optionsFor(root, moving).options);
     expect(await kept('DC2/a')).toBe('first'.length);
-    expect(summary).toMatchObject({ markedUnknown: 0, directories: [{ sealed: true }, { sealed: true }] });
-  });
-
-  test('with --marks verify sends it', async () => {
-    const { root, target, at, write, kept } = setup();
-    write('DC1/a');
-    utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
-    chmodSync(at('DC1/a'), 0o664);
-    write('DC1/finished.parse');
-    const { summary } = await scan(optionsFor(root, target, { marks: 'verify' }).options);
-    expect(summary).toMatchObject({ files: 1, markedUnknown: 0 });
-    expect(await kept('DC1/a')).toBeDefined();
+    expect(summary).toMatchObject({ directories: [{ sealed: true }, { sealed: true }] });
   });
 
   test('seals a directory whose files come from the future, each sent once', async () => {

@@ -36,7 +36,7 @@ describe('while a directory is being sealed', () => {
     const late = beforeFirstSeal(target, () => appendFileSync(at('DC1/a'), ' second'));
     const { summary } = await scan(optionsFor(root, late, { newest: 'name' }).options);
     expect(await kept('DC1/a')).toBe('first second'.length);
-    expect(summary.directories).toContainEqual({ name: 'DC1', state: 'abandoned', sealed: true });
+    expect(summary.directories).toContainEqual({ name: 'DC1', state: 'unclosed', sealed: true });
   });
 
   test('what the parser writes into its marker then is published before the seal', async () => {

@@ -4,7 +4,17 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../suites/data-tree.ts';
 
-const STEPS = ['scan_p0w0', 'scan_p0w1', 'scan_p1w0', 'scan_p1w1', 'fsync_x0', 'fsync_x1', 'edx1', 'edx2'];
+const STEPS = [
+  'scan_p0w0',
+  'scan_p0w1',
+  'scan_p1w0',
+  'scan_p1w1',
+  'fsync_x0',
+  'fsync_x1',
+  'fsync_x1_trust',
+  'edx1',
+  'edx2',
+];
 
 async function runStep(
   name: string,

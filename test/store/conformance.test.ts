@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openFileStore } from '../../src/store/file/file-store.ts';
@@ -9,6 +9,9 @@ storeSuite('the file store', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'isync-store-'));
   return {
     open: () => openFileStore(folder),
+    async empty() {
+      for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
+    },
     [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
   };
 });
@@ -17,6 +20,12 @@ storeSuite('the memory store', async () => {
   const contents = createMemoryContents();
   return {
     open: async () => createMemoryStore(contents),
+    async empty() {
+      contents.files.clear();
+      contents.folders.clear();
+      contents.partials.clear();
+      contents.id = undefined;
+    },
     [Symbol.asyncDispose]: async () => contents.files.clear(),
   };
 });

@@ -274,7 +274,6 @@ export interface Summary {
   readonly skippedMarked: number;
   readonly problems: readonly { readonly path: string; readonly code: string; readonly message: string }[];
   readonly problemCount: number;
-  readonly markedUnknown: number;
   readonly ignored: number;
   readonly directories: readonly {
     readonly name: string;

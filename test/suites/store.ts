@@ -1,5 +1,7 @@
 import { describe } from 'vitest';
 import { closingSuite } from './store/closing.ts';
+import { identitySuite } from './store/identity.ts';
+import { damageSuite } from './store/damage.ts';
 import { listSuite } from './store/list.ts';
 import { pathSuite } from './store/paths.ts';
 import { putSuite } from './store/put.ts';
@@ -13,7 +15,9 @@ export function storeSuite(name: string, setup: () => Promise<StoreSetup>): void
     putSuite(subject);
     listSuite(subject);
     uploadSuite(subject);
+    damageSuite(subject);
     pathSuite(subject);
     closingSuite(subject);
+    identitySuite(subject);
   });
 }

@@ -223,6 +223,28 @@ export function targetSuite(
       await target.seal(parseRelPath('DC1'), undefined);
     });
 
+    it('tells which store it is, and who confirmed each file', async () => {
+      const identity = await target.identify();
+      expect(identity.store).toBe((await store.identity()).id);
+      expect(identity.listedMtime).toBe(store.capabilities.listedMtime);
+      const small = await target.put(folder.write('DC1/a', 'a'));
+      const large = await target.put(folder.write('DC1/b', noise(300_000)));
+      await target.seal(parseRelPath('DC1'), undefined);
+      expect(await target.identify()).toEqual(identity);
+      expect([small.incarnation, large.incarnation]).toEqual([identity.incarnation, identity.incarnation]);
+    });
+
+    it('tells another incarnation once a seal has found another store', async () => {
+      const before = await target.put(folder.write('DC1/a', 'a'));
+      store.identity = async () => ({ id: 'another' });
+      await target.seal(parseRelPath('DC1'), undefined);
+      const identity = await target.identify();
+      expect(identity.store).toBe('another');
+      expect(identity.incarnation).not.toBe(before.incarnation);
+      const after = await target.put(folder.write('DC1/b', 'b'));
+      expect(after.incarnation).toBe(identity.incarnation);
+    });
+
     it('lets a caller take a file back', async () => {
       const hold = Promise.withResolvers<void>();
       store.before = () => hold.promise;
@@ -247,6 +269,7 @@ export function targetSuite(
       await disposed;
       await target[Symbol.asyncDispose]();
       await expect(target.put(folder.source('DC1/a'))).rejects.toMatchObject({ code: 'INTERRUPTED' });
+      await expect(target.identify()).rejects.toMatchObject({ code: 'INTERRUPTED' });
       await expect(target.seal(parseRelPath('DC1'), undefined)).rejects.toMatchObject({
         code: 'INTERRUPTED',
       });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { parseDeviceName } from '../../model/device-name.ts';
 import { digestOf, type DigestAlgorithm } from '../../model/digest.ts';
 import type { Abortable } from '../../model/abortable.ts';
@@ -8,7 +9,15 @@ import type { Store } from '../../store/store.ts';
 import { Forgotten, Outbox, type PutJob, type Size } from '../outbox.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import { retrying, type RetryPolicy } from '../retry.ts';
-import type { LookOptions, PutOptions, Receipt, SourceFile, Target, TargetRecord } from '../target.ts';
+import type {
+  LookOptions,
+  PutOptions,
+  Receipt,
+  SourceFile,
+  Target,
+  TargetIdentity,
+  TargetRecord,
+} from '../target.ts';
 import { copyLarge } from './copy-large.ts';
 
 /** Files under way at a time unless told: enough small ones to share an fsync of their folder, few large per disk. */
@@ -48,8 +57,13 @@ class LocalTarget implements Target {
   readonly #most: Readonly<Record<Size, number>>;
   readonly #outbox: Outbox;
   readonly #closing = new AbortController();
+  /** Tells this target from all others, also those of an earlier process. */
+  readonly #process = randomUUID();
   readonly #running: Record<Size, number> = { small: 0, large: 0 };
   readonly #work = new Set<Promise<void>>();
+  /** As it was when last asked for. */
+  #identity: TargetIdentity | undefined;
+  #identifying: Promise<TargetIdentity> | undefined;
   #sliceEnd = 0;
 
   constructor(store: Store, options: LocalTargetOptions) {
@@ -62,6 +76,10 @@ class LocalTarget implements Target {
     const { signal } = options;
     if (signal?.aborted === true) this.#close(signal.reason);
     signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  async identify({ signal }: Abortable = {}): Promise<TargetIdentity> {
+    return this.#retrying(() => this.#identify(), signal);
   }
 
   async put(file: SourceFile, options?: PutOptions): Promise<Receipt> {
@@ -90,7 +108,10 @@ class LocalTarget implements Target {
 
   async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {
     if (marker !== undefined) await this.put(marker, { ...options, priority: 'live' });
-    await this.#retrying(() => this.#store.sync(this.#inStore(directory)), options.signal);
+    await this.#retrying(async () => {
+      await this.#store.sync(this.#inStore(directory));
+      await this.#identify();
+    }, options.signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -116,6 +137,18 @@ class LocalTarget implements Target {
 
   #retrying<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
     return retrying(attempt, this.#options.retry, { signal: this.#either(signal) });
+  }
+
+  async #identify(): Promise<TargetIdentity> {
+    this.#identifying ??= this.#askStore().finally(() => (this.#identifying = undefined));
+    return this.#identifying;
+  }
+
+  async #askStore(): Promise<TargetIdentity> {
+    const { id } = await this.#store.identity({ signal: this.#closing.signal });
+    const { listedMtime } = this.#store.capabilities;
+    this.#identity = { store: id, incarnation: JSON.stringify([id, this.#process]), listedMtime };
+    return this.#identity;
   }
 
   async #lookAt(
@@ -149,7 +182,9 @@ class LocalTarget implements Target {
     this.#running[job.size]++;
     const ran = async () => {
       try {
-        this.#outbox.kept(job, await this.#copy(job));
+        // As it was before: a store that is swapped meanwhile may not have the file.
+        const { incarnation } = this.#identity ?? (await this.#identify());
+        this.#outbox.kept(job, await this.#copy(job), incarnation);
       } catch (error) {
         this.#outbox.failed(job, toIsyncError(error, 'INTERNAL', { path: job.file.entry.path }));
       }

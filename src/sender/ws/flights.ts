@@ -23,12 +23,15 @@ interface Flight {
 export class Flights {
   readonly #flights = new Map<number, Flight>();
   readonly #outbox: Outbox;
+  readonly #incarnation: string;
   readonly #most: number;
   readonly #onProgress: () => void;
   #nextId = 1;
 
-  constructor(outbox: Outbox, most: number, onProgress: () => void) {
+  /** `incarnation` says who acknowledges them. */
+  constructor(outbox: Outbox, incarnation: string, most: number, onProgress: () => void) {
     this.#outbox = outbox;
+    this.#incarnation = incarnation;
     this.#most = Math.min(most, MAX_FILES_IN_FLIGHT);
     this.#onProgress = onProgress;
   }
@@ -93,7 +96,7 @@ export class Flights {
         kept.push({ job: flight.job, digest: flight.digest });
       }
     for (const { first, last } of ranges) for (let id = first; id <= last; id++) this.#flights.delete(id);
-    for (const { job, digest } of kept) this.#outbox.kept(job, digest);
+    for (const { job, digest } of kept) this.#outbox.kept(job, digest, this.#incarnation);
     this.#onProgress();
   }
 

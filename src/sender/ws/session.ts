@@ -28,6 +28,8 @@ const LAST_REQUEST = 0xffff_ffff;
 
 export interface SessionOptions {
   readonly link: Link;
+  /** Of the receiver; see TargetIdentity. */
+  readonly incarnation: string;
   readonly outbox: Outbox;
   readonly calls: Calls;
   readonly algorithm: DigestAlgorithm;
@@ -64,7 +66,7 @@ export class Session {
   #fault: IsyncError | undefined;
 
   constructor(options: SessionOptions) {
-    const { link, outbox, calls, algorithm, compress, deadlines, onProgress } = options;
+    const { link, incarnation, outbox, calls, algorithm, compress, deadlines, onProgress } = options;
     const { limits } = link.welcome;
     const onReady = () => this.#ready();
     const createPacker = () => (compress ? new Packer() : undefined);
@@ -73,7 +75,7 @@ export class Session {
     this.#wire = new Wire(link.socket, link.raw, deadlines, () => this.#silent());
     this.#wire.onSend = options.onSend;
     this.#wire.onRoom = outbox.onReady = calls.onReady = onReady;
-    this.#flights = new Flights(outbox, limits.filesInFlight, onProgress);
+    this.#flights = new Flights(outbox, incarnation, limits.filesInFlight, onProgress);
     this.#packer = createPacker();
     this.#uploads = new Uploads({
       outbox,

@@ -9,9 +9,18 @@ import { ZSTD } from '../../protocol/packing.ts';
 import { Outbox } from '../outbox.ts';
 import type { RateLimiter } from '../rate-limiter.ts';
 import { Backoff, type RetryPolicy } from '../retry.ts';
-import type { LookOptions, PutOptions, Receipt, SourceFile, Target, TargetRecord } from '../target.ts';
+import type {
+  LookOptions,
+  PutOptions,
+  Receipt,
+  SourceFile,
+  Target,
+  TargetIdentity,
+  TargetRecord,
+} from '../target.ts';
 import { Calls } from './calls.ts';
 import { connect, type TlsOptions } from './connect.ts';
+import { identityOf, Peer } from './peer.ts';
 import { Session } from './session.ts';
 
 export interface WsTargetOptions {
@@ -66,6 +75,7 @@ class WsTarget implements Target {
   readonly #options: WsTargetOptions;
   readonly #outbox: Outbox;
   readonly #calls: Calls;
+  readonly #peer = new Peer();
   readonly #closing = new AbortController();
   #session: Session | undefined;
   #linked: Promise<void> | undefined;
@@ -82,6 +92,12 @@ class WsTarget implements Target {
     if (signal?.aborted === true) this.#close(signal.reason);
     signal?.addEventListener('abort', this.#onAbort, { once: true });
     this.#connectUnlessLinked();
+  }
+
+  async identify(options?: Abortable): Promise<TargetIdentity> {
+    const identity = this.#peer.identify(options);
+    this.#connectUnlessLinked();
+    return identity;
   }
 
   async put(file: SourceFile, options: PutOptions = {}): Promise<Receipt> {
@@ -139,6 +155,7 @@ class WsTarget implements Target {
     this.#closing.abort(reason);
     this.#outbox.close(reason);
     this.#calls.close(reason);
+    this.#peer.close(reason);
     this.#session?.close();
   }
 
@@ -169,6 +186,7 @@ class WsTarget implements Target {
       this.#linked = undefined;
       this.#outbox.rejectAll(gaveUp);
       this.#calls.rejectAll(gaveUp);
+      this.#peer.rejectAll(gaveUp);
       return;
     }
   }
@@ -179,8 +197,10 @@ class WsTarget implements Target {
     try {
       onLink?.('connecting');
       const link = await this.#connect();
+      const identity = identityOf(link.welcome);
       const session = new Session({
         link,
+        incarnation: identity.incarnation,
         outbox: this.#outbox,
         calls: this.#calls,
         algorithm,
@@ -194,6 +214,7 @@ class WsTarget implements Target {
         onProgress: () => backoff.succeeded(),
       });
       this.#session = session;
+      this.#peer.met(identity);
       onLink?.('connected');
       const since = performance.now();
       const error = await session.ended;
@@ -204,6 +225,7 @@ class WsTarget implements Target {
       return toIsyncError(error, 'INTERNAL');
     } finally {
       this.#session = undefined;
+      this.#peer.lost();
     }
   }
 

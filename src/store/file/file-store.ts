@@ -5,8 +5,18 @@ import { createDigester, type DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { MAX_PATH_BYTES, type RelPath } from '../../model/rel-path.ts';
+import { isAllZeros } from '../../model/damage.ts';
 import { checkContent } from '../check-digest.ts';
-import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store.ts';
+import { refuseShorter, ZeroWatch } from '../damage-rule.ts';
+import type {
+  BeginOptions,
+  FileDigest,
+  PublishOptions,
+  Store,
+  StoreCapabilities,
+  StoreIdentity,
+  Upload,
+} from '../store.ts';
 import { InOrder } from '../in-order.ts';
 import { storeClosed, uploadBusy } from '../store-errors.ts';
 import { versionKey } from '../version-key.ts';
@@ -18,9 +28,10 @@ import { collectLeftovers, type LeftoverLimits, PartThinner } from './leftovers.
 import { listFiles } from './list-files.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
 import { digestInto, digestPublished, inRealFolders, statPublished } from './published.ts';
-import { keptDifferent } from './publisher.ts';
+import { keptDifferent, type StagedFile } from './publisher.ts';
 import { discard, stageFile } from './stage-file.ts';
-import { isOwnPath, StagingArea } from './staging-area.ts';
+import { isOwnPath, OWN_FOLDER, StagingArea } from './staging-area.ts';
+import { StoreIdFile } from './store-id.ts';
 import { storeError } from './system-errors.ts';
 
 export interface FileStoreOptions {
@@ -76,6 +87,7 @@ class FileStore implements Store {
   };
   readonly #root: string;
   readonly #area: StagingArea;
+  readonly #id: StoreIdFile;
   readonly #immutable: boolean;
   readonly #maxFileBytes: number;
   readonly #leftovers: LeftoverLimits;
@@ -92,6 +104,7 @@ class FileStore implements Store {
   constructor(root: string, area: StagingArea, options: FileStoreOptions) {
     this.#root = root;
     this.#area = area;
+    this.#id = new StoreIdFile(root, area, options.readOnly === true);
     this.#immutable = options.immutable ?? false;
     this.#maxFileBytes = options.maxFileBytes ?? Infinity;
     this.#leftovers = {
@@ -104,6 +117,11 @@ class FileStore implements Store {
     this.#thinner = new PartThinner(area, this.#leftovers);
     if (options.readOnly !== true)
       this.#collector = setInterval(() => void this.collect(), COLLECT_EVERY_MS).unref();
+  }
+
+  async identity({ signal }: Abortable = {}): Promise<StoreIdentity> {
+    this.#checkGoesOn(signal);
+    return guard(OWN_FOLDER, signal, async () => ({ id: await this.#id.read() }));
   }
 
   async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {
@@ -138,14 +156,19 @@ class FileStore implements Store {
     );
   }
 
-  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+  async put(
+    file: FileEntry,
+    bytes: Uint8Array,
+    digest: FileDigest,
+    { replaceDamaged = false }: PublishOptions = {},
+  ): Promise<void> {
     this.#checkGoesOn();
     this.#checkTaken(file);
     checkContent(file, bytes, digest);
     await guard(file.path, undefined, () => {
       this.#space.take(bytes.length, file.path);
       return this.#lanes.use(file.path, (lane) =>
-        this.#publishing.run(file.path, () => this.#put(lane, file, bytes, digest)),
+        this.#publishing.run(file.path, () => this.#put(lane, { file, digest, replaceDamaged }, bytes)),
       );
     });
   }
@@ -212,10 +235,14 @@ class FileStore implements Store {
       });
   }
 
-  async #put(lane: Lane, file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
-    const staged = await lane.staging.run(() => stageFile(this.#area, file, bytes));
+  async #put(
+    lane: Lane,
+    incoming: Pick<StagedFile, 'file' | 'digest' | 'replaceDamaged'>,
+    bytes: Uint8Array,
+  ): Promise<void> {
+    const staged = await lane.staging.run(() => stageFile(this.#area, incoming.file, bytes));
     try {
-      await lane.publisher.publish({ file, digest, staged });
+      await lane.publisher.publish({ ...incoming, allZeros: isAllZeros(bytes), staged });
     } catch (error) {
       await discard(staged);
       throw error;
@@ -225,10 +252,10 @@ class FileStore implements Store {
   async #begin(
     lane: Lane,
     file: FileEntry,
-    { algorithm, resume, signal }: BeginOptions,
+    { algorithm, resume, signal, replaceDamaged = false }: BeginOptions,
     key: string,
   ): Promise<FileUpload> {
-    await this.#checkCanBecome(file);
+    await this.#checkCanBecome(file, replaceDamaged);
     const { path, handle, size } = await lane.claiming.run(() => claimPart(this.#area, file, resume));
     const release = async (path: string): Promise<void> => {
       await releasePart(this.#area, path);
@@ -236,7 +263,7 @@ class FileStore implements Store {
     };
     try {
       this.#space.check(file.size - size, file.path);
-      const digester = createDigester(algorithm);
+      const digester = new ZeroWatch(createDigester(algorithm));
       const goesOn = (): void => this.#checkGoesOn(signal);
       const offset =
         size === 0 ? 0 : await lane.resuming.run(() => digestInto(digester, handle, size, goesOn));
@@ -251,7 +278,7 @@ class FileStore implements Store {
         release,
         publish: (staged) =>
           this.#publishing.run(file.path, () =>
-            this.#lanes.use(file.path, ({ publisher }) => publisher.publish(staged)),
+            this.#lanes.use(file.path, ({ publisher }) => publisher.publish({ ...staged, replaceDamaged })),
           ),
         ended: () => void this.#uploads.delete(key),
       });
@@ -264,11 +291,11 @@ class FileStore implements Store {
   }
 
   /** Refuses at once what would be refused at the commit, after all its bytes have come. */
-  async #checkCanBecome(file: FileEntry): Promise<void> {
+  async #checkCanBecome(file: FileEntry, replaceDamaged: boolean): Promise<void> {
     this.#folders.checkWay(file.path);
-    if (!this.#immutable) return;
     const kept = await statPublished(this.#root, file.path);
-    if (kept !== undefined && kept.size !== file.size) throw keptDifferent(file);
+    if (this.#immutable && kept !== undefined && kept.size !== file.size) throw keptDifferent(file);
+    if (!replaceDamaged) refuseShorter(kept, file);
   }
 }
 

@@ -1,9 +1,10 @@
 import type { FileHandle } from 'node:fs/promises';
 import { withoutBytes } from '../../model/chunks.ts';
-import type { Digester, DigestAlgorithm } from '../../model/digest.ts';
+import type { DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { checkDigest } from '../check-digest.ts';
+import type { ZeroWatch } from '../damage-rule.ts';
 import type { Upload } from '../store.ts';
 import { tooManyBytes, uploadEnded } from '../store-errors.ts';
 import type { FreeSpace } from './free-space.ts';
@@ -20,13 +21,13 @@ export interface FileUploadParts {
   readonly file: FileEntry;
   readonly algorithm: DigestAlgorithm;
   /** Has seen the bytes up to `offset`. */
-  readonly digester: Digester;
+  readonly digester: ZeroWatch;
   readonly offset: number;
   readonly handle: FileHandle;
   readonly path: string;
   readonly space: FreeSpace;
   /** Names the finished file; see Publisher. */
-  readonly publish: (file: StagedFile) => Promise<void>;
+  readonly publish: (file: Omit<StagedFile, 'replaceDamaged'>) => Promise<void>;
   /** Keeps the part for a later upload. */
   readonly release: (path: string) => Promise<void>;
   /** Called once, when nothing of this upload is under way any more. */
@@ -150,7 +151,8 @@ export class FileUpload implements Upload {
       await this.#sync(() => handle.sync());
       this.#checkSound();
       await handle.close();
-      await publish({ file, digest: { algorithm, value: digest }, staged: path });
+      const { allZeros } = digester;
+      await publish({ file, digest: { algorithm, value: digest }, allZeros, staged: path });
     } catch (error) {
       const reason = storeError(error, file.path);
       // The bytes are of use again only if they are right and what is wrong is elsewhere.

@@ -163,7 +163,8 @@ function makeFolder(path: string, directory: RelPath): void {
   }
 }
 
-async function syncFolder(path: string): Promise<void> {
+/** Makes the names in the folder at the absolute path durable. */
+export async function syncFolder(path: string): Promise<void> {
   await using folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
     await folder.sync();

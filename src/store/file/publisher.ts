@@ -1,8 +1,9 @@
 import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import type { FileEntry } from '../../model/file-entry.ts';
+import { type FileEntry, toMicroseconds } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { nameOf, parentOf } from '../../model/rel-path.ts';
+import { type Incoming, refuseDamage } from '../damage-rule.ts';
 import type { FileDigest } from '../store.ts';
 import type { FolderBatch, Folders, StandingFolder } from './folders.ts';
 import { digestPublished, syncPublished } from './published.ts';
@@ -14,10 +15,10 @@ const BATCH_FILES = 256;
 const BATCH_MS = 20;
 
 /** A staged file: complete, checked, stamped and durable under the path `staged`. */
-export interface StagedFile {
-  readonly file: FileEntry;
-  readonly digest: FileDigest;
+export interface StagedFile extends Incoming {
   readonly staged: string;
+  /** Replace the kept version also by one that a power cut seems to have damaged. */
+  readonly replaceDamaged: boolean;
 }
 
 /**
@@ -81,12 +82,23 @@ export class Publisher {
     }
   }
 
-  async #name({ file, digest, staged }: Publication, folders: FolderBatch): Promise<StandingFolder> {
+  async #name(publication: Publication, folders: FolderBatch): Promise<StandingFolder> {
+    const { file, digest, staged } = publication;
     const folder = folders.ensure(parentOf(file.path));
     const path = join(folder.path, nameOf(file.path));
     if (this.#immutable) await this.#nameOnce(staged, path, file, digest);
-    else renameSync(staged, path);
+    else await this.#replace(staged, path, publication);
     return folder;
+  }
+
+  /** Looks right before it replaces: publications of a path come one after the other. */
+  async #replace(staged: string, path: string, incoming: StagedFile): Promise<void> {
+    const found = incoming.replaceDamaged ? undefined : lstatSync(path, { throwIfNoEntry: false });
+    if (found?.isFile() === true) {
+      const kept = { ...incoming.file, size: found.size, mtimeUs: toMicroseconds(found.mtimeMs) };
+      await refuseDamage(kept, incoming, (algorithm) => digestPublished(path, algorithm, goesOn));
+    }
+    renameSync(staged, path);
   }
 
   /** link(2) never replaces anything, not even what somebody else has put there a moment ago. */

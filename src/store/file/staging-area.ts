@@ -6,7 +6,7 @@ import { firstSegment, type RelPath } from '../../model/rel-path.ts';
 import { nameForThisProcess } from './process-identity.ts';
 
 /** The store's own folder at its root: on the same file system as the published files, so that a rename publishes. */
-const OWN_FOLDER = '.isync';
+export const OWN_FOLDER = '.isync';
 
 /** Whether `path` is the store's own, which nobody may publish to. Also `.ISYNC`: not every file system tells them apart. */
 export function isOwnPath(path: RelPath): boolean {
@@ -16,6 +16,7 @@ export function isOwnPath(path: RelPath): boolean {
 /**
  * Where files are before they are published:
  *
+ *     STORE/.isync/store-id         tells the store from all others, see store-id.ts
  *     STORE/.isync/staging/parts/   unfinished uploads that nobody has open
  *     STORE/.isync/staging/OWNER/   files that one process has open, see process-identity.ts
  *
@@ -26,6 +27,8 @@ export class StagingArea {
   readonly #root: string;
   readonly #device: number;
   readonly #inode: number;
+  /** The store's own, which holds everything here. */
+  readonly folder: string;
   readonly all: string;
   readonly parts: string;
   /** This process's own folder. */
@@ -37,7 +40,8 @@ export class StagingArea {
     const { dev, ino } = lstatSync(root);
     this.#device = dev;
     this.#inode = ino;
-    this.all = join(root, OWN_FOLDER, 'staging');
+    this.folder = join(root, OWN_FOLDER);
+    this.all = join(this.folder, 'staging');
     this.parts = join(this.all, 'parts');
     this.own = join(this.all, this.ownName);
   }
@@ -52,8 +56,7 @@ export class StagingArea {
         retryable: true,
         hint: 'Mount it again, then start isync again.',
       });
-    for (const path of [join(this.#root, OWN_FOLDER), this.all, this.parts, this.own])
-      makePrivateFolder(path);
+    for (const path of [this.folder, this.all, this.parts, this.own]) makePrivateFolder(path);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -4,8 +4,18 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { parentOf, type RelPath } from '../../model/rel-path.ts';
 import { checkContent } from '../check-digest.ts';
-import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store.ts';
-import { storeClosed, tooManyBytes, uploadBusy, uploadEnded } from '../store-errors.ts';
+import { newStoreId } from '../new-store-id.ts';
+import { damageOf, isAllZeros } from '../../model/damage.ts';
+import type {
+  BeginOptions,
+  FileDigest,
+  PublishOptions,
+  Store,
+  StoreCapabilities,
+  StoreIdentity,
+  Upload,
+} from '../store.ts';
+import { sourceDamaged, storeClosed, tooManyBytes, uploadBusy, uploadEnded } from '../store-errors.ts';
 import { versionKey } from '../version-key.ts';
 
 /** What a memory store holds. Another store made of the same contents goes on where the first one ended. */
@@ -14,10 +24,12 @@ export interface MemoryContents {
   readonly folders: Set<RelPath>;
   /** Chunks of suspended uploads, by {@link versionKey}. */
   readonly partials: Map<string, readonly Uint8Array[]>;
+  /** See {@link StoreIdentity}; undefined until it is asked for. */
+  id: string | undefined;
 }
 
 export function createMemoryContents(): MemoryContents {
-  return { files: new Map(), folders: new Set(), partials: new Map() };
+  return { files: new Map(), folders: new Set(), partials: new Map(), id: undefined };
 }
 
 /** A store for tests: durable as long as its contents are referenced. */
@@ -40,6 +52,12 @@ class MemoryStore implements Store {
 
   constructor(contents: MemoryContents) {
     this.#contents = contents;
+  }
+
+  async identity({ signal }: Abortable = {}): Promise<StoreIdentity> {
+    this.#check(signal);
+    this.#contents.id ??= newStoreId();
+    return { id: this.#contents.id };
   }
 
   async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {
@@ -65,14 +83,21 @@ class MemoryStore implements Store {
     return file && digestOf(algorithm, file.bytes);
   }
 
-  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+  async put(
+    file: FileEntry,
+    bytes: Uint8Array,
+    digest: FileDigest,
+    options: PublishOptions = {},
+  ): Promise<void> {
     this.#check();
     checkContent(file, bytes, digest);
-    this.#publish(file, Uint8Array.from(bytes));
+    this.#publish(file, Uint8Array.from(bytes), options);
   }
 
-  async begin(file: FileEntry, { algorithm, resume, signal }: BeginOptions): Promise<Upload> {
+  async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
+    const { algorithm, resume, signal } = options;
     this.#check(signal);
+    this.#refuseDamage(file, undefined, options);
     const key = versionKey(file);
     if (this.#open.has(key)) throw uploadBusy(file);
     const chunks = resume ? (this.#contents.partials.get(key) ?? []) : [];
@@ -80,7 +105,7 @@ class MemoryStore implements Store {
     const upload = new MemoryUpload(file, chunks, {
       publish: (bytes, digest) => {
         checkContent(file, bytes, { algorithm, value: digest });
-        this.#publish(file, bytes);
+        this.#publish(file, bytes, options);
       },
       release: (kept) => {
         this.#open.delete(key);
@@ -105,11 +130,25 @@ class MemoryStore implements Store {
     if (this.#closed) throw storeClosed();
   }
 
-  #publish(file: FileEntry, bytes: Uint8Array): void {
+  /** @param bytes undefined where they are still to come */
+  #refuseDamage(
+    file: FileEntry,
+    bytes: Uint8Array | undefined,
+    { replaceDamaged = false }: PublishOptions,
+  ): void {
+    const kept = this.#contents.files.get(file.path);
+    if (kept === undefined || replaceDamaged) return;
+    const damage = damageOf(kept.entry, file, bytes !== undefined && isAllZeros(bytes));
+    if (damage === 'shorter' || (damage === 'zeros' && !isAllZeros(kept.bytes)))
+      throw sourceDamaged(kept.entry, file, damage);
+  }
+
+  #publish(file: FileEntry, bytes: Uint8Array, options: PublishOptions): void {
     const { files, folders } = this.#contents;
     if (folders.has(file.path)) throw conflict(file.path, 'a folder');
     for (const folder of foldersAbove(file.path))
       if (files.has(folder)) throw conflict(file.path, `the file ${folder}`);
+    this.#refuseDamage(file, bytes, options);
     for (const folder of foldersAbove(file.path)) folders.add(folder);
     const { path, size, mtimeUs } = file;
     files.set(path, { entry: { path, size, mtimeUs }, bytes });

@@ -20,7 +20,7 @@ import { bare, decodeKey } from './answers.ts';
 import { tellingBodySent } from './body-sent.ts';
 import { toInput, type ObjectAttributes, type ObjectSettings } from './object-attributes.ts';
 import { CONNECTIONS, createS3Client } from './s3-client.ts';
-import { isAbsent, s3Error } from './s3-errors.ts';
+import { isAbsent, s3Error, statusOf } from './s3-errors.ts';
 import type { S3StoreOptions } from './s3-options.ts';
 
 /** The servers' own limit of what one answer tells. */
@@ -154,23 +154,41 @@ export class Bucket implements Disposable {
   }
 
   /** One of our own objects: no storage class or tags, which may cost extra, but encrypted like all others. */
-  async putOwn(key: string, { bytes, md5 }: Body, request: Request = {}): Promise<void> {
+  async putOwn(key: string, body: Body, request: Request = {}): Promise<void> {
+    const command = this.#ownObject(key, body, 'application/json');
+    await this.#run(request, (options) => this.#client.send(command, options));
+  }
+
+  /**
+   * One of our own objects, put unless the key is in use. Not every server knows the condition: one that refuses it is
+   * asked without it, and one that ignores it lets the last of several win.
+   */
+  async putOwnOnce(key: string, body: Body, request: Request = {}): Promise<void> {
+    await this.#run(request, async (options) => {
+      try {
+        await this.#client.send(this.#ownObject(key, body, 'text/plain', '*'), options);
+      } catch (error) {
+        const status = statusOf(error);
+        if (status === 412 || status === 409) return; // It is there, or is just being put.
+        if (status !== 400 && status !== 501) throw error;
+        await this.#client.send(this.#ownObject(key, body, 'text/plain'), options);
+      }
+    });
+  }
+
+  #ownObject(key: string, { bytes, md5 }: Body, contentType: string, ifNoneMatch?: string) {
     const { sse, sseKmsKeyId } = this.#settings;
-    await this.#run(request, (options) =>
-      this.#client.send(
-        new PutObjectCommand({
-          Bucket: this.#bucket,
-          Key: key,
-          Body: bytes,
-          ContentLength: bytes.length,
-          ContentMD5: md5,
-          ContentType: 'application/json',
-          ServerSideEncryption: sse,
-          SSEKMSKeyId: sseKmsKeyId,
-        }),
-        options,
-      ),
-    );
+    return new PutObjectCommand({
+      Bucket: this.#bucket,
+      Key: key,
+      Body: bytes,
+      ContentLength: bytes.length,
+      ContentMD5: md5,
+      ContentType: contentType,
+      IfNoneMatch: ifNoneMatch,
+      ServerSideEncryption: sse,
+      SSEKMSKeyId: sseKmsKeyId,
+    });
   }
 
   async remove(key: string, request: Request = {}): Promise<void> {

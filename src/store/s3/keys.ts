@@ -18,6 +18,7 @@ export function isOwnPath(path: string): boolean {
  * What the objects of a store are called:
  *
  *     PREFIX/PATH                            a file; its path as it is, in UTF-8
+ *     PREFIX/.isync/store-id                 tells the store from all others; see store-id.ts
  *     PREFIX/.isync/uploads/PATH-HASH/VERSION-HASH   an upload under way; see upload-state.ts
  */
 export class Keys {
@@ -31,6 +32,11 @@ export class Keys {
   /** Begins every key of the store. */
   get all(): string {
     return this.#before;
+  }
+
+  /** Tells the store from all others. */
+  get storeId(): string {
+    return `${this.#before}${OWN_FOLDER}/store-id`;
   }
 
   /** Begins the key of every upload state. */

@@ -5,7 +5,7 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { checkContent } from '../check-digest.ts';
-import type { BeginOptions, FileDigest, Store, StoreCapabilities, Upload } from '../store.ts';
+import type { BeginOptions, FileDigest, Store, StoreCapabilities, StoreIdentity, Upload } from '../store.ts';
 import { InOrder } from '../in-order.ts';
 import { storeClosed, uploadBusy } from '../store-errors.ts';
 import { versionKey } from '../version-key.ts';
@@ -21,6 +21,7 @@ import type { S3StoreOptions } from './s3-options.ts';
 import { DIGESTS } from './s3-client.ts';
 import { S3Upload, type UploadBody } from './s3-upload.ts';
 import { SmallBody } from './small-body.ts';
+import { findStoreId } from './store-id.ts';
 
 const ABANDONED_AFTER_MS = 7 * 24 * 3600 * 1000;
 /** How often abandoned uploads are looked for, in ms; also when the store is opened. */
@@ -57,6 +58,7 @@ class S3Store implements Store {
   };
   readonly #bucket: Bucket;
   readonly #keys: Keys;
+  readonly #readOnly: boolean;
   readonly #buffers: PartBuffers;
   readonly #partBytes: number;
   readonly #mostPartBytes: number;
@@ -73,16 +75,22 @@ class S3Store implements Store {
     const bufferBytes = options.partBufferBytes ?? PART_BUFFER_BYTES;
     this.#bucket = bucket;
     this.#keys = keys;
+    this.#readOnly = options.readOnly === true;
     this.#buffers = new PartBuffers(bufferBytes, options.bufferIdleMs);
     this.#partBytes = options.minPartBytes ?? PART_BYTES;
     // The largest files then go one part at a time, and nothing else beside them.
     this.#mostPartBytes = bufferBytes;
     this.#abandonedAfterMs = options.abandonedAfterMs ?? ABANDONED_AFTER_MS;
-    if (options.readOnly === true) return;
+    if (this.#readOnly) return;
     this.#collecting = this.#collect();
     this.#collector = setInterval(() => {
       this.#collecting = this.#collecting.then(() => this.#collect());
     }, COLLECT_EVERY_MS).unref();
+  }
+
+  async identity({ signal }: Abortable = {}): Promise<StoreIdentity> {
+    this.#checkGoesOn(signal);
+    return { id: await findStoreId(this.#bucket, this.#keys.storeId, !this.#readOnly, { signal }) };
   }
 
   async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {

@@ -11,20 +11,14 @@ export interface DirectoryExpectation {
   readonly directory: string;
   /** Whether the parser has closed it. */
   readonly closed: boolean;
-  /** Files that are not to be at the target, though they are in the directory. */
-  readonly notSent?: readonly string[];
 }
 
 /** Checks that one directory has been transferred, marked and sealed as design and README promise. */
 export async function checkSealed(place: Place, check: Check, expected: DirectoryExpectation): Promise<void> {
-  const { device, directory, closed, notSent = [] } = expected;
+  const { device, directory, closed } = expected;
   const source = join(place.root(device), directory);
   const target = join(place.store, device, directory);
-  const faults = await differences(
-    source,
-    target,
-    (path) => path === 'finished.watch' || notSent.includes(path),
-  );
+  const faults = await differences(source, target, (path) => path === 'finished.watch');
   check(`${directory}: its files are at the target, byte by byte, with their mtimes`, ...none(faults));
   const marked = [...(await filesBelow(source))].filter(([path]) => !path.startsWith('finished.'));
   const unmarked = marked.filter(([, stat]) => !isMarked(stat)).map(([path]) => path);

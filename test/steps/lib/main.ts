@@ -14,6 +14,7 @@ const STEPS: Readonly<Record<string, Step>> = {
   scan_p1w1: scanStep({ parsed: true, watched: true }),
   fsync_x0: fsyncStep({ marked: false }),
   fsync_x1: fsyncStep({ marked: true }),
+  fsync_x1_trust: fsyncStep({ marked: true, marks: 'trust' }),
   edx1,
   edx2,
 };

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Scanned } from '../../suites/cli.ts';
 import { filesBelow, writeTree, type Tree } from '../../suites/data-tree.ts';
@@ -22,6 +23,8 @@ export function scanStep(markers: { readonly parsed: boolean; readonly watched: 
         ...(parsed ? { 'DC1/finished.parse': '' } : {}),
         ...(watched ? { 'DC1/finished.watch': '' } : {}),
       });
+      // Nobody has written to it for long.
+      await backdate(join(place.root(DEVICE), 'DC1'));
       await writeTree(place.root(DEVICE), { ...NEW_FILES, 'DC2/finished.parse': '' });
       await place.remember('before', await traces(join(place.root(DEVICE), 'DC1')));
     },
@@ -39,7 +42,7 @@ export function scanStep(markers: { readonly parsed: boolean; readonly watched: 
       else await checkSealed(place, check, { device: DEVICE, directory: 'DC1', closed: parsed });
       await checkSealed(place, check, { device: DEVICE, directory: 'DC2', closed: true });
       const state = summary.directories.find(({ name }) => name === 'DC1')?.state;
-      const expected = watched ? undefined : parsed ? 'closed' : 'abandoned';
+      const expected = watched ? undefined : parsed ? 'closed' : 'unclosed';
       check(`the summary tells of DC1: ${expected ?? 'nothing'}`, state === expected, state);
     },
   };
@@ -47,7 +50,7 @@ export function scanStep(markers: { readonly parsed: boolean; readonly watched: 
 
 function meaning(parsed: boolean, watched: boolean): string {
   if (watched) return 'finished, left alone';
-  return parsed ? 'closed, sent and sealed' : 'abandoned, sent, and sealed once it is quiet';
+  return parsed ? 'closed, sent and sealed' : 'unclosed, sent, and sealed once it is quiet';
 }
 
 async function checkLeftAlone(place: Place, check: Check): Promise<void> {
@@ -55,6 +58,13 @@ async function checkLeftAlone(place: Place, check: Check): Promise<void> {
   const now = await traces(join(place.root(DEVICE), 'DC1'));
   check('DC1: no file was touched, made or removed', ...none(symmetricDifference(before, now)));
   check('DC1: nothing of it is at the target', !existsSync(join(place.store, DEVICE, 'DC1')));
+}
+
+/** The folder, and all that is in it, was last changed an hour ago. */
+async function backdate(folder: string): Promise<void> {
+  const then = Date.now() / 1000 - 3600;
+  for (const name of await readdir(folder, { recursive: true })) await utimes(join(folder, name), then, then);
+  await utimes(folder, then, then);
 }
 
 /** What any change of a file would change. */

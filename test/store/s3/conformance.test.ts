@@ -1,3 +1,4 @@
+import { DeleteObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
 import { withS3Server } from '../../services/s3-server.ts';
 import { storeSuite } from '../../suites/store.ts';
 import { openStoreAt } from './stores.ts';
@@ -11,6 +12,12 @@ await withS3Server((server) => {
     bucket ??= server.makeBucket();
     const name = await bucket;
     return {
+      async empty() {
+        const below = { Bucket: name, Prefix: `${prefix}/` };
+        for await (const { Contents = [] } of paginateListObjectsV2({ client: server.client }, below))
+          for (const { Key } of Contents)
+            await server.client.send(new DeleteObjectCommand({ Bucket: name, Key }));
+      },
       open: () => openStoreAt(server, { bucket: name, prefix }),
       [Symbol.asyncDispose]: async () => {
         // The bucket goes with all that is in it.

@@ -6,6 +6,8 @@ import type { Store, Upload } from '../../../src/store/store.ts';
 /** What a form of the store brings to the suite: one place to keep files, which can be opened again and again. */
 export interface StoreSetup extends AsyncDisposable {
   open(): Promise<Store>;
+  /** Removes all that is in it, the store's own files too. */
+  empty(): Promise<void>;
 }
 
 /** The store under test: another one in another place for every test. */
@@ -13,6 +15,10 @@ export interface Subject {
   readonly store: Store;
   /** Closes the store and opens its place again. */
   reopen(): Promise<void>;
+  /** Opens its place once more; the caller closes that store. */
+  open(): Promise<Store>;
+  /** Removes all that is in its place, the store's own files too. */
+  empty(): Promise<void>;
   /** What is published of a file; compare it with {@link whole}, or undefined. */
   kept(file: FileEntry): Promise<Kept | undefined>;
   begin(file: FileEntry, resume?: boolean): Promise<Upload>;
@@ -49,6 +55,8 @@ export function useSubject(setup: () => Promise<StoreSetup>): Subject {
       await store[Symbol.asyncDispose]();
       store = await place.open();
     },
+    open: () => place.open(),
+    empty: () => place.empty(),
     async kept(file) {
       const found = await store.stat(file.path);
       const digest = (await store.digest(file.path, 'xxh64'))?.toString('hex');

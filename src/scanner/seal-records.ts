@@ -1,0 +1,27 @@
+import type { Stats } from 'node:fs';
+import { LRUCache } from 'lru-cache';
+import type { RelPath } from '../model/rel-path.ts';
+import { readSealRecord, type SealRecord } from './seal-record.ts';
+
+/** Markers remembered, one a sealed directory: about 400 bytes each, so 40 MB. Others are read at each sweep. */
+const MAX_RECORDS = 100_000;
+
+interface Known {
+  readonly inode: number;
+  readonly ctimeMs: number;
+  readonly record: SealRecord | undefined;
+}
+
+/** What the markers of sealed directories say: read once, and again when they are others. */
+export class SealRecords {
+  readonly #known = new LRUCache<string, Known>({ max: MAX_RECORDS });
+
+  /** The record of the marker that `stats` describe; undefined where it says nothing. */
+  read(root: string, directory: RelPath, { ino, ctimeMs }: Stats): SealRecord | undefined {
+    const known = this.#known.get(directory);
+    if (known?.inode === ino && known.ctimeMs === ctimeMs) return known.record;
+    const record = readSealRecord(root, directory);
+    this.#known.set(directory, { inode: ino, ctimeMs, record });
+    return record;
+  }
+}

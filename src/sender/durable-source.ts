@@ -1,0 +1,48 @@
+import { closeSync, fdatasync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { errnoOf } from '../model/isync-error.ts';
+import type { RelPath } from '../model/rel-path.ts';
+import { Window } from '../store/window.ts';
+import { READ_FLAGS, readError } from './source-file.ts';
+
+const syncContent = promisify(fdatasync);
+
+/**
+ * Files synced at a time: the disk makes one flush of many, the thread pool has 64 threads, and each file holds a
+ * descriptor, of which a process may have no more than 1024.
+ */
+const SYNCED_AT_ONCE = 64;
+const syncing = new Window(SYNCED_AT_ONCE);
+
+/** fdatasync(2) of file systems that have none, or that nobody can write to. */
+const NOTHING_TO_SYNC: ReadonlySet<string | undefined> = new Set([
+  'EINVAL',
+  'ENOTSUP',
+  'EOPNOTSUPP',
+  'EROFS',
+  'ENOSYS',
+]);
+
+/**
+ * Makes the content of a file durable where it lies, so that no power cut of this machine leaves a mark on a file that is
+ * empty or cut short. From then on a store through a memory map changes the file's times, which it does not while the page
+ * is dirty already; so call it before the guarded read. May be called for any number of files at once.
+ *
+ * Rejects as the guarded read does: FILE_VANISHED, NOT_REGULAR, FILE_UNREADABLE (also for what the disk could not write).
+ */
+export function makeDurable(root: string, path: RelPath): Promise<void> {
+  return syncing.run(async () => {
+    try {
+      // All but the sync is synchronous: the thread pool would cost many times as much.
+      const fd = openSync(join(root, path), READ_FLAGS);
+      try {
+        await syncContent(fd);
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      if (!NOTHING_TO_SYNC.has(errnoOf(error))) throw readError(error, path);
+    }
+  });
+}

@@ -1,0 +1,91 @@
+import { LRUCache } from 'lru-cache';
+import { toIsyncError } from '../model/isync-error.ts';
+import type { RelPath } from '../model/rel-path.ts';
+import { changedSinceSeal, type DataDirectory } from '../scanner/data-directory.ts';
+import { Fingerprint } from '../scanner/fingerprint.ts';
+import { listDirectory } from '../scanner/list-directory.ts';
+import { removeWatchMarker } from '../scanner/markers.ts';
+import { addTo } from './directory-round.ts';
+import { discrepancies } from './mark-check.ts';
+import type { ScanContext } from './scan-context.ts';
+
+/** Sealed directories remembered as looked into since they changed; of more the oldest are looked into again. */
+const MAX_LOOKED_INTO = 10_000;
+
+/**
+ * Notices files that come into sealed directories: whatever changed a folder after its marker was written. A folder that
+ * only lost files is left alone. Costs one comparison with the target for each change, and nothing for the others.
+ */
+export class SealedGrowth {
+  readonly #context: ScanContext;
+  /** By name: the mtime (ms) of the folder when it was looked into. */
+  readonly #lookedInto = new LRUCache<RelPath, number>({ max: MAX_LOOKED_INTO });
+  /** One directory at a time. */
+  #work: Promise<void> = Promise.resolve();
+
+  constructor(context: ScanContext) {
+    this.#context = context;
+  }
+
+  /** Takes a sealed directory as a sweep has found it. */
+  look(directory: DataDirectory): void {
+    if (directory.seal?.record === undefined || !changedSinceSeal(directory)) return;
+    if (this.#lookedInto.get(directory.name) === directory.mtimeMs) return;
+    this.#lookedInto.set(directory.name, directory.mtimeMs);
+    this.#work = this.#work.then(() => this.#lookInto(directory));
+  }
+
+  /** Resolves when all that was taken has been looked into. */
+  async idle(): Promise<void> {
+    await this.#work;
+  }
+
+  async #lookInto({ name, seal }: DataDirectory): Promise<void> {
+    const { options, tally, stopping } = this.#context;
+    if (stopping.aborted) return;
+    try {
+      tally.forgetProblems(name);
+      if ((await this.#fingerprintOf(name)) === seal?.record?.fingerprint) return;
+      const { count, first } = await this.#newFiles(name);
+      if (first === undefined) return;
+      if (options.reopen) {
+        options.observer.note('info', 'opened again: it has grown since it was sealed', { path: name });
+        await removeWatchMarker(options.root, name);
+        this.#context.look();
+        return;
+      }
+      const message = `${count} of its files came after it was sealed and are not at the target, like "${first}": remove its finished.watch, or use --reopen`;
+      tally.problem(name, { path: name, code: 'SEALED_GROWN', message });
+    } catch (thrown) {
+      // Looked into again at the next sweep.
+      this.#lookedInto.delete(name);
+      if (!stopping.aborted) this.#failed(name, thrown);
+    }
+  }
+
+  #failed(name: RelPath, thrown: unknown): void {
+    const error = toIsyncError(thrown, 'FILE_UNREADABLE', { path: name });
+    if (this.#context.options.once) this.#context.fail(error);
+    else this.#context.tally.problem(name, { path: name, code: error.code, message: error.message });
+  }
+
+  async #fingerprintOf(name: RelPath): Promise<string> {
+    const { options, ignore, stopping } = this.#context;
+    const print = new Fingerprint();
+    for await (const batch of listDirectory(options.root, name, { ignore, signal: stopping }))
+      for (const finding of batch) if (finding.kind === 'file') addTo(print, finding.file);
+    return print.toString();
+  }
+
+  async #newFiles(name: RelPath): Promise<{ count: number; first: RelPath | undefined }> {
+    const { options, cut } = this.#context;
+    const { listedMtime } = await options.target.identify({ signal: cut });
+    let count = 0;
+    let first: RelPath | undefined;
+    for await (const { file } of discrepancies(this.#context, name, { compareTimes: true, listedMtime })) {
+      count++;
+      first ??= file.entry.path;
+    }
+    return { count, first };
+  }
+}

@@ -1,0 +1,108 @@
+/** Directories that nobody closes: many may be in use at a time, and the newest is not the only one. */
+import { closeSync, openSync, utimesSync, writeSync } from 'node:fs';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { scan } from '../../src/sender/scan.ts';
+import { follow, isMarked, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
+
+/** Everything of DC1 was written long ago, and DC2 is newer. */
+function oldSetup(files: readonly string[]) {
+  const fixture = setup();
+  for (const path of ['DC1', ...files.map((file) => `DC1/${file}`)]) {
+    if (path !== 'DC1') fixture.write(path);
+  }
+  fixture.write('DC1/.keep');
+  fixture.write('DC2/newer');
+  for (const file of [...files, '.keep']) utimesSync(fixture.at(`DC1/${file}`), OLD_SECONDS, OLD_SECONDS);
+  utimesSync(fixture.at('DC1'), OLD_SECONDS, OLD_SECONDS);
+  return fixture;
+}
+
+const LONG = { newest: 'name', quietMs: 60_000 } as const;
+const SHORT = { newest: 'name', quietMs: 50 } as const;
+
+describe('a directory that is neither closed nor the newest', () => {
+  test('is sealed once nothing has changed in it for long', async () => {
+    const { root, target } = oldSetup(['a']);
+    const { sealed } = optionsFor(root, target);
+    const told = optionsFor(root, target, SHORT);
+    await scan(told.options);
+    expect(told.sealed).toEqual(['DC1']);
+    expect(sealed).toEqual([]);
+  });
+
+  test('is left for the next run where it was written to lately, and that is said', async () => {
+    const { root, target, write, kept } = oldSetup(['a']);
+    write('DC1/lately');
+    const { options, sealed, notes } = optionsFor(root, target, LONG);
+    const { summary } = await scan(options);
+    expect({ sealed, problems: summary.problemCount }).toEqual({ sealed: [], problems: 0 });
+    expect(notes).toContain('left unsealed: it was written to lately');
+    expect(await kept('DC1/lately')).toBeDefined();
+  });
+
+  test('is not sealed while it is empty', async () => {
+    const { root, target, write } = setup();
+    write('DC1/x.tmp');
+    write('DC2/b');
+    const { options, sealed } = optionsFor(root, target, { ...SHORT, ignore: [] });
+    await scan({ ...options, ignore: ['*.tmp'] });
+    expect(sealed).toEqual([]);
+  });
+
+  test('is not sealed while a file in it is in progress by its name', async () => {
+    const { root, target } = oldSetup(['a', 'b.part']);
+    const { options, sealed, notes } = optionsFor(root, target, SHORT);
+    await scan(options);
+    expect(sealed).toEqual([]);
+    expect(notes).toContain('left unsealed: a file in it is in progress');
+  });
+
+  test('is not sealed while a writer has a file of it open', async () => {
+    const { root, target, at } = oldSetup(['capture']);
+    const file = openSync(at('DC1/capture'), 'a');
+    const told = optionsFor(root, target, SHORT);
+    await scan(told.options);
+    expect(told.sealed).toEqual([]);
+    expect(told.notes).toContain('left unsealed: a file in it is open for writing');
+    closeSync(file);
+    const later = optionsFor(root, target, SHORT);
+    await scan(later.options);
+    expect(later.sealed).toEqual(['DC1']);
+  });
+
+  test('is not sealed on the word of a time in the future', async () => {
+    const { root, target, at } = oldSetup(['a', 'ahead']);
+    const ahead = Date.now() / 1000 + 3600;
+    utimesSync(at('DC1/ahead'), ahead, ahead);
+    const { options, sealed, notes } = optionsFor(root, target, LONG);
+    await scan(options);
+    expect(sealed).toEqual([]);
+    expect(notes).toContain('left unsealed: a time in it lies in the future');
+  });
+
+  test('is watched like the newest: what a writer adds is sent at once', async () => {
+    const { root, target, at, write, kept } = setup();
+    for (const name of ['cam1', 'cam2', 'cam3']) write(`${name}/first`);
+    const { summary, notes } = { summary: undefined, ...follow(root, target, LONG) };
+    expect(summary).toBeUndefined();
+    await vi.waitFor(() => expect(notes.filter((note) => note === 'watching')).toHaveLength(3), 10_000);
+    await vi.waitFor(() => expect(isMarked(at('cam1/first'))).toBe(true), 10_000);
+    const file = openSync(at('cam1/first'), 'a');
+    onTestFinished(() => closeSync(file));
+    writeSync(file, ' and more');
+    write('cam2/second');
+    await vi.waitFor(async () => expect(await kept('cam2/second')).toBeDefined(), 10_000);
+    await vi.waitFor(async () => expect(await kept('cam1/first')).toBe('cam1/first and more'.length), 10_000);
+  });
+
+  test('is listed in its turn where there are more than may be watched', async () => {
+    const { root, target, at, write } = setup();
+    for (const name of ['cam1', 'cam2', 'cam3']) write(`${name}/first`);
+    const { notes } = follow(root, target, { ...LONG, maxWatched: 2 });
+    for (const name of ['cam1', 'cam2', 'cam3'])
+      await vi.waitFor(() => expect(isMarked(at(`${name}/first`))).toBe(true), 10_000);
+    expect(notes.filter((note) => note === 'watching')).toHaveLength(2);
+    write('cam1/second');
+    await vi.waitFor(() => expect(isMarked(at('cam1/second'))).toBe(true), 30_000);
+  });
+});
