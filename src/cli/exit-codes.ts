@@ -14,7 +14,7 @@ export const EXIT = {
   UNREACHABLE: 4,
   /** A disk or a permission of this machine, or the target's disk. */
   DISK: 5,
-  /** Stopped by SIGINT or SIGTERM (128 + SIGINT, as shells have it). */
+  /** Stopped by SIGINT, SIGTERM or SIGHUP (128 + SIGINT, as shells have it). */
   INTERRUPTED: 130,
 } as const;
 
@@ -46,6 +46,7 @@ export function exitCodeOf(code: ErrorCode): ExitCode {
     case 'MARK_NOT_KEPT':
     case 'FILE_UNREADABLE':
     case 'WATCH_FAILED':
+    case 'OUTPUT_FAILED':
       return EXIT.DISK;
     case 'DIGEST_MISMATCH':
     case 'BAD_PATH':

@@ -3,6 +3,7 @@ import { showStoreAddress, type StoreAddress } from '../config/target-address.ts
 import type { Log } from '../observe/log.ts';
 import type { Store } from '../store/store.ts';
 import { isLoopbackName } from './loopback-name.ts';
+import { trustSystemCas } from './trust-system-cas.ts';
 
 /**
  * The store at an s3:// address. The AWS SDK is loaded here and nowhere else: it takes longer to load than most
@@ -20,6 +21,7 @@ export async function openS3(
     log.warn('all content crosses the network in clear text; an https:// endpoint would hide it', {
       to: s3Endpoint.host,
     });
+  if (s3Endpoint?.protocol !== 'http:') trustSystemCas();
   const { openS3Store } = await import('../store/s3/s3-store.ts');
   log.debug('opening the bucket', { address: showStoreAddress(address) });
   return openS3Store({

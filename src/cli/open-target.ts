@@ -14,6 +14,7 @@ import type { Store } from '../store/store.ts';
 import { isLoopbackName } from './loopback-name.ts';
 import { openS3 } from './open-s3-store.ts';
 import { checkSeparate } from './separate-folders.ts';
+import { trustSystemCas } from './trust-system-cas.ts';
 
 /** How long a command that ends by itself tries to reach its target, in ms: a restart of the receiver fits in. */
 export const ONE_SHOT_RETRY_MS = 20_000;
@@ -24,8 +25,13 @@ const TOLD_EVERY_MS = 60_000;
  * latency; each large one holds the store's part buffers.
  */
 const S3_FILES_AT_ONCE = { small: 64, large: 8 };
-/** What a bucket may answer before it can be used, without anyone having to change a setting. */
-const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['UNREACHABLE', 'BUSY', 'STORE_FAILED']);
+/** What a store may answer before it can be used, without anyone having to change a setting. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'UNREACHABLE',
+  'BUSY',
+  'STORE_FAILED',
+  'STORE_FULL',
+]);
 
 export interface TargetUse {
   readonly mode: 'write' | 'read';
@@ -33,6 +39,8 @@ export interface TargetUse {
   readonly endsByItself: boolean;
   /** What goes over the link, in bytes a second. */
   readonly bytesPerSecond?: number | undefined;
+  /** Have the target keep also what a power cut seems to have damaged. */
+  readonly replaceDamaged?: boolean | undefined;
   /** For a receiver only. */
   readonly compress?: boolean | undefined;
   /** Told of each message to a receiver, in bytes as it leaves. */
@@ -55,6 +63,7 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
   const shared: Shared = {
     device: config.device,
     digest: config.digest,
+    replaceDamaged: use.replaceDamaged,
     retry: { giveUpAfterMs: config.retryFor ?? (use.endsByItself ? ONE_SHOT_RETRY_MS : undefined) },
     limiter: use.bytesPerSecond === undefined ? undefined : createRateLimiter(use.bytesPerSecond),
     onRetry: sometimes((error: IsyncError) =>
@@ -69,8 +78,7 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
   if (to.kind === 'folder') {
     use.log.info('opening the target', { device: config.device, to: to.path });
     await checkSeparate(config.root, to.path);
-    const { openFileStore } = await import('../store/file/file-store.ts');
-    return ownTarget(await openFileStore(to.path, { readOnly }), shared);
+    return openFolder(to.path, shared, use);
   }
   if (to.kind === 's3') {
     use.log.info('opening the target', { device: config.device, to: showStoreAddress(to) });
@@ -78,6 +86,7 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
     return ownTarget(await untilOpen(open, shared, use.signal), { ...shared, most: S3_FILES_AT_ONCE });
   }
   use.log.info('opening the target', { device: config.device, to: to.url.href });
+  if (to.url.protocol === 'wss:' && config.tlsCa === undefined) trustSystemCas();
   const { createWsTarget } = await import('../sender/ws/ws-target.ts');
   const target = createWsTarget({
     ...shared,
@@ -98,17 +107,39 @@ export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetU
 interface Shared {
   readonly device: string;
   readonly digest: DigestAlgorithm;
+  readonly replaceDamaged: boolean | undefined;
   readonly retry: RetryPolicy;
   readonly limiter: RateLimiter | undefined;
   readonly onRetry: (error: IsyncError) => void;
 }
 
-/** Opens a bucket, and waits for one that can't be reached yet as for a receiver; what is wrong for good is told at once. */
-async function untilOpen(
-  open: () => Promise<Store>,
+/** A folder, for this process alone as far as the device's files go, unless it only reads. */
+async function openFolder(
+  path: string,
+  shared: Shared,
+  { mode, signal, log }: TargetUse,
+): Promise<OpenTarget> {
+  const { openFileStore } = await import('../store/file/file-store.ts');
+  if (mode === 'read') return ownTarget(await openFileStore(path, { readOnly: true }), shared);
+  const store = await openFileStore(path);
+  try {
+    const { lockDevice } = await import('../store/file/device-lock.ts');
+    const onWait = (holder: string) =>
+      log.warn('another isync may send to this folder: waiting for a sign of life', { holder });
+    const lock = await untilOpen(() => lockDevice(path, shared.device, { signal, onWait }), shared, signal);
+    return await ownTarget(store, { ...shared, fenced: lock.lost }, lock);
+  } catch (error) {
+    await store[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Waits for what can't be opened yet, as for a receiver; what is wrong for good is told at once. */
+async function untilOpen<T>(
+  open: () => Promise<T>,
   { retry, onRetry }: Shared,
   signal: AbortSignal,
-): Promise<Store> {
+): Promise<T> {
   const backoff = new Backoff(retry);
   for (;;)
     try {
@@ -120,8 +151,12 @@ async function untilOpen(
     }
 }
 
-/** `store` as a target of this process; closed with it. */
-async function ownTarget(store: Store, options: LocalTargetOptions): Promise<OpenTarget> {
+/** `store` as a target of this process; closed with it, and then what else there is. */
+async function ownTarget(
+  store: Store,
+  options: LocalTargetOptions,
+  lock?: AsyncDisposable,
+): Promise<OpenTarget> {
   const { createLocalTarget } = await import('../sender/local/local-target.ts');
   const target = createLocalTarget(store, options);
   return {
@@ -129,6 +164,7 @@ async function ownTarget(store: Store, options: LocalTargetOptions): Promise<Ope
     async [Symbol.asyncDispose]() {
       await target[Symbol.asyncDispose]();
       await store[Symbol.asyncDispose]();
+      await lock?.[Symbol.asyncDispose]();
     },
   };
 }
@@ -168,7 +204,8 @@ function sometimes(tell: (error: IsyncError) => void): (error: IsyncError) => vo
 }
 
 function logLink(log: Log, state: LinkState, error: IsyncError | undefined): void {
-  if (state === 'lost') log.warn('link lost', { code: error?.code, reason: error?.message });
+  if (state === 'lost')
+    log.warn('link lost', { code: error?.code, reason: error?.message, hint: error?.hint });
   else if (state === 'connected') log.info('connected');
   else log.debug('connecting');
 }

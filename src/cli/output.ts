@@ -1,4 +1,4 @@
-import { errnoOf, toIsyncError, type IsyncError } from '../model/isync-error.ts';
+import { errnoOf, IsyncError, toIsyncError } from '../model/isync-error.ts';
 import { printable } from '../observe/printable.ts';
 import type { StatusLine } from '../observe/status-line.ts';
 import { exitCodeOf, type ExitCode } from './exit-codes.ts';
@@ -12,11 +12,11 @@ export class Output {
 
   constructor(json: boolean) {
     this.json = json;
-    // A reader that has gone away ("| head") is no fault; whatever else goes wrong with stdout is.
-    for (const stream of [process.stdout, process.stderr])
-      stream.on('error', (error) => {
-        if (errnoOf(error) !== 'EPIPE') throw error;
-      });
+    process.stdout.on('error', (error) => {
+      if (!isReaderGone(error)) throw outputError(error);
+    });
+    // There is no other place to tell it, and the work itself needs no log.
+    process.stderr.on('error', () => {});
   }
 
   /** A line for people; nothing with `json`. */
@@ -49,6 +49,19 @@ export class Output {
     this.object({ ...done, exitCode, error: { code, message, hint, path: error.path } });
     return exitCode;
   }
+}
+
+/** That ("| head", a terminal that was closed) is no fault; whatever else goes wrong with stdout is. */
+function isReaderGone(error: unknown): boolean {
+  const errno = errnoOf(error);
+  return errno === 'EPIPE' || (errno === 'EIO' && process.stdout.isTTY);
+}
+
+function outputError(error: Error): IsyncError {
+  return new IsyncError('OUTPUT_FAILED', `stdout can't be written to: ${error.message}`, {
+    cause: error,
+    hint: 'Make room on the disk that the output goes to. What was sent until then is kept and marked.',
+  });
 }
 
 /** `isync: MESSAGE [CODE] PATH`, with the hint below. */

@@ -33,6 +33,7 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
     mode: 'write',
     endsByItself: config.once,
     bytesPerSecond: config.bwlimit,
+    replaceDamaged: config.replaceDamaged,
     compress: config.compress,
     onSend: (bytes) => (watched.wireBytes += bytes),
     signal: stop.signal,

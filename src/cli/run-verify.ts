@@ -1,6 +1,7 @@
 import { readConfig } from '../config/read-config.ts';
 import { ignorePatterns, verifySchema } from '../config/schemas.ts';
 import type { Problem } from '../model/problem.ts';
+import { WATCH_MARKER } from '../model/markers.ts';
 import { printable } from '../observe/printable.ts';
 import { formatBytes, formatCount } from '../observe/units.ts';
 import { verify } from '../sender/verify.ts';
@@ -36,6 +37,8 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
     ignore: ignorePatterns(config),
     quick: config.quick,
     repair: config.repair,
+    replaceDamaged: config.replaceDamaged,
+    store: undefined,
     algorithm: config.digest,
     signal: stop.signal,
     onDifference(problem) {
@@ -44,8 +47,8 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
     },
     onProgress: (files, bytes) => void Object.assign(seen, { files, bytes }),
   });
-  const { different, missing, extra, problems } = summary;
-  const wrong = different + missing + extra + problems;
+  const { different, missing, extra, damaged, problems } = summary;
+  const wrong = different + missing + extra + damaged + problems;
   const exitCode = wrong > 0 ? EXIT.PROBLEMS : EXIT.DONE;
   output.object({ ...summary, differences, exitCode });
   const counts = [
@@ -53,6 +56,7 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
     `${different} different`,
     `${missing} missing`,
     `${extra} extra`,
+    `${damaged} damaged`,
     formatCount(problems, 'problem'),
     ...(config.repair ? [`${summary.repaired} to be sent again`] : []),
   ];
@@ -60,9 +64,12 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
   return exitCode;
 }
 
-/** `different PATH`, `missing PATH`, `extra PATH`, `problem PATH: why [CODE]`. */
+/** `different PATH`, `missing PATH`, `extra PATH`, `damaged PATH: why`, `problem PATH: why [CODE]`; why also for our marker. */
 export function differenceLine({ code, path, message }: Problem): string {
-  if (code === 'DIFFERENT' || code === 'MISSING' || code === 'EXTRA')
-    return `${code.toLowerCase()} ${printable(path)}`;
+  if (code === 'SOURCE_DAMAGED') return `damaged ${printable(path)}: ${printable(message)}`;
+  if (code === 'DIFFERENT' || code === 'MISSING' || code === 'EXTRA') {
+    const line = `${code.toLowerCase()} ${printable(path)}`;
+    return path.endsWith(`/${WATCH_MARKER}`) ? `${line}: ${printable(message)}` : line;
+  }
   return `problem ${printable(path)}: ${printable(message)} [${code}]`;
 }

@@ -1,4 +1,4 @@
-import { parseCommandLine } from './command-line.ts';
+import { IsyncError } from '../model/isync-error.ts';
 import type { Invocation } from './commands/invocation.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { Output } from './output.ts';
@@ -18,10 +18,29 @@ export async function run(args: readonly string[]): Promise<never> {
 
 async function execute(args: readonly string[], output: Output): Promise<ExitCode> {
   try {
+    if (args.length === 1 && args[0] === '--version') {
+      output.text(readVersion());
+      return EXIT.DONE;
+    }
+    checkWorkingFolder();
+    // Loaded here: to tell its version takes a tenth of the time of all else.
+    const { parseCommandLine } = await import('./command-line.ts');
     const invocation = await parseCommandLine(args, readVersion());
     return invocation === undefined ? EXIT.DONE : await runCommand(invocation, output);
   } catch (error) {
     return output.failed(error);
+  }
+}
+
+/** @throws IsyncError USAGE where it has been removed: no path, and nothing that yargs does, has a place to start from. */
+function checkWorkingFolder(): void {
+  try {
+    process.cwd();
+  } catch (error) {
+    throw new IsyncError('USAGE', 'the folder in which isync was started is not there any more', {
+      cause: error,
+      hint: 'Change to one that is ("cd /"), and start it again.',
+    });
   }
 }
 

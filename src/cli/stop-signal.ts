@@ -1,9 +1,12 @@
 import { IsyncError } from '../model/isync-error.ts';
 import { EXIT } from './exit-codes.ts';
 
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Fires on the first SIGINT or SIGTERM; the second one ends the process at once. */
+/**
+ * Fires on the first SIGINT, SIGTERM or SIGHUP; the second one ends the process at once, unless it is a SIGHUP: shells and
+ * service managers send that one beside another.
+ */
 export interface StopSignal extends Disposable {
   readonly signal: AbortSignal;
 }
@@ -12,8 +15,11 @@ export interface StopSignal extends Disposable {
 export function stopOnSignal(told: (name: string) => void): StopSignal {
   const controller = new AbortController();
   const stop = (name: string): void => {
-    // What is kept and what is marked is whole at any moment, so there is nothing to clean up.
-    if (controller.signal.aborted) process.exit(EXIT.INTERRUPTED);
+    if (controller.signal.aborted) {
+      // What is kept and what is marked is whole at any moment, so there is nothing to clean up.
+      if (name !== 'SIGHUP') process.exit(EXIT.INTERRUPTED);
+      return;
+    }
     controller.abort(new IsyncError('INTERRUPTED', `stopped by ${name}`));
     told(name);
   };

@@ -81,7 +81,7 @@ export const scanSchema = z
   });
 
 export const verifySchema = z
-  .strictObject({ ...sender, quick: flag(), repair: flag() })
+  .strictObject({ ...sender, quick: flag(), repair: flag(), replaceDamaged: flag() })
   .superRefine(checkSender);
 
 export const receiveSchema = z

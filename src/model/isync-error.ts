@@ -8,7 +8,7 @@ export const ERROR_CODES = [
   'AUTH_REFUSED', // no token, a wrong or revoked one, or one of another device
   'VERSION_UNSUPPORTED', // the other side speaks no protocol version of ours
   'TLS_FAILED', // certificate or handshake refused
-  'FENCED', // a newer session of the same device took over
+  'FENCED', // another sender of the same device is at work, or took over
   'UNREACHABLE', // nobody answers, or not in time
   'LINK_LOST', // a connection that stood has broken; the operation is tried again on the next one
   'PROTOCOL', // the other side broke a rule of PROTOCOL.md
@@ -37,6 +37,7 @@ export const ERROR_CODES = [
   'DIFFERENT', // verify: both sides have the file, with different content
   'MISSING', // verify: the target lacks the file
   'EXTRA', // verify: only the target has the file
+  'OUTPUT_FAILED', // stdout can't be written to
   'INTERRUPTED', // stopped by a signal
   'INTERNAL', // a fault of isync itself
 ] as const;

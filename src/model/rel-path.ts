@@ -18,14 +18,18 @@ export function relPathFault(text: string): string | undefined {
   if (text === '') return 'is empty';
   if (text.includes('\0')) return 'has a NUL character';
   if (!text.isWellFormed()) return 'is not well-formed Unicode';
-  if (Buffer.byteLength(text) > MAX_PATH_BYTES) return `is longer than ${MAX_PATH_BYTES} bytes`;
+  if (isLonger(text, MAX_PATH_BYTES)) return `is longer than ${MAX_PATH_BYTES} bytes`;
   for (const segment of text.split('/')) {
     if (segment === '') return 'has an empty segment';
     if (segment === '.' || segment === '..') return `has a "${segment}" segment`;
-    if (Buffer.byteLength(segment) > MAX_SEGMENT_BYTES)
-      return `has a segment over ${MAX_SEGMENT_BYTES} bytes`;
+    if (isLonger(segment, MAX_SEGMENT_BYTES)) return `has a segment over ${MAX_SEGMENT_BYTES} bytes`;
   }
   return undefined;
+}
+
+/** Most texts are too short for their bytes to be counted: a UTF-16 unit is at most three bytes of UTF-8. */
+function isLonger(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }
 
 export function isRelPath(text: string): text is RelPath {

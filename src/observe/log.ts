@@ -16,6 +16,9 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
 
 const STDERR = 2;
 
+/** Lines that wait for a stderr that takes none, in bytes: newer ones are left out. */
+const MAX_WAITING_BYTES = 64 * 1024;
+
 /**
  * A log on stderr: lines of text above the status line where stderr is a terminal, else one line of JSON each,
  * with `level`, `time` (ISO 8601) and `msg`.
@@ -27,11 +30,8 @@ export function createLog(level: LogLevel, terminal: StatusLine | undefined): Lo
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
   };
-  // Synchronous, so that an exit loses nothing.
   const destination =
-    terminal === undefined
-      ? pino.destination({ dest: STDERR, sync: true })
-      : { write: (line: string) => terminal.print(logLine(line)) };
+    terminal === undefined ? openStderr() : { write: (line: string) => terminal.print(logLine(line)) };
   const logger = pino(options, destination);
   return {
     debug: (message, fields = {}) => logger.debug(fields, message),
@@ -39,4 +39,11 @@ export function createLog(level: LogLevel, terminal: StatusLine | undefined): Lo
     warn: (message, fields = {}) => logger.warn(fields, message),
     error: (message, fields = {}) => logger.error(fields, message),
   };
+}
+
+/** Synchronous, so that an exit loses nothing. A disk that is full costs lines, and not the work that they tell of. */
+function openStderr() {
+  const stderr = pino.destination({ dest: STDERR, sync: true, maxLength: MAX_WAITING_BYTES });
+  stderr.on('error', () => {});
+  return stderr;
 }

@@ -18,6 +18,7 @@ export function parseHello(json: Buffer): Hello {
     mode,
     digest,
     software: text(fields, 'software'),
+    ...(fields['replaceDamaged'] !== undefined && { replaceDamaged: truth(fields, 'replaceDamaged') }),
   };
 }
 
@@ -91,6 +92,12 @@ function id(fields: Fields, name: string): string {
   const value = text(fields, name);
   if (value === '' || value.length > MAX_ID_LENGTH)
     throw malformed(`"${name}" is empty or longer than ${MAX_ID_LENGTH} characters`);
+  return value;
+}
+
+function truth(fields: Fields, name: string): boolean {
+  const value = fields[name];
+  if (typeof value !== 'boolean') throw malformed(`"${name}" is neither true nor false`);
   return value;
 }
 

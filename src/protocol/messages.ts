@@ -10,6 +10,8 @@ export interface Hello {
   readonly mode: 'write' | 'read';
   readonly digest: DigestAlgorithm;
   readonly software: string;
+  /** Absent in the HELLO of those that do not ask for it. */
+  readonly replaceDamaged?: boolean | undefined;
 }
 
 export interface InlineFile {

@@ -29,6 +29,8 @@ export interface ConnectionOptions {
   readonly memory: MemoryBudget;
   readonly fence: WriterFence;
   readonly log: ReceiverLog;
+  /** Told, in place of the log, when the peer has not got as far as a session. Must not throw. */
+  readonly onRefused: (code: CloseCode, reason: string) => void;
 }
 
 /** One WebSocket and the session on it: hands messages over, and sees to the deadlines of PROTOCOL.md. */
@@ -54,7 +56,7 @@ export class Connection implements SessionLink {
   #ticksSinceOneLeft = 0;
 
   constructor(options: ConnectionOptions) {
-    const { ws, socket, identity, store, process, software, limits, memory, fence, log } = options;
+    const { ws, socket, identity, store, process, software, limits, memory, fence, log, onRefused } = options;
     this.identity = identity;
     this.#ws = ws;
     this.#socket = socket;
@@ -67,6 +69,7 @@ export class Connection implements SessionLink {
       memory,
       software,
       log,
+      onRefused,
       authorize: (device) =>
         identity === undefined || identity.device === device ? undefined : 'the token is of another device',
       fence: (device, session) => fence.take(device, session),

@@ -70,7 +70,7 @@ function endOf({ remoteAddress, remotePort, localAddress }: Socket): string {
 }
 
 /** What one owner has at least: an IPv4 address, or the 64 bits of an IPv6 network. */
-function networkOf(address = ''): string {
+export function networkOf(address = ''): string {
   if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
   const [head = '', tail = ''] = address.split('::');
   const groups = head === '' ? [] : head.split(':');

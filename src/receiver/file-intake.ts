@@ -26,6 +26,8 @@ export interface FileIntakeOptions {
   readonly store: Store;
   readonly folder: DeviceFolder;
   readonly algorithm: DigestAlgorithm;
+  /** As HELLO said. */
+  readonly replaceDamaged: boolean;
   readonly limits: SessionLimits;
   readonly outbox: Outbox;
   readonly pending: Gauge;
@@ -83,7 +85,8 @@ export class FileIntake {
         const path = this.#options.folder.placeFor(entry.path);
         // An upload of the same file that has ended may still hold it.
         await this.#order.over(entry.path);
-        return this.#options.store.begin({ ...entry, path }, { algorithm: this.#options.algorithm, resume });
+        const { store, algorithm, replaceDamaged } = this.#options;
+        return store.begin({ ...entry, path }, { algorithm, resume, replaceDamaged });
       },
       offset: (offset) => this.#options.outbox.say({ type: 'offset', id, offset }),
       refused: (error) => this.#refuse(id, entry.path, error),
@@ -128,14 +131,14 @@ export class FileIntake {
   }
 
   #put(id: number, { entry, digest, content }: InlineFile): void {
-    const { store, folder, algorithm, pending } = this.#options;
+    const { store, folder, algorithm, replaceDamaged, pending } = this.#options;
     // Characters beyond Latin-1 take two bytes each in every copy of the path.
     const cost = content.length + 4 * entry.path.length + MESSAGE_COST;
     pending.add(cost);
     const put = async (): Promise<void> => {
       try {
         const path = folder.placeFor(entry.path);
-        await store.put({ ...entry, path }, content, { algorithm, value: digest });
+        await store.put({ ...entry, path }, content, { algorithm, value: digest }, { replaceDamaged });
         this.#acks.add(id);
       } catch (error) {
         this.#refuse(id, entry.path, error);

@@ -1,6 +1,6 @@
 import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError } from '../model/isync-error.ts';
-import type { BeginOptions, FileDigest, Store, Upload } from '../store/store.ts';
+import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '../store/store.ts';
 import { StoreDecorator } from './store-decorator.ts';
 
 /** `store` that refuses files of more than `mostBytes` with FILE_TOO_LARGE, before any byte of them is taken. */
@@ -16,9 +16,9 @@ class FileSizeLimit extends StoreDecorator {
     this.#mostBytes = mostBytes;
   }
 
-  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void> {
     this.#check(file);
-    await this.store.put(file, bytes, digest);
+    await this.store.put(file, bytes, digest, options);
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {

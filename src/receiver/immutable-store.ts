@@ -2,7 +2,7 @@ import type { DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { checkContent } from '../store/check-digest.ts';
-import type { BeginOptions, FileDigest, Store, Upload } from '../store/store.ts';
+import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '../store/store.ts';
 import { StoreDecorator } from './store-decorator.ts';
 
 /**
@@ -15,9 +15,9 @@ export function withImmutable(store: Store): Store {
 }
 
 class ImmutableStore extends StoreDecorator {
-  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void> {
     checkContent(file, bytes, digest);
-    if (!(await isKept(this.store, file, digest))) await this.store.put(file, bytes, digest);
+    if (!(await isKept(this.store, file, digest))) await this.store.put(file, bytes, digest, options);
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {

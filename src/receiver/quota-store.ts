@@ -1,7 +1,7 @@
 import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { firstSegment, parseRelPath, type RelPath } from '../model/rel-path.ts';
-import type { BeginOptions, FileDigest, Store, Upload } from '../store/store.ts';
+import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '../store/store.ts';
 import { StoreDecorator } from './store-decorator.ts';
 
 /** How old a count must be, in ms, before a device that is full is counted again: somebody may have made room. */
@@ -39,9 +39,9 @@ class QuotaStore extends StoreDecorator {
     this.#recountMs = recountMs;
   }
 
-  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void> {
     const reservation = await this.#reserve(file);
-    await reservation.keep(() => this.store.put(file, bytes, digest));
+    await reservation.keep(() => this.store.put(file, bytes, digest, options));
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {

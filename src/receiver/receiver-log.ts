@@ -17,28 +17,3 @@ export function withFields(log: ReceiverLog, common: LogFields): ReceiverLog {
     error: (message, fields) => log.error(message, { ...common, ...fields }),
   };
 }
-
-/** Time between two lines of the same message, in ms: nobody can fill the disk with log by knocking often. */
-const THROTTLE_MS = 1000;
-
-/** Warnings that strangers can cause: each message at most once a second, with the count of those left out. */
-export class ThrottledWarnings {
-  readonly #log: ReceiverLog;
-  /** By message: the callers' fixed texts, never anything from the wire. */
-  readonly #lines = new Map<string, { at: number; suppressed: number }>();
-
-  constructor(log: ReceiverLog) {
-    this.#log = log;
-  }
-
-  warn(message: string, fields: LogFields): void {
-    const now = performance.now();
-    const line = this.#lines.get(message);
-    if (line !== undefined && now - line.at < THROTTLE_MS) {
-      line.suppressed++;
-      return;
-    }
-    this.#lines.set(message, { at: now, suppressed: 0 });
-    this.#log.warn(message, { ...fields, suppressed: line?.suppressed ?? 0 });
-  }
-}

@@ -9,6 +9,7 @@ import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../protocol/limits.ts';
 import type { Store } from '../store/store.ts';
 import { Connection } from './connection.ts';
 import { Door } from './door.ts';
+import { withFullLog } from './full-log.ts';
 import { createServer, type TlsFiles } from './http-server.ts';
 import { checkExposure, isLoopback, type ListenAddress, listenError, urlOf } from './listen-address.ts';
 import { MemoryBudget } from './memory-budget.ts';
@@ -21,7 +22,8 @@ import {
   RECEIVER_LIMITS,
   type ReceiverLimits,
 } from './receiver-limits.ts';
-import { type ReceiverLog, ThrottledWarnings, withFields } from './receiver-log.ts';
+import { type ReceiverLog, withFields } from './receiver-log.ts';
+import { StrangerLog } from './stranger-log.ts';
 import type { TokenFile, TokenIdentity } from './token-file.ts';
 import { admit, refuse, type Refusal } from './upgrade.ts';
 import { WriterFence } from './writer-fence.ts';
@@ -84,7 +86,8 @@ class WebSocketReceiver implements Receiver {
   readonly #memory: MemoryBudget;
   readonly #fence = new WriterFence();
   readonly #process: string = randomUUID();
-  readonly #strangers: ThrottledWarnings;
+  readonly #store: Store;
+  readonly #strangers: StrangerLog;
   #stopListening: () => void = () => undefined;
   #port = 0;
   #closed: Promise<void> | undefined;
@@ -96,19 +99,24 @@ class WebSocketReceiver implements Receiver {
     this.#limits = limits;
     this.#maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
     this.#memory = new MemoryBudget(limits.heldBytes, this.#maxConnections);
-    this.#strangers = new ThrottledWarnings(options.log);
+    this.#store = withFullLog(options.store, options.log);
+    this.#strangers = new StrangerLog(options.log);
     this.#upgrader = createUpgrader(limits);
     server.on('connection', (socket: Socket) => this.#enter(socket));
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
       this.#upgrade(request, socket, head),
     );
+    const handshakes = new WeakSet<Duplex>();
+    // Before Node's own listener, which makes a clientError of it, and of that we make an end: then nobody knows the address.
+    server.prependListener('tlsClientError', (error: Error, socket: Duplex) => {
+      handshakes.add(socket);
+      this.#strangers.warn('TLS handshake failed', remoteOf(socket), { reason: error.message });
+    });
     server.on('clientError', (error: Error, socket: Duplex) => {
-      this.#strangers.warn('not an HTTP request', { remote: remoteOf(socket), reason: error.message });
+      if (!handshakes.has(socket))
+        this.#strangers.warn('not an HTTP request', remoteOf(socket), { reason: error.message });
       socket.destroy();
     });
-    server.on('tlsClientError', (error: Error, socket: Duplex) =>
-      this.#strangers.warn('TLS handshake failed', { remote: remoteOf(socket), reason: error.message }),
-    );
   }
 
   get port(): number {
@@ -159,21 +167,19 @@ class WebSocketReceiver implements Receiver {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     if (this.#door.enter(socket) > 0)
-      this.#strangers.warn('too many sockets without a session: the oldest was cut', {
-        remote: remoteOf(socket),
-      });
+      this.#strangers.warn('too many sockets without a session: the oldest was cut', remoteOf(socket));
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const remote = remoteOf(socket);
     // Until the WebSocket takes over, an error of the socket has no other listener; the socket is gone then.
     const onError = (error: Error): void =>
-      this.#strangers.warn('socket broken before the upgrade', { remote, reason: error.message });
+      this.#strangers.warn('socket broken before the upgrade', remote, { reason: error.message });
     socket.on('error', onError);
     const admission = this.#admit(request);
     if (!admission.admitted) {
       const { status, message } = admission.refusal;
-      this.#strangers.warn(`upgrade refused: ${message}`, { remote, status });
+      this.#strangers.warn(`upgrade refused: ${message}`, remote, { status });
       refuse(socket, admission.refusal);
       return;
     }
@@ -203,20 +209,27 @@ class WebSocketReceiver implements Receiver {
   }
 
   #serve(ws: WebSocket, socket: Duplex, identity: TokenIdentity | undefined, remote: string): void {
-    const { store, software = 'isync', log } = this.#options;
+    const { software = 'isync', log } = this.#options;
     if (!(socket instanceof Socket)) throw new IsyncError('INTERNAL', 'an upgrade without a socket');
     this.#door.leave(socket);
     const connection = new Connection({
       ws,
       socket,
       identity,
-      store,
+      store: this.#store,
       process: this.#process,
       software,
       limits: this.#limits,
       memory: this.#memory,
       fence: this.#fence,
       log: withFields(log, { remote }),
+      onRefused: (code, reason) =>
+        this.#strangers.warn(
+          'session refused',
+          remote,
+          { code, reason, ...(identity !== undefined && { tokenOf: identity.device }) },
+          `session refused: ${code}`,
+        ),
     });
     this.#connections.add(connection);
     void connection.ended.then(() => this.#connections.delete(connection));
@@ -252,6 +265,12 @@ function createUpgrader({ closeMs }: ReceiverLimits): WebSocketServer {
   return new WebSocketServer(options);
 }
 
+/** ADDRESS:PORT; "?" for what is not known. */
 function remoteOf(socket: Duplex): string {
-  return socket instanceof Socket ? `${socket.remoteAddress ?? '?'}:${socket.remotePort ?? '?'}` : '?';
+  if (!(socket instanceof Socket)) return '?:?';
+  // A TLS socket whose other side hung up knows no address any more. The one below it, which the door has asked for it, does;
+  // Node documents no way there.
+  const below = '_parent' in socket && socket._parent instanceof Socket ? socket._parent : socket;
+  const { remoteAddress = below.remoteAddress ?? '?', remotePort = below.remotePort ?? '?' } = socket;
+  return `${remoteAddress}:${remotePort}`;
 }

@@ -68,9 +68,10 @@ export class Requests {
     this.#accept(request, 2 * directory.length, this.#others, async () => {
       const place = this.#options.folder.find(directory);
       if (place === undefined) throw new IsyncError('BAD_PATH', 'the path is too long', { path: directory });
-      await this.#options.store.sync(place);
+      const { store, signal } = this.#options;
+      await store.sync(place, { signal });
       // What the sender has been told to be durable may be in the store that was there before.
-      const { id } = await this.#options.store.identity({ signal: this.#options.signal });
+      const { id } = await store.identity({ signal });
       if (id !== this.#options.storeId) return this.#options.onOtherStore();
       this.#open.delete(request);
       this.#options.outbox.say({ type: 'sealed', request });

@@ -47,6 +47,8 @@ export interface SessionOptions {
   /** Ends the device's older write session; resolves when it touches the store no more. */
   fence(device: string, session: ReceiverSession): Promise<void>;
   readonly log: ReceiverLog;
+  /** Told, in place of the log, why the peer was sent away before it was let in. Must not throw. */
+  readonly onRefused: (code: CloseCode, reason: string) => void;
 }
 
 interface OpenSession {
@@ -111,7 +113,8 @@ export class ReceiverSession {
   close(code: CloseCode, reason: string): void {
     if (this.#state === 'over') return;
     this.#open?.intake.flush();
-    this.#log.info('session closed', { code, reason });
+    if (this.#state === 'hello') this.#options.onRefused(code, reason);
+    else this.#log.info('session closed', { code, reason });
     this.#options.link.close(code, reason);
     void this.end();
   }
@@ -249,13 +252,17 @@ export class ReceiverSession {
     }
   }
 
-  #start({ mode, digest }: Hello, device: string, storeId: string | undefined): OpenSession {
+  #start(
+    { mode, digest, replaceDamaged = false }: Hello,
+    device: string,
+    storeId: string | undefined,
+  ): OpenSession {
     const { store, limits } = this.#options;
     const folder = new DeviceFolder(device);
     const common = { store, folder, algorithm: digest, outbox: this.#outbox, log: this.#log };
     return {
       mode,
-      intake: new FileIntake({ ...common, limits, pending: this.#pending }),
+      intake: new FileIntake({ ...common, replaceDamaged, limits, pending: this.#pending }),
       requests: new Requests({
         ...common,
         storeId,

@@ -5,6 +5,7 @@ import type { RelPath } from '../model/rel-path.ts';
 import type {
   BeginOptions,
   FileDigest,
+  PublishOptions,
   Store,
   StoreCapabilities,
   StoreIdentity,
@@ -19,7 +20,12 @@ export abstract class StoreDecorator implements Store {
     this.store = store;
   }
 
-  abstract put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void>;
+  abstract put(
+    file: FileEntry,
+    bytes: Uint8Array,
+    digest: FileDigest,
+    options?: PublishOptions,
+  ): Promise<void>;
   abstract begin(file: FileEntry, options: BeginOptions): Promise<Upload>;
 
   get capabilities(): StoreCapabilities {
@@ -42,8 +48,8 @@ export abstract class StoreDecorator implements Store {
     return this.store.digest(path, algorithm, options);
   }
 
-  sync(directory: RelPath): Promise<void> {
-    return this.store.sync(directory);
+  sync(directory: RelPath, options?: Abortable): Promise<void> {
+    return this.store.sync(directory, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

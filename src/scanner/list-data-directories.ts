@@ -111,12 +111,7 @@ function countFile(name: string, found: Found): void {
   else if (!name.startsWith('.')) found.looseFiles++;
 }
 
-function take(
-  root: string,
-  entry: FolderEntry,
-  found: DataDirectories,
-  records: SealRecords | undefined,
-): void {
+function take(root: string, entry: FolderEntry, found: Found, records: SealRecords | undefined): void {
   const name = decodeName(entry.name);
   if (name === undefined || !isRelPath(name)) {
     if (entry.isFolder)

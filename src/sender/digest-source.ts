@@ -1,4 +1,4 @@
-import { createDigester, type DigestAlgorithm } from '../model/digest.ts';
+import { createDigester, type Digester, type DigestAlgorithm } from '../model/digest.ts';
 import type { SourceFile } from './target.ts';
 
 /** Bytes read at a time. */
@@ -6,7 +6,11 @@ const READ_BYTES = 1024 * 1024;
 
 /** Digest of a local file's whole content; rejects as its reader does, so also when it changes meanwhile. */
 export async function digestSource(source: SourceFile, algorithm: DigestAlgorithm): Promise<Buffer> {
-  const digester = createDigester(algorithm);
+  return digestInto(createDigester(algorithm), source);
+}
+
+/** The same with a digester of the caller's, which sees every byte. */
+export async function digestInto(digester: Digester, source: SourceFile): Promise<Buffer> {
   await using reader = await source.open();
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(source.entry.size, 1)));
   for (let position = 0; position < source.entry.size;) {

@@ -41,6 +41,8 @@ export class Outbox {
     backlog: { small: new Fifo<Job>(), large: new Fifo<Job>() },
   };
   readonly #open = new Set<Job>();
+  /** Jobs that were taken and have not been given back. */
+  #taken = 0;
   readonly #aborts = new AbortWatch();
   readonly #closing = new AbortController();
   readonly #gate: FullGate<PutJob>;
@@ -65,6 +67,11 @@ export class Outbox {
     return this.#open.size;
   }
 
+  /** Whether nothing is under way or may be taken: what there is waits for a target that is full, or for another try. */
+  get stalled(): boolean {
+    return this.#taken === 0 && (!this.#gate.admits || !this.#hasReady);
+  }
+
   put(file: SourceFile, { priority = 'backlog', signal, onSent }: PutOptions = {}): Promise<Receipt> {
     if (this.#closing.signal.aborted) return Promise.reject(this.#closedBy);
     if (signal?.aborted === true) return Promise.reject(signal.reason);
@@ -81,17 +88,18 @@ export class Outbox {
   take(live: boolean, size: Size, mostBytes = Infinity): PutJob | undefined {
     if (!this.#gate.admits) return undefined;
     const lane = this.#lanes[live ? 'live' : 'backlog'][size];
-    while (lane.peek()?.settled === true) lane.shift();
-    const job = lane.peek();
+    const job = isReady(lane) ? lane.peek() : undefined;
     if (job === undefined || job.file.entry.size > mostBytes) return undefined;
     lane.shift();
     this.#gate.admitted(job);
+    this.#taken++;
     return job;
   }
 
   /** The file is durable at the target; `incarnation` says who confirmed it. */
   kept(taken: PutJob, digest: Buffer, incarnation: string): void {
     const job = own(taken);
+    this.#taken--;
     this.#gate.kept();
     if (!this.#settle(job)) return;
     job.receipt.resolve({ digest, algorithm: this.#algorithm, sentBytes: job.sentBytes, incarnation });
@@ -100,6 +108,7 @@ export class Outbox {
   /** This try came to nothing: the file could not be read, or the target refused it. */
   failed(taken: PutJob, error: IsyncError): void {
     const job = own(taken);
+    this.#taken--;
     if (error.code === 'STORE_FULL') this.#gate.refused(job);
     else this.#gate.returned(job);
     if (job.settled) return;
@@ -115,6 +124,7 @@ export class Outbox {
   /** The link broke: these go first when there is one again, in this order. */
   giveBack(taken: readonly PutJob[]): void {
     const jobs = taken.map(own);
+    this.#taken -= jobs.length;
     for (const job of jobs) this.#gate.returned(job);
     for (const lane of [this.#lanes.live, this.#lanes.backlog])
       for (const size of ['small', 'large'] as const)
@@ -151,6 +161,12 @@ export class Outbox {
     }
     this.#laneOf(job).push(job);
     this.onReady();
+  }
+
+  get #hasReady(): boolean {
+    return [this.#lanes.live, this.#lanes.backlog].some(
+      ({ small, large }) => isReady(small) || isReady(large),
+    );
   }
 
   #reject(job: Job, reason: unknown): void {
@@ -203,6 +219,12 @@ class Job implements PutJob {
 
 /** What ends the work on a job that is settled already: nobody waits for it any more. */
 export class Forgotten extends Error {}
+
+/** Whether somebody waits for one of `lane`; those settled at its front are dropped. */
+function isReady(lane: Fifo<Job>): boolean {
+  while (lane.peek()?.settled === true) lane.shift();
+  return lane.peek() !== undefined;
+}
 
 /** What comes back is what was taken. */
 function own(job: PutJob): Job {

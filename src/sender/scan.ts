@@ -29,6 +29,8 @@ const MAX_LIVE_IN_FLIGHT = 1024;
 const MAX_DIRECTORIES_AT_ONCE = 32;
 /** How long files in flight may take to end after the user asked to stop, in ms. */
 const STOP_GRACE_MS = 10_000;
+/** Whether it still can is looked at this often, in ms. */
+const STOP_LOOK_MS = 50;
 /** Markers of unsealed directories are looked for this often, in ms. */
 const POLL_MS = 500;
 /** At most so many of them each time, so that a poll costs a few ms. */
@@ -281,7 +283,14 @@ class Scan {
   async #runsEnd(): Promise<void> {
     const ended = new AbortController();
     const cut = async (): Promise<void> => {
-      await pause(STOP_GRACE_MS, ended.signal);
+      const sinceMs = performance.now();
+      // Without a link, or with all of it waiting for another try, what is in flight would only wait.
+      while (
+        !this.#options.target.stalled &&
+        performance.now() - sinceMs < STOP_GRACE_MS &&
+        !ended.signal.aborted
+      )
+        await pause(STOP_LOOK_MS, ended.signal);
       this.#cut.abort();
     };
     const stopping = this.#stopping.signal;

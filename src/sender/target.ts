@@ -22,6 +22,9 @@ export interface Target extends AsyncDisposable {
    */
   identify(options?: Abortable): Promise<TargetIdentity>;
 
+  /** Whether no call can come to its end now: there is no link, or all that is open waits for another try. */
+  readonly stalled: boolean;
+
   put(file: SourceFile, options?: PutOptions): Promise<Receipt>;
 
   /** What the target holds under each of `paths`, in their order; undefined where nothing. */

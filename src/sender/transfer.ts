@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { sameVersion } from '../model/file-entry.ts';
 import { errnoOf, toIsyncError, type ErrorCode, type IsyncError } from '../model/isync-error.ts';
 import type { FileIdentity, ListedFile } from '../scanner/listed-file.ts';
@@ -7,7 +8,6 @@ import { makeDurable } from './durable-source.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createSourceFile } from './source-file.ts';
 import type { SourceFile } from './target.ts';
-import { pause } from './wakeup.ts';
 
 /**
  * A file read this soon after its mtime (ms) may be written again without its mtime changing: kernels before 6.13 stamp
@@ -88,8 +88,8 @@ export async function transfer(
     const tickMs = mtimeMs % WHOLE_SECOND_MS === 0 ? WHOLE_SECOND_MS : MTIME_TICK_MS;
     if (startedAtMs - mtimeMs < tickMs) {
       const leftMs = mtimeMs + tickMs - Date.now();
-      // An mtime in the future says nothing of the tick.
-      if (leftMs > 0) await pause(Math.min(leftMs, tickMs), cut);
+      // An mtime in the future says nothing of the tick. No stop cuts it short: a mark set sooner could be wrong.
+      if (leftMs > 0) await delay(Math.min(leftMs, tickMs));
       const digest = await digestSource(source, receipt.algorithm);
       if (!digest.equals(receipt.digest)) return { kind: 'changed' };
     }

@@ -1,4 +1,5 @@
-import type { DigestAlgorithm } from '../model/digest.ts';
+import { damageMessage, damageOf } from '../model/damage.ts';
+import { createDigester, type DigestAlgorithm } from '../model/digest.ts';
 import { sameVersion } from '../model/file-entry.ts';
 import { toIsyncError } from '../model/isync-error.ts';
 import { PARSE_MARKER } from '../model/markers.ts';
@@ -12,7 +13,9 @@ import { listDirectory } from '../scanner/list-directory.ts';
 import type { Finding, ListedFile } from '../scanner/listed-file.ts';
 import { unmarkFile } from '../scanner/mark.ts';
 import { removeWatchMarker } from '../scanner/markers.ts';
-import { digestSource } from './digest-source.ts';
+import { ZeroWatch } from '../store/damage-rule.ts';
+import { digestInto } from './digest-source.ts';
+import { SealCheck } from './seal-check.ts';
 import { createSourceFile } from './source-file.ts';
 import type { Target, TargetRecord } from './target.ts';
 
@@ -31,11 +34,15 @@ export interface VerifyOptions {
   readonly algorithm: DigestAlgorithm;
   /**
    * Take the mark off what the target lacks or holds differently, and `finished.watch` off its directory, so that the next
-   * scan sends it.
+   * scan sends it. Not off what a power cut seems to have damaged, nor is a seal's record touched.
    */
   readonly repair: boolean;
+  /** With `repair`, also what seems damaged: its next scan needs `replaceDamaged` too. */
+  readonly replaceDamaged: boolean;
+  /** Identity of the target's store, to compare with what seals say; undefined where it tells none. */
+  readonly store: string | undefined;
   readonly signal: AbortSignal;
-  /** DIFFERENT, MISSING and EXTRA, and what could not be compared. */
+  /** DIFFERENT, MISSING, EXTRA and SOURCE_DAMAGED, and what could not be compared. */
   onDifference(problem: Problem): void;
   onProgress(files: number, bytes: number): void;
 }
@@ -46,6 +53,8 @@ export interface VerifySummary {
   readonly bytes: number;
   readonly different: number;
   readonly missing: number;
+  /** Files that a power cut seems to have damaged here; the target has them whole. */
+  readonly damaged: number;
   /** Files that only the target has. */
   readonly extra: number;
   /** Files that could not be compared: unreadable, changing, badly named. */
@@ -55,24 +64,51 @@ export interface VerifySummary {
 }
 
 /**
- * Compares every file of a root with the target. Changes nothing, but for marks and markers with `repair`. Files that are
+ * Compares every file of a root with the target, those of sealed directories too, and what their seals say. Changes nothing, but for marks and markers with `repair`. Files that are
  * not sent yet are missing. Rejects with READ_ONLY or MARK_NOT_KEPT where `repair` can't be done.
  */
 export async function verify(options: VerifyOptions): Promise<VerifySummary> {
   const run = new Verification(options);
   await run.compareRoot();
   await run.findExtra();
+  run.checkSeals();
   return run.summary;
 }
 
+/** A file's digest, and whether it is nothing but zeros. */
+interface Content {
+  readonly digest: Buffer;
+  readonly allZeros: boolean;
+}
+
+type Difference = 'DIFFERENT' | 'MISSING' | 'EXTRA' | 'SOURCE_DAMAGED';
+
+const COUNTED_AS = {
+  DIFFERENT: 'different',
+  MISSING: 'missing',
+  EXTRA: 'extra',
+  SOURCE_DAMAGED: 'damaged',
+} as const satisfies Record<Difference, keyof VerifySummary>;
+
 class Verification {
-  readonly summary = { files: 0, bytes: 0, different: 0, missing: 0, extra: 0, problems: 0, repaired: 0 };
+  readonly summary = {
+    files: 0,
+    bytes: 0,
+    different: 0,
+    missing: 0,
+    damaged: 0,
+    extra: 0,
+    problems: 0,
+    repaired: 0,
+  };
   readonly #options: VerifyOptions;
   readonly #ignore: IgnoreRule;
+  readonly #seals: SealCheck;
 
   constructor(options: VerifyOptions) {
     this.#options = options;
     this.#ignore = createIgnoreRule(options.ignore);
+    this.#seals = new SealCheck(options.store);
   }
 
   async compareRoot(): Promise<void> {
@@ -87,14 +123,21 @@ class Verification {
     const { root, target, tag, signal } = this.#options;
     for await (const entry of target.list('', { signal })) {
       if (!firstSegment(entry.path).startsWith(tag)) continue;
+      this.#seals.kept(entry.path);
       if (inspectFile(root, entry.path) !== undefined) continue;
-      this.summary.extra++;
       this.#tell('EXTRA', entry.path, 'only the target has it');
     }
   }
 
+  /** Seals that tell of more than the target has, once all is compared. */
+  checkSeals(): void {
+    for (const problem of this.#seals.lacking()) this.#tell('MISSING', problem.path, problem.message);
+  }
+
   async #compareDirectory(directory: DataDirectory): Promise<void> {
     const { root, signal } = this.#options;
+    const fault = this.#seals.begin(directory);
+    if (fault !== undefined) this.#tell('DIFFERENT', fault.path, fault.message);
     for await (const batch of listDirectory(root, directory.name, { ignore: this.#ignore, signal })) {
       signal.throwIfAborted();
       for (const group of this.#groupsOf(batch)) await this.#compareGroup(group);
@@ -128,54 +171,68 @@ class Verification {
     const { target, quick, algorithm, signal } = this.#options;
     const paths = files.map((file) => file.entry.path);
     const asked = target.look(paths, quick ? { signal } : { signal, digest: algorithm });
-    const digests = quick ? Promise.resolve([]) : this.#digestsOf(files);
-    const [records, local] = await Promise.all([asked, digests]);
-    for (const [index, file] of files.entries())
-      if (!this.#isKept(file, records[index], local[index])) await this.#repair(file);
+    const contents = quick ? Promise.resolve([]) : this.#contentsOf(files);
+    const [records, local] = await Promise.all([asked, contents]);
+    for (const [index, file] of files.entries()) await this.#compare(file, records[index], local[index]);
     this.#options.onProgress(this.summary.files, this.summary.bytes);
   }
 
-  /** Local digests in the order of `files`; undefined for what could not be read, which has been told then. */
-  async #digestsOf(files: readonly ListedFile[]): Promise<(Buffer | undefined)[]> {
-    const digests: (Buffer | undefined)[] = [];
+  /** Local contents in the order of `files`; undefined for what could not be read, which has been told then. */
+  async #contentsOf(files: readonly ListedFile[]): Promise<(Content | undefined)[]> {
+    const contents: (Content | undefined)[] = [];
     for (const file of files) {
       try {
-        digests.push(await digestSource(createSourceFile(this.#options.root, file), this.#options.algorithm));
+        const watch = new ZeroWatch(createDigester(this.#options.algorithm));
+        const digest = await digestInto(watch, createSourceFile(this.#options.root, file));
+        contents.push({ digest, allZeros: watch.allZeros });
       } catch (thrown) {
         const path = file.entry.path;
         this.#problem(problemOf(toIsyncError(thrown, 'FILE_UNREADABLE', { path }), path));
-        digests.push(undefined);
+        contents.push(undefined);
       }
     }
-    return digests;
+    return contents;
   }
 
-  #isKept(file: ListedFile, record: TargetRecord | undefined, digest: Buffer | undefined): boolean {
+  async #compare(
+    file: ListedFile,
+    record: TargetRecord | undefined,
+    content: Content | undefined,
+  ): Promise<void> {
     const { path, size } = file.entry;
+    const { repair, replaceDamaged } = this.#options;
     this.summary.files++;
     this.summary.bytes += size;
+    const found = record === undefined ? undefined : this.#differenceOf(file, record, content);
     if (record === undefined) {
-      this.summary.missing++;
+      this.#seals.missing(path, file.marked);
       this.#tell('MISSING', path, 'the target does not have it');
-      return false;
-    }
-    const fault = this.#differenceOf(file, record, digest);
-    if (fault === undefined) return true;
-    this.summary.different++;
-    this.#tell('DIFFERENT', path, fault);
-    return false;
+    } else if (found === undefined) return;
+    else this.#tell(found.code, path, found.message);
+    if (repair && (found?.code !== 'SOURCE_DAMAGED' || replaceDamaged)) await this.#repair(file);
   }
 
   /** Mark first: an unsealed directory with the mark still on would be sealed again without the file. */
   async #repair(file: ListedFile): Promise<void> {
-    const { root, repair } = this.#options;
-    if (!repair) return;
+    const { root } = this.#options;
     unmarkFile(root, file.entry.path);
     await removeWatchMarker(root, parseRelPath(firstSegment(file.entry.path)));
     this.summary.repaired++;
   }
 
-  #differenceOf(file: ListedFile, record: TargetRecord, digest: Buffer | undefined): string | undefined {
+  #differenceOf(
+    file: ListedFile,
+    record: TargetRecord,
+    content: Content | undefined,
+  ): { code: Difference; message: string } | undefined {
+    const message = this.#faultOf(file, record, content?.digest);
+    if (message === undefined) return undefined;
+    const damage = damageOf(record.entry, file.entry, content?.allZeros ?? false);
+    if (damage === undefined) return { code: 'DIFFERENT', message };
+    return { code: 'SOURCE_DAMAGED', message: damageMessage(record.entry, file.entry, damage) };
+  }
+
+  #faultOf(file: ListedFile, record: TargetRecord, digest: Buffer | undefined): string | undefined {
     const { size } = file.entry;
     if (record.entry.size !== size) return `${size} bytes here, ${record.entry.size} at the target`;
     if (this.#options.quick)
@@ -185,7 +242,8 @@ class Verification {
     return digest.equals(record.digest) ? undefined : 'its content differs';
   }
 
-  #tell(code: 'DIFFERENT' | 'MISSING' | 'EXTRA', path: string, message: string): void {
+  #tell(code: Difference, path: string, message: string): void {
+    this.summary[COUNTED_AS[code]]++;
     this.#options.onDifference({ path, code, message });
   }
 

@@ -60,8 +60,11 @@ export interface Store extends AsyncDisposable {
    */
   begin(file: FileEntry, options: BeginOptions): Promise<Upload>;
 
-  /** Makes the folders at and above `directory` durable; the last step of a seal. */
-  sync(directory: RelPath): Promise<void>;
+  /**
+   * Makes the folders at, below and above `directory` durable, also what another process has published there and was
+   * killed before it could; the last step of a seal.
+   */
+  sync(directory: RelPath, options?: Abortable): Promise<void>;
 }
 
 export interface StoreIdentity {

@@ -37,6 +37,7 @@ const TABLE: Record<ErrorCode, number> = {
   DIFFERENT: 1,
   MISSING: 1,
   EXTRA: 1,
+  OUTPUT_FAILED: 5,
   INTERRUPTED: 130,
   INTERNAL: 1,
 };

@@ -3,6 +3,7 @@ import {
   chmodSync,
   existsSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   statSync,
   symlinkSync,
@@ -121,6 +122,27 @@ describe('isync scan --once', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^\d files, 10 B sent; 1 of 1 directory sealed\n$/);
     expect(readFileSync(join(parent, 'kept/edge1/DC1/a.bin'), 'utf8')).toBe('aaaa');
+  });
+
+  it('leaves a folder to the scan that sends to it already, until that one is killed', async () => {
+    const root = rootWithFiles();
+    const store = temporaryFolder();
+    const first = start('scan', root, '--to', store, '--device', 'edge1');
+    await vi.waitFor(() => expect(existsSync(join(root, 'DC1/finished.watch'))).toBe(true), {
+      timeout: 20_000,
+    });
+    const { code, stderr } = await isync(once(root, store));
+    expect(code).toBe(3);
+    expect(stderr).toContain('FENCED');
+    expect(stderr).toContain(`process ${first.child.pid}`);
+    expect((await isync(['verify', root, '--to', store, '--device', 'edge1'])).code).toBe(0);
+    expect((await isync(['scan', rootWithFiles(), '--to', store, '--once', '--device', 'edge2'])).code).toBe(
+      0,
+    );
+    first.child.kill('SIGKILL');
+    await first.ended;
+    expect((await isync(once(root, store))).code).toBe(0);
+    expect(readdirSync(join(store, '.isync/locks'))).toEqual([]);
   });
 
   it('ends with 1 and lists the problems when something is wrong with a file', async () => {
@@ -287,7 +309,9 @@ describe('isync verify', () => {
     const root = rootWithFiles();
     await isync(once(root, url));
     const { code, stdout } = await isync(['verify', root, '--to', url, '--device', 'edge1']);
-    expect(stdout).toMatch(/^\d files, 10 B compared, 0 different, 0 missing, 0 extra, 0 problems\n$/);
+    expect(stdout).toMatch(
+      /^\d files, 10 B compared, 0 different, 0 missing, 0 extra, 0 damaged, 0 problems\n$/,
+    );
     expect(code).toBe(0);
   });
 

@@ -12,6 +12,7 @@ describe('the first signal asks, the second one ends:', () => {
   it.each([
     ['SIGINT', 'SIGINT'],
     ['SIGTERM', 'SIGINT'],
+    ['SIGHUP', 'SIGTERM'],
   ] as const)('%s, then %s', async (first, second) => {
     const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -23,6 +24,10 @@ describe('the first signal asks, the second one ends:', () => {
     child.kill(first);
     await vi.waitFor(() => expect(stdout).toContain('aborted true INTERRUPTED'), { timeout: 20_000 });
     expect(stdout).toContain(`told ${first}`);
+    // Service managers may send one after another signal, and shells more than one.
+    child.kill('SIGHUP');
+    stdout = '';
+    await vi.waitFor(() => expect(stdout).toContain('aborted true'), { timeout: 20_000 });
     child.kill(second);
     expect(await ended).toEqual([130, null]);
   });

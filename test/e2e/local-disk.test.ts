@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { until } from '../suites/cli.ts';
 import { filesBelow, isMarked, temporaryFolder } from '../suites/data-tree.ts';
-import { startStage } from '../suites/stage.ts';
+import { startStage, untilSealed } from '../suites/stage.ts';
 
 /** A user who owns nothing, for tests that root runs; see passwd(5). */
 const NOBODY = 65_534;
@@ -62,6 +62,24 @@ describe('disks and permissions', () => {
       sealed: false,
       good: true,
     });
+  });
+
+  test('a file that can not be marked keeps its own directory open, and no other', async (context) => {
+    await using stage = await startStage();
+    const edge = await stage.edge('edge1');
+    for (const name of ['A', 'B', 'C'])
+      await edge.write({ [`${name}/f1`]: 10, [`${name}/f2`]: 20, [`${name}/finished.parse`]: '' });
+    const file = join(edge.root, 'A/f2');
+    skipUnless(isRoot && spawnSync('chattr', ['+i', file]).status === 0, context, 'needs root, and chattr');
+    try {
+      await using daemon = edge.daemon();
+      await untilSealed(edge, ['B', 'C'], daemon);
+      await daemon.until('the problem', () => daemon.stderr.includes('MARK_NOT_KEPT'));
+      expect({ over: daemon.over, sealed: edge.sealed('A') }).toEqual({ over: false, sealed: false });
+      expect(await edge.differences((path) => path === 'A/finished.parse')).toEqual([]);
+    } finally {
+      execFileSync('chattr', ['-i', file]);
+    }
   });
 
   test('a root that is mounted read-only ends with 5', async (context) => {

@@ -85,6 +85,54 @@ describe.concurrent('a target that refuses', () => {
     expect({ code: trusted.exitCode, files: trusted.summary.files }).toEqual({ code: 0, files: 1 });
   });
 
+  test('a certificate that the CAs of the system vouch for needs no option', async () => {
+    const edge = await edgeWithFile('system-ca');
+    await using folder = await temporaryFolder('system-ca');
+    const { cert, key } = makeCertificate(folder.path);
+    const store = await stage.edge('system-ca-store');
+    await using receiver = await startReceiver(store.root, { args: ['--tls-cert', cert, '--tls-key', key] });
+    const untold = await edge.scan(IMPATIENT, { to: receiver.url });
+    expect({ code: untold.exitCode, stderr: untold.stderr }).toEqual({
+      code: 3,
+      stderr: expect.stringContaining('--tls-ca'),
+    });
+    // Where OpenSSL looks for the store of the system.
+    const env = { SSL_CERT_FILE: cert };
+    const sent = await edge.scan(IMPATIENT, { to: receiver.url, env });
+    expect({ code: sent.exitCode, files: sent.summary.files }).toEqual({ code: 0, files: 1 });
+  });
+
+  test('a login page in the place of the receiver does not end a daemon', async () => {
+    const edge = await edgeWithFile('portal');
+    await using server = await startHttp((_, response) => response.end());
+    const answers = [
+      '200 OK',
+      '302 Found',
+      '401 Unauthorized',
+      '403 Forbidden',
+      '404 Not Found',
+      '426 Upgrade',
+    ];
+    let answered = 0;
+    server.server.on('upgrade', (_, socket) => {
+      const status = answers[answered++ % answers.length];
+      socket.end(`HTTP/1.1 ${status}\r\nLocation: http://portal/\r\nConnection: close\r\n\r\n<html>`);
+    });
+    for (const answer of answers) {
+      await using daemon = edge.daemon([], { to: server.url });
+      await daemon.until('the answer to be told', () =>
+        daemon.stderr.includes(`HTTP status ${answer.slice(0, 3)}`),
+      );
+      const once = performance.now();
+      // The target can't be reached, so nothing in flight is waited for.
+      expect(await daemon.stop('SIGTERM')).toMatchObject({
+        exitCode: 130,
+        stdout: expect.stringContaining('"files":0'),
+      });
+      expect(performance.now() - once).toBeLessThan(5_000);
+    }
+  });
+
   test('wss:// to a receiver without TLS ends with 4', async () => {
     const edge = await edgeWithFile('no-tls');
     const url = stage.receiver.url.replace('ws:', 'wss:');

@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { runCli } from '../suites/cli.ts';
+import { runCli, type CliProcess, type Summary } from '../suites/cli.ts';
 import { differences, filesBelow, temporaryFolder, writeTree } from '../suites/data-tree.ts';
 import { startStage, untilSealed } from '../suites/stage.ts';
 
@@ -19,6 +19,66 @@ test('Ctrl-C finishes what is in flight and ends with 130; the next scan does th
   expect(await edge.differences()).toEqual([]);
 });
 
+test.each(['SIGTERM', 'SIGHUP'] as const)(
+  '%s ends a daemon in order, with a summary and 130',
+  async (signal) => {
+    await using stage = await startStage();
+    const edge = await stage.edge('edge1');
+    await edge.write({ 'DC1/a': 10 });
+    await using daemon = edge.daemon();
+    await daemon.until('the first file', () => edge.has('DC1/a'));
+    const { exitCode, stdout } = await daemon.stop(signal);
+    expect(exitCode).toBe(130);
+    expect(JSON.parse(stdout)).toMatchObject({ files: 1, exitCode: 130 });
+    // Its end is no failure, as with the other signals.
+    expect(await stage.receiver.process.stop(signal)).toMatchObject({ exitCode: 0 });
+  },
+);
+
+test('SIGUSR1 opens no debugger', async () => {
+  await using stage = await startStage();
+  const edge = await stage.edge('edge1');
+  await edge.write({ 'DC1/a': 10 });
+  await using daemon = edge.daemon();
+  await daemon.until('the first file', () => edge.has('DC1/a'));
+  daemon.signal('SIGUSR1');
+  await edge.write({ 'DC1/b': 10 });
+  await daemon.until('the next file', () => edge.has('DC1/b'));
+  const { exitCode, stderr } = await daemon.stop('SIGTERM');
+  expect({ exitCode, stderr }).toEqual({ exitCode: 130, stderr: expect.not.stringContaining('Debugger') });
+});
+
+/** How long `daemon` takes to end, in ms. */
+async function msToStop(daemon: CliProcess): Promise<number> {
+  const askedMs = performance.now();
+  expect(await daemon.stop('SIGTERM')).toMatchObject({ exitCode: 130 });
+  return performance.now() - askedMs;
+}
+
+/** Well below what files in flight may take to end. */
+const AT_ONCE_MS = 6_000;
+
+test('a stop waits for nothing where the target can not be reached', async () => {
+  await using stage = await startStage();
+  const edge = await stage.edge('edge1');
+  await edge.write({ 'DC1/a': 10 });
+  await using daemon = edge.daemon();
+  await daemon.until('the first file', () => edge.has('DC1/a'));
+  await stage.receiver.process.stop('SIGTERM');
+  await edge.write({ 'DC1/b': 10 });
+  await daemon.until('the daemon to try again', () => daemon.stderr.includes('ECONNREFUSED'));
+  expect(await msToStop(daemon)).toBeLessThan(AT_ONCE_MS);
+});
+
+test('a stop waits for nothing where the target is full', async () => {
+  await using stage = await startStage({ args: ['--quota', '100'] });
+  const edge = await stage.edge('edge1');
+  await edge.write({ 'DC1/a': 60, 'DC1/b': 60 });
+  await using daemon = edge.daemon();
+  await daemon.until('the target to be full', () => daemon.stderr.includes('STORE_FULL'));
+  expect(await msToStop(daemon)).toBeLessThan(AT_ONCE_MS);
+});
+
 test('a daemon outlives its receiver and goes on when that is back', async () => {
   await using stage = await startStage();
   const edge = await stage.edge('edge1');
@@ -33,6 +93,18 @@ test('a daemon outlives its receiver and goes on when that is back', async () =>
   await stage.restartReceiver();
   await untilSealed(edge, ['DC1'], daemon);
   expect(await edge.differences()).toEqual([]);
+});
+
+test('a terminal that is closed ends a scan in order, with its summary', async () => {
+  await using stage = await startStage();
+  const edge = await stage.edge('edge1');
+  await edge.write({ 'DC1/a': 10 });
+  await using daemon = edge.daemon();
+  await daemon.until('the file', () => edge.has('DC1/a'));
+  const { exitCode, stdout } = await daemon.stop('SIGHUP');
+  // Null where the signal itself ended it.
+  expect(exitCode).toBe(130);
+  expect((JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Summary).files).toBe(1);
 });
 
 test('a local folder can be the target, and isync verify finds what differs', async () => {

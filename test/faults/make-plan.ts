@@ -11,11 +11,8 @@ export interface PlanOptions {
   /** Largest file, in bytes. */
   readonly largest: number;
   readonly umask: number;
-  /**
-   * With `--marks trust` a believable mark is the user's word: what the parser's umask gives away with g+w must not be
-   * renamed, and not get other times, or nobody could tell.
-   */
-  readonly marks: 'trust' | 'verify';
+  /** Folders get a default ACL that lets a group write. */
+  readonly acl: boolean;
 }
 
 /** Pauses of a slow writer, in ms: shorter than what makes a file look complete, and longer. */
@@ -23,6 +20,9 @@ const PIECE_PAUSES_MS = [1, 5, 20, 400];
 
 /** What the parser still does in a directory after it has begun the next one. */
 const MAX_LATE_STEPS = 10;
+
+/** Files that the next directory takes from the one before, at most. */
+const MAX_TAKEN = 3;
 
 /** A parser's life, from a seed. Each directory but the last may be abandoned; what comes later never writes to it. */
 export function makePlan(random: Random, options: PlanOptions): Plan {
@@ -47,14 +47,22 @@ class Planner {
     const directories = Array.from({ length: count }, () => this.#names.dataDirectory());
     const burstIn = this.#options.burst > 0 ? random.int(0, count - 1) : -1;
     const steps: Step[] = [];
+    const closed: string[] = [];
     let late: Step[] = [];
     for (const [index, directory] of directories.entries()) {
-      const own = this.#directory(directory, Math.ceil(this.#options.files / count));
+      const { steps: own, living } = this.#directory(
+        directory,
+        Math.ceil(this.#options.files / count),
+        closed,
+      );
       // Not at its beginning, which may be mixed with the end of the directory before.
       if (index === burstIn)
         own.splice(Math.max(own.length - random.int(0, 5), 1), 0, this.#burst(directory));
-      const isLast = index === count - 1;
-      const close = isLast || random.chance(0.75);
+      const next = directories[index + 1];
+      const close = next === undefined || random.chance(0.75);
+      const hasLate = next !== undefined && close && random.chance(0.4);
+      const taken = hasLate ? random.some(living, random.int(0, MAX_TAKEN)) : [];
+      for (const path of taken) own.push({ do: 'move', path, to: `${next}/taken-${++this.#lastId}` });
       if (close)
         own.push({ do: 'close', path: directory, block: random.chance(0.5) ? this.#block(200) : undefined });
       const [first] = own;
@@ -63,17 +71,30 @@ class Planner {
       const beside = late.length === 0 ? 0 : Math.min(MAX_LATE_STEPS, own.length - 1);
       steps.push(first, ...interleave(random, late, own.slice(1, 1 + beside)).map(quick));
       const rest = own.slice(1 + beside);
-      const keep =
-        !isLast && close && random.chance(0.3) ? Math.min(rest.length, random.int(1, MAX_LATE_STEPS)) : 0;
+      const keep = hasLate
+        ? Math.min(rest.length, Math.max(taken.length + 1, random.int(1, MAX_LATE_STEPS)))
+        : 0;
       steps.push(...rest.slice(0, rest.length - keep));
       late = rest.slice(rest.length - keep);
+      if (close && !hasLate) closed.push(directory);
     }
     return { umask: this.#options.umask, directories, steps };
   }
 
-  #directory(directory: string, files: number): Step[] {
+  /** What becomes of a directory until it is closed, and the files that lie in it then. */
+  #directory(
+    directory: string,
+    files: number,
+    closed: readonly string[],
+  ): { readonly steps: Step[]; readonly living: readonly string[] } {
     const random = this.#random;
-    const steps: Step[] = [{ do: 'folder', path: directory }];
+    const isCopy = closed.length > 0 && random.chance(0.2);
+    const steps: Step[] = [
+      isCopy
+        ? { do: 'template', path: directory, from: random.pick(closed) }
+        : { do: 'folder', path: directory },
+    ];
+    if (this.#options.acl) steps.push({ do: 'acl', path: directory });
     const folders = [
       directory,
       ...Array.from({ length: random.int(0, 4) }, () => `${directory}/${this.#names.folders()}`),
@@ -84,13 +105,20 @@ class Planner {
       steps.push(this.#create(path));
       living.push(path);
       if (random.chance(0.25)) steps.push(...this.#change(living));
+      if (random.chance(0.05)) steps.push(this.#tree(directory));
       if (random.chance(0.15)) steps.push({ do: 'pause', ms: random.pick([1, 10, 50, 300]) });
     }
-    return steps;
+    return { steps, living };
   }
 
-  get #timesAreFree(): boolean {
-    return this.#options.umask !== 0o002 || this.#options.marks === 'verify';
+  #tree(directory: string): Step {
+    const random = this.#random;
+    const files = Array.from({ length: random.int(1, 6) }, (_, index) => ({
+      name: `${random.pick(['', 'sub/', 'sub/deep/'])}in-${index}`,
+      block: this.#block(),
+      ...(random.chance(0.5) ? { mtime: this.#time() } : {}),
+    }));
+    return { do: 'tree', path: `${directory}/tree-${++this.#lastId}`, files };
   }
 
   #create(path: string): Step {
@@ -101,7 +129,7 @@ class Planner {
       const pieces = random.int(2, 5);
       return { do: 'write', path, block, pieces, pauseMs: random.pick(PIECE_PAUSES_MS) };
     }
-    if (!this.#timesAreFree || how < 60) return { do: 'write', path, block, pieces: 1, pauseMs: 0 };
+    if (how < 60) return { do: 'write', path, block, pieces: 1, pauseMs: 0 };
     if (how < 70) return { do: 'write', path, block, pieces: 1, pauseMs: 0, mtime: this.#time() };
     if (how < 75) return { do: 'copy', path, block: this.#block(), mtime: this.#time() };
     return {
@@ -119,7 +147,7 @@ class Planner {
     const path = random.pick(living);
     const pause: Step[] = random.chance(0.5) ? [{ do: 'pause', ms: random.int(1, 200) }] : [];
     const forget = (): void => void living.splice(living.indexOf(path), 1);
-    switch (random.int(0, this.#timesAreFree ? 6 : 3)) {
+    switch (random.int(0, 7)) {
       case 0:
         return [...pause, { do: 'append', path, block: this.#block() }];
       case 1:
@@ -146,13 +174,22 @@ class Planner {
             mtimeBack: random.chance(0.5),
           },
         ];
+      case 6: {
+        // Both names are left alone from now on: they are one file.
+        forget();
+        return [...pause, { do: 'link', path, to: this.#beside(path, 'linked') }];
+      }
       default: {
-        const to = `${path.slice(0, path.lastIndexOf('/'))}/moved-${this.#lastId}-${random.int(0, 999_999)}`;
+        const to = this.#beside(path, 'moved');
         forget();
         living.push(to);
         return [...pause, { do: 'move', path, to }];
       }
     }
+  }
+
+  #beside(path: string, what: string): string {
+    return `${path.slice(0, path.lastIndexOf('/'))}/${what}-${this.#lastId}-${this.#random.int(0, 999_999)}`;
   }
 
   /** Beside the file, where isync sees it as well, or outside of every data directory. */

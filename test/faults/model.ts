@@ -22,6 +22,11 @@ export class Model {
     for (const entry of this.final) if (directoryOf(entry[0]) === directory) yield entry;
   }
 
+  /** Whether isync is to seal a directory by itself: its parser has closed it, or has left files in it. */
+  isToBeSealed(directory: string): boolean {
+    return this.closed.has(directory) || !this.finalOf(directory).next().done;
+  }
+
   /** Place of `version` in the history of `path`; -1 where it never had it. */
   rank(path: string, version: Version): number {
     return this.versions.get(path)?.lastIndexOf(version) ?? -1;
@@ -54,6 +59,23 @@ export class Model {
         this.tricked.add(step.to);
         return this.#put(step.to, version);
       }
+      case 'link':
+        this.tricked.add(step.path).add(step.to);
+        return this.#put(step.to, this.final.get(step.path) ?? '');
+      case 'tree':
+        for (const { name, block } of step.files) {
+          this.tricked.add(`${step.path}/${name}`);
+          this.#put(`${step.path}/${name}`, versionOf(block));
+        }
+        return;
+      case 'template':
+        for (const [path, version] of this.finalOf(step.from)) {
+          if (path === `${step.from}/finished.parse`) continue;
+          const copy = step.path + path.slice(step.from.length);
+          this.tricked.add(copy);
+          this.#put(copy, version);
+        }
+        return;
       case 'remove':
         this.final.delete(step.path);
         return;
@@ -64,6 +86,7 @@ export class Model {
       case 'close':
         this.closed.add(step.path);
         return this.#put(`${step.path}/finished.parse`, versionOf(step.block));
+      case 'acl':
       case 'folder':
       case 'unmark':
       case 'pause':

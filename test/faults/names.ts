@@ -1,6 +1,6 @@
 import type { Random } from './random.ts';
 
-/** Strange names that a Linux file system takes. None is a marker of isync's in the place where markers count. */
+/** Strange names that a Linux file system takes. None is a marker of isync's where markers count, or that of a file in progress. */
 const STRANGE = [
   ' leading and trailing ',
   'new\nline',
@@ -11,7 +11,7 @@ const STRANGE = [
   '~',
   'backup~',
   '.hidden',
-  '.hidden.swp',
+  'hidden.swp',
   '...',
   '*',
   '[a-z]?{b,c}',

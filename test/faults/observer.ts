@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeContent } from './content.ts';
 import { Model } from './model.ts';
-import { directoryOf, type Plan } from './plan.ts';
+import { directoryOf, sharesWithGroup, type Plan } from './plan.ts';
+import { Seals } from './seals.ts';
 import { halfAtTarget, toldOnce } from './told-once.ts';
 
 /**
@@ -29,6 +30,8 @@ const MAX_REST_MS = 60;
 const [root = '', copy = '', planFile = '', lenient = ''] = process.argv.slice(2);
 const plan = JSON.parse(readFileSync(planFile, 'utf8')) as Plan;
 const model = new Model(plan);
+const shares = sharesWithGroup(plan);
+const seals = new Seals(root, plan);
 const tell = toldOnce((line) => void process.stdout.write(`${line}\n`));
 const checkedMarks = new Map<string, number>();
 const readCopies = new Map<string, string>();
@@ -82,7 +85,7 @@ function startsWith(whole: string, beginning: string): boolean {
 async function lookAtMarks(): Promise<void> {
   await lookAtEach(root, (path, stats) => {
     if ((stats.mode & MARK) === 0 || stats.mtimeMs >= stats.ctimeMs) return;
-    if (model.tricked.has(path) || plan.umask !== 0o022 || path.startsWith('.')) return;
+    if (model.tricked.has(path) || shares || path.startsWith('.')) return;
     if (checkedMarks.get(path) === stats.ctimeMs) return;
     const marked = readVersion(join(root, path), stats);
     // It is another file by now, whose mark is looked at the next time.
@@ -101,9 +104,11 @@ async function lookAtMarks(): Promise<void> {
 /** When `finished.watch` is seen, everything is at the target. */
 async function lookAtSeals(): Promise<void> {
   for (const directory of plan.directories) {
-    if (sealed.has(directory) || lookAt(join(root, directory, 'finished.watch')) === undefined) continue;
+    if (sealed.has(directory) || !seals.has(directory)) continue;
     if (lookAt(copy) === undefined) continue;
     sealed.add(directory);
+    if (!model.isToBeSealed(directory))
+      tell(`sealed though it is empty and nobody closed it: ${show(directory)}`);
     let missing = 0;
     for (const [path, version] of model.finalOf(directory)) {
       if (++missing % SLICE === 0) await rest(performance.now() - 1);

@@ -39,14 +39,43 @@ export type Step =
       readonly firstId: number;
       readonly length: number;
     }
+  /** Another name of the same file. Neither is changed afterwards. */
+  | { readonly do: 'link'; readonly path: string; readonly to: string }
+  /** A default ACL, by which whatever is made in the folder can be written by the group. */
+  | { readonly do: 'acl'; readonly path: string }
+  /** A folder that was filled outside, with modes of 664, and comes in whole. */
+  | { readonly do: 'tree'; readonly path: string; readonly files: readonly TreeFile[] }
+  /**
+   * `cp -a` of a whole data directory, of its seal as well where there is one, but for `finished.parse`; the copy is given
+   * its name when it is complete.
+   */
+  | { readonly do: 'template'; readonly path: string; readonly from: string }
   | { readonly do: 'close'; readonly path: string; readonly block: Block | undefined }
   | { readonly do: 'pause'; readonly ms: number };
+
+export interface TreeFile {
+  /** Relative to the folder. */
+  readonly name: string;
+  readonly block: Block;
+  /** In s since the epoch; now, where it is absent. */
+  readonly mtime?: number;
+}
 
 export interface Plan {
   readonly umask: number;
   /** In the order of their creation. */
   readonly directories: readonly string[];
   readonly steps: readonly Step[];
+}
+
+/** Whether the parser gives files the bit of the mark, so that a look from outside can't tell a mark of isync's. */
+export function sharesWithGroup({ umask, steps }: Plan): boolean {
+  return umask !== 0o022 || steps.some((step) => step.do === 'acl');
+}
+
+/** Data directories that begin as a copy of another, by their name. */
+export function templatesOf({ steps }: Plan): Map<string, string> {
+  return new Map(steps.flatMap((step) => (step.do === 'template' ? [[step.path, step.from]] : [])));
 }
 
 export function burstPath(directory: string, index: number): string {

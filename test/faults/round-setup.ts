@@ -40,8 +40,7 @@ export function setUp(seed: number, faults: readonly Fault[]): Setup {
   const burst = needs.some((need) => need.burst === true);
   const asUser = needs.some((need) => need.user === true) || random.chance(0.2);
   const umask = random.chance(0.2) ? 0o002 : 0o022;
-  // This parser renames what isync has marked; a mark that came along while isync was down can't be told from a user's.
-  const marks = 'verify';
+  const acl = random.chance(0.15);
   const size = random.int(0, 99);
   const plan = makePlan(random.fork(), {
     files: size < 75 ? random.int(5, 120) : random.int(4, 25),
@@ -49,7 +48,7 @@ export function setUp(seed: number, faults: readonly Fault[]): Setup {
       smallDisks.size > 0 ? 0 : burst ? random.int(8_000, 20_000) : size >= 90 ? random.int(100, 6_000) : 0,
     largest: smallDisks.size > 0 || size < 75 ? 400_000 : 8_000_000,
     umask,
-    marks,
+    acl,
   });
   const own = random.fork();
   const device = random.pick(['edge1', 'a', 'Edge_2.b-c']);
@@ -65,7 +64,6 @@ export function setUp(seed: number, faults: readonly Fault[]): Setup {
     smallDisks,
     scanArgs: [
       '--quiet=3',
-      `--marks=${marks}`,
       `--settle=${random.pick([60, 150, 250])}`,
       `--complete=${random.pick(['auto', 'auto', 'settle', 'close-write'])}`,
       `--digest=${random.pick(['xxh64', 'xxh64', 'sha256'])}`,

@@ -1,5 +1,4 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import { Model } from './model.ts';
 import type { Observed } from './observer.ts';
 import { freePort, Ground, setUp, type Setup } from './round-setup.ts';
 import type { Fault } from './fault.ts';
+import { Seals } from './seals.ts';
 import { halfAtTarget } from './told-once.ts';
 import { verifyTarget } from './verify.ts';
 import { processesIn, Victim } from './victim.ts';
@@ -201,8 +201,9 @@ class Round {
   }
 
   #unsealed(): string[] {
+    const seals = new Seals(this.#ground.root, this.#setup.plan);
     return this.#setup.plan.directories.filter(
-      (directory) => !existsSync(join(this.#ground.root, directory, 'finished.watch')),
+      (directory) => this.model.isToBeSealed(directory) && !seals.has(directory),
     );
   }
 

@@ -3,7 +3,9 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-const CLI_MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+/** This checkout, or an installed package. */
+const CLI_MAIN =
+  process.env['ISYNC_CLI_MAIN'] ?? fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 /** How soon a process that has ended is started again, in ms: as an init system would. */
 const RESTART_MS = 50;
 /** How long a process may take to end after SIGTERM, in ms; isync gives what is in flight 10 s. */

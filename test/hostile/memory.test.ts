@@ -35,6 +35,7 @@ async function stuckSession(memory = new MemoryBudget(RECEIVER_LIMITS.heldBytes,
     memory,
     software: 'test',
     authorize: () => undefined,
+    onRefused: () => undefined,
     fence: async () => undefined,
     log: new RecordedLog(),
   });

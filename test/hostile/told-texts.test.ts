@@ -8,8 +8,9 @@ it('a receiver cannot forge lines of output with its texts', () => {
   const errors = [
     toldError({ code: 'STORE_FAILED', message: text, retryable: true }),
     closeError(4999, text),
-    refusalError(500, body, 'host'),
-    refusalError(401, body, 'host'),
+    refusalError({ status: 500, body }, 'host'),
+    refusalError({ status: 401, body: body.replace('BUSY', 'AUTH_REFUSED') }, 'host'),
+    refusalError({ status: 302, location: text, body: '' }, 'host'),
   ];
   for (const { message } of errors) {
     expect(message).toContain('no {"level":"error"} ]0;owned');

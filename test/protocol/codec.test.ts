@@ -225,6 +225,7 @@ describe('limits of the codec', () => {
     '{"version":1,"device":"d","mode":"write","digest":"md5","software":"s"}',
     '{"version":1,"device":"d","mode":"write","digest":"xxh64"}',
     `{"version":1,"device":"d","mode":"write","digest":"xxh64","software":"${'s'.repeat(MAX_HELLO_BYTES)}"}`,
+    '{"version":1,"device":"d","mode":"write","digest":"xxh64","software":"s","replaceDamaged":1}',
   ])('refuses the HELLO %.60s', (json) => {
     expect(outcome(decodeSenderMessage, Buffer.concat([Buffer.of(1), Buffer.from(json)]))).toBe('PROTOCOL');
   });
@@ -240,6 +241,19 @@ describe('limits of the codec', () => {
       digest: 'sha256',
       software: 's',
     });
+  });
+
+  it.each([true, false])('takes a HELLO that says of damaged files: %s', (replaceDamaged) => {
+    const hello = {
+      type: 'hello',
+      version: 1,
+      device: 'd',
+      mode: 'write',
+      digest: 'xxh64',
+      software: 's',
+      replaceDamaged,
+    } as const;
+    expect(decodeSenderMessage(encode(hello), 'xxh64')).toEqual(hello);
   });
 
   it('refuses a HELLO that is not UTF-8', () => {

@@ -56,9 +56,9 @@ export function gatedStore() {
     stat: (path, options) => store.stat(path, options),
     list: (prefix, options) => store.list(prefix, options),
     digest: (path, algorithm, options) => store.digest(path, algorithm, options),
-    put: async (file, bytes, digest) => {
+    put: async (file, bytes, digest, options) => {
       await pass();
-      await store.put(file, bytes, digest);
+      await store.put(file, bytes, digest, options);
     },
     begin: async (file, options) => {
       const upload = await store.begin(file, options);
@@ -78,7 +78,7 @@ export function gatedStore() {
         suspend: () => upload.suspend(),
       };
     },
-    sync: (directory) => store.sync(directory),
+    sync: (directory, options) => store.sync(directory, options),
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
   };
   return {

@@ -59,6 +59,7 @@ function sessionFor(store: Store, limits: Partial<ReceiverLimits> = {}) {
     memory: new MemoryBudget(RECEIVER_LIMITS.heldBytes, 1),
     software: 'test',
     authorize: () => undefined,
+    onRefused: () => undefined,
     fence: async () => undefined,
     log,
   });

@@ -69,6 +69,19 @@ describe('a receiver with TLS', () => {
     await expect(connect(url.replace('wss:', 'ws:'))).rejects.toThrow(/hang up|ECONNRESET/);
   });
 
+  it('logs a handshake that fails once for an address, with it', async () => {
+    const { url, log } = await receiverFor(gatedStore().store, {
+      tls: { cert: pem('server'), key: pem('server-key') },
+    });
+    for (let time = 0; time < 3; time++) {
+      await expect(connect(url.replace('wss:', 'ws:'))).rejects.toThrow(/hang up|ECONNRESET/);
+      await expect(connect(url)).rejects.toThrow(/certificate/);
+    }
+    await vi.waitFor(() => expect(log.at('warn')).not.toEqual([]));
+    for (const { fields } of log.at('warn')) expect(fields?.['remote']).toMatch(/^127\.0\.0\.1:\d+$/);
+    expect(log.at('warn').map(({ message }) => message)).toEqual(['TLS handshake failed']);
+  });
+
   it('with a CA lets in only who has a certificate of it, and a token besides', async () => {
     const path = `${await temporaryFolder()}/tokens.json`;
     const token = await addToken(path, 'edge1');

@@ -32,24 +32,55 @@ export interface Script {
   readonly message?: ((session: FakeSession, message: SenderMessage) => void) | undefined;
   /** Answers HELLO; by default with WELCOME. */
   readonly hello?: (session: FakeSession) => void;
-  /** Answers the upgrade instead of the WebSocket where it returns a status. */
-  readonly status?: (request: IncomingMessage) => number | undefined;
+  /** Answers the upgrade instead of the WebSocket where it returns a status: as a receiver does, unless it gives a body. */
+  readonly status?: (request: IncomingMessage) => number | HttpAnswer | undefined;
+  /** Whether the upgrade names the subprotocol that was asked for; by default it does. */
+  readonly protocol?: () => boolean;
   readonly limits?: Partial<SessionLimits>;
   readonly compression?: readonly string[];
   readonly store?: WelcomeStore;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers?: readonly string[];
+}
+
+const CODES: Readonly<Record<number, string>> = {
+  404: 'UNREACHABLE',
+  426: 'VERSION_UNSUPPORTED',
+  503: 'BUSY',
+};
+
+function asReceiver(status: number): HttpAnswer {
+  return {
+    status,
+    body: JSON.stringify({ code: CODES[status] ?? 'AUTH_REFUSED', message: 'as the script says' }),
+  };
 }
 
 /** A receiver that does what a test says, also what PROTOCOL.md forbids. */
 export async function fakeReceiver(script: Script = {}): Promise<FakeReceiver> {
   const sessions: FakeSession[] = [];
   const heard: SenderMessage[] = [];
-  const upgrader = new WebSocketServer({ noServer: true, perMessageDeflate: false });
+  const upgrader = new WebSocketServer({
+    noServer: true,
+    perMessageDeflate: false,
+    handleProtocols: ([first = '']: Set<string>) => (script.protocol?.() === false ? false : first),
+  });
   const server = createServer();
   server.on('upgrade', (request: IncomingMessage, raw: Duplex, head: Buffer) => {
-    const status = script.status?.(request);
-    if (status !== undefined) {
-      const body = JSON.stringify({ code: 'AUTH_REFUSED', message: 'as the script says' });
-      raw.end(`HTTP/1.1 ${status} No\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`);
+    const answer = script.status?.(request);
+    if (answer !== undefined) {
+      const { status, body, headers = [] } = typeof answer === 'number' ? asReceiver(answer) : answer;
+      const head = [
+        `HTTP/1.1 ${status} No`,
+        `Content-Length: ${body.length}`,
+        'Connection: close',
+        ...headers,
+      ];
+      raw.end(`${head.join('\r\n')}\r\n\r\n${body}`);
       return;
     }
     upgrader.handleUpgrade(request, raw, head, (socket) => start(socket));

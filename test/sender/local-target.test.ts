@@ -32,6 +32,21 @@ describe('a local target', () => {
     );
   });
 
+  it('rejects everything once another process has taken over', async () => {
+    const hold = Promise.withResolvers<void>();
+    store.before = () => hold.promise;
+    const fenced = Promise.withResolvers<IsyncError>();
+    const target = over({ fenced: fenced.promise });
+    const put = target.put(new MemorySource('DC1/a', noise(10)));
+    const reason = new IsyncError('FENCED', 'another one');
+    fenced.resolve(reason);
+    await expect(put).rejects.toBe(reason);
+    expect(await target.refused).toBe(reason);
+    await expect(target.put(new MemorySource('DC1/b', noise(10)))).rejects.toBe(reason);
+    await expect(target.identify()).rejects.toBe(reason);
+    hold.resolve();
+  });
+
   it('waits while the store is full, asking with one file at a time', async () => {
     let full = true;
     let asking = 0;

@@ -19,9 +19,9 @@ export function recordingStore(store: Store): RecordingStore {
     stat: (path, options) => store.stat(path, options),
     list: (prefix, options) => store.list(prefix, options),
     digest: (path, algorithm, options) => store.digest(path, algorithm, options),
-    async put(file, bytes, digest) {
+    async put(file, bytes, digest, options) {
       await recorded.before(file.path);
-      await store.put(file, bytes, digest);
+      await store.put(file, bytes, digest, options);
       done.push(`put ${file.path}`);
     },
     async begin(file, options) {
@@ -29,8 +29,8 @@ export function recordingStore(store: Store): RecordingStore {
       const upload = await store.begin(file, options);
       return recordedUpload(upload, () => done.push(`commit ${file.path}`));
     },
-    async sync(directory) {
-      await store.sync(directory);
+    async sync(directory, options) {
+      await store.sync(directory, options);
       done.push(`sync ${directory}`);
     },
     [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),

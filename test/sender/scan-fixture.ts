@@ -97,6 +97,7 @@ export function bound(target: Target): Target {
     list: (prefix, options) => target.list(prefix, options),
     seal: (directory, marker, options) => target.seal(directory, marker, options),
     refused: target.refused,
+    stalled: false,
     [Symbol.asyncDispose]: async () => undefined,
   };
 }

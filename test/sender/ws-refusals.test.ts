@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import type { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import type { LinkState } from '../../src/sender/ws/ws-target.ts';
 import { acknowledge, type Script, welcome } from './fake-receiver.ts';
@@ -14,10 +15,8 @@ beforeEach(() => {
 describe('ws target: refusals', () => {
   it.each([
     [401, 'AUTH_REFUSED'],
-    [403, 'AUTH_REFUSED'],
-    [404, 'UNREACHABLE'],
     [426, 'VERSION_UNSUPPORTED'],
-  ])('takes status %i for final', async (status, code) => {
+  ])('takes status %i of a receiver for final', async (status, code) => {
     const states: LinkState[] = [];
     const { target } = await start({ status: () => status }, PATIENT, {
       token: async () => 'secret',
@@ -27,6 +26,77 @@ describe('ws target: refusals', () => {
     await expect(put).rejects.toMatchObject({ code, retryable: false });
     await expect(target.look([parseRelPath('DC1/a')])).rejects.toMatchObject({ code });
     expect(states).toEqual(['connecting', 'lost']);
+  });
+
+  it('names the cure of a refused token', async () => {
+    const { target } = await start({ status: () => 401 }, PATIENT);
+    await expect(target.look([parseRelPath('DC1/a')])).rejects.toMatchObject({
+      hint: expect.stringMatching(/isync token add DEVICE --tokens FILE.*--token-file.*--device/) as string,
+    });
+  });
+
+  it.each([200, 302, 401, 403, 404, 407, 413, 426, 429, 500, 502, 503])(
+    'waits its longest after status %i of whatever is no receiver, and tries again',
+    async (status) => {
+      const lost: (IsyncError | undefined)[] = [];
+      const onLink = (state: LinkState, error?: IsyncError) => state === 'lost' && lost.push(error);
+      const foreign = { status, body: '<html>', headers: ['Location: http://portal.example/'] };
+      await start({ status: () => foreign }, PATIENT, { onLink });
+      await vi.waitFor(() => expect(lost).toHaveLength(1));
+      expect(lost[0]).toMatchObject({
+        code: 'UNREACHABLE',
+        retryable: true,
+        message: expect.stringContaining(`HTTP status ${status}`) as string,
+        hint: expect.stringContaining('Check the address') as string,
+      });
+      let left = 3;
+      const { target } = await start({
+        message: acknowledge,
+        status: () => (left-- > 0 ? foreign : undefined),
+      });
+      await target.put(folder.write('DC1/a', 'a'));
+    },
+  );
+
+  it.each([
+    '{"code":"AUTH_REFUSED"}',
+    '{"code":401,"message":"no"}',
+    '{"code":"Forbidden","message":"no"}',
+    '[]',
+    '',
+  ])('does not take %s for the refusal of a receiver', async (body) => {
+    let left = 1;
+    const status = () => (left-- > 0 ? { status: 401, body } : undefined);
+    const { target } = await start({ message: acknowledge, status });
+    await expect(target.put(folder.write('DC1/a', 'a'))).resolves.toMatchObject({ algorithm: 'xxh64' });
+  });
+
+  it('tries again at a wrong path, which a proxy may mend', async () => {
+    let left = 2;
+    const { target } = await start({ message: acknowledge, status: () => (left-- > 0 ? 404 : undefined) });
+    await expect(target.put(folder.write('DC1/a', 'a'))).resolves.toMatchObject({ algorithm: 'xxh64' });
+  });
+
+  it('gives up on what is no receiver when it may give up, after more than one try', async () => {
+    let tries = 0;
+    const status = () => (tries++, { status: 302, body: '' });
+    const { target } = await start({ status }, { ...QUICK, giveUpAfterMs: 200 });
+    await expect(target.put(folder.write('DC1/a', 'a'))).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringContaining('HTTP status 302') as string,
+    });
+    expect(tries).toBeGreaterThan(2);
+  });
+
+  it('tries again at a WebSocket that speaks no protocol of ours', async () => {
+    const lost: (IsyncError | undefined)[] = [];
+    const onLink = (state: LinkState, error?: IsyncError) => state === 'lost' && lost.push(error);
+    await start({ protocol: () => false }, PATIENT, { onLink });
+    await vi.waitFor(() => expect(lost).toHaveLength(1));
+    expect(lost[0]).toMatchObject({ code: 'UNREACHABLE', retryable: true });
+    let left = 2;
+    const { target } = await start({ message: acknowledge, protocol: () => left-- <= 0 });
+    await target.put(folder.write('DC1/a', 'a'));
   });
 
   it('tells that a token can not be one', async () => {
@@ -55,12 +125,12 @@ describe('ws target: refusals', () => {
   });
 
   it.each([
-    [4401, 'AUTH_REFUSED'],
-    [4403, 'AUTH_REFUSED'],
-    [4426, 'VERSION_UNSUPPORTED'],
-  ])('takes a close with %i for final', async (close, code) => {
+    [4401, 'AUTH_REFUSED', expect.stringContaining('token add')],
+    [4403, 'AUTH_REFUSED', expect.stringContaining('token add')],
+    [4426, 'VERSION_UNSUPPORTED', undefined],
+  ])('takes a close with %i for final', async (close, code, hint) => {
     const { receiver, target } = await start({ message: ({ socket }) => socket.close(close, 'no') }, PATIENT);
-    await expect(target.put(folder.write('DC1/a', 'a'))).rejects.toMatchObject({ code });
+    await expect(target.put(folder.write('DC1/a', 'a'))).rejects.toMatchObject({ code, hint });
     expect(receiver.sessions).toHaveLength(1);
   });
 

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { useStoreFolder } from './folder.ts';
@@ -70,6 +70,13 @@ function parseTrace(text: string): Call[] {
     }
   }
   return calls;
+}
+
+/** The one call that gave `path` its name without replacing anything. */
+function linkTo(calls: readonly Call[], path: string): Call {
+  const found = calls.filter(({ name, paths }) => name.startsWith('link') && paths.at(-1) === path);
+  expect(found).toHaveLength(1);
+  return found[0]!;
 }
 
 function renameTo(calls: readonly Call[], path: string): Call {
@@ -171,6 +178,35 @@ describe('the order of system calls', () => {
     const synced = renameTo(calls, join(folder.outside, 'synced'));
     for (const path of ['', 'a', 'a/b'])
       expect(syncedBetween(calls, join(folder.root, path), put, synced)).toBe(true);
+  });
+
+  it('of sync: every folder below, because whoever named a file there may have been killed before', (context) => {
+    const below = ['a/b', 'a/b/c', 'a/b/c/d', 'a/b/e', ...Array.from({ length: 9 }, (_, i) => `a/b/c/${i}`)];
+    for (const path of [...below, 'a/beside']) mkdirSync(join(folder.root, path), { recursive: true });
+    symlinkSync(folder.outside, join(folder.root, 'a/b/link'));
+    writeFileSync(join(folder.root, 'a/b/c/d/f'), 'x');
+    const calls = trace(context, `mark('opened'); await store.sync('a/b'); mark('synced');`);
+    const opened = renameTo(calls, join(folder.outside, 'opened'));
+    const synced = renameTo(calls, join(folder.outside, 'synced'));
+    for (const path of below)
+      expect([path, syncedBetween(calls, join(folder.root, path), opened, synced)]).toEqual([path, true]);
+    for (const path of [folder.outside, join(folder.root, 'a/beside')])
+      expect(syncsOf(calls, path)).toEqual([]);
+  });
+
+  it('of sync: a folder below that can not be synced is told', (context) => {
+    for (let i = 0; i < 9; i++) mkdirSync(join(folder.root, `a/b/${i}/c`), { recursive: true });
+    const calls = trace(context, `mark(await codeOf(store.sync('a/b')));`, 'fsync:error=EIO:when=7');
+    expect(marksIn(calls)).toEqual(['STORE_FAILED-true']);
+  });
+
+  it('of the identity: sync the file, name it, sync its folder and that of the store', (context) => {
+    const calls = trace(context, `await store.identity(); mark('told');`);
+    const named = linkTo(calls, join(folder.root, '.isync/store-id'));
+    const told = renameTo(calls, join(folder.outside, 'told'));
+    expect(syncsOf(calls, named.paths.find((path) => path.includes('staging'))!)).toHaveLength(1);
+    for (const path of ['', '.isync'])
+      expect(syncedBetween(calls, join(folder.root, path), named, told)).toBe(true);
   });
 });
 

@@ -216,6 +216,18 @@ it('lists no names that are not UTF-8, and all others', async () => {
   expect(await listPaths(store)).toEqual(['f\uFFFD', 'g'].sort());
 });
 
+it('lets other work have its turn while it lists a large folder', async () => {
+  const store = await folder.open();
+  mkdirSync(join(folder.root, 'd'));
+  for (let i = 0; i < 5000; i++) writeFileSync(join(folder.root, `d/${i}`), '');
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  const listed = await listPaths(store);
+  clearInterval(timer);
+  expect(listed).toHaveLength(5000);
+  expect(turns).toBeGreaterThan(1);
+});
+
 it('lists folders of many files and many folders completely', async () => {
   const store = await folder.open();
   const paths = Array.from({ length: 700 }, (_, i) => (i < 400 ? `d/${i}` : `${i}/f`)).sort();

@@ -17,6 +17,11 @@ export const VERIFY_OPTIONS = {
   ...SENDER_OPTIONS,
   quick: { ...FLAG, ...WHAT, describe: 'Compare sizes and times only, not content' },
   repair: { ...FLAG, ...WHAT, describe: 'Let the next scan send what the target lacks or holds differently' },
+  'replace-damaged': {
+    ...FLAG,
+    ...WHAT,
+    describe: 'With --repair: also what a power cut seems to have damaged here',
+  },
   ...LINK_OPTIONS,
   'retry-for': {
     ...TEXT,

@@ -12,6 +12,7 @@ const PIECE_BYTES = 1024 * 1024;
 
 export interface CopyOptions {
   readonly algorithm: DigestAlgorithm;
+  readonly replaceDamaged: boolean | undefined;
   readonly limiter: RateLimiter | undefined;
   readonly signal: AbortSignal;
 }
@@ -23,10 +24,11 @@ export async function copyLarge(
   entry: FileEntry,
   options: CopyOptions,
 ): Promise<Buffer> {
-  const { algorithm, signal } = options;
+  const { algorithm, replaceDamaged, signal } = options;
+  const { resume } = store.capabilities;
   const reader = await job.file.open();
   try {
-    const upload = await store.begin(entry, { algorithm, resume: store.capabilities.resume, signal });
+    const upload = await store.begin(entry, { algorithm, resume, replaceDamaged, signal });
     try {
       const digest = await transfer(job, reader, upload, options);
       await upload.commit(digest);

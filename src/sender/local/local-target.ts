@@ -30,12 +30,16 @@ const SLICE_MS = 8;
 export interface LocalTargetOptions {
   readonly device: string;
   readonly digest: DigestAlgorithm;
+  /** Keep also what a power cut seems to have damaged. Default false. */
+  readonly replaceDamaged?: boolean | undefined;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
   /** Files under way at a time. Default: what suits a disk. */
   readonly most?: Readonly<Record<Size, number>> | undefined;
   /** Told why the store does not keep a file for now, each time that one is refused. Must not throw. */
   readonly onRetry?: ((error: IsyncError) => void) | undefined;
+  /** Resolves when another process has taken over: all is rejected with that error then, now and later. */
+  readonly fenced?: Promise<IsyncError> | undefined;
   /** Rejects everything, now and later, with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -49,8 +53,7 @@ export function createLocalTarget(store: Store, options: LocalTargetOptions): Ta
 }
 
 class LocalTarget implements Target {
-  /** A folder refuses nobody for good. */
-  readonly refused = new Promise<never>(() => undefined);
+  readonly refused: Promise<IsyncError>;
   readonly #store: Store;
   readonly #options: LocalTargetOptions;
   readonly #device: RelPath;
@@ -64,6 +67,8 @@ class LocalTarget implements Target {
   /** As it was when last asked for. */
   #identity: TargetIdentity | undefined;
   #identifying: Promise<TargetIdentity> | undefined;
+  /** Looks and seals that the store is answering. */
+  #attempts = 0;
   #sliceEnd = 0;
 
   constructor(store: Store, options: LocalTargetOptions) {
@@ -73,13 +78,21 @@ class LocalTarget implements Target {
     this.#most = options.most ?? DISK_MOST;
     this.#outbox = new Outbox(options.digest, options.retry, options.onRetry);
     this.#outbox.onReady = () => this.#start();
-    const { signal } = options;
+    const { fenced = new Promise<never>(() => undefined), signal } = options;
+    this.refused = fenced.then((error) => {
+      this.#close(error);
+      return error;
+    });
     if (signal?.aborted === true) this.#close(signal.reason);
     signal?.addEventListener('abort', this.#onAbort, { once: true });
   }
 
   async identify({ signal }: Abortable = {}): Promise<TargetIdentity> {
     return this.#retrying(() => this.#identify(), signal);
+  }
+
+  get stalled(): boolean {
+    return this.#attempts === 0 && this.#outbox.stalled;
   }
 
   async put(file: SourceFile, options?: PutOptions): Promise<Receipt> {
@@ -109,7 +122,7 @@ class LocalTarget implements Target {
   async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {
     if (marker !== undefined) await this.put(marker, { ...options, priority: 'live' });
     await this.#retrying(async () => {
-      await this.#store.sync(this.#inStore(directory));
+      await this.#store.sync(this.#inStore(directory), { signal: this.#either(options.signal) });
       await this.#identify();
     }, options.signal);
   }
@@ -136,7 +149,15 @@ class LocalTarget implements Target {
   }
 
   #retrying<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return retrying(attempt, this.#options.retry, { signal: this.#either(signal) });
+    const counted = async (): Promise<T> => {
+      this.#attempts++;
+      try {
+        return await attempt();
+      } finally {
+        this.#attempts--;
+      }
+    };
+    return retrying(counted, this.#options.retry, { signal: this.#either(signal) });
   }
 
   async #identify(): Promise<TargetIdentity> {
@@ -196,18 +217,19 @@ class LocalTarget implements Target {
   }
 
   async #copy(job: PutJob): Promise<Buffer> {
-    const { digest: algorithm, limiter } = this.#options;
+    const { digest: algorithm, replaceDamaged, limiter } = this.#options;
     const { entry } = job.file;
     const kept = { ...entry, path: this.#inStore(entry.path) };
     const { signal } = this.#closing;
-    if (job.size === 'large') return copyLarge(job, this.#store, kept, { algorithm, limiter, signal });
+    if (job.size === 'large')
+      return copyLarge(job, this.#store, kept, { algorithm, replaceDamaged, limiter, signal });
     await limiter?.ready({ signal });
     await this.#turn();
     if (job.settled) throw new Forgotten();
     const content = job.file.readWhole();
     limiter?.spend(content.length);
     const value = digestOf(algorithm, content);
-    await this.#store.put(kept, content, { algorithm, value });
+    await this.#store.put(kept, content, { algorithm, value }, { replaceDamaged });
     job.sent(content.length);
     return value;
   }

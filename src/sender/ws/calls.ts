@@ -43,6 +43,11 @@ export class Calls {
     return this.#open.size;
   }
 
+  /** Whether each call waits for another try. */
+  get stalled(): boolean {
+    return [...this.#open].every((call) => call.pausing);
+  }
+
   look(
     paths: readonly RelPath[],
     digest: boolean,
@@ -111,12 +116,14 @@ export class Calls {
 
   async #later(call: OpenCall, error: IsyncError): Promise<void> {
     call.backoff ??= new Backoff(this.#retry);
+    call.pausing = true;
     let again: boolean;
     try {
       again = await call.backoff.wait({ signal: this.#closing.signal });
     } catch {
       return; // Closed: the call has been rejected with everything else.
     }
+    call.pausing = false;
     if (!again) {
       call.reject(error);
       return;
@@ -129,6 +136,7 @@ export class Calls {
 
 abstract class OpenCall implements Call {
   settled = false;
+  pausing = false;
   backoff: Backoff | undefined;
   onRejected: (reason: unknown) => void = () => {};
 

@@ -1,6 +1,6 @@
-import { errnoOf, IsyncError, isErrorCode } from '../../model/isync-error.ts';
+import { type ErrorCode, errnoOf, IsyncError, isErrorCode } from '../../model/isync-error.ts';
 import { REPLICATE_PATH } from '../../protocol/limits.ts';
-import { plainText } from './faults.ts';
+import { AUTH_HINT, plainText } from './faults.ts';
 
 /** What a connection that could not be opened means. `retryable` is false where only a person can mend it. */
 export function connectError(error: unknown, where: string): IsyncError {
@@ -10,38 +10,49 @@ export function connectError(error: unknown, where: string): IsyncError {
   if (isTlsError(errno))
     return new IsyncError('TLS_FAILED', `TLS with ${where} failed: ${message}`, {
       cause: error,
-      hint: 'Check the address (wss for TLS, ws without), the certificate and its CA.',
+      hint: TLS_HINT,
     });
   if (errno === 'ERR_INVALID_CHAR')
     return new IsyncError('CONFIG_INVALID', 'the token has characters that no token has', { cause: error });
-  if (message === 'Server sent no subprotocol' || message === 'Server sent an invalid subprotocol')
-    return new IsyncError('VERSION_UNSUPPORTED', `${where} answers, but speaks no isync protocol of ours`, {
-      cause: error,
-    });
+  if (NO_HANDSHAKE.test(message) || errno.startsWith('HPE_'))
+    return new ForeignAnswer(`${where} answers, but not as an isync receiver: ${plainText(message)}`, error);
   return unreachable(where, message, error, errno === 'ECONNRESET' ? HANG_UP_HINT : undefined);
 }
 
-/** What the refusal of an upgrade means; `body` is what came with it. */
-export function refusalError(status: number, body: string, where: string): IsyncError {
+/**
+ * What an answer means that is no upgrade; `body` is what came with it. Only a receiver's own refusal, which carries one
+ * of our codes, is believed: a status alone is that of whatever stands in between (a login page, a gateway).
+ */
+export function refusalError({ status, location, body }: HttpAnswer, where: string): IsyncError {
   const told = toldBy(body);
-  const because = told.message === undefined ? '' : `: ${told.message}`;
-  switch (status) {
-    case 401:
-    case 403:
-      return new IsyncError('AUTH_REFUSED', `${where} refused the token${because}`);
-    case 404:
-      return new IsyncError('UNREACHABLE', `${where} has no ${REPLICATE_PATH}${because}`, {
-        hint: 'Check that the address is that of an isync receiver.',
-      });
-    case 426:
-      return new IsyncError('VERSION_UNSUPPORTED', `${where} speaks no protocol version of ours${because}`);
-    case 429:
-    case 503:
-      return new IsyncError('BUSY', `${where} is busy${because}`, { retryable: true });
-    default:
-      return new IsyncError(told.code ?? 'UNREACHABLE', `${where} answered with status ${status}${because}`, {
-        retryable: status >= 500,
-      });
+  if (told === undefined) {
+    const to = location === undefined ? '' : `, to ${plainText(location)}`;
+    return new ForeignAnswer(
+      `${where} answered with HTTP status ${status}${to}, and not as an isync receiver`,
+    );
+  }
+  const { code, message } = told;
+  if (code === 'UNREACHABLE')
+    return new ForeignAnswer(`${where} has no ${REPLICATE_PATH}: ${message}`, undefined, PATH_HINT);
+  if (code === 'AUTH_REFUSED')
+    return new IsyncError(code, `${where} refused the token: ${message}`, { hint: AUTH_HINT });
+  if (code === 'VERSION_UNSUPPORTED')
+    return new IsyncError(code, `${where} speaks no protocol version of ours: ${message}`);
+  const what = code === 'BUSY' ? 'is busy' : `answered with HTTP status ${status}`;
+  return new IsyncError(code, `${where} ${what}: ${message}`, { retryable: true });
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  /** Where a redirection leads, as the header has it. */
+  readonly location?: string | undefined;
+  readonly body: string;
+}
+
+/** Somebody answers, and it is no receiver of ours for now. It may be again, without anyone having changed a setting. */
+export class ForeignAnswer extends IsyncError {
+  constructor(message: string, cause?: unknown, hint: string = FOREIGN_HINT) {
+    super('UNREACHABLE', message, { retryable: true, hint, cause });
   }
 }
 
@@ -52,6 +63,15 @@ export function unreachable(where: string, message: string, cause?: unknown, hin
     ...(hint === undefined ? {} : { hint }),
   });
 }
+
+const TLS_HINT =
+  'A CA of your own is named with --tls-ca. Else check the address (wss for TLS, ws without), the certificate and the clock.';
+const FOREIGN_HINT =
+  'Check the address, and what answers there: a login page of the network, a firewall, a proxy whose receiver is down.';
+const PATH_HINT = `Check the path of the address: a proxy must pass it on as ${REPLICATE_PATH}.`;
+
+/** What ws says of an answer that is no WebSocket's, or not one of our protocol. */
+const NO_HANDSHAKE = /^(Server sent |Invalid (Upgrade|Sec-WebSocket-\S+) header)/;
 
 /** A receiver that expects TLS, or none, just hangs up; so does a bad link, so it is tried again. */
 const HANG_UP_HINT =
@@ -65,17 +85,17 @@ function isTlsError(code: string): boolean {
   return TLS_CODES.test(code);
 }
 
-/** `{"code", "message"}` of a refusal; a proxy in between may send anything, and that is no fault worth telling. */
-function toldBy(body: string) {
+/** `{"code", "message"}` of a receiver's refusal; undefined for anything else, which somebody in between may have sent. */
+function toldBy(body: string): { code: ErrorCode; message: string } | undefined {
   let value: unknown;
   try {
     value = JSON.parse(body);
   } catch {
-    value = undefined;
+    return undefined;
   }
-  if (typeof value !== 'object' || value === null) return {};
-  const code = 'code' in value && typeof value.code === 'string' ? value.code : '';
-  const message =
-    'message' in value && typeof value.message === 'string' ? plainText(value.message) : undefined;
-  return { code: isErrorCode(code) ? code : undefined, message };
+  if (typeof value !== 'object' || value === null || !('code' in value) || !('message' in value))
+    return undefined;
+  const { code, message } = value;
+  if (typeof code !== 'string' || typeof message !== 'string' || !isErrorCode(code)) return undefined;
+  return { code, message: plainText(message) };
 }

@@ -42,6 +42,8 @@ export interface ConnectOptions {
   readonly device: string;
   readonly mode: 'write' | 'read';
   readonly digest: DigestAlgorithm;
+  /** Ask the receiver to keep also what a power cut seems to have damaged. */
+  readonly replaceDamaged?: boolean | undefined;
   readonly signal: AbortSignal;
   readonly connectDeadlineMs?: number | undefined;
   readonly welcomeDeadlineMs?: number | undefined;
@@ -143,7 +145,8 @@ async function opened(socket: WebSocket, where: string, deadlineMs: number): Pro
   });
   socket.once('unexpected-response', (request, response) => {
     void readRefusal(response).then((body) => {
-      reject(refusalError(response.statusCode ?? 0, body, where));
+      const { statusCode: status = 0, headers } = response;
+      reject(refusalError({ status, location: headers.location, body }, where));
       request.destroy();
     });
   });
@@ -177,7 +180,7 @@ async function welcomed(
   socket: WebSocket,
   raw: Socket,
   where: string,
-  { device, mode, digest, welcomeDeadlineMs = WELCOME_DEADLINE_MS }: ConnectOptions,
+  { device, mode, digest, replaceDamaged, welcomeDeadlineMs = WELCOME_DEADLINE_MS }: ConnectOptions,
 ): Promise<Link> {
   const { promise, resolve, reject } = Promise.withResolvers<Link>();
   const timer = setTimeout(
@@ -201,7 +204,15 @@ async function welcomed(
   };
   socket.on('message', onMessage);
   socket.once('close', (code, reason) => reject(closedEarly(code, reason.toString('utf8'), where)));
-  socket.send(encode({ type: 'hello', version: PROTOCOL_VERSION, device, mode, digest, software: 'isync' }));
+  const hello = {
+    type: 'hello',
+    version: PROTOCOL_VERSION,
+    device,
+    mode,
+    digest,
+    software: 'isync',
+  } as const;
+  socket.send(encode(replaceDamaged === true ? { ...hello, replaceDamaged } : hello));
   try {
     return await promise;
   } finally {

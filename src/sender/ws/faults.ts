@@ -15,8 +15,13 @@ export function linkLost(message: string, cause?: unknown): IsyncError {
 export function closeError(code: number, reason: string): IsyncError {
   const errorCode = errorCodeOfClose(code);
   const message = `the connection was closed (${code}${reason === '' ? '' : `: ${plainText(reason)}`})`;
-  return new IsyncError(errorCode, message, { retryable: errorCode === 'LINK_LOST' });
+  const hint = errorCode === 'AUTH_REFUSED' ? { hint: AUTH_HINT } : {};
+  return new IsyncError(errorCode, message, { retryable: errorCode === 'LINK_LOST', ...hint });
 }
+
+/** The cure of AUTH_REFUSED, whether the upgrade or a standing session was refused. */
+export const AUTH_HINT =
+  'On the server: isync token add DEVICE --tokens FILE. Here: give that token with --token-file; --device must be the DEVICE of the token.';
 
 /** ws names faults of framing (too large, bad opcode) WS_ERR_…; all else is the network's. */
 export function socketError(error: Error): IsyncError {

@@ -21,6 +21,7 @@ import type {
 import { Calls } from './calls.ts';
 import { connect, type TlsOptions } from './connect.ts';
 import { identityOf, Peer } from './peer.ts';
+import { ForeignAnswer } from './connect-errors.ts';
 import { Session } from './session.ts';
 
 export interface WsTargetOptions {
@@ -33,6 +34,8 @@ export interface WsTargetOptions {
   /** In mode `read` only `look` and `list` may be called. */
   readonly mode: 'write' | 'read';
   readonly digest: DigestAlgorithm;
+  /** Have the receiver keep also what a power cut seems to have damaged. Default false. */
+  readonly replaceDamaged?: boolean | undefined;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
   /** Compress what gets smaller by it, where the receiver takes that. Default false. */
@@ -98,6 +101,10 @@ class WsTarget implements Target {
     const identity = this.#peer.identify(options);
     this.#connectUnlessLinked();
     return identity;
+  }
+
+  get stalled(): boolean {
+    return this.#session === undefined || (this.#calls.stalled && this.#outbox.stalled);
   }
 
   async put(file: SourceFile, options: PutOptions = {}): Promise<Receipt> {
@@ -230,7 +237,7 @@ class WsTarget implements Target {
   }
 
   async #connect() {
-    const { url, token, tls, device, mode, digest, deadlines } = this.#options;
+    const { url, token, tls, device, mode, digest, replaceDamaged, deadlines } = this.#options;
     return connect({
       url,
       token: typeof token === 'function' ? await token() : token,
@@ -238,6 +245,7 @@ class WsTarget implements Target {
       device,
       mode,
       digest,
+      replaceDamaged,
       signal: this.#closing.signal,
       connectDeadlineMs: deadlines?.connectMs,
       welcomeDeadlineMs: deadlines?.welcomeMs,
@@ -261,8 +269,12 @@ class WsTarget implements Target {
     return !error.retryable;
   }
 
-  async #mayTryAgain(backoff: Backoff, { code }: IsyncError): Promise<boolean> {
-    const longest = code === 'PROTOCOL' || code === 'INTERNAL' || code === 'FENCED';
+  async #mayTryAgain(backoff: Backoff, error: IsyncError): Promise<boolean> {
+    const { code } = error;
+    const forEver = this.#options.retry.giveUpAfterMs === undefined;
+    // Whoever has but a while for its tries should not spend it on one.
+    const foreign = error instanceof ForeignAnswer && forEver;
+    const longest = foreign || code === 'PROTOCOL' || code === 'INTERNAL' || code === 'FENCED';
     try {
       return await backoff.wait({ longest, signal: this.#closing.signal });
     } catch {

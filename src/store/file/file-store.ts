@@ -190,9 +190,10 @@ class FileStore implements Store {
     }
   }
 
-  async sync(directory: RelPath): Promise<void> {
-    this.#checkGoesOn();
-    await guard(directory, undefined, () => this.#folders.syncUpwards(directory));
+  async sync(directory: RelPath, { signal }: Abortable = {}): Promise<void> {
+    const goesOn = (): void => this.#checkGoesOn(signal);
+    goesOn();
+    await guard(directory, signal, () => this.#folders.sync(directory, goesOn));
   }
 
   /** Removes what killed processes and abandoned uploads left behind; see leftovers.ts. Never rejects. */

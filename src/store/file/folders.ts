@@ -3,7 +3,8 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
-import { storeError } from './system-errors.ts';
+import { foldersBelow } from './list-files.ts';
+import { storeError, unlessAbsent } from './system-errors.ts';
 import { Window } from '../window.ts';
 
 /** Folders of a batch fsynced at a time: they share the file system's journal commits, and the thread pool with everything else. */
@@ -49,8 +50,28 @@ export class Folders {
       throw new IsyncError('PATH_CONFLICT', 'a folder is in the way', { path });
   }
 
-  /** Makes `directory` and all folders above it durable, as far as there are such. */
-  async syncUpwards(directory: RelPath): Promise<void> {
+  /**
+   * Makes `directory` and all folders below and above it durable, as far as there are such. Those below too, because
+   * who named a file there may have been killed before it could. `checkGoesOn` throws to end it early.
+   */
+  async sync(directory: RelPath, checkGoesOn: () => void): Promise<void> {
+    const failures: unknown[] = [];
+    const syncing = new Set<Promise<void>>();
+    for await (const folder of foldersBelow(this.root, directory, checkGoesOn)) {
+      const sync = unlessAbsent(() => syncFolder(join(this.root, folder)))
+        .catch((error: unknown) => void failures.push(error))
+        .finally(() => syncing.delete(sync));
+      syncing.add(sync);
+      if (syncing.size >= FOLDER_SYNCS_AT_ONCE) await Promise.race(syncing);
+      checkGoesOn();
+      if (failures.length > 0) break;
+    }
+    await Promise.all(syncing);
+    if (failures.length > 0) throw failures[0];
+    await this.#syncUpwards(directory);
+  }
+
+  async #syncUpwards(directory: RelPath): Promise<void> {
     for (let folder: RelPath | '' = directory; folder !== ''; folder = parentOf(folder)) {
       const path = join(this.root, folder);
       if (isFolder(path, folder)) await syncFolder(path);

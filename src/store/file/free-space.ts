@@ -26,11 +26,15 @@ export class FreeSpace {
       this.#lookedAt = now;
     }
     if (this.#freeBytes - bytes >= this.#minFreeBytes) return;
-    throw new IsyncError('STORE_FULL', `the store keeps ${this.#minFreeBytes} bytes free`, {
-      path,
-      retryable: true,
-      hint: 'Free some space; uploads go on by themselves.',
-    });
+    throw new IsyncError(
+      'STORE_FULL',
+      `the store keeps ${this.#minFreeBytes} bytes free and has ${this.#freeBytes}`,
+      {
+        path,
+        retryable: true,
+        hint: 'Free some space; uploads go on by themselves.',
+      },
+    );
   }
 
   /** Like `check`, and counts the bytes as gone until the next look. */

@@ -24,7 +24,7 @@ export async function inRealFolders(root: string, path: RelPath): Promise<boolea
   return (await Promise.all(looks)).every((real) => real);
 }
 
-export async function isRealFolder(path: string): Promise<boolean> {
+async function isRealFolder(path: string): Promise<boolean> {
   const found = await unlessAbsent(() => lstat(path));
   return found?.isDirectory() ?? false;
 }

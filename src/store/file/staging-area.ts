@@ -17,6 +17,7 @@ export function isOwnPath(path: RelPath): boolean {
  * Where files are before they are published:
  *
  *     STORE/.isync/store-id         tells the store from all others, see store-id.ts
+ *     STORE/.isync/locks/           who sends files of a device without a receiver, see device-lock.ts
  *     STORE/.isync/staging/parts/   unfinished uploads that nobody has open
  *     STORE/.isync/staging/OWNER/   files that one process has open, see process-identity.ts
  *

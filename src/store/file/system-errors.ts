@@ -73,5 +73,15 @@ export async function unlessAbsent<T>(look: () => Promise<T>): Promise<T | undef
   }
 }
 
+/** The same for what is synchronous. */
+export function unlessAbsentSync<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (ABSENT.has(errnoOf(error) ?? '')) return undefined;
+    throw error;
+  }
+}
+
 /** ENOTDIR: a folder above is none. ELOOP: O_NOFOLLOW met a symlink. ENAMETOOLONG: no such name can exist here. */
 const ABSENT: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG']);

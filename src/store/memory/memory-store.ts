@@ -116,8 +116,8 @@ class MemoryStore implements Store {
     return upload;
   }
 
-  async sync(): Promise<void> {
-    this.#check();
+  async sync(_directory: RelPath, { signal }: Abortable = {}): Promise<void> {
+    this.#check(signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

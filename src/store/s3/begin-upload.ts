@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { FileEntry } from '../../model/file-entry.ts';
+import type { Incoming } from '../damage-rule.ts';
 import type { BeginOptions } from '../store.ts';
 import type { Bucket } from './bucket.ts';
 import { CompleteBody } from './complete-body.ts';
@@ -30,6 +31,8 @@ export interface LargeUpload {
   readonly buffers: PartBuffers;
   /** Longest part that there is memory for, in bytes. */
   readonly mostPartBytes: number;
+  /** Rejects where the complete file must not replace what is kept. */
+  readonly mayReplace: (incoming: Incoming) => Promise<void>;
 }
 
 /** Starts a multipart upload, or goes on with an earlier one of any process on any machine. */

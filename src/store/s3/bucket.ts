@@ -19,6 +19,7 @@ import type { ListedPart } from './part-ledger.ts';
 import { bare, decodeKey } from './answers.ts';
 import { tellingBodySent } from './body-sent.ts';
 import { toInput, type ObjectAttributes, type ObjectSettings } from './object-attributes.ts';
+import type { UploadKey } from './upload-key.ts';
 import { CONNECTIONS, createS3Client } from './s3-client.ts';
 import { isAbsent, s3Error, statusOf } from './s3-errors.ts';
 import type { S3StoreOptions } from './s3-options.ts';
@@ -159,10 +160,7 @@ export class Bucket implements Disposable {
     await this.#run(request, (options) => this.#client.send(command, options));
   }
 
-  /**
-   * One of our own objects, put unless the key is in use. Not every server knows the condition: one that refuses it is
-   * asked without it, and one that ignores it lets the last of several win.
-   */
+  /** Puts one of our own objects unless the key is in use. A server that does not know this condition lets the last win. */
   async putOwnOnce(key: string, body: Body, request: Request = {}): Promise<void> {
     await this.#run(request, async (options) => {
       try {
@@ -393,10 +391,4 @@ export class Bucket implements Disposable {
       throw s3Error(error, this.where, path);
     }
   }
-}
-
-/** A multipart upload, as the server knows it. */
-export interface UploadKey {
-  readonly key: string;
-  readonly uploadId: string;
 }

@@ -1,8 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import { isAllZeros } from '../../model/damage.ts';
 import { checkDigest } from '../check-digest.ts';
-import type { Bucket, PartBody, UploadKey } from './bucket.ts';
+import type { Incoming } from '../damage-rule.ts';
+import { digestOfZeros } from '../digest-of-zeros.ts';
+import type { Bucket, PartBody } from './bucket.ts';
+import type { UploadKey } from './upload-key.ts';
 import { uploadOf } from './metadata.ts';
 import type { Lease, PartBuffers } from './part-buffers.ts';
 import { PartLedger, type Boundary } from './part-ledger.ts';
@@ -34,6 +38,8 @@ export interface MultipartOptions {
   readonly from?: { readonly boundary: Boundary; readonly etags: readonly string[] } | undefined;
   /** Has seen the bytes up to there. */
   readonly digester: ResumableDigester;
+  /** Rejects where the complete file must not replace what is kept. */
+  readonly mayReplace: (incoming: Incoming) => Promise<void>;
 }
 
 /**
@@ -62,6 +68,8 @@ export class MultipartBody implements UploadBody {
   #filling: Lease | undefined;
   #filled = 0;
   #offset: number;
+  /** Of the bytes that this process has seen. */
+  #allZeros = true;
   #failure: IsyncError | undefined;
   /** The server has other parts than those that were put. */
   #spoilt = false;
@@ -95,6 +103,7 @@ export class MultipartBody implements UploadBody {
       const piece = bytes.subarray(at, at + room);
       lease.touch();
       lease.bytes.set(piece, this.#filled);
+      this.#allZeros &&= isAllZeros(piece);
       this.#md5.update(piece);
       this.#options.digester.update(piece);
       this.#filled += piece.length;
@@ -105,11 +114,13 @@ export class MultipartBody implements UploadBody {
   }
 
   async publish(digest: Uint8Array): Promise<void> {
-    const { file, digester } = this.#options;
+    const { file, digester, state, mayReplace } = this.#options;
     try {
       await this.#settled();
       this.#checkSound();
       checkDigest(file, this.#offset, digester.digest(), digest);
+      const allZeros = await this.#isAllZeros(digest);
+      await mayReplace({ file, digest: { algorithm: state.algorithm, value: digest }, allZeros });
       await this.#keeper.idle();
       await this.#complete();
     } catch (error) {
@@ -143,6 +154,13 @@ export class MultipartBody implements UploadBody {
 
   #checkSound(): void {
     if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** What an earlier process has put was not seen by us; the digest of the whole tells. */
+  async #isAllZeros(digest: Uint8Array): Promise<boolean> {
+    const { file, state, from } = this.#options;
+    if (!this.#allZeros || from === undefined) return this.#allZeros;
+    return (await digestOfZeros(state.algorithm, file.size)).equals(digest);
   }
 
   /** Bytes of the part with this index. */

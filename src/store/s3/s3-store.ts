@@ -4,8 +4,18 @@ import { createDigester, type DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
+import { isAllZeros } from '../../model/damage.ts';
 import { checkContent } from '../check-digest.ts';
-import type { BeginOptions, FileDigest, Store, StoreCapabilities, StoreIdentity, Upload } from '../store.ts';
+import { type Incoming, refuseDamage, refuseShorter } from '../damage-rule.ts';
+import type {
+  BeginOptions,
+  FileDigest,
+  PublishOptions,
+  Store,
+  StoreCapabilities,
+  StoreIdentity,
+  Upload,
+} from '../store.ts';
 import { InOrder } from '../in-order.ts';
 import { storeClosed, uploadBusy } from '../store-errors.ts';
 import { versionKey } from '../version-key.ts';
@@ -26,6 +36,12 @@ import { findStoreId } from './store-id.ts';
 const ABANDONED_AFTER_MS = 7 * 24 * 3600 * 1000;
 /** How often abandoned uploads are looked for, in ms; also when the store is opened. */
 const COLLECT_EVERY_MS = 24 * 3600 * 1000;
+/**
+ * Age of an mtime up to which a small file is put without a look at what it replaces, in ms: a power cut and the start
+ * after it take the device longer, and a look at each live file would cost a request each. A device whose clock is ahead by
+ * just the age of a damaged file escapes the look.
+ */
+const FRESH_MS = 10_000;
 /** Memory for the parts of all uploads: one large file has all it can use of it, several share it. */
 export const PART_BUFFER_BYTES = 48 * 1024 * 1024;
 
@@ -96,9 +112,7 @@ class S3Store implements Store {
   async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {
     this.#checkGoesOn(signal);
     const key = this.#keys.keyOf(path);
-    const head = key === undefined ? undefined : await this.#bucket.head(key, { path, signal });
-    if (head === undefined) return undefined;
-    return { path, size: head.size, mtimeUs: mtimeOf(head.metadata) ?? head.modifiedMs * 1000 };
+    return key === undefined ? undefined : this.#find(key, path, signal);
   }
 
   async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncGenerator<FileEntry> {
@@ -122,27 +136,28 @@ class S3Store implements Store {
   ): Promise<Buffer | undefined> {
     this.#checkGoesOn(signal);
     const key = this.#keys.keyOf(path);
-    if (key === undefined) return undefined;
-    const digester = createDigester(algorithm);
-    const take = (piece: Uint8Array): void => digester.update(piece);
-    const found = await this.#digests.run(() => this.#bucket.read(key, take, { path, signal }));
-    return found ? digester.digest() : undefined;
+    return key === undefined ? undefined : this.#digestOf(key, path, algorithm, signal);
   }
 
-  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+  async put(
+    file: FileEntry,
+    bytes: Uint8Array,
+    digest: FileDigest,
+    options: PublishOptions = {},
+  ): Promise<void> {
     this.#checkGoesOn();
     const key = this.#keys.keyFor(file.path);
     checkContent(file, bytes, digest);
-    await this.#publishing.run(file.path, () => this.#put(key, file, bytes, digest));
+    await this.#publishing.run(file.path, () => this.#put(key, { file, digest }, bytes, options));
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
     this.#checkGoesOn(options.signal);
-    this.#keys.keyFor(file.path);
+    const key = this.#keys.keyFor(file.path);
     if (file.size > mostBytes(this.#mostPartBytes)) throw tooLarge(file, this.#mostPartBytes);
     const version = versionKey(file);
     if (this.#uploads.has(version)) throw uploadBusy(file);
-    const upload = this.#begin(file, options).then(
+    const upload = this.#begin(key, file, options).then(
       (body) =>
         new S3Upload(file, body, {
           publish: (publish) => this.#publishing.run(file.path, publish),
@@ -158,9 +173,9 @@ class S3Store implements Store {
     }
   }
 
-  async sync(): Promise<void> {
+  async sync(_directory: RelPath, { signal }: Abortable = {}): Promise<void> {
     // What a server has answered to is durable.
-    this.#checkGoesOn();
+    this.#checkGoesOn(signal);
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -187,8 +202,10 @@ class S3Store implements Store {
    * Who asks how much is there waits for the answer, and sends nothing before: so the answer waits for memory, and the
    * link stays free for files that have some. Not where much is there, for whoever asked has all of that to digest first.
    */
-  async #begin(file: FileEntry, options: BeginOptions): Promise<UploadBody> {
-    const body = await this.#bodyFor(file, options);
+  async #begin(key: string, file: FileEntry, options: BeginOptions): Promise<UploadBody> {
+    if (options.replaceDamaged !== true)
+      refuseShorter(await this.#find(key, file.path, options.signal), file);
+    const body = await this.#bodyFor(key, file, options);
     if (!options.resume || body.offset > 0) return body;
     await body.ready();
     if (options.signal?.aborted === true) {
@@ -198,11 +215,10 @@ class S3Store implements Store {
     return body;
   }
 
-  async #bodyFor(file: FileEntry, options: BeginOptions): Promise<UploadBody> {
-    const key = this.#keys.keyFor(file.path);
+  async #bodyFor(key: string, file: FileEntry, options: BeginOptions): Promise<UploadBody> {
     if (file.size <= this.#partBytes)
       return new SmallBody(file, options.algorithm, this.#buffers, (bytes, digest) =>
-        this.#put(key, file, bytes, digest),
+        this.#put(key, { file, digest }, bytes, options),
       );
     const large = {
       file,
@@ -212,13 +228,49 @@ class S3Store implements Store {
       bucket: this.#bucket,
       buffers: this.#buffers,
       mostPartBytes: this.#mostPartBytes,
+      mayReplace: async (incoming: Incoming) => {
+        if (options.replaceDamaged !== true) await this.#refuseDamage(key, incoming);
+      },
     };
     return beginUpload(large, options);
   }
 
+  async #find(key: string, path: RelPath, signal?: AbortSignal): Promise<FileEntry | undefined> {
+    const head = await this.#bucket.head(key, { path, signal });
+    if (head === undefined) return undefined;
+    return { path, size: head.size, mtimeUs: mtimeOf(head.metadata) ?? head.modifiedMs * 1000 };
+  }
+
+  async #digestOf(
+    key: string,
+    path: RelPath,
+    algorithm: DigestAlgorithm,
+    signal?: AbortSignal,
+  ): Promise<Buffer | undefined> {
+    const digester = createDigester(algorithm);
+    const take = (piece: Uint8Array): void => digester.update(piece);
+    const found = await this.#digests.run(() => this.#bucket.read(key, take, { path, signal }));
+    return found ? digester.digest() : undefined;
+  }
+
+  /** It looks, then the caller puts: another process may publish in between, as for `--immutable`. */
+  async #refuseDamage(key: string, incoming: Incoming): Promise<void> {
+    const { path } = incoming.file;
+    const kept = await this.#find(key, path);
+    await refuseDamage(kept, incoming, (algorithm) => this.#digestOf(key, path, algorithm));
+  }
+
   /** The server checks the MD5 of the bytes; that it has kept them is checked here. */
-  async #put(key: string, file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+  async #put(
+    key: string,
+    { file, digest }: Pick<Incoming, 'file' | 'digest'>,
+    bytes: Uint8Array,
+    { replaceDamaged = false }: PublishOptions,
+  ): Promise<void> {
     const { path } = file;
+    const allZeros = bytes.length > 0 && isAllZeros(bytes);
+    if (!replaceDamaged && (allZeros || !isFresh(file)))
+      await this.#refuseDamage(key, { file, digest, allZeros });
     const md5 = createHash('md5').update(bytes).digest();
     const body = { bytes, md5: md5.toString('base64') };
     const { etag } = await this.#bucket.put(key, body, { metadata: toMetadata(file, { digest }) }, { path });
@@ -246,6 +298,12 @@ class S3Store implements Store {
       // Nothing that is kept depends on it, the next round tries again, and a store that fails says so elsewhere.
     }
   }
+}
+
+/** Not one of the future: of that the clock tells nothing. */
+function isFresh({ mtimeUs }: FileEntry): boolean {
+  const ageMs = Date.now() - mtimeUs / 1000;
+  return ageMs >= 0 && ageMs < FRESH_MS;
 }
 
 function tooLarge(file: FileEntry, mostPartBytes: number): IsyncError {

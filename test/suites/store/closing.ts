@@ -24,6 +24,7 @@ export function closingSuite(subject: Subject): void {
     await expect(
       subject.store.begin(fileAt('g', 1), { algorithm: 'xxh64', resume: true, signal }),
     ).rejects.toThrow('no longer wanted');
+    await expect(subject.store.sync(parseRelPath('d'), { signal })).rejects.toThrow('no longer wanted');
     await (await subject.begin(fileAt('g', 1))).abort();
   });
 

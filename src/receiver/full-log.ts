@@ -1,0 +1,110 @@
+import { LRUCache } from 'lru-cache';
+import type { FileEntry } from '../model/file-entry.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import { firstSegment } from '../model/rel-path.ts';
+import type { BeginOptions, FileDigest, Store, Upload } from '../store/store.ts';
+import type { ReceiverLog } from './receiver-log.ts';
+import { StoreDecorator } from './store-decorator.ts';
+
+/** While files of a device are refused, that is told again this often, in ms. */
+const AGAIN_MS = 3600 * 1000;
+/** And at most this often, in ms, where the store is full and not full in turns. */
+const LEAST_MS = 60_000;
+/** Devices that are remembered; a forgotten one is only told of sooner. */
+const MAX_DEVICES = 1024;
+
+/**
+ * `store` whose refusals for want of room (STORE_FULL: the disk, `--min-free`, a quota) are told in `log`, for each device
+ * once, and again each hour with their count; and so is its end: a file as large as one that was refused has been kept.
+ */
+export function withFullLog(
+  store: Store,
+  log: ReceiverLog,
+  now: () => number = () => performance.now(),
+): Store {
+  return new FullLog(store, log, now);
+}
+
+interface Fullness {
+  /** Size of the smallest file that was refused; undefined while there is room. */
+  smallest: number | undefined;
+  toldMs: number;
+  /** Whether its end is to be told. */
+  isTold: boolean;
+  suppressed: number;
+}
+
+class FullLog extends StoreDecorator {
+  readonly #log: ReceiverLog;
+  readonly #now: () => number;
+  readonly #devices = new LRUCache<string, Fullness>({ max: MAX_DEVICES });
+
+  constructor(store: Store, log: ReceiverLog, now: () => number) {
+    super(store);
+    this.#log = log;
+    this.#now = now;
+  }
+
+  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
+    await this.#watched(file, this.store.put(file, bytes, digest));
+    this.#kept(file);
+  }
+
+  async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
+    const upload = await this.#watched(file, this.store.begin(file, options));
+    const watched = <T>(step: Promise<T>): Promise<T> => this.#watched(file, step);
+    return {
+      get offset() {
+        return upload.offset;
+      },
+      write: (...chunks) => watched(upload.write(...chunks)),
+      commit: async (digest) => {
+        await watched(upload.commit(digest));
+        this.#kept(file);
+      },
+      abort: () => upload.abort(),
+      suspend: () => upload.suspend(),
+    };
+  }
+
+  async #watched<T>(file: FileEntry, step: Promise<T>): Promise<T> {
+    try {
+      return await step;
+    } catch (error) {
+      if (error instanceof IsyncError && error.code === 'STORE_FULL') this.#refused(file, error);
+      throw error;
+    }
+  }
+
+  #refused({ path, size }: FileEntry, { code, message, hint }: IsyncError): void {
+    const device = firstSegment(path);
+    const nowMs = this.#now();
+    const known = this.#devices.get(device);
+    const full = known ?? { smallest: undefined, toldMs: -Infinity, isTold: false, suppressed: 0 };
+    if (known === undefined) this.#devices.set(device, full);
+    const waitMs = full.isTold ? AGAIN_MS : LEAST_MS;
+    full.smallest = Math.min(full.smallest ?? Infinity, size);
+    if (nowMs - full.toldMs < waitMs) {
+      full.suppressed++;
+      return;
+    }
+    this.#log.warn('no room for files of a device', {
+      device,
+      code,
+      reason: message,
+      bytes: size,
+      hint,
+      suppressed: full.suppressed,
+    });
+    Object.assign(full, { toldMs: nowMs, isTold: true, suppressed: 0 });
+  }
+
+  #kept({ path, size }: FileEntry): void {
+    const device = firstSegment(path);
+    const full = this.#devices.get(device);
+    if (full?.smallest === undefined || size < full.smallest) return;
+    if (full.isTold)
+      this.#log.info('there is room again for files of a device', { device, suppressed: full.suppressed });
+    Object.assign(full, { smallest: undefined, isTold: false, suppressed: 0 });
+  }
+}

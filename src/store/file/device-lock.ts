@@ -1,0 +1,265 @@
+import { createHash } from 'node:crypto';
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import { realpath } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Abortable } from '../../model/abortable.ts';
+import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import { livenessOf } from './process-identity.ts';
+import { StagingArea } from './staging-area.ts';
+import { storeError } from './system-errors.ts';
+
+/** How often a holder shows that it lives, in ms. */
+const BEAT_MS = 10_000;
+/**
+ * For so long a holder on another machine must have shown no life before it counts as dead, in ms. Clocks of two machines
+ * are never compared: whoever wants the lock watches it for this time.
+ */
+const PATIENCE_MS = 60_000;
+/** How often it looks meanwhile, in ms. */
+const LOOK_MS = 1_000;
+/** A lock file that is longer is none. */
+const MAX_LOCK_BYTES = 1024;
+
+export interface DeviceLockOptions extends Abortable {
+  /** Told who seems to hold it when that can only be found out by waiting. Must not throw. */
+  readonly onWait?: ((holder: string) => void) | undefined;
+  readonly beatMs?: number | undefined;
+  readonly patienceMs?: number | undefined;
+}
+
+/** Held until it is disposed of, or the process ends in whatever way. */
+export interface DeviceLock extends AsyncDisposable {
+  /** Resolves, with FENCED, when the lock is no longer ours: somebody has removed it, or took us for dead. */
+  readonly lost: Promise<IsyncError>;
+}
+
+/**
+ * The right to put files of `device` into the store in the folder `root` without a receiver: one process at a time, in
+ * the file `STORE/.isync/locks/DEVICE`. A holder that was killed loses it: at once where it ran on this machine since its
+ * last start, in this container; else when it has shown no life for {@link PATIENCE_MS}.
+ *
+ * @throws IsyncError FENCED when another one holds it, STORE_FULL, STORE_FAILED, …, or the signal's reason
+ */
+export async function lockDevice(
+  root: string,
+  device: string,
+  options: DeviceLockOptions = {},
+): Promise<DeviceLock> {
+  try {
+    const area = new StagingArea(await realpath(root));
+    area.make();
+    try {
+      const locks = join(area.folder, 'locks');
+      mkdirSync(locks, { recursive: true, mode: 0o700 });
+      const claim = stageClaim(area);
+      await acquire(join(locks, device), claim, device, options);
+      return new HeldLock(join(locks, device), claim, device, options.beatMs ?? BEAT_MS);
+    } finally {
+      rmSync(join(area.own, CLAIM_NAME), { force: true });
+      await area[Symbol.asyncDispose]();
+    }
+  } catch (error) {
+    if (options.signal?.aborted === true && error === options.signal.reason) throw error;
+    throw storeError(error, root);
+  }
+}
+
+const CLAIM_NAME = 'lock';
+
+/** What whoever wants a lock puts in its place, ready to be given that name. */
+interface Claim {
+  readonly staged: string;
+  readonly text: string;
+}
+
+function stageClaim(area: StagingArea): Claim {
+  const holder = { owner: area.ownName, pid: process.pid, host: hostname(), since: new Date().toISOString() };
+  const claim = { staged: join(area.own, CLAIM_NAME), text: `${JSON.stringify(holder)}\n` };
+  writeFileSync(claim.staged, claim.text);
+  return claim;
+}
+
+/**
+ * Resolves when the lock at `path` is ours. Only who holds a second lock, named after the dead holder, may put something
+ * in that one's place: so it can't be the lock of somebody who was quicker. The second lock is taken in the same way,
+ * because its holder may die, too.
+ */
+async function acquire(
+  path: string,
+  claim: Claim,
+  device: string,
+  options: DeviceLockOptions,
+): Promise<void> {
+  for (;;) {
+    options.signal?.throwIfAborted();
+    if (place(claim.staged, path)) return;
+    const holder = readHolder(path);
+    if (holder === undefined) continue; // Released just now.
+    if (!(await isDead(path, holder, options))) throw heldBy(holder, path, device);
+    // No device has such a name.
+    const takeover = `${path}~${keyOf(holder)}`;
+    await acquire(takeover, claim, device, options);
+    if (readHolder(path)?.text === holder.text) {
+      // The staged name is needed again where this one is a second lock itself.
+      const copy = `${claim.staged}-taking-over`;
+      copyFileSync(claim.staged, copy);
+      renameSync(copy, path);
+      unlinkSync(takeover);
+      return;
+    }
+    unlinkSync(takeover);
+  }
+}
+
+/** Whether `path` was free and is the claim's now. Never replaces anything. */
+function place(staged: string, path: string): boolean {
+  try {
+    linkSync(staged, path);
+    return true;
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'EEXIST') return false;
+    if (errno !== 'EPERM' && errno !== 'ENOTSUP' && errno !== 'ENOSYS') throw error;
+  }
+  try {
+    // Without hard links: the name is exclusive all the same, and who reads it before its content waits.
+    copyFileSync(staged, path, constants.COPYFILE_EXCL);
+    return true;
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+interface Holder {
+  readonly text: string;
+  readonly mtimeMs: number;
+}
+
+function readHolder(path: string): Holder | undefined {
+  let fd: number;
+  try {
+    // Opening it, not lstat: network file systems look at the server then.
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const bytes = Buffer.alloc(MAX_LOCK_BYTES);
+    const length = readSync(fd, bytes);
+    return { text: bytes.toString('utf8', 0, length), mtimeMs: fstatSync(fd).mtimeMs };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function isDead(
+  path: string,
+  holder: Holder,
+  { signal, onWait, patienceMs = PATIENCE_MS }: DeviceLockOptions,
+): Promise<boolean> {
+  const liveness = livenessOf(fieldOf(holder, 'owner'));
+  if (liveness !== 'unknown') return liveness === 'dead';
+  onWait?.(nameOf(holder));
+  for (const end = performance.now() + patienceMs; performance.now() < end;) {
+    await sleep(Math.min(LOOK_MS, patienceMs / 2), undefined, { signal }).catch(() =>
+      signal?.throwIfAborted(),
+    );
+    const now = readHolder(path);
+    // Released: whoever asks sees so.
+    if (now === undefined || now.text !== holder.text) return true;
+    if (now.mtimeMs !== holder.mtimeMs) return false;
+  }
+  return true;
+}
+
+function fieldOf({ text }: Holder, name: string): string {
+  try {
+    const fields: unknown = JSON.parse(text);
+    if (typeof fields !== 'object' || fields === null) return '?';
+    const value: unknown = Object.getOwnPropertyDescriptor(fields, name)?.value;
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : '?';
+  } catch {
+    return '?'; // Damaged, or not written yet: nobody's, so it may live.
+  }
+}
+
+/** For people. */
+function nameOf(holder: Holder): string {
+  return `process ${fieldOf(holder, 'pid')} on ${fieldOf(holder, 'host')} since ${fieldOf(holder, 'since')}`;
+}
+
+function keyOf({ text }: Holder): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}
+
+function heldBy(holder: Holder, path: string, device: string): IsyncError {
+  const message = `another isync sends files of "${device}" to this folder: ${nameOf(holder)}`;
+  return new IsyncError('FENCED', message, {
+    path,
+    hint: `Wait until it has ended, stop it, or give each root its own --device. Remove ${path} only where you know that it no longer runs.`,
+  });
+}
+
+class HeldLock implements DeviceLock {
+  readonly lost: Promise<IsyncError>;
+  readonly #path: string;
+  readonly #text: string;
+  readonly #lose: (error: IsyncError) => void;
+  readonly #beat: NodeJS.Timeout;
+
+  constructor(path: string, { text }: Claim, device: string, beatMs: number) {
+    const lost = Promise.withResolvers<IsyncError>();
+    this.lost = lost.promise;
+    this.#lose = lost.resolve;
+    this.#path = path;
+    this.#text = text;
+    this.#beat = setInterval(() => this.#showLife(device), beatMs).unref();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#beat);
+    try {
+      if (readHolder(this.#path)?.text === this.#text) unlinkSync(this.#path);
+    } catch {
+      // Whoever wants it finds that we are dead.
+    }
+  }
+
+  #showLife(device: string): void {
+    let holder: Holder | undefined;
+    try {
+      holder = readHolder(this.#path);
+      if (holder?.text === this.#text) {
+        const now = new Date();
+        utimesSync(this.#path, now, now);
+        return;
+      }
+    } catch {
+      return; // A disk that fails says so elsewhere, and the next beat tries again.
+    }
+    clearInterval(this.#beat);
+    this.#lose(
+      holder === undefined
+        ? new IsyncError('FENCED', 'the lock of this device in the store was removed', { path: this.#path })
+        : heldBy(holder, this.#path, device),
+    );
+  }
+}
