@@ -30,7 +30,7 @@ export async function sealDirectory(
   const { root, target, newest } = context.options;
   const parsed = options.closed ? parseMarkerOf(root, directory) : undefined;
   const marker = parsed && createSourceFile(root, parsed);
-  if (parsed) await makeDurable(root, parsed.entry.path);
+  if (parsed) await makeDurable(root, parsed.entry.path, 'live');
   await target.seal(directory, marker, { signal: context.cut });
   // What came or was written since, against the parser's word or during hours without a link, must still not be lost.
   if (!(await options.isUnchanged())) return false;
