@@ -67,6 +67,7 @@ describe('a file that is made durable', () => {
   test('must be there, and no symlink', async () => {
     await expect(makeDurable(folder.root, PATH, 'live')).rejects.toMatchObject({ code: 'FILE_VANISHED' });
     folder.write('elsewhere', 'content');
+    folder.write('DC1/b', 'content');
     execFileSync('ln', ['-s', '../elsewhere', folder.path('DC1/link')]);
     await expect(makeDurable(folder.root, parseRelPath('DC1/link'), 'live')).rejects.toMatchObject({
       code: 'NOT_REGULAR',
