@@ -11,10 +11,6 @@ export const DEFAULT_IGNORE: readonly string[] = [
   '*.tmp',
   // wget, youtube-dl, many others.
   '*.part',
-  // rclone.
-  '*.partial',
-  // WinSCP.
-  '*.filepart',
   // Not data that will be renamed, but nobody's: vim's copy of an edited file.
   '.*.swp',
 ];

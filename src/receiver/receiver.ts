@@ -270,7 +270,7 @@ function remoteOf(socket: Duplex): string {
   if (!(socket instanceof Socket)) return '?:?';
   // A TLS socket whose other side hung up knows no address any more. The one below it, which the door has asked for it, does;
   // Node documents no way there.
-  const below = '_parent' in socket && socket._parent instanceof Socket ? socket._parent : socket;
-  const { remoteAddress = below.remoteAddress ?? '?', remotePort = below.remotePort ?? '?' } = socket;
-  return `${remoteAddress}:${remotePort}`;
+  const below: unknown = Reflect.get(socket, '_parent');
+  const known = socket.remoteAddress === undefined && below instanceof Socket ? below : socket;
+  return `${known.remoteAddress ?? '?'}:${known.remotePort ?? '?'}`;
 }

@@ -10,10 +10,10 @@ const syncContent = promisify(fdatasync);
 
 /**
  * Files synced at a time: the disk makes one flush of many, the thread pool has 64 threads, and each file holds a
- * descriptor, of which a process may have no more than 1024.
+ * descriptor, of which a process may have no more than 1024. Live files need not wait behind the backlog.
  */
-const SYNCED_AT_ONCE = 64;
-const syncing = new Window(SYNCED_AT_ONCE);
+const SYNCED_AT_ONCE = { live: 16, backlog: 48 };
+const syncing = { live: new Window(SYNCED_AT_ONCE.live), backlog: new Window(SYNCED_AT_ONCE.backlog) };
 
 /** fdatasync(2) of file systems that have none, or that nobody can write to. */
 const NOTHING_TO_SYNC: ReadonlySet<string | undefined> = new Set([
@@ -31,8 +31,8 @@ const NOTHING_TO_SYNC: ReadonlySet<string | undefined> = new Set([
  *
  * Rejects as the guarded read does: FILE_VANISHED, NOT_REGULAR, FILE_UNREADABLE (also for what the disk could not write).
  */
-export function makeDurable(root: string, path: RelPath): Promise<void> {
-  return syncing.run(async () => {
+export function makeDurable(root: string, path: RelPath, priority: 'live' | 'backlog'): Promise<void> {
+  return syncing[priority].run(async () => {
     try {
       // All but the sync is synchronous: the thread pool would cost many times as much.
       const fd = openSync(join(root, path), READ_FLAGS);

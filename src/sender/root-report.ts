@@ -53,3 +53,15 @@ function noneIn(root: string, tag: string, files?: string): string {
   const named = tag === '' ? '' : ` whose names begin with ${tag}`;
   return `no data directories in ${root}${named}${files === undefined ? '' : `; it holds ${files}`}`;
 }
+
+/**
+ * Refuses a root that holds no directory and looks like a data directory itself: nothing in it would be compared.
+ * @throws IsyncError CONFIG_INVALID
+ */
+export function checkRoot(root: string, { directories, looseFiles, markers }: DataDirectories): void {
+  if (!markers && (directories.length > 0 || looseFiles === 0)) return;
+  throw new IsyncError('CONFIG_INVALID', `"${root}" looks like a data directory itself`, {
+    path: root,
+    hint: `Give its parent: ${dirname(root)}`,
+  });
+}

@@ -113,15 +113,23 @@ class Scan {
     // Also while there is nothing to send: a daemon must not look well when its token is not.
     void this.#options.target.refused.then((error) => this.#fail(error));
     try {
-      if (this.#options.once) await this.#look();
+      if (this.#options.once) await this.#doOnce();
       else await this.#follow();
       await this.#runsEnd();
-      if (this.#options.once) await this.#growth.idle();
-      if (this.#options.once && this.#tally.marksNothing) this.#fail(noMarkSticks());
     } finally {
       this.#options.signal.removeEventListener('abort', stop);
     }
     return this.#failure;
+  }
+
+  async #doOnce(): Promise<void> {
+    await this.#look();
+    await this.#runsEnd();
+    await this.#growth.idle();
+    // What was sealed, and has been opened again because it has grown.
+    if (this.#growth.reopened > 0) await this.#look();
+    await this.#runsEnd();
+    if (this.#tally.marksNothing) this.#fail(noMarkSticks());
   }
 
   /** The daemon's loop. The watch of the root stands before the first listing, so that no directory is missed. */

@@ -44,7 +44,7 @@ export async function sealDirectory(
   const { stats } = options;
   const parsed = options.closed ? parseMarkerOf(root, directory) : undefined;
   const marker = parsed && createSourceFile(root, parsed);
-  if (parsed) await makeDurable(root, parsed.entry.path);
+  if (parsed) await makeDurable(root, parsed.entry.path, 'live');
   await target.seal(directory, marker, { signal: context.cut });
   // A store that was exchanged in the meantime lacks what the one before had confirmed.
   const now = await target.identify({ signal: context.cut });

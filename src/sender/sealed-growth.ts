@@ -22,9 +22,15 @@ export class SealedGrowth {
   readonly #lookedInto = new LRUCache<RelPath, number>({ max: MAX_LOOKED_INTO });
   /** One directory at a time. */
   #work: Promise<void> = Promise.resolve();
+  #reopened = 0;
 
   constructor(context: ScanContext) {
     this.#context = context;
+  }
+
+  /** Directories that were opened again. */
+  get reopened(): number {
+    return this.#reopened;
   }
 
   /** Takes a sealed directory as a sweep has found it. */
@@ -51,6 +57,7 @@ export class SealedGrowth {
       if (options.reopen) {
         options.observer.note('info', 'opened again: it has grown since it was sealed', { path: name });
         await removeWatchMarker(options.root, name);
+        this.#reopened++;
         this.#context.look();
         return;
       }

@@ -76,7 +76,7 @@ export async function transfer(
   const { options, cut } = context;
   const source = createSourceFile(options.root, file);
   try {
-    await makeDurable(options.root, file.entry.path);
+    await makeDurable(options.root, file.entry.path, priority);
     const startedAtMs = Date.now();
     if (unlessKept && (await isKept(context, source))) return { kind: 'kept' };
     const receipt = await options.target.put(source, {

@@ -16,6 +16,7 @@ import { removeWatchMarker } from '../scanner/markers.ts';
 import { ZeroWatch } from '../store/damage-rule.ts';
 import { digestInto } from './digest-source.ts';
 import { SealCheck } from './seal-check.ts';
+import { checkRoot } from './root-report.ts';
 import { createSourceFile } from './source-file.ts';
 import type { Target, TargetRecord } from './target.ts';
 
@@ -113,7 +114,9 @@ class Verification {
 
   async compareRoot(): Promise<void> {
     const { root, tag } = this.#options;
-    const { directories, problems } = await listDataDirectories(root, { tag });
+    const found = await listDataDirectories(root, { tag });
+    const { directories, problems } = found;
+    checkRoot(root, found);
     for (const problem of problems) this.#problem(problem);
     for (const directory of directories) await this.#compareDirectory(directory);
   }

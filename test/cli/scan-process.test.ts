@@ -189,7 +189,10 @@ describe('a refusal by the other side ends with 3:', () => {
   it('another protocol version', async () => {
     const server = createServer();
     server.on('upgrade', (_, socket) =>
-      socket.end('HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\nContent-Length: 0\r\n\r\n'),
+      socket.end(
+        'HTTP/1.1 426 Upgrade Required\r\nConnection: close\r\n\r\n' +
+          '{"code":"VERSION_UNSUPPORTED","message":"this receiver speaks isync.v9"}',
+      ),
     );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const { port } = server.address() as { port: number };

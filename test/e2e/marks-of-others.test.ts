@@ -32,10 +32,10 @@ const CASES: readonly Case[] = [
   {
     what: 'a file that was sent before its writer went on and renamed it',
     directory: 'paused',
-    before: async (edge) => await edge.write({ 'paused/out.first': 'first half\n' }),
+    before: async (edge) => await edge.write({ 'paused/out.half': 'first half\n' }),
     async whileDown({ root }) {
-      await appendFile(join(root, 'paused/out.first'), 'second half\n');
-      await rename(join(root, 'paused/out.first'), join(root, 'paused/out'));
+      await appendFile(join(root, 'paused/out.half'), 'second half\n');
+      await rename(join(root, 'paused/out.half'), join(root, 'paused/out'));
     },
   },
   {

@@ -68,10 +68,10 @@ describe.concurrent('marks', () => {
 
   test('a mark that came along with a rename or a copy does not stand for the new name', async () => {
     const edge = await stage.edge('moved');
-    await edge.write({ 'DC1/data.tmp': 10, 'DC1/sub.tmp/deep': 20, 'DC1/original': 30 });
+    await edge.write({ 'DC1/data.new': 10, 'DC1/sub.new/deep': 20, 'DC1/original': 30 });
     await edge.scan();
-    await rename(join(edge.root, 'DC1/data.tmp'), join(edge.root, 'DC1/data'));
-    await rename(join(edge.root, 'DC1/sub.tmp'), join(edge.root, 'DC1/sub'));
+    await rename(join(edge.root, 'DC1/data.new'), join(edge.root, 'DC1/data'));
+    await rename(join(edge.root, 'DC1/sub.new'), join(edge.root, 'DC1/sub'));
     execFileSync('cp', ['-p', join(edge.root, 'DC1/original'), join(edge.root, 'DC1/copy')]);
     await edge.write({ 'DC1/finished.parse': '' });
     expect((await edge.scan()).summary).toMatchObject({ files: 3 });

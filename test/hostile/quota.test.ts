@@ -18,10 +18,14 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
+let mtimeUs = 0;
+
+/** Each time another version: a shorter one of the same time would be refused as damaged. */
 async function put(path: string, size: number): Promise<void> {
+  mtimeUs += 1000;
   const bytes = Buffer.alloc(size);
   const digest = { algorithm: 'xxh64', value: digestOf('xxh64', bytes) } as const;
-  await store.put({ path: parseRelPath(path), size, mtimeUs: 0 }, bytes, digest);
+  await store.put({ path: parseRelPath(path), size, mtimeUs }, bytes, digest);
 }
 
 const FULL = { code: 'STORE_FULL', retryable: true };

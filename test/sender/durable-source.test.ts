@@ -43,7 +43,7 @@ describe('a file that is made durable', () => {
   test('is synced, and none of its times change', async () => {
     folder.write(PATH, 'content');
     const before = lstatSync(folder.path(PATH));
-    await makeDurable(folder.root, PATH);
+    await makeDurable(folder.root, PATH, 'live');
     const { mtimeMs, ctimeMs } = lstatSync(folder.path(PATH));
     expect(sync.synced).toBe(1);
     expect({ mtimeMs, ctimeMs }).toEqual({ mtimeMs: before.mtimeMs, ctimeMs: before.ctimeMs });
@@ -52,23 +52,24 @@ describe('a file that is made durable', () => {
   test.each(['EINVAL', 'ENOTSUP', 'EROFS'])('may lie on a file system that answers %s', async (errno) => {
     folder.write(PATH, 'content');
     sync.errno = errno;
-    await expect(makeDurable(folder.root, PATH)).resolves.toBeUndefined();
+    await expect(makeDurable(folder.root, PATH, 'live')).resolves.toBeUndefined();
   });
 
   test('is unreadable where the disk can’t write it', async () => {
     folder.write(PATH, 'content');
     sync.errno = 'EIO';
-    await expect(makeDurable(folder.root, PATH)).rejects.toMatchObject({
+    await expect(makeDurable(folder.root, PATH, 'live')).rejects.toMatchObject({
       code: 'FILE_UNREADABLE',
       path: PATH,
     });
   });
 
   test('must be there, and no symlink', async () => {
-    await expect(makeDurable(folder.root, PATH)).rejects.toMatchObject({ code: 'FILE_VANISHED' });
+    await expect(makeDurable(folder.root, PATH, 'live')).rejects.toMatchObject({ code: 'FILE_VANISHED' });
     folder.write('elsewhere', 'content');
+    folder.write('DC1/b', 'content');
     execFileSync('ln', ['-s', '../elsewhere', folder.path('DC1/link')]);
-    await expect(makeDurable(folder.root, parseRelPath('DC1/link'))).rejects.toMatchObject({
+    await expect(makeDurable(folder.root, parseRelPath('DC1/link'), 'live')).rejects.toMatchObject({
       code: 'NOT_REGULAR',
     });
   });
@@ -76,7 +77,9 @@ describe('a file that is made durable', () => {
   test('holds one of few descriptors, however many there are', async () => {
     const paths = Array.from({ length: 500 }, (_, n) => parseRelPath(`DC1/${n}`));
     for (const path of paths) folder.write(path, 'content');
-    await Promise.all(paths.map((path) => makeDurable(folder.root, path)));
+    await Promise.all(
+      paths.map((path, n) => makeDurable(folder.root, path, n % 2 === 0 ? 'live' : 'backlog')),
+    );
     expect(sync.synced).toBe(500);
     expect(sync.most).toBeGreaterThan(1);
     expect(sync.most).toBeLessThanOrEqual(64);
@@ -85,7 +88,7 @@ describe('a file that is made durable', () => {
   test.runIf(hasPython)('gets new times by each later store through a memory map', async () => {
     folder.write(PATH, 'content');
     const map = await mapFile(folder.path(PATH));
-    await makeDurable(folder.root, PATH);
+    await makeDurable(folder.root, PATH, 'live');
     const before = lstatSync(folder.path(PATH)).mtimeMs;
     await map.store();
     expect(lstatSync(folder.path(PATH)).mtimeMs).toBeGreaterThan(before);

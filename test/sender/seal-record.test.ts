@@ -99,6 +99,14 @@ describe('a sealed directory', () => {
     expect(existsSync(at('DC1/finished.watch'))).toBe(true);
   });
 
+  test('that gets a file is sent and sealed again by one run with --once, where that is wanted', async () => {
+    const { root, target, write, kept } = await sealedSetup();
+    write('DC1/late');
+    const { summary } = await scan(optionsFor(root, target, { reopen: true }).options);
+    expect(await kept('DC1/late')).toBeDefined();
+    expect(summary).toMatchObject({ files: 1, problemCount: 0, directories: [{ sealed: true }] });
+  });
+
   test('that only loses files is left alone', async () => {
     const { root, target, at } = await sealedSetup();
     rmSync(at('DC1/a'));

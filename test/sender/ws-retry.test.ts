@@ -146,6 +146,32 @@ describe('ws target: trying again', () => {
     await Promise.all(puts);
   });
 
+  it('is stalled without a link and while all waits for room, and not while a file is in flight', async () => {
+    let kept = 0;
+    const { receiver, target } = await start(
+      {
+        message: ({ say }, message) => {
+          if (message.type !== 'files') return;
+          const id = message.firstId;
+          // The first one is left in flight.
+          if (kept++ > 0) say({ type: 'refused', id, retryable: true, code: 'STORE_FULL', message: 'full' });
+        },
+      },
+      { giveUpAfterMs: undefined, firstDelayMs: 3_600_000, longestDelayMs: 3_600_000 },
+    );
+    expect(target.stalled).toBe(true);
+    const first = target.put(folder.write('DC1/a', 'a'));
+    first.catch(() => {});
+    await vi.waitFor(() => expect(kept).toBe(1));
+    expect(target.stalled).toBe(false);
+    receiver.sessions[0]?.say({ type: 'ack', ranges: [{ first: 1, last: 1 }] });
+    await first;
+    const second = target.put(folder.write('DC1/b', 'b'));
+    second.catch(() => {});
+    await vi.waitFor(() => expect(kept).toBe(2));
+    await vi.waitFor(() => expect(target.stalled).toBe(true));
+  });
+
   it('gives up on a full target with STORE_FULL', async () => {
     const { target } = await start(
       {

@@ -37,7 +37,7 @@ const ABANDONED_AFTER_MS = 7 * 24 * 3600 * 1000;
 /** How often abandoned uploads are looked for, in ms; also when the store is opened. */
 const COLLECT_EVERY_MS = 24 * 3600 * 1000;
 /**
- * Age of an mtime up to which a small file is put without a look at what it replaces, in ms: a power cut and the start
+ * Age of an mtime up to which a file of a single request is put without a look at what it replaces, in ms: a power cut and the start
  * after it take the device longer, and a look at each live file would cost a request each. A device whose clock is ahead by
  * just the age of a damaged file escapes the look.
  */
@@ -203,7 +203,8 @@ class S3Store implements Store {
    * link stays free for files that have some. Not where much is there, for whoever asked has all of that to digest first.
    */
   async #begin(key: string, file: FileEntry, options: BeginOptions): Promise<UploadBody> {
-    if (options.replaceDamaged !== true)
+    const inParts = file.size > this.#partBytes;
+    if (options.replaceDamaged !== true && (inParts || !isFresh(file)))
       refuseShorter(await this.#find(key, file.path, options.signal), file);
     const body = await this.#bodyFor(key, file, options);
     if (!options.resume || body.offset > 0) return body;

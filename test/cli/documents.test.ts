@@ -1,0 +1,54 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { OPTION_TABLES } from '../../src/cli/command-line.ts';
+import type { OptionTable } from '../../src/cli/commands/options.ts';
+import { DEFAULT_IGNORE } from '../../src/model/default-ignore.ts';
+import { ERROR_CODES } from '../../src/model/isync-error.ts';
+
+const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const README = read('README.md');
+const OPERATIONS = read('docs/operations.md');
+
+const tables: readonly OptionTable[] = Object.values(OPTION_TABLES);
+
+/** `10 min` as the command line has it. */
+const asGiven = (text: string): string => text.replace('min', 'm').replace(' ', '');
+
+/** Each "`--option` (10 s)" of a document: how both write a default. */
+const told = [...`${README}${OPERATIONS}`.matchAll(/`--([a-z0-9-]+)` \((\d+(?: (?:ms|s|min|h|d))?)\)/g)].map(
+  ([, name = '', value = '']) => ({ name, value }),
+);
+
+describe('the documents', () => {
+  it.each(told)('tell the default of --$name as the help does: $value', ({ name, value }) => {
+    const helps = tables.map((table) => table[name]?.defaultDescription);
+    expect(helps.map((help) => help?.split(' ')[0])).toContain(asGiven(value));
+  });
+
+  it('tell some', () => {
+    expect(told.map(({ name }) => name)).toEqual(expect.arrayContaining(['settle', 'quiet', 'max-watched']));
+  });
+
+  it('tell every pattern of files that are left alone by default, and no other', () => {
+    const line = README.slice(
+      README.indexOf('- Files named'),
+      README.indexOf('are in progress and left alone'),
+    );
+    expect([...line.matchAll(/`([^`]+)`/g)].map(([, pattern]) => pattern)).toEqual(DEFAULT_IGNORE);
+  });
+
+  it.each(ERROR_CODES)('have a row for %s', (code) => {
+    const rows = OPERATIONS.split('\n').map((row) => (row.split('|')[1] ?? '').trim().split(', '));
+    expect(rows.filter((codes) => codes.includes(code))).toHaveLength(1);
+  });
+
+  it('name no option that there is none of', () => {
+    // Those of all options, of a group of them, and of our own tests.
+    const others = ['help', 's3-', 'seed'];
+    const known = new Set([...others, ...tables.flatMap((table) => Object.keys(table))]);
+    const named = [README, OPERATIONS, read('docs/security.md')].flatMap((text) =>
+      [...text.matchAll(/`(?:isync [^`]*)?--(?:no-)?([a-z][a-z0-9-]*)/g)].map(([, name = '']) => name),
+    );
+    expect([...new Set(named)].filter((name) => !known.has(name))).toEqual([]);
+  });
+});
