@@ -21,6 +21,9 @@ const PIECE_PAUSES_MS = [1, 5, 20, 400];
 /** What the parser still does in a directory after it has begun the next one. */
 const MAX_LATE_STEPS = 10;
 
+/** What a block takes beside its payload, at most: see content.ts. */
+const MAX_BLOCK_FRAME_BYTES = 40;
+
 /** Files that the next directory takes from the one before, at most. */
 const MAX_TAKEN = 3;
 
@@ -33,7 +36,10 @@ class Planner {
   readonly #random: Random;
   readonly #options: PlanOptions;
   readonly #names: Names;
+  /** Of living files, in bytes, or a little more. */
+  readonly #sizes = new Map<string, number>();
   #lastId = 0;
+  #hasUnclosed = false;
 
   constructor(random: Random, options: PlanOptions) {
     this.#random = random;
@@ -46,6 +52,8 @@ class Planner {
     const count = random.int(1, 6);
     const directories = Array.from({ length: count }, () => this.#names.dataDirectory());
     const burstIn = this.#options.burst > 0 ? random.int(0, count - 1) : -1;
+    const closes = directories.map((_, index) => index === count - 1 || random.chance(0.75));
+    this.#hasUnclosed = closes.includes(false);
     const steps: Step[] = [];
     const closed: string[] = [];
     let late: Step[] = [];
@@ -59,7 +67,7 @@ class Planner {
       if (index === burstIn)
         own.splice(Math.max(own.length - random.int(0, 5), 1), 0, this.#burst(directory));
       const next = directories[index + 1];
-      const close = next === undefined || random.chance(0.75);
+      const close = closes[index] === true;
       const hasLate = next !== undefined && close && random.chance(0.4);
       const taken = hasLate ? random.some(living, random.int(0, MAX_TAKEN)) : [];
       for (const path of taken) own.push({ do: 'move', path, to: `${next}/taken-${++this.#lastId}` });
@@ -125,13 +133,14 @@ class Planner {
     const random = this.#random;
     const how = random.int(0, 99);
     const block = random.chance(0.05) ? undefined : this.#block();
+    this.#grow(path, block);
     if (how < 15) {
       const pieces = random.int(2, 5);
       return { do: 'write', path, block, pieces, pauseMs: random.pick(PIECE_PAUSES_MS) };
     }
     if (how < 60) return { do: 'write', path, block, pieces: 1, pauseMs: 0 };
     if (how < 70) return { do: 'write', path, block, pieces: 1, pauseMs: 0, mtime: this.#time() };
-    if (how < 75) return { do: 'copy', path, block: this.#block(), mtime: this.#time() };
+    if (how < 75) return { do: 'copy', path, block: block ?? this.#block(0), mtime: this.#time() };
     return {
       do: 'publish',
       path,
@@ -148,32 +157,32 @@ class Planner {
     const pause: Step[] = random.chance(0.5) ? [{ do: 'pause', ms: random.int(1, 200) }] : [];
     const forget = (): void => void living.splice(living.indexOf(path), 1);
     switch (random.int(0, 7)) {
-      case 0:
-        return [...pause, { do: 'append', path, block: this.#block() }];
-      case 1:
-        return [...pause, { do: 'rewrite', path, block: this.#block(), mtimeBack: false }];
+      case 0: {
+        const block = this.#block();
+        this.#grow(path, block, this.#sizes.get(path));
+        return [...pause, { do: 'append', path, block }];
+      }
+      case 1: {
+        const block = this.#block();
+        this.#grow(path, block);
+        return [...pause, { do: 'rewrite', path, block, mtimeBack: false }];
+      }
       case 2:
         forget();
         return [...pause, { do: 'remove', path }];
       case 3:
         return [...pause, { do: 'unmark', path }];
       case 4: {
-        const { length, id } = this.#block();
-        // Of another length: nobody could tell the same length under the same times.
-        return [...pause, { do: 'rewrite', path, block: { id, length: length + 100_003 }, mtimeBack: true }];
+        const block = this.#longer(path);
+        this.#grow(path, block);
+        return [...pause, { do: 'rewrite', path, block, mtimeBack: true }];
       }
-      case 5:
-        return [
-          ...pause,
-          {
-            do: 'publish',
-            path,
-            via: this.#via(path),
-            block: this.#block(),
-            pauseMs: 0,
-            mtimeBack: random.chance(0.5),
-          },
-        ];
+      case 5: {
+        const mtimeBack = random.chance(0.5);
+        const block = mtimeBack ? this.#longer(path) : this.#block();
+        this.#grow(path, block);
+        return [...pause, { do: 'publish', path, via: this.#via(path), block, pauseMs: 0, mtimeBack }];
+      }
       case 6: {
         // Both names are left alone from now on: they are one file.
         forget();
@@ -181,11 +190,25 @@ class Planner {
       }
       default: {
         const to = this.#beside(path, 'moved');
+        this.#sizes.set(to, this.#sizes.get(path) ?? 0);
         forget();
         living.push(to);
         return [...pause, { do: 'move', path, to }];
       }
     }
+  }
+
+  /**
+   * Longer than what is there: nobody could tell the same length under the same times, and what is shorter under the same
+   * times counts as damaged by a power cut.
+   */
+  #longer(path: string): Block {
+    const { id, length } = this.#block(8_000);
+    return { id, length: (this.#sizes.get(path) ?? 0) + MAX_BLOCK_FRAME_BYTES + length };
+  }
+
+  #grow(path: string, block: Block | undefined, from = 0): void {
+    this.#sizes.set(path, from + (block === undefined ? 0 : block.length + MAX_BLOCK_FRAME_BYTES));
   }
 
   #beside(path: string, what: string): string {
@@ -213,7 +236,8 @@ class Planner {
       1,
       -86_400 * 365 * 20,
       now - random.int(0, 10 ** 8),
-      now + 86_400 * 3650,
+      // A directory that nobody closes and that holds such a time is never seen at rest.
+      this.#hasUnclosed ? now : now + 86_400 * 3650,
       now + 0.123456,
     ]);
   }
