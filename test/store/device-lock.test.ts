@@ -107,6 +107,7 @@ describe('the lock of a device', () => {
     async (text) => {
       holdElsewhere(text);
       await lock('edge1', { patienceMs: 50 });
+      expect(readFileSync(lockPath(), 'utf8')).toContain(`"pid":${process.pid}`);
     },
   );
 
