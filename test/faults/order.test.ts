@@ -80,6 +80,14 @@ describe.skipIf(impossible !== undefined)('what happens before what, seen from t
     }
   });
 
+  test('a file is durable on the device before its acknowledgement can come', () => {
+    const { sender, acknowledged, root } = recorded;
+    for (const [path, { read }] of acknowledged) {
+      const synced = sender.find((call) => isSync(call, join(root, path)));
+      expect(synced?.end, `fsync of the source of ${path}`).toBeLessThan(read);
+    }
+  });
+
   test('the marker of the parser is published last', () => {
     const { receiver, store } = recorded;
     const copy = join(store, 'edge1/');

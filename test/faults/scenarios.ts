@@ -13,6 +13,7 @@ import { decodeContent, encodeBlock } from './content.ts';
 import { available } from './machine.ts';
 import { Random } from './random.ts';
 import { freePort } from './round-setup.ts';
+import { twoScansOneFolder } from './two-scans.ts';
 import { Victim } from './victim.ts';
 
 /** Something that must happen in one particular way. */
@@ -27,6 +28,7 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'order-of-system-calls', run: orderOfSystemCalls },
   { name: 'half-open-link', run: halfOpenLink },
   { name: 'killed-between-rename-and-ack', run: killedBetweenRenameAndAck },
+  { name: 'two-scans-one-folder', run: twoScansOneFolder },
 ];
 
 const BURST_FILES = 50_000;

@@ -10,9 +10,6 @@ import { toldOnce } from './told-once.ts';
 /** What an upload that nobody went on with is called. */
 const PART = /^[0-9a-f]{64}$/;
 
-/** What tells one store from another that is put in its place. */
-const STORE_ID = 'store-id';
-
 const MARK = 0o020;
 
 /** After a round: does the target hold what the parser made, and nothing else? One line for each thing that is wrong. */

@@ -1,11 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { CLI_MAIN } from '../suites/cli.ts';
 
-/** This checkout, or an installed package. */
-const CLI_MAIN =
-  process.env['ISYNC_CLI_MAIN'] ?? fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 /** How soon a process that has ended is started again, in ms: as an init system would. */
 const RESTART_MS = 50;
 /** How long a process may take to end after SIGTERM, in ms; isync gives what is in flight 10 s. */
@@ -233,7 +230,7 @@ function nameOfProcess(pid: number): string {
   }
 }
 
-function childrenOf(pid: number): number[] {
+export function childrenOf(pid: number): number[] {
   try {
     return readdirSync(`/proc/${pid}/task`)
       .map((task) => readFileSync(`/proc/${pid}/task/${task}/children`, 'utf8'))

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
 /** What runs as `isync`: this checkout, or an installed package and another Node when these are set. */
-const CLI_MAIN =
+export const CLI_MAIN =
   process.env['ISYNC_CLI_MAIN'] ?? fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const CLI_NODE = process.env['ISYNC_CLI_NODE'] ?? process.execPath;
 
