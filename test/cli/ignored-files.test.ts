@@ -7,7 +7,17 @@ import { temporaryFolder } from './temporary-folder.ts';
 /** Names that the README says are left alone. */
 const IN_PROGRESS = ['a.tmp', 'b.part', '.e.swp'];
 /** Names that look like it, and are data to be kept. */
-const DATA = ['.f.AbCdEf', 'c.partial', 'd.filepart', '4913', 'g~', 'h.crdownload', 'i.swp', 'j.lock', 'k.tmp.bin'];
+const DATA = [
+  '.f.AbCdEf',
+  'c.partial',
+  'd.filepart',
+  '4913',
+  'g~',
+  'h.crdownload',
+  'i.swp',
+  'j.lock',
+  'k.tmp.bin',
+];
 
 /** A closed directory with a file of each name. */
 function rootWith(names: readonly string[]): string {

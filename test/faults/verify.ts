@@ -10,9 +10,6 @@ import { toldOnce } from './told-once.ts';
 /** What an upload that nobody went on with is called. */
 const PART = /^[0-9a-f]{64}$/;
 
-/** What tells one store from another that is put in its place. */
-const STORE_ID = 'store-id';
-
 const MARK = 0o020;
 
 /** After a round: does the target hold what the parser made, and nothing else? One line for each thing that is wrong. */
@@ -58,14 +55,13 @@ function differenceOf(source: string, copy: string, version: string): string | u
 /** After both sides have ended and one store has been opened again, only parts are left, and those go when stale. */
 async function verifyStaging(store: string, tell: (line: string) => void): Promise<void> {
   await (await openFileStore(store))[Symbol.asyncDispose]();
-  for (const path of (await filesBelow(join(store, '.isync'))).keys()) {
-    if (path === STORE_ID) continue;
-    const [staging, parts, name = ''] = path.split('/');
-    if (staging !== 'staging' || parts !== 'parts' || !PART.test(name)) tell(`left behind: .isync/${path}`);
+  const staging = join(store, '.isync/staging');
+  for (const path of (await filesBelow(staging)).keys()) {
+    const [parts, name = ''] = path.split('/');
+    if (parts !== 'parts' || !PART.test(name)) tell(`left behind: .isync/staging/${path}`);
   }
   await (await openFileStore(store, { stalePartialMs: -1000 }))[Symbol.asyncDispose]();
-  for (const path of (await filesBelow(join(store, '.isync'))).keys())
-    if (path !== STORE_ID) tell(`not collected: .isync/${path}`);
-  for (const entry of await readdir(join(store, '.isync', 'staging')))
-    if (entry !== 'parts') tell(`left behind: ${relative(store, join(store, '.isync/staging', entry))}`);
+  for (const path of (await filesBelow(staging)).keys()) tell(`not collected: .isync/staging/${path}`);
+  for (const entry of await readdir(staging))
+    if (entry !== 'parts') tell(`left behind: ${relative(store, join(staging, entry))}`);
 }

@@ -50,7 +50,7 @@ await withS3Server((server) => {
       return Contents.map(({ Key }) => Key!);
     }
 
-    const statesIn = (at: Place): Promise<string[]> => keysBelow(at, '.isync/');
+    const statesIn = (at: Place): Promise<string[]> => keysBelow(at, '.isync/uploads/');
 
     async function uploadsIn({ bucket, prefix }: Place) {
       const { Uploads = [] } = await server.client.send(

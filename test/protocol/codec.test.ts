@@ -16,6 +16,7 @@ import {
   MAX_FILES_IN_FLIGHT,
   MAX_FILES_PER_MESSAGE,
   MAX_HELLO_BYTES,
+  MAX_ID_LENGTH,
   MAX_INLINE_BYTES,
   MAX_MESSAGE_BYTES,
   MAX_PATHS_PER_MESSAGE,
@@ -254,6 +255,33 @@ describe('limits of the codec', () => {
       replaceDamaged,
     } as const;
     expect(decodeSenderMessage(encode(hello), 'xxh64')).toEqual(hello);
+  });
+
+  const WELCOME =
+    '{"version":1,"session":"s","device":"d","software":"s","limits":{"filesInFlight":1,"openUploads":1,"requests":1}';
+
+  it.each([
+    'null',
+    '[]',
+    '{}',
+    '{"id":"i","process":"p"}',
+    '{"id":"i","process":"p","listedMtime":1}',
+    '{"id":"","process":"p","listedMtime":true}',
+    '{"id":7,"process":"p","listedMtime":true}',
+    `{"id":"i","process":"${'p'.repeat(MAX_ID_LENGTH + 1)}","listedMtime":true}`,
+  ])('refuses a WELCOME whose store is %.60s', (store) => {
+    const json = `${WELCOME},"store":${store}}`;
+    expect(outcome(decodeReceiverMessage, Buffer.concat([Buffer.of(0x81), Buffer.from(json)]))).toBe(
+      'PROTOCOL',
+    );
+  });
+
+  it('takes a WELCOME that says nothing of the store', () => {
+    const message = decodeReceiverMessage(
+      Buffer.concat([Buffer.of(0x81), Buffer.from(`${WELCOME}}`)]),
+      'xxh64',
+    );
+    expect(message).toMatchObject({ type: 'welcome', store: undefined, compression: [] });
   });
 
   it('refuses a HELLO that is not UTF-8', () => {

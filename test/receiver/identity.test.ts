@@ -18,11 +18,11 @@ async function welcomed(url: string) {
 /** A store that fails to tell its identity until it is mended. */
 function forgetful(): { store: Store; mend: () => void } {
   const store = createMemoryStore();
-  const { identity } = store;
+  const identity = store.identity.bind(store);
   store.identity = async () => {
     throw new IsyncError('STORE_FULL', 'no room', { retryable: true });
   };
-  return { store, mend: () => void (store.identity = identity.bind(store)) };
+  return { store, mend: () => void (store.identity = identity) };
 }
 
 describe('which store a receiver has', () => {

@@ -108,7 +108,7 @@ describe('a failed request', () => {
     });
     client.say({ type: 'seal', request: 1, directory: parseRelPath('DC1') });
     expect(await client.next('sealed')).toEqual({ type: 'sealed', request: 1 });
-    expect(sync).toHaveBeenLastCalledWith('edge1/DC1');
+    expect(sync).toHaveBeenLastCalledWith('edge1/DC1', { signal: expect.any(AbortSignal) });
   });
 });
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { openFileStore } from '../../src/store/file/file-store.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { storeSuite } from '../suites/store.ts';
+import type { StoreSetup } from '../suites/store/subject.ts';
 
 storeSuite('the file store', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'isync-store-'));
@@ -16,10 +17,13 @@ storeSuite('the file store', async () => {
   };
 });
 
-storeSuite('the memory store', async () => {
+for (const like of ['folder', 'bucket'] as const)
+  storeSuite(`the memory store, like a ${like}`, async () => inMemory(like));
+
+function inMemory(like: 'folder' | 'bucket'): StoreSetup {
   const contents = createMemoryContents();
   return {
-    open: async () => createMemoryStore(contents),
+    open: async () => createMemoryStore(contents, { like }),
     async empty() {
       contents.files.clear();
       contents.folders.clear();
@@ -28,4 +32,4 @@ storeSuite('the memory store', async () => {
     },
     [Symbol.asyncDispose]: async () => contents.files.clear(),
   };
-});
+}

@@ -1,9 +1,20 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type DeviceLockOptions, lockDevice } from '../../src/store/file/device-lock.ts';
 import { useStoreFolder } from './folder.ts';
@@ -107,6 +118,7 @@ describe('the lock of a device', () => {
     async (text) => {
       holdElsewhere(text);
       await lock('edge1', { patienceMs: 50 });
+      expect(readFileSync(lockPath(), 'utf8')).toContain(`"pid":${process.pid}`);
     },
   );
 
@@ -132,12 +144,26 @@ describe('the lock of a device', () => {
     const held = await lock('edge1', { beatMs: 5 });
     utimesSync(lockPath(), 1, 1);
     await expect.poll(() => readMtime()).toBeGreaterThan(1_000_000);
-    rmSync(lockPath());
-    expect(await held.lost).toMatchObject({ code: 'FENCED' });
-    const other = await lock();
+    const text = readFileSync(lockPath(), 'utf8');
+    holdElsewhere();
+    expect(await held.lost).toMatchObject({
+      code: 'FENCED',
+      message: expect.stringContaining('process 7 on far since then'),
+    });
     await held[Symbol.asyncDispose]();
+    expect(readFileSync(lockPath(), 'utf8')).not.toBe(text);
+  });
+
+  it('is put back where the store was emptied, and not below a disk that was unmounted', async () => {
+    await lock('edge1', { beatMs: 5 });
+    const text = readFileSync(lockPath(), 'utf8');
+    rmSync(join(folder.root, '.isync'), { recursive: true });
+    await expect.poll(() => existsSync(lockPath()) && readFileSync(lockPath(), 'utf8')).toBe(text);
     await expect(lock()).rejects.toMatchObject({ code: 'FENCED' });
-    await other[Symbol.asyncDispose]();
+    renameSync(folder.root, join(folder.outside, 'unmounted'));
+    mkdirSync(folder.root);
+    await sleep(50);
+    expect(readdirSync(folder.root)).toEqual([]);
   });
 
   it('leaves nothing staged', async () => {

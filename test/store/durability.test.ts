@@ -204,7 +204,12 @@ describe('the order of system calls', () => {
     const calls = trace(context, `await store.identity(); mark('told');`);
     const named = linkTo(calls, join(folder.root, '.isync/store-id'));
     const told = renameTo(calls, join(folder.outside, 'told'));
-    expect(syncsOf(calls, named.paths.find((path) => path.includes('staging'))!)).toHaveLength(1);
+    expect(
+      syncsOf(
+        calls,
+        named.paths.find((path) => path.includes('staging'))!,
+      ),
+    ).toHaveLength(1);
     for (const path of ['', '.isync'])
       expect(syncedBetween(calls, join(folder.root, path), named, told)).toBe(true);
   });

@@ -130,6 +130,8 @@ export function targetSuite(
       chmodSync(folder.path('DC1/secret'), 0);
       const unreadable = folder.source(source.entry.path);
       const refused = { code: 'FILE_UNREADABLE', retryable: false };
+      // The store is ours, and so is its identity.
+      await target.identify();
       await asNobody(() => expect(target.put(unreadable)).rejects.toMatchObject(refused));
     });
 

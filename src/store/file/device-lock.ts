@@ -9,18 +9,18 @@ import {
   openSync,
   readSync,
   renameSync,
-  rmSync,
   unlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { realpath } from 'node:fs/promises';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Abortable } from '../../model/abortable.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { livenessOf } from './process-identity.ts';
+import { discard } from './stage-file.ts';
 import { StagingArea } from './staging-area.ts';
 import { storeError } from './system-errors.ts';
 
@@ -45,7 +45,7 @@ export interface DeviceLockOptions extends Abortable {
 
 /** Held until it is disposed of, or the process ends in whatever way. */
 export interface DeviceLock extends AsyncDisposable {
-  /** Resolves, with FENCED, when the lock is no longer ours: somebody has removed it, or took us for dead. */
+  /** Resolves, with FENCED, when another one has it: somebody removed ours, or it took us for dead. */
   readonly lost: Promise<IsyncError>;
 }
 
@@ -62,37 +62,49 @@ export async function lockDevice(
   options: DeviceLockOptions = {},
 ): Promise<DeviceLock> {
   try {
-    const area = new StagingArea(await realpath(root));
-    area.make();
+    const claim = new Claim(new StagingArea(await realpath(root)), device);
     try {
-      const locks = join(area.folder, 'locks');
-      mkdirSync(locks, { recursive: true, mode: 0o700 });
-      const claim = stageClaim(area);
-      await acquire(join(locks, device), claim, device, options);
-      return new HeldLock(join(locks, device), claim, device, options.beatMs ?? BEAT_MS);
+      claim.stage();
+      await acquire(claim.path, claim, options);
     } finally {
-      rmSync(join(area.own, CLAIM_NAME), { force: true });
-      await area[Symbol.asyncDispose]();
+      await claim.unstage();
     }
+    return new HeldLock(claim, options.beatMs ?? BEAT_MS);
   } catch (error) {
     if (options.signal?.aborted === true && error === options.signal.reason) throw error;
     throw storeError(error, root);
   }
 }
 
-const CLAIM_NAME = 'lock';
-
-/** What whoever wants a lock puts in its place, ready to be given that name. */
-interface Claim {
+/** What whoever wants a lock puts in its place. */
+class Claim {
+  readonly device: string;
+  readonly path: string;
   readonly staged: string;
   readonly text: string;
-}
+  readonly #area: StagingArea;
 
-function stageClaim(area: StagingArea): Claim {
-  const holder = { owner: area.ownName, pid: process.pid, host: hostname(), since: new Date().toISOString() };
-  const claim = { staged: join(area.own, CLAIM_NAME), text: `${JSON.stringify(holder)}\n` };
-  writeFileSync(claim.staged, claim.text);
-  return claim;
+  constructor(area: StagingArea, device: string) {
+    this.#area = area;
+    this.device = device;
+    this.path = join(area.folder, 'locks', device);
+    this.staged = join(area.own, 'lock');
+    const [since, owner] = [new Date().toISOString(), area.ownName];
+    this.text = `${JSON.stringify({ owner, pid: process.pid, host: hostname(), since })}\n`;
+  }
+
+  /** Makes it ready to be given its name. */
+  stage(): void {
+    this.#area.make();
+    mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
+    writeFileSync(this.staged, this.text);
+  }
+
+  /** Never rejects. */
+  async unstage(): Promise<void> {
+    await discard(this.staged);
+    await this.#area[Symbol.asyncDispose]();
+  }
 }
 
 /**
@@ -100,21 +112,16 @@ function stageClaim(area: StagingArea): Claim {
  * in that one's place: so it can't be the lock of somebody who was quicker. The second lock is taken in the same way,
  * because its holder may die, too.
  */
-async function acquire(
-  path: string,
-  claim: Claim,
-  device: string,
-  options: DeviceLockOptions,
-): Promise<void> {
+async function acquire(path: string, claim: Claim, options: DeviceLockOptions): Promise<void> {
   for (;;) {
     options.signal?.throwIfAborted();
     if (place(claim.staged, path)) return;
     const holder = readHolder(path);
     if (holder === undefined) continue; // Released just now.
-    if (!(await isDead(path, holder, options))) throw heldBy(holder, path, device);
+    if (!(await isDead(path, holder, options))) throw heldBy(holder, claim);
     // No device has such a name.
     const takeover = `${path}~${keyOf(holder)}`;
-    await acquire(takeover, claim, device, options);
+    await acquire(takeover, claim, options);
     if (readHolder(path)?.text === holder.text) {
       // The staged name is needed again where this one is a second lock itself.
       const copy = `${claim.staged}-taking-over`;
@@ -210,7 +217,7 @@ function keyOf({ text }: Holder): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
 
-function heldBy(holder: Holder, path: string, device: string): IsyncError {
+function heldBy(holder: Holder, { path, device }: Claim): IsyncError {
   const message = `another isync sends files of "${device}" to this folder: ${nameOf(holder)}`;
   return new IsyncError('FENCED', message, {
     path,
@@ -220,46 +227,49 @@ function heldBy(holder: Holder, path: string, device: string): IsyncError {
 
 class HeldLock implements DeviceLock {
   readonly lost: Promise<IsyncError>;
-  readonly #path: string;
-  readonly #text: string;
+  readonly #claim: Claim;
   readonly #lose: (error: IsyncError) => void;
   readonly #beat: NodeJS.Timeout;
 
-  constructor(path: string, { text }: Claim, device: string, beatMs: number) {
+  constructor(claim: Claim, beatMs: number) {
     const lost = Promise.withResolvers<IsyncError>();
     this.lost = lost.promise;
     this.#lose = lost.resolve;
-    this.#path = path;
-    this.#text = text;
-    this.#beat = setInterval(() => this.#showLife(device), beatMs).unref();
+    this.#claim = claim;
+    this.#beat = setInterval(() => this.#showLife(), beatMs).unref();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#beat);
     try {
-      if (readHolder(this.#path)?.text === this.#text) unlinkSync(this.#path);
+      if (readHolder(this.#claim.path)?.text === this.#claim.text) unlinkSync(this.#claim.path);
     } catch {
       // Whoever wants it finds that we are dead.
     }
   }
 
-  #showLife(device: string): void {
-    let holder: Holder | undefined;
+  #showLife(): void {
+    const claim = this.#claim;
     try {
-      holder = readHolder(this.#path);
-      if (holder?.text === this.#text) {
-        const now = new Date();
-        utimesSync(this.#path, now, now);
-        return;
+      const holder = readHolder(claim.path);
+      if (holder === undefined) this.#putBack();
+      else if (holder.text === claim.text) utimesSync(claim.path, new Date(), new Date());
+      else {
+        clearInterval(this.#beat);
+        this.#lose(heldBy(holder, claim));
       }
     } catch {
-      return; // A disk that fails says so elsewhere, and the next beat tries again.
+      // A disk that fails says so elsewhere, and the next beat tries again.
     }
-    clearInterval(this.#beat);
-    this.#lose(
-      holder === undefined
-        ? new IsyncError('FENCED', 'the lock of this device in the store was removed', { path: this.#path })
-        : heldBy(holder, this.#path, device),
-    );
+  }
+
+  /** The store was emptied below us. Where another one has been quicker, the next beat sees so. */
+  #putBack(): void {
+    try {
+      this.#claim.stage();
+      place(this.#claim.staged, this.#claim.path);
+    } finally {
+      void this.#claim.unstage();
+    }
   }
 }

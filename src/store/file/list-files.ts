@@ -29,8 +29,7 @@ export async function* listFiles(
       if (kind === 'folder') folders.push(path);
       const found = kind === 'file' ? lookAt(`${root}/${path}`) : undefined;
       // It may have been replaced since the folder was read.
-      if (found?.isFile() === true)
-        yield { path, size: found.size, mtimeUs: toMicroseconds(found.mtimeMs) };
+      if (found?.isFile() === true) yield { path, size: found.size, mtimeUs: toMicroseconds(found.mtimeMs) };
       else if (found?.isDirectory() === true) folders.push(path);
     }
 }

@@ -20,7 +20,7 @@ import { versionKey } from '../version-key.ts';
 
 /** What a memory store holds. Another store made of the same contents goes on where the first one ended. */
 export interface MemoryContents {
-  readonly files: Map<RelPath, { readonly entry: FileEntry; readonly bytes: Uint8Array }>;
+  readonly files: Map<RelPath, MemoryFile>;
   readonly folders: Set<RelPath>;
   /** Chunks of suspended uploads, by {@link versionKey}. */
   readonly partials: Map<string, readonly Uint8Array[]>;
@@ -28,30 +28,49 @@ export interface MemoryContents {
   id: string | undefined;
 }
 
+interface MemoryFile {
+  readonly entry: FileEntry;
+  readonly bytes: Uint8Array;
+  /** What a store like a bucket lists. Default: the mtime. */
+  readonly publishedUs?: number;
+}
+
+export interface MemoryStoreOptions {
+  /** What it behaves like; see {@link StoreCapabilities} for what a bucket can't do. Default 'folder'. */
+  readonly like?: 'folder' | 'bucket' | undefined;
+}
+
+/** Of a suspended upload a store like a bucket keeps whole parts only, of so many bytes. */
+const PART_BYTES = 64 * 1024;
+
 export function createMemoryContents(): MemoryContents {
   return { files: new Map(), folders: new Set(), partials: new Map(), id: undefined };
 }
 
 /** A store for tests: durable as long as its contents are referenced. */
-export function createMemoryStore(contents: MemoryContents = createMemoryContents()): Store {
-  return new MemoryStore(contents);
+export function createMemoryStore(
+  contents: MemoryContents = createMemoryContents(),
+  { like = 'folder' }: MemoryStoreOptions = {},
+): Store {
+  return new MemoryStore(contents, like === 'folder');
 }
 
 class MemoryStore implements Store {
-  readonly capabilities: StoreCapabilities = {
-    atomicReplace: true,
-    mtime: true,
-    listedMtime: true,
-    folders: true,
-    resume: true,
-    exactResume: true,
-  };
+  readonly capabilities: StoreCapabilities;
   readonly #contents: MemoryContents;
   readonly #open = new Map<string, MemoryUpload>();
   #closed = false;
 
-  constructor(contents: MemoryContents) {
+  constructor(contents: MemoryContents, isFolder: boolean) {
     this.#contents = contents;
+    this.capabilities = {
+      atomicReplace: true,
+      mtime: true,
+      listedMtime: isFolder,
+      folders: isFolder,
+      resume: true,
+      exactResume: isFolder,
+    };
   }
 
   async identity({ signal }: Abortable = {}): Promise<StoreIdentity> {
@@ -67,9 +86,11 @@ class MemoryStore implements Store {
 
   async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncGenerator<FileEntry> {
     this.#check(signal);
-    for (const { entry } of this.#contents.files.values()) {
+    const { listedMtime } = this.capabilities;
+    for (const { entry, publishedUs = entry.mtimeUs } of this.#contents.files.values()) {
       signal?.throwIfAborted();
-      if (prefix === '' || entry.path === prefix || entry.path.startsWith(`${prefix}/`)) yield entry;
+      if (prefix === '' || entry.path === prefix || entry.path.startsWith(`${prefix}/`))
+        yield listedMtime ? entry : { ...entry, mtimeUs: publishedUs };
     }
   }
 
@@ -107,7 +128,8 @@ class MemoryStore implements Store {
         checkContent(file, bytes, { algorithm, value: digest });
         this.#publish(file, bytes, options);
       },
-      release: (kept) => {
+      release: (chunks) => {
+        const kept = this.capabilities.exactResume ? chunks : wholeParts(chunks);
         this.#open.delete(key);
         if (kept.length > 0) this.#contents.partials.set(key, kept);
       },
@@ -144,14 +166,23 @@ class MemoryStore implements Store {
   }
 
   #publish(file: FileEntry, bytes: Uint8Array, options: PublishOptions): void {
-    const { files, folders } = this.#contents;
-    if (folders.has(file.path)) throw conflict(file.path, 'a folder');
-    for (const folder of foldersAbove(file.path))
-      if (files.has(folder)) throw conflict(file.path, `the file ${folder}`);
+    if (this.capabilities.folders) this.#checkWay(file.path);
     this.#refuseDamage(file, bytes, options);
-    for (const folder of foldersAbove(file.path)) folders.add(folder);
+    if (this.capabilities.folders) this.#makeFolders(file.path);
     const { path, size, mtimeUs } = file;
-    files.set(path, { entry: { path, size, mtimeUs }, bytes });
+    const entry = { path, size, mtimeUs };
+    this.#contents.files.set(path, { entry, bytes, publishedUs: Date.now() * 1000 });
+  }
+
+  #checkWay(path: RelPath): void {
+    const { files, folders } = this.#contents;
+    if (folders.has(path)) throw conflict(path, 'a folder');
+    for (const folder of foldersAbove(path))
+      if (files.has(folder)) throw conflict(path, `the file ${folder}`);
+  }
+
+  #makeFolders(path: RelPath): void {
+    for (const folder of foldersAbove(path)) this.#contents.folders.add(folder);
   }
 }
 
@@ -212,6 +243,12 @@ class MemoryUpload implements Upload {
     this.#ended = true;
     this.#ends.release(kept);
   }
+}
+
+function wholeParts(chunks: readonly Uint8Array[]): readonly Uint8Array[] {
+  const bytes = Buffer.concat(chunks);
+  const whole = bytes.subarray(0, bytes.length - (bytes.length % PART_BYTES));
+  return whole.length === 0 ? [] : [whole];
 }
 
 function* foldersAbove(path: RelPath): Generator<RelPath> {

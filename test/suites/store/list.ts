@@ -25,6 +25,18 @@ export function listSuite(subject: Subject): void {
       }
     });
 
+    it('tells when a file was published where it does not tell its mtime', async ({ skip }) => {
+      skip(subject.store.capabilities.listedMtime, 'its mtime is told');
+      // A server may round to seconds, and its clock may not be ours.
+      const minuteUs = 60_000_000;
+      const beforeUs = Date.now() * 1000 - minuteUs;
+      const file = await putBytes(subject.store, 'a', 'a');
+      const [listed] = await listAll(subject.store);
+      expect(listed?.mtimeUs).toBeGreaterThan(beforeUs);
+      expect(listed?.mtimeUs).toBeLessThan(beforeUs + 3 * minuteUs);
+      expect(sameVersion((await subject.store.stat(file.path))!, file)).toBe(true);
+    });
+
     it('does not tell unfinished uploads', async () => {
       const upload = await subject.begin(fileAt('d/f', 10));
       await upload.write(Buffer.from('half '));
