@@ -70,20 +70,19 @@ class Planner {
       const close = closes[index] === true;
       const hasLate = next !== undefined && close && random.chance(0.4);
       const taken = hasLate ? random.some(living, random.int(0, MAX_TAKEN)) : [];
-      for (const path of taken) own.push({ do: 'move', path, to: `${next}/taken-${++this.#lastId}` });
+      const end: Step[] = taken.map((path) => ({ do: 'move', path, to: `${next}/taken-${++this.#lastId}` }));
       if (close)
-        own.push({ do: 'close', path: directory, block: random.chance(0.5) ? this.#block(200) : undefined });
+        end.push({ do: 'close', path: directory, block: random.chance(0.5) ? this.#block(200) : undefined });
       const [first] = own;
       if (first === undefined) continue;
       // The end of the directory before comes between the beginning of this one.
       const beside = late.length === 0 ? 0 : Math.min(MAX_LATE_STEPS, own.length - 1);
       steps.push(first, ...interleave(random, late, own.slice(1, 1 + beside)).map(quick));
       const rest = own.slice(1 + beside);
-      const keep = hasLate
-        ? Math.min(rest.length, Math.max(taken.length + 1, random.int(1, MAX_LATE_STEPS)))
-        : 0;
+      const keep = hasLate ? Math.min(rest.length, random.int(0, MAX_LATE_STEPS)) : 0;
       steps.push(...rest.slice(0, rest.length - keep));
-      late = rest.slice(rest.length - keep);
+      late = hasLate ? [...rest.slice(rest.length - keep), ...end] : [];
+      if (!hasLate) steps.push(...end);
       if (close && !hasLate) closed.push(directory);
     }
     return { umask: this.#options.umask, directories, steps };

@@ -15,10 +15,12 @@ export class Seals {
   has(directory: string): boolean {
     const seal = this.#read(directory);
     if (seal === undefined) return false;
-    const from = this.#templates.get(directory);
-    if (from === undefined) return true;
-    const original = this.#read(from);
-    return original !== undefined && !seal.equals(original);
+    // A copy of a copy may have come with the seal of the first one.
+    for (let from = this.#templates.get(directory); from !== undefined; from = this.#templates.get(from)) {
+      const original = this.#read(from);
+      if (original === undefined || seal.equals(original)) return false;
+    }
+    return true;
   }
 
   #read(directory: string): Buffer | undefined {
