@@ -15,7 +15,7 @@ const REFUSED = expect.objectContaining({ code: 'STORE_FULL' }) as Error;
 function put(store: Store, path: string, size: number): Promise<void> {
   const bytes = Buffer.alloc(size);
   const digest = { algorithm: 'xxh64', value: digestOf('xxh64', bytes) } as const;
-  return store.put({ path: parseRelPath(path), size, mtimeUs: 0 }, bytes, digest);
+  return store.put({ path: parseRelPath(path), size, mtimeUs: size }, bytes, digest);
 }
 
 function logged() {

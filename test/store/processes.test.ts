@@ -89,10 +89,10 @@ it('may have one store open in several processes', async () => {
     process.exit();`);
   const exited = once(child, 'exit');
   const store = await folder.open();
-  await Promise.all(Array.from({ length: 300 }, (_, i) => putBytes(store, `d/${i}`, 'by us')));
+  await Promise.all(Array.from({ length: 300 }, (_, i) => putBytes(store, `d/${i}`, 'by ourselves')));
   expect(await exited).toEqual([0, null]);
   const files = await listAll(store);
   expect(files).toHaveLength(300);
   for (const { path } of files)
-    expect(['by the child', 'by us']).toContain(readFileSync(join(folder.root, path), 'utf8'));
+    expect(['by the child', 'by ourselves']).toContain(readFileSync(join(folder.root, path), 'utf8'));
 });
