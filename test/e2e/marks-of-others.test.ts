@@ -1,5 +1,6 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { appendFile, mkdir, rename, rm } from 'node:fs/promises';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { filesBelow, isMarked } from '../suites/data-tree.ts';
@@ -141,3 +142,47 @@ test('marks say nothing about a store that was put in the place of another', asy
   await untilSealed(edge, ['DC1'], daemon);
   expect(await edge.differences()).toEqual([]);
 });
+
+// Says so when it has stored into the map; stores into the same page again, and closes it, when it is told to.
+const MAPPING = `
+import mmap, sys
+with open(sys.argv[1], 'w+b') as file:
+    file.truncate(65536)
+    with mmap.mmap(file.fileno(), 65536) as mapped:
+        mapped[0:5] = b'first'
+        print('stored', flush=True)
+        sys.stdin.readline()
+        mapped[0:5] = b'again'
+print('closed', flush=True)`;
+
+const hasPython = spawnSync('python3', ['--version']).error === undefined;
+if (!hasPython) console.warn('SKIPPED: python3 is not installed: a mapped file');
+
+test.skipIf(!hasPython)(
+  'a mapped file that is stored into after its mark, while isync is down, is sent again',
+  async () => {
+    await using stage = await startStage();
+    const edge = await stage.edge('edge1');
+    await edge.write({ 'DC1/x': 1 });
+    const file = join(edge.root, 'DC1/mapped');
+    const writer = spawn('python3', ['-c', MAPPING, file], { stdio: ['pipe', 'pipe', 'inherit'] });
+    try {
+      await once(writer.stdout, 'data');
+      {
+        await using daemon = edge.daemon();
+        await daemon.until('all marks', async () =>
+          [...(await filesBelow(edge.root)).values()].every(isMarked),
+        );
+        await daemon.kill();
+      }
+      writer.stdin.write('\n');
+      await once(writer.stdout, 'data');
+    } finally {
+      writer.kill();
+    }
+    await edge.write({ 'DC1/finished.parse': '' });
+    await using daemon = edge.daemon();
+    await untilSealed(edge, ['DC1'], daemon);
+    expect((await readFile(join(edge.copy, 'DC1/mapped'))).toString('latin1', 0, 5)).toBe('again');
+  },
+);
