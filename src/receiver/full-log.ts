@@ -45,12 +45,7 @@ class FullLog extends StoreDecorator {
     this.#now = now;
   }
 
-  async put(
-    file: FileEntry,
-    bytes: Uint8Array,
-    digest: FileDigest,
-    options?: PublishOptions,
-  ): Promise<void> {
+  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void> {
     await this.#watched(file, this.store.put(file, bytes, digest, options));
     this.#kept(file);
   }

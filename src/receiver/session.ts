@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DigestAlgorithm } from '../model/digest.ts';
 import { parseDeviceName } from '../model/device-name.ts';
-import { IsyncError } from '../model/isync-error.ts';
+import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import { CLOSE, type CloseCode } from '../protocol/close-codes.ts';
 import { decodeSenderMessage } from '../protocol/codec.ts';
 import { PROTOCOL_VERSION } from '../protocol/limits.ts';
@@ -247,7 +247,10 @@ export class ReceiverSession {
     try {
       return (await this.#options.store.identity({ signal })).id;
     } catch (error) {
-      if (!this.#over.signal.aborted) this.#log.warn('the store does not tell its identity', { err: error });
+      if (!this.#over.signal.aborted) {
+        const { code, message } = toIsyncError(error, 'STORE_FAILED');
+        this.#log.warn('the store does not tell its identity', { code, reason: message });
+      }
       return undefined;
     }
   }

@@ -11,7 +11,7 @@ import type { WatchEvent } from '../watcher/watch-event.ts';
 import { watchDirectory, type DirectoryWatch } from '../watcher/watch-directory.ts';
 import { holdsJust, runRound, type RoundResult } from './directory-round.ts';
 import { LiveQueue } from './live-queue.ts';
-import { checkMarks } from './mark-check.ts';
+import { MarkInquiry } from './mark-inquiry.ts';
 import type { ScanContext } from './scan-context.ts';
 import { Quiet, type QuietLeft } from './quiet.ts';
 import { sealDirectory, statsOf } from './seal-directory.ts';
@@ -56,6 +56,7 @@ export class DirectoryRun {
   readonly #context: ScanContext;
   readonly #submissions: Submissions;
   readonly #live: LiveQueue;
+  readonly #inquiry: MarkInquiry;
   readonly #wakeup = new Wakeup();
   #state: DirectoryState;
   #watch: DirectoryWatch | undefined;
@@ -63,7 +64,6 @@ export class DirectoryRun {
   #watchOver = false;
   #isGone = false;
   #rounds = 0;
-  #markChecks = 0;
   #isWatched: boolean;
   readonly #quiet: Quiet;
   #marksBefore = 0;
@@ -82,6 +82,7 @@ export class DirectoryRun {
       changed: (path) => this.#watch?.changed(path),
       landed: (path) => this.#live.landed(path),
     });
+    this.#inquiry = new MarkInquiry(context, name, this.#submissions, rank);
     this.#live = new LiveQueue(context, this.#submissions, () => this.#wakeup.wake());
   }
 
@@ -182,6 +183,7 @@ export class DirectoryRun {
     // Written before the watch stood, so that no event told of it.
     if (this.#hasParseMarker()) this.setState('closed');
     if (state !== this.#state) return 'again';
+    if (state !== 'closed') await this.#inquiry.askOnce(round);
     if (state === 'active') return options.once ? 'done' : { waitMs: this.#idleMs };
     // Live files that the watch had still told of.
     await this.#submissions.idle();
@@ -269,20 +271,11 @@ export class DirectoryRun {
   }
 
   async #seal(stats: Stats, round: RoundResult): Promise<Next> {
-    const { options, tally, cut } = this.#context;
-    const { root, target } = options;
+    const { options, tally } = this.#context;
+    const { root } = options;
     const { markedPrint, marked } = round;
-    const identity = await target.identify({ signal: cut });
-    this.#context.storeSeen(identity.store);
-    // Where this scan itself has sent all of it to that very process, the target need not be asked.
-    if (!this.#submissions.hasConfirmed(markedPrint, identity.incarnation)) {
-      const sent = await checkMarks(this.#context, this.name, this.#submissions, {
-        rank: this.#rank,
-        compareTimes: this.#markChecks++ === 0,
-        listedMtime: identity.listedMtime,
-      });
-      if (sent > 0) return 'again';
-    }
+    const identity = await this.#inquiry.identify();
+    if ((await this.#inquiry.sendUnknown(markedPrint, identity)) > 0) return 'again';
     if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
     if (this.#context.stopping.aborted) return 'done';
     const state = this.#state;

@@ -8,8 +8,7 @@ import type { Submissions } from './submissions.ts';
 
 export interface MarkCheckOptions {
   readonly rank: number;
-  /** Whether a different mtime alone makes a file differ. Off for targets that can't keep it (FAT rounds to 2 s). */
-  readonly compareTimes: boolean;
+  readonly keptTimes: KeptTimes;
   /** Whether the target's listing has the files' own mtimes; see TargetIdentity. */
   readonly listedMtime: boolean;
 }
@@ -47,14 +46,41 @@ export async function checkMarks(
     }
   }
   await submissions.idle();
+  options.keptTimes.sent(tally.problemsOf(directory) === 0);
   return sent;
+}
+
+/** What FAT rounds times to, in µs: the coarsest of the file systems that people keep files on. */
+const COARSE_US = 2_000_000;
+
+/** Learns whether a target keeps the times of files to the microsecond; one that does not would never hold an equal file. */
+export class KeptTimes {
+  #sample: FileEntry | undefined;
+  #sent = false;
+  #isCoarse = false;
+
+  /** Whether `kept`, a file of the same size, is another version than `entry`. */
+  differ(entry: FileEntry, kept: FileEntry): boolean {
+    if (sameVersion(entry, kept)) return false;
+    if (Math.abs(entry.mtimeUs - kept.mtimeUs) > COARSE_US) return true;
+    if (this.#sent && this.#sample?.path === entry.path && this.#sample.mtimeUs === entry.mtimeUs)
+      this.#isCoarse = true;
+    this.#sample ??= entry;
+    return !this.#isCoarse;
+  }
+
+  /** What differed has been sent; `confirmed`: without a problem, so that a difference that stays is the target's. */
+  sent(confirmed: boolean): void {
+    this.#sent = confirmed && this.#sample !== undefined;
+    if (!confirmed) this.#sample = undefined;
+  }
 }
 
 /** Every file of `directory` that the target lacks, or holds in another version. */
 export async function* discrepancies(
   { options: { root, target }, ignore, stopping, cut }: ScanContext,
   directory: RelPath,
-  { compareTimes, listedMtime }: Omit<MarkCheckOptions, 'rank'>,
+  { keptTimes, listedMtime }: Omit<MarkCheckOptions, 'rank'>,
 ): AsyncGenerator<Discrepancy> {
   const listed = new Map<RelPath, FileEntry>();
   for await (const entry of target.list(directory, { signal: cut })) listed.set(entry.path, entry);
@@ -63,9 +89,8 @@ export async function* discrepancies(
     for (const file of filesOf(batch)) {
       const kept = listed.get(file.entry.path);
       if (kept === undefined || kept.size !== file.entry.size) yield { file, kept };
-      else if (!compareTimes) continue;
       else if (!listedMtime) unsure.push(file);
-      else if (!sameVersion(file.entry, kept)) yield { file, kept };
+      else if (keptTimes.differ(file.entry, kept)) yield { file, kept };
     }
     if (unsure.length === 0) continue;
     // The listing tells when these were kept, not when they were written.
@@ -75,7 +100,8 @@ export async function* discrepancies(
     );
     for (const [index, file] of unsure.entries()) {
       const kept = records[index]?.entry;
-      if (kept === undefined || !sameVersion(file.entry, kept)) yield { file, kept };
+      if (kept === undefined || kept.size !== file.entry.size || keptTimes.differ(file.entry, kept))
+        yield { file, kept };
     }
   }
 }

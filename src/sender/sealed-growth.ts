@@ -6,7 +6,7 @@ import { Fingerprint } from '../scanner/fingerprint.ts';
 import { listDirectory } from '../scanner/list-directory.ts';
 import { removeWatchMarker } from '../scanner/markers.ts';
 import { addTo } from './directory-round.ts';
-import { discrepancies } from './mark-check.ts';
+import { discrepancies, KeptTimes } from './mark-check.ts';
 import type { ScanContext } from './scan-context.ts';
 
 /** Sealed directories remembered as looked into since they changed; of more the oldest are looked into again. */
@@ -89,7 +89,10 @@ export class SealedGrowth {
     const { listedMtime } = await options.target.identify({ signal: cut });
     let count = 0;
     let first: RelPath | undefined;
-    for await (const { file } of discrepancies(this.#context, name, { compareTimes: true, listedMtime })) {
+    for await (const { file } of discrepancies(this.#context, name, {
+      keptTimes: new KeptTimes(),
+      listedMtime,
+    })) {
       count++;
       first ??= file.entry.path;
     }

@@ -80,6 +80,39 @@ describe('--once', () => {
     expect(await kept('DC1/a')).toBeDefined();
   });
 
+  test('sends it also where the directory stays open', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/a');
+    utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
+    chmodSync(at('DC1/a'), 0o664);
+    const { summary } = await scan(optionsFor(root, target).options);
+    expect(summary).toMatchObject({ files: 1, directories: [{ state: 'active', sealed: false }] });
+    expect(await kept('DC1/a')).toBeDefined();
+  });
+
+  test('sends it once more at most where the target rounds times, and then seals', async () => {
+    const { root, target, at, write } = setup();
+    for (const name of ['a', 'b']) {
+      write(`DC1/${name}`);
+      utimesSync(at(`DC1/${name}`), OLD_SECONDS + 0.7, OLD_SECONDS + 0.7);
+    }
+    const first = await scan(optionsFor(root, target).options);
+    expect(first.summary.files).toBe(2);
+    write('DC1/finished.parse');
+    const rounding: Target = {
+      ...bound(target),
+      async *list(prefix, options) {
+        for await (const entry of target.list(prefix, options))
+          yield { ...entry, mtimeUs: Math.floor(entry.mtimeUs / 2_000_000) * 2_000_000 };
+      },
+    };
+    // The first sends both again, and learns by one of them that this is in vain.
+    chmodSync(at('DC1/b'), 0o644);
+    const { summary } = await scan(optionsFor(root, rounding).options);
+    expect(summary).toMatchObject({ problemCount: 0, directories: [{ sealed: true }] });
+    expect(summary.files).toBeLessThanOrEqual(3);
+  });
+
   test('with --marks trust leaves its directory unsealed, and says so', async () => {
     const { root, target, at, write, kept } = setup();
     write('DC1/a');
