@@ -63,7 +63,8 @@ export class DirectoryRun {
   #watchOver = false;
   #isGone = false;
   #rounds = 0;
-  #markChecks = 0;
+  /** Fingerprint of the files whose times have been compared with the target's, and that it took where they differed. */
+  #timesCompared = '';
   #isWatched: boolean;
   readonly #quiet: Quiet;
   #marksBefore = 0;
@@ -278,9 +279,13 @@ export class DirectoryRun {
     if (!this.#submissions.hasConfirmed(markedPrint, identity.incarnation)) {
       const sent = await checkMarks(this.#context, this.name, this.#submissions, {
         rank: this.#rank,
-        compareTimes: this.#markChecks++ === 0,
+        compareTimes: this.#timesCompared !== markedPrint,
         listedMtime: identity.listedMtime,
       });
+      if (this.#context.stopping.aborted) return 'done';
+      // Also where another one was sent: it would be sent again and again beside the one that the target does not take.
+      if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
+      this.#timesCompared = markedPrint;
       if (sent > 0) return 'again';
     }
     if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
