@@ -38,7 +38,6 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
     quick: config.quick,
     repair: config.repair,
     replaceDamaged: config.replaceDamaged,
-    store: undefined,
     algorithm: config.digest,
     signal: stop.signal,
     onDifference(problem) {
