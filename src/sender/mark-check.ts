@@ -35,6 +35,21 @@ export async function checkMarks(
   submissions: Submissions,
   options: MarkCheckOptions,
 ): Promise<number> {
+  const { questions } = context;
+  await questions.acquire(options.rank);
+  try {
+    return await sendDiscrepancies(context, directory, submissions, options);
+  } finally {
+    questions.release();
+  }
+}
+
+async function sendDiscrepancies(
+  context: ScanContext,
+  directory: RelPath,
+  submissions: Submissions,
+  options: MarkCheckOptions,
+): Promise<number> {
   const { tally, options: settings } = context;
   let sent = 0;
   for await (const { file, kept } of discrepancies(context, directory, options)) {

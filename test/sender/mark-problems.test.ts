@@ -1,5 +1,6 @@
 /** Files whose mark came from elsewhere, and that the target does not take. */
 import { chmodSync, existsSync, utimesSync, writeFileSync } from 'node:fs';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
@@ -73,4 +74,28 @@ test('a marked file that takes the place of another one as long, once all were c
   const { summary } = await scan(optionsFor(root, late).options);
   expect(summary.directories).toMatchObject([{ name: 'DC1', sealed: true }]);
   expect(await store.stat(parseRelPath('edge1/DC1/a'))).toMatchObject({ mtimeUs: LATER_SECONDS * 1e6 });
+});
+
+test('of few directories at a time the target is asked what it has', async () => {
+  const { root, target, at, write } = setup();
+  const names = Array.from({ length: 12 }, (_, index) => `DC${index}`);
+  for (const name of names) {
+    write(`${name}/a`, 'one');
+    replace(at(`${name}/a`), 'one');
+    write(`${name}/finished.parse`);
+  }
+  const asked = { now: 0, most: 0 };
+  const counting: Target = {
+    ...bound(target),
+    async *list(prefix, options) {
+      asked.most = Math.max(asked.most, ++asked.now);
+      // All others that may ask do so meanwhile.
+      for (let turn = 0; turn < 100; turn++) await nextTurn();
+      asked.now--;
+      yield* target.list(prefix, options);
+    },
+  };
+  const { summary } = await scan(optionsFor(root, counting).options);
+  expect(summary.directories.filter(({ sealed }) => sealed)).toHaveLength(names.length);
+  expect(asked.most).toBe(4);
 });
