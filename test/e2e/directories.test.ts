@@ -87,20 +87,22 @@ describe('a directory that its parser does not close', () => {
     await mkdir(join(edge.root, 'held'));
     await using held = await open(join(edge.root, 'held/capture'), 'a');
     await held.write('packet 1\n');
-    await edge.write({ 'newest/x': 1 });
+    // By its name also where the clock has not moved on.
+    await edge.write({ 'youngest/x': 1 });
     await using daemon = edge.daemon(['--quiet', '0.6', '--newest', 'mtime']);
     await untilSealed(edge, ['plain'], daemon);
     // It has rested for as long as those, and once more, in a directory that came after them.
-    await edge.write({ 'later/a': 10 });
-    await edge.write({ 'newest/y': 1 });
+    await edge.write({ '.later/a': 10 });
+    await edge.write({ 'youngest/y': 1 });
+    await rename(join(edge.root, '.later'), join(edge.root, 'later'));
     await untilSealed(edge, ['later'], daemon);
-    expect(['empty', 'progress', 'held', 'newest'].filter((name) => edge.sealed(name))).toEqual([]);
+    expect(['empty', 'progress', 'held', 'youngest'].filter((name) => edge.sealed(name))).toEqual([]);
 
     await held.write('packet 2, through a descriptor that was open all the time\n');
     await held.close();
     await edge.write({ 'empty/first': 10 });
     await rename(join(edge.root, 'progress/b.part'), join(edge.root, 'progress/b'));
-    await edge.write({ 'newest/z': 1 });
+    await edge.write({ 'youngest/z': 1 });
     const names = ['empty', 'progress', 'held'];
     await untilSealed(edge, names, daemon);
     for (const name of names) expect(await lackingOf(edge.root, edge.copy, name)).toEqual([]);
