@@ -29,7 +29,6 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
     signal: stop.signal,
     log,
   });
-  const { store } = await opened.target.identify({ signal: stop.signal });
   const differences: Problem[] = [];
   const summary = await verify({
     root: config.root,
@@ -39,7 +38,6 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
     quick: config.quick,
     repair: config.repair,
     replaceDamaged: config.replaceDamaged,
-    store,
     algorithm: config.digest,
     signal: stop.signal,
     onDifference(problem) {

@@ -275,9 +275,11 @@ export class DirectoryRun {
     const { root } = options;
     const { markedPrint, marked } = round;
     const identity = await this.#inquiry.identify();
-    if ((await this.#inquiry.sendUnknown(markedPrint, identity)) > 0) return 'again';
-    if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
+    const sent = await this.#inquiry.sendUnknown(markedPrint, identity);
     if (this.#context.stopping.aborted) return 'done';
+    // Also where another one was sent: it would be sent again and again beside the one that the target does not take.
+    if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
+    if (sent > 0) return 'again';
     const state = this.#state;
     const isUnchanged = async (): Promise<boolean> => {
       const openInodes = state === 'unclosed' ? await inodesOpenForWriting(stats.dev) : NO_INODES;

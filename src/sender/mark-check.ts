@@ -1,3 +1,4 @@
+import { damageMessage, damageOf } from '../model/damage.ts';
 import { sameVersion, type FileEntry } from '../model/file-entry.ts';
 import type { Problem } from '../model/problem.ts';
 import type { RelPath } from '../model/rel-path.ts';
@@ -33,11 +34,27 @@ export async function checkMarks(
   submissions: Submissions,
   options: MarkCheckOptions,
 ): Promise<number> {
+  const { questions } = context;
+  await questions.acquire(options.rank);
+  try {
+    return await sendDiscrepancies(context, directory, submissions, options);
+  } finally {
+    questions.release();
+  }
+}
+
+async function sendDiscrepancies(
+  context: ScanContext,
+  directory: RelPath,
+  submissions: Submissions,
+  options: MarkCheckOptions,
+): Promise<number> {
   const { tally, options: settings } = context;
   let sent = 0;
   for await (const { file, kept } of discrepancies(context, directory, options)) {
     if (!submissions.isMarked(file)) continue;
     if (kept === undefined && settings.marks === 'trust') tally.problem(directory, markUnknown(file));
+    // The target would refuse it all the same.
     else if (kept !== undefined && isCutShort(file, kept) && !settings.replaceDamaged)
       tally.problem(directory, sourceDamaged(file, kept));
     else {
@@ -110,9 +127,8 @@ function filesOf(batch: readonly Finding[]): ListedFile[] {
   return batch.flatMap((finding) => (finding.kind === 'file' ? [finding.file] : []));
 }
 
-/** What a power cut leaves of a file whose times were on the disk before its content was. */
 function isCutShort({ entry }: ListedFile, kept: FileEntry): boolean {
-  return entry.size < kept.size && Math.abs(entry.mtimeUs - kept.mtimeUs) <= 1;
+  return damageOf(kept, entry, false) !== undefined;
 }
 
 function markUnknown({ entry: { path } }: ListedFile): Problem {
@@ -124,10 +140,6 @@ function markUnknown({ entry: { path } }: ListedFile): Problem {
   };
 }
 
-function sourceDamaged({ entry: { path, size } }: ListedFile, kept: FileEntry): Problem {
-  return {
-    path,
-    code: 'SOURCE_DAMAGED',
-    message: `has ${size} bytes, where the target keeps ${kept.size} of the same time: it is not replaced unless with --replace-damaged`,
-  };
+function sourceDamaged({ entry }: ListedFile, kept: FileEntry): Problem {
+  return { path: entry.path, code: 'SOURCE_DAMAGED', message: damageMessage(kept, entry, 'shorter') };
 }

@@ -23,6 +23,8 @@ export interface ScanContext {
   readonly slots: Admission;
   /** Directories of the backlog that are being listed: one, so that the oldest one's files all go first. */
   readonly listings: Admission;
+  /** Questions to the target about all that it has of a directory: each answer is held in memory. */
+  readonly questions: Admission;
   /** Fires when no new work may begin: the user asked, or the scan has failed. */
   readonly stopping: AbortSignal;
   /** Fires when what is still in flight is to be given up as well. */

@@ -18,19 +18,16 @@ interface Sealed {
  * those of older versions are, says nothing. Told of the sides' files as they are compared.
  */
 export class SealCheck {
-  readonly #store: string | undefined;
   readonly #sealed = new Map<string, Sealed>();
 
-  /** @param store identity of the target's store; undefined where it tells none */
-  constructor(store: string | undefined) {
-    this.#store = store;
-  }
-
-  /** What is wrong with the record of this directory by itself. Only one that fits is counted against the target. */
-  begin(directory: DataDirectory): Problem | undefined {
+  /**
+   * What is wrong with the record of this directory by itself. Only one that fits is counted against the target.
+   * @param store identity of the target's store; undefined where it tells none
+   */
+  begin(directory: DataDirectory, store: string | undefined): Problem | undefined {
     const record = directory.seal?.record;
     if (record === undefined) return undefined;
-    const fault = sealFault(directory, this.#store);
+    const fault = sealFault(directory, store);
     if (fault !== undefined)
       return { code: 'DIFFERENT', path: markerOf(directory.name), message: `${fault}; ${CURE}` };
     this.#sealed.set(directory.name, { record, told: 0, kept: 0 });

@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache';
 import { toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import { changedSinceSeal, type DataDirectory } from '../scanner/data-directory.ts';
+import { changedSinceSeal, isSealed, type DataDirectory } from '../scanner/data-directory.ts';
 import { Fingerprint } from '../scanner/fingerprint.ts';
+import { inspectDataDirectory } from '../scanner/list-data-directories.ts';
 import { listDirectory } from '../scanner/list-directory.ts';
 import { removeWatchMarker } from '../scanner/markers.ts';
 import { addTo } from './directory-round.ts';
@@ -20,7 +21,8 @@ export class SealedGrowth {
   readonly #context: ScanContext;
   /** By name: the mtime (ms) of the folder when it was looked into. */
   readonly #lookedInto = new LRUCache<RelPath, number>({ max: MAX_LOOKED_INTO });
-  /** One directory at a time. */
+  /** Directories that wait for their turn: one is looked into at a time. */
+  readonly #waiting = new Set<RelPath>();
   #work: Promise<void> = Promise.resolve();
   #reopened = 0;
 
@@ -36,9 +38,14 @@ export class SealedGrowth {
   /** Takes a sealed directory as a sweep has found it. */
   look(directory: DataDirectory): void {
     if (directory.seal?.record === undefined || !changedSinceSeal(directory)) return;
-    if (this.#lookedInto.get(directory.name) === directory.mtimeMs) return;
-    this.#lookedInto.set(directory.name, directory.mtimeMs);
-    this.#work = this.#work.then(() => this.#lookInto(directory));
+    const { name, mtimeMs } = directory;
+    if (this.#waiting.has(name) || this.#lookedInto.get(name) === mtimeMs) return;
+    this.#lookedInto.set(name, mtimeMs);
+    this.#waiting.add(name);
+    this.#work = this.#work.then(async () => {
+      this.#waiting.delete(name);
+      await this.#lookInto(name);
+    });
   }
 
   /** Resolves when all that was taken has been looked into. */
@@ -46,13 +53,18 @@ export class SealedGrowth {
     await this.#work;
   }
 
-  async #lookInto({ name, seal }: DataDirectory): Promise<void> {
-    const { options, tally, stopping } = this.#context;
+  async #lookInto(name: RelPath): Promise<void> {
+    const { options, tally, stopping, cut } = this.#context;
     if (stopping.aborted) return;
     try {
+      const { store, listedMtime } = await options.target.identify({ signal: cut });
+      this.#context.storeSeen(store);
+      // Its seal may be gone by now, or stand for another store: then the directory has a run, with problems of its own.
+      const directory = inspectDataDirectory(options.root, name);
+      if (directory === undefined || !isSealed(directory, store)) return;
       tally.forgetProblems(name);
-      if ((await this.#fingerprintOf(name)) === seal?.record?.fingerprint) return;
-      const { count, first } = await this.#newFiles(name);
+      if ((await this.#fingerprintOf(name)) === directory.seal?.record?.fingerprint) return;
+      const { count, first } = await this.#newFiles(name, listedMtime);
       if (first === undefined) return;
       if (options.reopen) {
         options.observer.note('info', 'opened again: it has grown since it was sealed', { path: name });
@@ -84,9 +96,10 @@ export class SealedGrowth {
     return print.toString();
   }
 
-  async #newFiles(name: RelPath): Promise<{ count: number; first: RelPath | undefined }> {
-    const { options, cut } = this.#context;
-    const { listedMtime } = await options.target.identify({ signal: cut });
+  async #newFiles(
+    name: RelPath,
+    listedMtime: boolean,
+  ): Promise<{ count: number; first: RelPath | undefined }> {
     let count = 0;
     let first: RelPath | undefined;
     for await (const { file } of discrepancies(this.#context, name, {

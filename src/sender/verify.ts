@@ -40,8 +40,6 @@ export interface VerifyOptions {
   readonly repair: boolean;
   /** With `repair`, also what seems damaged: its next scan needs `replaceDamaged` too. */
   readonly replaceDamaged: boolean;
-  /** Identity of the target's store, to compare with what seals say; undefined where it tells none. */
-  readonly store: string | undefined;
   readonly signal: AbortSignal;
   /** DIFFERENT, MISSING, EXTRA and SOURCE_DAMAGED, and what could not be compared. */
   onDifference(problem: Problem): void;
@@ -65,8 +63,8 @@ export interface VerifySummary {
 }
 
 /**
- * Compares every file of a root with the target, those of sealed directories too, and what their seals say. Changes nothing, but for marks and markers with `repair`. Files that are
- * not sent yet are missing. Rejects with READ_ONLY or MARK_NOT_KEPT where `repair` can't be done.
+ * Compares every file of a root with the target, those of sealed directories too, and what their seals say. Changes nothing,
+ * but for marks and markers with `repair`. Files that are not sent yet are missing. Rejects with READ_ONLY or MARK_NOT_KEPT where `repair` can't be done.
  */
 export async function verify(options: VerifyOptions): Promise<VerifySummary> {
   const run = new Verification(options);
@@ -104,21 +102,21 @@ class Verification {
   };
   readonly #options: VerifyOptions;
   readonly #ignore: IgnoreRule;
-  readonly #seals: SealCheck;
+  readonly #seals = new SealCheck();
 
   constructor(options: VerifyOptions) {
     this.#options = options;
     this.#ignore = createIgnoreRule(options.ignore);
-    this.#seals = new SealCheck(options.store);
   }
 
   async compareRoot(): Promise<void> {
-    const { root, tag } = this.#options;
+    const { root, target, tag, signal } = this.#options;
     const found = await listDataDirectories(root, { tag });
     const { directories, problems } = found;
     checkRoot(root, found);
     for (const problem of problems) this.#problem(problem);
-    for (const directory of directories) await this.#compareDirectory(directory);
+    const { store } = await target.identify({ signal });
+    for (const directory of directories) await this.#compareDirectory(directory, store);
   }
 
   /** What the target has of the chosen data directories and the root has not. */
@@ -137,9 +135,9 @@ class Verification {
     for (const problem of this.#seals.lacking()) this.#tell('MISSING', problem.path, problem.message);
   }
 
-  async #compareDirectory(directory: DataDirectory): Promise<void> {
+  async #compareDirectory(directory: DataDirectory, store: string | undefined): Promise<void> {
     const { root, signal } = this.#options;
-    const fault = this.#seals.begin(directory);
+    const fault = this.#seals.begin(directory, store);
     if (fault !== undefined) this.#tell('DIFFERENT', fault.path, fault.message);
     for await (const batch of listDirectory(root, directory.name, { ignore: this.#ignore, signal })) {
       signal.throwIfAborted();

@@ -1,3 +1,6 @@
+/** Tasks that have begun are dropped from the queue when there are so many of them, and more than half of it. */
+const MOST_BEGUN = 1024;
+
 /** Runs at most `width` tasks at a time, in the order in which they were given. */
 export class Window {
   readonly #width: number;
@@ -25,6 +28,10 @@ export class Window {
     const begin = this.#waiting[this.#next];
     if (begin !== undefined) {
       this.#next += 1;
+      if (this.#next >= MOST_BEGUN && 2 * this.#next > this.#waiting.length) {
+        this.#waiting = this.#waiting.slice(this.#next);
+        this.#next = 0;
+      }
       begin();
       return;
     }

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { isync, startIsync, type IsyncProcess } from './isync-process.ts';
@@ -66,3 +75,17 @@ describe.each([
     expect(await isync(verify)).toMatchObject({ code: 0 });
   }, 60_000);
 });
+
+it('verify tells that a seal is of another store', async () => {
+  const [root, store, copy] = [temporaryFolder(), temporaryFolder(), temporaryFolder()];
+  mkdirSync(join(root, 'DC1'));
+  writeFileSync(join(root, 'DC1/a'), 'content');
+  writeFileSync(join(root, 'DC1/finished.parse'), '');
+  expect(await isync(['scan', root, '--to', store, '--device', 'edge1', '--once'])).toMatchObject({
+    code: 0,
+  });
+  cpSync(join(store, 'edge1'), join(copy, 'edge1'), { recursive: true, preserveTimestamps: true });
+  const told = await isync(['verify', root, '--to', await receive(copy), '--device', 'edge1']);
+  expect(told.stdout).toMatch(/^different DC1\/finished\.watch: it was written for another store/m);
+  expect(told.code).toBe(1);
+}, 60_000);

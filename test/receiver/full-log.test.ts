@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
+import type { FileEntry } from '../../src/model/file-entry.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { withFullLog } from '../../src/receiver/full-log.ts';
 import { withQuota } from '../../src/receiver/quota-store.ts';
@@ -12,10 +13,17 @@ const MINUTE_MS = 60_000;
 const QUOTA = 100;
 const REFUSED = expect.objectContaining({ code: 'STORE_FULL' }) as Error;
 
+let seconds = 0;
+
+/** A version of its own time: one that got shorter in the same moment would be taken for damaged. */
+function version(path: string, size: number): FileEntry {
+  return { path: parseRelPath(path), size, mtimeUs: ++seconds * 1_000_000 };
+}
+
 function put(store: Store, path: string, size: number): Promise<void> {
   const bytes = Buffer.alloc(size);
   const digest = { algorithm: 'xxh64', value: digestOf('xxh64', bytes) } as const;
-  return store.put({ path: parseRelPath(path), size, mtimeUs: size }, bytes, digest);
+  return store.put(version(path, size), bytes, digest);
 }
 
 function logged() {
@@ -64,7 +72,7 @@ it('tells that there is room again, and not more than once a minute where that c
 it('watches uploads as well', async () => {
   const { store, lines } = logged();
   const begin = (path: string, size: number) =>
-    store.begin({ path: parseRelPath(path), size, mtimeUs: 0 }, { algorithm: 'xxh64', resume: false });
+    store.begin(version(path, size), { algorithm: 'xxh64', resume: false });
   await put(store, 'edge1/DC1/a', 80);
   await expect(begin('edge1/DC1/b', 30)).rejects.toEqual(REFUSED);
   await put(store, 'edge1/DC1/a', 10);

@@ -107,6 +107,23 @@ describe('a sealed directory', () => {
     expect(summary).toMatchObject({ files: 1, problemCount: 0, directories: [{ sealed: true }] });
   });
 
+  test('of another store that got a file before a daemon knew that is sent there, and is no problem', async () => {
+    const { root, target, write, kept } = await sealedSetup();
+    write('DC1/late');
+    const another = calledStore(target, 'another-store');
+    const slow: Target = {
+      ...another,
+      identify: async () => {
+        await sleep(LATER_MS);
+        return await another.identify();
+      },
+    };
+    const { sealed, problems } = follow(root, slow);
+    await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 20_000);
+    expect(await kept('DC1/late')).toBeDefined();
+    expect(problems).toEqual([]);
+  });
+
   test('that only loses files is left alone', async () => {
     const { root, target, at } = await sealedSetup();
     rmSync(at('DC1/a'));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { filesBelow, sameContent } from './data-tree.ts';
 
 /** What is in progress by its name: left alone by default. Written down here once more, so that no more is left out than meant. */
-const IN_PROGRESS = /(^|\/)([^/]*\.(tmp|part|partial|filepart)|\.[^/]*\.swp)$/;
+const IN_PROGRESS = /(^|\/)([^/]*\.(tmp|part)|\.[^/]*\.swp)$/;
 
 /** Data directories of the root that are there now. */
 export function directoriesOf(root: string): string[] {
