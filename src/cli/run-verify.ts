@@ -29,16 +29,18 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
     signal: stop.signal,
     log,
   });
+  const { store } = await opened.target.identify({ signal: stop.signal });
   const differences: Problem[] = [];
   const summary = await verify({
     root: config.root,
     target: opened.target,
+    device: config.device,
     tag: config.tag,
     ignore: ignorePatterns(config),
     quick: config.quick,
     repair: config.repair,
     replaceDamaged: config.replaceDamaged,
-    store: undefined,
+    store,
     algorithm: config.digest,
     signal: stop.signal,
     onDifference(problem) {

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { firstSegment } from '../model/rel-path.ts';
-import type { BeginOptions, FileDigest, Store, Upload } from '../store/store.ts';
+import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '../store/store.ts';
 import type { ReceiverLog } from './receiver-log.ts';
 import { StoreDecorator } from './store-decorator.ts';
 
@@ -45,8 +45,8 @@ class FullLog extends StoreDecorator {
     this.#now = now;
   }
 
-  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest): Promise<void> {
-    await this.#watched(file, this.store.put(file, bytes, digest));
+  async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void> {
+    await this.#watched(file, this.store.put(file, bytes, digest, options));
     this.#kept(file);
   }
 

@@ -11,7 +11,7 @@ import type { WatchEvent } from '../watcher/watch-event.ts';
 import { watchDirectory, type DirectoryWatch } from '../watcher/watch-directory.ts';
 import { holdsJust, runRound, type RoundResult } from './directory-round.ts';
 import { LiveQueue } from './live-queue.ts';
-import { checkMarks } from './mark-check.ts';
+import { checkMarks, SentForTime } from './mark-check.ts';
 import type { ScanContext } from './scan-context.ts';
 import { Quiet, type QuietLeft } from './quiet.ts';
 import { sealDirectory, statsOf } from './seal-directory.ts';
@@ -66,6 +66,7 @@ export class DirectoryRun {
   #markChecks = 0;
   #isWatched: boolean;
   readonly #quiet: Quiet;
+  readonly #sentForTime = new SentForTime();
   #marksBefore = 0;
   #vainRounds = 0;
   #left = '';
@@ -278,10 +279,12 @@ export class DirectoryRun {
     if (!this.#submissions.hasConfirmed(markedPrint, identity.incarnation)) {
       const sent = await checkMarks(this.#context, this.name, this.#submissions, {
         rank: this.#rank,
-        compareTimes: this.#markChecks++ === 0,
+        sentForTime: this.#sentForTime,
         listedMtime: identity.listedMtime,
+        incarnation: identity.incarnation,
       });
-      if (sent > 0) return 'again';
+      // What one of them was refused for may have been mended by the sending itself, but not for ever.
+      if (sent > 0 && (this.#markChecks++ === 0 || tally.problemsOf(this.name) === 0)) return 'again';
     }
     if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
     if (this.#context.stopping.aborted) return 'done';
@@ -346,7 +349,7 @@ export class DirectoryRun {
   #isFinished(): boolean {
     try {
       const directory = inspectDataDirectory(this.#context.options.root, this.name);
-      return directory !== undefined && isSealed(directory, this.#context.store());
+      return directory !== undefined && isSealed(directory, this.#context.store(), this.#context.options.device);
     } catch {
       // It can't be looked at now: the attempts tell why.
       return false;

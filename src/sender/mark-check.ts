@@ -1,17 +1,42 @@
 import { sameVersion, type FileEntry } from '../model/file-entry.ts';
 import type { Problem } from '../model/problem.ts';
 import type { RelPath } from '../model/rel-path.ts';
+import { Fingerprint } from '../scanner/fingerprint.ts';
 import { listDirectory } from '../scanner/list-directory.ts';
 import type { Finding, ListedFile } from '../scanner/listed-file.ts';
+import { addTo } from './directory-round.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 
 export interface MarkCheckOptions {
   readonly rank: number;
-  /** Whether a different mtime alone makes a file differ. Off for targets that can't keep it (FAT rounds to 2 s). */
-  readonly compareTimes: boolean;
+  /** What was sent because of its time alone; see {@link SentForTime}. */
+  readonly sentForTime: SentForTime;
   /** Whether the target's listing has the files' own mtimes; see TargetIdentity. */
   readonly listedMtime: boolean;
+  /** Of the target. */
+  readonly incarnation: string;
+}
+
+/**
+ * Versions of files that one incarnation of the target has been sent because of their mtime alone. Not a second time: a
+ * target may be unable to keep it (FAT rounds to 2 s).
+ */
+export class SentForTime {
+  #incarnation: string | undefined;
+  #versions = new Set<string>();
+
+  /** Whether this version counts as sent already. From now on it does. */
+  add(file: ListedFile, incarnation: string): boolean {
+    if (this.#incarnation !== incarnation) this.#versions = new Set();
+    this.#incarnation = incarnation;
+    const print = new Fingerprint();
+    addTo(print, file);
+    const version = print.toString();
+    const known = this.#versions.has(version);
+    this.#versions.add(version);
+    return known;
+  }
 }
 
 /** A marked file that the target lacks, or holds in another version. */
@@ -38,6 +63,7 @@ export async function checkMarks(
   let sent = 0;
   for await (const { file, kept } of discrepancies(context, directory, options)) {
     if (!submissions.isMarked(file)) continue;
+    if (kept?.size === file.entry.size && options.sentForTime.add(file, options.incarnation)) continue;
     if (kept === undefined && settings.marks === 'trust') tally.problem(directory, markUnknown(file));
     else if (kept !== undefined && isCutShort(file, kept) && !settings.replaceDamaged)
       tally.problem(directory, sourceDamaged(file, kept));
@@ -54,7 +80,7 @@ export async function checkMarks(
 export async function* discrepancies(
   { options: { root, target }, ignore, stopping, cut }: ScanContext,
   directory: RelPath,
-  { compareTimes, listedMtime }: Omit<MarkCheckOptions, 'rank'>,
+  { listedMtime }: Pick<MarkCheckOptions, 'listedMtime'>,
 ): AsyncGenerator<Discrepancy> {
   const listed = new Map<RelPath, FileEntry>();
   for await (const entry of target.list(directory, { signal: cut })) listed.set(entry.path, entry);
@@ -63,7 +89,6 @@ export async function* discrepancies(
     for (const file of filesOf(batch)) {
       const kept = listed.get(file.entry.path);
       if (kept === undefined || kept.size !== file.entry.size) yield { file, kept };
-      else if (!compareTimes) continue;
       else if (!listedMtime) unsure.push(file);
       else if (!sameVersion(file.entry, kept)) yield { file, kept };
     }

@@ -19,18 +19,20 @@ interface Sealed {
  */
 export class SealCheck {
   readonly #store: string | undefined;
+  readonly #device: string;
   readonly #sealed = new Map<string, Sealed>();
 
   /** @param store identity of the target's store; undefined where it tells none */
-  constructor(store: string | undefined) {
+  constructor(store: string | undefined, device: string) {
     this.#store = store;
+    this.#device = device;
   }
 
   /** What is wrong with the record of this directory by itself. Only one that fits is counted against the target. */
   begin(directory: DataDirectory): Problem | undefined {
     const record = directory.seal?.record;
     if (record === undefined) return undefined;
-    const fault = sealFault(directory, this.#store);
+    const fault = sealFault(directory, this.#store, this.#device);
     if (fault !== undefined)
       return { code: 'DIFFERENT', path: markerOf(directory.name), message: `${fault}; ${CURE}` };
     this.#sealed.set(directory.name, { record, told: 0, kept: 0 });

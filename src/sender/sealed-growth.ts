@@ -89,7 +89,7 @@ export class SealedGrowth {
     const { listedMtime } = await options.target.identify({ signal: cut });
     let count = 0;
     let first: RelPath | undefined;
-    for await (const { file } of discrepancies(this.#context, name, { compareTimes: true, listedMtime })) {
+    for await (const { file } of discrepancies(this.#context, name, { listedMtime })) {
       count++;
       first ??= file.entry.path;
     }

@@ -27,6 +27,8 @@ export interface VerifyOptions {
   /** Absolute path. */
   readonly root: string;
   readonly target: Target;
+  /** Name of the device that the target was opened with. */
+  readonly device: string;
   /** Only data directories whose name begins so. */
   readonly tag: string;
   readonly ignore: readonly string[];
@@ -109,7 +111,7 @@ class Verification {
   constructor(options: VerifyOptions) {
     this.#options = options;
     this.#ignore = createIgnoreRule(options.ignore);
-    this.#seals = new SealCheck(options.store);
+    this.#seals = new SealCheck(options.store, options.device);
   }
 
   async compareRoot(): Promise<void> {
