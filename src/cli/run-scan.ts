@@ -42,6 +42,7 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
   const { summary: done, failure } = await scan({
     root: config.root,
     target: opened.target,
+    device: config.device,
     compressed: config.compress,
     digest: config.digest,
     once: config.once,

@@ -33,6 +33,7 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
   const summary = await verify({
     root: config.root,
     target: opened.target,
+    device: config.device,
     tag: config.tag,
     ignore: ignorePatterns(config),
     quick: config.quick,

@@ -23,20 +23,26 @@ export interface DataDirectory {
 
 /** `finished.watch` as it is found. */
 export interface Seal {
-  /** When it was written, by the clock of the file system. */
-  readonly ctimeMs: number;
+  /** The directory's own mtime as it was right after the seal. */
+  readonly mtimeMs: number;
   /** Undefined where it says nothing: one of an older version, or somebody's own word. */
   readonly record: SealRecord | undefined;
 }
 
-/** A folder's mtime may be so much later than the ctime of the marker that was the last to come in, in ms: clock ticks. */
-const SAME_MOMENT_MS = 20;
+/** Times that differ by less, in ms, are the same: setting one rounds it. */
+const SAME_TIME_MS = 0.01;
 
 /**
  * Why the marker of `directory` does not stand for it; undefined where it does, and where there is none. One without a
  * record is believed, and so is one of a store that can't be told from `store` (undefined: not known).
+ *
+ * @param sentAs the name of the device whose folder at the store the files go to; undefined: whatever it is
  */
-export function sealFault(directory: DataDirectory, store: string | undefined): string | undefined {
+export function sealFault(
+  directory: DataDirectory,
+  store: string | undefined,
+  sentAs: string | undefined,
+): string | undefined {
   const record = directory.seal?.record;
   if (record === undefined) return undefined;
   if (record.directory !== directory.name) return `it was written for "${record.directory}"`;
@@ -46,27 +52,33 @@ export function sealFault(directory: DataDirectory, store: string | undefined): 
     return 'it was written for another directory of this name';
   if (store !== undefined && record.store !== undefined && record.store !== store)
     return 'it was written for another store';
+  if (sentAs !== undefined && record.sentAs !== undefined && record.sentAs !== sentAs)
+    return `it was written for the device "${record.sentAs}"`;
   return undefined;
 }
 
 /** Whether all of `directory` is at `store`, as far as its marker is to be believed. */
-export function isSealed(directory: DataDirectory, store: string | undefined): boolean {
-  return directory.seal !== undefined && sealFault(directory, store) === undefined;
+export function isSealed(
+  directory: DataDirectory,
+  store: string | undefined,
+  sentAs: string | undefined,
+): boolean {
+  return directory.seal !== undefined && sealFault(directory, store, sentAs) === undefined;
 }
 
 /** Whether something has come into a directory, gone from it or been renamed in it since its marker was written. */
 export function changedSinceSeal({ mtimeMs, seal }: Pick<DataDirectory, 'mtimeMs' | 'seal'>): boolean {
-  return seal !== undefined && mtimeMs > seal.ctimeMs + SAME_MOMENT_MS;
+  return seal !== undefined && Math.abs(mtimeMs - seal.mtimeMs) > SAME_TIME_MS;
 }
 
 /** What design and ARCHITECTURE.md call the state of a directory. */
 export function stateOf(
   directory: DataDirectory,
-  { newest, store }: { readonly newest: boolean; readonly store: string | undefined },
+  options: { readonly newest: boolean; readonly store: string | undefined; readonly sentAs?: string },
 ): DirectoryState {
-  if (isSealed(directory, store)) return 'finished';
+  if (isSealed(directory, options.store, options.sentAs)) return 'finished';
   if (directory.closed) return 'closed';
-  return newest ? 'active' : 'unclosed';
+  return options.newest ? 'active' : 'unclosed';
 }
 
 /** A file system that knows none says 0. */

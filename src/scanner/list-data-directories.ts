@@ -84,7 +84,7 @@ function sealOf(root: string, name: RelPath, records: SealRecords | undefined): 
   const stats = watchMarkerStats(root, name);
   if (stats === undefined) return undefined;
   const record = records === undefined ? readSealRecord(root, name) : records.read(root, name, stats);
-  return { ctimeMs: stats.ctimeMs, record };
+  return { mtimeMs: stats.mtimeMs, record };
 }
 
 function isDataDirectoryName(name: string, tag: string): boolean {

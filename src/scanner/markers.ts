@@ -1,5 +1,5 @@
-import { constants, type Stats } from 'node:fs';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { constants, fstatSync, futimesSync, renameSync, type Stats } from 'node:fs';
+import { lutimes, open, rm, type FileHandle } from 'node:fs/promises';
 import { errnoOf, IsyncError, toIsyncError } from '../model/isync-error.ts';
 import { PARSE_MARKER, WATCH_MARKER } from '../model/markers.ts';
 import type { RelPath } from '../model/rel-path.ts';
@@ -64,10 +64,12 @@ export interface WatchMarkerDraft extends AsyncDisposable {
    */
   isUndisturbed(): Promise<boolean>;
   /**
-   * Gives the marker its name. When it resolves the marker survives a power cut; whenever it is there, it is whole.
+   * Gives the marker its name, and then the mtime of the directory: what comes into that from now on makes another one.
+   * When it resolves the marker survives a power cut; whenever it is there, it is whole.
+   * Resolves to that mtime, in ms.
    * @throws IsyncError as {@link draftWatchMarker}
    */
-  publish(): Promise<void>;
+  publish(): Promise<number>;
 }
 
 /**
@@ -131,17 +133,25 @@ class Draft implements WatchMarkerDraft {
   }
 
   async isUndisturbed(): Promise<boolean> {
-    const now = lookAt(this.#absolute);
     const { dev, ino } = await this.#folder.stat();
+    // Last, so that no turn of the event loop lies between it and the publication.
+    const now = lookAt(this.#absolute);
     return now?.dev === dev && now.ino === ino && now.mtimeMs === this.#mtimeMs;
   }
 
-  async publish(): Promise<void> {
-    await guarded(this.#directory, async () => {
-      await rename(`${this.#absolute}/${WATCH_MARKER_TEMP}`, `${this.#absolute}/${WATCH_MARKER}`);
+  async publish(): Promise<number> {
+    return await guarded(this.#directory, async () => {
+      const marker = `${this.#absolute}/${WATCH_MARKER}`;
+      renameSync(`${this.#absolute}/${WATCH_MARKER_TEMP}`, marker);
       this.#named = true;
-      if (this.#keptTimes !== undefined) await setTimes(this.#folder, this.#keptTimes);
+      const kept = this.#keptTimes;
+      if (kept !== undefined) futimesSync(this.#folder.fd, kept.atimeMs / 1000, kept.mtimeMs / 1000);
+      const { atimeMs, mtimeMs } = fstatSync(this.#folder.fd);
+      await lutimes(marker, atimeMs / 1000, mtimeMs / 1000).catch(() => {
+        // Then the directory counts as one that has changed, and is compared once more.
+      });
       await this.#folder.sync();
+      return mtimeMs;
     });
   }
 

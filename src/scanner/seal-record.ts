@@ -20,6 +20,8 @@ export interface SealRecord {
   readonly born: number;
   /** Identity of the store that has the files; undefined where that told none. */
   readonly store: string | undefined;
+  /** Name of the device whose folder there has them; undefined in records of older versions. */
+  readonly sentAs: string | undefined;
   /** Files that were durable there, the parser's marker not counted, and their bytes. */
   readonly files: number;
   readonly bytes: number;
@@ -50,14 +52,26 @@ export function readSealRecord(root: string, directory: RelPath): SealRecord | u
 export function parseSealRecord(text: string): SealRecord | undefined {
   const fields = parseObject(text);
   if (fields === undefined) return undefined;
-  const { finished, directory, device, inode, born, store, files, bytes, fingerprint } = fields;
+  const { finished, directory, device, inode, born, store, sentAs, files, bytes, fingerprint } = fields;
   if (typeof finished !== 'string' || Number.isNaN(Date.parse(finished))) return undefined;
   if (typeof directory !== 'string' || directory === '') return undefined;
   if (!isCount(device) || !isCount(inode) || !isCount(files) || !isCount(bytes)) return undefined;
   if (typeof born !== 'number') return undefined;
   if (store !== null && (typeof store !== 'string' || store === '')) return undefined;
+  if (sentAs !== undefined && typeof sentAs !== 'string') return undefined;
   if (typeof fingerprint !== 'string' || !FINGERPRINT.test(fingerprint)) return undefined;
-  return { finished, directory, device, inode, born, store: store ?? undefined, files, bytes, fingerprint };
+  return {
+    finished,
+    directory,
+    device,
+    inode,
+    born,
+    store: store ?? undefined,
+    sentAs,
+    files,
+    bytes,
+    fingerprint,
+  };
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {

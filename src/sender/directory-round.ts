@@ -11,6 +11,9 @@ import { pause } from './wakeup.ts';
 
 /** Files found fresh that a listing holds back at a time until they have settled; then it waits for them. */
 const MAX_HELD_BACK = 4096;
+/** A round waits so long (ms) for files to settle, and for so many times the settling; then it ends without them. */
+const HELD_BACK_MS = 5_000;
+const HELD_BACK_SETTLINGS = 4;
 
 /** What one listing of a data directory, and the sending of what it found, came to. */
 export interface RoundResult {
@@ -103,7 +106,11 @@ class Round {
     const { stopping, tally } = this.#context;
     tally.forgetProblems(this.#directory);
     const { totals, durationMs } = await this.#listInTurn();
-    while (this.#heldBack.length > 0 && !stopping.aborted) await this.#sendHeldBack();
+    const { settleMs } = this.#options;
+    const end = performance.now() + Math.max(HELD_BACK_MS, HELD_BACK_SETTLINGS * settleMs);
+    while (this.#heldBack.length > 0 && !stopping.aborted && performance.now() < end)
+      await this.#sendHeldBack();
+    if (!stopping.aborted) this.#tellHeldBack();
     await this.#allSettled();
     return {
       totals,
@@ -194,6 +201,14 @@ class Round {
       else if (!this.#submissions.isMarked(finding.file))
         this.#heldBack.push({ file: finding.file, seenAtMs: performance.now() });
     }
+  }
+
+  /** The next listing finds them again. */
+  #tellHeldBack(): void {
+    const path = this.#heldBack[0]?.file.entry.path;
+    if (path === undefined) return;
+    const files = this.#heldBack.length;
+    this.#context.options.observer.note('info', 'not sent: it changes all the time', { path, files });
   }
 
   async #submit(file: ListedFile): Promise<void> {

@@ -341,7 +341,9 @@ export class DirectoryRun {
   #isFinished(): boolean {
     try {
       const directory = inspectDataDirectory(this.#context.options.root, this.name);
-      return directory !== undefined && isSealed(directory, this.#context.store());
+      return (
+        directory !== undefined && isSealed(directory, this.#context.store(), this.#context.options.device)
+      );
     } catch {
       // It can't be looked at now: the attempts tell why.
       return false;

@@ -9,6 +9,8 @@ export interface ScanOptions {
   readonly root: string;
   /** The scan uses it and leaves closing it to its owner. */
   readonly target: Target;
+  /** Name of the device that the target was opened with. */
+  readonly device: string;
   /** The target may compress what it sends, so that it takes more files to fill its link. */
   readonly compressed: boolean;
   /** The one that the target was opened with. */

@@ -188,24 +188,24 @@ class Scan {
 
   /** Gives each unsealed directory its state, its watch and its run, the oldest first. */
   #distribute(directories: readonly DataDirectory[]): void {
-    const { newest: by, maxWatched } = this.#options;
+    const { newest: by, maxWatched, device: sentAs } = this.#options;
     const nowMs = Date.now();
     const store = this.#store;
     const newest = newestOf(directories, by, nowMs);
     for (const directory of directories) {
       if (isFromFuture(directory, by, nowMs)) this.#tellFuture(directory);
       this.#tellFault(directory);
-      if (isSealed(directory, store)) this.#growth.look(directory);
+      if (isSealed(directory, store, sentAs)) this.#growth.look(directory);
     }
     const unsealed = directories
-      .filter((directory) => !isSealed(directory, store))
+      .filter((directory) => !isSealed(directory, store, sentAs))
       .sort(compareAge(by, nowMs));
     const open = unsealed.filter((directory) => !directory.closed).map((directory) => directory.name);
     const watched = new Set(open.slice(-maxWatched));
     this.#unwatched = open.length - watched.size;
     for (const directory of unsealed)
       this.#assign(directory, {
-        state: stateOf(directory, { newest: directory.name === newest?.name, store }),
+        state: stateOf(directory, { newest: directory.name === newest?.name, store, sentAs }),
         watched: watched.has(directory.name),
       });
     const present = new Set(unsealed.map((directory) => directory.name));
@@ -252,7 +252,7 @@ class Scan {
   }
 
   #tellFault(directory: DataDirectory): void {
-    const fault = sealFault(directory, this.#store);
+    const fault = sealFault(directory, this.#store, this.#options.device);
     if (fault !== undefined)
       this.#tellOnce(directory.name, `finished.watch does not stand for this directory: ${fault}`);
   }

@@ -23,11 +23,12 @@ export class SealCheck {
   /**
    * What is wrong with the record of this directory by itself. Only one that fits is counted against the target.
    * @param store identity of the target's store; undefined where it tells none
+   * @param device whose files are compared
    */
-  begin(directory: DataDirectory, store: string | undefined): Problem | undefined {
+  begin(directory: DataDirectory, store: string | undefined, device: string): Problem | undefined {
     const record = directory.seal?.record;
     if (record === undefined) return undefined;
-    const fault = sealFault(directory, store);
+    const fault = sealFault(directory, store, device);
     if (fault !== undefined)
       return { code: 'DIFFERENT', path: markerOf(directory.name), message: `${fault}; ${CURE}` };
     this.#sealed.set(directory.name, { record, told: 0, kept: 0 });

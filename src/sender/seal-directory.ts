@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { IsyncError } from '../model/isync-error.ts';
 import { PARSE_MARKER } from '../model/markers.ts';
 import { joinRelPath, type RelPath } from '../model/rel-path.ts';
-import { changedSinceSeal } from '../scanner/data-directory.ts';
 import { sameIdentity } from '../scanner/file-identity.ts';
 import { inspectFile } from '../scanner/inspect-file.ts';
 import { inspectDataDirectory } from '../scanner/list-data-directories.ts';
@@ -40,7 +39,7 @@ export async function sealDirectory(
   directory: RelPath,
   options: SealOptions,
 ): Promise<boolean> {
-  const { root, target, newest } = context.options;
+  const { root, target, newest, device } = context.options;
   const { stats } = options;
   const parsed = options.closed ? parseMarkerOf(root, directory) : undefined;
   const marker = parsed && createSourceFile(root, parsed);
@@ -50,7 +49,7 @@ export async function sealDirectory(
   const now = await target.identify({ signal: context.cut });
   if (now.incarnation !== options.target.incarnation) return false;
   if (statsOf(root, directory)?.mtimeMs !== stats.mtimeMs) return false;
-  const record = recordOf(directory, options);
+  const record = recordOf(directory, device, options);
   await using draft = await draftWatchMarker(root, directory, record, {
     device: stats.dev,
     inode: stats.ino,
@@ -61,8 +60,7 @@ export async function sealDirectory(
   // The parser may make its marker first and fill it then.
   if (parsed && !sameIdentity(parseMarkerOf(root, directory).identity, parsed.identity)) return false;
   if (!(await draft.isUndisturbed())) return false;
-  await draft.publish();
-  return await isStillSealed(root, directory);
+  return await isStillSealed(root, directory, await draft.publish());
 }
 
 /** What lstat(2) says of the data directory; undefined when it is gone. */
@@ -71,15 +69,16 @@ export function statsOf(root: string, directory: RelPath): Stats | undefined {
 }
 
 /** A file that came in while the marker was given its name opens the directory again. */
-async function isStillSealed(root: string, directory: RelPath): Promise<boolean> {
+async function isStillSealed(root: string, directory: RelPath, mtimeMs: number): Promise<boolean> {
   const found = inspectDataDirectory(root, directory);
-  if (found === undefined || !changedSinceSeal(found)) return true;
+  if (found === undefined || found.mtimeMs === mtimeMs) return true;
   await removeWatchMarker(root, directory);
   return false;
 }
 
 function recordOf(
   directory: RelPath,
+  sentAs: string,
   { stats, target, files, bytes, fingerprint }: SealOptions,
 ): Omit<SealRecord, 'store'> & { store: string | null } {
   return {
@@ -89,6 +88,7 @@ function recordOf(
     inode: stats.ino,
     born: stats.birthtimeMs,
     store: target.store ?? null,
+    sentAs,
     files,
     bytes,
     fingerprint,

@@ -27,6 +27,8 @@ export interface VerifyOptions {
   /** Absolute path. */
   readonly root: string;
   readonly target: Target;
+  /** Name of the device that the target was opened with. */
+  readonly device: string;
   /** Only data directories whose name begins so. */
   readonly tag: string;
   readonly ignore: readonly string[];
@@ -136,8 +138,8 @@ class Verification {
   }
 
   async #compareDirectory(directory: DataDirectory, store: string | undefined): Promise<void> {
-    const { root, signal } = this.#options;
-    const fault = this.#seals.begin(directory, store);
+    const { root, device, signal } = this.#options;
+    const fault = this.#seals.begin(directory, store, device);
     if (fault !== undefined) this.#tell('DIFFERENT', fault.path, fault.message);
     for await (const batch of listDirectory(root, directory.name, { ignore: this.#ignore, signal })) {
       signal.throwIfAborted();

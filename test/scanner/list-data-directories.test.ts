@@ -53,7 +53,7 @@ describe('data directories', () => {
       inode: ino,
       birthtimeMs,
       mtimeMs,
-      seal: { ctimeMs: statSync(`${root}/both/finished.watch`).ctimeMs, record: undefined },
+      seal: { mtimeMs: statSync(`${root}/both/finished.watch`).mtimeMs, record: undefined },
       closed: true,
     });
   });

@@ -48,6 +48,7 @@ export function optionsFor(root: string, target: Target, changes: Partial<ScanOp
     root,
     target,
     compressed: false,
+    device: DEVICE,
     digest: DEFAULTS.digest,
     once: true,
     tag: DEFAULTS.tag,

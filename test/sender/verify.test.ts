@@ -25,6 +25,7 @@ async function sealed() {
   const check = async (changes: Partial<VerifyOptions> = {}) => {
     const told: Problem[] = [];
     const summary = await verify({
+      device: 'edge1',
       root,
       target,
       tag: '',

@@ -1,0 +1,112 @@
+/** Ways in which a seal would stand for what the target lacks, or a scan would never come to its end. */
+import { appendFileSync, chmodSync, existsSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { IsyncError } from '../../src/model/isync-error.ts';
+import { scan } from '../../src/sender/scan.ts';
+import type { Target } from '../../src/sender/target.ts';
+import { bound, follow, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
+
+test('a file with a mark of others that the target refuses is not sent over and over', async () => {
+  const { root, target, write, at } = setup();
+  write('DC1/a');
+  write('DC1/b');
+  write('DC1/finished.parse');
+  for (const name of ['DC1/a', 'DC1/b']) {
+    utimesSync(at(name), OLD_SECONDS, OLD_SECONDS);
+    chmodSync(at(name), 0o664);
+  }
+  let refused = 0;
+  const put: Target['put'] = async (file, options) => {
+    if (file.entry.path !== 'DC1/a') return await target.put(file, options);
+    refused++;
+    throw new IsyncError('FILE_TOO_LARGE', 'too large', { path: 'DC1/a' });
+  };
+  const { summary } = await scan(optionsFor(root, { ...bound(target), put }).options);
+  expect(summary.problems).toMatchObject([{ path: 'DC1/a', code: 'FILE_TOO_LARGE' }]);
+  expect(summary.directories).toMatchObject([{ name: 'DC1', sealed: false }]);
+  expect(refused).toBeLessThanOrEqual(2);
+});
+
+test('a version with a mark of others that comes during the check of marks is sent', async () => {
+  const { root, target, store, write, at } = setup();
+  write('DC1/a', 'one');
+  write('.outside', 'two');
+  write('DC1/finished.parse');
+  utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
+  utimesSync(at('.outside'), OLD_SECONDS + 1, OLD_SECONDS + 1);
+  chmodSync(at('DC1/a'), 0o664);
+  chmodSync(at('.outside'), 0o664);
+  let replaced = false;
+  const put: Target['put'] = async (file, options) => {
+    const receipt = await target.put(file, options);
+    if (!replaced) renameSync(at('.outside'), at('DC1/a'));
+    replaced = true;
+    return receipt;
+  };
+  const { summary } = await scan(optionsFor(root, { ...bound(target), put }).options);
+  expect(summary.directories).toMatchObject([{ name: 'DC1', sealed: true }]);
+  let mtimeUs: number | undefined;
+  for await (const entry of store.list('')) if (entry.path.endsWith('DC1/a')) mtimeUs = entry.mtimeUs;
+  expect(mtimeUs).toBe((OLD_SECONDS + 1) * 1_000_000);
+});
+
+test('a file that comes the moment after the seal is noticed', async () => {
+  const { root, target, write, at } = setup();
+  write('DC1/a');
+  write('DC1/finished.parse');
+  const { options, sealed } = optionsFor(root, target);
+  const { observer } = options;
+  await scan({
+    ...options,
+    observer: {
+      ...observer,
+      directory: (name, state, isSealed) => {
+        observer.directory(name, state, isSealed);
+        if (isSealed) writeFileSync(at('DC1/late'), 'late');
+      },
+    },
+  });
+  expect(sealed).toEqual(['DC1']);
+  const { summary } = await scan(optionsFor(root, target).options);
+  expect(summary.problems).toMatchObject([{ path: 'DC1', code: 'SEALED_GROWN' }]);
+});
+
+test('a seal of another device’s folder is not believed', async () => {
+  const { root, target, write } = setup();
+  write('DC1/a');
+  write('DC1/finished.parse');
+  await scan(optionsFor(root, target).options);
+  const { summary } = await scan(optionsFor(root, target, { device: 'edge2' }).options);
+  expect(summary.directories).toMatchObject([{ name: 'DC1', sealed: true }]);
+});
+
+test('a file that changes all the time does not keep --once from its end', async () => {
+  const { root, target, write, at, kept } = setup();
+  write('DC1/a');
+  write('DC1/growing');
+  const timer = setInterval(() => appendFileSync(at('DC1/growing'), 'x'), 5);
+  onTestFinished(() => clearInterval(timer));
+  const { options, notes } = optionsFor(root, target);
+  const { failure } = await scan(options);
+  expect(failure).toBeUndefined();
+  expect(await kept('DC1/a')).toBeDefined();
+  expect(notes).toContain('not sent: it changes all the time');
+}, 30_000);
+
+test('files that change all the time do not keep other directories waiting', async () => {
+  const { root, target, write, at } = setup();
+  const names = Array.from({ length: 33 }, (_, n) => `DC${100 + n}`);
+  for (const name of names) {
+    write(`${name}/growing`);
+    write(`${name}/finished.parse`);
+  }
+  const grow = (): void => names.forEach((name) => appendFileSync(at(`${name}/growing`), 'x'));
+  const timer = setInterval(grow, 5);
+  onTestFinished(() => clearInterval(timer));
+  follow(root, target);
+  await sleep(500);
+  write('DC900/a');
+  write('DC900/finished.parse');
+  await vi.waitFor(() => expect(existsSync(at('DC900/finished.watch'))).toBe(true), 60_000);
+}, 70_000);
