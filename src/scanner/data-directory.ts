@@ -54,6 +54,7 @@ export function sealFault(
     return 'it was written for another store';
   if (sentAs !== undefined && record.sentAs !== undefined && record.sentAs !== sentAs)
     return `it was written for the device "${record.sentAs}"`;
+  if (record.closed === false && directory.closed) return 'its parser has closed it since';
   return undefined;
 }
 

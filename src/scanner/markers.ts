@@ -93,20 +93,18 @@ class Draft implements WatchMarkerDraft {
   readonly #directory: RelPath;
   readonly #folder: FileHandle;
   readonly #keptTimes: Stats | undefined;
-  readonly #mtimeMs: number;
+  #mtimeMs = 0;
   #named = false;
 
   private constructor(
     absolute: string,
     directory: RelPath,
     folder: FileHandle,
-    mtimeMs: number,
     keptTimes: Stats | undefined,
   ) {
     this.#absolute = absolute;
     this.#directory = directory;
     this.#folder = folder;
-    this.#mtimeMs = mtimeMs;
     this.#keptTimes = keptTimes;
   }
 
@@ -123,9 +121,16 @@ class Draft implements WatchMarkerDraft {
         throw new IsyncError('FILE_VANISHED', 'another folder has taken its place', { path: directory });
       // Setting it to what it is changes nothing, and fails as it would later where the directory is not ours.
       if (keepMtime) await setTimes(folder, before);
-      await writeTemp(absolute, content);
-      const { mtimeMs } = await folder.stat();
-      return new Draft(absolute, directory, folder, mtimeMs, keepMtime ? before : undefined);
+      const draft = new Draft(absolute, directory, folder, keepMtime ? before : undefined);
+      try {
+        await writeTemp(absolute, content);
+        draft.#mtimeMs = (await folder.stat()).mtimeMs;
+      } catch (error) {
+        // What there is of it must not stay, nor make this the newest directory.
+        await draft[Symbol.asyncDispose]();
+        throw error;
+      }
+      return draft;
     } catch (error) {
       await folder.close();
       throw error;

@@ -22,6 +22,8 @@ export interface SealRecord {
   readonly store: string | undefined;
   /** Name of the device whose folder there has them; undefined in records of older versions. */
   readonly sentAs: string | undefined;
+  /** Whether the parser's marker was there, and so is at the store; undefined in records of older versions. */
+  readonly closed: boolean | undefined;
   /** Files that were durable there, the parser's marker not counted, and their bytes. */
   readonly files: number;
   readonly bytes: number;
@@ -52,13 +54,15 @@ export function readSealRecord(root: string, directory: RelPath): SealRecord | u
 export function parseSealRecord(text: string): SealRecord | undefined {
   const fields = parseObject(text);
   if (fields === undefined) return undefined;
-  const { finished, directory, device, inode, born, store, sentAs, files, bytes, fingerprint } = fields;
+  const { finished, directory, device, inode, born, store, sentAs, closed, files, bytes, fingerprint } =
+    fields;
   if (typeof finished !== 'string' || Number.isNaN(Date.parse(finished))) return undefined;
   if (typeof directory !== 'string' || directory === '') return undefined;
   if (!isCount(device) || !isCount(inode) || !isCount(files) || !isCount(bytes)) return undefined;
   if (typeof born !== 'number') return undefined;
   if (store !== null && (typeof store !== 'string' || store === '')) return undefined;
   if (sentAs !== undefined && typeof sentAs !== 'string') return undefined;
+  if (closed !== undefined && typeof closed !== 'boolean') return undefined;
   if (typeof fingerprint !== 'string' || !FINGERPRINT.test(fingerprint)) return undefined;
   return {
     finished,
@@ -68,6 +72,7 @@ export function parseSealRecord(text: string): SealRecord | undefined {
     born,
     store: store ?? undefined,
     sentAs,
+    closed,
     files,
     bytes,
     fingerprint,

@@ -9,10 +9,10 @@ import { READ_FLAGS, readError } from './source-file.ts';
 const syncContent = promisify(fdatasync);
 
 /**
- * Files synced at a time: the disk makes one flush of many, the thread pool has 64 threads, and each file holds a
- * descriptor, of which a process may have no more than 1024. Live files need not wait behind the backlog.
+ * Files synced at a time: the disk makes one flush of many, half of the 64 threads of the pool are left to
+ * all else, should this disk stall, and each file holds a descriptor, of which a process may have no more than 1024. Live files need not wait behind the backlog.
  */
-const SYNCED_AT_ONCE = { live: 16, backlog: 48 };
+const SYNCED_AT_ONCE = { live: 8, backlog: 24 };
 const syncing = { live: new Window(SYNCED_AT_ONCE.live), backlog: new Window(SYNCED_AT_ONCE.backlog) };
 
 /** fdatasync(2) of file systems that have none, or that nobody can write to. */

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Problem } from '../model/problem.ts';
 import type { DirectoryState } from '../scanner/data-directory.ts';
 import type { ScanObserver, ScanSummary } from './scan-options.ts';
@@ -6,6 +7,9 @@ import type { ScanObserver, ScanSummary } from './scan-options.ts';
 export const MAX_PROBLEMS_KEPT = 10_000;
 /** Directories told in the summary; a daemon that runs for years seals more than anyone reads. */
 export const MAX_DIRECTORIES_KEPT = 100_000;
+
+/** Problems remembered as told; of more the oldest may be told again. 200 bytes each. */
+const MAX_TOLD = 10_000;
 
 interface DirectoryLine {
   state: DirectoryState;
@@ -26,7 +30,7 @@ export class ScanTally {
   readonly #directories = new Map<string, DirectoryLine>();
   readonly #problems = new Map<string, Map<string, Problem>>();
   readonly #overflow = new Map<string, number>();
-  readonly #told = new Set<string>();
+  readonly #told = new LRUCache<string, true>({ max: MAX_TOLD });
   #kept = 0;
   #unmarkable = 0;
 
@@ -109,8 +113,8 @@ export class ScanTally {
 
   #tellOnce(problem: Problem): void {
     const key = `${problem.code} ${problem.path}`;
-    if (this.#told.has(key) || this.#told.size >= MAX_PROBLEMS_KEPT) return;
-    this.#told.add(key);
+    if (this.#told.get(key) === true) return;
+    this.#told.set(key, true);
     this.#observer.problem(problem);
   }
 }

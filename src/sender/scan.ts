@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { isSealed, sealFault, stateOf, type DataDirectory } from '../scanner/data-directory.ts';
@@ -80,7 +81,7 @@ class Scan {
   #unwatched = 0;
   readonly #records = new SealRecords();
   readonly #growth: SealedGrowth;
-  readonly #told = new Set<string>();
+  readonly #told = new LRUCache<string, true>({ max: MAX_TOLD });
   #polled = 0;
 
   constructor(options: ScanOptions) {
@@ -259,8 +260,8 @@ class Scan {
 
   #tellOnce(path: RelPath, message: string): void {
     const key = `${path} ${message}`;
-    if (this.#told.has(key) || this.#told.size >= MAX_TOLD) return;
-    this.#told.add(key);
+    if (this.#told.get(key) === true) return;
+    this.#told.set(key, true);
     this.#options.observer.note('warn', message, { path });
   }
 

@@ -79,7 +79,7 @@ async function isStillSealed(root: string, directory: RelPath, mtimeMs: number):
 function recordOf(
   directory: RelPath,
   sentAs: string,
-  { stats, target, files, bytes, fingerprint }: SealOptions,
+  { closed, stats, target, files, bytes, fingerprint }: SealOptions,
 ): Omit<SealRecord, 'store'> & { store: string | null } {
   return {
     finished: new Date().toISOString(),
@@ -89,6 +89,7 @@ function recordOf(
     born: stats.birthtimeMs,
     store: target.store ?? null,
     sentAs,
+    closed,
     files,
     bytes,
     fingerprint,

@@ -1,12 +1,12 @@
 /** What `finished.watch` stands for: one directory, one store, and the files that it had. */
-import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { readSealRecord } from '../../src/scanner/seal-record.ts';
 import { scan } from '../../src/sender/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { rel } from '../scanner/support.ts';
-import { bound, follow, optionsFor, setup } from './scan-fixture.ts';
+import { bound, follow, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
 
 /** Longer than the moment in which a marker is written, in ms. */
 const LATER_MS = 50;
@@ -81,6 +81,21 @@ describe('the marker', () => {
 });
 
 describe('a sealed directory', () => {
+  test('that its parser closes afterwards is sealed again, with the parser’s marker', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/a');
+    write('DC2/newer');
+    for (const path of ['DC1/a', 'DC1']) utimesSync(at(path), OLD_SECONDS, OLD_SECONDS);
+    await scan(optionsFor(root, target, { newest: 'name' }).options);
+    expect(existsSync(at('DC1/finished.watch'))).toBe(true);
+    write('DC1/finished.parse', 'closed');
+    const { summary } = await scan(optionsFor(root, target, { newest: 'name' }).options);
+    expect(summary.directories).toContainEqual({ name: 'DC1', state: 'closed', sealed: true });
+    expect(await kept('DC1/finished.parse')).toBe(6);
+    const after = await scan(optionsFor(root, target, { newest: 'name' }).options);
+    expect(after.summary.directories).toEqual([{ name: 'DC2', state: 'active', sealed: false }]);
+  });
+
   test('that gets a file is a problem, and stays as it is', async () => {
     const { root, target, write, kept } = await sealedSetup();
     write('DC1/late');
