@@ -60,7 +60,18 @@ export function parseSealRecord(text: string): SealRecord | undefined {
   if (store !== null && (typeof store !== 'string' || store === '')) return undefined;
   if (sentAs !== undefined && typeof sentAs !== 'string') return undefined;
   if (typeof fingerprint !== 'string' || !FINGERPRINT.test(fingerprint)) return undefined;
-  return { finished, directory, device, inode, born, store: store ?? undefined, sentAs, files, bytes, fingerprint };
+  return {
+    finished,
+    directory,
+    device,
+    inode,
+    born,
+    store: store ?? undefined,
+    sentAs,
+    files,
+    bytes,
+    fingerprint,
+  };
 }
 
 function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {

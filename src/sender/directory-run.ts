@@ -11,7 +11,7 @@ import type { WatchEvent } from '../watcher/watch-event.ts';
 import { watchDirectory, type DirectoryWatch } from '../watcher/watch-directory.ts';
 import { holdsJust, runRound, type RoundResult } from './directory-round.ts';
 import { LiveQueue } from './live-queue.ts';
-import { checkMarks, SentForTime } from './mark-check.ts';
+import { checkMarks, Proven } from './mark-check.ts';
 import type { ScanContext } from './scan-context.ts';
 import { Quiet, type QuietLeft } from './quiet.ts';
 import { sealDirectory, statsOf } from './seal-directory.ts';
@@ -66,7 +66,7 @@ export class DirectoryRun {
   #markChecks = 0;
   #isWatched: boolean;
   readonly #quiet: Quiet;
-  readonly #sentForTime = new SentForTime();
+  readonly #proven = new Proven();
   #marksBefore = 0;
   #vainRounds = 0;
   #left = '';
@@ -279,7 +279,7 @@ export class DirectoryRun {
     if (!this.#submissions.hasConfirmed(markedPrint, identity.incarnation)) {
       const sent = await checkMarks(this.#context, this.name, this.#submissions, {
         rank: this.#rank,
-        sentForTime: this.#sentForTime,
+        proven: this.#proven,
         listedMtime: identity.listedMtime,
         incarnation: identity.incarnation,
       });
@@ -349,7 +349,9 @@ export class DirectoryRun {
   #isFinished(): boolean {
     try {
       const directory = inspectDataDirectory(this.#context.options.root, this.name);
-      return directory !== undefined && isSealed(directory, this.#context.store(), this.#context.options.device);
+      return (
+        directory !== undefined && isSealed(directory, this.#context.store(), this.#context.options.device)
+      );
     } catch {
       // It can't be looked at now: the attempts tell why.
       return false;

@@ -8,10 +8,12 @@ import { addTo } from './directory-round.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 
+const SECOND_US = 1_000_000;
+
 export interface MarkCheckOptions {
   readonly rank: number;
-  /** What was sent because of its time alone; see {@link SentForTime}. */
-  readonly sentForTime: SentForTime;
+  /** What need not be looked at again. */
+  readonly proven: Proven;
   /** Whether the target's listing has the files' own mtimes; see TargetIdentity. */
   readonly listedMtime: boolean;
   /** Of the target. */
@@ -19,24 +21,28 @@ export interface MarkCheckOptions {
 }
 
 /**
- * Versions of files that one incarnation of the target has been sent because of their mtime alone. Not a second time: a
- * target may be unable to keep it (FAT rounds to 2 s).
+ * Versions of files that one incarnation of the target has for certain. They are not looked at again: a target may be unable
+ * to keep an mtime (FAT rounds to 2 s).
  */
-export class SentForTime {
+export class Proven {
   #incarnation: string | undefined;
   #versions = new Set<string>();
 
-  /** Whether this version counts as sent already. From now on it does. */
-  add(file: ListedFile, incarnation: string): boolean {
+  has(file: ListedFile, incarnation: string): boolean {
+    return this.#incarnation === incarnation && this.#versions.has(versionOf(file));
+  }
+
+  add(file: ListedFile, incarnation: string): void {
     if (this.#incarnation !== incarnation) this.#versions = new Set();
     this.#incarnation = incarnation;
-    const print = new Fingerprint();
-    addTo(print, file);
-    const version = print.toString();
-    const known = this.#versions.has(version);
-    this.#versions.add(version);
-    return known;
+    this.#versions.add(versionOf(file));
   }
+}
+
+function versionOf(file: ListedFile): string {
+  const print = new Fingerprint();
+  addTo(print, file);
+  return print.toString();
 }
 
 /** A marked file that the target lacks, or holds in another version. */
@@ -61,27 +67,36 @@ export async function checkMarks(
 ): Promise<number> {
   const { tally, options: settings } = context;
   let sent = 0;
-  for await (const { file, kept } of discrepancies(context, directory, options)) {
+  const marksBefore = submissions.marks;
+  for await (const { file, kept } of discrepancies(context, directory, { ...options, doubtful: true })) {
     if (!submissions.isMarked(file)) continue;
-    if (kept?.size === file.entry.size && options.sentForTime.add(file, options.incarnation)) continue;
+    const sameSize = kept?.size === file.entry.size;
+    if (sameSize && options.proven.has(file, options.incarnation)) continue;
+    const unlessKept = kept !== undefined && sameVersion(file.entry, kept);
     if (kept === undefined && settings.marks === 'trust') tally.problem(directory, markUnknown(file));
     else if (kept !== undefined && isCutShort(file, kept) && !settings.replaceDamaged)
       tally.problem(directory, sourceDamaged(file, kept));
     else {
-      sent++;
-      await submissions.submit(file, options.rank, { priority: 'backlog', unlessKept: false });
+      if (!unlessKept) sent++;
+      await submissions.submit(file, options.rank, { priority: 'backlog', unlessKept }, (kind) => {
+        if (sameSize && (kind === 'marked' || kind === 'kept')) options.proven.add(file, options.incarnation);
+      });
     }
   }
   await submissions.idle();
-  return sent;
+  return Math.max(sent, submissions.marks - marksBefore);
 }
 
-/** Every file of `directory` that the target lacks, or holds in another version. */
+/**
+ * Every file of `directory` that the target lacks, or holds in another version. With `doubtful` also those that seem to be
+ * the same, but whose mtime is a whole second, as archives and coarse file systems have it: two versions may share it.
+ */
 export async function* discrepancies(
   { options: { root, target }, ignore, stopping, cut }: ScanContext,
   directory: RelPath,
-  { listedMtime }: Pick<MarkCheckOptions, 'listedMtime'>,
+  { listedMtime, doubtful = false }: { readonly listedMtime: boolean; readonly doubtful?: boolean },
 ): AsyncGenerator<Discrepancy> {
+  const isDoubtful = ({ entry }: ListedFile): boolean => doubtful && entry.mtimeUs % SECOND_US === 0;
   const listed = new Map<RelPath, FileEntry>();
   for await (const entry of target.list(directory, { signal: cut })) listed.set(entry.path, entry);
   for await (const batch of listDirectory(root, directory, { ignore, signal: stopping })) {
@@ -90,7 +105,7 @@ export async function* discrepancies(
       const kept = listed.get(file.entry.path);
       if (kept === undefined || kept.size !== file.entry.size) yield { file, kept };
       else if (!listedMtime) unsure.push(file);
-      else if (!sameVersion(file.entry, kept)) yield { file, kept };
+      else if (isDoubtful(file) || !sameVersion(file.entry, kept)) yield { file, kept };
     }
     if (unsure.length === 0) continue;
     // The listing tells when these were kept, not when they were written.
@@ -100,7 +115,7 @@ export async function* discrepancies(
     );
     for (const [index, file] of unsure.entries()) {
       const kept = records[index]?.entry;
-      if (kept === undefined || !sameVersion(file.entry, kept)) yield { file, kept };
+      if (kept === undefined || isDoubtful(file) || !sameVersion(file.entry, kept)) yield { file, kept };
     }
   }
 }
