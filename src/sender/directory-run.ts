@@ -16,6 +16,7 @@ import type { ScanContext } from './scan-context.ts';
 import { Quiet, type QuietLeft } from './quiet.ts';
 import { sealDirectory, statsOf } from './seal-directory.ts';
 import { Submissions } from './submissions.ts';
+import type { TargetIdentity } from './target.ts';
 import { outcomeOf } from './transfer.ts';
 import { Wakeup } from './wakeup.ts';
 
@@ -67,6 +68,7 @@ export class DirectoryRun {
   #isWatched: boolean;
   readonly #quiet: Quiet;
   readonly #proven = new Proven();
+  #checked = '';
   #marksBefore = 0;
   #vainRounds = 0;
   #left = '';
@@ -187,7 +189,10 @@ export class DirectoryRun {
     // Live files that the watch had still told of.
     await this.#submissions.idle();
     const left = state === 'unclosed' ? this.#quiet.look(round.totals, stats.mtimeMs) : undefined;
-    if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
+    if (tally.problemsOf(this.name) > 0) {
+      await this.#sendUnproven(round);
+      return this.#afterProblem();
+    }
     if (round.unmarked > 0) return this.#afterUnmarked();
     this.#vainRounds = 0;
     const hold = left === undefined ? undefined : await this.#holdUnclosed(round, left, stats.dev);
@@ -269,6 +274,19 @@ export class DirectoryRun {
     return round;
   }
 
+  /** What is marked and not at the target goes also where something else keeps the directory from its seal. */
+  async #sendUnproven({ markedPrint, marked }: RoundResult): Promise<void> {
+    if (marked.files === 0) return;
+    const identity = await this.#context.options.target.identify({ signal: this.#context.cut });
+    const what = `${identity.incarnation} ${markedPrint}`;
+    if (this.#checked !== what && (await this.#checkMarks(identity)) === 0) this.#checked = what;
+  }
+
+  #checkMarks(identity: TargetIdentity): Promise<number> {
+    const options = { ...identity, rank: this.#rank, proven: this.#proven };
+    return checkMarks(this.#context, this.name, this.#submissions, options);
+  }
+
   async #seal(stats: Stats, round: RoundResult): Promise<Next> {
     const { options, tally, cut } = this.#context;
     const { root, target } = options;
@@ -277,12 +295,7 @@ export class DirectoryRun {
     this.#context.storeSeen(identity.store);
     // Where this scan itself has sent all of it to that very process, the target need not be asked.
     if (!this.#submissions.hasConfirmed(markedPrint, identity.incarnation)) {
-      const sent = await checkMarks(this.#context, this.name, this.#submissions, {
-        rank: this.#rank,
-        proven: this.#proven,
-        listedMtime: identity.listedMtime,
-        incarnation: identity.incarnation,
-      });
+      const sent = await this.#checkMarks(identity);
       // What one of them was refused for may have been mended by the sending itself, but not for ever.
       if (sent > 0 && (this.#markChecks++ === 0 || tally.problemsOf(this.name) === 0)) return 'again';
     }

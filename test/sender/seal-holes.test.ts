@@ -5,6 +5,7 @@ import {
   existsSync,
   renameSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -93,6 +94,18 @@ test('a refused version that differs in time alone does not become a seal', asyn
   expect(summary.directories).toMatchObject([{ name: 'DC1', sealed: false }]);
 });
 
+test('files with marks of others go also where one file keeps their directory from its seal', async () => {
+  const { root, target, write, at, kept } = setup();
+  write('DC1/a');
+  utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
+  chmodSync(at('DC1/a'), 0o664);
+  symlinkSync('a', at('DC1/link'));
+  write('DC1/finished.parse');
+  const { summary } = await scan(optionsFor(root, target).options);
+  expect(summary.problems).toMatchObject([{ path: 'DC1/link', code: 'NOT_REGULAR' }]);
+  expect(await kept('DC1/a')).toBeDefined();
+});
+
 test('a file that comes the moment after the seal is noticed', async () => {
   const { root, target, write, at } = setup();
   write('DC1/a');
@@ -129,7 +142,7 @@ test('a file that changes all the time does not keep --once from its end', async
   write('DC1/growing');
   const timer = setInterval(() => appendFileSync(at('DC1/growing'), 'x'), 5);
   onTestFinished(() => clearInterval(timer));
-  const { options, notes } = optionsFor(root, target);
+  const { options, notes } = optionsFor(root, target, { settleMs: 500 });
   const { failure } = await scan(options);
   expect(failure).toBeUndefined();
   expect(await kept('DC1/a')).toBeDefined();
@@ -146,7 +159,7 @@ test('files that change all the time do not keep other directories waiting', asy
   const grow = (): void => names.forEach((name) => appendFileSync(at(`${name}/growing`), 'x'));
   const timer = setInterval(grow, 5);
   onTestFinished(() => clearInterval(timer));
-  follow(root, target);
+  follow(root, target, { settleMs: 200 });
   await sleep(500);
   write('DC900/a');
   write('DC900/finished.parse');
