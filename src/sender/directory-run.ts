@@ -188,7 +188,10 @@ export class DirectoryRun {
     // Live files that the watch had still told of.
     await this.#submissions.idle();
     const left = state === 'unclosed' ? this.#quiet.look(round.totals, stats.mtimeMs) : undefined;
-    if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
+    if (tally.problemsOf(this.name) > 0) {
+      await this.#inquiry.askAbout(round);
+      return this.#afterProblem();
+    }
     if (round.unmarked > 0) return this.#afterUnmarked();
     this.#vainRounds = 0;
     const hold = left === undefined ? undefined : await this.#holdUnclosed(round, left, stats.dev);

@@ -2,16 +2,51 @@ import { damageMessage, damageOf } from '../model/damage.ts';
 import { sameVersion, type FileEntry } from '../model/file-entry.ts';
 import type { Problem } from '../model/problem.ts';
 import type { RelPath } from '../model/rel-path.ts';
+import { Fingerprint } from '../scanner/fingerprint.ts';
 import { listDirectory } from '../scanner/list-directory.ts';
 import type { Finding, ListedFile } from '../scanner/listed-file.ts';
+import { addTo } from './directory-round.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 
+const SECOND_US = 1_000_000;
+/** Versions remembered as proven, a directory: about 30 bytes each. Of more, each check asks again. */
+const MAX_PROVEN = 1_000_000;
+
 export interface MarkCheckOptions {
   readonly rank: number;
-  readonly keptTimes: KeptTimes;
+  /** What need not be looked at again. */
+  readonly proven: Proven;
   /** Whether the target's listing has the files' own mtimes; see TargetIdentity. */
   readonly listedMtime: boolean;
+  /** Of the target. */
+  readonly incarnation: string;
+}
+
+/**
+ * Versions of files that one incarnation of the target has for certain. They are not looked at again: a target may be unable
+ * to keep an mtime (FAT rounds to 2 s).
+ */
+export class Proven {
+  #incarnation: string | undefined;
+  #versions = new Set<number>();
+
+  has(file: ListedFile, incarnation: string): boolean {
+    return this.#incarnation === incarnation && this.#versions.has(versionOf(file));
+  }
+
+  add(file: ListedFile, incarnation: string): void {
+    if (this.#incarnation !== incarnation) this.#versions = new Set();
+    this.#incarnation = incarnation;
+    if (this.#versions.size < MAX_PROVEN) this.#versions.add(versionOf(file));
+  }
+}
+
+/** 52 bits, which a number holds exactly: two versions share one by a chance of 2^-52. */
+function versionOf(file: ListedFile): number {
+  const print = new Fingerprint();
+  addTo(print, file);
+  return Number.parseInt(print.toString().slice(3), 16);
 }
 
 /** A marked file that the target lacks, or holds in another version. */
@@ -51,54 +86,37 @@ async function sendDiscrepancies(
 ): Promise<number> {
   const { tally, options: settings } = context;
   let sent = 0;
-  for await (const { file, kept } of discrepancies(context, directory, options)) {
+  const marksBefore = submissions.marks;
+  for await (const { file, kept } of discrepancies(context, directory, { ...options, doubtful: true })) {
     if (!submissions.isMarked(file)) continue;
+    const sameSize = kept?.size === file.entry.size;
+    if (sameSize && options.proven.has(file, options.incarnation)) continue;
+    const unlessKept = kept !== undefined && sameVersion(file.entry, kept);
     if (kept === undefined && settings.marks === 'trust') tally.problem(directory, markUnknown(file));
     // The target would refuse it all the same.
     else if (kept !== undefined && isCutShort(file, kept) && !settings.replaceDamaged)
       tally.problem(directory, sourceDamaged(file, kept));
     else {
-      sent++;
-      await submissions.submit(file, options.rank, { priority: 'backlog', unlessKept: false });
+      if (!unlessKept) sent++;
+      await submissions.submit(file, options.rank, { priority: 'backlog', unlessKept }, (kind) => {
+        if (sameSize && (kind === 'marked' || kind === 'kept')) options.proven.add(file, options.incarnation);
+      });
     }
   }
   await submissions.idle();
-  options.keptTimes.sent(tally.problemsOf(directory) === 0);
-  return sent;
+  return Math.max(sent, submissions.marks - marksBefore);
 }
 
-/** What FAT rounds times to, in µs: the coarsest of the file systems that people keep files on. */
-const COARSE_US = 2_000_000;
-
-/** Learns whether a target keeps the times of files to the microsecond; one that does not would never hold an equal file. */
-export class KeptTimes {
-  #sample: FileEntry | undefined;
-  #sent = false;
-  #isCoarse = false;
-
-  /** Whether `kept`, a file of the same size, is another version than `entry`. */
-  differ(entry: FileEntry, kept: FileEntry): boolean {
-    if (sameVersion(entry, kept)) return false;
-    if (Math.abs(entry.mtimeUs - kept.mtimeUs) > COARSE_US) return true;
-    if (this.#sent && this.#sample?.path === entry.path && this.#sample.mtimeUs === entry.mtimeUs)
-      this.#isCoarse = true;
-    this.#sample ??= entry;
-    return !this.#isCoarse;
-  }
-
-  /** What differed has been sent; `confirmed`: without a problem, so that a difference that stays is the target's. */
-  sent(confirmed: boolean): void {
-    this.#sent = confirmed && this.#sample !== undefined;
-    if (!confirmed) this.#sample = undefined;
-  }
-}
-
-/** Every file of `directory` that the target lacks, or holds in another version. */
+/**
+ * Every file of `directory` that the target lacks, or holds in another version. With `doubtful` also those that seem to be
+ * the same, but whose mtime is a whole second, as archives and coarse file systems have it: two versions may share it.
+ */
 export async function* discrepancies(
   { options: { root, target }, ignore, stopping, cut }: ScanContext,
   directory: RelPath,
-  { keptTimes, listedMtime }: Omit<MarkCheckOptions, 'rank'>,
+  { listedMtime, doubtful = false }: { readonly listedMtime: boolean; readonly doubtful?: boolean },
 ): AsyncGenerator<Discrepancy> {
+  const isDoubtful = ({ entry }: ListedFile): boolean => doubtful && entry.mtimeUs % SECOND_US === 0;
   const listed = new Map<RelPath, FileEntry>();
   for await (const entry of target.list(directory, { signal: cut })) listed.set(entry.path, entry);
   for await (const batch of listDirectory(root, directory, { ignore, signal: stopping })) {
@@ -107,7 +125,7 @@ export async function* discrepancies(
       const kept = listed.get(file.entry.path);
       if (kept === undefined || kept.size !== file.entry.size) yield { file, kept };
       else if (!listedMtime) unsure.push(file);
-      else if (keptTimes.differ(file.entry, kept)) yield { file, kept };
+      else if (isDoubtful(file) || !sameVersion(file.entry, kept)) yield { file, kept };
     }
     if (unsure.length === 0) continue;
     // The listing tells when these were kept, not when they were written.
@@ -117,8 +135,7 @@ export async function* discrepancies(
     );
     for (const [index, file] of unsure.entries()) {
       const kept = records[index]?.entry;
-      if (kept === undefined || kept.size !== file.entry.size || keptTimes.differ(file.entry, kept))
-        yield { file, kept };
+      if (kept === undefined || isDoubtful(file) || !sameVersion(file.entry, kept)) yield { file, kept };
     }
   }
 }

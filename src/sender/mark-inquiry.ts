@@ -1,6 +1,6 @@
 import type { RelPath } from '../model/rel-path.ts';
 import type { RoundResult } from './directory-round.ts';
-import { checkMarks, KeptTimes } from './mark-check.ts';
+import { checkMarks, Proven } from './mark-check.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 import type { TargetIdentity } from './target.ts';
@@ -11,8 +11,9 @@ export class MarkInquiry {
   readonly #directory: RelPath;
   readonly #submissions: Submissions;
   readonly #rank: number;
-  readonly #keptTimes = new KeptTimes();
+  readonly #proven = new Proven();
   #askedOf: string | undefined;
+  #settled = '';
 
   constructor(context: ScanContext, directory: RelPath, submissions: Submissions, rank: number) {
     this.#context = context;
@@ -42,6 +43,18 @@ export class MarkInquiry {
   }
 
   /**
+   * For a directory that something else keeps from its seal: what is marked and not at the target goes all the same, once
+   * for the files of this round.
+   */
+  async askAbout({ marked, markedPrint }: RoundResult): Promise<void> {
+    if (marked.files === 0) return;
+    const identity = await this.identify();
+    const question = `${identity.incarnation} ${markedPrint}`;
+    if (this.#settled === question) return;
+    if ((await this.sendUnknown(markedPrint, identity)) === 0) this.#settled = question;
+  }
+
+  /**
    * Sends what is marked and not at the target, and resolves to how many files that were. Where this scan itself has sent
    * just the files of `markedPrint` to that incarnation, it is not asked.
    */
@@ -49,8 +62,9 @@ export class MarkInquiry {
     if (this.#submissions.hasConfirmed(markedPrint, incarnation)) return 0;
     return await checkMarks(this.#context, this.#directory, this.#submissions, {
       rank: this.#rank,
-      keptTimes: this.#keptTimes,
+      proven: this.#proven,
       listedMtime,
+      incarnation,
     });
   }
 }

@@ -7,7 +7,7 @@ import { inspectDataDirectory } from '../scanner/list-data-directories.ts';
 import { listDirectory } from '../scanner/list-directory.ts';
 import { removeWatchMarker } from '../scanner/markers.ts';
 import { addTo } from './directory-round.ts';
-import { discrepancies, KeptTimes } from './mark-check.ts';
+import { discrepancies } from './mark-check.ts';
 import type { ScanContext } from './scan-context.ts';
 
 /** Sealed directories remembered as looked into since they changed; of more the oldest are looked into again. */
@@ -102,10 +102,7 @@ export class SealedGrowth {
   ): Promise<{ count: number; first: RelPath | undefined }> {
     let count = 0;
     let first: RelPath | undefined;
-    for await (const { file } of discrepancies(this.#context, name, {
-      keptTimes: new KeptTimes(),
-      listedMtime,
-    })) {
+    for await (const { file } of discrepancies(this.#context, name, { listedMtime })) {
       count++;
       first ??= file.entry.path;
     }

@@ -77,7 +77,7 @@ export class Submissions {
     file: ListedFile,
     rank: number,
     options: TransferOptions,
-    settled?: () => void,
+    settled?: (kind: TransferOutcome['kind'] | undefined) => void,
   ): Promise<boolean> {
     const admission = options.priority === 'live' ? this.#context.live : this.#context.backlog;
     await admission.acquire(rank);
@@ -87,14 +87,16 @@ export class Submissions {
       return false;
     }
     this.#inFlight.set(path, file.identity);
+    let kind: TransferOutcome['kind'] | undefined;
     void transfer(this.#context, file, options)
       .then((outcome) => {
+        kind = outcome.kind;
         this.#settle(file, outcome);
         this.#listener.landed(path);
       })
       .finally(() => {
         admission.release();
-        settled?.();
+        settled?.(kind);
         if (this.#inFlight.size === 0) this.#tellIdle();
       });
     return true;

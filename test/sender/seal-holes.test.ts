@@ -1,8 +1,19 @@
 /** Ways in which a seal would stand for what the target lacks, or a scan would never come to its end. */
-import { appendFileSync, chmodSync, existsSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { digestOf } from '../../src/model/digest.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
+import { parseRelPath } from '../../src/model/rel-path.ts';
 import { scan } from '../../src/sender/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { bound, follow, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
@@ -51,6 +62,50 @@ test('a version with a mark of others that comes during the check of marks is se
   expect(mtimeUs).toBe((OLD_SECONDS + 1) * 1_000_000);
 });
 
+test('a version with a mark of others, and with the size and the whole second of the one before, is sent', async () => {
+  const { root, target, store, write, at } = setup();
+  write('DC1/a', 'one');
+  utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
+  await scan(optionsFor(root, target).options);
+  write('.outside', 'two');
+  chmodSync(at('.outside'), 0o664);
+  utimesSync(at('.outside'), OLD_SECONDS, OLD_SECONDS);
+  renameSync(at('.outside'), at('DC1/a'));
+  write('DC1/finished.parse');
+  const { summary } = await scan(optionsFor(root, target).options);
+  expect(summary).toMatchObject({ files: 1, directories: [{ name: 'DC1', sealed: true }] });
+  const kept = await store.digest(parseRelPath('edge1/DC1/a'), 'sha256');
+  expect(kept).toEqual(digestOf('sha256', Buffer.from('two')));
+});
+
+test('a refused version that differs in time alone does not become a seal', async () => {
+  const { root, target, write, at } = setup();
+  write('DC1/a', 'one');
+  write('DC1/finished.parse');
+  await scan(optionsFor(root, target).options);
+  rmSync(at('DC1/finished.watch'));
+  write('DC1/a', 'two');
+  utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
+  chmodSync(at('DC1/a'), 0o664);
+  const put: Target['put'] = async ({ entry: { path } }) => {
+    throw new IsyncError('IMMUTABLE', 'kept already', { path });
+  };
+  const { summary } = await scan(optionsFor(root, { ...bound(target), put }).options);
+  expect(summary.directories).toMatchObject([{ name: 'DC1', sealed: false }]);
+});
+
+test('files with marks of others go also where one file keeps their directory from its seal', async () => {
+  const { root, target, write, at, kept } = setup();
+  write('DC1/a');
+  utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
+  chmodSync(at('DC1/a'), 0o664);
+  symlinkSync('a', at('DC1/link'));
+  write('DC1/finished.parse');
+  const { summary } = await scan(optionsFor(root, target).options);
+  expect(summary.problems).toMatchObject([{ path: 'DC1/link', code: 'NOT_REGULAR' }]);
+  expect(await kept('DC1/a')).toBeDefined();
+});
+
 test('a file that comes the moment after the seal is noticed', async () => {
   const { root, target, write, at } = setup();
   write('DC1/a');
@@ -87,7 +142,7 @@ test('a file that changes all the time does not keep --once from its end', async
   write('DC1/growing');
   const timer = setInterval(() => appendFileSync(at('DC1/growing'), 'x'), 5);
   onTestFinished(() => clearInterval(timer));
-  const { options, notes } = optionsFor(root, target);
+  const { options, notes } = optionsFor(root, target, { settleMs: 500 });
   const { failure } = await scan(options);
   expect(failure).toBeUndefined();
   expect(await kept('DC1/a')).toBeDefined();
@@ -104,7 +159,7 @@ test('files that change all the time do not keep other directories waiting', asy
   const grow = (): void => names.forEach((name) => appendFileSync(at(`${name}/growing`), 'x'));
   const timer = setInterval(grow, 5);
   onTestFinished(() => clearInterval(timer));
-  follow(root, target);
+  follow(root, target, { settleMs: 200 });
   await sleep(500);
   write('DC900/a');
   write('DC900/finished.parse');
