@@ -1,16 +1,14 @@
 import { closeSync, fdatasync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { errnoOf } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { Window } from '../store/window.ts';
 import { READ_FLAGS, readError } from './source-file.ts';
 
-const syncContent = promisify(fdatasync);
-
 /**
- * Files synced at a time: the disk makes one flush of many, half of the 64 threads of the pool are left to
- * all else, should this disk stall, and each file holds a descriptor, of which a process may have no more than 1024. Live files need not wait behind the backlog.
+ * Files synced at a time: the disk makes one flush of many, half of the 64 threads of the pool are left to all else, should
+ * this disk stall, and each file holds a descriptor, of which a process may have no more than 1024. Live files need not
+ * wait behind the backlog.
  */
 const SYNCED_AT_ONCE = { live: 8, backlog: 24 };
 const syncing = { live: new Window(SYNCED_AT_ONCE.live), backlog: new Window(SYNCED_AT_ONCE.backlog) };
@@ -32,17 +30,25 @@ const NOTHING_TO_SYNC: ReadonlySet<string | undefined> = new Set([
  * Rejects as the guarded read does: FILE_VANISHED, NOT_REGULAR, FILE_UNREADABLE (also for what the disk could not write).
  */
 export function makeDurable(root: string, path: RelPath, priority: 'live' | 'backlog'): Promise<void> {
-  return syncing[priority].run(async () => {
+  return syncing[priority].run(() => sync(join(root, path), path));
+}
+
+/** All but the sync is synchronous, and there is one promise: more would cost as much as the sync of a clean file. */
+function sync(absolute: string, path: RelPath): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (error: unknown): void =>
+      NOTHING_TO_SYNC.has(errnoOf(error)) ? resolve() : reject(readError(error, path));
+    let fd: number;
     try {
-      // All but the sync is synchronous: the thread pool would cost many times as much.
-      const fd = openSync(join(root, path), READ_FLAGS);
-      try {
-        await syncContent(fd);
-      } finally {
-        closeSync(fd);
-      }
+      fd = openSync(absolute, READ_FLAGS);
     } catch (error) {
-      if (!NOTHING_TO_SYNC.has(errnoOf(error))) throw readError(error, path);
+      failed(error);
+      return;
     }
+    fdatasync(fd, (error) => {
+      closeSync(fd);
+      if (error === null) resolve();
+      else failed(error);
+    });
   });
 }
