@@ -4,17 +4,26 @@ import { join } from 'node:path';
 /** How long ago the files seem to have been written, in s: longer than any clock tick. */
 const AGE_S = 3600;
 const MARKED_MODE = 0o664;
+const KEPT_MODE = 0o644;
 
-/** Writes `count` files of `bytes` that look as isync leaves them: marked, and untouched since. */
-export function writeMarkedFiles(folder: string, count: number, bytes: number): void {
-  mkdirSync(folder, { recursive: true });
+/**
+ * Writes `count` files of `bytes` that look as isync leaves them: marked, untouched since, and kept in `copy` at the target.
+ */
+export function writeMarkedFiles(folder: string, copy: string, count: number, bytes: number): void {
   const content = Buffer.alloc(bytes, 'm');
-  const writtenS = Date.now() / 1000 - AGE_S;
-  for (let index = 0; index < count; index++) {
-    const file = openSync(join(folder, `marked-${index}`), 'w');
-    writeSync(file, content);
-    futimesSync(file, writtenS, writtenS);
-    fchmodSync(file, MARKED_MODE);
-    closeSync(file);
+  // Not a whole second, which two versions of a file may share.
+  const writtenS = Math.floor(Date.now() / 1000) - AGE_S + 0.25;
+  for (const [where, mode] of [
+    [copy, KEPT_MODE],
+    [folder, MARKED_MODE],
+  ] as const) {
+    mkdirSync(where, { recursive: true });
+    for (let index = 0; index < count; index++) {
+      const file = openSync(join(where, `marked-${index}`), 'w');
+      writeSync(file, content);
+      futimesSync(file, writtenS, writtenS);
+      fchmodSync(file, mode);
+      closeSync(file);
+    }
   }
 }

@@ -47,8 +47,8 @@ export const LATENCY_CASES: readonly BenchCase[] = everywhere({
 async function measureLatency(bench: Bench, place: Place, folder: string, beside: number): Promise<void> {
   const root = join(folder, 'root');
   bench.say(`  beside ${beside} files`);
-  writeMarkedFiles(join(root, DIRECTORY), beside, FILE_BYTES);
   await using pair = await startPair(folder);
+  writeMarkedFiles(join(root, DIRECTORY), join(pair.copy, DIRECTORY), beside, FILE_BYTES);
   const lsyncd = (await hasProgram('lsyncd')) && (await hasProgram('rsync'));
   const found = new Map<string, Latencies[]>();
   const add = (name: string, run: Latencies) => found.set(name, [...(found.get(name) ?? []), run]);

@@ -28,8 +28,8 @@ export const RESTART_CASES: readonly BenchCase[] = everywhere({
 
 async function measureRestart(bench: Bench, place: Place, folder: string): Promise<void> {
   const directory = join(folder, 'root', 'DC1');
-  writeMarkedFiles(directory, MARKED_FILES, FILE_BYTES);
   await using pair = await startPair(folder);
+  writeMarkedFiles(directory, join(pair.copy, 'DC1'), MARKED_FILES, FILE_BYTES);
   let count = 0;
   const started = (when: 'before' | 'after') => () => startedS(pair, join(directory, `new-${count++}`), when);
   const samples = await inTurns(bench.runs, { before: started('before'), after: started('after') });
