@@ -2,14 +2,13 @@ import { problemOf, type Problem } from '../model/problem.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { sameIdentity } from '../scanner/file-identity.ts';
 import { Fingerprint } from '../scanner/fingerprint.ts';
+import { FutureMarks } from './future-marks.ts';
 import type { FileIdentity, ListedFile } from '../scanner/listed-file.ts';
 import type { ScanContext } from './scan-context.ts';
 import { transfer, type TransferOptions, type TransferOutcome } from './transfer.ts';
 
 /** Files remembered, a directory, that would come to the same end if they were sent again. About 400 bytes each. */
 const MAX_REFUSED = 10_000;
-/** Marks that can't be told from the file's times (mtime in the future), remembered a directory. 200 bytes each. */
-const MAX_FUTURE_MARKS = 100_000;
 
 export interface SubmissionListener {
   /** The file is durable and marked. */
@@ -26,7 +25,7 @@ export class Submissions {
   readonly #directory: RelPath;
   readonly #listener: SubmissionListener;
   readonly #inFlight = new Map<RelPath, FileIdentity>();
-  readonly #future = new Map<RelPath, FileIdentity>();
+  readonly #future = new FutureMarks();
   readonly #refused = new Map<RelPath, { readonly identity: FileIdentity; readonly problem: Problem }>();
   #confirmed = new Fingerprint();
   #confirmedBy: string | undefined;
@@ -42,8 +41,7 @@ export class Submissions {
   /** Whether `file` needs no sending: its mark holds, or was set by this scan on a file from the future. */
   isMarked(file: ListedFile): boolean {
     if (file.marked) return true;
-    const remembered = this.#future.get(file.entry.path);
-    return remembered !== undefined && sameIdentity(remembered, file.identity);
+    return this.#future.has(file);
   }
 
   /**
@@ -154,19 +152,14 @@ export class Submissions {
   }
 
   #remember(file: ListedFile, marked: { identity: FileIdentity; believable: boolean }): void {
-    const { path } = file.entry;
-    this.#future.delete(path);
-    if (marked.believable) return;
-    if (this.#future.size < MAX_FUTURE_MARKS) {
-      this.#future.set(path, marked.identity);
-      return;
-    }
-    this.#context.tally.problem(this.#directory, {
-      path,
-      code: 'MARK_NOT_KEPT',
-      message:
-        'its modification time lies in the future, so that its mark can not be told from a later write',
-    });
+    if (marked.believable) this.#future.forget(file);
+    else if (!this.#future.add(file, marked.identity))
+      this.#context.tally.problem(this.#directory, {
+        path: file.entry.path,
+        code: 'MARK_NOT_KEPT',
+        message:
+          'its modification time lies in the future, so that its mark can not be told from a later write',
+      });
   }
 
   #tellIdle(): void {

@@ -1,4 +1,12 @@
-import { chmodSync, existsSync, readFileSync, renameSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  readFileSync,
+  renameSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { scan } from '../../src/sender/scan.ts';
@@ -163,6 +171,19 @@ describe('--once', () => {
     write('DC1/finished.parse');
     const { summary } = await scan(optionsFor(root, target).options);
     expect(summary).toMatchObject({ files: 1, directories: [{ sealed: true }] });
+  });
+
+  test('sends each name of such a file once, also where one inode has several', async () => {
+    const { root, target, at, write, kept } = setup();
+    const farSeconds = Date.now() / 1000 + 86_400;
+    write('DC1/a');
+    linkSync(at('DC1/a'), at('DC1/b'));
+    linkSync(at('DC1/a'), at('DC1/c'));
+    utimesSync(at('DC1/a'), farSeconds, farSeconds);
+    write('DC1/finished.parse');
+    const { summary } = await scan(optionsFor(root, target).options);
+    expect(summary).toMatchObject({ files: 3, directories: [{ sealed: true }] });
+    for (const name of ['a', 'b', 'c']) expect(await kept(`DC1/${name}`)).toBeDefined();
   });
 
   test('a file that comes while the directory is being sealed is sent before the seal', async () => {
