@@ -19,7 +19,7 @@ const FAULTS_WITHIN_MS = 2500;
 /** How long a daemon may take to seal all after the last fault, in ms: longer than its longest pause between two tries. */
 const DAEMON_MS = 120_000;
 /** The same where `scan --once` comes to finish it. */
-const SHORT_MS = 10_000;
+const SHORT_MS = 15_000;
 const MAX_ONCE = 6;
 /** How long what isync has started may outlive it, in ms. */
 const HELPERS_END_MS = 5_000;

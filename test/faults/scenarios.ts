@@ -118,8 +118,9 @@ async function killedBetweenRenameAndAck(): Promise<string> {
   const content = encodeBlock({ id: 1, length: 5000 });
   writeFileSync(source, content);
   await makeIdentity(dirname(pair.copy));
-  // The first fsync is that of the content; the second one comes after the rename, and before the acknowledgement.
-  pair.receiver.start({ oneThread: true, dieAt: { syscalls: 'fsync', when: 2 } });
+  // Two make the store's id durable; the next is that of the content; the one after it comes after the rename, and before
+  // the acknowledgement.
+  pair.receiver.start({ oneThread: true, dieAt: { syscalls: 'fsync', when: 4 } });
   pair.sender.start();
   await until('the receiver to be killed', () => pair.receiver.ends.has('killed at fsync'));
   const atDeath = { there: existsSync(copy), mode: lstatSync(source).mode & 0o777 };
