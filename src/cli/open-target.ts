@@ -5,9 +5,9 @@ import { showStoreAddress } from '../config/target-address.ts';
 import type { DigestAlgorithm } from '../model/digest.ts';
 import { type ErrorCode, IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../observe/log.ts';
-import type { LocalTargetOptions } from '../sender/local/local-target.ts';
-import { createRateLimiter, type RateLimiter } from '../sender/rate-limiter.ts';
-import { Backoff, type RetryPolicy } from '../sender/retry.ts';
+import type { StoreTargetOptions } from '../sender/store-target/store-target.ts';
+import { createRateLimiter, type RateLimiter } from '../flow/rate-limiter.ts';
+import { Backoff, type RetryPolicy } from '../flow/retry.ts';
 import type { Target } from '../sender/target.ts';
 import type { LinkState, WsTargetOptions } from '../sender/ws/ws-target.ts';
 import type { Store } from '../store/store.ts';
@@ -154,11 +154,11 @@ async function untilOpen<T>(
 /** `store` as a target of this process; closed with it, and then what else there is. */
 async function ownTarget(
   store: Store,
-  options: LocalTargetOptions,
+  options: StoreTargetOptions,
   lock?: AsyncDisposable,
 ): Promise<OpenTarget> {
-  const { createLocalTarget } = await import('../sender/local/local-target.ts');
-  const target = createLocalTarget(store, options);
+  const { createStoreTarget } = await import('../sender/store-target/store-target.ts');
+  const target = createStoreTarget(store, options);
   return {
     target,
     async [Symbol.asyncDispose]() {

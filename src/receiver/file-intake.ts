@@ -4,11 +4,11 @@ import type { Cancel, Chunk, End, Files, InlineFile, Open, SessionLimits } from 
 import type { Store } from '../store/store.ts';
 import { AckCollector } from './ack-collector.ts';
 import { brokenRule } from './broken-rule.ts';
-import type { DeviceFolder } from './device-folder.ts';
-import type { Gauge } from './gauge.ts';
+import type { DeviceFolder } from '../store/device-folder.ts';
+import type { HighWaterMark } from '../flow/high-water-mark.ts';
 import { IncomingUpload } from './incoming-upload.ts';
-import type { Outbox } from './outbox.ts';
-import { PathOrder } from './path-order.ts';
+import type { Replies } from './replies.ts';
+import { PathOrder } from '../flow/path-order.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
 import type { ReceiverLog } from './receiver-log.ts';
 import { WorkSet } from './work-set.ts';
@@ -29,8 +29,8 @@ export interface FileIntakeOptions {
   /** As HELLO said. */
   readonly replaceDamaged: boolean;
   readonly limits: SessionLimits;
-  readonly outbox: Outbox;
-  readonly pending: Gauge;
+  readonly replies: Replies;
+  readonly pending: HighWaterMark;
   readonly log: ReceiverLog;
 }
 
@@ -60,7 +60,7 @@ export class FileIntake {
     this.#acks = new AckCollector((ack, files) => {
       this.#inFlight -= files;
       this.#acknowledged += files;
-      options.outbox.say(ack);
+      options.replies.say(ack);
     });
   }
 
@@ -84,11 +84,11 @@ export class FileIntake {
       begin: async () => {
         const path = this.#options.folder.placeFor(entry.path);
         // An upload of the same file that has ended may still hold it.
-        await this.#order.over(entry.path);
+        await this.#order.ended(entry.path);
         const { store, algorithm, replaceDamaged } = this.#options;
         return store.begin({ ...entry, path }, { algorithm, resume, replaceDamaged });
       },
-      offset: (offset) => this.#options.outbox.say({ type: 'offset', id, offset }),
+      offset: (offset) => this.#options.replies.say({ type: 'offset', id, offset }),
       refused: (error) => this.#refuse(id, entry.path, error),
       stuck: (error) =>
         this.#options.log.warn('an upload was not let go of', { path: entry.path, err: error }),
@@ -180,6 +180,6 @@ export class FileIntake {
     if (!(error instanceof IsyncError)) this.#options.log.error('fault in the store', { path, err: error });
     const { code, message, retryable } = toIsyncError(error, 'INTERNAL', { retryable: true });
     this.#options.log.debug('file refused', { path, code, reason: message });
-    this.#options.outbox.say({ type: 'refused', id, retryable, code, message });
+    this.#options.replies.say({ type: 'refused', id, retryable, code, message });
   }
 }

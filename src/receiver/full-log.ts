@@ -4,7 +4,7 @@ import { IsyncError } from '../model/isync-error.ts';
 import { firstSegment } from '../model/rel-path.ts';
 import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '../store/store.ts';
 import type { ReceiverLog } from './receiver-log.ts';
-import { StoreDecorator } from './store-decorator.ts';
+import { StoreDecorator } from '../store/rules/store-decorator.ts';
 
 /** While files of a device are refused, that is told again this often, in ms. */
 const AGAIN_MS = 3600 * 1000;

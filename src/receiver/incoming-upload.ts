@@ -1,7 +1,7 @@
 import { toIsyncError } from '../model/isync-error.ts';
 import type { Upload } from '../store/store.ts';
 import { brokenRule } from './broken-rule.ts';
-import type { Gauge } from './gauge.ts';
+import type { HighWaterMark } from '../flow/high-water-mark.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
 
 export interface UploadOptions {
@@ -10,7 +10,7 @@ export interface UploadOptions {
   readonly resume: boolean;
   begin(): Promise<Upload>;
   /** Counts what has arrived and is not written. */
-  readonly pending: Gauge;
+  readonly pending: HighWaterMark;
   /** Told once, for a resume only: how much was here already. */
   offset(offset: number): void;
   /** Told at most once, after the store has let go of the upload, and never after `cancel`. */

@@ -1,4 +1,4 @@
-import { Gauge } from './gauge.ts';
+import { HighWaterMark } from '../flow/high-water-mark.ts';
 import { SpentBuffers } from './spent-buffers.ts';
 
 /**
@@ -7,14 +7,14 @@ import { SpentBuffers } from './spent-buffers.ts';
  */
 export class MemoryBudget {
   readonly fairShare: number;
-  readonly #gauge: Gauge;
+  readonly #total: HighWaterMark;
   readonly #shares = new Set<MemoryShare>();
   readonly #spent = new SpentBuffers();
 
   /** Scarce from `bytes` on, until half of that is free again. With at most `sessions` none is worse off than half of an equal part. */
   constructor(bytes: number, sessions: number) {
     this.fairShare = bytes / (2 * sessions);
-    this.#gauge = new Gauge(bytes, () => {
+    this.#total = new HighWaterMark(bytes, () => {
       for (const share of this.#shares) share.look();
     });
   }
@@ -25,12 +25,12 @@ export class MemoryBudget {
   }
 
   get scarce(): boolean {
-    return this.#gauge.full;
+    return this.#total.full;
   }
 
   /** @param changed is told when `over` has changed */
   open(changed: () => void): MemoryShare {
-    const share = new MemoryShare(this, this.#gauge, changed);
+    const share = new MemoryShare(this, this.#total, changed);
     this.#shares.add(share);
     return share;
   }
@@ -44,12 +44,12 @@ export class MemoryBudget {
 /** What one session holds. */
 export class MemoryShare {
   readonly #budget: MemoryBudget;
-  readonly #total: Gauge;
+  readonly #total: HighWaterMark;
   readonly #changed: () => void;
   #held = 0;
   #over = false;
 
-  constructor(budget: MemoryBudget, total: Gauge, changed: () => void) {
+  constructor(budget: MemoryBudget, total: HighWaterMark, changed: () => void) {
     this.#budget = budget;
     this.#total = total;
     this.#changed = changed;

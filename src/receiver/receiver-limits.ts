@@ -7,7 +7,7 @@ import {
   SILENCE_DEADLINE_MS,
 } from '../protocol/limits.ts';
 import type { SessionLimits } from '../protocol/messages.ts';
-import type { DoorLimits } from './door.ts';
+import type { UnadmittedLimits } from '../http/unadmitted-connections.ts';
 
 /** Bounds of every session of a receiver; WELCOME tells the sender the first three. */
 export interface ReceiverLimits extends SessionLimits {
@@ -63,11 +63,9 @@ export const MAX_SESSIONS_OF_DEVICE = 8;
  * Sockets that are no sessions (yet): requests under way, health checks, strangers. Each costs some 50 kB with TLS. As
  * many newcomers as these must arrive during the handshake of a sender to push it out.
  */
-export const DOOR: DoorLimits = { most: 1024, mostOfAddress: 512 };
+export const UNADMITTED_LIMITS: UnadmittedLimits = { most: 1024, mostOfAddress: 512 };
 /** What a file or chunk takes in memory besides its content and path, in bytes. */
 export const MESSAGE_COST = 1024;
-/** Largest request head in bytes: a token, a subprotocol and what proxies add. */
-export const MAX_HEADER_BYTES = 8 * 1024;
 /** Most WebSocket fragments of a message. Ours is always one; proxies may cut it. */
 export const MAX_FRAGMENTS = 256;
 /** Most socket reads that wait for the end of a frame: MAX_MESSAGE_BYTES in the smallest usual packets. */

@@ -8,14 +8,14 @@ import { IsyncError } from '../model/isync-error.ts';
 import { MAX_MESSAGE_BYTES, SUBPROTOCOL } from '../protocol/limits.ts';
 import type { Store } from '../store/store.ts';
 import { Connection } from './connection.ts';
-import { Door } from './door.ts';
+import { UnadmittedConnections } from '../http/unadmitted-connections.ts';
 import { withFullLog } from './full-log.ts';
-import { createServer, type TlsFiles } from './http-server.ts';
-import { checkExposure, isLoopback, type ListenAddress, listenError, urlOf } from './listen-address.ts';
+import { createServer, type TlsFiles } from '../http/server.ts';
+import { checkExposure, isLoopback, type ListenAddress, listenError, urlOf } from '../http/listen-address.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import {
   DEFAULT_MAX_CONNECTIONS,
-  DOOR,
+  UNADMITTED_LIMITS,
   MAX_BUFFERED_READS,
   MAX_FRAGMENTS,
   MAX_SESSIONS_OF_DEVICE,
@@ -80,9 +80,9 @@ class WebSocketReceiver implements Receiver {
   readonly #maxConnections: number;
   readonly #upgrader: WebSocketServer;
   readonly #connections = new Set<Connection>();
-  /** Every socket there is: at most `maxConnections` and those at the door. */
+  /** Every socket there is: at most `maxConnections` and those that are not admitted yet. */
   readonly #sockets = new Set<Socket>();
-  readonly #door = new Door(DOOR);
+  readonly #unadmitted = new UnadmittedConnections(UNADMITTED_LIMITS);
   readonly #memory: MemoryBudget;
   readonly #fence = new WriterFence();
   readonly #process: string = randomUUID();
@@ -166,7 +166,7 @@ class WebSocketReceiver implements Receiver {
   #enter(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-    if (this.#door.enter(socket) > 0)
+    if (this.#unadmitted.enter(socket) > 0)
       this.#strangers.warn('too many sockets without a session: the oldest was cut', remoteOf(socket));
   }
 
@@ -211,7 +211,7 @@ class WebSocketReceiver implements Receiver {
   #serve(ws: WebSocket, socket: Duplex, identity: TokenIdentity | undefined, remote: string): void {
     const { software = 'isync', log } = this.#options;
     if (!(socket instanceof Socket)) throw new IsyncError('INTERNAL', 'an upgrade without a socket');
-    this.#door.leave(socket);
+    this.#unadmitted.leave(socket);
     const connection = new Connection({
       ws,
       socket,
@@ -268,7 +268,7 @@ function createUpgrader({ closeMs }: ReceiverLimits): WebSocketServer {
 /** ADDRESS:PORT; "?" for what is not known. */
 function remoteOf(socket: Duplex): string {
   if (!(socket instanceof Socket)) return '?:?';
-  // A TLS socket whose other side hung up knows no address any more. The one below it, which the door has asked for it, does;
+  // A TLS socket whose other side hung up knows no address any more. The one below it, which has been asked for it before, does;
   // Node documents no way there.
   const below: unknown = Reflect.get(socket, '_parent');
   const known = socket.remoteAddress === undefined && below instanceof Socket ? below : socket;

@@ -6,10 +6,10 @@ import { MAX_PATHS_PER_MESSAGE } from '../protocol/limits.ts';
 import type { List, Look, LookedFile, Seal } from '../protocol/messages.ts';
 import type { Store } from '../store/store.ts';
 import { brokenRule } from './broken-rule.ts';
-import type { DeviceFolder } from './device-folder.ts';
-import type { Gauge } from './gauge.ts';
-import { Limiter } from './limiter.ts';
-import type { Outbox } from './outbox.ts';
+import type { DeviceFolder } from '../store/device-folder.ts';
+import type { HighWaterMark } from '../flow/high-water-mark.ts';
+import { Limiter } from '../flow/limiter.ts';
+import type { Replies } from './replies.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
 import type { ReceiverLog } from './receiver-log.ts';
 import { WorkSet } from './work-set.ts';
@@ -31,9 +31,9 @@ export interface RequestsOptions {
   readonly algorithm: DigestAlgorithm;
   /** Requests that may be open at a time. */
   readonly most: number;
-  readonly outbox: Outbox;
+  readonly replies: Replies;
   /** Counts what open requests take in memory. */
-  readonly pending: Gauge;
+  readonly pending: HighWaterMark;
   readonly log: ReceiverLog;
   /** Fires when nobody waits for answers any more. */
   readonly signal: AbortSignal;
@@ -56,7 +56,7 @@ export class Requests {
     this.#accept(request, cost, digest ? this.#digestLooks : this.#others, async () => {
       const files = digest ? await this.#digestAll(paths) : await this.#statAll(paths);
       this.#open.delete(request);
-      this.#options.outbox.say({ type: 'looked', request, files });
+      this.#options.replies.say({ type: 'looked', request, files });
     });
   }
 
@@ -74,7 +74,7 @@ export class Requests {
       const { id } = await store.identity({ signal });
       if (id !== this.#options.storeId) return this.#options.onOtherStore();
       this.#open.delete(request);
-      this.#options.outbox.say({ type: 'sealed', request });
+      this.#options.replies.say({ type: 'sealed', request });
     });
   }
 
@@ -105,7 +105,7 @@ export class Requests {
     // A store rejects with IsyncError only: anything else is a fault of ours, to be found in the log.
     if (!(error instanceof IsyncError)) this.#options.log.error('fault in the store', { err: error });
     const { code, message, retryable } = toIsyncError(error, 'INTERNAL', { retryable: true });
-    this.#options.outbox.say({ type: 'failed', request, retryable, code, message });
+    this.#options.replies.say({ type: 'failed', request, retryable, code, message });
   }
 
   async #statAll(paths: readonly RelPath[]): Promise<(LookedFile | undefined)[]> {
@@ -137,19 +137,19 @@ export class Requests {
 
   /** One page after the other, each only when the one before has left: a slow reader costs no memory. */
   async #sendPages(request: number, prefix: RelPath | ''): Promise<void> {
-    const { store, folder, outbox, signal } = this.#options;
+    const { store, folder, replies, signal } = this.#options;
     let files: FileEntry[] = [];
     const place = folder.find(prefix);
     if (place !== undefined) {
       for await (const { path, size, mtimeUs } of store.list(place, { signal })) {
         if (files.length === MAX_PATHS_PER_MESSAGE) {
-          await outbox.sayAndWait({ type: 'listed', request, last: false, files });
+          await replies.sayAndWait({ type: 'listed', request, last: false, files });
           files = [];
         }
         files.push({ path: folder.nameOf(path), size, mtimeUs });
       }
     }
     this.#open.delete(request);
-    outbox.say({ type: 'listed', request, last: true, files });
+    replies.say({ type: 'listed', request, last: true, files });
   }
 }

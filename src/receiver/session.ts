@@ -9,12 +9,12 @@ import type { Chunk, Files, Hello, Packed, SenderMessage } from '../protocol/mes
 import { unpack, ZSTD } from '../protocol/packing.ts';
 import type { Store } from '../store/store.ts';
 import { brokenRule } from './broken-rule.ts';
-import { DeviceFolder } from './device-folder.ts';
+import { DeviceFolder } from '../store/device-folder.ts';
 import { FileIntake } from './file-intake.ts';
-import { Gauge } from './gauge.ts';
+import { HighWaterMark } from '../flow/high-water-mark.ts';
 import { Inbox } from './inbox.ts';
 import type { MemoryBudget, MemoryShare } from './memory-budget.ts';
-import { Outbox, type Send } from './outbox.ts';
+import { Replies, type Send } from './replies.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
 import { type ReceiverLog, withFields } from './receiver-log.ts';
 import { Requests } from './requests.ts';
@@ -69,8 +69,8 @@ const MAX_SOFTWARE_LOGGED = 100;
 export class ReceiverSession {
   readonly id: string = randomUUID();
   readonly #options: SessionOptions;
-  readonly #outbox: Outbox;
-  readonly #pending: Gauge;
+  readonly #replies: Replies;
+  readonly #pending: HighWaterMark;
   readonly #inbox: Inbox;
   readonly #share: MemoryShare;
   readonly #over = new AbortController();
@@ -89,8 +89,11 @@ export class ReceiverSession {
     this.#options = options;
     this.#log = withFields(options.log, { session: this.id });
     this.#share = memory.open(changed);
-    this.#pending = new Gauge(limits.pendingBytes, changed, this.#share);
-    this.#outbox = new Outbox(link.send.bind(link), new Gauge(limits.outgoingBytes, changed, this.#share));
+    this.#pending = new HighWaterMark(limits.pendingBytes, changed, this.#share);
+    this.#replies = new Replies(
+      link.send.bind(link),
+      new HighWaterMark(limits.outgoingBytes, changed, this.#share),
+    );
     this.#inbox = new Inbox({ take: (bytes) => this.#take(bytes), full: () => this.#full, changed });
   }
 
@@ -106,7 +109,7 @@ export class ReceiverSession {
 
   /** Says KEEPALIVE. */
   keepAlive(): void {
-    this.#outbox.say({ type: 'keepalive' });
+    this.#replies.say({ type: 'keepalive' });
   }
 
   /** Ends the session from this side: says the ACKs of what is durable, then closes. Idempotent. */
@@ -132,7 +135,7 @@ export class ReceiverSession {
    */
   end(): Promise<void> {
     this.#state = 'over';
-    this.#outbox.close();
+    this.#replies.close();
     return this.#finish();
   }
 
@@ -221,7 +224,7 @@ export class ReceiverSession {
     this.#open = this.#start(hello, device, storeId);
     const { software, limits, store, process } = this.#options;
     const { listedMtime } = store.capabilities;
-    this.#outbox.say({
+    this.#replies.say({
       type: 'welcome',
       version: PROTOCOL_VERSION,
       session: this.id,
@@ -262,7 +265,7 @@ export class ReceiverSession {
   ): OpenSession {
     const { store, limits } = this.#options;
     const folder = new DeviceFolder(device);
-    const common = { store, folder, algorithm: digest, outbox: this.#outbox, log: this.#log };
+    const common = { store, folder, algorithm: digest, replies: this.#replies, log: this.#log };
     return {
       mode,
       intake: new FileIntake({ ...common, replaceDamaged, limits, pending: this.#pending }),
@@ -279,7 +282,7 @@ export class ReceiverSession {
 
   /** More is held for the sender than should be. */
   get #full(): boolean {
-    return this.#pending.full || this.#outbox.full || this.#share.over;
+    return this.#pending.full || this.#replies.full || this.#share.over;
   }
 
   #pauseOrResume(): void {

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { networkOf } from './door.ts';
+import { networkOf } from '../http/unadmitted-connections.ts';
 import type { LogFields, ReceiverLog } from './receiver-log.ts';
 
 /** The same of one address is told again after this long, in ms. */

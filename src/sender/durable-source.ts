@@ -2,7 +2,7 @@ import { closeSync, fdatasync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { errnoOf } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import { Window } from '../store/window.ts';
+import { Limiter } from '../flow/limiter.ts';
 import { READ_FLAGS, readError } from './source-file.ts';
 
 /**
@@ -11,7 +11,7 @@ import { READ_FLAGS, readError } from './source-file.ts';
  * wait behind the backlog.
  */
 const SYNCED_AT_ONCE = { live: 8, backlog: 24 };
-const syncing = { live: new Window(SYNCED_AT_ONCE.live), backlog: new Window(SYNCED_AT_ONCE.backlog) };
+const syncing = { live: new Limiter(SYNCED_AT_ONCE.live), backlog: new Limiter(SYNCED_AT_ONCE.backlog) };
 
 /** fdatasync(2) of file systems that have none, or that nobody can write to. */
 const NOTHING_TO_SYNC: ReadonlySet<string | undefined> = new Set([

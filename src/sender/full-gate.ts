@@ -1,4 +1,4 @@
-import { Backoff, type RetryPolicy } from './retry.ts';
+import { Backoff, type RetryPolicy } from '../flow/retry.ts';
 
 /**
  * Holds everything back while the target is full. After each wait one file goes as a probe; when anything is kept,
@@ -56,7 +56,7 @@ export class FullGate<Job> {
     try {
       again = await this.#backoff.wait({ signal: this.#signal });
     } catch {
-      return; // The outbox has closed; nothing passes here any more.
+      return; // The queue has closed; nothing passes here any more.
     }
     if (this.#state !== 'shut') return;
     this.#state = 'probing';

@@ -13,10 +13,10 @@ import { listDirectory } from '../scanner/list-directory.ts';
 import type { Finding, ListedFile } from '../scanner/listed-file.ts';
 import { unmarkFile } from '../scanner/mark.ts';
 import { removeWatchMarker } from '../scanner/markers.ts';
-import { ZeroWatch } from '../store/damage-rule.ts';
+import { ZeroWatch } from '../store/rules/damage-rule.ts';
 import { digestInto } from './digest-source.ts';
-import { SealCheck } from './seal-check.ts';
-import { checkRoot } from './root-report.ts';
+import { SealCheck } from './scan/seal-check.ts';
+import { checkRoot } from './scan/root-report.ts';
 import { createSourceFile } from './source-file.ts';
 import type { Target, TargetRecord } from './target.ts';
 

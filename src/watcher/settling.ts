@@ -1,6 +1,6 @@
 import type { RelPath } from '../model/rel-path.ts';
 import { type FileVersion, sameContent } from './file-version.ts';
-import { Lane, type LaneEntry } from './lane.ts';
+import { LinkedList, type ListEntry } from './linked-list.ts';
 
 /**
  * Most paths that may be settling at a time: eight full inotify queues (16,384 events by default). One of
@@ -15,7 +15,7 @@ export interface Observation {
   readonly quietMs: number;
 }
 
-interface Pending extends LaneEntry<Pending> {
+interface Pending extends ListEntry<Pending> {
   readonly path: RelPath;
   seen: FileVersion | undefined;
   /** Its writer may pause: {@link Settling.patientMs} holds for it. */
@@ -24,7 +24,7 @@ interface Pending extends LaneEntry<Pending> {
   since: number;
   /** When to look next. */
   dueAt: number;
-  lane: Lane<Pending> | undefined;
+  lane: LinkedList<Pending> | undefined;
 }
 
 /**
@@ -41,7 +41,7 @@ interface Pending extends LaneEntry<Pending> {
 export class Settling {
   readonly #settleMs: number;
   readonly #pending = new Map<RelPath, Pending>();
-  readonly #lanes = new Map<number, Lane<Pending>>();
+  readonly #lanes = new Map<number, LinkedList<Pending>>();
   /** May change at any time. Holds for changes that are told while it is above `settleMs`, and only as long as it is. */
   patientMs: number;
 
@@ -162,10 +162,10 @@ export class Settling {
     pending.lane.append(pending);
   }
 
-  #lane(ms: number): Lane<Pending> {
+  #lane(ms: number): LinkedList<Pending> {
     let lane = this.#lanes.get(ms);
     if (lane === undefined) {
-      lane = new Lane();
+      lane = new LinkedList();
       this.#lanes.set(ms, lane);
     }
     return lane;

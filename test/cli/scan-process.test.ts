@@ -12,7 +12,7 @@ import {
 import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { ScanSummary } from '../../src/sender/scan-options.ts';
+import type { ScanSummary } from '../../src/sender/scan/scan-options.ts';
 import { isync, startIsync, type IsyncProcess } from './isync-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 

@@ -78,7 +78,7 @@ async function transfer(): Promise<void> {
 
 describe('a known device gets in and sends while', () => {
   it.each<[string, (socket: Socket) => void, ((socket: Socket) => void)?]>([
-    ['idle sockets flood the door', () => undefined],
+    ['idle sockets that are never admitted', () => undefined],
     ['request heads come byte by byte', (socket) => socket.write(UPGRADE), (socket) => socket.write('X')],
     [
       'headers have no end',

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import { DOOR } from '../../src/receiver/receiver-limits.ts';
+import { UNADMITTED_LIMITS } from '../../src/receiver/receiver-limits.ts';
 import { startReceiver } from '../../src/receiver/receiver.ts';
 import { openTokenFile, type TokenFile } from '../../src/receiver/token-file.ts';
 import { addToken, listTokens, revokeToken } from '../../src/receiver/tokens.ts';
@@ -153,10 +153,10 @@ describe('plain HTTP', () => {
   it('gets through where strangers hold as many sockets as they may: their oldest go', async () => {
     const { receiver, url } = await receiverFor(gatedStore().store, { maxConnections: 1 });
     const sockets: Socket[] = [];
-    for (let n = 0; n < 2 * DOOR.mostOfAddress; n++) sockets.push(await socketTo(receiver.port));
+    for (let n = 0; n < 2 * UNADMITTED_LIMITS.mostOfAddress; n++) sockets.push(await socketTo(receiver.port));
     await greet(url, 'edge1');
     await vi.waitFor(() =>
-      expect(sockets.filter((socket) => socket.closed)).toHaveLength(DOOR.mostOfAddress + 1),
+      expect(sockets.filter((socket) => socket.closed)).toHaveLength(UNADMITTED_LIMITS.mostOfAddress + 1),
     );
     expect(sockets.at(0)?.closed).toBe(true);
     expect(sockets.at(-1)?.closed).toBe(false);

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
-import { withImmutable } from '../../src/receiver/immutable-store.ts';
-import { withQuota } from '../../src/receiver/quota-store.ts';
+import { withImmutable } from '../../src/store/rules/immutable-store.ts';
+import { withQuota } from '../../src/store/rules/quota-store.ts';
 import { gatedStore, receiverFor } from './fixtures.ts';
 import { greet, inlineFile } from './wire-client.ts';
 

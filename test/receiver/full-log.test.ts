@@ -3,7 +3,7 @@ import { digestOf } from '../../src/model/digest.ts';
 import type { FileEntry } from '../../src/model/file-entry.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { withFullLog } from '../../src/receiver/full-log.ts';
-import { withQuota } from '../../src/receiver/quota-store.ts';
+import { withQuota } from '../../src/store/rules/quota-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { gatedStore, receiverFor, RecordedLog } from './fixtures.ts';

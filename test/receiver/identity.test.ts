@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import { withFileSizeLimit } from '../../src/receiver/file-size-limit.ts';
+import { withFileSizeLimit } from '../../src/store/rules/file-size-limit.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { connect } from './wire-client.ts';

@@ -6,9 +6,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { inspectFile } from '../../src/scanner/inspect-file.ts';
-import type { ScanContext } from '../../src/sender/scan-context.ts';
-import { ScanTally } from '../../src/sender/scan-tally.ts';
-import { transfer } from '../../src/sender/transfer.ts';
+import type { ScanContext } from '../../src/sender/scan/scan-context.ts';
+import { ScanTally } from '../../src/sender/scan/scan-tally.ts';
+import { transfer } from '../../src/sender/scan/transfer.ts';
 import { optionsFor, setup } from './scan-fixture.ts';
 
 const MIB = 1024 * 1024;

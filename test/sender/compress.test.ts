@@ -3,7 +3,7 @@ import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { MAX_CHUNK_BYTES, MAX_INLINE_BYTES } from '../../src/protocol/limits.ts';
 import type { SenderMessage } from '../../src/protocol/messages.ts';
-import { createRateLimiter } from '../../src/sender/rate-limiter.ts';
+import { createRateLimiter } from '../../src/flow/rate-limiter.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { faultyProxy } from '../suites/faulty-proxy.ts';
 import { DEVICE } from '../suites/target.ts';

@@ -2,8 +2,8 @@ import { lstatSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createLocalTarget } from '../../src/sender/local/local-target.ts';
-import { scan } from '../../src/sender/scan.ts';
+import { createStoreTarget } from '../../src/sender/store-target/store-target.ts';
+import { scan } from '../../src/sender/scan/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { openFileStore } from '../../src/store/file/file-store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -17,7 +17,7 @@ type Open = (store: Store, replaceDamaged: boolean) => Promise<Target>;
 
 const local: Open = async (store, replaceDamaged) =>
   usingForTest(
-    createLocalTarget(store, { device: 'edge1', digest: 'xxh64', retry: PATIENT, replaceDamaged }),
+    createStoreTarget(store, { device: 'edge1', digest: 'xxh64', retry: PATIENT, replaceDamaged }),
   );
 const wire: Open = async (store, replaceDamaged) => {
   const receiver = usingForTest(await receive(store));

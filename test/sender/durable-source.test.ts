@@ -4,8 +4,8 @@ import type * as nodeFs from 'node:fs';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { makeDurable } from '../../src/sender/durable-source.ts';
-import { createLocalTarget } from '../../src/sender/local/local-target.ts';
-import { scan } from '../../src/sender/scan.ts';
+import { createStoreTarget } from '../../src/sender/store-target/store-target.ts';
+import { scan } from '../../src/sender/scan/scan.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { hasPython, mapFile } from './mapped-writer.ts';
 import { PATIENT, usingForTest } from './receiver-fixture.ts';
@@ -101,7 +101,7 @@ describe('a scan', () => {
     for (const name of ['a', 'sub/b', 'c', 'finished.parse']) write(`DC1/${name}`);
     const store = createMemoryStore();
     const target = usingForTest(
-      createLocalTarget(store, { device: 'edge1', digest: 'xxh64', retry: PATIENT }),
+      createStoreTarget(store, { device: 'edge1', digest: 'xxh64', retry: PATIENT }),
     );
     const { summary } = await scan(optionsFor(root, target).options);
     expect(summary).toMatchObject({ files: 3, directories: [{ sealed: true }] });

@@ -1,4 +1,4 @@
-import { createLocalTarget } from '../../src/sender/local/local-target.ts';
+import { createStoreTarget } from '../../src/sender/store-target/store-target.ts';
 import type { Store } from '../../src/store/store.ts';
 import { DEVICE, type TargetFixture } from '../suites/target.ts';
 import { recordingStore } from './recording-store.ts';
@@ -8,7 +8,7 @@ export const BRIEF = { giveUpAfterMs: 10_000, firstDelayMs: 5, longestDelayMs: 5
 
 export function localFixture(inner: Store, cleanUp: () => Promise<void>): TargetFixture {
   const store = recordingStore(inner);
-  const target = createLocalTarget(store, { device: DEVICE, digest: 'xxh64', retry: BRIEF });
+  const target = createStoreTarget(store, { device: DEVICE, digest: 'xxh64', retry: BRIEF });
   return {
     target,
     store,

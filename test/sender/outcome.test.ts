@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import type { ScanContext } from '../../src/sender/scan-context.ts';
-import { outcomeOf } from '../../src/sender/transfer.ts';
+import type { ScanContext } from '../../src/sender/scan/scan-context.ts';
+import { outcomeOf } from '../../src/sender/scan/transfer.ts';
 
 function outcome(error: IsyncError, once: boolean) {
   const failures: IsyncError[] = [];

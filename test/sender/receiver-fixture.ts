@@ -1,6 +1,6 @@
 import { onTestFinished } from 'vitest';
 import { startReceiver, type Receiver, type ReceiverOptions } from '../../src/receiver/receiver.ts';
-import type { RetryPolicy } from '../../src/sender/retry.ts';
+import type { RetryPolicy } from '../../src/flow/retry.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { createWsTarget, type WsTargetOptions } from '../../src/sender/ws/ws-target.ts';
 import type { Store } from '../../src/store/store.ts';

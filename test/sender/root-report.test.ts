@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { DataDirectories } from '../../src/scanner/list-data-directories.ts';
-import { RootReport } from '../../src/sender/root-report.ts';
+import { RootReport } from '../../src/sender/scan/root-report.ts';
 import { optionsFor, setup } from './scan-fixture.ts';
 
 const EMPTY: DataDirectories = { directories: [], problems: [], looseFiles: 0, markers: false };

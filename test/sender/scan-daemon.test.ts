@@ -1,7 +1,7 @@
 import { chmodSync, existsSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { scan } from '../../src/sender/scan.ts';
+import { scan } from '../../src/sender/scan/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { QUICK, receive, send, usingForTest } from './receiver-fixture.ts';

@@ -4,9 +4,9 @@ import { onTestFinished } from 'vitest';
 import { ignorePatterns, scanSchema } from '../../src/config/schemas.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import { createLocalTarget } from '../../src/sender/local/local-target.ts';
-import type { ScanOptions } from '../../src/sender/scan-options.ts';
-import { scan, type ScanResult } from '../../src/sender/scan.ts';
+import { createStoreTarget } from '../../src/sender/store-target/store-target.ts';
+import type { ScanOptions } from '../../src/sender/scan/scan-options.ts';
+import { scan, type ScanResult } from '../../src/sender/scan/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { PATIENT, usingForTest } from './receiver-fixture.ts';
@@ -22,7 +22,7 @@ export const OLD_SECONDS = 1_000_000_000;
 export function setup() {
   const folder = usingForTest(new SourceFolder());
   const store = usingForTest(createMemoryStore());
-  const target = usingForTest(createLocalTarget(store, { device: DEVICE, digest: 'xxh64', retry: PATIENT }));
+  const target = usingForTest(createStoreTarget(store, { device: DEVICE, digest: 'xxh64', retry: PATIENT }));
   const at = (path: string): string => join(folder.root, path);
   return {
     root: folder.root,

@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { scan } from '../../src/sender/scan.ts';
+import { scan } from '../../src/sender/scan/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { bound, isMarked, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Problem } from '../../src/model/problem.ts';
-import type { ScanObserver } from '../../src/sender/scan-options.ts';
-import { MAX_PROBLEMS_KEPT, ScanTally } from '../../src/sender/scan-tally.ts';
+import type { ScanObserver } from '../../src/sender/scan/scan-options.ts';
+import { MAX_PROBLEMS_KEPT, ScanTally } from '../../src/sender/scan/scan-tally.ts';
 
 function recordingObserver(): ScanObserver & { readonly problems: Problem[]; readonly lines: string[] } {
   const problems: Problem[] = [];

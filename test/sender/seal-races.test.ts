@@ -1,7 +1,7 @@
 /** What happens in a data directory while it is being sealed, after its last listing. */
 import { appendFileSync, existsSync, rmSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
-import { scan } from '../../src/sender/scan.ts';
+import { scan } from '../../src/sender/scan/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { bound, follow, isMarked, optionsFor, setup } from './scan-fixture.ts';
 

@@ -3,7 +3,7 @@ import { cpSync, existsSync, readFileSync, renameSync, rmSync, utimesSync, write
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test, vi } from 'vitest';
 import { readSealRecord } from '../../src/scanner/seal-record.ts';
-import { scan } from '../../src/sender/scan.ts';
+import { scan } from '../../src/sender/scan/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { rel } from '../scanner/support.ts';
 import { bound, follow, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';

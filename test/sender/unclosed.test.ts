@@ -1,7 +1,7 @@
 /** Directories that nobody closes: many may be in use at a time, and the newest is not the only one. */
 import { closeSync, openSync, utimesSync, writeSync } from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { scan } from '../../src/sender/scan.ts';
+import { scan } from '../../src/sender/scan/scan.ts';
 import { follow, isMarked, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
 
 /** Everything of DC1 was written long ago, and DC2 is newer. */

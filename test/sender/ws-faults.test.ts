@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import type { RetryPolicy } from '../../src/sender/retry.ts';
+import type { RetryPolicy } from '../../src/flow/retry.ts';
 import type { WsTargetOptions } from '../../src/sender/ws/ws-target.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { faultyProxy, type FaultyProxy } from '../suites/faulty-proxy.ts';

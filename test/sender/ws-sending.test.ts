@@ -4,7 +4,7 @@ import type { FileEntry } from '../../src/model/file-entry.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import type { SenderMessage } from '../../src/protocol/messages.ts';
 import type { SourceFile } from '../../src/sender/target.ts';
-import { createRateLimiter } from '../../src/sender/rate-limiter.ts';
+import { createRateLimiter } from '../../src/flow/rate-limiter.ts';
 import { acknowledge } from './fake-receiver.ts';
 import { QUICK, scripted as start, usingForTest } from './receiver-fixture.ts';
 import { noise, SourceFolder } from './source-folder.ts';

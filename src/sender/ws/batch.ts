@@ -1,7 +1,7 @@
 import { digestOf, type DigestAlgorithm } from '../../model/digest.ts';
 import { toIsyncError } from '../../model/isync-error.ts';
 import type { InlineFile } from '../../protocol/messages.ts';
-import type { Outbox, PutJob } from '../outbox.ts';
+import type { SendQueue, PutJob } from '../send-queue.ts';
 
 /** Longest time that reading for one message may hold up the event loop, in ms. */
 const READ_SLICE_MS = 8;
@@ -20,21 +20,21 @@ export interface BatchOptions {
 
 /** Reads the small files that go into the next FILES message: what is there now, without waiting for more. */
 export function readBatch(
-  outbox: Outbox,
+  queue: SendQueue,
   { live, algorithm, mostFiles, mostBytes }: BatchOptions,
 ): BatchFile[] {
   const files: BatchFile[] = [];
   const until = performance.now() + READ_SLICE_MS;
   let left = mostBytes;
   while (files.length < mostFiles && performance.now() < until) {
-    const job = outbox.take(live, 'small', files.length === 0 ? Infinity : left);
+    const job = queue.take(live, 'small', files.length === 0 ? Infinity : left);
     if (job === undefined) break;
     const { entry } = job.file;
     try {
       const content = job.file.readWhole();
       files.push({ job, entry, content, digest: digestOf(algorithm, content) });
     } catch (error) {
-      outbox.failed(job, toIsyncError(error, 'FILE_UNREADABLE', { path: entry.path }));
+      queue.failed(job, toIsyncError(error, 'FILE_UNREADABLE', { path: entry.path }));
       continue;
     }
     job.sent(entry.size);

@@ -4,8 +4,8 @@ import { IsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { encode } from '../../protocol/codec.ts';
 import type { Listed, LookedFile, Looked, Sealed } from '../../protocol/messages.ts';
-import { Fifo } from '../fifo.ts';
-import { Backoff, type RetryPolicy } from '../retry.ts';
+import { Fifo } from '../../flow/fifo.ts';
+import { Backoff, type RetryPolicy } from '../../flow/retry.ts';
 
 /** Memory that the files of one LIST may take, in bytes, some millions of them: a receiver must not fill all of it. */
 const MAX_LISTED_BYTES = 1024 * 1024 * 1024;

@@ -1,6 +1,6 @@
 import { MAX_FILES_IN_FLIGHT } from '../../protocol/limits.ts';
 import type { Ack, Offset, Refused } from '../../protocol/messages.ts';
-import type { Outbox, PutJob } from '../outbox.ts';
+import type { SendQueue, PutJob } from '../send-queue.ts';
 import { protocolFault, toldError } from './faults.ts';
 import type { Upload } from './upload.ts';
 
@@ -17,20 +17,20 @@ interface Flight {
 }
 
 /**
- * The files in flight of one session, by id. It tells the outbox what becomes of them; messages that can't be true
+ * The files in flight of one session, by id. It tells the queue what becomes of them; messages that can't be true
  * are IsyncError PROTOCOL.
  */
 export class Flights {
   readonly #flights = new Map<number, Flight>();
-  readonly #outbox: Outbox;
+  readonly #queue: SendQueue;
   readonly #incarnation: string;
   readonly #most: number;
   readonly #onProgress: () => void;
   #nextId = 1;
 
   /** `incarnation` says who acknowledges them. */
-  constructor(outbox: Outbox, incarnation: string, most: number, onProgress: () => void) {
-    this.#outbox = outbox;
+  constructor(queue: SendQueue, incarnation: string, most: number, onProgress: () => void) {
+    this.#queue = queue;
     this.#incarnation = incarnation;
     this.#most = Math.min(most, MAX_FILES_IN_FLIGHT);
     this.#onProgress = onProgress;
@@ -96,7 +96,7 @@ export class Flights {
         kept.push({ job: flight.job, digest: flight.digest });
       }
     for (const { first, last } of ranges) for (let id = first; id <= last; id++) this.#flights.delete(id);
-    for (const { job, digest } of kept) this.#outbox.kept(job, digest, this.#incarnation);
+    for (const { job, digest } of kept) this.#queue.kept(job, digest, this.#incarnation);
     this.#onProgress();
   }
 
@@ -110,7 +110,7 @@ export class Flights {
       return;
     }
     this.#flights.delete(message.id);
-    this.#outbox.failed(job, error);
+    this.#queue.failed(job, error);
   }
 
   resumed({ id, offset }: Offset): void {

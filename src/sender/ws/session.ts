@@ -7,8 +7,8 @@ import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts';
 import { decodeReceiverMessage, encode } from '../../protocol/codec.ts';
 import { MAX_FILES_PER_MESSAGE, MAX_REQUESTS_IN_FLIGHT, TARGET_BATCH_BYTES } from '../../protocol/limits.ts';
 import type { Failed, ReceiverMessage } from '../../protocol/messages.ts';
-import type { Outbox } from '../outbox.ts';
-import type { RateLimiter } from '../rate-limiter.ts';
+import type { SendQueue } from '../send-queue.ts';
+import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import { readBatch } from './batch.ts';
 import type { Answer, Call, Calls } from './calls.ts';
 import type { Link } from './connect.ts';
@@ -30,7 +30,7 @@ export interface SessionOptions {
   readonly link: Link;
   /** Of the receiver; see TargetIdentity. */
   readonly incarnation: string;
-  readonly outbox: Outbox;
+  readonly queue: SendQueue;
   readonly calls: Calls;
   readonly algorithm: DigestAlgorithm;
   readonly limiter: RateLimiter | undefined;
@@ -66,7 +66,7 @@ export class Session {
   #fault: IsyncError | undefined;
 
   constructor(options: SessionOptions) {
-    const { link, incarnation, outbox, calls, algorithm, compress, deadlines, onProgress } = options;
+    const { link, incarnation, queue, calls, algorithm, compress, deadlines, onProgress } = options;
     const { limits } = link.welcome;
     const onReady = () => this.#ready();
     const createPacker = () => (compress ? new Packer() : undefined);
@@ -74,11 +74,11 @@ export class Session {
     this.#socket = link.socket;
     this.#wire = new Wire(link.socket, link.raw, deadlines, () => this.#silent());
     this.#wire.onSend = options.onSend;
-    this.#wire.onRoom = outbox.onReady = calls.onReady = onReady;
-    this.#flights = new Flights(outbox, incarnation, limits.filesInFlight, onProgress);
+    this.#wire.onRoom = queue.onReady = calls.onReady = onReady;
+    this.#flights = new Flights(queue, incarnation, limits.filesInFlight, onProgress);
     this.#packer = createPacker();
     this.#uploads = new Uploads({
-      outbox,
+      queue,
       flights: this.#flights,
       wire: this.#wire,
       algorithm,
@@ -101,7 +101,7 @@ export class Session {
   }
 
   async #run(): Promise<IsyncError> {
-    const { link, outbox, calls } = this.#options;
+    const { link, queue, calls } = this.#options;
     const closed = this.#listen(link);
     const pumping = this.#pump();
     const fault = await closed;
@@ -110,8 +110,8 @@ export class Session {
     this.#ready();
     const opening = await this.#uploads.stop(fault);
     await pumping;
-    outbox.onReady = calls.onReady = () => {};
-    outbox.giveBack([...this.#flights.jobs, ...opening]);
+    queue.onReady = calls.onReady = () => {};
+    queue.giveBack([...this.#flights.jobs, ...opening]);
     calls.giveBack([...this.#calls.values()]);
     return fault;
   }
@@ -205,10 +205,10 @@ export class Session {
   }
 
   #sendBatch(live: boolean): boolean {
-    const { outbox, algorithm, limiter } = this.#options;
+    const { queue, algorithm, limiter } = this.#options;
     const expansion = this.#packer?.expansion ?? 1;
     const firstId = this.#flights.nextId;
-    const files = readBatch(outbox, {
+    const files = readBatch(queue, {
       live,
       algorithm,
       mostFiles: Math.min(MAX_FILES_PER_MESSAGE, this.#flights.room(live) - this.#uploads.opening),

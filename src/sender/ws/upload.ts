@@ -1,7 +1,7 @@
 import { createDigester, type Digester, type DigestAlgorithm } from '../../model/digest.ts';
 import { CHUNK_HEADER_BYTES, writeChunkHeader } from '../../protocol/codec.ts';
 import { MAX_CHUNK_BYTES } from '../../protocol/limits.ts';
-import { Forgotten, type PutJob } from '../outbox.ts';
+import { Forgotten, type PutJob } from '../send-queue.ts';
 import type { ChunkBuffers } from './chunk-buffers.ts';
 import type { Packer } from './packer.ts';
 import { changed } from '../source-file.ts';

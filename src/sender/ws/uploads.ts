@@ -2,7 +2,7 @@ import type { DigestAlgorithm } from '../../model/digest.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { CHUNK_HEADER_BYTES, encode } from '../../protocol/codec.ts';
 import { MAX_CHUNK_BYTES, MAX_OPEN_UPLOADS } from '../../protocol/limits.ts';
-import { Forgotten, type Outbox, type PutJob } from '../outbox.ts';
+import { Forgotten, type SendQueue, type PutJob } from '../send-queue.ts';
 import { ChunkBuffers } from './chunk-buffers.ts';
 import type { Flights } from './flights.ts';
 import type { Packer } from './packer.ts';
@@ -13,7 +13,7 @@ import type { Wire } from './wire.ts';
 const BACKLOG_UPLOADS = 4;
 
 export interface UploadsOptions {
-  readonly outbox: Outbox;
+  readonly queue: SendQueue;
   readonly flights: Flights;
   readonly wire: Wire;
   readonly algorithm: DigestAlgorithm;
@@ -33,7 +33,7 @@ export class Uploads implements UploadPort {
   readonly #most: number;
   readonly #running = new Map<Upload, Promise<void>>();
   readonly #offers: { readonly live: Upload[]; readonly backlog: Upload[] } = { live: [], backlog: [] };
-  /** Taken from the outbox, and neither in flight nor failed yet. */
+  /** Taken from the queue, and neither in flight nor failed yet. */
   readonly #opening = new Set<Upload>();
   #over = false;
 
@@ -58,11 +58,11 @@ export class Uploads implements UploadPort {
 
   /** Starts what may be started. */
   start(): void {
-    const { outbox, flights } = this.#options;
+    const { queue, flights } = this.#options;
     for (const live of [true, false]) {
       const most = live ? this.#most : Math.min(this.#most, BACKLOG_UPLOADS);
       while (this.#running.size < most && this.#opening.size < flights.room(live)) {
-        const job = outbox.take(live, 'large');
+        const job = queue.take(live, 'large');
         if (job === undefined) break;
         this.#run(new Upload(job, this));
       }
@@ -118,16 +118,16 @@ export class Uploads implements UploadPort {
   }
 
   failed(upload: Upload, error: unknown): void {
-    // When the session is over the file goes back to the outbox, whatever this try died of.
+    // When the session is over the file goes back to the queue, whatever this try died of.
     if (this.#over) return;
-    const { flights, outbox, wire } = this.#options;
+    const { flights, queue, wire } = this.#options;
     const { job, id } = upload;
     this.#opening.delete(upload);
     const told = toIsyncError(error, 'FILE_UNREADABLE', { path: job.file.entry.path });
     // Kept are the bytes of a file that may come again as it is.
     const keep = error instanceof Forgotten || (error instanceof IsyncError && error.retryable);
     if (id !== undefined && flights.cancel(id)) wire.send(encode({ type: 'cancel', id, keep }));
-    outbox.failed(job, told);
+    queue.failed(job, told);
   }
 
   #run(upload: Upload): void {

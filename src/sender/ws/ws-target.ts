@@ -6,9 +6,9 @@ import type { RelPath } from '../../model/rel-path.ts';
 import { KEEPALIVE_MS, MAX_PATHS_PER_MESSAGE, SILENCE_DEADLINE_MS } from '../../protocol/limits.ts';
 import type { Welcome } from '../../protocol/messages.ts';
 import { ZSTD } from '../../protocol/packing.ts';
-import { Outbox } from '../outbox.ts';
-import type { RateLimiter } from '../rate-limiter.ts';
-import { Backoff, type RetryPolicy } from '../retry.ts';
+import { SendQueue } from '../send-queue.ts';
+import type { RateLimiter } from '../../flow/rate-limiter.ts';
+import { Backoff, type RetryPolicy } from '../../flow/retry.ts';
 import type {
   LookOptions,
   PutOptions,
@@ -76,7 +76,7 @@ class WsTarget implements Target {
   readonly refused: Promise<IsyncError>;
   readonly #refuse: (error: IsyncError) => void;
   readonly #options: WsTargetOptions;
-  readonly #outbox: Outbox;
+  readonly #queue: SendQueue;
   readonly #calls: Calls;
   readonly #peer = new Peer();
   readonly #closing = new AbortController();
@@ -89,7 +89,7 @@ class WsTarget implements Target {
     this.refused = refused.promise;
     this.#refuse = refused.resolve;
     this.#options = options;
-    this.#outbox = new Outbox(options.digest, options.retry, options.onRetry);
+    this.#queue = new SendQueue(options.digest, options.retry, options.onRetry);
     this.#calls = new Calls(options.retry);
     const { signal } = options;
     if (signal?.aborted === true) this.#close(signal.reason);
@@ -104,12 +104,12 @@ class WsTarget implements Target {
   }
 
   get stalled(): boolean {
-    return this.#session === undefined || (this.#calls.stalled && this.#outbox.stalled);
+    return this.#session === undefined || (this.#calls.stalled && this.#queue.stalled);
   }
 
   async put(file: SourceFile, options: PutOptions = {}): Promise<Receipt> {
     this.#mustWrite();
-    const receipt = this.#outbox.put(file, options);
+    const receipt = this.#queue.put(file, options);
     this.#connectUnlessLinked();
     return receipt;
   }
@@ -160,7 +160,7 @@ class WsTarget implements Target {
   #close(reason: unknown): void {
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#closing.abort(reason);
-    this.#outbox.close(reason);
+    this.#queue.close(reason);
     this.#calls.close(reason);
     this.#peer.close(reason);
     this.#session?.close();
@@ -191,7 +191,7 @@ class WsTarget implements Target {
       const gaveUp = this.#gaveUp(backoff, error);
       // Before anyone hears of it: whoever calls again at once needs a new link.
       this.#linked = undefined;
-      this.#outbox.rejectAll(gaveUp);
+      this.#queue.rejectAll(gaveUp);
       this.#calls.rejectAll(gaveUp);
       this.#peer.rejectAll(gaveUp);
       return;
@@ -208,7 +208,7 @@ class WsTarget implements Target {
       const session = new Session({
         link,
         incarnation: identity.incarnation,
-        outbox: this.#outbox,
+        queue: this.#queue,
         calls: this.#calls,
         algorithm,
         limiter,

@@ -7,7 +7,7 @@ import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { MAX_PATH_BYTES, type RelPath } from '../../model/rel-path.ts';
 import { isAllZeros } from '../../model/damage.ts';
 import { checkContent } from '../check-digest.ts';
-import { refuseShorter, ZeroWatch } from '../damage-rule.ts';
+import { refuseShorter, ZeroWatch } from '../rules/damage-rule.ts';
 import type {
   BeginOptions,
   FileDigest,
@@ -17,13 +17,13 @@ import type {
   StoreIdentity,
   Upload,
 } from '../store.ts';
-import { InOrder } from '../in-order.ts';
+import { PathOrder } from '../../flow/path-order.ts';
 import { storeClosed, uploadBusy } from '../store-errors.ts';
 import { versionKey } from '../version-key.ts';
 import { FileUpload } from './file-upload.ts';
 import { Folders } from './folders.ts';
 import { FreeSpace } from './free-space.ts';
-import { type Lane, Lanes } from './lanes.ts';
+import { type Queues, DeviceQueues } from './device-queues.ts';
 import { collectLeftovers, type LeftoverLimits, PartThinner } from './leftovers.ts';
 import { listFiles } from './list-files.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
@@ -94,8 +94,8 @@ class FileStore implements Store {
   readonly #thinner: PartThinner;
   readonly #space: FreeSpace;
   readonly #folders: Folders;
-  readonly #lanes: Lanes;
-  readonly #publishing = new InOrder();
+  readonly #lanes: DeviceQueues;
+  readonly #publishing = new PathOrder();
   readonly #uploads = new Map<string, Promise<FileUpload>>();
   readonly #collector: NodeJS.Timeout | undefined;
   #collecting: Promise<void> = Promise.resolve();
@@ -113,7 +113,7 @@ class FileStore implements Store {
     };
     this.#space = new FreeSpace(root, options.minFreeBytes ?? 0);
     this.#folders = new Folders(root);
-    this.#lanes = new Lanes(this.#folders, this.#immutable);
+    this.#lanes = new DeviceQueues(this.#folders, this.#immutable);
     this.#thinner = new PartThinner(area, this.#leftovers);
     if (options.readOnly !== true)
       this.#collector = setInterval(() => void this.collect(), COLLECT_EVERY_MS).unref();
@@ -237,7 +237,7 @@ class FileStore implements Store {
   }
 
   async #put(
-    lane: Lane,
+    lane: Queues,
     incoming: Pick<StagedFile, 'file' | 'digest' | 'replaceDamaged'>,
     bytes: Uint8Array,
   ): Promise<void> {
@@ -251,7 +251,7 @@ class FileStore implements Store {
   }
 
   async #begin(
-    lane: Lane,
+    lane: Queues,
     file: FileEntry,
     { algorithm, resume, signal, replaceDamaged = false }: BeginOptions,
     key: string,

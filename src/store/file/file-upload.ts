@@ -4,7 +4,7 @@ import type { DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { checkDigest } from '../check-digest.ts';
-import type { ZeroWatch } from '../damage-rule.ts';
+import type { ZeroWatch } from '../rules/damage-rule.ts';
 import type { Upload } from '../store.ts';
 import { tooManyBytes, uploadEnded } from '../store-errors.ts';
 import type { FreeSpace } from './free-space.ts';

@@ -5,7 +5,7 @@ import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
 import { foldersBelow } from './list-files.ts';
 import { storeError, unlessAbsent } from './system-errors.ts';
-import { Window } from '../window.ts';
+import { Limiter } from '../../flow/limiter.ts';
 
 /** Folders of a batch fsynced at a time: they share the file system's journal commits, and the thread pool with everything else. */
 const FOLDER_SYNCS_AT_ONCE = 4;
@@ -128,7 +128,7 @@ export class FolderBatch {
     const needed = new Set<StandingFolder>();
     for (const folder of used) for (const each of upToDurable(folder)) needed.add(each);
     const failures = new Map<StandingFolder, unknown>();
-    const syncs = new Window(FOLDER_SYNCS_AT_ONCE);
+    const syncs = new Limiter(FOLDER_SYNCS_AT_ONCE);
     await Promise.all(
       [...needed].map(async (folder) => {
         try {

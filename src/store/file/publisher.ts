@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type FileEntry, toMicroseconds } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { nameOf, parentOf } from '../../model/rel-path.ts';
-import { type Incoming, refuseDamage } from '../damage-rule.ts';
+import { type Incoming, refuseDamage } from '../rules/damage-rule.ts';
 import type { FileDigest } from '../store.ts';
 import type { FolderBatch, Folders, StandingFolder } from './folders.ts';
 import { digestPublished, syncPublished } from './published.ts';

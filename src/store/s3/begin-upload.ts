@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout } from 'node:timers/promises';
 import type { FileEntry } from '../../model/file-entry.ts';
-import type { Incoming } from '../damage-rule.ts';
+import type { Incoming } from '../rules/damage-rule.ts';
 import type { BeginOptions } from '../store.ts';
 import type { Bucket } from './bucket.ts';
 import { CompleteBody } from './complete-body.ts';

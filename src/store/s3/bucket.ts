@@ -14,14 +14,15 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { IsyncError } from '../../model/isync-error.ts';
-import { Window } from '../window.ts';
+import { Limiter } from '../../flow/limiter.ts';
 import type { ListedPart } from './part-ledger.ts';
-import { bare, decodeKey } from './answers.ts';
-import { tellingBodySent } from './body-sent.ts';
-import { toInput, type ObjectAttributes, type ObjectSettings } from './object-attributes.ts';
-import type { UploadKey } from './upload-key.ts';
-import { CONNECTIONS, createS3Client } from './s3-client.ts';
-import { isAbsent, s3Error, statusOf } from './s3-errors.ts';
+import { bare, decodeKey } from '../../s3/answers.ts';
+import { tellingBodySent } from '../../s3/body-sent.ts';
+import type { ObjectSettings } from '../../s3/access.ts';
+import { toInput, type ObjectAttributes } from '../../s3/object-attributes.ts';
+import type { UploadKey } from '../../s3/upload-key.ts';
+import { CONNECTIONS, createS3Client } from '../../s3/client.ts';
+import { isAbsent, s3Error, statusOf } from '../../s3/errors.ts';
 import type { S3StoreOptions } from './s3-options.ts';
 
 /** The servers' own limit of what one answer tells. */
@@ -83,7 +84,7 @@ export class Bucket implements Disposable {
   readonly #bucket: string;
   readonly #client: S3Client;
   readonly #page: number;
-  readonly #window = new Window(CONNECTIONS);
+  readonly #limiter = new Limiter(CONNECTIONS);
   readonly #settings: ObjectSettings;
 
   /** @param page most that one answer tells of a listing */
@@ -295,7 +296,7 @@ export class Bucket implements Disposable {
 
   /** Makes the object of parts with just these ETags; a server that has others refuses. Rejects with what the SDK throws. */
   async complete(upload: UploadKey, etags: readonly string[]): Promise<void> {
-    await this.#window.run(() =>
+    await this.#limiter.run(() =>
       this.#client.send(
         new CompleteMultipartUploadCommand({
           Bucket: this.#bucket,
@@ -364,7 +365,7 @@ export class Bucket implements Disposable {
 
   #run<T>(request: Request, send: (options: HttpHandlerOptions | undefined) => Promise<T>): Promise<T> {
     return this.#guard(request, () =>
-      this.#window.run(() => send(request.signal && { abortSignal: request.signal })),
+      this.#limiter.run(() => send(request.signal && { abortSignal: request.signal })),
     );
   }
 

@@ -6,7 +6,7 @@ import { IsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { isAllZeros } from '../../model/damage.ts';
 import { checkContent } from '../check-digest.ts';
-import { type Incoming, refuseDamage, refuseShorter } from '../damage-rule.ts';
+import { type Incoming, refuseDamage, refuseShorter } from '../rules/damage-rule.ts';
 import type {
   BeginOptions,
   FileDigest,
@@ -16,10 +16,10 @@ import type {
   StoreIdentity,
   Upload,
 } from '../store.ts';
-import { InOrder } from '../in-order.ts';
+import { PathOrder } from '../../flow/path-order.ts';
 import { storeClosed, uploadBusy } from '../store-errors.ts';
 import { versionKey } from '../version-key.ts';
-import { Window } from '../window.ts';
+import { Limiter } from '../../flow/limiter.ts';
 import { throwAwayAbandoned } from './abandoned.ts';
 import { beginUpload } from './begin-upload.ts';
 import { Bucket } from './bucket.ts';
@@ -28,7 +28,7 @@ import { mtimeOf, toMetadata } from './metadata.ts';
 import { PartBuffers } from './part-buffers.ts';
 import { mostBytes, PART_BYTES, planParts } from './part-plan.ts';
 import type { S3StoreOptions } from './s3-options.ts';
-import { DIGESTS } from './s3-client.ts';
+import { DIGESTS } from '../../s3/client.ts';
 import { S3Upload, type UploadBody } from './s3-upload.ts';
 import { SmallBody } from './small-body.ts';
 import { findStoreId } from './store-id.ts';
@@ -79,8 +79,8 @@ class S3Store implements Store {
   readonly #partBytes: number;
   readonly #mostPartBytes: number;
   readonly #abandonedAfterMs: number;
-  readonly #digests = new Window(DIGESTS);
-  readonly #publishing = new InOrder();
+  readonly #digests = new Limiter(DIGESTS);
+  readonly #publishing = new PathOrder();
   readonly #uploads = new Map<string, Promise<S3Upload>>();
   readonly #collector: NodeJS.Timeout | undefined;
   readonly #closing = new AbortController();

@@ -1,0 +1,41 @@
+/** Told of what is held. */
+export interface Counter {
+  add(amount: number): void;
+  remove(amount: number): void;
+}
+
+/** Counts what is held and tells when it rises above `high` and when it has fallen to half of that again. */
+export class HighWaterMark implements Counter {
+  readonly #high: number;
+  readonly #changed: () => void;
+  readonly #share: Counter | undefined;
+  #held = 0;
+  #full = false;
+
+  /** @param share is told all the same, as part of a whole */
+  constructor(high: number, changed: () => void, share?: Counter) {
+    this.#high = high;
+    this.#changed = changed;
+    this.#share = share;
+  }
+
+  get full(): boolean {
+    return this.#full;
+  }
+
+  add(amount: number): void {
+    this.#share?.add(amount);
+    this.#held += amount;
+    if (this.#full || this.#held <= this.#high) return;
+    this.#full = true;
+    this.#changed();
+  }
+
+  remove(amount: number): void {
+    this.#share?.remove(amount);
+    this.#held -= amount;
+    if (!this.#full || this.#held > this.#high / 2) return;
+    this.#full = false;
+    this.#changed();
+  }
+}

@@ -1,0 +1,34 @@
+import type { RelPath } from '../model/rel-path.ts';
+
+/**
+ * Steps at the same path run one after the other, in the order they were asked for, so that of two versions the one that
+ * came later stays. Steps at different paths overlap.
+ */
+export class PathOrder {
+  /** The last step asked for at each path. */
+  readonly #last = new Map<RelPath, Promise<void>>();
+
+  /**
+   * Runs `step` after every earlier one at `path`, however those ended; at once where there is none. Settles as `step`
+   * does.
+   */
+  run(path: RelPath, step: () => Promise<void>): Promise<void> {
+    const earlier = this.#last.get(path);
+    const result = earlier === undefined ? step() : earlier.then(step, step);
+    const last = result.finally(() => {
+      if (this.#last.get(path) === last) this.#last.delete(path);
+    });
+    this.#last.set(path, last);
+    return last;
+  }
+
+  /** Resolves when the steps asked for so far at `path` have ended. A rejection is told to whoever asked for the step. */
+  async ended(path: RelPath): Promise<void> {
+    await Promise.allSettled([this.#last.get(path)]);
+  }
+
+  /** The same for all paths. */
+  async idle(): Promise<void> {
+    await Promise.allSettled(this.#last.values());
+  }
+}

@@ -1,0 +1,180 @@
+import { errnoOf, IsyncError, type ErrorCode } from '../model/isync-error.ts';
+
+/** What is wrong, and what whoever looks after the bucket can do about it. */
+interface Meaning {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly hint?: string;
+  /** Default: true; somebody can mend it while the files wait. */
+  readonly retryable?: boolean;
+}
+
+const CREDENTIALS: Meaning = {
+  code: 'STORE_REFUSED',
+  message: 'the object store refuses the credentials',
+  hint: 'Check access key, secret key, session token and their expiry, and that they belong to this endpoint.',
+};
+const DENIED: Meaning = {
+  code: 'STORE_REFUSED',
+  message: 'the credentials lack a permission on the bucket',
+  hint: 'Needed: s3:ListBucket, GetObject, PutObject, DeleteObject, ListBucketMultipartUploads, ListMultipartUploadParts, AbortMultipartUpload (and PutObjectTagging for tags, kms:* for a key).',
+};
+const THROTTLED: Meaning = { code: 'BUSY', message: 'the object store asks to slow down' };
+const FULL: Meaning = {
+  code: 'STORE_FULL',
+  message: 'the bucket is full',
+  hint: 'Raise the quota or make room; uploads go on by themselves.',
+};
+const BROKEN: Meaning = { code: 'STORE_FAILED', message: 'the object store fails' };
+const REGION: Meaning = {
+  code: 'STORE_MISSING',
+  message: 'the bucket is in another region',
+  hint: 'Name the region of the bucket.',
+};
+const NO_REGION: Meaning = {
+  code: 'CONFIG_INVALID',
+  message: 'nothing says in which region the bucket is',
+  hint: 'Give --s3-region, set AWS_REGION, or name it in the profile; a server that is not AWS needs --s3-endpoint.',
+  retryable: false,
+};
+const CLOCK: Meaning = {
+  code: 'CLOCK_SKEW',
+  message: 'the clocks of this machine and of the object store differ too much',
+  hint: 'Set the clock of this machine, for instance with NTP.',
+};
+const NO_TAGS: Meaning = {
+  code: 'STORE_FAILED',
+  message: 'the object store does not know how to do this',
+  hint: 'Leave out tags, storage class and encryption: not every server has them.',
+  retryable: false,
+};
+const UNREACHABLE: Meaning = {
+  code: 'UNREACHABLE',
+  message: 'the object store does not answer',
+  hint: 'Check the endpoint, the network and the firewall.',
+};
+
+/** By the code in the server's answer, or the name of the SDK's own error. */
+const BY_NAME: Readonly<Record<string, Meaning>> = {
+  NoSuchBucket: {
+    code: 'STORE_MISSING',
+    message: 'there is no such bucket',
+    hint: 'Make the bucket, or correct its name: isync makes none.',
+  },
+  PermanentRedirect: REGION,
+  AuthorizationHeaderMalformed: REGION,
+  IllegalLocationConstraintException: REGION,
+  InvalidBucketName: { code: 'STORE_MISSING', message: 'this is no name of a bucket', retryable: false },
+  CredentialsProviderError: {
+    code: 'STORE_REFUSED',
+    message: 'no credentials for the object store were found',
+    hint: 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile.',
+  },
+  InvalidAccessKeyId: CREDENTIALS,
+  SignatureDoesNotMatch: CREDENTIALS,
+  InvalidToken: CREDENTIALS,
+  ExpiredToken: CREDENTIALS,
+  TokenRefreshRequired: CREDENTIALS,
+  AccountProblem: CREDENTIALS,
+  AccessDenied: DENIED,
+  AllAccessDisabled: DENIED,
+  RequestTimeTooSkewed: CLOCK,
+  SlowDown: THROTTLED,
+  ServiceUnavailable: THROTTLED,
+  TooManyRequests: THROTTLED,
+  RequestLimitExceeded: THROTTLED,
+  OperationAborted: THROTTLED,
+  QuotaExceeded: FULL,
+  EntityTooLarge: { code: 'FILE_TOO_LARGE', message: 'larger than the bucket takes', retryable: false },
+  KeyTooLongError: { code: 'BAD_PATH', message: 'the key is too long for the bucket', retryable: false },
+  // The part that arrived is not the one that was sent.
+  BadDigest: { code: 'STORE_FAILED', message: 'the bytes were damaged on their way to the object store' },
+  NotImplemented: NO_TAGS,
+  TimeoutError: UNREACHABLE,
+};
+
+const BY_STATUS: Readonly<Record<number, Meaning>> = {
+  301: REGION,
+  401: CREDENTIALS,
+  403: DENIED,
+  409: THROTTLED,
+  413: FULL,
+  429: THROTTLED,
+  501: NO_TAGS,
+  503: THROTTLED,
+  507: FULL,
+};
+
+const TLS_ERRORS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$)/;
+
+/**
+ * Whatever a request to the object store has failed with, as the IsyncError that the store's callers get.
+ * @param where the bucket and its server, for people
+ */
+export function s3Error(error: unknown, where: string, path?: string): IsyncError {
+  if (error instanceof IsyncError) return error;
+  const { code, message, hint, retryable = true } = meaningOf(error);
+  return new IsyncError(code, `${message} (${where}: ${textOf(error)})`, {
+    cause: error,
+    retryable,
+    ...(path !== undefined && { path }),
+    ...(hint !== undefined && { hint }),
+  });
+}
+
+/** Whether the server says that there is no such object, or no such upload. */
+export function isAbsent(error: unknown): boolean {
+  const name = nameOf(error);
+  if (name === 'NoSuchBucket') return false;
+  return name === 'NoSuchKey' || name === 'NoSuchUpload' || statusOf(error) === 404;
+}
+
+/**
+ * Whether the server has said no to what was asked for, whoever asks again. A network's fault leaves open whether it has
+ * happened, and a server that is busy may do it yet.
+ */
+export function isRefusal(error: unknown): boolean {
+  const status = statusOf(error);
+  return status !== undefined && status >= 400 && status < 500 && meaningOf(error) !== THROTTLED;
+}
+
+function meaningOf(error: unknown): Meaning {
+  // The SDK's own words; it gives this error no name.
+  if (error instanceof Error && error.message === 'Region is missing') return NO_REGION;
+  const known = BY_NAME[nameOf(error)];
+  if (known !== undefined) return known;
+  const status = statusOf(error);
+  if (status !== undefined) return BY_STATUS[status] ?? BROKEN;
+  const errno = errnoOf(error);
+  if (errno === undefined)
+    return { code: 'INTERNAL', message: 'a fault at the object store', retryable: false };
+  if (TLS_ERRORS.test(errno))
+    return {
+      code: 'TLS_FAILED',
+      message: 'the certificate of the object store is not trusted',
+      hint: 'Name its authority with NODE_EXTRA_CA_CERTS=FILE.',
+    };
+  return UNREACHABLE;
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : '';
+}
+
+/** Of the server's answer; undefined where there was none. */
+export function statusOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('$metadata' in error)) return undefined;
+  const metadata = error.$metadata;
+  if (typeof metadata !== 'object' || metadata === null || !('httpStatusCode' in metadata)) return undefined;
+  return typeof metadata.httpStatusCode === 'number' ? metadata.httpStatusCode : undefined;
+}
+
+function textOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const status = statusOf(error);
+  // A refused connection to several addresses has its reasons inside, and no message of its own.
+  const message = error.message === '' ? (errnoOf(error) ?? '') : error.message;
+  return [error.name === 'Error' ? '' : error.name, status ?? '', message]
+    .filter((each) => each !== '')
+    .join(' ');
+}

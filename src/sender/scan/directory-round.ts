@@ -1,0 +1,232 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { RelPath } from '../../model/rel-path.ts';
+import { sameIdentity } from '../../scanner/file-identity.ts';
+import { Fingerprint } from '../../scanner/fingerprint.ts';
+import { inspectFile } from '../../scanner/inspect-file.ts';
+import { listDirectory, type ListingTotals } from '../../scanner/list-directory.ts';
+import type { Finding, ListedFile } from '../../scanner/listed-file.ts';
+import type { ScanContext } from './scan-context.ts';
+import type { Submissions } from './submissions.ts';
+import { pause } from '../../flow/wake-up.ts';
+
+/** Files found fresh that a listing holds back at a time until they have settled; then it waits for them. */
+const MAX_HELD_BACK = 4096;
+/** A round waits so long (ms) for files to settle, and for so many times the settling; then it ends without them. */
+const HELD_BACK_MS = 5_000;
+const HELD_BACK_SETTLINGS = 4;
+
+/** What one listing of a data directory, and the sending of what it found, came to. */
+export interface RoundResult {
+  readonly totals: ListingTotals;
+  /** Files that had no mark. Zero is the condition of a seal. */
+  readonly unmarked: number;
+  /** Files that were marked before this scan began, as far as clocks tell. */
+  readonly skipped: number;
+  /** Fingerprint of the marked files. */
+  readonly markedPrint: string;
+  /** Marked files, and their bytes. */
+  readonly marked: { readonly files: number; readonly bytes: number };
+  readonly durationMs: number;
+}
+
+export interface RoundOptions {
+  readonly rank: number;
+  /** Whether to list only when no older directory is being listed. */
+  readonly inTurn: boolean;
+  /** Takes over files that may still be written to: resolves later through the watch. Absent: the round waits itself. */
+  readonly watchFresh?: (path: RelPath) => void;
+  /** Told of each subfolder before it is read. */
+  readonly entering: (folder: RelPath) => void;
+  /** How long (ms) a file must have been unchanged to be sent at once. */
+  readonly settleMs: number;
+  readonly found: (file: ListedFile) => void;
+}
+
+interface HeldBack {
+  readonly file: ListedFile;
+  readonly seenAtMs: number;
+}
+
+/** Lists `directory` once, submits what has no mark, and waits until all of that has an outcome; not for live files. */
+export async function runRound(
+  context: ScanContext,
+  directory: RelPath,
+  submissions: Submissions,
+  options: RoundOptions,
+): Promise<RoundResult> {
+  const round = new Round(context, directory, submissions, options);
+  return await round.run();
+}
+
+/**
+ * Lists `directory` once more: whether it holds nothing but the marked files of `markedPrint`, and none of `openInodes`.
+ */
+export async function holdsJust(
+  { options: { root }, ignore, stopping }: ScanContext,
+  directory: RelPath,
+  submissions: Submissions,
+  { markedPrint, openInodes }: { readonly markedPrint: string; readonly openInodes: ReadonlySet<number> },
+): Promise<boolean> {
+  const print = new Fingerprint();
+  for await (const batch of listDirectory(root, directory, { ignore, signal: stopping }))
+    for (const finding of batch) {
+      if (finding.kind === 'problem' || !submissions.isMarked(finding.file)) return false;
+      if (openInodes.has(finding.file.identity.ino)) return false;
+      addTo(print, finding.file);
+    }
+  return print.toString() === markedPrint;
+}
+
+/** Adds a file as seals and rounds know it. */
+export function addTo(print: Fingerprint, { entry, identity }: ListedFile): void {
+  print.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
+}
+
+class Round {
+  readonly #context: ScanContext;
+  readonly #directory: RelPath;
+  readonly #submissions: Submissions;
+  readonly #options: RoundOptions;
+  #heldBack: HeldBack[] = [];
+  #open = 0;
+  #tellSettled: () => void = () => undefined;
+  #unmarked = 0;
+  #skipped = 0;
+  readonly #markedPrint = new Fingerprint();
+  readonly #marked = { files: 0, bytes: 0 };
+
+  constructor(context: ScanContext, directory: RelPath, submissions: Submissions, options: RoundOptions) {
+    this.#context = context;
+    this.#directory = directory;
+    this.#submissions = submissions;
+    this.#options = options;
+  }
+
+  async run(): Promise<RoundResult> {
+    const { stopping, tally } = this.#context;
+    tally.forgetProblems(this.#directory);
+    const { totals, durationMs } = await this.#listInTurn();
+    const { settleMs } = this.#options;
+    const end = performance.now() + Math.max(HELD_BACK_MS, HELD_BACK_SETTLINGS * settleMs);
+    while (this.#heldBack.length > 0 && !stopping.aborted && performance.now() < end)
+      await this.#sendHeldBack();
+    if (!stopping.aborted) this.#tellHeldBack();
+    await this.#allSettled();
+    return {
+      totals,
+      unmarked: this.#unmarked,
+      skipped: this.#skipped,
+      markedPrint: this.#markedPrint.toString(),
+      marked: this.#marked,
+      durationMs,
+    };
+  }
+
+  async #listInTurn(): Promise<Pick<RoundResult, 'totals' | 'durationMs'>> {
+    if (!this.#options.inTurn) return await this.#list();
+    const { listings } = this.#context;
+    await listings.acquire(this.#options.rank);
+    try {
+      return await this.#list();
+    } finally {
+      listings.release();
+    }
+  }
+
+  async #list(): Promise<Pick<RoundResult, 'totals' | 'durationMs'>> {
+    const { options, ignore, stopping } = this.#context;
+    const startedMs = performance.now();
+    const listing = listDirectory(options.root, this.#directory, {
+      ignore,
+      entering: this.#options.entering,
+      signal: stopping,
+    });
+    let step = await listing.next();
+    while (step.done !== true) {
+      await this.#takeBatch(step.value);
+      step = await listing.next();
+    }
+    return { totals: step.value, durationMs: performance.now() - startedMs };
+  }
+
+  async #takeBatch(batch: readonly Finding[]): Promise<void> {
+    for (const finding of batch) {
+      if (finding.kind === 'problem') this.#context.tally.problem(this.#directory, finding.problem);
+      else if (this.#submissions.isMarked(finding.file)) this.#takeMarked(finding.file);
+      else await this.#takeUnmarked(finding.file);
+    }
+  }
+
+  #takeMarked(file: ListedFile): void {
+    if (file.identity.ctimeMs < this.#context.startedMs) this.#skipped++;
+    addTo(this.#markedPrint, file);
+    this.#marked.files++;
+    this.#marked.bytes += file.entry.size;
+  }
+
+  async #takeUnmarked(file: ListedFile): Promise<void> {
+    const refused = this.#submissions.refusalOf(file);
+    if (refused !== undefined) {
+      this.#context.tally.problem(this.#directory, refused);
+      return;
+    }
+    this.#unmarked++;
+    if (this.#submissions.isInFlight(file.entry.path)) return;
+    this.#options.found(file);
+    const ageMs = Date.now() - file.identity.mtimeMs;
+    // The clock only saves waiting here: what it misjudges is caught by the guarded read and the next listing.
+    if (ageMs >= this.#options.settleMs) await this.#submit(file);
+    else if (this.#options.watchFresh !== undefined) this.#options.watchFresh(file.entry.path);
+    else await this.#holdBack(file);
+  }
+
+  async #holdBack(file: ListedFile): Promise<void> {
+    this.#heldBack.push({ file, seenAtMs: performance.now() });
+    if (this.#heldBack.length >= MAX_HELD_BACK) await this.#sendHeldBack();
+  }
+
+  /** Looks again at what was held back, once it is due; what has changed since is held back anew. */
+  async #sendHeldBack(): Promise<void> {
+    const due = this.#heldBack;
+    this.#heldBack = [];
+    const youngestMs = due.at(-1)?.seenAtMs ?? 0;
+    await pause(Math.max(0, youngestMs + this.#options.settleMs - performance.now()), this.#context.stopping);
+    for (const [index, { file }] of due.entries()) {
+      if (this.#context.stopping.aborted) return;
+      if (index % 256 === 255) await turn();
+      const finding = inspectFile(this.#context.options.root, file.entry.path);
+      if (finding === undefined) continue;
+      if (finding.kind === 'problem') this.#context.tally.problem(this.#directory, finding.problem);
+      else if (sameIdentity(finding.file.identity, file.identity)) await this.#submit(finding.file);
+      else if (!this.#submissions.isMarked(finding.file))
+        this.#heldBack.push({ file: finding.file, seenAtMs: performance.now() });
+    }
+  }
+
+  /** The next listing finds them again. */
+  #tellHeldBack(): void {
+    const path = this.#heldBack[0]?.file.entry.path;
+    if (path === undefined) return;
+    const files = this.#heldBack.length;
+    this.#context.options.observer.note('info', 'not sent: it changes all the time', { path, files });
+  }
+
+  async #submit(file: ListedFile): Promise<void> {
+    this.#open++;
+    const options = { priority: 'backlog', unlessKept: false } as const;
+    const taken = await this.#submissions.submit(file, this.#options.rank, options, () => this.#settled());
+    if (!taken) this.#settled();
+  }
+
+  #settled(): void {
+    this.#open--;
+    if (this.#open === 0) this.#tellSettled();
+  }
+
+  async #allSettled(): Promise<void> {
+    if (this.#open === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#tellSettled = resolve;
+    });
+  }
+}

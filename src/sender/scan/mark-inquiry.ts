@@ -1,0 +1,70 @@
+import type { RelPath } from '../../model/rel-path.ts';
+import type { RoundResult } from './directory-round.ts';
+import { checkMarks, Proven } from './mark-check.ts';
+import type { ScanContext } from './scan-context.ts';
+import type { Submissions } from './submissions.ts';
+import type { TargetIdentity } from '../target.ts';
+
+/** Asks the target about the marked files of one directory. */
+export class MarkInquiry {
+  readonly #context: ScanContext;
+  readonly #directory: RelPath;
+  readonly #submissions: Submissions;
+  readonly #rank: number;
+  readonly #proven = new Proven();
+  #askedOf: string | undefined;
+  #settled = '';
+
+  constructor(context: ScanContext, directory: RelPath, submissions: Submissions, rank: number) {
+    this.#context = context;
+    this.#directory = directory;
+    this.#submissions = submissions;
+    this.#rank = rank;
+  }
+
+  /** Who is at the target now; waits until there is somebody. */
+  async identify(): Promise<TargetIdentity> {
+    const { options, cut } = this.#context;
+    const identity = await options.target.identify({ signal: cut });
+    this.#context.storeSeen(identity.store);
+    return identity;
+  }
+
+  /**
+   * For a directory that may stay open for long, once for each incarnation of the target: what was marked while no scan ran
+   * need not wait for the seal to be sent.
+   */
+  async askOnce({ marked, markedPrint }: RoundResult): Promise<void> {
+    if (marked.files === 0) return;
+    const identity = await this.identify();
+    if (this.#askedOf === identity.incarnation) return;
+    await this.sendUnknown(markedPrint, identity);
+    this.#askedOf = identity.incarnation;
+  }
+
+  /**
+   * For a directory that something else keeps from its seal: what is marked and not at the target goes all the same, once
+   * for the files of this round.
+   */
+  async askAbout({ marked, markedPrint }: RoundResult): Promise<void> {
+    if (marked.files === 0) return;
+    const identity = await this.identify();
+    const question = `${identity.incarnation} ${markedPrint}`;
+    if (this.#settled === question) return;
+    if ((await this.sendUnknown(markedPrint, identity)) === 0) this.#settled = question;
+  }
+
+  /**
+   * Sends what is marked and not at the target, and resolves to how many files that were. Where this scan itself has sent
+   * just the files of `markedPrint` to that incarnation, it is not asked.
+   */
+  async sendUnknown(markedPrint: string, { incarnation, listedMtime }: TargetIdentity): Promise<number> {
+    if (this.#submissions.hasConfirmed(markedPrint, incarnation)) return 0;
+    return await checkMarks(this.#context, this.#directory, this.#submissions, {
+      rank: this.#rank,
+      proven: this.#proven,
+      listedMtime,
+      incarnation,
+    });
+  }
+}

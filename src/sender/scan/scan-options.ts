@@ -1,0 +1,74 @@
+import type { DigestAlgorithm } from '../../model/digest.ts';
+import type { Problem } from '../../model/problem.ts';
+import type { DirectoryState, NewestBy } from '../../scanner/data-directory.ts';
+import type { CompleteBy } from '../../watcher/watch-event.ts';
+import type { Target } from '../target.ts';
+
+export interface ScanOptions {
+  /** Absolute path of the folder to look after. */
+  readonly root: string;
+  /** The scan uses it and leaves closing it to its owner. */
+  readonly target: Target;
+  /** Name of the device that the target was opened with. */
+  readonly device: string;
+  /** The target may compress what it sends, so that it takes more files to fill its link. */
+  readonly compressed: boolean;
+  /** The one that the target was opened with. */
+  readonly digest: DigestAlgorithm;
+  /** Do what there is to do, then end; else go on until the signal fires. */
+  readonly once: boolean;
+  /** Only data directories whose name begins so. */
+  readonly tag: string;
+  readonly complete: CompleteBy;
+  readonly settleMs: number;
+  readonly quietMs: number;
+  readonly newest: NewestBy;
+  /** Unsealed directories watched at a time, newest first; those beyond are listed in turns. */
+  readonly maxWatched: number;
+  /** Look by itself into sealed directories that have grown. */
+  readonly reopen: boolean;
+  /** Replace the target's copy also by a source that looks damaged by a power cut. */
+  readonly replaceDamaged: boolean;
+  /** `verify`: marked files that the target lacks are sent before the seal; `trust`: they are problems. */
+  readonly marks: 'trust' | 'verify';
+  /** Glob patterns of files that are in progress and not to be touched. */
+  readonly ignore: readonly string[];
+  /** First firing: finish what is in flight, then end. */
+  readonly signal: AbortSignal;
+  readonly observer: ScanObserver;
+}
+
+/** Told as things happen; must not throw and must return at once. */
+export interface ScanObserver {
+  /** Content on its way, in bytes, as it leaves; what is sent again counts again. */
+  sent(bytes: number): void;
+  /** A file is durable at the target and marked. */
+  transferred(path: string, bytes: number): void;
+  /** The same problem of the same file is told once. */
+  problem(problem: Problem): void;
+  directory(name: string, state: DirectoryState, sealed: boolean): void;
+  /** Anything worth a line of log. */
+  note(level: 'debug' | 'info' | 'warn', message: string, fields?: Readonly<Record<string, unknown>>): void;
+}
+
+/** The `--json` summary of `isync scan`. */
+export interface ScanSummary {
+  readonly files: number;
+  readonly bytes: number;
+  readonly skippedMarked: number;
+  readonly problems: readonly Problem[];
+  /** Problems beyond MAX_PROBLEMS_KEPT are counted, not kept. */
+  readonly problemCount: number;
+  /** Files left alone because of an ignore pattern, in the last listing of each directory. */
+  readonly ignored: number;
+  /** Files in the root itself, in no data directory: not sent. */
+  readonly looseFiles: number;
+  readonly foundByReconcile: number;
+  /** Every directory that was not finished at the start, by name. */
+  readonly directories: readonly {
+    readonly name: string;
+    readonly state: DirectoryState;
+    readonly sealed: boolean;
+  }[];
+  readonly seconds: number;
+}

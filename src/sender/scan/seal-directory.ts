@@ -1,0 +1,105 @@
+import { lstatSync, type Stats } from 'node:fs';
+import { join } from 'node:path';
+import { IsyncError } from '../../model/isync-error.ts';
+import { PARSE_MARKER } from '../../model/markers.ts';
+import { joinRelPath, type RelPath } from '../../model/rel-path.ts';
+import { sameIdentity } from '../../scanner/file-identity.ts';
+import { inspectFile } from '../../scanner/inspect-file.ts';
+import { inspectDataDirectory } from '../../scanner/list-data-directories.ts';
+import type { ListedFile } from '../../scanner/listed-file.ts';
+import { makeDurable } from '../durable-source.ts';
+import { draftWatchMarker, removeWatchMarker } from '../../scanner/markers.ts';
+import type { SealRecord } from '../../scanner/seal-record.ts';
+import type { ScanContext } from './scan-context.ts';
+import { createSourceFile } from '../source-file.ts';
+import type { TargetIdentity } from '../target.ts';
+
+interface SealOptions {
+  /** Whether there is a marker of the parser to publish. */
+  readonly closed: boolean;
+  /** What lstat(2) said of the directory before its files were listed. */
+  readonly stats: Stats;
+  /** Who holds all that was listed. */
+  readonly target: TargetIdentity;
+  /** What was listed. */
+  readonly files: number;
+  readonly bytes: number;
+  readonly fingerprint: string;
+  /** Lists again: whether the directory still is as it was when all of it was durable. */
+  readonly isUnchanged: () => Promise<boolean>;
+}
+
+/**
+ * The last step of a directory: its files are all durable. Publishes the parser's marker, makes the directory durable at the
+ * target, then writes ours. Returns false when the directory or the target has changed meanwhile, so that it must be
+ * listed again.
+ */
+export async function sealDirectory(
+  context: ScanContext,
+  directory: RelPath,
+  options: SealOptions,
+): Promise<boolean> {
+  const { root, target, newest, device } = context.options;
+  const { stats } = options;
+  const parsed = options.closed ? parseMarkerOf(root, directory) : undefined;
+  const marker = parsed && createSourceFile(root, parsed);
+  if (parsed) await makeDurable(root, parsed.entry.path, 'live');
+  await target.seal(directory, marker, { signal: context.cut });
+  // A store that was exchanged in the meantime lacks what the one before had confirmed.
+  const now = await target.identify({ signal: context.cut });
+  if (now.incarnation !== options.target.incarnation) return false;
+  if (statsOf(root, directory)?.mtimeMs !== stats.mtimeMs) return false;
+  const record = recordOf(directory, device, options);
+  await using draft = await draftWatchMarker(root, directory, record, {
+    device: stats.dev,
+    inode: stats.ino,
+    keepMtime: newest === 'mtime',
+  });
+  // What came or was written since, against the parser's word or during hours without a link, must still not be lost.
+  if (!(await options.isUnchanged())) return false;
+  // The parser may make its marker first and fill it then.
+  if (parsed && !sameIdentity(parseMarkerOf(root, directory).identity, parsed.identity)) return false;
+  if (!(await draft.isUndisturbed())) return false;
+  return await isStillSealed(root, directory, await draft.publish());
+}
+
+/** What lstat(2) says of the data directory; undefined when it is gone. */
+export function statsOf(root: string, directory: RelPath): Stats | undefined {
+  return lstatSync(join(root, directory), { throwIfNoEntry: false });
+}
+
+/** A file that came in while the marker was given its name opens the directory again. */
+async function isStillSealed(root: string, directory: RelPath, mtimeMs: number): Promise<boolean> {
+  const found = inspectDataDirectory(root, directory);
+  if (found === undefined || found.mtimeMs === mtimeMs) return true;
+  await removeWatchMarker(root, directory);
+  return false;
+}
+
+function recordOf(
+  directory: RelPath,
+  sentAs: string,
+  { closed, stats, target, files, bytes, fingerprint }: SealOptions,
+): Omit<SealRecord, 'store'> & { store: string | null } {
+  return {
+    finished: new Date().toISOString(),
+    directory,
+    device: stats.dev,
+    inode: stats.ino,
+    born: stats.birthtimeMs,
+    store: target.store ?? null,
+    sentAs,
+    closed,
+    files,
+    bytes,
+    fingerprint,
+  };
+}
+
+function parseMarkerOf(root: string, directory: RelPath): ListedFile {
+  const path = joinRelPath(directory, PARSE_MARKER);
+  const finding = inspectFile(root, path);
+  if (finding?.kind === 'file') return finding.file;
+  if (finding !== undefined) throw new IsyncError(finding.problem.code, finding.problem.message, { path });
+  throw new IsyncError('FILE_CHANGED', `${PARSE_MARKER} is gone`, { path });
+}

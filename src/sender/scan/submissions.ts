@@ -1,0 +1,170 @@
+import { problemOf, type Problem } from '../../model/problem.ts';
+import type { RelPath } from '../../model/rel-path.ts';
+import { sameIdentity } from '../../scanner/file-identity.ts';
+import { Fingerprint } from '../../scanner/fingerprint.ts';
+import { FutureMarks } from './future-marks.ts';
+import type { FileIdentity, ListedFile } from '../../scanner/listed-file.ts';
+import type { ScanContext } from './scan-context.ts';
+import { transfer, type TransferOptions, type TransferOutcome } from './transfer.ts';
+
+/** Files remembered, a directory, that would come to the same end if they were sent again. About 400 bytes each. */
+const MAX_REFUSED = 10_000;
+
+export interface SubmissionListener {
+  /** The file is durable and marked. */
+  marked(file: ListedFile, identity: FileIdentity): void;
+  /** The file is another one by now: it must be looked at again. */
+  changed(path: RelPath): void;
+  /** Whatever came of it, the file is not on its way any more; told last. */
+  landed(path: RelPath): void;
+}
+
+/** The files of one data directory that are on their way; sees to it that no version of a file goes twice at a time. */
+export class Submissions {
+  readonly #context: ScanContext;
+  readonly #directory: RelPath;
+  readonly #listener: SubmissionListener;
+  readonly #inFlight = new Map<RelPath, FileIdentity>();
+  readonly #future = new FutureMarks();
+  readonly #refused = new Map<RelPath, { readonly identity: FileIdentity; readonly problem: Problem }>();
+  #confirmed = new Fingerprint();
+  #confirmedBy: string | undefined;
+  #marks = 0;
+  #idle: (() => void)[] = [];
+
+  constructor(context: ScanContext, directory: RelPath, listener: SubmissionListener) {
+    this.#context = context;
+    this.#directory = directory;
+    this.#listener = listener;
+  }
+
+  /** Whether `file` needs no sending: its mark holds, or was set by this scan on a file from the future. */
+  isMarked(file: ListedFile): boolean {
+    if (file.marked) return true;
+    return this.#future.has(file);
+  }
+
+  /**
+   * Whether just the files of `markedPrint` have been sent from here and confirmed by that incarnation of the target, each
+   * once. If not, the target has to be asked.
+   */
+  hasConfirmed(markedPrint: string, incarnation: string): boolean {
+    return this.#confirmedBy === incarnation && this.#confirmed.toString() === markedPrint;
+  }
+
+  /** How many files have been marked from here so far. */
+  get marks(): number {
+    return this.#marks;
+  }
+
+  /** Why it is of no use to send this very version again. */
+  refusalOf({ entry, identity }: ListedFile): Problem | undefined {
+    const refused = this.#refused.get(entry.path);
+    return refused !== undefined && sameIdentity(refused.identity, identity) ? refused.problem : undefined;
+  }
+
+  isInFlight(path: RelPath): boolean {
+    return this.#inFlight.has(path);
+  }
+
+  /**
+   * Waits for room, then sends in the background and calls `settled` when that has come to an end. Resolves to false when
+   * the file was not taken: stopping, or on its way already.
+   */
+  async submit(
+    file: ListedFile,
+    rank: number,
+    options: TransferOptions,
+    settled?: (kind: TransferOutcome['kind'] | undefined) => void,
+  ): Promise<boolean> {
+    const admission = options.priority === 'live' ? this.#context.live : this.#context.backlog;
+    await admission.acquire(rank);
+    const path = file.entry.path;
+    if (this.#context.stopping.aborted || this.#inFlight.has(path)) {
+      admission.release();
+      return false;
+    }
+    this.#inFlight.set(path, file.identity);
+    let kind: TransferOutcome['kind'] | undefined;
+    void transfer(this.#context, file, options)
+      .then((outcome) => {
+        kind = outcome.kind;
+        this.#settle(file, outcome);
+        this.#listener.landed(path);
+      })
+      .finally(() => {
+        admission.release();
+        settled?.(kind);
+        if (this.#inFlight.size === 0) this.#tellIdle();
+      });
+    return true;
+  }
+
+  /** Resolves when nothing of this directory is on its way. */
+  async idle(): Promise<void> {
+    if (this.#inFlight.size === 0) return;
+    await new Promise<void>((resolve) => {
+      this.#idle.push(resolve);
+    });
+  }
+
+  #settle(file: ListedFile, outcome: TransferOutcome): void {
+    const { path } = file.entry;
+    this.#inFlight.delete(path);
+    switch (outcome.kind) {
+      case 'marked':
+        this.#marks++;
+        this.#refused.delete(path);
+        this.#remember(file, outcome);
+        this.#confirm(file, outcome.incarnation);
+        this.#listener.marked(file, outcome.identity);
+        return;
+      case 'changed':
+        this.#listener.changed(path);
+        return;
+      case 'problem':
+        this.#context.tally.problem(this.#directory, problemOf(outcome.error, path));
+        if (outcome.lasting) this.#refuse(file, problemOf(outcome.error, path));
+        return;
+      case 'vanished':
+        this.#context.options.observer.note('info', 'vanished before it was sent', {
+          path,
+          code: 'FILE_VANISHED',
+        });
+        return;
+      case 'kept':
+      case 'stopped':
+        return;
+    }
+  }
+
+  /** What another incarnation of the target has confirmed counts no more. */
+  #confirm({ entry, identity }: ListedFile, incarnation: string): void {
+    if (this.#confirmedBy !== incarnation) {
+      this.#confirmedBy = incarnation;
+      this.#confirmed = new Fingerprint();
+    }
+    this.#confirmed.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
+  }
+
+  #refuse({ entry, identity }: ListedFile, problem: Problem): void {
+    if (this.#refused.size < MAX_REFUSED) this.#refused.set(entry.path, { identity, problem });
+  }
+
+  #remember(file: ListedFile, marked: { identity: FileIdentity; believable: boolean }): void {
+    if (marked.believable) this.#future.forget(file);
+    else if (!this.#future.add(file, marked.identity))
+      this.#context.tally.problem(this.#directory, {
+        path: file.entry.path,
+        code: 'MARK_NOT_KEPT',
+        message:
+          'its modification time lies in the future, so that its mark can not be told from a later write',
+      });
+  }
+
+  #tellIdle(): void {
+    const waiting = this.#idle;
+    this.#idle = [];
+    for (const tell of waiting) tell();
+  }
+}

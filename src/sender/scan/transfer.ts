@@ -1,0 +1,152 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { sameVersion } from '../../model/file-entry.ts';
+import { errnoOf, toIsyncError, type ErrorCode, type IsyncError } from '../../model/isync-error.ts';
+import type { FileIdentity, ListedFile } from '../../scanner/listed-file.ts';
+import { markFile } from '../../scanner/mark.ts';
+import { digestSource } from '../digest-source.ts';
+import { makeDurable } from '../durable-source.ts';
+import type { ScanContext } from './scan-context.ts';
+import { createSourceFile } from '../source-file.ts';
+import type { SourceFile } from '../target.ts';
+
+/**
+ * A file read this soon after its mtime (ms) may be written again without its mtime changing: kernels before 6.13 stamp
+ * files by the timer tick, at most 10 ms. Such a file is read once more before it is marked, when the tick is over.
+ */
+const MTIME_TICK_MS = 20;
+/** The same where files are stamped by the whole second: ext3, ext4 with small inodes, some network file systems. */
+const WHOLE_SECOND_MS = 1000;
+
+export type TransferOutcome =
+  | {
+      readonly kind: 'marked';
+      readonly identity: FileIdentity;
+      readonly believable: boolean;
+      /** Of the target that has confirmed the file. */
+      readonly incarnation: string;
+    }
+  /** Written to, replaced or its mark taken off meanwhile: look at it again. */
+  | { readonly kind: 'changed' }
+  | { readonly kind: 'vanished' }
+  /** The target holds this very content already. */
+  | { readonly kind: 'kept' }
+  /** `lasting`: the same version would come to the same end again. */
+  | { readonly kind: 'problem'; readonly error: IsyncError; readonly lasting: boolean }
+  /** The scan ends; whether the file is durable is not known, so it has no mark. */
+  | { readonly kind: 'stopped' };
+
+/** Errors that are no file's fault: the scan ends with them. */
+const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'AUTH_REFUSED',
+  'VERSION_UNSUPPORTED',
+  'TLS_FAILED',
+  'FENCED',
+  'UNREACHABLE',
+  'PROTOCOL',
+  'STORE_MISSING',
+  'STORE_REFUSED',
+  'CLOCK_SKEW',
+  'ROOT_MISSING',
+  'READ_ONLY',
+  'MARK_NOT_KEPT',
+  'INTERNAL',
+]);
+
+/** Fatal, unless the system says that we may not, of this one file: another owner's, or made immutable. */
+const OF_ONE_FILE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['READ_ONLY', 'MARK_NOT_KEPT']);
+
+/** So many files that can't be marked, and none that can, are no single files' problem: the whole root is not ours. */
+const MOST_UNMARKABLE = 100;
+
+/** What sending the same version again does not mend. */
+const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['MARK_NOT_KEPT', 'SOURCE_DAMAGED']);
+
+export interface TransferOptions {
+  readonly priority: 'live' | 'backlog';
+  /** Ask the target first, and send only what it does not hold. */
+  readonly unlessKept: boolean;
+}
+
+/** Sends one version of one file, waits until it is durable here and at the target, and only then marks it. */
+export async function transfer(
+  context: ScanContext,
+  file: ListedFile,
+  { priority, unlessKept }: TransferOptions,
+): Promise<TransferOutcome> {
+  const { options, cut } = context;
+  const source = createSourceFile(options.root, file);
+  try {
+    await makeDurable(options.root, file.entry.path, priority);
+    const startedAtMs = Date.now();
+    if (unlessKept && (await isKept(context, source))) return { kind: 'kept' };
+    const receipt = await options.target.put(source, {
+      priority,
+      signal: cut,
+      onSent: (bytes) => options.observer.sent(bytes),
+    });
+    const { mtimeMs } = file.identity;
+    const tickMs = mtimeMs % WHOLE_SECOND_MS === 0 ? WHOLE_SECOND_MS : MTIME_TICK_MS;
+    if (startedAtMs - mtimeMs < tickMs) {
+      const leftMs = mtimeMs + tickMs - Date.now();
+      // An mtime in the future says nothing of the tick. No stop cuts it short: a mark set sooner could be wrong.
+      if (leftMs > 0) await delay(Math.min(leftMs, tickMs));
+      const digest = await digestSource(source, receipt.algorithm);
+      if (!digest.equals(receipt.digest)) return { kind: 'changed' };
+    }
+    return await mark(context, file, receipt.incarnation);
+  } catch (thrown) {
+    if (cut.aborted) return { kind: 'stopped' };
+    return outcomeOf(context, toIsyncError(thrown, 'INTERNAL', { path: file.entry.path }));
+  }
+}
+
+/**
+ * By its content too: a mapped file, and one whose write(2) takes long, has the times of the beginning when it is closed,
+ * and may have been sent in between.
+ */
+async function isKept({ options, cut }: ScanContext, source: SourceFile): Promise<boolean> {
+  const { target, digest } = options;
+  const { entry } = source;
+  const [record] = await target.look([entry.path], { signal: cut });
+  if (record === undefined || !sameVersion(entry, record.entry)) return false;
+  const [kept] = await target.look([entry.path], { signal: cut, digest });
+  return kept?.digest?.equals(await digestSource(source, digest)) === true;
+}
+
+async function mark(context: ScanContext, file: ListedFile, incarnation: string): Promise<TransferOutcome> {
+  const { root } = context.options;
+  const result = await markFile(root, file.entry.path, file.identity);
+  if (result.outcome !== 'marked') return { kind: result.outcome };
+  context.tally.transferred(file.entry.path, file.entry.size);
+  return { kind: 'marked', identity: result.identity, believable: result.believable, incarnation };
+}
+
+/** What an error of one operation means for the scan; also ends the scan where the error is nobody's but its own. */
+export function outcomeOf(context: ScanContext, error: IsyncError): TransferOutcome {
+  if (error.code === 'FILE_CHANGED') return { kind: 'changed' };
+  if (error.code === 'FILE_VANISHED') return { kind: 'vanished' };
+  if (isFatal(error) && !(mayPass(error) && !context.options.once)) {
+    context.fail(error);
+    return { kind: 'stopped' };
+  }
+  // The target has waited for room as long as it may: every other file would wait as long, one after another.
+  if (error.code === 'STORE_FULL') context.fail(error);
+  if (
+    error.code === 'MARK_NOT_KEPT' &&
+    context.tally.unmarkable() >= MOST_UNMARKABLE &&
+    context.tally.marksNothing
+  )
+    context.fail(error);
+  return { kind: 'problem', error, lasting: LASTING.has(error.code) };
+}
+
+/** What one file or directory refuses is its own problem; what the file system refuses to all is the scan's. */
+function isFatal(error: IsyncError): boolean {
+  const errno = errnoOf(error.cause);
+  return FATAL.has(error.code) && !(OF_ONE_FILE.has(error.code) && (errno === 'EPERM' || errno === 'EACCES'));
+}
+
+/** A full disk of ours, or too many open files: a daemon outlives them. */
+function mayPass({ code, retryable }: IsyncError): boolean {
+  return code === 'READ_ONLY' && retryable;
+}

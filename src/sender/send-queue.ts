@@ -1,0 +1,244 @@
+import type { DigestAlgorithm } from '../model/digest.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import { MAX_INLINE_BYTES } from '../protocol/limits.ts';
+import { AbortWatch } from '../flow/abort-watch.ts';
+import { Fifo } from '../flow/fifo.ts';
+import { FullGate } from './full-gate.ts';
+import { Backoff, type RetryPolicy } from '../flow/retry.ts';
+import type { PutOptions, Receipt, SourceFile } from './target.ts';
+
+/** Tries of one file whose digest the target does not confirm; past them it is no accident of the link. */
+const MAX_DIGEST_TRIES = 3;
+
+export type Size = 'small' | 'large';
+
+/** One file on its way, over as many tries as it takes. */
+export interface PutJob {
+  readonly file: SourceFile;
+  readonly live: boolean;
+  readonly size: Size;
+  /** Whoever sends content of it says so, in bytes. */
+  sent(bytes: number): void;
+  /** The furthest offset that the target has told for it. */
+  resumedAt: number;
+  /** The caller has its answer; whatever is still under way for this file is in vain. */
+  readonly settled: boolean;
+}
+
+/**
+ * The files that wait for a target, live ones before the backlog, and what becomes of those that were refused. A
+ * session (or the local target) takes jobs out, and gives every one back through exactly one of `kept`, `failed`
+ * and `giveBack`. Small and large files wait apart, so that neither kind stands in the other's way.
+ */
+export class SendQueue {
+  /** Called when a job may have become ready to take. */
+  onReady: () => void = () => {};
+  readonly #onRetry: (error: IsyncError) => void;
+  readonly #algorithm: DigestAlgorithm;
+  readonly #retry: RetryPolicy;
+  readonly #lanes = {
+    live: { small: new Fifo<Job>(), large: new Fifo<Job>() },
+    backlog: { small: new Fifo<Job>(), large: new Fifo<Job>() },
+  };
+  readonly #open = new Set<Job>();
+  /** Jobs that were taken and have not been given back. */
+  #taken = 0;
+  readonly #aborts = new AbortWatch();
+  readonly #closing = new AbortController();
+  readonly #gate: FullGate<PutJob>;
+  #closedBy: unknown;
+
+  /** `onRetry` is told why a file has to wait and will go again; it must not throw. */
+  constructor(
+    algorithm: DigestAlgorithm,
+    retry: RetryPolicy,
+    onRetry: (error: IsyncError) => void = () => {},
+  ) {
+    this.#algorithm = algorithm;
+    this.#retry = retry;
+    this.#onRetry = onRetry;
+    const ready = () => this.onReady();
+    const giveUp = () => this.rejectAll(targetFull(retry));
+    this.#gate = new FullGate(retry, this.#closing.signal, ready, giveUp);
+  }
+
+  /** Jobs without an answer, those taken included. */
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Whether nothing is under way or may be taken: what there is waits for a target that is full, or for another try. */
+  get stalled(): boolean {
+    return this.#taken === 0 && (!this.#gate.admits || !this.#hasReady);
+  }
+
+  put(file: SourceFile, { priority = 'backlog', signal, onSent }: PutOptions = {}): Promise<Receipt> {
+    if (this.#closing.signal.aborted) return Promise.reject(this.#closedBy);
+    if (signal?.aborted === true) return Promise.reject(signal.reason);
+    const job = new Job(file, priority === 'live', onSent);
+    this.#open.add(job);
+    if (signal !== undefined)
+      job.unwatch = this.#aborts.watch(signal, () => this.#reject(job, signal.reason));
+    this.#laneOf(job).push(job);
+    this.onReady();
+    return job.receipt.promise;
+  }
+
+  /** The next job of one kind if its content is at most `mostBytes`. */
+  take(live: boolean, size: Size, mostBytes = Infinity): PutJob | undefined {
+    if (!this.#gate.admits) return undefined;
+    const lane = this.#lanes[live ? 'live' : 'backlog'][size];
+    const job = isReady(lane) ? lane.peek() : undefined;
+    if (job === undefined || job.file.entry.size > mostBytes) return undefined;
+    lane.shift();
+    this.#gate.admitted(job);
+    this.#taken++;
+    return job;
+  }
+
+  /** The file is durable at the target; `incarnation` says who confirmed it. */
+  kept(taken: PutJob, digest: Buffer, incarnation: string): void {
+    const job = own(taken);
+    this.#taken--;
+    this.#gate.kept();
+    if (!this.#settle(job)) return;
+    job.receipt.resolve({ digest, algorithm: this.#algorithm, sentBytes: job.sentBytes, incarnation });
+  }
+
+  /** This try came to nothing: the file could not be read, or the target refused it. */
+  failed(taken: PutJob, error: IsyncError): void {
+    const job = own(taken);
+    this.#taken--;
+    if (error.code === 'STORE_FULL') this.#gate.refused(job);
+    else this.#gate.returned(job);
+    if (job.settled) return;
+    if (error.code === 'DIGEST_MISMATCH') job.digestTries++;
+    if (!mayTryAgain(error, job)) {
+      this.#reject(job, error);
+      return;
+    }
+    this.#onRetry(error);
+    void this.#later(job, error);
+  }
+
+  /** The link broke: these go first when there is one again, in this order. */
+  giveBack(taken: readonly PutJob[]): void {
+    const jobs = taken.map(own);
+    this.#taken -= jobs.length;
+    for (const job of jobs) this.#gate.returned(job);
+    for (const lane of [this.#lanes.live, this.#lanes.backlog])
+      for (const size of ['small', 'large'] as const)
+        lane[size].unshift(
+          jobs.filter((job) => !job.settled && job.size === size && lane === this.#side(job)),
+        );
+    this.onReady();
+  }
+
+  rejectAll(reason: unknown): void {
+    for (const job of this.#open) this.#reject(job, reason);
+  }
+
+  /** Rejects everything, now and later, with `reason`. */
+  close(reason: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    this.#closedBy = reason;
+    this.#closing.abort();
+    this.rejectAll(reason);
+  }
+
+  async #later(job: Job, error: IsyncError): Promise<void> {
+    job.backoff ??= new Backoff(this.#retry);
+    let again: boolean;
+    try {
+      again = await job.backoff.wait({ signal: this.#closing.signal });
+    } catch {
+      return; // Closed: the job has been rejected with everything else.
+    }
+    if (job.settled) return;
+    if (!again) {
+      this.#reject(job, error.code === 'STORE_FULL' ? targetFull(this.#retry, error) : error);
+      return;
+    }
+    this.#laneOf(job).push(job);
+    this.onReady();
+  }
+
+  get #hasReady(): boolean {
+    return [this.#lanes.live, this.#lanes.backlog].some(
+      ({ small, large }) => isReady(small) || isReady(large),
+    );
+  }
+
+  #reject(job: Job, reason: unknown): void {
+    if (this.#settle(job)) job.receipt.reject(reason);
+  }
+
+  #settle(job: Job): boolean {
+    if (job.settled) return false;
+    job.settled = true;
+    job.unwatch?.();
+    this.#open.delete(job);
+    return true;
+  }
+
+  #side(job: Job) {
+    return job.live ? this.#lanes.live : this.#lanes.backlog;
+  }
+
+  #laneOf(job: Job): Fifo<Job> {
+    return this.#side(job)[job.size];
+  }
+}
+
+class Job implements PutJob {
+  readonly file: SourceFile;
+  readonly live: boolean;
+  readonly size: Size;
+  sentBytes = 0;
+  resumedAt = 0;
+  settled = false;
+  digestTries = 0;
+  backoff: Backoff | undefined;
+  unwatch: (() => void) | undefined;
+  readonly receipt = Promise.withResolvers<Receipt>();
+
+  readonly #onSent: ((bytes: number) => void) | undefined;
+
+  constructor(file: SourceFile, live: boolean, onSent: ((bytes: number) => void) | undefined) {
+    this.#onSent = onSent;
+    this.file = file;
+    this.live = live;
+    this.size = file.entry.size <= MAX_INLINE_BYTES ? 'small' : 'large';
+  }
+
+  sent(bytes: number): void {
+    this.sentBytes += bytes;
+    this.#onSent?.(bytes);
+  }
+}
+
+/** What ends the work on a job that is settled already: nobody waits for it any more. */
+export class Forgotten extends Error {}
+
+/** Whether somebody waits for one of `lane`; those settled at its front are dropped. */
+function isReady(lane: Fifo<Job>): boolean {
+  while (lane.peek()?.settled === true) lane.shift();
+  return lane.peek() !== undefined;
+}
+
+/** What comes back is what was taken. */
+function own(job: PutJob): Job {
+  if (job instanceof Job) return job;
+  throw new IsyncError('INTERNAL', 'a job of another queue', { path: job.file.entry.path });
+}
+
+/** A full target and a digest mismatch may mend whatever the other side thinks of them. */
+function mayTryAgain(error: IsyncError, job: Job): boolean {
+  if (error.code === 'DIGEST_MISMATCH') return job.digestTries < MAX_DIGEST_TRIES;
+  return error.retryable || error.code === 'STORE_FULL';
+}
+
+function targetFull({ giveUpAfterMs = 0 }: RetryPolicy, cause?: IsyncError): IsyncError {
+  const message = `the target has been full for ${Math.round(giveUpAfterMs / 1000)} s`;
+  return new IsyncError('STORE_FULL', message, { cause, hint: 'Make room at the target, then run again.' });
+}

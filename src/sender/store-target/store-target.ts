@@ -1,0 +1,243 @@
+import { randomUUID } from 'node:crypto';
+import { parseDeviceName } from '../../model/device-name.ts';
+import { digestOf, type DigestAlgorithm } from '../../model/digest.ts';
+import type { Abortable } from '../../model/abortable.ts';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import { joinRelPath, parseRelPath, type RelPath } from '../../model/rel-path.ts';
+import type { Store } from '../../store/store.ts';
+import { Forgotten, SendQueue, type PutJob, type Size } from '../send-queue.ts';
+import type { RateLimiter } from '../../flow/rate-limiter.ts';
+import { retrying, type RetryPolicy } from '../../flow/retry.ts';
+import type {
+  LookOptions,
+  PutOptions,
+  Receipt,
+  SourceFile,
+  Target,
+  TargetIdentity,
+  TargetRecord,
+} from '../target.ts';
+import { copyLarge } from './copy-large.ts';
+
+/** Files under way at a time unless told: enough small ones to share an fsync of their folder, few large per disk. */
+const DISK_MOST: Readonly<Record<Size, number>> = { small: 64, large: 2 };
+/** Files looked at together. */
+const LOOKS_AT_ONCE = 32;
+/** Reading small files may hold up the event loop for so long, in ms. */
+const SLICE_MS = 8;
+
+export interface StoreTargetOptions {
+  readonly device: string;
+  readonly digest: DigestAlgorithm;
+  /** Keep also what a power cut seems to have damaged. Default false. */
+  readonly replaceDamaged?: boolean | undefined;
+  readonly retry: RetryPolicy;
+  readonly limiter?: RateLimiter | undefined;
+  /** Files under way at a time. Default: what suits a disk. */
+  readonly most?: Readonly<Record<Size, number>> | undefined;
+  /** Told why the store does not keep a file for now, each time that one is refused. Must not throw. */
+  readonly onRetry?: ((error: IsyncError) => void) | undefined;
+  /** Resolves when another process has taken over: all is rejected with that error then, now and later. */
+  readonly fenced?: Promise<IsyncError> | undefined;
+  /** Rejects everything, now and later, with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * A store of this process as a target, laid out as a receiver would: STORE/DEVICE/DATA-DIRECTORY/…. It uses the store
+ * and leaves closing it to its owner.
+ */
+export function createStoreTarget(store: Store, options: StoreTargetOptions): Target {
+  return new StoreTarget(store, options);
+}
+
+class StoreTarget implements Target {
+  readonly refused: Promise<IsyncError>;
+  readonly #store: Store;
+  readonly #options: StoreTargetOptions;
+  readonly #device: RelPath;
+  readonly #most: Readonly<Record<Size, number>>;
+  readonly #queue: SendQueue;
+  readonly #closing = new AbortController();
+  /** Tells this target from all others, also those of an earlier process. */
+  readonly #process = randomUUID();
+  readonly #running: Record<Size, number> = { small: 0, large: 0 };
+  readonly #work = new Set<Promise<void>>();
+  /** As it was when last asked for. */
+  #identity: TargetIdentity | undefined;
+  #identifying: Promise<TargetIdentity> | undefined;
+  /** Looks and seals that the store is answering. */
+  #attempts = 0;
+  #sliceEnd = 0;
+
+  constructor(store: Store, options: StoreTargetOptions) {
+    this.#store = store;
+    this.#options = options;
+    this.#device = parseRelPath(parseDeviceName(options.device));
+    this.#most = options.most ?? DISK_MOST;
+    this.#queue = new SendQueue(options.digest, options.retry, options.onRetry);
+    this.#queue.onReady = () => this.#start();
+    const { fenced = new Promise<never>(() => undefined), signal } = options;
+    this.refused = fenced.then((error) => {
+      this.#close(error);
+      return error;
+    });
+    if (signal?.aborted === true) this.#close(signal.reason);
+    signal?.addEventListener('abort', this.#onAbort, { once: true });
+  }
+
+  async identify({ signal }: Abortable = {}): Promise<TargetIdentity> {
+    return this.#retrying(() => this.#identify(), signal);
+  }
+
+  get stalled(): boolean {
+    return this.#attempts === 0 && this.#queue.stalled;
+  }
+
+  async put(file: SourceFile, options?: PutOptions): Promise<Receipt> {
+    return this.#queue.put(file, options);
+  }
+
+  async look(
+    paths: readonly RelPath[],
+    { digest, signal }: LookOptions = {},
+  ): Promise<readonly (TargetRecord | undefined)[]> {
+    const records: (TargetRecord | undefined)[] = [];
+    for (let at = 0; at < paths.length; at += LOOKS_AT_ONCE) {
+      const some = paths.slice(at, at + LOOKS_AT_ONCE).map((path) => this.#lookAt(path, digest, signal));
+      records.push(...(await Promise.all(some)));
+    }
+    return records;
+  }
+
+  async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncIterable<FileEntry> {
+    const listed = this.#store.list(prefix === '' ? this.#device : this.#inStore(prefix), {
+      signal: this.#either(signal),
+    });
+    const cut = this.#device.length + 1;
+    for await (const entry of listed) yield { ...entry, path: parseRelPath(entry.path.slice(cut)) };
+  }
+
+  async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {
+    if (marker !== undefined) await this.put(marker, { ...options, priority: 'live' });
+    await this.#retrying(async () => {
+      await this.#store.sync(this.#inStore(directory), { signal: this.#either(options.signal) });
+      await this.#identify();
+    }, options.signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#close(new IsyncError('INTERRUPTED', 'the target was closed'));
+    await Promise.all(this.#work);
+  }
+
+  readonly #onAbort = () => this.#close(this.#options.signal?.reason);
+
+  #close(reason: unknown): void {
+    this.#options.signal?.removeEventListener('abort', this.#onAbort);
+    this.#closing.abort(reason);
+    this.#queue.close(reason);
+  }
+
+  #inStore(path: RelPath): RelPath {
+    return joinRelPath(this.#device, path);
+  }
+
+  #either(signal: AbortSignal | undefined): AbortSignal {
+    return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+  }
+
+  #retrying<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    const counted = async (): Promise<T> => {
+      this.#attempts++;
+      try {
+        return await attempt();
+      } finally {
+        this.#attempts--;
+      }
+    };
+    return retrying(counted, this.#options.retry, { signal: this.#either(signal) });
+  }
+
+  async #identify(): Promise<TargetIdentity> {
+    this.#identifying ??= this.#askStore().finally(() => (this.#identifying = undefined));
+    return this.#identifying;
+  }
+
+  async #askStore(): Promise<TargetIdentity> {
+    const { id } = await this.#store.identity({ signal: this.#closing.signal });
+    const { listedMtime } = this.#store.capabilities;
+    this.#identity = { store: id, incarnation: JSON.stringify([id, this.#process]), listedMtime };
+    return this.#identity;
+  }
+
+  async #lookAt(
+    path: RelPath,
+    algorithm: DigestAlgorithm | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<TargetRecord | undefined> {
+    const where = this.#inStore(path);
+    return this.#retrying(async () => {
+      const entry = await this.#store.stat(where, { signal });
+      if (entry === undefined) return undefined;
+      const digest =
+        algorithm === undefined ? undefined : await this.#store.digest(where, algorithm, { signal });
+      if (algorithm !== undefined && digest === undefined) return undefined; // Gone in between.
+      return { entry: { ...entry, path }, digest };
+    }, signal);
+  }
+
+  /** Starts what may run, live files first. */
+  #start(): void {
+    for (const live of [true, false])
+      for (const size of ['small', 'large'] as const)
+        while (this.#running[size] < this.#most[size]) {
+          const job = this.#queue.take(live, size);
+          if (job === undefined) break;
+          this.#run(job);
+        }
+  }
+
+  #run(job: PutJob): void {
+    this.#running[job.size]++;
+    const ran = async () => {
+      try {
+        // As it was before: a store that is swapped meanwhile may not have the file.
+        const { incarnation } = this.#identity ?? (await this.#identify());
+        this.#queue.kept(job, await this.#copy(job), incarnation);
+      } catch (error) {
+        this.#queue.failed(job, toIsyncError(error, 'INTERNAL', { path: job.file.entry.path }));
+      }
+      this.#running[job.size]--;
+      this.#start();
+    };
+    const work = ran().finally(() => this.#work.delete(work));
+    this.#work.add(work);
+  }
+
+  async #copy(job: PutJob): Promise<Buffer> {
+    const { digest: algorithm, replaceDamaged, limiter } = this.#options;
+    const { entry } = job.file;
+    const kept = { ...entry, path: this.#inStore(entry.path) };
+    const { signal } = this.#closing;
+    if (job.size === 'large')
+      return copyLarge(job, this.#store, kept, { algorithm, replaceDamaged, limiter, signal });
+    await limiter?.ready({ signal });
+    await this.#turn();
+    if (job.settled) throw new Forgotten();
+    const content = job.file.readWhole();
+    limiter?.spend(content.length);
+    const value = digestOf(algorithm, content);
+    await this.#store.put(kept, content, { algorithm, value }, { replaceDamaged });
+    job.sent(content.length);
+    return value;
+  }
+
+  /** Lets the event loop breathe between synchronous reads. */
+  async #turn(): Promise<void> {
+    if (performance.now() < this.#sliceEnd) return;
+    await new Promise(setImmediate);
+    this.#sliceEnd = performance.now() + SLICE_MS;
+  }
+}

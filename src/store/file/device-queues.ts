@@ -1,0 +1,59 @@
+import { firstSegment, type RelPath } from '../../model/rel-path.ts';
+import type { Folders } from './folders.ts';
+import { Publisher } from './publisher.ts';
+import { Limiter } from '../../flow/limiter.ts';
+
+/** Small files written and fsynced at a time: the more, the fewer commits of the journal they need. Half of the thread pool, which serves others too. */
+const STAGED_AT_ONCE = 32;
+/** Uploads looked for in the staging area at a time. */
+const CLAIMED_AT_ONCE = 4;
+/** Uploads read again at a time, each in a buffer of its own. */
+const RESUMED_AT_ONCE = 4;
+
+/** The queues of one first-level folder. */
+export interface Queues {
+  readonly staging: Limiter;
+  readonly claiming: Limiter;
+  readonly resuming: Limiter;
+  readonly publisher: Publisher;
+}
+
+/**
+ * Each first-level folder has queues of its own: a device that hands in a thousand files, or a few with a thousand
+ * new folders, keeps nobody waiting but itself.
+ */
+export class DeviceQueues {
+  readonly #folders: Folders;
+  readonly #immutable: boolean;
+  readonly #lanes = new Map<string, Queues & { users: number }>();
+
+  constructor(folders: Folders, immutable: boolean) {
+    this.#folders = folders;
+    this.#immutable = immutable;
+  }
+
+  /** Runs `work`, which gets the lane of `path`. */
+  async use<T>(path: RelPath, work: (lane: Queues) => Promise<T>): Promise<T> {
+    const owner = firstSegment(path);
+    const lane = this.#lanes.get(owner) ?? this.#make(owner);
+    lane.users += 1;
+    try {
+      return await work(lane);
+    } finally {
+      lane.users -= 1;
+      if (lane.users === 0) this.#lanes.delete(owner);
+    }
+  }
+
+  #make(owner: string): Queues & { users: number } {
+    const lane = {
+      staging: new Limiter(STAGED_AT_ONCE),
+      claiming: new Limiter(CLAIMED_AT_ONCE),
+      resuming: new Limiter(RESUMED_AT_ONCE),
+      publisher: new Publisher(this.#folders, this.#immutable),
+      users: 0,
+    };
+    this.#lanes.set(owner, lane);
+    return lane;
+  }
+}
