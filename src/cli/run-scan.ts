@@ -42,9 +42,6 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
   const { summary: done, failure } = await scan({
     root: config.root,
     target: opened.target,
-    device: config.device,
-    compressed: config.compress,
-    digest: config.digest,
     once: config.once,
     tag: config.tag,
     complete: config.complete,

@@ -33,13 +33,11 @@ export async function runVerify(flags: Flags, output: Output): Promise<ExitCode>
   const summary = await verify({
     root: config.root,
     target: opened.target,
-    device: config.device,
     tag: config.tag,
     ignore: ignorePatterns(config),
     quick: config.quick,
     repair: config.repair,
     replaceDamaged: config.replaceDamaged,
-    algorithm: config.digest,
     signal: stop.signal,
     onDifference(problem) {
       if (differences.length < MAX_DIFFERENCES_KEPT) differences.push(problem);

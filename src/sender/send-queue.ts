@@ -1,4 +1,3 @@
-import type { DigestAlgorithm } from '../model/digest.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { MAX_INLINE_BYTES } from '../protocol/limits.ts';
 import { AbortWatch } from '../flow/abort-watch.ts';
@@ -34,7 +33,6 @@ export class SendQueue {
   /** Called when a job may have become ready to take. */
   onReady: () => void = () => {};
   readonly #onRetry: (error: IsyncError) => void;
-  readonly #algorithm: DigestAlgorithm;
   readonly #retry: RetryPolicy;
   readonly #lanes = {
     live: { small: new Fifo<Job>(), large: new Fifo<Job>() },
@@ -49,12 +47,7 @@ export class SendQueue {
   #closedBy: unknown;
 
   /** `onRetry` is told why a file has to wait and will go again; it must not throw. */
-  constructor(
-    algorithm: DigestAlgorithm,
-    retry: RetryPolicy,
-    onRetry: (error: IsyncError) => void = () => {},
-  ) {
-    this.#algorithm = algorithm;
+  constructor(retry: RetryPolicy, onRetry: (error: IsyncError) => void = () => {}) {
     this.#retry = retry;
     this.#onRetry = onRetry;
     const ready = () => this.onReady();
@@ -102,7 +95,7 @@ export class SendQueue {
     this.#taken--;
     this.#gate.kept();
     if (!this.#settle(job)) return;
-    job.receipt.resolve({ digest, algorithm: this.#algorithm, sentBytes: job.sentBytes, incarnation });
+    job.receipt.resolve({ digest, sentBytes: job.sentBytes, incarnation });
   }
 
   /** This try came to nothing: the file could not be read, or the target refused it. */

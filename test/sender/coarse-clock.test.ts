@@ -62,7 +62,7 @@ test.runIf(canMount).each([
     await sent;
     const now = inspectFile(root, path);
     if (now?.kind !== 'file' || !now.file.marked) continue;
-    const [record] = await target.look([path], { digest: 'xxh64' });
+    const [record] = await target.look([path], { digest: true });
     expect(record?.digest).toEqual(digestOf('xxh64', readFileSync(at(path))));
   }
   expect(inOneTick).toBeGreaterThan(of.files / 10);

@@ -35,6 +35,13 @@ async function linked() {
 }
 
 describe('compression on the wire', () => {
+  it('has more files under way, for they fill the link less', async () => {
+    const { target } = await linked();
+    const plain = usingForTest(send('ws://127.0.0.1:9', QUICK));
+    expect(plain.traits).toMatchObject({ device: DEVICE, digest: 'xxh64', filesInFlight: 512 });
+    expect(target.traits.filesInFlight).toBe(2048);
+  });
+
   it('brings text in a fraction of its bytes, with the digests of the plain content', async () => {
     const { proxy, target, expectKept } = await linked();
     const contents = SIZES.map((size) => telemetry(size, size));

@@ -47,7 +47,7 @@ async function map(file: string): Promise<() => Promise<void>> {
 
 async function expectKept(target: Target, file: string): Promise<void> {
   await vi.waitFor(async () => {
-    const [record] = await target.look([PATH], { digest: 'xxh64' });
+    const [record] = await target.look([PATH], { digest: true });
     expect(record?.digest?.toString('hex')).toBe(digestOf('xxh64', readFileSync(file)).toString('hex'));
   }, 10_000);
 }

@@ -47,9 +47,6 @@ export function optionsFor(root: string, target: Target, changes: Partial<ScanOp
   const options: ScanOptions = {
     root,
     target,
-    compressed: false,
-    device: DEVICE,
-    digest: DEFAULTS.digest,
     once: true,
     tag: DEFAULTS.tag,
     complete: 'settle',
@@ -92,6 +89,7 @@ export const isMarked = (path: string): boolean => (statSync(path).mode & 0o020)
 /** The methods of a target as plain functions, to be replaced one by one. */
 export function bound(target: Target): Target {
   return {
+    traits: target.traits,
     identify: (options) => target.identify(options),
     put: (file, options) => target.put(file, options),
     look: (paths, options) => target.look(paths, options),

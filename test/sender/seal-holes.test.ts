@@ -132,7 +132,8 @@ test('a seal of another device’s folder is not believed', async () => {
   write('DC1/a');
   write('DC1/finished.parse');
   await scan(optionsFor(root, target).options);
-  const { summary } = await scan(optionsFor(root, target, { device: 'edge2' }).options);
+  const other = { ...bound(target), traits: { ...target.traits, device: 'edge2' } };
+  const { summary } = await scan(optionsFor(root, other).options);
   expect(summary.directories).toMatchObject([{ name: 'DC1', sealed: true }]);
 });
 

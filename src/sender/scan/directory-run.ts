@@ -345,7 +345,8 @@ export class DirectoryRun {
     try {
       const directory = inspectDataDirectory(this.#context.options.root, this.name);
       return (
-        directory !== undefined && isSealed(directory, this.#context.store(), this.#context.options.device)
+        directory !== undefined &&
+        isSealed(directory, this.#context.store(), this.#context.options.target.traits.device)
       );
     } catch {
       // It can't be looked at now: the attempts tell why.

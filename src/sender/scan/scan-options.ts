@@ -1,4 +1,3 @@
-import type { DigestAlgorithm } from '../../model/digest.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { DirectoryState, NewestBy } from '../../scanner/data-directory.ts';
 import type { CompleteBy } from '../../watcher/watch-event.ts';
@@ -9,12 +8,6 @@ export interface ScanOptions {
   readonly root: string;
   /** The scan uses it and leaves closing it to its owner. */
   readonly target: Target;
-  /** Name of the device that the target was opened with. */
-  readonly device: string;
-  /** The target may compress what it sends, so that it takes more files to fill its link. */
-  readonly compressed: boolean;
-  /** The one that the target was opened with. */
-  readonly digest: DigestAlgorithm;
   /** Do what there is to do, then end; else go on until the signal fires. */
   readonly once: boolean;
   /** Only data directories whose name begins so. */

@@ -17,14 +17,7 @@ import { ScanTally } from './scan-tally.ts';
 import { SealedGrowth } from './sealed-growth.ts';
 import { pause, Wakeup } from '../../flow/wake-up.ts';
 
-/**
- * Files of the backlog that are being sent or wait for their acknowledgement: 2 MB of files of 4 KiB fill 100 Mbit/s over
- * 100 ms. Twice as many are no faster and cost either side 20 MB.
- */
-const MAX_BACKLOG_IN_FLIGHT = 512;
-/** The same where they are compressed, to an eighth or so: 10,000 files over that link take 2.3 s instead of 4.0 s. */
-const MAX_COMPRESSED_IN_FLIGHT = 2048;
-/** The same for live files, apart. */
+/** Live files that are unconfirmed at a time, beside those of the backlog. */
 const MAX_LIVE_IN_FLIGHT = 1024;
 /** Directories listed, sent and sealed at a time: hides the round trip of a seal behind the files of the next ones. */
 const MAX_DIRECTORIES_AT_ONCE = 32;
@@ -97,7 +90,7 @@ class Scan {
       unwatched: () => this.#unwatched,
       storeSeen: (store) => this.#storeSeen(store),
       look: () => this.#changed(),
-      backlog: new Admission(options.compressed ? MAX_COMPRESSED_IN_FLIGHT : MAX_BACKLOG_IN_FLIGHT),
+      backlog: new Admission(options.target.traits.filesInFlight),
       live: new Admission(MAX_LIVE_IN_FLIGHT),
       slots: new Admission(MAX_DIRECTORIES_AT_ONCE),
       listings: new Admission(1),
@@ -189,7 +182,8 @@ class Scan {
 
   /** Gives each unsealed directory its state, its watch and its run, the oldest first. */
   #distribute(directories: readonly DataDirectory[]): void {
-    const { newest: by, maxWatched, device: sentAs } = this.#options;
+    const { newest: by, maxWatched, target } = this.#options;
+    const sentAs = target.traits.device;
     const nowMs = Date.now();
     const store = this.#store;
     const newest = newestOf(directories, by, nowMs);
@@ -253,7 +247,7 @@ class Scan {
   }
 
   #tellFault(directory: DataDirectory): void {
-    const fault = sealFault(directory, this.#store, this.#options.device);
+    const fault = sealFault(directory, this.#store, this.#options.target.traits.device);
     if (fault !== undefined)
       this.#tellOnce(directory.name, `finished.watch does not stand for this directory: ${fault}`);
   }

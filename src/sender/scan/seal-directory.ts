@@ -39,7 +39,7 @@ export async function sealDirectory(
   directory: RelPath,
   options: SealOptions,
 ): Promise<boolean> {
-  const { root, target, newest, device } = context.options;
+  const { root, target, newest } = context.options;
   const { stats } = options;
   const parsed = options.closed ? parseMarkerOf(root, directory) : undefined;
   const marker = parsed && createSourceFile(root, parsed);
@@ -49,7 +49,7 @@ export async function sealDirectory(
   const now = await target.identify({ signal: context.cut });
   if (now.incarnation !== options.target.incarnation) return false;
   if (statsOf(root, directory)?.mtimeMs !== stats.mtimeMs) return false;
-  const record = recordOf(directory, device, options);
+  const record = recordOf(directory, target.traits.device, options);
   await using draft = await draftWatchMarker(root, directory, record, {
     device: stats.dev,
     inode: stats.ino,

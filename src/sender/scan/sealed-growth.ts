@@ -61,7 +61,7 @@ export class SealedGrowth {
       this.#context.storeSeen(store);
       // Its seal may be gone by now, or stand for another store: then the directory has a run, with problems of its own.
       const directory = inspectDataDirectory(options.root, name);
-      if (directory === undefined || !isSealed(directory, store, options.device)) return;
+      if (directory === undefined || !isSealed(directory, store, options.target.traits.device)) return;
       tally.forgetProblems(name);
       if ((await this.#fingerprintOf(name)) === directory.seal?.record?.fingerprint) return;
       const { count, first } = await this.#newFiles(name, listedMtime);

@@ -90,7 +90,7 @@ export async function transfer(
       const leftMs = mtimeMs + tickMs - Date.now();
       // An mtime in the future says nothing of the tick. No stop cuts it short: a mark set sooner could be wrong.
       if (leftMs > 0) await delay(Math.min(leftMs, tickMs));
-      const digest = await digestSource(source, receipt.algorithm);
+      const digest = await digestSource(source, options.target.traits.digest);
       if (!digest.equals(receipt.digest)) return { kind: 'changed' };
     }
     return await mark(context, file, receipt.incarnation);
@@ -105,12 +105,12 @@ export async function transfer(
  * and may have been sent in between.
  */
 async function isKept({ options, cut }: ScanContext, source: SourceFile): Promise<boolean> {
-  const { target, digest } = options;
+  const { target } = options;
   const { entry } = source;
   const [record] = await target.look([entry.path], { signal: cut });
   if (record === undefined || !sameVersion(entry, record.entry)) return false;
-  const [kept] = await target.look([entry.path], { signal: cut, digest });
-  return kept?.digest?.equals(await digestSource(source, digest)) === true;
+  const [kept] = await target.look([entry.path], { signal: cut, digest: true });
+  return kept?.digest?.equals(await digestSource(source, target.traits.digest)) === true;
 }
 
 async function mark(context: ScanContext, file: ListedFile, incarnation: string): Promise<TransferOutcome> {

@@ -9,14 +9,16 @@ import type { Store } from '../../store/store.ts';
 import { Forgotten, SendQueue, type PutJob, type Size } from '../send-queue.ts';
 import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import { retrying, type RetryPolicy } from '../../flow/retry.ts';
-import type {
-  LookOptions,
-  PutOptions,
-  Receipt,
-  SourceFile,
-  Target,
-  TargetIdentity,
-  TargetRecord,
+import {
+  FILES_IN_FLIGHT,
+  type LookOptions,
+  type PutOptions,
+  type Receipt,
+  type SourceFile,
+  type Target,
+  type TargetIdentity,
+  type TargetRecord,
+  type TargetTraits,
 } from '../target.ts';
 import { copyLarge } from './copy-large.ts';
 
@@ -53,6 +55,7 @@ export function createStoreTarget(store: Store, options: StoreTargetOptions): Ta
 }
 
 class StoreTarget implements Target {
+  readonly traits: TargetTraits;
   readonly refused: Promise<IsyncError>;
   readonly #store: Store;
   readonly #options: StoreTargetOptions;
@@ -74,9 +77,11 @@ class StoreTarget implements Target {
   constructor(store: Store, options: StoreTargetOptions) {
     this.#store = store;
     this.#options = options;
-    this.#device = parseRelPath(parseDeviceName(options.device));
+    const { device, digest } = options;
+    this.traits = { device, digest, filesInFlight: FILES_IN_FLIGHT };
+    this.#device = parseRelPath(parseDeviceName(device));
     this.#most = options.most ?? DISK_MOST;
-    this.#queue = new SendQueue(options.digest, options.retry, options.onRetry);
+    this.#queue = new SendQueue(options.retry, options.onRetry);
     this.#queue.onReady = () => this.#start();
     const { fenced = new Promise<never>(() => undefined), signal } = options;
     this.refused = fenced.then((error) => {
@@ -101,7 +106,7 @@ class StoreTarget implements Target {
 
   async look(
     paths: readonly RelPath[],
-    { digest, signal }: LookOptions = {},
+    { digest = false, signal }: LookOptions = {},
   ): Promise<readonly (TargetRecord | undefined)[]> {
     const records: (TargetRecord | undefined)[] = [];
     for (let at = 0; at < paths.length; at += LOOKS_AT_ONCE) {
@@ -174,17 +179,17 @@ class StoreTarget implements Target {
 
   async #lookAt(
     path: RelPath,
-    algorithm: DigestAlgorithm | undefined,
+    withDigest: boolean,
     signal: AbortSignal | undefined,
   ): Promise<TargetRecord | undefined> {
     const where = this.#inStore(path);
     return this.#retrying(async () => {
       const entry = await this.#store.stat(where, { signal });
       if (entry === undefined) return undefined;
-      const digest =
-        algorithm === undefined ? undefined : await this.#store.digest(where, algorithm, { signal });
-      if (algorithm !== undefined && digest === undefined) return undefined; // Gone in between.
-      return { entry: { ...entry, path }, digest };
+      if (!withDigest) return { entry: { ...entry, path }, digest: undefined };
+      const digest = await this.#store.digest(where, this.traits.digest, { signal });
+      // Gone in between.
+      return digest && { entry: { ...entry, path }, digest };
     }, signal);
   }
 
@@ -217,7 +222,8 @@ class StoreTarget implements Target {
   }
 
   async #copy(job: PutJob): Promise<Buffer> {
-    const { digest: algorithm, replaceDamaged, limiter } = this.#options;
+    const { replaceDamaged, limiter } = this.#options;
+    const { digest: algorithm } = this.traits;
     const { entry } = job.file;
     const kept = { ...entry, path: this.#inStore(entry.path) };
     const { signal } = this.#closing;
