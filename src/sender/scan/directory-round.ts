@@ -124,7 +124,7 @@ class Round {
 
   async #listInTurn(): Promise<Pick<RoundResult, 'totals' | 'durationMs'>> {
     if (!this.#options.inTurn) return await this.#list();
-    const { listings } = this.#context;
+    const { listings } = this.#context.limits;
     await listings.acquire(this.#options.rank);
     try {
       return await this.#list();
@@ -158,7 +158,7 @@ class Round {
   }
 
   #takeMarked(file: ListedFile): void {
-    if (file.identity.ctimeMs < this.#context.startedMs) this.#skipped++;
+    if (file.identity.ctimeMs < this.#context.tally.startedMs) this.#skipped++;
     addTo(this.#markedPrint, file);
     this.#marked.files++;
     this.#marked.bytes += file.entry.size;

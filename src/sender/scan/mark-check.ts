@@ -69,7 +69,7 @@ export async function checkMarks(
   submissions: Submissions,
   options: MarkCheckOptions,
 ): Promise<number> {
-  const { questions } = context;
+  const { questions } = context.limits;
   await questions.acquire(options.rank);
   try {
     return await sendDiscrepancies(context, directory, submissions, options);

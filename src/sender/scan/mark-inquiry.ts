@@ -24,10 +24,8 @@ export class MarkInquiry {
 
   /** Who is at the target now; waits until there is somebody. */
   async identify(): Promise<TargetIdentity> {
-    const { options, cut } = this.#context;
-    const identity = await options.target.identify({ signal: cut });
-    this.#context.storeSeen(identity.store);
-    return identity;
+    const { store, cut } = this.#context;
+    return await store.identify({ signal: cut });
   }
 
   /**

@@ -15,8 +15,6 @@ export interface SubmissionListener {
   marked(file: ListedFile, identity: FileIdentity): void;
   /** The file is another one by now: it must be looked at again. */
   changed(path: RelPath): void;
-  /** Whatever came of it, the file is not on its way any more; told last. */
-  landed(path: RelPath): void;
 }
 
 /** The files of one data directory that are on their way; sees to it that no version of a file goes twice at a time. */
@@ -31,6 +29,7 @@ export class Submissions {
   #confirmedBy: string | undefined;
   #marks = 0;
   #idle: (() => void)[] = [];
+  readonly #landing = new Map<RelPath, () => void>();
 
   constructor(context: ScanContext, directory: RelPath, listener: SubmissionListener) {
     this.#context = context;
@@ -77,7 +76,8 @@ export class Submissions {
     options: TransferOptions,
     settled?: (kind: TransferOutcome['kind'] | undefined) => void,
   ): Promise<boolean> {
-    const admission = options.priority === 'live' ? this.#context.live : this.#context.backlog;
+    const { limits } = this.#context;
+    const admission = options.priority === 'live' ? limits.live : limits.backlog;
     await admission.acquire(rank);
     const path = file.entry.path;
     if (this.#context.stopping.aborted || this.#inFlight.has(path)) {
@@ -90,7 +90,7 @@ export class Submissions {
       .then((outcome) => {
         kind = outcome.kind;
         this.#settle(file, outcome);
-        this.#listener.landed(path);
+        this.#tellLanded(path);
       })
       .finally(() => {
         admission.release();
@@ -98,6 +98,11 @@ export class Submissions {
         if (this.#inFlight.size === 0) this.#tellIdle();
       });
     return true;
+  }
+
+  /** Calls `callback` once when the file that is on its way has come to an end, whatever came of it; one callback a path. */
+  onceLanded(path: RelPath, callback: () => void): void {
+    this.#landing.set(path, callback);
   }
 
   /** Resolves when nothing of this directory is on its way. */
@@ -160,6 +165,12 @@ export class Submissions {
         message:
           'its modification time lies in the future, so that its mark can not be told from a later write',
       });
+  }
+
+  #tellLanded(path: RelPath): void {
+    const tell = this.#landing.get(path);
+    this.#landing.delete(path);
+    tell?.();
   }
 
   #tellIdle(): void {
