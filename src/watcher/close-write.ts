@@ -1,14 +1,15 @@
 import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from '../flow/retry.ts';
 import { toIsyncError } from '../model/isync-error.ts';
 import type { InotifywaitEvents } from './inotifywait-output.ts';
 import { Inotifywait } from './inotifywait.ts';
 import type { Note } from './note.ts';
 
-/** Wait before the first new start, in ms; it doubles with each failure. */
+/** Wait before the first new start, in ms. */
 const RESTART_MIN_MS = 250;
-/** Longest wait before a new start, in ms: a raised limit is noticed within a minute. */
+/** Longest wait, in ms: a raised limit is noticed within a minute. */
 const RESTART_MAX_MS = 60_000;
+const RESTARTS = { giveUpAfterMs: undefined, firstDelayMs: RESTART_MIN_MS, longestDelayMs: RESTART_MAX_MS };
 /** A process that ran this long, in ms, was healthy: its end counts as a first failure. */
 const HEALTHY_MS = 60_000;
 
@@ -52,15 +53,14 @@ export class CloseWrite implements AsyncDisposable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    let waitMs = RESTART_MIN_MS;
+    const backoff = new Backoff(RESTARTS);
     while (!signal.aborted) {
       const start = performance.now();
-      await this.#runOnce(signal, waitMs === RESTART_MIN_MS);
+      await this.#runOnce(signal, backoff.failures === 0);
       this.#firstTry.resolve();
-      if (performance.now() - start >= HEALTHY_MS) waitMs = RESTART_MIN_MS;
+      if (performance.now() - start >= HEALTHY_MS) backoff.succeeded();
       // A rejection means that the signal has fired, which ends the loop.
-      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
-      waitMs = Math.min(waitMs * 2, RESTART_MAX_MS);
+      await backoff.wait({ signal }).catch(() => undefined);
     }
   }
 
