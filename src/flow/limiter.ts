@@ -1,4 +1,4 @@
-/** Tasks that have begun are dropped from the queue when there are so many of them, and more than half of it. */
+/** Tasks that have begun are dropped from the queue when there are this many of them, and they are more than half of it. */
 const MOST_BEGUN = 1024;
 
 /** Runs at most `width` tasks at a time, in the order in which they were given. */

@@ -7,7 +7,7 @@ const SLICE_MS = 4;
 const OWNER_MAY_WRITE = 0o200;
 
 /**
- * Inode numbers of the regular files on the file system `device` (as stat(2) has it) that some process has open for
+ * Returns the inode numbers of the regular files on the file system `device` (as stat(2) has it) that some process has open for
  * writing, or mapped to be written to. Processes that this one may not look into (those of other users) are left out, as
  * are all where there is no /proc. Never rejects.
  */

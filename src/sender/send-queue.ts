@@ -6,7 +6,7 @@ import { FullGate } from './full-gate.ts';
 import { Backoff, type RetryPolicy } from '../flow/retry.ts';
 import type { PutOptions, Receipt, SourceFile } from './target.ts';
 
-/** Tries of one file whose digest the target does not confirm; past them it is no accident of the link. */
+/** Most tries of one file whose digest the target does not confirm: more mismatches are no accident of the link. */
 const MAX_DIGEST_TRIES = 3;
 
 export type Size = 'small' | 'large';
@@ -16,18 +16,18 @@ export interface PutJob {
   readonly file: SourceFile;
   readonly live: boolean;
   readonly size: Size;
-  /** Whoever sends content of it says so, in bytes. */
+  /** To be called with each count of content bytes sent. */
   sent(bytes: number): void;
-  /** The furthest offset that the target has told for it. */
+  /** The furthest offset that the target has answered for it. */
   resumedAt: number;
-  /** The caller has its answer; whatever is still under way for this file is in vain. */
+  /** The caller has its answer; work still under way for this file is in vain. */
   readonly settled: boolean;
 }
 
 /**
- * The files that wait for a target, live ones before the backlog, and what becomes of those that were refused. A
- * session (or the local target) takes jobs out, and gives every one back through exactly one of `kept`, `failed`
- * and `giveBack`. Small and large files wait apart, so that neither kind stands in the other's way.
+ * Queues the files for a target, live ones before the backlog, and retries those that were refused. A session (or the store
+ * target) takes jobs out, and ends each of them by exactly one of `kept`, `failed` and `giveBack`. Small and large files
+ * queue apart, so that neither kind holds up the other.
  */
 export class SendQueue {
   /** Called when a job may have become ready to take. */
@@ -60,7 +60,7 @@ export class SendQueue {
     return this.#open.size;
   }
 
-  /** Whether nothing is under way or may be taken: what there is waits for a target that is full, or for another try. */
+  /** Whether no job is taken or may be taken: all of them wait for room at the target, or for another try. */
   get stalled(): boolean {
     return this.#taken === 0 && (!this.#gate.admits || !this.#hasReady);
   }
@@ -114,7 +114,7 @@ export class SendQueue {
     void this.#later(job, error);
   }
 
-  /** The link broke: these go first when there is one again, in this order. */
+  /** Takes jobs back from a broken link: they go first on the next one, in this order. */
   giveBack(taken: readonly PutJob[]): void {
     const jobs = taken.map(own);
     this.#taken -= jobs.length;
@@ -210,7 +210,7 @@ class Job implements PutJob {
   }
 }
 
-/** What ends the work on a job that is settled already: nobody waits for it any more. */
+/** Ends the work on a job that is settled already. */
 export class Forgotten extends Error {}
 
 /** Whether somebody waits for one of `lane`; those settled at its front are dropped. */
@@ -219,13 +219,13 @@ function isReady(lane: Fifo<Job>): boolean {
   return lane.peek() !== undefined;
 }
 
-/** What comes back is what was taken. */
+/** @throws IsyncError INTERNAL for a job that was not taken from here */
 function own(job: PutJob): Job {
   if (job instanceof Job) return job;
   throw new IsyncError('INTERNAL', 'a job of another queue', { path: job.file.entry.path });
 }
 
-/** A full target and a digest mismatch may mend whatever the other side thinks of them. */
+/** A full target and a digest mismatch may pass, whatever the other side says of them. */
 function mayTryAgain(error: IsyncError, job: Job): boolean {
   if (error.code === 'DIGEST_MISMATCH') return job.digestTries < MAX_DIGEST_TRIES;
   return error.retryable || error.code === 'STORE_FULL';

@@ -1,4 +1,4 @@
-/** Tells something worth a line of log. Must not throw and must return at once. */
+/** Writes a line of log. Must not throw and must return at once. */
 export type Note = (
   level: 'debug' | 'info' | 'warn',
   message: string,

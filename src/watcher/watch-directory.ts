@@ -51,7 +51,7 @@ export interface DirectoryWatch extends AsyncDisposable {
   readonly helper: 'close-write' | 'settle';
   /** How long a file must be unchanged to count as complete when its close was not seen, in ms. */
   readonly settleMs: number;
-  /** Whether events have told of this file, lately: if not, a listing has found what they missed. */
+  /** Whether an event has told of this file lately: if not, a listing has found what events missed. */
   knows(path: RelPath): boolean;
   /** A listing is about to read this folder, a path like the events': it is watched before it is read, so that nothing is missed. */
   entering(folder: RelPath): void;

@@ -11,11 +11,11 @@ import { pause } from '../../flow/wake-up.ts';
 
 /** Files found fresh that a listing holds back at a time until they have settled; then it waits for them. */
 const MAX_HELD_BACK = 4096;
-/** A round waits so long (ms) for files to settle, and for so many times the settling; then it ends without them. */
+/** A round waits this long (ms) for files to settle, or this many times the settle time; then it ends without them. */
 const HELD_BACK_MS = 5_000;
 const HELD_BACK_SETTLINGS = 4;
 
-/** What one listing of a data directory, and the sending of what it found, came to. */
+/** The result of listing a data directory once and sending the files that it found. */
 export interface RoundResult {
   readonly totals: ListingTotals;
   /** Files that had no mark. Zero is the condition of a seal. */
@@ -35,7 +35,7 @@ export interface RoundOptions {
   readonly inTurn: boolean;
   /** Takes over files that may still be written to: resolves later through the watch. Absent: the round waits itself. */
   readonly watchFresh?: (path: RelPath) => void;
-  /** Told of each subfolder before it is read. */
+  /** Called for each subfolder before it is read. */
   readonly entering: (folder: RelPath) => void;
   /** How long (ms) a file must have been unchanged to be sent at once. */
   readonly settleMs: number;
@@ -185,7 +185,7 @@ class Round {
     if (this.#heldBack.length >= MAX_HELD_BACK) await this.#sendHeldBack();
   }
 
-  /** Looks again at what was held back, once it is due; what has changed since is held back anew. */
+  /** Looks again at the files held back, once they are due; those that changed since are held back anew. */
   async #sendHeldBack(): Promise<void> {
     const due = this.#heldBack;
     this.#heldBack = [];

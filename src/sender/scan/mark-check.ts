@@ -15,7 +15,7 @@ const MAX_PROVEN = 1_000_000;
 
 export interface MarkCheckOptions {
   readonly rank: number;
-  /** What need not be looked at again. */
+  /** Versions that need not be looked at again. */
   readonly proven: Proven;
   /** Whether the target's listing has the files' own mtimes; see TargetIdentity. */
   readonly listedMtime: boolean;

@@ -31,7 +31,7 @@ export interface ScanOptions {
   readonly observer: ScanObserver;
 }
 
-/** Told as things happen; must not throw and must return at once. */
+/** Called as things happen; must not throw and must return at once. */
 export interface ScanObserver {
   /** Content on its way, in bytes, as it leaves; what is sent again counts again. */
   sent(bytes: number): void;

@@ -7,7 +7,7 @@ import type { FileIdentity, ListedFile } from '../../scanner/listed-file.ts';
 import type { ScanContext } from './scan-context.ts';
 import { transfer, type TransferOptions, type TransferOutcome } from './transfer.ts';
 
-/** Files remembered, a directory, that would come to the same end if they were sent again. About 400 bytes each. */
+/** Most files of a directory remembered as refused for good, so that they are not sent again. About 400 bytes each. */
 const MAX_REFUSED = 10_000;
 
 export interface SubmissionListener {
@@ -17,7 +17,7 @@ export interface SubmissionListener {
   changed(path: RelPath): void;
 }
 
-/** The files of one data directory that are on their way; sees to it that no version of a file goes twice at a time. */
+/** Sends the files of one data directory, no version of a file twice at a time. */
 export class Submissions {
   readonly #context: ScanContext;
   readonly #directory: RelPath;

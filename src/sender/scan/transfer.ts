@@ -55,10 +55,10 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Fatal, unless the system says that we may not, of this one file: another owner's, or made immutable. */
 const OF_ONE_FILE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['READ_ONLY', 'MARK_NOT_KEPT']);
 
-/** So many files that can't be marked, and none that can, are no single files' problem: the whole root is not ours. */
+/** When this many files can't be marked and none could, the whole root is not ours, not single files. */
 const MOST_UNMARKABLE = 100;
 
-/** What sending the same version again does not mend. */
+/** Errors that sending the same version again does not mend. */
 const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['MARK_NOT_KEPT', 'SOURCE_DAMAGED']);
 
 export interface TransferOptions {
@@ -121,7 +121,7 @@ async function mark(context: ScanContext, file: ListedFile, incarnation: string)
   return { kind: 'marked', identity: result.identity, believable: result.believable, incarnation };
 }
 
-/** What an error of one operation means for the scan; also ends the scan where the error is nobody's but its own. */
+/** Returns what an error of one file or directory means; ends the scan where the error concerns all of them. */
 export function outcomeOf(context: ScanContext, error: IsyncError): TransferOutcome {
   if (error.code === 'FILE_CHANGED') return { kind: 'changed' };
   if (error.code === 'FILE_VANISHED') return { kind: 'vanished' };
@@ -140,7 +140,7 @@ export function outcomeOf(context: ScanContext, error: IsyncError): TransferOutc
   return { kind: 'problem', error, lasting: LASTING.has(error.code) };
 }
 
-/** What one file or directory refuses is its own problem; what the file system refuses to all is the scan's. */
+/** A refusal by one file or directory is its own problem; a refusal by the file system ends the scan. */
 function isFatal(error: IsyncError): boolean {
   const errno = errnoOf(error.cause);
   return FATAL.has(error.code) && !(OF_ONE_FILE.has(error.code) && (errno === 'EPERM' || errno === 'EACCES'));

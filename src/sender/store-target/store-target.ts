@@ -32,13 +32,13 @@ const SLICE_MS = 8;
 export interface StoreTargetOptions {
   readonly device: string;
   readonly digest: DigestAlgorithm;
-  /** Keep also what a power cut seems to have damaged. Default false. */
+  /** Keep files that a power cut seems to have damaged, too. Default false. */
   readonly replaceDamaged?: boolean | undefined;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
   /** Files under way at a time. Default: what suits a disk. */
   readonly most?: Readonly<Record<Size, number>> | undefined;
-  /** Told why the store does not keep a file for now, each time that one is refused. Must not throw. */
+  /** Called each time the store refuses a file for now, with the reason. Must not throw. */
   readonly onRetry?: ((error: IsyncError) => void) | undefined;
   /** Resolves when another process has taken over: all is rejected with that error then, now and later. */
   readonly fenced?: Promise<IsyncError> | undefined;

@@ -7,9 +7,9 @@ import type { Listed, LookedFile, Looked, Sealed } from '../../protocol/messages
 import { Fifo } from '../../flow/fifo.ts';
 import { Backoff, type RetryPolicy } from '../../flow/retry.ts';
 
-/** Memory that the files of one LIST may take, in bytes, some millions of them: a receiver must not fill all of it. */
+/** Most memory for the files of one LIST, in bytes, some millions of them: a receiver must not fill all of ours. */
 const MAX_LISTED_BYTES = 1024 * 1024 * 1024;
-/** What a listed file takes beside its path, in bytes. */
+/** Memory of a listed file beside its path, in bytes. */
 const LISTED_FILE_COST = 120;
 
 export type Answer = Looked | Listed | Sealed;
@@ -23,8 +23,8 @@ export interface Call {
 }
 
 /**
- * The requests that wait for a session. A session takes calls out, hands them their answers, and gives back those
- * that it could not finish.
+ * Queues the requests for a session. A session takes calls out, hands them their answers, and gives back those that it
+ * could not finish.
  */
 export class Calls {
   /** Called when a call may have become ready to take. */

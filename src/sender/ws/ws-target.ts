@@ -39,19 +39,19 @@ export interface WsTargetOptions {
   /** In mode `read` only `look` and `list` may be called. */
   readonly mode: 'write' | 'read';
   readonly digest: DigestAlgorithm;
-  /** Have the receiver keep also what a power cut seems to have damaged. Default false. */
+  /** Have the receiver keep files that a power cut seems to have damaged, too. Default false. */
   readonly replaceDamaged?: boolean | undefined;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
-  /** Compress what gets smaller by it, where the receiver takes that. Default false. */
+  /** Compress messages that shrink by it, where the receiver takes them. Default false. */
   readonly compress?: boolean | undefined;
-  /** Told of each message that goes, in bytes as it does: content, whatever surrounds it, and what is sent again. Must not throw. */
+  /** Called with the bytes of each message as it leaves: content and header, also when sent again. Must not throw. */
   readonly onSend?: ((bytes: number) => void) | undefined;
-  /** Told once when the receiver takes nothing compressed. Must not throw. */
+  /** Called once when the receiver takes no compressed messages. Must not throw. */
   readonly onUncompressed?: (() => void) | undefined;
-  /** Told of each change of the link; `error` says why it was lost. Must not throw. */
+  /** Called at each change of the link; `error` says why it was lost. Must not throw. */
   readonly onLink?: ((state: LinkState, error?: IsyncError) => void) | undefined;
-  /** Told why the target does not keep a file for now, each time that one is refused. Must not throw. */
+  /** Called each time the target refuses a file for now, with the reason. Must not throw. */
   readonly onRetry?: ((error: IsyncError) => void) | undefined;
   /** Rejects everything, now and later, with the signal's reason, and closes the link. */
   readonly signal?: AbortSignal | undefined;
