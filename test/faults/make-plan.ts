@@ -76,7 +76,9 @@ class Planner {
       const [first] = own;
       if (first === undefined) continue;
       // The end of the directory before comes between the beginning of this one.
-      const beside = late.length === 0 ? 0 : Math.min(MAX_LATE_STEPS, own.length - 1);
+      const burstAt = own.findIndex((step) => step.do === 'burst');
+      const beside =
+        late.length === 0 ? 0 : Math.min(MAX_LATE_STEPS, (burstAt < 0 ? own.length : burstAt) - 1);
       steps.push(first, ...interleave(random, late, own.slice(1, 1 + beside)).map(quick));
       const rest = own.slice(1 + beside);
       const keep = hasLate ? Math.min(rest.length, random.int(0, MAX_LATE_STEPS)) : 0;

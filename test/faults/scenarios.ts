@@ -12,8 +12,8 @@ import { temporaryFolder } from '../suites/data-tree.ts';
 import { faultyProxy } from '../suites/faulty-proxy.ts';
 import { decodeContent, encodeBlock } from './content.ts';
 import { available } from './machine.ts';
-import { Random } from './random.ts';
 import { freePort } from './round-setup.ts';
+import { Random } from './random.ts';
 import { twoScansOneFolder } from './two-scans.ts';
 import { Victim } from './victim.ts';
 

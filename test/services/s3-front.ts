@@ -12,6 +12,8 @@ export interface S3Front extends AsyncDisposable {
   readonly asked: readonly Pick<Answered, 'method' | 'url'>[];
   /** Says which answers stop after their head, and until when. */
   holdBody: ((request: IncomingMessage) => Promise<void> | undefined) | undefined;
+  /** Says which requests are done without an answer: the connection is cut instead. */
+  cutAnswer: ((request: IncomingMessage) => boolean) | undefined;
   /** What the server has answered, in the order of its answers. */
   readonly answered: readonly Answered[];
   /** Requests refused so far. */
@@ -50,6 +52,7 @@ export async function startS3Front(endpoint: string): Promise<S3Front> {
     refuse: undefined,
     asked,
     holdBody: undefined,
+    cutAnswer: undefined,
     answered: answers,
     get refused() {
       return refused;
@@ -77,6 +80,11 @@ export async function startS3Front(endpoint: string): Promise<S3Front> {
     const onward = send(
       { host: target.hostname, port: target.port, method, path: url, headers: rawHeaders },
       (answered) => {
+        if (front.cutAnswer?.(request) === true) {
+          answered.resume();
+          response.destroy();
+          return;
+        }
         const status = answered.statusCode ?? 502;
         answers.push({ method, url, status, cameMs, answeredMs: performance.now() });
         response.writeHead(status, answered.rawHeaders);

@@ -1,4 +1,4 @@
-import type { Bucket } from './bucket.ts';
+import type { S3Bucket } from './bucket.ts';
 import type { Keys } from './keys.ts';
 import { readState } from './state-keeper.ts';
 
@@ -9,7 +9,7 @@ import { readState } from './state-keeper.ts';
  * anew.
  */
 export async function throwAwayAbandoned(
-  bucket: Bucket,
+  bucket: S3Bucket,
   keys: Keys,
   before: number,
   signal: AbortSignal,
@@ -29,7 +29,7 @@ export async function throwAwayAbandoned(
 
 /** Whether some upload to this key has come forward lately: a large file over a bad link may take longer than a week. */
 async function isGoneOnWith(
-  bucket: Bucket,
+  bucket: S3Bucket,
   keys: Keys,
   key: string,
   before: number,

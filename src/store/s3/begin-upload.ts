@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { FileEntry } from '../../model/file-entry.ts';
 import type { Incoming } from '../rules/damage-rule.ts';
 import type { BeginOptions } from '../store.ts';
-import type { Bucket } from './bucket.ts';
+import type { S3Bucket } from './bucket.ts';
 import { CompleteBody } from './complete-body.ts';
 import { toMetadata, uploadOf } from './metadata.ts';
 import { MultipartBody } from './multipart-body.ts';
@@ -27,7 +27,7 @@ export interface LargeUpload {
   readonly key: string;
   readonly stateKey: string;
   readonly plan: PartPlan;
-  readonly bucket: Bucket;
+  readonly bucket: S3Bucket;
   readonly buffers: PartBuffers;
   /** Longest part that there is memory for, in bytes. */
   readonly mostPartBytes: number;

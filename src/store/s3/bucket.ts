@@ -77,8 +77,11 @@ export interface Stored {
 /**
  * The requests that the store makes, each once and typed. They reject with an IsyncError, or the signal's reason.
  * No more of them than there are connections are signed and sent; the others wait before that.
+ *
+ * Not called `Bucket`, as a field of every request is: TypeScript 7.0.2, where it makes an alias of a class, gives it to
+ * fields of that name as well.
  */
-export class Bucket implements Disposable {
+export class S3Bucket implements Disposable {
   /** For people. */
   readonly where: string;
   readonly #bucket: string;

@@ -5,7 +5,7 @@ import { isAllZeros } from '../../model/damage.ts';
 import { checkDigest } from '../check-digest.ts';
 import type { Incoming } from '../rules/damage-rule.ts';
 import { digestOfZeros } from '../digest-of-zeros.ts';
-import type { Bucket, PartBody } from './bucket.ts';
+import type { S3Bucket, PartBody } from './bucket.ts';
 import type { UploadKey } from '../../s3/upload-key.ts';
 import { uploadOf } from './metadata.ts';
 import type { Lease, PartBuffers } from './part-buffers.ts';
@@ -28,7 +28,7 @@ const PARTS_AHEAD = 16;
 
 export interface MultipartOptions {
   readonly file: FileEntry;
-  readonly bucket: Bucket;
+  readonly bucket: S3Bucket;
   readonly buffers: PartBuffers;
   readonly upload: UploadKey;
   readonly stateKey: string;

@@ -22,7 +22,7 @@ import { versionKey } from '../version-key.ts';
 import { Limiter } from '../../flow/limiter.ts';
 import { throwAwayAbandoned } from './abandoned.ts';
 import { beginUpload } from './begin-upload.ts';
-import { Bucket } from './bucket.ts';
+import { S3Bucket } from './bucket.ts';
 import { Keys } from './keys.ts';
 import { mtimeOf, toMetadata } from './metadata.ts';
 import { PartBuffers } from './part-buffers.ts';
@@ -52,7 +52,7 @@ export const PART_BUFFER_BYTES = 48 * 1024 * 1024;
  * @throws IsyncError STORE_MISSING, STORE_REFUSED, CLOCK_SKEW, UNREACHABLE, … when the bucket can't be listed
  */
 export async function openS3Store(options: S3StoreOptions): Promise<Store> {
-  const bucket = new Bucket(options);
+  const bucket = new S3Bucket(options);
   const keys = new Keys(options.prefix);
   try {
     await bucket.check(keys.all);
@@ -72,7 +72,7 @@ class S3Store implements Store {
     resume: true,
     exactResume: false,
   };
-  readonly #bucket: Bucket;
+  readonly #bucket: S3Bucket;
   readonly #keys: Keys;
   readonly #readOnly: boolean;
   readonly #buffers: PartBuffers;
@@ -87,7 +87,7 @@ class S3Store implements Store {
   #collecting: Promise<void> = Promise.resolve();
   #disposed: Promise<void> | undefined;
 
-  constructor(bucket: Bucket, keys: Keys, options: S3StoreOptions) {
+  constructor(bucket: S3Bucket, keys: Keys, options: S3StoreOptions) {
     const bufferBytes = options.partBufferBytes ?? PART_BUFFER_BYTES;
     this.#bucket = bucket;
     this.#keys = keys;

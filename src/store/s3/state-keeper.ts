@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { IsyncError } from '../../model/isync-error.ts';
 import { toIsyncError } from '../../model/isync-error.ts';
-import type { Bucket, Request } from './bucket.ts';
+import type { S3Bucket, Request } from './bucket.ts';
 import { formatState, MAX_STATE_BYTES, parseState, type UploadState } from './upload-state.ts';
 
 /**
@@ -9,7 +9,7 @@ import { formatState, MAX_STATE_BYTES, parseState, type UploadState } from './up
  * parts are handed over, a write costs no more than a small part of theirs, and the state lags by one write at most.
  */
 export class StateKeeper {
-  readonly #bucket: Bucket;
+  readonly #bucket: S3Bucket;
   readonly #key: string;
   readonly #path: string;
   readonly #state: () => UploadState;
@@ -17,7 +17,7 @@ export class StateKeeper {
   #running: Promise<void> | undefined;
   #failure: IsyncError | undefined;
 
-  constructor(bucket: Bucket, key: string, state: () => UploadState) {
+  constructor(bucket: S3Bucket, key: string, state: () => UploadState) {
     this.#bucket = bucket;
     this.#key = key;
     this.#state = state;
@@ -67,7 +67,7 @@ export class StateKeeper {
 
 /** The state that is kept under `key`, or undefined where there is none that can be read. */
 export async function readState(
-  bucket: Bucket,
+  bucket: S3Bucket,
   key: string,
   request: Request,
 ): Promise<UploadState | undefined> {

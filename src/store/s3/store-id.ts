@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import { IsyncError } from '../../model/isync-error.ts';
 import { formatStoreId, MAX_STORE_ID_BYTES, newStoreId, parseStoreId } from '../new-store-id.ts';
-import type { Bucket, Request } from './bucket.ts';
+import type { S3Bucket, Request } from './bucket.ts';
 
 /**
  * The id that is kept under `key`, read anew. With `make` one is put where there is none. Of several processes that do
  * so at a time the first wins; where the server ignores conditions the last does, and the others read so the next time.
  */
 export async function findStoreId(
-  bucket: Bucket,
+  bucket: S3Bucket,
   key: string,
   make: boolean,
   request: Request,
@@ -27,7 +27,7 @@ export async function findStoreId(
   });
 }
 
-async function readStoreId(bucket: Bucket, key: string, request: Request) {
+async function readStoreId(bucket: S3Bucket, key: string, request: Request) {
   const pieces: Uint8Array[] = [];
   let size = 0;
   const take = (piece: Uint8Array): void => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { Bucket, type Body } from '../../../src/store/s3/bucket.ts';
+import { S3Bucket, type Body } from '../../../src/store/s3/bucket.ts';
 import { withS3Server } from '../../services/s3-server.ts';
 import { SMALL_PART } from './stores.ts';
 
@@ -18,11 +18,11 @@ await withS3Server((server) => {
   describe('a bucket whose answers are in pages of two', () => {
     const attributes = { metadata: { a: 'b' } };
     const names = ['f + 1', 'f%202', 'f&3', 'f\u00014', 'f ä5'].map((name) => `page/${name}`).sort();
-    let bucket: Bucket;
+    let bucket: S3Bucket;
 
     beforeAll(async () => {
       Object.assign(process.env, server.env);
-      bucket = new Bucket({ bucket: await server.makeBucket(), prefix: '', endpoint: server.endpoint }, 2);
+      bucket = new S3Bucket({ bucket: await server.makeBucket(), prefix: '', endpoint: server.endpoint }, 2);
     });
     afterAll(() => bucket[Symbol.dispose]());
 
