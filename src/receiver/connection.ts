@@ -5,7 +5,7 @@ import { CLOSE, type CloseCode } from '../protocol/close-codes.ts';
 import type { Store } from '../store/store.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
-import type { ReceiverLog } from './receiver-log.ts';
+import type { Log } from '../model/log.ts';
 import { ReceiverSession, type SessionLink } from './session.ts';
 import type { TokenIdentity } from './token-file.ts';
 import type { WriterFence } from './writer-fence.ts';
@@ -28,7 +28,7 @@ export interface ConnectionOptions {
   readonly limits: ReceiverLimits;
   readonly memory: MemoryBudget;
   readonly fence: WriterFence;
-  readonly log: ReceiverLog;
+  readonly log: Log;
   /** Told, in place of the log, when the peer has not got as far as a session. Must not throw. */
   readonly onRefused: (code: CloseCode, reason: string) => void;
 }
@@ -121,7 +121,7 @@ export class Connection implements SessionLink {
     await this.ended;
   }
 
-  async #serve(log: ReceiverLog): Promise<void> {
+  async #serve(log: Log): Promise<void> {
     this.#ws.on('message', (message, isBinary) => {
       if (isBinary && Buffer.isBuffer(message)) this.#session.receive(message);
       else this.#session.close(CLOSE.PROTOCOL, 'a text message');

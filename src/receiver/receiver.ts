@@ -22,7 +22,7 @@ import {
   RECEIVER_LIMITS,
   type ReceiverLimits,
 } from './receiver-limits.ts';
-import { type ReceiverLog, withFields } from './receiver-log.ts';
+import type { Log } from '../model/log.ts';
 import { StrangerLog } from './stranger-log.ts';
 import type { TokenFile, TokenIdentity } from './token-file.ts';
 import { admit, refuse, type Refusal } from './upgrade.ts';
@@ -43,7 +43,7 @@ export interface ReceiverOptions {
   /** What this side calls itself to senders. Default "isync". */
   readonly software?: string | undefined;
   readonly limits?: Partial<ReceiverLimits> | undefined;
-  readonly log: ReceiverLog;
+  readonly log: Log;
 }
 
 export interface Receiver extends AsyncDisposable {
@@ -222,7 +222,7 @@ class WebSocketReceiver implements Receiver {
       limits: this.#limits,
       memory: this.#memory,
       fence: this.#fence,
-      log: withFields(log, { remote }),
+      log: log.with({ remote }),
       onRefused: (code, reason) =>
         this.#strangers.warn(
           'session refused',

@@ -16,7 +16,7 @@ import { Inbox } from './inbox.ts';
 import type { MemoryBudget, MemoryShare } from './memory-budget.ts';
 import { Replies, type Send } from './replies.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
-import { type ReceiverLog, withFields } from './receiver-log.ts';
+import type { Log } from '../model/log.ts';
 import { Requests } from './requests.ts';
 
 /** What carries a session's messages. All calls return at once and throw nothing. */
@@ -46,7 +46,7 @@ export interface SessionOptions {
   authorize(device: string): string | undefined;
   /** Ends the device's older write session; resolves when it touches the store no more. */
   fence(device: string, session: ReceiverSession): Promise<void>;
-  readonly log: ReceiverLog;
+  readonly log: Log;
   /** Told, in place of the log, why the peer was sent away before it was let in. Must not throw. */
   readonly onRefused: (code: CloseCode, reason: string) => void;
 }
@@ -74,7 +74,7 @@ export class ReceiverSession {
   readonly #inbox: Inbox;
   readonly #share: MemoryShare;
   readonly #over = new AbortController();
-  #log: ReceiverLog;
+  #log: Log;
   /** hello: waits for it · fencing: waits for the older session · draining: takes no more, but answers. */
   #state: 'hello' | 'fencing' | 'open' | 'draining' | 'over' = 'hello';
   #algorithm: DigestAlgorithm = 'xxh64';
@@ -87,7 +87,7 @@ export class ReceiverSession {
     const { link, limits, memory } = options;
     const changed = (): void => this.#pauseOrResume();
     this.#options = options;
-    this.#log = withFields(options.log, { session: this.id });
+    this.#log = options.log.with({ session: this.id });
     this.#share = memory.open(changed);
     this.#pending = new HighWaterMark(limits.pendingBytes, changed, this.#share);
     this.#replies = new Replies(
@@ -212,7 +212,7 @@ export class ReceiverSession {
       return this.close(CLOSE.VERSION, `the receiver speaks version ${PROTOCOL_VERSION}`);
     this.#state = 'fencing';
     this.#algorithm = hello.digest;
-    this.#log = withFields(this.#log, { device, mode: hello.mode });
+    this.#log = this.#log.with({ device, mode: hello.mode });
     this.#opening = this.#welcome(hello, device).catch((error: unknown) => this.#fault(error));
   }
 

@@ -8,7 +8,8 @@ import { pack } from '../../src/protocol/packing.ts';
 import { MemoryBudget } from '../../src/receiver/memory-budget.ts';
 import { RECEIVER_LIMITS } from '../../src/receiver/receiver-limits.ts';
 import { ReceiverSession } from '../../src/receiver/session.ts';
-import { gatedStore, receiverFor, RecordedLog } from '../receiver/fixtures.ts';
+import { gatedStore, receiverFor } from '../receiver/fixtures.ts';
+import { RecordingLog } from '../recording-log.ts';
 import { greet, inlineFile } from '../receiver/wire-client.ts';
 
 const LONG_PATH = `DC1/${'x'.repeat(250)}/`.padEnd(16 * 251, `${'y'.repeat(250)}/`);
@@ -37,7 +38,7 @@ async function stuckSession(memory = new MemoryBudget(RECEIVER_LIMITS.heldBytes,
     authorize: () => undefined,
     onRefused: () => undefined,
     fence: async () => undefined,
-    log: new RecordedLog(),
+    log: new RecordingLog(),
   });
   onTestFinished(async () => {
     kept.open();

@@ -10,7 +10,8 @@ import { RECEIVER_LIMITS, type ReceiverLimits } from '../../src/receiver/receive
 import { ReceiverSession, type SessionLink } from '../../src/receiver/session.ts';
 import type { Store } from '../../src/store/store.ts';
 import { bytes, senderMessages } from '../protocol/arbitraries.ts';
-import { gatedStore, RecordedLog } from './fixtures.ts';
+import { gatedStore } from './fixtures.ts';
+import { RecordingLog } from '../recording-log.ts';
 import { inlineFile } from './wire-client.ts';
 
 /** What a session says and does, in order. Its messages stay unflushed until the test says so. */
@@ -50,7 +51,7 @@ class RecordedLink implements SessionLink {
 
 function sessionFor(store: Store, limits: Partial<ReceiverLimits> = {}) {
   const link = new RecordedLink();
-  const log = new RecordedLog();
+  const log = new RecordingLog();
   const session = new ReceiverSession({
     store,
     process: 'a process',

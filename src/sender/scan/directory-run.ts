@@ -226,7 +226,7 @@ export class DirectoryRun {
   /** Leaves the directory unsealed; with `--once` for the next run. */
   #leave(why: string, level: 'debug' | 'info' | 'warn' = 'info', waitMs = BUSY_RECHECK_MS): Next {
     const { options } = this.#context;
-    if (why !== this.#left) options.observer.note(level, `left unsealed: ${why}`, { path: this.name });
+    if (why !== this.#left) options.log[level](`left unsealed: ${why}`, { path: this.name });
     this.#left = why;
     return options.once ? 'done' : { waitMs: Math.min(waitMs, this.#idleMs) };
   }
@@ -299,7 +299,7 @@ export class DirectoryRun {
     });
     if (!sealed) return statsOf(root, this.name) === undefined ? this.#gone() : 'again';
     if (round.totals.ignored > 0)
-      options.observer.note('warn', 'sealed without the files that are left alone by their names', {
+      options.log.warn('sealed without the files that are left alone by their names', {
         path: this.name,
         files: round.totals.ignored,
       });
@@ -314,7 +314,7 @@ export class DirectoryRun {
   #gone(): Next {
     this.#isGone = true;
     this.#context.tally.forgetProblems(this.name);
-    this.#context.options.observer.note('warn', 'the data directory is gone', { path: this.name });
+    this.#context.options.log.warn('the data directory is gone', { path: this.name });
     return 'done';
   }
 
@@ -329,9 +329,9 @@ export class DirectoryRun {
       settleMs: options.settleMs,
       ignored: ignore,
       onEvent: (event) => this.#onEvent(event),
-      onNote: (level, message, fields) => options.observer.note(level, message, fields),
+      log: options.log,
     });
-    options.observer.note('info', 'watching', { path: this.name, complete: this.#watch.helper });
+    options.log.info('watching', { path: this.name, complete: this.#watch.helper });
   }
 
   async #stopWatch(): Promise<void> {
@@ -366,7 +366,7 @@ export class DirectoryRun {
         this.setState('closed');
         return;
       case 'reconcile':
-        this.#context.options.observer.note('debug', 'listing again', {
+        this.#context.options.log.debug('listing again', {
           path: this.name,
           reason: event.reason,
         });

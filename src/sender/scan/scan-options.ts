@@ -1,4 +1,5 @@
 import type { DigestAlgorithm } from '../../model/digest.ts';
+import type { Log } from '../../model/log.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { DirectoryState, NewestBy } from '../../scanner/data-directory.ts';
 import type { CompleteBy } from '../../watcher/watch-event.ts';
@@ -36,6 +37,7 @@ export interface ScanOptions {
   /** First firing: finish what is in flight, then end. */
   readonly signal: AbortSignal;
   readonly observer: ScanObserver;
+  readonly log: Log;
 }
 
 /** Told as things happen; must not throw and must return at once. */
@@ -47,8 +49,6 @@ export interface ScanObserver {
   /** The same problem of the same file is told once. */
   problem(problem: Problem): void;
   directory(name: string, state: DirectoryState, sealed: boolean): void;
-  /** Anything worth a line of log. */
-  note(level: 'debug' | 'info' | 'warn', message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
 /** The `--json` summary of `isync scan`. */

@@ -144,9 +144,9 @@ class Scan {
     await using watch = watchRoot({
       root: this.#options.root,
       onChange: () => this.#changed(),
-      onNote: (level, message, fields) => this.#options.observer.note(level, message, fields),
+      log: this.#options.log,
     });
-    if (!watch.watching) this.#options.observer.note('warn', 'the root is polled: no watch can be had');
+    if (!watch.watching) this.#options.log.warn('the root is polled: no watch can be had');
     await this.#look();
     while (!this.#stopping.signal.aborted) {
       await this.#wakeup.sleep(POLL_MS, this.#stopping.signal);
@@ -262,7 +262,7 @@ class Scan {
     const key = `${path} ${message}`;
     if (this.#told.get(key) === true) return;
     this.#told.set(key, true);
-    this.#options.observer.note('warn', message, { path });
+    this.#options.log.warn(message, { path });
   }
 
   #start(name: RelPath, run: DirectoryRun): void {
