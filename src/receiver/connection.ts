@@ -3,6 +3,7 @@ import type { WebSocket } from 'ws';
 import { cutText } from '../protocol/bytes.ts';
 import { CLOSE, type CloseCode } from '../protocol/close-codes.ts';
 import type { Store } from '../store/store.ts';
+import type { IdentityLookup } from './identity-lookup.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
 import type { Log } from '../model/log.ts';
@@ -22,6 +23,7 @@ export interface ConnectionOptions {
   /** Whose token it was; undefined where the receiver has no tokens. */
   readonly identity: TokenIdentity | undefined;
   readonly store: Store;
+  readonly storeIdentity: IdentityLookup;
   /** Tells this receiver from all others, also from itself before a restart. */
   readonly process: string;
   readonly software: string;
@@ -56,13 +58,27 @@ export class Connection implements SessionLink {
   #ticksSinceOneLeft = 0;
 
   constructor(options: ConnectionOptions) {
-    const { ws, socket, identity, store, process, software, limits, memory, fence, log, onRefused } = options;
+    const {
+      ws,
+      socket,
+      identity,
+      store,
+      storeIdentity,
+      process,
+      software,
+      limits,
+      memory,
+      fence,
+      log,
+      onRefused,
+    } = options;
     this.identity = identity;
     this.#ws = ws;
     this.#socket = socket;
     this.#limits = limits;
     this.#session = new ReceiverSession({
       store,
+      identity: storeIdentity,
       process,
       link: this,
       limits,

@@ -12,6 +12,7 @@ import { brokenRule } from './broken-rule.ts';
 import { DeviceFolder } from '../store/device-folder.ts';
 import { FileIntake } from './file-intake.ts';
 import { HighWaterMark } from '../flow/high-water-mark.ts';
+import type { IdentityLookup } from './identity-lookup.ts';
 import { Inbox } from './inbox.ts';
 import type { MemoryBudget, MemoryShare } from './memory-budget.ts';
 import { Replies, type Send } from './replies.ts';
@@ -31,6 +32,8 @@ export interface SessionLink {
 
 export interface SessionOptions {
   readonly store: Store;
+  /** Of the store, shared by all sessions. */
+  readonly identity: IdentityLookup;
   /** Tells this receiver from all others, also from itself before a restart. */
   readonly process: string;
   readonly link: SessionLink;
@@ -57,8 +60,6 @@ interface OpenSession {
   readonly requests: Requests;
 }
 
-/** The store's identity may take so long, in ms: a sender that waits for WELCOME soon takes us for dead. */
-const IDENTITY_DEADLINE_MS = 5_000;
 /** Longest `software` of a sender in the log, in characters. */
 const MAX_SOFTWARE_LOGGED = 100;
 
@@ -246,9 +247,8 @@ export class ReceiverSession {
 
   /** Undefined where the store can't tell: its files wait, or can be read all the same, and the next session asks again. */
   async #findStoreId(): Promise<string | undefined> {
-    const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(IDENTITY_DEADLINE_MS)]);
     try {
-      return (await this.#options.store.identity({ signal })).id;
+      return await this.#options.identity.find(this.#over.signal);
     } catch (error) {
       if (!this.#over.signal.aborted) {
         const { code, message } = toIsyncError(error, 'STORE_FAILED');
