@@ -1,6 +1,6 @@
 import type { S3Settings } from '../config/s3-settings.ts';
 import { showStoreAddress, type StoreAddress } from '../config/target-address.ts';
-import type { Log } from '../observe/log.ts';
+import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
 import { isLoopbackName } from './loopback-name.ts';
 import { trustSystemCas } from './trust-system-cas.ts';

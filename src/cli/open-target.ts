@@ -4,7 +4,7 @@ import { readTokenFile } from '../config/token-file.ts';
 import { showStoreAddress } from '../config/target-address.ts';
 import type { DigestAlgorithm } from '../model/digest.ts';
 import { type ErrorCode, IsyncError } from '../model/isync-error.ts';
-import type { Log } from '../observe/log.ts';
+import type { Log } from '../model/log.ts';
 import type { StoreTargetOptions } from '../sender/store-target/store-target.ts';
 import { createRateLimiter, type RateLimiter } from '../flow/rate-limiter.ts';
 import { Backoff, type RetryPolicy } from '../flow/retry.ts';

@@ -3,7 +3,7 @@ import { readConfig } from '../config/read-config.ts';
 import { readText } from '../config/read-text.ts';
 import { receiveSchema, type ReceiveConfig } from '../config/schemas.ts';
 import { showStoreAddress } from '../config/target-address.ts';
-import type { Log } from '../observe/log.ts';
+import type { Log } from '../model/log.ts';
 import { withFileSizeLimit } from '../store/rules/file-size-limit.ts';
 import { withImmutable } from '../store/rules/immutable-store.ts';
 import { withQuota } from '../store/rules/quota-store.ts';

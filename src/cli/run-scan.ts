@@ -2,7 +2,7 @@ import type { Flags } from './commands/invocation.ts';
 import { readConfig } from '../config/read-config.ts';
 import { ignorePatterns, scanSchema } from '../config/schemas.ts';
 import type { Problem } from '../model/problem.ts';
-import type { Log } from '../observe/log.ts';
+import type { Log } from '../model/log.ts';
 import { printable } from '../observe/printable.ts';
 import { formatBytes, formatCount } from '../observe/units.ts';
 import type { ScanObserver, ScanSummary } from '../sender/scan/scan-options.ts';
@@ -55,6 +55,7 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
     ignore,
     signal: stop.signal,
     observer: watched,
+    log,
   });
   const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
   for (const line of summaryLines(summary)) output.text(line);
@@ -112,10 +113,6 @@ class Watched implements ScanObserver {
     if (sealed || state === 'finished') this.#unsealed.delete(name);
     else this.#unsealed.add(name);
     this.#log.info(sealed ? 'directory sealed' : `directory ${state}`, { directory: name });
-  }
-
-  note(level: 'debug' | 'info' | 'warn', message: string, fields?: Readonly<Record<string, unknown>>): void {
-    this.#log[level](message, fields);
   }
 }
 

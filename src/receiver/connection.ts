@@ -3,9 +3,10 @@ import type { WebSocket } from 'ws';
 import { cutText } from '../protocol/bytes.ts';
 import { CLOSE, type CloseCode } from '../protocol/close-codes.ts';
 import type { Store } from '../store/store.ts';
+import type { IdentityLookup } from './identity-lookup.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
-import type { ReceiverLog } from './receiver-log.ts';
+import type { Log } from '../model/log.ts';
 import { ReceiverSession, type SessionLink } from './session.ts';
 import type { TokenIdentity } from './token-file.ts';
 import type { WriterFence } from './writer-fence.ts';
@@ -22,13 +23,14 @@ export interface ConnectionOptions {
   /** Whose token it was; undefined where the receiver has no tokens. */
   readonly identity: TokenIdentity | undefined;
   readonly store: Store;
+  readonly storeIdentity: IdentityLookup;
   /** Tells this receiver from all others, also from itself before a restart. */
   readonly process: string;
   readonly software: string;
   readonly limits: ReceiverLimits;
   readonly memory: MemoryBudget;
   readonly fence: WriterFence;
-  readonly log: ReceiverLog;
+  readonly log: Log;
   /** Told, in place of the log, when the peer has not got as far as a session. Must not throw. */
   readonly onRefused: (code: CloseCode, reason: string) => void;
 }
@@ -56,13 +58,27 @@ export class Connection implements SessionLink {
   #ticksSinceOneLeft = 0;
 
   constructor(options: ConnectionOptions) {
-    const { ws, socket, identity, store, process, software, limits, memory, fence, log, onRefused } = options;
+    const {
+      ws,
+      socket,
+      identity,
+      store,
+      storeIdentity,
+      process,
+      software,
+      limits,
+      memory,
+      fence,
+      log,
+      onRefused,
+    } = options;
     this.identity = identity;
     this.#ws = ws;
     this.#socket = socket;
     this.#limits = limits;
     this.#session = new ReceiverSession({
       store,
+      identity: storeIdentity,
       process,
       link: this,
       limits,
@@ -121,7 +137,7 @@ export class Connection implements SessionLink {
     await this.ended;
   }
 
-  async #serve(log: ReceiverLog): Promise<void> {
+  async #serve(log: Log): Promise<void> {
     this.#ws.on('message', (message, isBinary) => {
       if (isBinary && Buffer.isBuffer(message)) this.#session.receive(message);
       else this.#session.close(CLOSE.PROTOCOL, 'a text message');

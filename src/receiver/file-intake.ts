@@ -10,7 +10,7 @@ import { IncomingUpload } from './incoming-upload.ts';
 import type { Replies } from './replies.ts';
 import { PathOrder } from '../flow/path-order.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
-import type { ReceiverLog } from './receiver-log.ts';
+import type { Log } from '../model/log.ts';
 import { WorkSet } from './work-set.ts';
 
 /** Largest id that the wire can carry. */
@@ -31,7 +31,7 @@ export interface FileIntakeOptions {
   readonly limits: SessionLimits;
   readonly replies: Replies;
   readonly pending: HighWaterMark;
-  readonly log: ReceiverLog;
+  readonly log: Log;
 }
 
 interface OpenUpload {

@@ -3,7 +3,7 @@ import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { firstSegment } from '../model/rel-path.ts';
 import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '../store/store.ts';
-import type { ReceiverLog } from './receiver-log.ts';
+import type { Log } from '../model/log.ts';
 import { StoreDecorator } from '../store/rules/store-decorator.ts';
 
 /** While files of a device are refused, that is told again this often, in ms. */
@@ -17,11 +17,7 @@ const MAX_DEVICES = 1024;
  * `store` whose refusals for want of room (STORE_FULL: the disk, `--min-free`, a quota) are told in `log`, for each device
  * once, and again each hour with their count; and so is its end: a file as large as one that was refused has been kept.
  */
-export function withFullLog(
-  store: Store,
-  log: ReceiverLog,
-  now: () => number = () => performance.now(),
-): Store {
+export function withFullLog(store: Store, log: Log, now: () => number = () => performance.now()): Store {
   return new FullLog(store, log, now);
 }
 
@@ -35,11 +31,11 @@ interface Fullness {
 }
 
 class FullLog extends StoreDecorator {
-  readonly #log: ReceiverLog;
+  readonly #log: Log;
   readonly #now: () => number;
   readonly #devices = new LRUCache<string, Fullness>({ max: MAX_DEVICES });
 
-  constructor(store: Store, log: ReceiverLog, now: () => number) {
+  constructor(store: Store, log: Log, now: () => number) {
     super(store);
     this.#log = log;
     this.#now = now;

@@ -12,6 +12,7 @@ import { UnadmittedConnections } from '../http/unadmitted-connections.ts';
 import { withFullLog } from './full-log.ts';
 import { createServer, type TlsFiles } from '../http/server.ts';
 import { checkExposure, isLoopback, type ListenAddress, listenError, urlOf } from '../http/listen-address.ts';
+import { IdentityLookup } from './identity-lookup.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import {
   DEFAULT_MAX_CONNECTIONS,
@@ -22,7 +23,7 @@ import {
   RECEIVER_LIMITS,
   type ReceiverLimits,
 } from './receiver-limits.ts';
-import { type ReceiverLog, withFields } from './receiver-log.ts';
+import type { Log } from '../model/log.ts';
 import { StrangerLog } from './stranger-log.ts';
 import type { TokenFile, TokenIdentity } from './token-file.ts';
 import { admit, refuse, type Refusal } from './upgrade.ts';
@@ -43,7 +44,7 @@ export interface ReceiverOptions {
   /** What this side calls itself to senders. Default "isync". */
   readonly software?: string | undefined;
   readonly limits?: Partial<ReceiverLimits> | undefined;
-  readonly log: ReceiverLog;
+  readonly log: Log;
 }
 
 export interface Receiver extends AsyncDisposable {
@@ -87,6 +88,7 @@ class WebSocketReceiver implements Receiver {
   readonly #fence = new WriterFence();
   readonly #process: string = randomUUID();
   readonly #store: Store;
+  readonly #storeIdentity: IdentityLookup;
   readonly #strangers: StrangerLog;
   #stopListening: () => void = () => undefined;
   #port = 0;
@@ -100,6 +102,7 @@ class WebSocketReceiver implements Receiver {
     this.#maxConnections = options.maxConnections ?? DEFAULT_MAX_CONNECTIONS;
     this.#memory = new MemoryBudget(limits.heldBytes, this.#maxConnections);
     this.#store = withFullLog(options.store, options.log);
+    this.#storeIdentity = new IdentityLookup(this.#store, options.log);
     this.#strangers = new StrangerLog(options.log);
     this.#upgrader = createUpgrader(limits);
     server.on('connection', (socket: Socket) => this.#enter(socket));
@@ -150,6 +153,7 @@ class WebSocketReceiver implements Receiver {
 
   async #close(): Promise<void> {
     this.#stopListening();
+    this.#storeIdentity[Symbol.dispose]();
     const stopped = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const sessions = Promise.all([...this.#connections].map((connection) => connection.shutdown()));
     const deadline = Promise.withResolvers<void>();
@@ -217,12 +221,13 @@ class WebSocketReceiver implements Receiver {
       socket,
       identity,
       store: this.#store,
+      storeIdentity: this.#storeIdentity,
       process: this.#process,
       software,
       limits: this.#limits,
       memory: this.#memory,
       fence: this.#fence,
-      log: withFields(log, { remote }),
+      log: log.with({ remote }),
       onRefused: (code, reason) =>
         this.#strangers.warn(
           'session refused',

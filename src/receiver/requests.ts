@@ -11,7 +11,7 @@ import type { HighWaterMark } from '../flow/high-water-mark.ts';
 import { Limiter } from '../flow/limiter.ts';
 import type { Replies } from './replies.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
-import type { ReceiverLog } from './receiver-log.ts';
+import type { Log } from '../model/log.ts';
 import { WorkSet } from './work-set.ts';
 
 /** LOOKs with digest that a session works on at a time: each reads one file after the other, at the disk's speed. */
@@ -34,7 +34,7 @@ export interface RequestsOptions {
   readonly replies: Replies;
   /** Counts what open requests take in memory. */
   readonly pending: HighWaterMark;
-  readonly log: ReceiverLog;
+  readonly log: Log;
   /** Fires when nobody waits for answers any more. */
   readonly signal: AbortSignal;
 }

@@ -12,11 +12,12 @@ import { brokenRule } from './broken-rule.ts';
 import { DeviceFolder } from '../store/device-folder.ts';
 import { FileIntake } from './file-intake.ts';
 import { HighWaterMark } from '../flow/high-water-mark.ts';
+import type { IdentityLookup } from './identity-lookup.ts';
 import { Inbox } from './inbox.ts';
 import type { MemoryBudget, MemoryShare } from './memory-budget.ts';
 import { Replies, type Send } from './replies.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
-import { type ReceiverLog, withFields } from './receiver-log.ts';
+import type { Log } from '../model/log.ts';
 import { Requests } from './requests.ts';
 
 /** What carries a session's messages. All calls return at once and throw nothing. */
@@ -31,6 +32,8 @@ export interface SessionLink {
 
 export interface SessionOptions {
   readonly store: Store;
+  /** Of the store, shared by all sessions. */
+  readonly identity: IdentityLookup;
   /** Tells this receiver from all others, also from itself before a restart. */
   readonly process: string;
   readonly link: SessionLink;
@@ -46,7 +49,7 @@ export interface SessionOptions {
   authorize(device: string): string | undefined;
   /** Ends the device's older write session; resolves when it touches the store no more. */
   fence(device: string, session: ReceiverSession): Promise<void>;
-  readonly log: ReceiverLog;
+  readonly log: Log;
   /** Told, in place of the log, why the peer was sent away before it was let in. Must not throw. */
   readonly onRefused: (code: CloseCode, reason: string) => void;
 }
@@ -57,8 +60,6 @@ interface OpenSession {
   readonly requests: Requests;
 }
 
-/** The store's identity may take so long, in ms: a sender that waits for WELCOME soon takes us for dead. */
-const IDENTITY_DEADLINE_MS = 5_000;
 /** Longest `software` of a sender in the log, in characters. */
 const MAX_SOFTWARE_LOGGED = 100;
 
@@ -74,7 +75,7 @@ export class ReceiverSession {
   readonly #inbox: Inbox;
   readonly #share: MemoryShare;
   readonly #over = new AbortController();
-  #log: ReceiverLog;
+  #log: Log;
   /** hello: waits for it · fencing: waits for the older session · draining: takes no more, but answers. */
   #state: 'hello' | 'fencing' | 'open' | 'draining' | 'over' = 'hello';
   #algorithm: DigestAlgorithm = 'xxh64';
@@ -87,7 +88,7 @@ export class ReceiverSession {
     const { link, limits, memory } = options;
     const changed = (): void => this.#pauseOrResume();
     this.#options = options;
-    this.#log = withFields(options.log, { session: this.id });
+    this.#log = options.log.with({ session: this.id });
     this.#share = memory.open(changed);
     this.#pending = new HighWaterMark(limits.pendingBytes, changed, this.#share);
     this.#replies = new Replies(
@@ -212,7 +213,7 @@ export class ReceiverSession {
       return this.close(CLOSE.VERSION, `the receiver speaks version ${PROTOCOL_VERSION}`);
     this.#state = 'fencing';
     this.#algorithm = hello.digest;
-    this.#log = withFields(this.#log, { device, mode: hello.mode });
+    this.#log = this.#log.with({ device, mode: hello.mode });
     this.#opening = this.#welcome(hello, device).catch((error: unknown) => this.#fault(error));
   }
 
@@ -246,9 +247,8 @@ export class ReceiverSession {
 
   /** Undefined where the store can't tell: its files wait, or can be read all the same, and the next session asks again. */
   async #findStoreId(): Promise<string | undefined> {
-    const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(IDENTITY_DEADLINE_MS)]);
     try {
-      return (await this.#options.store.identity({ signal })).id;
+      return await this.#options.identity.find(this.#over.signal);
     } catch (error) {
       if (!this.#over.signal.aborted) {
         const { code, message } = toIsyncError(error, 'STORE_FAILED');

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { networkOf } from '../http/unadmitted-connections.ts';
-import type { LogFields, ReceiverLog } from './receiver-log.ts';
+import type { Log, LogFields } from '../model/log.ts';
 
 /** The same of one address is told again after this long, in ms. */
 const AGAIN_MS = 3600 * 1000;
@@ -22,7 +22,7 @@ interface Told {
  * whoever has many addresses gets a line a second; `unsaid` counts what was left out for that.
  */
 export class StrangerLog {
-  readonly #log: ReceiverLog;
+  readonly #log: Log;
   readonly #now: () => number;
   readonly #told = new LRUCache<string, Told>({ max: MAX_REMEMBERED });
   #lines = MAX_LINES_AT_ONCE;
@@ -30,7 +30,7 @@ export class StrangerLog {
   #unsaid = 0;
 
   /** `now` is in ms. */
-  constructor(log: ReceiverLog, now: () => number = () => performance.now()) {
+  constructor(log: Log, now: () => number = () => performance.now()) {
     this.#log = log;
     this.#now = now;
     this.#filledAtMs = now();

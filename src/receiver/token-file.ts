@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, statSync, type BigIntStats } from 'node:fs';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
-import type { ReceiverLog } from './receiver-log.ts';
+import type { Log } from '../model/log.ts';
 import { invalidTokenFile, parseTokenEntries, type TokenEntry } from './token-entries.ts';
 import { hashToken } from './tokens.ts';
 
@@ -30,7 +30,7 @@ export interface TokenFile extends Disposable {
 }
 
 /** @throws IsyncError CONFIG_INVALID where the file is missing, unreadable or malformed */
-export function openTokenFile(path: string, log: ReceiverLog): TokenFile {
+export function openTokenFile(path: string, log: Log): TokenFile {
   return new WatchedTokenFile(path, log);
 }
 
@@ -40,7 +40,7 @@ interface KnownToken extends TokenIdentity {
 
 class WatchedTokenFile implements TokenFile {
   readonly #path: string;
-  readonly #log: ReceiverLog;
+  readonly #log: Log;
   readonly #listeners = new Set<(ids: ReadonlySet<string>) => void>();
   readonly #poll: NodeJS.Timeout;
   /** Of the file as it was read last, or could not be. */
@@ -48,7 +48,7 @@ class WatchedTokenFile implements TokenFile {
   #unusable = false;
   #tokens: readonly KnownToken[];
 
-  constructor(path: string, log: ReceiverLog) {
+  constructor(path: string, log: Log) {
     this.#path = path;
     this.#log = log;
     this.#version = versionOf(path);

@@ -3,7 +3,7 @@ import { Backoff } from '../flow/retry.ts';
 import { toIsyncError } from '../model/isync-error.ts';
 import type { InotifywaitEvents } from './inotifywait-output.ts';
 import { Inotifywait } from './inotifywait.ts';
-import type { Note } from './note.ts';
+import type { Log } from '../model/log.ts';
 
 /** Wait before the first new start, in ms. */
 const RESTART_MIN_MS = 250;
@@ -21,7 +21,7 @@ export interface CloseWriteOptions {
   onActive(active: boolean, reason: string): void;
   /** Something could not be watched, so closes may be missed. */
   onIncomplete(reason: string): void;
-  readonly onNote: Note;
+  readonly log: Log;
 }
 
 /** Tells which files their writers close, by an inotifywait that is started again whenever it ends. */
@@ -65,7 +65,7 @@ export class CloseWrite implements AsyncDisposable {
   }
 
   async #runOnce(signal: AbortSignal, first: boolean): Promise<void> {
-    const { directory, onNote } = this.#options;
+    const { directory, log } = this.#options;
     let inotifywait: Inotifywait;
     try {
       inotifywait = await Inotifywait.start(
@@ -79,8 +79,8 @@ export class CloseWrite implements AsyncDisposable {
     } catch (error) {
       if (signal.aborted) return;
       const { code, message } = toIsyncError(error, 'WATCH_FAILED');
-      // Said once aloud, not at every further try.
-      onNote(first ? 'warn' : 'debug', message, { code });
+      // A warning the first time only: it is tried again and again.
+      log[first ? 'warn' : 'debug'](message, { code });
       return;
     }
     const stop = (): void => void inotifywait[Symbol.asyncDispose]();
@@ -91,7 +91,7 @@ export class CloseWrite implements AsyncDisposable {
     const reason = await inotifywait.ended;
     signal.removeEventListener('abort', stop);
     await inotifywait[Symbol.asyncDispose]();
-    if (!signal.aborted) onNote('warn', `inotifywait has ended: ${reason}`, { code: 'WATCH_FAILED' });
+    if (!signal.aborted) log.warn(`inotifywait has ended: ${reason}`, { code: 'WATCH_FAILED' });
     this.#setActive(false, 'inotifywait has ended');
   }
 

@@ -6,7 +6,8 @@ import { withFullLog } from '../../src/receiver/full-log.ts';
 import { withQuota } from '../../src/store/rules/quota-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
-import { gatedStore, receiverFor, RecordedLog } from './fixtures.ts';
+import { gatedStore, receiverFor } from './fixtures.ts';
+import { RecordingLog } from '../recording-log.ts';
 import { greet, inlineFile } from './wire-client.ts';
 
 const MINUTE_MS = 60_000;
@@ -27,7 +28,7 @@ function put(store: Store, path: string, size: number): Promise<void> {
 }
 
 function logged() {
-  const log = new RecordedLog();
+  const log = new RecordingLog();
   const clock = { nowMs: 0 };
   const store = withFullLog(withQuota(createMemoryStore(), QUOTA), log, () => clock.nowMs);
   const lines = () =>

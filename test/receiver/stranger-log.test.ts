@@ -2,13 +2,14 @@ import { expect, it, onTestFinished, vi } from 'vitest';
 import { addToken } from '../../src/receiver/tokens.ts';
 import { openTokenFile } from '../../src/receiver/token-file.ts';
 import { StrangerLog } from '../../src/receiver/stranger-log.ts';
-import { gatedStore, receiverFor, RecordedLog, temporaryFolder } from './fixtures.ts';
+import { gatedStore, receiverFor, temporaryFolder } from './fixtures.ts';
+import { RecordingLog } from '../recording-log.ts';
 import { connect, greet, UpgradeRefused } from './wire-client.ts';
 
 const HOUR_MS = 3600 * 1000;
 
 it('tells each kind once for an address, and again after an hour with the count', () => {
-  const log = new RecordedLog();
+  const log = new RecordingLog();
   let nowMs = 0;
   const strangers = new StrangerLog(log, () => nowMs);
   for (let time = 0; time < 13; time++) {
@@ -30,7 +31,7 @@ it('tells each kind once for an address, and again after an hour with the count'
 });
 
 it('writes a line a second when a stranger has addresses without end, and counts the rest', () => {
-  const log = new RecordedLog();
+  const log = new RecordingLog();
   let nowMs = 0;
   const strangers = new StrangerLog(log, () => nowMs);
   const flood = (from: number) => {
@@ -48,7 +49,7 @@ it('writes a line a second when a stranger has addresses without end, and counts
 it('a sender that is refused again and again costs one line of log, with its address', async () => {
   const path = `${await temporaryFolder()}/tokens.json`;
   const token = await addToken(path, 'edge1');
-  const tokens = openTokenFile(path, new RecordedLog());
+  const tokens = openTokenFile(path, new RecordingLog());
   onTestFinished(() => tokens[Symbol.dispose]());
   const { url, log } = await receiverFor(gatedStore().store, { tokens, limits: { helloMs: 50 } });
   for (let time = 0; time < 3; time++) {

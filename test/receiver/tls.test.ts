@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { startReceiver } from '../../src/receiver/receiver.ts';
 import { openTokenFile } from '../../src/receiver/token-file.ts';
 import { addToken } from '../../src/receiver/tokens.ts';
-import { gatedStore, receiverFor, RecordedLog, temporaryFolder } from './fixtures.ts';
+import { gatedStore, receiverFor, temporaryFolder } from './fixtures.ts';
+import { RecordingLog } from '../recording-log.ts';
 import { connect, greet, inlineFile } from './wire-client.ts';
 
 let folder: string;
@@ -85,7 +86,7 @@ describe('a receiver with TLS', () => {
   it('with a CA lets in only who has a certificate of it, and a token besides', async () => {
     const path = `${await temporaryFolder()}/tokens.json`;
     const token = await addToken(path, 'edge1');
-    const tokens = openTokenFile(path, new RecordedLog());
+    const tokens = openTokenFile(path, new RecordingLog());
     onTestFinished(() => tokens[Symbol.dispose]());
     const { url } = await receiverFor(gatedStore().store, {
       tokens,
@@ -111,7 +112,7 @@ describe('a receiver with TLS', () => {
       store: gatedStore().store,
       listen: { host: '127.0.0.1', port: 0 },
       tls,
-      log: new RecordedLog(),
+      log: new RecordingLog(),
     });
     await expect(started).rejects.toMatchObject({ code: 'CONFIG_INVALID', hint: expect.any(String) });
   });

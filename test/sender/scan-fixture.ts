@@ -11,6 +11,7 @@ import type { Target } from '../../src/sender/target.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { PATIENT, usingForTest } from './receiver-fixture.ts';
 import { SourceFolder } from './source-folder.ts';
+import { RecordingLog } from '../recording-log.ts';
 
 const DEVICE = 'edge1';
 /** What the command would pass on where only root and target are given. */
@@ -41,7 +42,7 @@ export function setup() {
 
 /** The command's own defaults, but for what would make tests wait. */
 export function optionsFor(root: string, target: Target, changes: Partial<ScanOptions> = {}) {
-  const notes: string[] = [];
+  const log = new RecordingLog();
   const problems: Problem[] = [];
   const sealed: string[] = [];
   const options: ScanOptions = {
@@ -64,11 +65,11 @@ export function optionsFor(root: string, target: Target, changes: Partial<ScanOp
       transferred: () => undefined,
       problem: (problem) => void problems.push(problem),
       directory: (name, _state, isSealed) => void (isSealed && sealed.push(name)),
-      note: (_level, message) => void notes.push(message),
     },
+    log,
     ...changes,
   };
-  return { options, notes, problems, sealed };
+  return { options, log, problems, sealed };
 }
 
 /** A running daemon; the test ends when it has. */

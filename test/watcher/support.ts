@@ -19,6 +19,7 @@ import {
   type WatchDirectoryOptions,
 } from '../../src/watcher/watch-directory.ts';
 import type { WatchEvent } from '../../src/watcher/watch-event.ts';
+import { RecordingLog } from '../recording-log.ts';
 
 /** Removes folders and stops watches after each test, last made first. */
 const cleanups: (() => void | Promise<void>)[] = [];
@@ -52,7 +53,7 @@ export async function until<T>(condition: () => T | false | undefined, ms = 20_0
 
 export class Recorder {
   readonly events: WatchEvent[] = [];
-  readonly notes: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
+  readonly log = new RecordingLog();
 
   /** Paths told complete, relative to DC1, in order. */
   get complete(): string[] {
@@ -86,7 +87,7 @@ export async function startWatch(
     complete: 'settle',
     settleMs: 100,
     onEvent: (event) => void recorder.events.push(event),
-    onNote: (level, message, fields = {}) => void recorder.notes.push({ level, message, fields }),
+    log: recorder.log,
     ...options,
   });
   cleanup(async () => watch[Symbol.asyncDispose]());

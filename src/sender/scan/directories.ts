@@ -130,6 +130,6 @@ export class Directories {
     const key = `${path} ${message}`;
     if (this.#told.get(key) === true) return;
     this.#told.set(key, true);
-    this.#context.options.observer.note('warn', message, { path });
+    this.#context.options.log.warn(message, { path });
   }
 }

@@ -208,7 +208,7 @@ class Round {
     const path = this.#heldBack[0]?.file.entry.path;
     if (path === undefined) return;
     const files = this.#heldBack.length;
-    this.#context.options.observer.note('info', 'not sent: it changes all the time', { path, files });
+    this.#context.options.log.info('not sent: it changes all the time', { path, files });
   }
 
   async #submit(file: ListedFile): Promise<void> {

@@ -262,7 +262,7 @@ export class DirectoryRun {
     });
     if (!sealed) return statsOf(root, this.name) === undefined ? this.#gone() : 'again';
     if (round.totals.ignored > 0)
-      options.observer.note('warn', 'sealed without the files that are left alone by their names', {
+      options.log.warn('sealed without the files that are left alone by their names', {
         path: this.name,
         files: round.totals.ignored,
       });
@@ -277,7 +277,7 @@ export class DirectoryRun {
   #gone(): Next {
     this.#isGone = true;
     this.#context.tally.forgetProblems(this.name);
-    this.#context.options.observer.note('warn', 'the data directory is gone', { path: this.name });
+    this.#context.options.log.warn('the data directory is gone', { path: this.name });
     return 'done';
   }
 
@@ -305,7 +305,7 @@ export class DirectoryRun {
         this.setState('closed');
         return;
       case 'reconcile':
-        this.#context.options.observer.note('debug', 'listing again', {
+        this.#context.options.log.debug('listing again', {
           path: this.name,
           reason: event.reason,
         });

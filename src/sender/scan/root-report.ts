@@ -45,7 +45,7 @@ export class RootReport {
   #tell(what: string, message: string): void {
     if (this.#told.has(what)) return;
     this.#told.add(what);
-    this.#options.observer.note('warn', message, { path: this.#options.root });
+    this.#options.log.warn(message, { path: this.#options.root });
   }
 }
 

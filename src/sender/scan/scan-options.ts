@@ -1,3 +1,4 @@
+import type { Log } from '../../model/log.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { DirectoryState, NewestBy } from '../../scanner/data-directory.ts';
 import type { CompleteBy } from '../../watcher/watch-event.ts';
@@ -29,6 +30,7 @@ export interface ScanOptions {
   /** First firing: finish what is in flight, then end. */
   readonly signal: AbortSignal;
   readonly observer: ScanObserver;
+  readonly log: Log;
 }
 
 /** Called as things happen; must not throw and must return at once. */
@@ -40,8 +42,6 @@ export interface ScanObserver {
   /** The same problem of the same file is told once. */
   problem(problem: Problem): void;
   directory(name: string, state: DirectoryState, sealed: boolean): void;
-  /** Anything worth a line of log. */
-  note(level: 'debug' | 'info' | 'warn', message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
 /** The `--json` summary of `isync scan`. */

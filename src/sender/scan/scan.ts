@@ -106,9 +106,9 @@ class Scan {
     await using watch = watchRoot({
       root: this.#options.root,
       onChange: () => this.#changed(),
-      onNote: (level, message, fields) => this.#options.observer.note(level, message, fields),
+      log: this.#options.log,
     });
-    if (!watch.watching) this.#options.observer.note('warn', 'the root is polled: no watch can be had');
+    if (!watch.watching) this.#options.log.warn('the root is polled: no watch can be had');
     await this.#look();
     while (!this.#stopping.signal.aborted) {
       await this.#wakeup.sleep(POLL_MS, this.#stopping.signal);

@@ -69,7 +69,7 @@ export class SealedGrowth {
       const { count, first } = await this.#newFiles(name, listedMtime);
       if (first === undefined) return;
       if (options.reopen) {
-        options.observer.note('info', 'opened again: it has grown since it was sealed', { path: name });
+        options.log.info('opened again: it has grown since it was sealed', { path: name });
         await removeWatchMarker(options.root, name);
         this.#reopened++;
         this.#onReopened();

@@ -132,7 +132,7 @@ export class Submissions {
         if (outcome.lasting) this.#refuse(file, problemOf(outcome.error, path));
         return;
       case 'vanished':
-        this.#context.options.observer.note('info', 'vanished before it was sent', {
+        this.#context.options.log.info('vanished before it was sent', {
           path,
           code: 'FILE_VANISHED',
         });

@@ -55,7 +55,7 @@ export class Unclosed {
 
   #leave(why: string, level: 'debug' | 'info' | 'warn' = 'info', waitMs = BUSY_RECHECK_MS): Hold {
     if (why !== this.#told)
-      this.#context.options.observer.note(level, `left unsealed: ${why}`, { path: this.#directory });
+      this.#context.options.log[level](`left unsealed: ${why}`, { path: this.#directory });
     this.#told = why;
     return { waitMs, why };
   }

@@ -39,9 +39,9 @@ export class Watching implements SubmissionListener {
         if (event.kind === 'gone') this.#isOver = true;
         this.#onEvent(event);
       },
-      onNote: (level, message, fields) => options.observer.note(level, message, fields),
+      log: options.log,
     });
-    options.observer.note('info', 'watching', { path: this.#directory, complete: this.#watch.helper });
+    options.log.info('watching', { path: this.#directory, complete: this.#watch.helper });
   }
 
   async stop(): Promise<void> {
