@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../model/isync-error.ts';
+import { factsOf, type ErrorCode } from '../model/error-table.ts';
 
 /** What every command of isync may end with. The table is part of the interface: scripts match on it. */
 export const EXIT = {
@@ -22,51 +22,7 @@ export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** What a command ends with when this error ended it. */
 export function exitCodeOf(code: ErrorCode): ExitCode {
-  switch (code) {
-    case 'USAGE':
-    case 'CONFIG_INVALID':
-      return EXIT.USAGE;
-    case 'AUTH_REFUSED':
-    case 'VERSION_UNSUPPORTED':
-    case 'TLS_FAILED':
-    case 'FENCED':
-    case 'PROTOCOL':
-    case 'STORE_REFUSED':
-    case 'CLOCK_SKEW':
-      return EXIT.REFUSED;
-    case 'UNREACHABLE':
-    case 'LINK_LOST':
-    case 'BUSY':
-      return EXIT.UNREACHABLE;
-    case 'STORE_FULL':
-    case 'STORE_FAILED':
-    case 'STORE_MISSING':
-    case 'ROOT_MISSING':
-    case 'READ_ONLY':
-    case 'MARK_NOT_KEPT':
-    case 'FILE_UNREADABLE':
-    case 'WATCH_FAILED':
-    case 'OUTPUT_FAILED':
-      return EXIT.DISK;
-    case 'DIGEST_MISMATCH':
-    case 'BAD_PATH':
-    case 'PATH_CONFLICT':
-    case 'NOT_REGULAR':
-    case 'FILE_CHANGED':
-    case 'FILE_VANISHED':
-    case 'SOURCE_DAMAGED':
-    case 'MARK_UNKNOWN':
-    case 'SEALED_GROWN':
-    case 'FILE_TOO_LARGE':
-    case 'IMMUTABLE':
-    case 'DIFFERENT':
-    case 'MISSING':
-    case 'EXTRA':
-    case 'INTERNAL':
-      return EXIT.PROBLEMS;
-    case 'INTERRUPTED':
-      return EXIT.INTERRUPTED;
-  }
+  return factsOf(code).exit;
 }
 
 /** For `isync --help`. */

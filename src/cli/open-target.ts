@@ -3,7 +3,8 @@ import type { ScanConfig, VerifyConfig } from '../config/schemas.ts';
 import { readTokenFile } from '../config/token-file.ts';
 import { showStoreAddress } from '../config/target-address.ts';
 import type { DigestAlgorithm } from '../model/digest.ts';
-import { type ErrorCode, IsyncError } from '../model/isync-error.ts';
+import { factsOf, type ErrorCode } from '../model/error-table.ts';
+import { IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
 import type { StoreTargetOptions } from '../sender/store-target/store-target.ts';
 import { createRateLimiter, type RateLimiter } from '../flow/rate-limiter.ts';
@@ -25,14 +26,6 @@ const TOLD_EVERY_MS = 60_000;
  * latency; each large one holds the store's part buffers.
  */
 const S3_FILES_AT_ONCE = { small: 64, large: 8 };
-/** What a store may answer before it can be used, without anyone having to change a setting. */
-const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'UNREACHABLE',
-  'BUSY',
-  'STORE_FAILED',
-  'STORE_FULL',
-]);
-
 export interface TargetUse {
   readonly mode: 'write' | 'read';
   /** Gives up on the target after a while; else tries for ever. */
@@ -134,7 +127,10 @@ async function openFolder(
   }
 }
 
-/** Waits for what can't be opened yet, as for a receiver; what is wrong for good is told at once. */
+/**
+ * Waits for what can't be opened yet, as for a receiver. Goes by the code alone: a store also calls retryable what a
+ * running scan may wait for, and what is a wrong setting at its start.
+ */
 async function untilOpen<T>(
   open: () => Promise<T>,
   { retry, onRetry }: Shared,
@@ -145,7 +141,7 @@ async function untilOpen<T>(
     try {
       return await open();
     } catch (error) {
-      if (!(error instanceof IsyncError) || !PASSING.has(error.code)) throw error;
+      if (!(error instanceof IsyncError) || factsOf(error.code).retryable !== true) throw error;
       onRetry(error);
       if (!(await backoff.wait({ signal }))) throw error;
     }

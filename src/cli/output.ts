@@ -37,9 +37,7 @@ export class Output {
    */
   failed(thrown: unknown, done: object = {}): ExitCode {
     this.statusLine?.set('');
-    const error = toIsyncError(thrown, 'INTERNAL', {
-      hint: 'This is a fault of isync itself; please report it.',
-    });
+    const error = toIsyncError(thrown, 'INTERNAL');
     // A stack is no answer to a user's mistake; a fault of isync can't be found without it.
     if (error !== thrown && thrown instanceof Error)
       process.stderr.write(`${thrown.stack ?? thrown.message}\n`);
@@ -60,7 +58,6 @@ function isReaderGone(error: unknown): boolean {
 function outputError(error: Error): IsyncError {
   return new IsyncError('OUTPUT_FAILED', `stdout can't be written to: ${error.message}`, {
     cause: error,
-    hint: 'Make room on the disk that the output goes to. What was sent until then is kept and marked.',
   });
 }
 

@@ -233,5 +233,6 @@ function mayTryAgain(error: IsyncError, job: Job): boolean {
 
 function targetFull({ giveUpAfterMs = 0 }: RetryPolicy, cause?: IsyncError): IsyncError {
   const message = `the target has been full for ${Math.round(giveUpAfterMs / 1000)} s`;
-  return new IsyncError('STORE_FULL', message, { cause, hint: 'Make room at the target, then run again.' });
+  const hint = 'Make room at the target, then run again.';
+  return new IsyncError('STORE_FULL', message, { retryable: false, cause, hint });
 }

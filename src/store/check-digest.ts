@@ -26,5 +26,5 @@ export function checkDigest(
 
 /** Retryable: the bytes were damaged on their way, or the file was written to while it was read. */
 function mismatch(file: FileEntry, message: string): IsyncError {
-  return new IsyncError('DIGEST_MISMATCH', message, { path: file.path, retryable: true });
+  return new IsyncError('DIGEST_MISMATCH', message, { path: file.path });
 }

@@ -15,11 +15,11 @@ export function tooManyBytes(file: FileEntry): IsyncError {
 }
 
 export function uploadBusy(file: FileEntry): IsyncError {
-  return new IsyncError('BUSY', 'this file is being uploaded already', { path: file.path, retryable: true });
+  return new IsyncError('BUSY', 'this file is being uploaded already', { path: file.path });
 }
 
 export function storeClosed(): IsyncError {
-  return new IsyncError('BUSY', 'the store is closed', { retryable: true });
+  return new IsyncError('BUSY', 'the store is closed');
 }
 
 export function sourceDamaged(kept: FileEntry, file: FileEntry, damage: Damage): IsyncError {

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { OPTION_TABLES } from '../../src/cli/command-line.ts';
 import type { OptionTable } from '../../src/cli/commands/options.ts';
 import { DEFAULT_IGNORE } from '../../src/model/default-ignore.ts';
-import { ERROR_CODES } from '../../src/model/isync-error.ts';
+import { ERRORS } from '../../src/model/error-table.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const README = read('README.md');
@@ -13,6 +13,9 @@ const tables: readonly OptionTable[] = Object.values(OPTION_TABLES);
 
 /** `10 min` as the command line has it. */
 const asGiven = (text: string): string => text.replace('min', 'm').replace(' ', '');
+
+/** A cell of a table without the marks of code. */
+const plain = (cell: string): string => cell.replaceAll('`', '').trim();
 
 /** Each "`--option` (10 s)" of a document: how both write a default. */
 const told = [...`${README}${OPERATIONS}`.matchAll(/`--([a-z0-9-]+)` \((\d+(?: (?:ms|s|min|h|d))?)\)/g)].map(
@@ -37,9 +40,19 @@ describe('the documents', () => {
     expect([...line.matchAll(/`([^`]+)`/g)].map(([, pattern]) => pattern)).toEqual(DEFAULT_IGNORE);
   });
 
-  it.each(ERROR_CODES)('have a row for %s', (code) => {
-    const rows = OPERATIONS.split('\n').map((row) => (row.split('|')[1] ?? '').trim().split(', '));
-    expect(rows.filter((codes) => codes.includes(code))).toHaveLength(1);
+  it('tell every code, whom it concerns, what it ends a command with and its cure, as the code has them', () => {
+    const rows = OPERATIONS.slice(OPERATIONS.indexOf('| code | concerns |'))
+      .split('\n')
+      .map((row) => row.split('|').map(plain))
+      .filter(([, codes = '']) => /^[A-Z_, ]{3,}$/.test(codes));
+    const told = rows.flatMap(([, codes = '', concerns, exit, , cure]) =>
+      codes.split(', ').map((code) => [code, { concerns, exit, cure }] as const),
+    );
+    const known = Object.entries(ERRORS).map(
+      ([code, { concerns, exit, cure }]) => [code, { concerns, exit: String(exit), cure }] as const,
+    );
+    const byCode = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => (a < b ? -1 : 1);
+    expect(told.toSorted(byCode)).toEqual(known.toSorted(byCode));
   });
 
   it('name no option that there is none of', () => {

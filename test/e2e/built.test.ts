@@ -21,8 +21,13 @@ await withS3Server((server) => {
     const bucket = await server.makeBucket();
     const { exitCode, stderr } = await startNode(
       [
-        ...[main, 'scan', root, '--to', `s3://${bucket}/kept`, '--device', 'edge1', '--once'],
-        ...['--s3-endpoint', server.endpoint],
+        main,
+        'scan',
+        root,
+        `--to=s3://${bucket}/kept`,
+        '--device=edge1',
+        '--once',
+        `--s3-endpoint=${server.endpoint}`,
       ],
       { env: server.env },
     ).ended;

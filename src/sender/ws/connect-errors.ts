@@ -1,6 +1,6 @@
 import { type ErrorCode, errnoOf, IsyncError, isErrorCode } from '../../model/isync-error.ts';
 import { REPLICATE_PATH } from '../../protocol/limits.ts';
-import { AUTH_HINT, plainText } from './faults.ts';
+import { plainText } from './faults.ts';
 
 /** Returns the error of a connection that could not be opened; not `retryable` where only a person can mend it. */
 export function connectError(error: unknown, where: string): IsyncError {
@@ -8,10 +8,7 @@ export function connectError(error: unknown, where: string): IsyncError {
   const errno = errnoOf(error) ?? '';
   const message = error instanceof Error && error.message !== '' ? error.message : errno;
   if (isTlsError(errno))
-    return new IsyncError('TLS_FAILED', `TLS with ${where} failed: ${message}`, {
-      cause: error,
-      hint: TLS_HINT,
-    });
+    return new IsyncError('TLS_FAILED', `TLS with ${where} failed: ${message}`, { cause: error });
   if (errno === 'ERR_INVALID_CHAR')
     return new IsyncError('CONFIG_INVALID', 'the token has characters that no token has', { cause: error });
   if (NO_HANDSHAKE.test(message) || errno.startsWith('HPE_'))
@@ -34,8 +31,7 @@ export function refusalError({ status, location, body }: HttpAnswer, where: stri
   const { code, message } = told;
   if (code === 'UNREACHABLE')
     return new ForeignAnswer(`${where} has no ${REPLICATE_PATH}: ${message}`, undefined, PATH_HINT);
-  if (code === 'AUTH_REFUSED')
-    return new IsyncError(code, `${where} refused the token: ${message}`, { hint: AUTH_HINT });
+  if (code === 'AUTH_REFUSED') return new IsyncError(code, `${where} refused the token: ${message}`);
   if (code === 'VERSION_UNSUPPORTED')
     return new IsyncError(code, `${where} speaks no protocol version of ours: ${message}`);
   const what = code === 'BUSY' ? 'is busy' : `answered with HTTP status ${status}`;
@@ -52,20 +48,14 @@ export interface HttpAnswer {
 /** Something answers that is no receiver, such as a gateway. The receiver may be back without a change of settings. */
 export class ForeignAnswer extends IsyncError {
   constructor(message: string, cause?: unknown, hint: string = FOREIGN_HINT) {
-    super('UNREACHABLE', message, { retryable: true, hint, cause });
+    super('UNREACHABLE', message, { hint, cause });
   }
 }
 
 export function unreachable(where: string, message: string, cause?: unknown, hint?: string): IsyncError {
-  return new IsyncError('UNREACHABLE', `${where} can't be reached: ${message}`, {
-    retryable: true,
-    cause,
-    ...(hint === undefined ? {} : { hint }),
-  });
+  return new IsyncError('UNREACHABLE', `${where} can't be reached: ${message}`, { cause, hint });
 }
 
-const TLS_HINT =
-  'A CA of your own is named with --tls-ca. Else check the address (wss for TLS, ws without), the certificate and the clock.';
 const FOREIGN_HINT =
   'Check the address, and what answers there: a login page of the network, a firewall, a proxy whose receiver is down.';
 const PATH_HINT = `Check the path of the address: a proxy must pass it on as ${REPLICATE_PATH}.`;

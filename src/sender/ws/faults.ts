@@ -8,20 +8,14 @@ export function protocolFault(what: string): IsyncError {
 }
 
 export function linkLost(message: string, cause?: unknown): IsyncError {
-  return new IsyncError('LINK_LOST', message, { retryable: true, cause });
+  return new IsyncError('LINK_LOST', message, { cause });
 }
 
 /** Returns the error that the close of a standing connection means. */
 export function closeError(code: number, reason: string): IsyncError {
-  const errorCode = errorCodeOfClose(code);
   const message = `the connection was closed (${code}${reason === '' ? '' : `: ${plainText(reason)}`})`;
-  const hint = errorCode === 'AUTH_REFUSED' ? { hint: AUTH_HINT } : {};
-  return new IsyncError(errorCode, message, { retryable: errorCode === 'LINK_LOST', ...hint });
+  return new IsyncError(errorCodeOfClose(code), message);
 }
-
-/** The cure of AUTH_REFUSED, whether the upgrade or a standing session was refused. */
-export const AUTH_HINT =
-  'On the server: isync token add DEVICE --tokens FILE. Here: give that token with --token-file; --device must be the DEVICE of the token.';
 
 /** ws names faults of framing (too large, bad opcode) WS_ERR_…; all else is the network's. */
 export function socketError(error: Error): IsyncError {
@@ -36,7 +30,7 @@ export function toldError(
   path?: string,
 ): IsyncError {
   const known: ErrorCode = isErrorCode(code) ? code : 'STORE_FAILED';
-  return new IsyncError(known, plainText(message), { retryable, ...(path === undefined ? {} : { path }) });
+  return new IsyncError(known, plainText(message), { retryable, path });
 }
 
 /** Returns text of the other side as one line of bounded length, so that it can't pass for output of ours. */

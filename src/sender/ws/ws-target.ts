@@ -293,6 +293,7 @@ class WsTarget implements Target {
     const tries = `${backoff.failures} ${backoff.failures === 1 ? 'try' : 'tries'} in ${seconds} s`;
     return new IsyncError('UNREACHABLE', `gave up after ${tries}; the last one: ${cause.message}`, {
       cause,
+      retryable: false,
       hint: cause.hint ?? 'Check the address, the network, and that the receiver runs.',
     });
   }

@@ -31,7 +31,6 @@ export class FreeSpace {
       `the store keeps ${this.#minFreeBytes} bytes free and has ${this.#freeBytes}`,
       {
         path,
-        retryable: true,
         hint: 'Free some space; uploads go on by themselves.',
       },
     );

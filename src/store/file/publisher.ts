@@ -144,6 +144,7 @@ export function keptDifferent(file: FileEntry): IsyncError {
 function noHardLinks(cause: unknown, file: FileEntry): IsyncError {
   return new IsyncError('STORE_FAILED', 'the file system of the store has no hard links', {
     path: file.path,
+    retryable: false,
     cause,
     hint: 'An immutable store needs them, so that nothing can be replaced: use another file system.',
   });

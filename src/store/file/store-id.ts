@@ -53,7 +53,6 @@ export class StoreIdFile {
     if (kept?.id === undefined)
       throw new IsyncError('STORE_FAILED', 'the id of the store was removed as it was made', {
         path: this.#path,
-        retryable: true,
       });
     this.#known = { id: kept.id, version: kept.version };
     return kept.id;

@@ -58,8 +58,7 @@ export function storeError(error: unknown, path: string): IsyncError {
   return new IsyncError(code, `${message} (${text})`, {
     path,
     cause: error,
-    retryable: code === 'STORE_FULL' || code === 'STORE_FAILED',
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }
 

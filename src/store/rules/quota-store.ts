@@ -146,7 +146,6 @@ class Account {
   #full(path: RelPath): IsyncError {
     return new IsyncError('STORE_FULL', `the device has used its quota of ${this.#quota} bytes`, {
       path,
-      retryable: true,
       hint: 'Raise --quota, or remove files of the device from the store; within about a minute it goes on.',
     });
   }

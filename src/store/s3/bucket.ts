@@ -361,9 +361,7 @@ export class S3Bucket implements Disposable {
   /** A server that tells the same page again and again must not keep us for ever. */
   #checkForward(mark: string | undefined, next: string | undefined): void {
     if (next === undefined || next !== mark) return;
-    throw new IsyncError('STORE_FAILED', `a listing of ${this.where} does not come forward`, {
-      retryable: true,
-    });
+    throw new IsyncError('STORE_FAILED', `a listing of ${this.where} does not come forward`);
   }
 
   #run<T>(request: Request, send: (options: HttpHandlerOptions | undefined) => Promise<T>): Promise<T> {

@@ -239,7 +239,6 @@ export class MultipartBody implements UploadBody {
       this.#spoilt = true;
       throw new IsyncError('STORE_FAILED', s3Error(failure, bucket.where).message, {
         path,
-        retryable: true,
         cause: failure,
       });
     }
@@ -250,7 +249,6 @@ export class MultipartBody implements UploadBody {
     if (head?.size === file.size) return;
     throw new IsyncError('STORE_FAILED', `${head?.size ?? 'no'} bytes are kept where ${file.size} were put`, {
       path,
-      retryable: true,
     });
   }
 }

@@ -117,7 +117,7 @@ export class PartBuffers {
     for (const held of this.#filling) {
       if (held.touchedMs > before) continue;
       const reason = 'its memory went to another file because no content came for a while';
-      held.revoked(new IsyncError('BUSY', reason, { retryable: true }));
+      held.revoked(new IsyncError('BUSY', reason));
       held.release();
       return;
     }

@@ -285,7 +285,6 @@ class S3Store implements Store {
         `${head?.size ?? 'no'} bytes are kept where ${bytes.length} were put`,
         {
           path,
-          retryable: true,
         },
       );
   }

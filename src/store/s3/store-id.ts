@@ -23,7 +23,6 @@ export async function findStoreId(
   if (id !== undefined) return id;
   throw new IsyncError('STORE_FAILED', `the id of the store is not kept at ${bucket.where}`, {
     path: key,
-    retryable: true,
   });
 }
 
