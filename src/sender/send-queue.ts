@@ -34,7 +34,7 @@ export class SendQueue {
   onReady: () => void = () => {};
   readonly #onRetry: (error: IsyncError) => void;
   readonly #retry: RetryPolicy;
-  readonly #lanes = {
+  readonly #queues = {
     live: { small: new Fifo<Job>(), large: new Fifo<Job>() },
     backlog: { small: new Fifo<Job>(), large: new Fifo<Job>() },
   };
@@ -72,7 +72,7 @@ export class SendQueue {
     this.#open.add(job);
     if (signal !== undefined)
       job.unwatch = this.#aborts.watch(signal, () => this.#reject(job, signal.reason));
-    this.#laneOf(job).push(job);
+    this.#queueOf(job).push(job);
     this.onReady();
     return job.receipt.promise;
   }
@@ -80,10 +80,10 @@ export class SendQueue {
   /** The next job of one kind if its content is at most `mostBytes`. */
   take(live: boolean, size: Size, mostBytes = Infinity): PutJob | undefined {
     if (!this.#gate.admits) return undefined;
-    const lane = this.#lanes[live ? 'live' : 'backlog'][size];
-    const job = isReady(lane) ? lane.peek() : undefined;
+    const queue = this.#queues[live ? 'live' : 'backlog'][size];
+    const job = isReady(queue) ? queue.peek() : undefined;
     if (job === undefined || job.file.entry.size > mostBytes) return undefined;
-    lane.shift();
+    queue.shift();
     this.#gate.admitted(job);
     this.#taken++;
     return job;
@@ -119,10 +119,10 @@ export class SendQueue {
     const jobs = taken.map(own);
     this.#taken -= jobs.length;
     for (const job of jobs) this.#gate.returned(job);
-    for (const lane of [this.#lanes.live, this.#lanes.backlog])
+    for (const queues of [this.#queues.live, this.#queues.backlog])
       for (const size of ['small', 'large'] as const)
-        lane[size].unshift(
-          jobs.filter((job) => !job.settled && job.size === size && lane === this.#side(job)),
+        queues[size].unshift(
+          jobs.filter((job) => !job.settled && job.size === size && queues === this.#side(job)),
         );
     this.onReady();
   }
@@ -152,12 +152,12 @@ export class SendQueue {
       this.#reject(job, error.code === 'STORE_FULL' ? targetFull(this.#retry, error) : error);
       return;
     }
-    this.#laneOf(job).push(job);
+    this.#queueOf(job).push(job);
     this.onReady();
   }
 
   get #hasReady(): boolean {
-    return [this.#lanes.live, this.#lanes.backlog].some(
+    return [this.#queues.live, this.#queues.backlog].some(
       ({ small, large }) => isReady(small) || isReady(large),
     );
   }
@@ -175,10 +175,10 @@ export class SendQueue {
   }
 
   #side(job: Job) {
-    return job.live ? this.#lanes.live : this.#lanes.backlog;
+    return job.live ? this.#queues.live : this.#queues.backlog;
   }
 
-  #laneOf(job: Job): Fifo<Job> {
+  #queueOf(job: Job): Fifo<Job> {
     return this.#side(job)[job.size];
   }
 }
@@ -213,10 +213,10 @@ class Job implements PutJob {
 /** Ends the work on a job that is settled already. */
 export class Forgotten extends Error {}
 
-/** Whether somebody waits for one of `lane`; those settled at its front are dropped. */
-function isReady(lane: Fifo<Job>): boolean {
-  while (lane.peek()?.settled === true) lane.shift();
-  return lane.peek() !== undefined;
+/** Whether somebody waits for one of `queue`; those settled at its front are dropped. */
+function isReady(queue: Fifo<Job>): boolean {
+  while (queue.peek()?.settled === true) queue.shift();
+  return queue.peek() !== undefined;
 }
 
 /** @throws IsyncError INTERNAL for a job that was not taken from here */
