@@ -62,6 +62,7 @@ async function cutAll(): Promise<void> {
     const lines = [...wrong.slice(0, MAX_LINES), ...more].map((line) => `    ${line}`);
     say(`FAILED cut ${cut}: ${told}`, ...lines, `    log: ${logFile}`);
   }
+  say(`files shared one sync ${device.sharedSyncs} times`);
   if (failed > 0) say(`again: node test/powercut/main.ts --seed ${seed} --cuts ${cuts}`);
 }
 

@@ -5,17 +5,11 @@ import type { FileIdentity, ListedFile } from '../../scanner/listed-file.ts';
 import { markFile } from '../../scanner/mark.ts';
 import { digestSource } from '../digest-source.ts';
 import { makeDurable } from '../durable-source.ts';
+import { tickOf } from '../clock-tick.ts';
+import type { DirectorySync } from '../directory-sync.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createSourceFile } from '../source-file.ts';
 import type { SourceFile } from '../target.ts';
-
-/**
- * A file read this soon after its mtime (ms) may be written again without its mtime changing: kernels before 6.13 stamp
- * files by the timer tick, at most 10 ms. Such a file is read once more before it is marked, when the tick is over.
- */
-const MTIME_TICK_MS = 20;
-/** The same where files are stamped by the whole second: ext3, ext4 with small inodes, some network file systems. */
-const WHOLE_SECOND_MS = 1000;
 
 export type TransferOutcome =
   | {
@@ -65,18 +59,21 @@ export interface TransferOptions {
   readonly priority: 'live' | 'backlog';
   /** Ask the target first, and send only what it does not hold. */
   readonly unlessKept: boolean;
+  /** One that began after the file was listed. */
+  readonly sync?: DirectorySync | undefined;
 }
 
 /** Sends one version of one file, waits until it is durable here and at the target, and only then marks it. */
 export async function transfer(
   context: ScanContext,
   file: ListedFile,
-  { priority, unlessKept }: TransferOptions,
+  { priority, unlessKept, sync }: TransferOptions,
 ): Promise<TransferOutcome> {
   const { options, cut } = context;
   const source = createSourceFile(options.root, file);
   try {
-    await makeDurable(options.root, file.entry.path, priority);
+    // Before the read: what is read must be what was synced, and the read finds out whether it is what was listed.
+    if (sync?.covers(file.identity) !== true) await makeDurable(options.root, file.entry.path, priority);
     const startedAtMs = Date.now();
     if (unlessKept && (await isKept(context, source))) return { kind: 'kept' };
     const receipt = await options.target.put(source, {
@@ -85,7 +82,8 @@ export async function transfer(
       onSent: (bytes) => options.observer.sent(bytes),
     });
     const { mtimeMs } = file.identity;
-    const tickMs = mtimeMs % WHOLE_SECOND_MS === 0 ? WHOLE_SECOND_MS : MTIME_TICK_MS;
+    // Read this soon, it may be written again without its mtime changing: it is read once more when the tick is over.
+    const tickMs = tickOf(mtimeMs);
     if (startedAtMs - mtimeMs < tickMs) {
       const leftMs = mtimeMs + tickMs - Date.now();
       // An mtime in the future says nothing of the tick. No stop cuts it short: a mark set sooner could be wrong.
