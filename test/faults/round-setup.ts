@@ -6,7 +6,7 @@ import { basename, join } from 'node:path';
 import type { Fault } from './fault.ts';
 import { isRoot } from './machine.ts';
 import { makePlan } from './make-plan.ts';
-import type { Plan } from './plan.ts';
+import { QUIET_S, type Plan } from './plan.ts';
 import { Random } from './random.ts';
 import { suits, TARGETS, type TargetKind } from './targets.ts';
 
@@ -71,8 +71,7 @@ export function setUp(seed: number, faults: readonly Fault[]): Setup {
     uid: asUser && isRoot ? OTHER_UID : undefined,
     smallDisks,
     scanArgs: [
-      // Longer than a parser that is busy in one directory leaves another alone.
-      '--quiet=8',
+      `--quiet=${QUIET_S}`,
       `--settle=${random.pick([60, 150, 250])}`,
       `--complete=${random.pick(['auto', 'auto', 'settle', 'close-write'])}`,
       `--digest=${random.pick(['xxh64', 'xxh64', 'sha256'])}`,
