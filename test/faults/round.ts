@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import { openFarSide, type FarSide } from './far-side.ts';
 import type { Fault, Stage } from './fault.ts';
 import { Model } from './model.ts';
@@ -110,9 +111,7 @@ class Round {
       ]);
       this.#over.abort();
     }, ROUND_MS);
-    const broken = this.#play().catch((thrown: unknown) => [
-      thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
-    ]);
+    const broken = this.#play().catch((thrown: unknown) => [inspect(thrown)]);
     try {
       return await Promise.race([broken, limit.promise]);
     } finally {
