@@ -25,6 +25,8 @@ const CLEAR_MS = 20_000;
 const FAULTS_WITHIN_MS = 2500;
 /** How long a daemon may take to seal all before `scan --once` comes to finish it, in ms. */
 const SHORT_MS = 15_000;
+/** How often a condition is looked at, in ms. */
+const LOOK_MS = 50;
 const MAX_ONCE = 6;
 /** How long what isync has started may outlive it, in ms. */
 const HELPERS_END_MS = 20_000;
@@ -74,6 +76,7 @@ class Round {
   neglected: readonly string[] = [];
   readonly #setup: Setup;
   readonly #ground: Ground;
+  readonly #toBeSealed: readonly string[];
   readonly #children: ChildProcess[] = [];
   readonly #over = new AbortController();
   readonly #waits = new Waits();
@@ -85,6 +88,7 @@ class Round {
     this.#setup = setup;
     this.#ground = ground;
     this.model = new Model(setup.plan);
+    this.#toBeSealed = setup.plan.directories.filter((directory) => this.model.isToBeSealed(directory));
   }
 
   get log(): string {
@@ -123,7 +127,7 @@ class Round {
   async saveCopy(): Promise<void> {
     if (this.#far === undefined || this.#setup.target.store === 'folder') return;
     try {
-      using copy = openCopy(this.#far.place);
+      using copy = await openCopy(this.#far.place);
       for await (const { path } of copy.list()) {
         const content = await copy.read(path);
         const file = join(this.#ground.folder, 'copy', path);
@@ -212,7 +216,7 @@ class Round {
     const stands = (): boolean =>
       sender.output.includes('"msg":"directory ') && (receiver?.output.includes('listening') ?? true);
     const standing = async (): Promise<void> => {
-      while (!stands()) await this.#pause(10);
+      while (!stands()) await this.#pause(LOOK_MS);
     };
     await this.#waits.during('both sides to stand', standing());
   }
@@ -223,7 +227,7 @@ class Round {
     if (finish !== 'once') {
       const untilMs = performance.now() + (finish === 'daemon' ? Infinity : SHORT_MS);
       const sealed = async (): Promise<void> => {
-        while (this.#unsealed().length > 0 && performance.now() < untilMs) await this.#pause(20);
+        while (this.#unsealed().length > 0 && performance.now() < untilMs) await this.#pause(LOOK_MS);
       };
       await this.#waits.during('the daemon to seal', sealed());
       if (this.#unsealed().length === 0) return [];
@@ -249,9 +253,7 @@ class Round {
 
   #unsealed(): string[] {
     const seals = new Seals(this.#ground.root, this.#setup.plan);
-    return this.#setup.plan.directories.filter(
-      (directory) => this.model.isToBeSealed(directory) && !seals.has(directory),
-    );
+    return this.#toBeSealed.filter((directory) => !seals.has(directory));
   }
 
   /** Once the sender has ended. What a receiver keeps in its memory is looked at before that one ends, too. */
@@ -261,7 +263,7 @@ class Round {
     const end = async (): Promise<void> => {
       if (receiver !== undefined) faults.push(...(await this.#stopped(receiver)));
     };
-    using copy = openCopy(place);
+    using copy = await openCopy(place);
     if (place.store !== 'memory') await end();
     faults.push(...(await this.#waits.during('the target to be read', verifyTarget(this.model, root, copy))));
     if (place.store === 'memory') await end();
@@ -276,7 +278,7 @@ class Round {
       const left = processesIn(this.#ground.root);
       if (left.length === 0) return [];
       if (performance.now() > deadline) return left.map((name) => `left running: ${name}`);
-      await this.#pause(50);
+      await this.#pause(LOOK_MS);
     }
   }
 
