@@ -19,18 +19,9 @@ await withS3Server((server) => {
     const root = join(folder.path, 'root');
     await writeTree(root, { 'DC1/small': 'some bytes', 'DC1/large': 100_000, 'DC1/finished.parse': '' });
     const bucket = await server.makeBucket();
-    const { exitCode, stderr } = await startNode(
-      [
-        main,
-        'scan',
-        root,
-        `--to=s3://${bucket}/kept`,
-        '--device=edge1',
-        '--once',
-        `--s3-endpoint=${server.endpoint}`,
-      ],
-      { env: server.env },
-    ).ended;
+    const to = ['--to', `s3://${bucket}/kept`, '--s3-endpoint', server.endpoint];
+    const args = [main, 'scan', root, ...to, '--device', 'edge1', '--once'];
+    const { exitCode, stderr } = await startNode(args, { env: server.env }).ended;
     expect(stderr).not.toMatch(/INTERNAL/);
     expect(exitCode).toBe(0);
     expect(isSealed(root, 'DC1')).toBe(true);

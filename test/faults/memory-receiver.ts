@@ -34,6 +34,8 @@ let life = await begin();
 const control = createServer((request, response) => {
   answer(request, response).catch((thrown: unknown) => response.writeHead(500).end(String(thrown)));
 });
+// A connection that is closed just when it is used again would look like a fault of the round.
+control.keepAliveTimeout = 0;
 control.listen(0, '127.0.0.1');
 await once(control, 'listening');
 process.stdout.write(

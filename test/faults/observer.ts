@@ -25,14 +25,14 @@ const MARK = 0o020;
 /** Files looked at in one go. */
 const SLICE = 200;
 /** Of every ms at work as many at rest: the observed shall have the processors. */
-const REST = 3;
-/** Longest rest, in ms, from a store that is a folder, and from one that must be asked. */
-const MAX_REST_MS = { folder: 60, bucket: 500, memory: 200 };
+const REST = 15;
+/** Longest rest, in ms. */
+const MAX_REST_MS = 400;
 
 const [root = '', placeJson = '', planFile = '', lenient = ''] = process.argv.slice(2);
 const plan = JSON.parse(readFileSync(planFile, 'utf8')) as Plan;
 const place = JSON.parse(placeJson) as Place;
-const copy = openCopy(place);
+const copy = await openCopy(place);
 const model = new Model(plan);
 const shares = sharesWithGroup(plan);
 const seals = new Seals(root, plan);
@@ -217,7 +217,7 @@ function readSource(path: string, expected: Stats): Decoded | undefined {
 }
 
 async function rest(startedMs: number): Promise<void> {
-  await sleep(Math.min(MAX_REST_MS[place.store], (performance.now() - startedMs) * REST));
+  await sleep(Math.min(MAX_REST_MS, (performance.now() - startedMs) * REST));
 }
 
 function show(path: string): string {

@@ -11,6 +11,7 @@ const LONG_S = 120;
 export class Report {
   passed = 0;
   failed = 0;
+  #void = 0;
   readonly #targets = new Map<string, number>();
   readonly #strikes = new Map<string, number>();
   readonly #ends = new Map<string, number>();
@@ -25,7 +26,7 @@ export class Report {
   }
 
   round(
-    { setup, broken, seconds, files, observed, ends, log, folder }: RoundResult,
+    { setup, broken, neglected, seconds, files, observed, ends, log, folder }: RoundResult,
     only: string | undefined,
   ): void {
     add(this.#targets, setup.target.name, 1);
@@ -39,6 +40,13 @@ export class Report {
     if (broken.length === 0) {
       this.passed++;
       say(`ok    ${what}${seconds > LONG_S ? `; log: ${save(setup.seed, log)}` : ''}`);
+      return;
+    }
+    if (neglected.length > 0) {
+      this.#void++;
+      say(
+        `void  ${what}; the parser was held up in ${neglected.join(', ')}; ${save(setup.seed, broken.join('\n'))}`,
+      );
       return;
     }
     this.failed++;
@@ -69,6 +77,7 @@ export class Report {
 
   end(): void {
     say('', `files ${this.#files}, marks checked ${this.#marks}, seals checked ${this.#seals}`);
+    if (this.#void > 0) say(`rounds that prove nothing, because the machine was too busy: ${this.#void}`);
     say(`targets: ${list(this.#targets)}`);
     say(`faults: ${list(this.#strikes)}`);
     say(`ends that nobody asked for or that SIGTERM asked for: ${list(this.#ends)}`);

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import { openFarSide, type FarSide } from './far-side.ts';
 import type { Fault, Stage } from './fault.ts';
 import { Model } from './model.ts';
@@ -11,7 +12,7 @@ import type { Observed } from './observer.ts';
 import { openCopy } from './open-copy.ts';
 import { Ground, setUp, type Setup } from './round-setup.ts';
 import { Seals } from './seals.ts';
-import { halfAtTarget } from './told-once.ts';
+import { isOfHalf } from './told-once.ts';
 import { verifyStaging, verifyTarget } from './verify.ts';
 import { processesIn, Victim } from './victim.ts';
 import { Waits } from './waits.ts';
@@ -24,6 +25,8 @@ const CLEAR_MS = 20_000;
 const FAULTS_WITHIN_MS = 2500;
 /** How long a daemon may take to seal all before `scan --once` comes to finish it, in ms. */
 const SHORT_MS = 15_000;
+/** How often a condition is looked at, in ms. */
+const LOOK_MS = 50;
 const MAX_ONCE = 6;
 /** How long what isync has started may outlive it, in ms. */
 const HELPERS_END_MS = 20_000;
@@ -32,6 +35,8 @@ export interface RoundResult {
   readonly setup: Setup;
   /** What went wrong, a line each; none where all promises were kept. */
   readonly broken: readonly string[];
+  /** Directories that the parser left alone for too long, on a busy machine: nothing that went wrong is proof then. */
+  readonly neglected: readonly string[];
   readonly seconds: number;
   readonly observed: Observed;
   readonly files: number;
@@ -55,6 +60,7 @@ export async function runRound(seed: number, faults: readonly Fault[], keep: boo
   return {
     setup,
     broken,
+    neglected: round.neglected,
     seconds: (performance.now() - startedMs) / 1000,
     observed: round.observed,
     files: round.model.final.size,
@@ -67,8 +73,10 @@ export async function runRound(seed: number, faults: readonly Fault[], keep: boo
 class Round {
   readonly model: Model;
   observed: Observed = { marksSeen: 0, sealsSeen: 0, filesRead: 0 };
+  neglected: readonly string[] = [];
   readonly #setup: Setup;
   readonly #ground: Ground;
+  readonly #toBeSealed: readonly string[];
   readonly #children: ChildProcess[] = [];
   readonly #over = new AbortController();
   readonly #waits = new Waits();
@@ -80,6 +88,7 @@ class Round {
     this.#setup = setup;
     this.#ground = ground;
     this.model = new Model(setup.plan);
+    this.#toBeSealed = setup.plan.directories.filter((directory) => this.model.isToBeSealed(directory));
   }
 
   get log(): string {
@@ -106,9 +115,7 @@ class Round {
       ]);
       this.#over.abort();
     }, ROUND_MS);
-    const broken = this.#play().catch((thrown: unknown) => [
-      thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown),
-    ]);
+    const broken = this.#play().catch((thrown: unknown) => [inspect(thrown)]);
     try {
       return await Promise.race([broken, limit.promise]);
     } finally {
@@ -120,7 +127,7 @@ class Round {
   async saveCopy(): Promise<void> {
     if (this.#far === undefined || this.#setup.target.store === 'folder') return;
     try {
-      using copy = openCopy(this.#far.place);
+      using copy = await openCopy(this.#far.place);
       for await (const { path } of copy.list()) {
         const content = await copy.read(path);
         const file = join(this.#ground.folder, 'copy', path);
@@ -164,18 +171,18 @@ class Round {
     const unfinished = await this.#finish(far, sender);
     observer.child.kill('SIGTERM');
     await this.#waits.during('the observer to end', observer.ended);
-    const { heldUp } = JSON.parse(parser.output()) as { heldUp: string[] };
-    const seen = this.#readObserver(observer.output()).filter(
-      (line) => !heldUp.some((path) => line.startsWith(`${halfAtTarget(path)} `)),
-    );
-    return [
+    const { heldUp, neglected } = JSON.parse(parser.output()) as { heldUp: string[]; neglected: string[] };
+    this.neglected = neglected;
+    const isExcused = (line: string): boolean => heldUp.some((path) => isOfHalf(path, line));
+    const broken = [
       ...unfinished,
-      ...seen,
+      ...this.#readObserver(observer.output()),
       ...(await this.#stopped(sender)),
       ...(await this.#leftRunning()),
       ...(await this.#verify(far)),
       ...this.#blunders(),
     ];
+    return broken.filter((line) => !isExcused(line));
   }
 
   #scanArgs({ to, args }: FarSide): string[] {
@@ -209,7 +216,7 @@ class Round {
     const stands = (): boolean =>
       sender.output.includes('"msg":"directory ') && (receiver?.output.includes('listening') ?? true);
     const standing = async (): Promise<void> => {
-      while (!stands()) await this.#pause(10);
+      while (!stands()) await this.#pause(LOOK_MS);
     };
     await this.#waits.during('both sides to stand', standing());
   }
@@ -220,7 +227,7 @@ class Round {
     if (finish !== 'once') {
       const untilMs = performance.now() + (finish === 'daemon' ? Infinity : SHORT_MS);
       const sealed = async (): Promise<void> => {
-        while (this.#unsealed().length > 0 && performance.now() < untilMs) await this.#pause(20);
+        while (this.#unsealed().length > 0 && performance.now() < untilMs) await this.#pause(LOOK_MS);
       };
       await this.#waits.during('the daemon to seal', sealed());
       if (this.#unsealed().length === 0) return [];
@@ -246,9 +253,7 @@ class Round {
 
   #unsealed(): string[] {
     const seals = new Seals(this.#ground.root, this.#setup.plan);
-    return this.#setup.plan.directories.filter(
-      (directory) => this.model.isToBeSealed(directory) && !seals.has(directory),
-    );
+    return this.#toBeSealed.filter((directory) => !seals.has(directory));
   }
 
   /** Once the sender has ended. What a receiver keeps in its memory is looked at before that one ends, too. */
@@ -258,7 +263,7 @@ class Round {
     const end = async (): Promise<void> => {
       if (receiver !== undefined) faults.push(...(await this.#stopped(receiver)));
     };
-    using copy = openCopy(place);
+    using copy = await openCopy(place);
     if (place.store !== 'memory') await end();
     faults.push(...(await this.#waits.during('the target to be read', verifyTarget(this.model, root, copy))));
     if (place.store === 'memory') await end();
@@ -273,7 +278,7 @@ class Round {
       const left = processesIn(this.#ground.root);
       if (left.length === 0) return [];
       if (performance.now() > deadline) return left.map((name) => `left running: ${name}`);
-      await this.#pause(50);
+      await this.#pause(LOOK_MS);
     }
   }
 

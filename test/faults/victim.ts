@@ -192,7 +192,8 @@ export class Victim {
 
   #note(text: string): void {
     if (this.#firstOutput.length < FIRST_OUTPUT) this.#firstOutput += text;
-    this.#output = (this.#output + text).slice(-MAX_OUTPUT);
+    this.#output += text;
+    if (this.#output.length > 2 * MAX_OUTPUT) this.#output = this.#output.slice(-MAX_OUTPUT);
   }
 }
 

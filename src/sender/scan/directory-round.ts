@@ -225,7 +225,7 @@ class Round {
   #startSync(files: number): DirectorySync | undefined {
     if (files < FEWEST_SYNCED || this.#sync?.running === true || this.#context.stopping.aborted)
       return undefined;
-    const { root, observer } = this.#context.options;
+    const { root, log } = this.#context.options;
     this.#sync = DirectorySync.start(join(root, this.#directory));
     if (this.#sync !== undefined)
       log.debug('files share one sync', { path: this.#directory, files });
