@@ -14,13 +14,30 @@ export class Limiter {
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#width) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#running >= this.#width) await this.#turn();
     else this.#running += 1;
     try {
       return await task();
     } finally {
       this.#passOn();
     }
+  }
+
+  /** Resolves to a place among those at a time, for work that is no single task. Dispose of it when that is done. */
+  async enter(): Promise<Disposable> {
+    if (this.#running >= this.#width) await this.#turn();
+    else this.#running += 1;
+    let held = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (held) this.#passOn();
+        held = false;
+      },
+    };
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** Hands the ended task's place to the first that waits. */

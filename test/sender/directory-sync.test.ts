@@ -22,7 +22,7 @@ vi.mock('node:fs', async (original) => {
   const fs = await original<typeof nodeFs>();
   return {
     ...fs,
-    statfsSync: (path: string) => ({ ...fs.statfsSync(path), type: machine.type }),
+    statfsSync: (path: string) => Object.assign(fs.statfsSync(path), { type: machine.type }),
     fdatasync: (fd: number, done: () => void) => {
       machine.synced++;
       fs.fdatasync(fd, done);

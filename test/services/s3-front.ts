@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { createServer, request as send, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream/promises';
 
@@ -38,17 +39,21 @@ export interface Refusal {
 /** The error that S3 throttles with. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
 export const SLOW_DOWN: Refusal = { status: 503, code: 'SlowDown' };
 
-/** The Host header stays what the client signed. */
-export async function startS3Front(endpoint: string): Promise<S3Front> {
+/** A front of the server at `endpoint`, over TLS where it is given a certificate. The Host header stays what was signed. */
+export async function startS3Front(
+  endpoint: string,
+  tls?: { readonly cert: string; readonly key: string },
+): Promise<S3Front> {
   const target = new URL(endpoint);
-  const server = createServer((request, response) => void answer(request, response));
+  const listener = (request: IncomingMessage, response: ServerResponse) => void answer(request, response);
+  const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const asked: Pick<Answered, 'method' | 'url'>[] = [];
   const answers: Answered[] = [];
   let refused = 0;
   const front: S3Front = {
-    endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    endpoint: `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${(server.address() as AddressInfo).port}`,
     refuse: undefined,
     asked,
     holdBody: undefined,

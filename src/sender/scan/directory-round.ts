@@ -227,8 +227,7 @@ class Round {
       return undefined;
     const { root, log } = this.#context.options;
     this.#sync = DirectorySync.start(join(root, this.#directory));
-    if (this.#sync !== undefined)
-      log.debug('files share one sync', { path: this.#directory, files });
+    if (this.#sync !== undefined) log.debug('files share one sync', { path: this.#directory, files });
     return this.#sync;
   }
 

@@ -19,16 +19,17 @@ import type {
 import { PathOrder } from '../../flow/path-order.ts';
 import { storeClosed, uploadBusy } from '../store-errors.ts';
 import { versionKey } from '../version-key.ts';
-import { Limiter } from '../../flow/limiter.ts';
 import { throwAwayAbandoned } from './abandoned.ts';
 import { beginUpload } from './begin-upload.ts';
-import { S3Bucket } from './bucket.ts';
+import type { ObjectSettings } from '../../s3/object-attributes.ts';
+import { checkListable, getObject, headObject, listObjects, putObject } from '../../s3/objects.ts';
+import { Bucket } from '../../s3/requests.ts';
 import { Keys } from './keys.ts';
 import { mtimeOf, toMetadata } from './metadata.ts';
+import { OwnObjects } from './own-objects.ts';
 import { PartBuffers } from './part-buffers.ts';
 import { mostBytes, PART_BYTES, planParts } from './part-plan.ts';
 import type { S3StoreOptions } from './s3-options.ts';
-import { DIGESTS } from '../../s3/client.ts';
 import { S3Upload, type UploadBody } from './s3-upload.ts';
 import { SmallBody } from './small-body.ts';
 import { findStoreId } from './store-id.ts';
@@ -52,10 +53,10 @@ export const PART_BUFFER_BYTES = 48 * 1024 * 1024;
  * @throws IsyncError STORE_MISSING, STORE_REFUSED, CLOCK_SKEW, UNREACHABLE, … when the bucket can't be listed
  */
 export async function openS3Store(options: S3StoreOptions): Promise<Store> {
-  const bucket = new S3Bucket(options);
+  const bucket = new Bucket(options);
   const keys = new Keys(options.prefix);
   try {
-    await bucket.check(keys.all);
+    await checkListable(bucket, keys.all);
   } catch (error) {
     bucket[Symbol.dispose]();
     throw error;
@@ -72,14 +73,15 @@ class S3Store implements Store {
     resume: true,
     exactResume: false,
   };
-  readonly #bucket: S3Bucket;
+  readonly #bucket: Bucket;
+  readonly #own: OwnObjects;
+  readonly #settings: ObjectSettings;
   readonly #keys: Keys;
   readonly #readOnly: boolean;
   readonly #buffers: PartBuffers;
   readonly #partBytes: number;
   readonly #mostPartBytes: number;
   readonly #abandonedAfterMs: number;
-  readonly #digests = new Limiter(DIGESTS);
   readonly #publishing = new PathOrder();
   readonly #uploads = new Map<string, Promise<S3Upload>>();
   readonly #collector: NodeJS.Timeout | undefined;
@@ -87,9 +89,12 @@ class S3Store implements Store {
   #collecting: Promise<void> = Promise.resolve();
   #disposed: Promise<void> | undefined;
 
-  constructor(bucket: S3Bucket, keys: Keys, options: S3StoreOptions) {
+  constructor(bucket: Bucket, keys: Keys, options: S3StoreOptions) {
     const bufferBytes = options.partBufferBytes ?? PART_BUFFER_BYTES;
     this.#bucket = bucket;
+    this.#own = new OwnObjects(bucket, options);
+    const { storageClass, sse, sseKmsKeyId, tags } = options;
+    this.#settings = { storageClass, sse, sseKmsKeyId, tags };
     this.#keys = keys;
     this.#readOnly = options.readOnly === true;
     this.#buffers = new PartBuffers(bufferBytes, options.bufferIdleMs);
@@ -106,7 +111,7 @@ class S3Store implements Store {
 
   async identity({ signal }: Abortable = {}): Promise<StoreIdentity> {
     this.#checkGoesOn(signal);
-    return { id: await findStoreId(this.#bucket, this.#keys.storeId, !this.#readOnly, { signal }) };
+    return { id: await findStoreId(this.#own, this.#keys.storeId, !this.#readOnly, { signal }) };
   }
 
   async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {
@@ -122,7 +127,10 @@ class S3Store implements Store {
       if (file !== undefined) yield file;
     }
     const before = this.#keys.all + (prefix === '' ? '' : `${prefix}/`);
-    for await (const { key, size, modifiedMs } of this.#bucket.list(before, { signal, path: prefix })) {
+    for await (const { key, size, modifiedMs } of listObjects(this.#bucket, before, {
+      signal,
+      path: prefix,
+    })) {
       this.#checkGoesOn(signal);
       const path = this.#keys.pathOf(key);
       if (path !== undefined) yield { path, size, mtimeUs: modifiedMs * 1000 };
@@ -226,7 +234,8 @@ class S3Store implements Store {
       key,
       stateKey: this.#keys.stateKeyOf(file),
       plan: planParts(file.size, this.#partBytes),
-      bucket: this.#bucket,
+      own: this.#own,
+      settings: this.#settings,
       buffers: this.#buffers,
       mostPartBytes: this.#mostPartBytes,
       mayReplace: async (incoming: Incoming) => {
@@ -237,7 +246,7 @@ class S3Store implements Store {
   }
 
   async #find(key: string, path: RelPath, signal?: AbortSignal): Promise<FileEntry | undefined> {
-    const head = await this.#bucket.head(key, { path, signal });
+    const head = await headObject(this.#bucket, key, { path, signal });
     if (head === undefined) return undefined;
     return { path, size: head.size, mtimeUs: mtimeOf(head.metadata) ?? head.modifiedMs * 1000 };
   }
@@ -248,10 +257,11 @@ class S3Store implements Store {
     algorithm: DigestAlgorithm,
     signal?: AbortSignal,
   ): Promise<Buffer | undefined> {
+    using found = await getObject(this.#bucket, key, { path, signal });
+    if (found === undefined) return undefined;
     const digester = createDigester(algorithm);
-    const take = (piece: Uint8Array): void => digester.update(piece);
-    const found = await this.#digests.run(() => this.#bucket.read(key, take, { path, signal }));
-    return found ? digester.digest() : undefined;
+    for await (const piece of found.bytes) digester.update(piece);
+    return digester.digest();
   }
 
   /** It looks, then the caller puts: another process may publish in between, as for `--immutable`. */
@@ -274,10 +284,11 @@ class S3Store implements Store {
       await this.#refuseDamage(key, { file, digest, allZeros });
     const md5 = createHash('md5').update(bytes).digest();
     const body = { bytes, md5: md5.toString('base64') };
-    const { etag } = await this.#bucket.put(key, body, { metadata: toMetadata(file, { digest }) }, { path });
+    const attributes = { ...this.#settings, metadata: toMetadata(file, { digest }) };
+    const { etag } = await putObject(this.#bucket, key, body, attributes, { path });
     if (etag === md5.toString('hex')) return;
     // An ETag that is no MD5, as with SSE-KMS.
-    const head = await this.#bucket.head(key, { path });
+    const head = await headObject(this.#bucket, key, { path });
     // Another version of the file may have come right after ours.
     if (head === undefined || (head.etag === etag && head.size !== bytes.length))
       throw new IsyncError(
@@ -285,6 +296,7 @@ class S3Store implements Store {
         `${head?.size ?? 'no'} bytes are kept where ${bytes.length} were put`,
         {
           path,
+          retryable: true,
         },
       );
   }
@@ -293,7 +305,7 @@ class S3Store implements Store {
   async #collect(): Promise<void> {
     const before = Date.now() - this.#abandonedAfterMs;
     try {
-      await throwAwayAbandoned(this.#bucket, this.#keys, before, this.#closing.signal);
+      await throwAwayAbandoned(this.#own, this.#keys, before, this.#closing.signal);
     } catch {
       // Nothing that is kept depends on it, the next round tries again, and a store that fails says so elsewhere.
     }
