@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { Wakeup } from '../../flow/wake-up.ts';
 import { errnoOf, toIsyncError } from '../../model/isync-error.ts';
-import { problemOf } from '../../model/problem.ts';
+import { problemOf, type Problem } from '../../model/problem.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { isSealed, type DirectoryState } from '../../scanner/data-directory.ts';
 import { inspectDataDirectory } from '../../scanner/list-data-directories.ts';
@@ -16,13 +16,17 @@ import { sealDirectory, statsOf } from './seal-directory.ts';
 import { Submissions } from './submissions.ts';
 import { outcomeOf } from './transfer.ts';
 import { Unclosed, type Hold } from './unclosed.ts';
-import { VainRounds } from './vain-rounds.ts';
+import { VainTries } from './vain-tries.ts';
 import { Watching } from './watching.ts';
 
 /** A directory that has a problem is listed again this often, in ms: someone may have mended it. */
 const PROBLEM_RECHECK_MS = 30_000;
 /** One whose markers change under our hands is looked at again after this long, in ms. */
 const CHANGED_RECHECK_MS = 1_000;
+/** `--once` gives up after so many listings whose files vanish or change each time. */
+const MAX_VAIN_ROUNDS = 10;
+/** The same after so many seals that found files to send. */
+const MAX_VAIN_SEALS = 5;
 const NO_INODES: ReadonlySet<number> = new Set();
 
 /** What to do after an attempt: end, try at once, or wait (ms) unless something happens before. */
@@ -57,12 +61,14 @@ export class DirectoryRun {
   readonly #live: LiveQueue;
   readonly #inquiry: MarkInquiry;
   readonly #unclosed: Unclosed;
-  readonly #vainRounds = new VainRounds();
+  readonly #vainRounds = new VainTries(MAX_VAIN_ROUNDS);
+  readonly #vainSeals = new VainTries(MAX_VAIN_SEALS);
   readonly #wakeup = new Wakeup();
   #state: DirectoryState;
   #role: DirectoryRole;
   #isGone = false;
   #rounds = 0;
+  #marksBefore = 0;
 
   constructor(context: ScanContext, { name, rank, role }: DirectoryRunOptions) {
     this.#context = context;
@@ -205,15 +211,27 @@ export class DirectoryRun {
   }
 
   #afterUnmarked(): Next {
-    this.#vainRounds.add(this.#submissions.marks);
-    const { waitMs, tooMany } = this.#vainRounds;
-    if (waitMs === 0) return 'again';
+    const { marks } = this.#submissions;
+    if (marks === this.#marksBefore) this.#vainRounds.add();
+    else this.#vainRounds.reset();
+    this.#marksBefore = marks;
+    const message = 'files are listed that can not be sent: they vanish or change each time';
+    return this.#afterVain(this.#vainRounds, { path: this.name, code: 'FILE_CHANGED', message });
+  }
+
+  /** A target that confirms files and does not list them must not get them over and over. */
+  #afterSentAtSeal(): Next {
+    this.#vainSeals.add();
+    const message = 'the target confirms files and does not list them, or lists them with other sizes';
+    return this.#afterVain(this.#vainSeals, { path: this.name, code: 'DIFFERENT', message });
+  }
+
+  #afterVain({ tooMany, waitMs }: VainTries, problem: Problem): Next {
     if (this.#context.options.once && tooMany) {
-      const message = 'files are listed that can not be sent: they vanish or change each time';
-      this.#context.tally.problem(this.name, { path: this.name, code: 'FILE_CHANGED', message });
+      this.#context.tally.problem(this.name, problem);
       return 'done';
     }
-    return { waitMs };
+    return waitMs === 0 ? 'again' : { waitMs };
   }
 
   async #round(): Promise<RoundResult> {
@@ -241,11 +259,12 @@ export class DirectoryRun {
     const { root } = options;
     const { markedPrint, marked } = round;
     const identity = await this.#inquiry.identify();
-    const sent = await this.#inquiry.sendUnknown(markedPrint, identity);
+    const sent = await this.#inquiry.sendUnknown(marked.files, identity);
     if (this.#context.stopping.aborted) return 'done';
     // Also where another one was sent: it would be sent again and again beside the one that the target does not take.
     if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
-    if (sent > 0) return 'again';
+    if (sent > 0) return this.#afterSentAtSeal();
+    this.#vainSeals.reset();
     const state = this.#state;
     const isUnchanged = async (): Promise<boolean> => {
       const openInodes = state === 'unclosed' ? await inodesOpenForWriting(stats.dev) : NO_INODES;

@@ -1,9 +1,9 @@
 import { problemOf, type Problem } from '../../model/problem.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { sameIdentity } from '../../scanner/file-identity.ts';
-import { Fingerprint } from '../../scanner/fingerprint.ts';
 import { FutureMarks } from './future-marks.ts';
 import type { FileIdentity, ListedFile } from '../../scanner/listed-file.ts';
+import { Proven } from './proven.ts';
 import type { ScanContext } from './scan-context.ts';
 import { transfer, type TransferOptions, type TransferOutcome } from './transfer.ts';
 
@@ -19,14 +19,14 @@ export interface SubmissionListener {
 
 /** Sends the files of one data directory, no version of a file twice at a time. */
 export class Submissions {
+  /** What has been sent from here and confirmed, or compared. */
+  readonly proven = new Proven();
   readonly #context: ScanContext;
   readonly #directory: RelPath;
   readonly #listener: SubmissionListener;
   readonly #inFlight = new Map<RelPath, FileIdentity>();
   readonly #future = new FutureMarks();
   readonly #refused = new Map<RelPath, { readonly identity: FileIdentity; readonly problem: Problem }>();
-  #confirmed = new Fingerprint();
-  #confirmedBy: string | undefined;
   #marks = 0;
   #idle: (() => void)[] = [];
   readonly #landing = new Map<RelPath, () => void>();
@@ -41,14 +41,6 @@ export class Submissions {
   isMarked(file: ListedFile): boolean {
     if (file.marked) return true;
     return this.#future.has(file);
-  }
-
-  /**
-   * Whether just the files of `markedPrint` have been sent from here and confirmed by that incarnation of the target, each
-   * once. If not, the target has to be asked.
-   */
-  hasConfirmed(markedPrint: string, incarnation: string): boolean {
-    return this.#confirmedBy === incarnation && this.#confirmed.toString() === markedPrint;
   }
 
   /** How many files have been marked from here so far. */
@@ -121,7 +113,7 @@ export class Submissions {
         this.#marks++;
         this.#refused.delete(path);
         this.#remember(file, outcome);
-        this.#confirm(file, outcome.incarnation);
+        this.proven.add(file, outcome.incarnation);
         this.#listener.marked(file, outcome.identity);
         return;
       case 'changed':
@@ -141,15 +133,6 @@ export class Submissions {
       case 'stopped':
         return;
     }
-  }
-
-  /** What another incarnation of the target has confirmed counts no more. */
-  #confirm({ entry, identity }: ListedFile, incarnation: string): void {
-    if (this.#confirmedBy !== incarnation) {
-      this.#confirmedBy = incarnation;
-      this.#confirmed = new Fingerprint();
-    }
-    this.#confirmed.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
   }
 
   #refuse({ entry, identity }: ListedFile, problem: Problem): void {
