@@ -156,6 +156,8 @@ class Round {
       openFarSide(this.#setup, this.#ground, this.#over.signal),
     );
     this.#far = far;
+    if (this.#over.signal.aborted) await far[Symbol.asyncDispose]();
+    this.#over.signal.throwIfAborted();
     if (far.receiver !== undefined) this.#victims.push(far.receiver);
     const sender = new Victim({ name: 'sender', args: this.#scanArgs(far), uid, env: far.env });
     this.#victims.push(sender);
@@ -235,6 +237,7 @@ class Round {
     }
     const stopped = await this.#stopped(sender);
     for (let tries = 0; tries < MAX_ONCE; tries++) {
+      this.#over.signal.throwIfAborted();
       const once = new Victim({
         name: 'once',
         args: [...this.#scanArgs(far), '--once'],
