@@ -15,16 +15,16 @@ import { Seals } from './seals.ts';
 import { isOfHalf } from './told-once.ts';
 import { verifyStaging, verifyTarget } from './verify.ts';
 import { processesIn, Victim } from './victim.ts';
-import { Waits } from './waits.ts';
+import { limitNow, Waits } from './waits.ts';
 
-/** Longest time of a round, in ms, however busy the machine is: ten times what most take. */
-const ROUND_MS = 300_000;
 /** How long its remains may take to be cleared away, in ms. */
 const CLEAR_MS = 20_000;
 /** Faults begin within so many ms of the parser's start. */
 const FAULTS_WITHIN_MS = 2500;
 /** How long a daemon may take to seal all before `scan --once` comes to finish it, in ms. */
 const SHORT_MS = 15_000;
+/** How often a round's limit is looked at, in ms. */
+const LIMIT_LOOK_MS = 1000;
 /** How often a condition is looked at, in ms. */
 const LOOK_MS = 50;
 const MAX_ONCE = 6;
@@ -108,18 +108,19 @@ class Round {
   /** What went wrong; that it took too long, and what for, is told as such. */
   async run(): Promise<string[]> {
     const limit = Promise.withResolvers<string[]>();
-    const timer = setTimeout(() => {
-      limit.resolve([
-        `not over after ${ROUND_MS / 1000} s: waits for ${this.#waits.toString()}`,
-        ...this.#unfinished(),
-      ]);
+    const startedMs = performance.now();
+    const timer = setInterval(() => {
+      const seconds = (performance.now() - startedMs) / 1000;
+      if (seconds < limitNow()) return;
+      const waits = `not over after ${seconds.toFixed()} s: waits for ${this.#waits.toString()}`;
+      limit.resolve([waits, ...this.#unfinished()]);
       this.#over.abort();
-    }, ROUND_MS);
+    }, LIMIT_LOOK_MS);
     const broken = this.#play().catch((thrown: unknown) => [inspect(thrown)]);
     try {
       return await Promise.race([broken, limit.promise]);
     } finally {
-      clearTimeout(timer);
+      clearInterval(timer);
     }
   }
 
@@ -155,6 +156,8 @@ class Round {
       openFarSide(this.#setup, this.#ground, this.#over.signal),
     );
     this.#far = far;
+    if (this.#over.signal.aborted) await far[Symbol.asyncDispose]();
+    this.#over.signal.throwIfAborted();
     if (far.receiver !== undefined) this.#victims.push(far.receiver);
     const sender = new Victim({ name: 'sender', args: this.#scanArgs(far), uid, env: far.env });
     this.#victims.push(sender);
@@ -234,6 +237,7 @@ class Round {
     }
     const stopped = await this.#stopped(sender);
     for (let tries = 0; tries < MAX_ONCE; tries++) {
+      this.#over.signal.throwIfAborted();
       const once = new Victim({
         name: 'once',
         args: [...this.#scanArgs(far), '--once'],
