@@ -1,8 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
+import { lacks } from '../services/tools.ts';
 import { stopScan } from '../suites/cli.ts';
 import { contentOf, filesBelow, isMarked } from '../suites/data-tree.ts';
 import { startStage, type Edge } from '../suites/stage.ts';
@@ -14,9 +14,6 @@ const CHUNKS = 25;
 const PAUSE_MS = 100;
 const FAST_FILES = 100;
 const FAST_PAUSE_MS = 20;
-
-const hasHelper = spawnSync('inotifywait', ['--help']).error === undefined;
-if (!hasHelper) console.warn('inotifywait is not installed: the test with it is skipped');
 
 /** As parsers do: opened once, written in place, closed at the end. */
 async function writeSlowly(path: string): Promise<void> {
@@ -59,13 +56,16 @@ async function run(args: readonly string[], faultOf?: FaultOf) {
 }
 
 describe.concurrent('a slow writer in place', () => {
-  test.skipIf(!hasHelper)('is waited for with inotifywait, and its file sent once and whole', async () => {
-    expect(await run(['--complete', 'close-write'])).toEqual({
-      faults: [],
-      differences: [],
-      files: FAST_FILES + 2,
-    });
-  });
+  test.skipIf(lacks('inotifywait'))(
+    'is waited for with inotifywait, and its file sent once and whole',
+    async () => {
+      expect(await run(['--complete', 'close-write'])).toEqual({
+        faults: [],
+        differences: [],
+        files: FAST_FILES + 2,
+      });
+    },
+  );
 
   test('is waited for when its pauses are shorter than --settle', async () => {
     const { faults, differences } = await run(['--complete', 'settle', '--settle', '2000'], noVersion);
