@@ -27,6 +27,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores are the smallest machine this must be quick on. Most tests wait for processes and disks half of their time.
     maxWorkers: 4,
+    // Of one file at a time: each of these starts several processes.
+    maxConcurrency: 3,
     sequence: { sequencer: SlowFirst },
     projects: [
       {

@@ -24,8 +24,7 @@ function fakeInotifywait(root: string, script: string): void {
 }
 
 const inotifywait = await probeInotifywait();
-if (inotifywait !== 'usable')
-  leaveOut(`inotifywait (it is ${inotifywait})`, 'apt-get install inotify-tools, 3.22 or newer');
+if (inotifywait !== 'usable') leaveOut('inotifywait', 'apt-get install inotify-tools, 3.22 or newer');
 
 describe.skipIf(inotifywait !== 'usable')('a watch of a directory that is told of closes', () => {
   it('tells a file that is written in place slowly once, after its close', async () => {
