@@ -13,6 +13,7 @@ import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ScanSummary } from '../../src/sender/scan/scan-options.ts';
+import { lacks } from '../services/tools.ts';
 import { isync, startIsync, type IsyncProcess } from './isync-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -202,7 +203,7 @@ describe('a refusal by the other side ends with 3:', () => {
     expect(stderr).toContain('[VERSION_UNSUPPORTED]');
   });
 
-  it('a certificate that nobody here trusts; with its CA it is taken', async () => {
+  it.skipIf(lacks('openssl'))('a certificate that nobody here trusts; with its CA it is taken', async () => {
     const { cert, key } = certificate();
     const { url } = await receiver('--tls-cert', cert, '--tls-key', key);
     expect(url).toMatch(/^wss:/);

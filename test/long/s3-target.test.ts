@@ -10,6 +10,6 @@ await withS3Server((server) => {
   let bucket: Promise<string> | undefined;
   const open = async (): Promise<Store> =>
     openStoreAt(server, { bucket: await (bucket ??= server.makeBucket()), prefix: randomUUID() });
-  targetSuite('local, S3 store', async () => localFixture(await open(), async () => {}));
-  targetSuite('ws, S3 store', async () => receiverFixture(await open(), BRIEF));
+  targetSuite('local, S3 store', async () => localFixture(await open(), async () => {}), { many: 5000 });
+  targetSuite('ws, S3 store', async () => receiverFixture(await open(), BRIEF), { many: 5000 });
 });

@@ -10,6 +10,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { afterAll, expect, inject, test } from 'vitest';
 import { cephUser, missingForCeph, startCeph } from './ceph.ts';
+import { leaveOut } from './tools.ts';
 import {
   accessFrom,
   clientFor,
@@ -31,14 +32,14 @@ export interface S3Server extends S3Access {
 }
 
 /**
- * Registers the tests that need an S3 server. Where none is to be had they are skipped, and the output says what is
- * missing and how to get it; with `CI=true` that is a failure. Await it at the top of a test file.
+ * Registers the tests that need an S3 server. Where none is to be had they are left out, see leaveOut. Await it at the
+ * top of a test file.
  */
 export async function withS3Server(suite: (server: S3Server) => void): Promise<void> {
   const found = await findServer();
   const missing = typeof found === 'string' ? found : undefined;
-  if (missing !== undefined) console.warn(`S3 IS NOT TESTED: ${missing}`);
-  test.skipIf(missing !== undefined && process.env['CI'] !== 'true')('an S3 server is to be had', () => {
+  if (missing !== undefined) leaveOut('an S3 server', missing);
+  test.skipIf(missing !== undefined)('an S3 server is to be had', () => {
     expect(missing).toBeUndefined();
   });
   if (typeof found === 'string') return;
@@ -63,8 +64,8 @@ async function findServer(): Promise<Found | string> {
     return { settings: await startCeph(folder, inject('s3Owner')), folder };
   }
   return (
-    `there is no S3 server. Either install Ceph ('test/services/ceph install'; missing: ${missing}), or set ` +
-    'ISYNC_TEST_S3_ENDPOINT, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to those of a server for tests'
+    `test/services/ceph install (missing: ${missing}), or set ISYNC_TEST_S3_ENDPOINT, ` +
+    'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to those of a server for tests'
   );
 }
 

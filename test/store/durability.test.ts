@@ -1,7 +1,8 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
+import { lacks } from '../services/tools.ts';
 import { useStoreFolder } from './folder.ts';
 
 /** The order of system calls is all that a test can see of durability short of cutting the power. */
@@ -23,11 +24,7 @@ interface Call {
  * `fault` makes system calls fail: see `inject` in strace(1).
  */
 function trace({ skip }: TestContext, script: string, fault?: string): Call[] {
-  if (spawnSync('strace', ['-V']).error !== undefined) {
-    if (process.env['CI'] !== undefined) throw new Error('strace must be installed under CI');
-    console.warn('SKIPPED: strace is not installed');
-    skip('strace is not installed');
-  }
+  if (lacks('strace')) skip('strace is not installed');
   const output = join(folder.outside, 'trace');
   const program = `
     import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';

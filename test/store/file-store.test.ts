@@ -20,6 +20,7 @@ import { toMicroseconds } from '../../src/model/file-entry.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { openFileStore } from '../../src/store/file/file-store.ts';
 import { fileAt, listPaths, putBytes, xxh64 } from '../suites/store/files.ts';
+import { asNobody } from '../suites/as-nobody.ts';
 import { useStoreFolder } from './folder.ts';
 import { begin, CONTENT, finish, LARGE, leavePart } from './large-file.ts';
 
@@ -39,14 +40,11 @@ describe('opening', () => {
   it('refuses a store that it must not write', async () => {
     chmodSync(dirname(folder.root), 0o755);
     chmodSync(folder.root, 0o555);
-    // In a process of its own, because root may write everywhere.
-    const script = `
-      const { openFileStore } = await import(${JSON.stringify(import.meta.resolve('../../src/store/file/file-store.ts'))});
-      await openFileStore(process.argv[1]).catch((error) => console.log(error.code, error.hint !== undefined));`;
-    const unprivileged = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
-    const args = ['--input-type=module', '-e', script, folder.root];
-    expect(execFileSync(process.execPath, args, { encoding: 'utf8', ...unprivileged })).toBe(
-      'STORE_FAILED true\n',
+    await asNobody(() =>
+      expect(openFileStore(folder.root)).rejects.toMatchObject({
+        code: 'STORE_FAILED',
+        hint: expect.any(String),
+      }),
     );
   });
 

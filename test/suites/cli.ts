@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 
-/** What runs as `isync`: this checkout, or an installed package and another Node when these are set. */
+/** What runs as `isync`: this checkout, or what these name: a run's bundle of it, or an installed package and another Node. */
 export const CLI_MAIN =
   process.env['ISYNC_CLI_MAIN'] ?? fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-const CLI_NODE = process.env['ISYNC_CLI_NODE'] ?? process.execPath;
+export const CLI_NODE = process.env['ISYNC_CLI_NODE'] ?? process.execPath;
 
 /** Longest wait for a condition, in ms: only a fault waits as long. */
 const PATIENCE_MS = 45_000;
@@ -194,7 +194,7 @@ export async function until<T>(
 }
 
 /** The environment without settings of isync, which would change what a run does. */
-function plainEnvironment(): NodeJS.ProcessEnv {
+export function plainEnvironment(): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('ISYNC_')));
 }
 

@@ -4,8 +4,10 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { probeInotifywait } from '../../src/watcher/inotifywait.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { cleanup, helpersIn, hasInotifywait, makeRoot, startWatch, until } from './support.ts';
+import { leaveOut } from '../services/tools.ts';
+import { cleanup, helpersIn, makeRoot, startWatch, until } from './support.ts';
 
 /** Settling takes longer than any test, so what is told was told by a close. */
 const byClose = { complete: 'close-write', settleMs: 600_000 } as const;
@@ -21,7 +23,10 @@ function fakeInotifywait(root: string, script: string): void {
   cleanup(() => void (process.env['PATH'] = path));
 }
 
-describe.skipIf(!hasInotifywait)('a watch of a directory that is told of closes', () => {
+const inotifywait = await probeInotifywait();
+if (inotifywait !== 'usable') leaveOut('inotifywait', 'apt-get install inotify-tools, 3.22 or newer');
+
+describe.skipIf(inotifywait !== 'usable')('a watch of a directory that is told of closes', () => {
   it('tells a file that is written in place slowly once, after its close', async () => {
     const { root, directory } = makeRoot();
     const { watch, recorder } = await startWatch(root, { complete: 'auto', settleMs: 30 });

@@ -12,7 +12,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
-import { probeInotifywait } from '../../src/watcher/inotifywait.ts';
 import {
   type DirectoryWatch,
   watchDirectory,
@@ -105,15 +104,6 @@ export function enterFolders(watch: DirectoryWatch, root: string, folder = 'DC1'
     enterFolders(watch, root, path);
   }
 }
-
-const inotifywait = await probeInotifywait();
-if (inotifywait !== 'usable') {
-  const text = `inotifywait is ${inotifywait}: install inotify-tools 3.22 or newer`;
-  if (process.env['CI'] !== undefined) throw new Error(text);
-  console.warn(`SKIPPED: every test of close-write. ${text}`);
-}
-/** Tests that need inotifywait fail in CI where it is missing, and are skipped aloud elsewhere. */
-export const hasInotifywait = inotifywait === 'usable';
 
 /** Ids of the inotifywaits (and of the shells around them) that run in `directory`. */
 export function helpersIn(directory: string, name: 'inotifywait' | 'sh' = 'inotifywait'): number[] {

@@ -5,7 +5,7 @@ import { DIGEST_ALGORITHMS, digestOf } from '../../../src/model/digest.ts';
 import { fileAt, listAll, putBytes, xxh64 } from './files.ts';
 import { type Subject, whole } from './subject.ts';
 
-export function putSuite(subject: Subject): void {
+export function putSuite(subject: Subject, many: number): void {
   describe('put', () => {
     it('keeps bytes, size and mtime, also after it is opened again', async () => {
       const bytes = randomBytes(5000);
@@ -91,16 +91,15 @@ export function putSuite(subject: Subject): void {
       expect(await subject.kept(file)).toEqual(whole('before'));
     });
 
-    it('takes thousands at once', async () => {
-      const count = 3000;
-      const puts = Array.from({ length: count }, (_, i) =>
+    it(`takes ${many} at once`, async () => {
+      const puts = Array.from({ length: many }, (_, i) =>
         putBytes(subject.store, `dev/DC${i % 7}/f${i}`, `content of ${i}`),
       );
       await Promise.all(puts);
       const found = await listAll(subject.store);
-      expect(found).toHaveLength(count);
-      expect(new Set(found.map(({ path }) => path)).size).toBe(count);
-      for (const i of [0, 1234, 2999])
+      expect(found).toHaveLength(many);
+      expect(new Set(found.map(({ path }) => path)).size).toBe(many);
+      for (const i of [0, 1001, many - 1])
         expect(
           await subject.kept(fileAt(`dev/DC${i % 7}/f${i}`, Buffer.byteLength(`content of ${i}`))),
         ).toEqual(whole(Buffer.from(`content of ${i}`)));

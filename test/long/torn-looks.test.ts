@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { chmodSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { inspectFile } from '../../src/scanner/inspect-file.ts';
-import { makeRoot, rel, write } from './support.ts';
+import { makeRoot, rel, write } from '../scanner/support.ts';
 
 const PATH = rel('DC1/a');
 // Without the second look of ours some 100 of these believe a mark that the writer has long made void.
