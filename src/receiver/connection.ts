@@ -78,7 +78,7 @@ export class Connection implements SessionLink {
     this.#limits = limits;
     this.#session = new ReceiverSession({
       store,
-      identity: storeIdentity,
+      storeIdentity,
       process,
       link: this,
       limits,

@@ -33,7 +33,7 @@ export interface SessionLink {
 export interface SessionOptions {
   readonly store: Store;
   /** Of the store, shared by all sessions. */
-  readonly identity: IdentityLookup;
+  readonly storeIdentity: IdentityLookup;
   /** Tells this receiver from all others, also from itself before a restart. */
   readonly process: string;
   readonly link: SessionLink;
@@ -248,7 +248,7 @@ export class ReceiverSession {
   /** Undefined where the store can't tell: its files wait, or can be read all the same, and the next session asks again. */
   async #findStoreId(): Promise<string | undefined> {
     try {
-      return await this.#options.identity.find(this.#over.signal);
+      return await this.#options.storeIdentity.find(this.#over.signal);
     } catch (error) {
       if (!this.#over.signal.aborted) {
         const { code, message } = toIsyncError(error, 'STORE_FAILED');

@@ -55,7 +55,7 @@ function sessionFor(store: Store, limits: Partial<ReceiverLimits> = {}) {
   const log = new RecordingLog();
   const session = new ReceiverSession({
     store,
-    identity: new IdentityLookup(store, log),
+    storeIdentity: new IdentityLookup(store, log),
     process: 'a process',
     link,
     limits: { ...RECEIVER_LIMITS, ...limits },
