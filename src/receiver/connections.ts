@@ -21,11 +21,12 @@ import { WriterFence } from './writer-fence.ts';
 export interface ConnectionsOptions {
   readonly store: Store;
   readonly tokens: TokenFile | undefined;
-  readonly most: number;
+  /** Sessions at a time. */
+  readonly maxSessions: number;
   readonly software: string;
   readonly limits: ReceiverLimits;
   readonly log: Log;
-  /** For what a peer without a session can cause. */
+  /** Told what a peer without a session can cause. */
   readonly warnings: ThrottledLog;
 }
 
@@ -41,10 +42,10 @@ export class Connections {
   #shuttingDown = false;
 
   constructor(options: ConnectionsOptions) {
-    const { store, most, limits, log } = options;
+    const { store, maxSessions, limits, log } = options;
     this.#options = options;
     this.#upgrader = createUpgrader(limits.closeMs);
-    this.#memory = new MemoryBudget(limits.heldBytes, most);
+    this.#memory = new MemoryBudget(limits.heldBytes, maxSessions);
     this.#storeIdentity = new IdentityLookup(store, log);
   }
 
@@ -91,7 +92,8 @@ export class Connections {
     const admission = admit(request, this.#options.tokens);
     if (!admission.admitted) return admission;
     if (this.#shuttingDown) return { admitted: false, refusal: SHUTTING_DOWN } as const;
-    if (this.#open.size >= this.#options.most) return { admitted: false, refusal: NO_SESSION_LEFT } as const;
+    if (this.#open.size >= this.#options.maxSessions)
+      return { admitted: false, refusal: NO_SESSION_LEFT } as const;
     if (this.#sessionsOf(admission.identity) >= MAX_SESSIONS_OF_DEVICE)
       return { admitted: false, refusal: NO_SESSION_LEFT_FOR_DEVICE } as const;
     return admission;

@@ -6,7 +6,7 @@ import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
 import { Connections } from './connections.ts';
 import { checkExposure } from './exposure.ts';
-import { withFullLog } from './full-log.ts';
+import { withStoreFullLog } from './store-full-log.ts';
 import { answerHealth } from './health.ts';
 import {
   DEFAULT_MAX_CONNECTIONS,
@@ -56,9 +56,9 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   const limits = { ...RECEIVER_LIMITS, ...options.limits };
   const warnings = new ThrottledLog(log);
   const connections = new Connections({
-    store: withFullLog(options.store, log),
+    store: withStoreFullLog(options.store, log),
     tokens,
-    most: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
+    maxSessions: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
     software: options.software ?? 'isync',
     limits,
     log,

@@ -14,7 +14,7 @@ const LIMITS: HttpLimits = {
   stallMs: 10_000,
   keepAliveMs: 5_000,
   endMs: 10_000,
-  unadmitted: { most: 100, mostOfAddress: 100 },
+  unadmitted: { total: 100, perAddress: 100 },
 };
 
 async function serve(handler: HttpHandler, limits: Partial<HttpLimits> = {}) {

@@ -4,7 +4,7 @@ import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { decodeReceiverMessage, encode } from '../../src/protocol/codec.ts';
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
-import { rangesOf } from '../../src/receiver/ack-collector.ts';
+import { rangesOf } from '../../src/receiver/ack-batcher.ts';
 import { IdentityLookup } from '../../src/receiver/identity-lookup.ts';
 import { MemoryBudget } from '../../src/receiver/memory-budget.ts';
 import { RECEIVER_LIMITS, type ReceiverLimits } from '../../src/receiver/receiver-limits.ts';
