@@ -2,7 +2,7 @@ import type { S3Settings } from '../config/s3-settings.ts';
 import { showStoreAddress, type StoreAddress } from '../config/target-address.ts';
 import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
-import { isLoopbackName } from './loopback-name.ts';
+import { isLoopback } from '../http/listen-address.ts';
 import { trustSystemCas } from './trust-system-cas.ts';
 
 /**
@@ -17,7 +17,7 @@ export async function openS3(
   { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): Promise<Store> {
   const { s3Endpoint, s3PathStyle } = settings;
-  if (s3Endpoint?.protocol === 'http:' && !isLoopbackName(s3Endpoint.hostname))
+  if (s3Endpoint?.protocol === 'http:' && !isLoopback(s3Endpoint.hostname))
     log.warn('all content crosses the network in clear text; an https:// endpoint would hide it', {
       to: s3Endpoint.host,
     });

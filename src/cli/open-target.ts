@@ -12,7 +12,7 @@ import { Backoff, type RetryPolicy } from '../flow/retry.ts';
 import type { Target } from '../sender/target.ts';
 import type { LinkState, WsTargetOptions } from '../sender/ws/ws-target.ts';
 import type { Store } from '../store/store.ts';
-import { isLoopbackName } from './loopback-name.ts';
+import { isLoopback } from '../http/listen-address.ts';
 import { openS3 } from './open-s3-store.ts';
 import { checkSeparate } from './separate-folders.ts';
 import { trustSystemCas } from './trust-system-cas.ts';
@@ -182,7 +182,7 @@ function readTls({ tlsCa, tlsCert, tlsKey }: ScanConfig | VerifyConfig): WsTarge
 
 function warnOfClearText({ token, tokenFile }: ScanConfig | VerifyConfig, url: URL, log: Log): void {
   const hasToken = token !== undefined || tokenFile !== undefined;
-  if (hasToken && url.protocol === 'ws:' && !isLoopbackName(url.hostname))
+  if (hasToken && url.protocol === 'ws:' && !isLoopback(url.hostname))
     log.warn('the token and all content cross the network in clear text; wss:// would hide them', {
       to: url.host,
     });

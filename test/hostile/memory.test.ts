@@ -24,7 +24,7 @@ async function stuckSession(memory = new MemoryBudget(RECEIVER_LIMITS.heldBytes,
   const log = new RecordingLog();
   const session = new ReceiverSession({
     store: kept.store,
-    identity: new IdentityLookup(kept.store, log),
+    storeIdentity: new IdentityLookup(kept.store, log),
     process: 'a process',
     link: {
       send: (_bytes, flushed) => {

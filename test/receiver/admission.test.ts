@@ -154,10 +154,10 @@ describe('plain HTTP', () => {
   it('gets through where strangers hold as many sockets as they may: their oldest go', async () => {
     const { receiver, url } = await receiverFor(gatedStore().store, { maxConnections: 1 });
     const sockets: Socket[] = [];
-    for (let n = 0; n < 2 * UNADMITTED_LIMITS.mostOfAddress; n++) sockets.push(await socketTo(receiver.port));
+    for (let n = 0; n < 2 * UNADMITTED_LIMITS.perAddress; n++) sockets.push(await socketTo(receiver.port));
     await greet(url, 'edge1');
     await vi.waitFor(() =>
-      expect(sockets.filter((socket) => socket.closed)).toHaveLength(UNADMITTED_LIMITS.mostOfAddress + 1),
+      expect(sockets.filter((socket) => socket.closed)).toHaveLength(UNADMITTED_LIMITS.perAddress + 1),
     );
     expect(sockets.at(0)?.closed).toBe(true);
     expect(sockets.at(-1)?.closed).toBe(false);

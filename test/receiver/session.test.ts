@@ -4,7 +4,7 @@ import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { decodeReceiverMessage, encode } from '../../src/protocol/codec.ts';
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
-import { rangesOf } from '../../src/receiver/ack-collector.ts';
+import { rangesOf } from '../../src/receiver/ack-batcher.ts';
 import { IdentityLookup } from '../../src/receiver/identity-lookup.ts';
 import { MemoryBudget } from '../../src/receiver/memory-budget.ts';
 import { RECEIVER_LIMITS, type ReceiverLimits } from '../../src/receiver/receiver-limits.ts';
@@ -55,7 +55,7 @@ function sessionFor(store: Store, limits: Partial<ReceiverLimits> = {}) {
   const log = new RecordingLog();
   const session = new ReceiverSession({
     store,
-    identity: new IdentityLookup(store, log),
+    storeIdentity: new IdentityLookup(store, log),
     process: 'a process',
     link,
     limits: { ...RECEIVER_LIMITS, ...limits },

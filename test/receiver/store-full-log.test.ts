@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import type { FileEntry } from '../../src/model/file-entry.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import { withFullLog } from '../../src/receiver/full-log.ts';
+import { withStoreFullLog } from '../../src/receiver/store-full-log.ts';
 import { withQuota } from '../../src/store/rules/quota-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
@@ -30,7 +30,7 @@ function put(store: Store, path: string, size: number): Promise<void> {
 function logged() {
   const log = new RecordingLog();
   const clock = { nowMs: 0 };
-  const store = withFullLog(withQuota(createMemoryStore(), QUOTA), log, () => clock.nowMs);
+  const store = withStoreFullLog(withQuota(createMemoryStore(), QUOTA), log, () => clock.nowMs);
   const lines = () =>
     log.lines.map(
       ({ level, fields }) => `${level} ${String(fields?.['device'])} ${String(fields?.['suppressed'])}`,

@@ -6,31 +6,31 @@ import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '..
 import type { Log } from '../model/log.ts';
 import { StoreDecorator } from '../store/rules/store-decorator.ts';
 
-/** While files of a device are refused, that is told again this often, in ms. */
-const AGAIN_MS = 3600 * 1000;
-/** And at most this often, in ms, where the store is full and not full in turns. */
-const LEAST_MS = 60_000;
-/** Devices that are remembered; a forgotten one is only told of sooner. */
+/** While files of a device are refused, a warning repeats after this long, in ms. */
+const REPEAT_MS = 3600 * 1000;
+/** Least time between two warnings, in ms, when the store is full and has room by turns. */
+const MIN_REPEAT_MS = 60_000;
+/** Devices that are remembered. Forgetting one only means an early warning. */
 const MAX_DEVICES = 1024;
 
 /**
- * `store` whose refusals for want of room (STORE_FULL: the disk, `--min-free`, a quota) are told in `log`, for each device
- * once, and again each hour with their count; and so is its end: a file as large as one that was refused has been kept.
+ * `store` that logs when it refuses files of a device for want of room (STORE_FULL: the disk, `--min-free`, a quota): once,
+ * then each hour with their count. It also logs the end of that, when it has kept a file as large as one that was refused.
  */
-export function withFullLog(store: Store, log: Log, now: () => number = () => performance.now()): Store {
-  return new FullLog(store, log, now);
+export function withStoreFullLog(store: Store, log: Log, now: () => number = () => performance.now()): Store {
+  return new StoreFullLog(store, log, now);
 }
 
 interface Fullness {
-  /** Size of the smallest file that was refused; undefined while there is room. */
+  /** Size of the smallest refused file; undefined while there is room. */
   smallest: number | undefined;
-  toldMs: number;
-  /** Whether its end is to be told. */
-  isTold: boolean;
+  warnedMs: number;
+  /** The log has the warning, so it is to have the end. */
+  isWarned: boolean;
   suppressed: number;
 }
 
-class FullLog extends StoreDecorator {
+class StoreFullLog extends StoreDecorator {
   readonly #log: Log;
   readonly #now: () => number;
   readonly #devices = new LRUCache<string, Fullness>({ max: MAX_DEVICES });
@@ -76,11 +76,11 @@ class FullLog extends StoreDecorator {
     const device = firstSegment(path);
     const nowMs = this.#now();
     const known = this.#devices.get(device);
-    const full = known ?? { smallest: undefined, toldMs: -Infinity, isTold: false, suppressed: 0 };
+    const full = known ?? { smallest: undefined, warnedMs: -Infinity, isWarned: false, suppressed: 0 };
     if (known === undefined) this.#devices.set(device, full);
-    const waitMs = full.isTold ? AGAIN_MS : LEAST_MS;
+    const waitMs = full.isWarned ? REPEAT_MS : MIN_REPEAT_MS;
     full.smallest = Math.min(full.smallest ?? Infinity, size);
-    if (nowMs - full.toldMs < waitMs) {
+    if (nowMs - full.warnedMs < waitMs) {
       full.suppressed++;
       return;
     }
@@ -92,15 +92,15 @@ class FullLog extends StoreDecorator {
       hint,
       suppressed: full.suppressed,
     });
-    Object.assign(full, { toldMs: nowMs, isTold: true, suppressed: 0 });
+    Object.assign(full, { warnedMs: nowMs, isWarned: true, suppressed: 0 });
   }
 
   #kept({ path, size }: FileEntry): void {
     const device = firstSegment(path);
     const full = this.#devices.get(device);
     if (full?.smallest === undefined || size < full.smallest) return;
-    if (full.isTold)
+    if (full.isWarned)
       this.#log.info('there is room again for files of a device', { device, suppressed: full.suppressed });
-    Object.assign(full, { smallest: undefined, isTold: false, suppressed: 0 });
+    Object.assign(full, { smallest: undefined, isWarned: false, suppressed: 0 });
   }
 }

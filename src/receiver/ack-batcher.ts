@@ -2,17 +2,17 @@ import { MAX_FILES_IN_FLIGHT } from '../protocol/limits.ts';
 import type { Ack, IdRange } from '../protocol/messages.ts';
 
 /**
- * Gathers the ids that become durable in one turn of the event loop into one ACK: a group commit makes many at
- * once, and a message each would cost more than the files.
+ * Batches the ids that become durable in one turn of the event loop into one ACK: a group commit makes many durable at
+ * once, and a message for each would cost more than the files.
  */
-export class AckCollector {
-  readonly #say: (ack: Ack, files: number) => void;
+export class AckBatcher {
+  readonly #send: (ack: Ack, files: number) => void;
   #ids: number[] = [];
   #turn: NodeJS.Immediate | undefined;
 
-  /** @param say is told how many files each ACK is for */
-  constructor(say: (ack: Ack, files: number) => void) {
-    this.#say = say;
+  /** @param send gets each ACK with the number of its files */
+  constructor(send: (ack: Ack, files: number) => void) {
+    this.#send = send;
   }
 
   add(id: number): void {
@@ -27,12 +27,12 @@ export class AckCollector {
     this.#ids = [];
     for (let at = 0; at < ids.length; at += MAX_FILES_IN_FLIGHT) {
       const some = ids.slice(at, at + MAX_FILES_IN_FLIGHT);
-      this.#say({ type: 'ack', ranges: rangesOf(some) }, some.length);
+      this.#send({ type: 'ack', ranges: rangesOf(some) }, some.length);
     }
   }
 }
 
-/** Each id once, in as few ranges as there can be. */
+/** The fewest ranges that hold each id once. */
 export function rangesOf(ids: readonly number[]): IdRange[] {
   const ranges: { first: number; last: number }[] = [];
   for (const id of ids.toSorted((a, b) => a - b)) {

@@ -2,7 +2,7 @@ import { constants, PerformanceObserver, type PerformanceEntry } from 'node:perf
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, expect, test, vi } from 'vitest';
-import { SpentBuffers } from '../../src/receiver/spent-buffers.ts';
+import { Scavenger } from '../../src/receiver/scavenger.ts';
 
 const MIB = 1024 * 1024;
 
@@ -19,8 +19,8 @@ test('collects the young generation, and only that, once for every 8 MiB', async
     for (const { detail } of entries) kinds.push(detail.kind);
   });
   observer.observe({ entryTypes: ['gc'] });
-  const spent = new SpentBuffers();
-  for (let mib = 0; mib < 800; mib++) spent.add(MIB);
+  const scavenger = new Scavenger();
+  for (let mib = 0; mib < 800; mib++) scavenger.freed(MIB);
   await vi.waitFor(() => expect(kinds.length).toBeGreaterThanOrEqual(100));
   observer.disconnect();
   const minor = kinds.filter((kind) => kind === constants.NODE_PERFORMANCE_GC_MINOR).length;
@@ -31,5 +31,5 @@ test('collects the young generation, and only that, once for every 8 MiB', async
 
 test('does nothing where there is no function to do so', () => {
   expect(globalThis.gc).toBeUndefined();
-  expect(() => new SpentBuffers().add(100 * MIB)).not.toThrow();
+  expect(() => new Scavenger().freed(100 * MIB)).not.toThrow();
 });
