@@ -92,6 +92,29 @@ describe('ws target: trying again', () => {
     expect(looks).toBe(3);
   });
 
+  it('tells why it asks again, of lists and seals too', async () => {
+    const told: string[] = [];
+    const refused = new Set<string>();
+    const { target } = await start(
+      {
+        message: ({ say }, message) => {
+          if (message.type !== 'list' && message.type !== 'seal') return;
+          const { type, request } = message;
+          if (!refused.has(type))
+            say({ type: 'failed', request, retryable: true, code: 'STORE_FAILED', message: type });
+          else if (type === 'seal') say({ type: 'sealed', request });
+          else say({ type: 'listed', request, files: [], last: true });
+          refused.add(type);
+        },
+      },
+      QUICK,
+      { onRetry: ({ message }) => told.push(message) },
+    );
+    expect(await collect(target.list(parseRelPath('DC1')))).toEqual([]);
+    await target.seal(parseRelPath('DC1'), undefined);
+    expect(told).toEqual([expect.stringContaining('list'), expect.stringContaining('seal')]);
+  });
+
   it('rejects a request that failed for good', async () => {
     const { target } = await start({
       message: ({ say }, message) => {

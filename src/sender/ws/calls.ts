@@ -30,13 +30,16 @@ export class Calls {
   /** Called when a call may have become ready to take. */
   onReady: () => void = () => {};
   readonly #retry: RetryPolicy;
+  readonly #onRetry: (error: IsyncError) => void;
   readonly #waiting = new Fifo<OpenCall>();
   readonly #open = new Set<OpenCall>();
   readonly #closing = new AbortController();
   #closedBy: unknown;
 
-  constructor(retry: RetryPolicy) {
+  /** `onRetry` is told why a call has to wait and will go again; it must not throw. */
+  constructor(retry: RetryPolicy, onRetry: (error: IsyncError) => void = () => {}) {
     this.#retry = retry;
+    this.#onRetry = onRetry;
   }
 
   get size(): number {
@@ -79,8 +82,12 @@ export class Calls {
   /** The receiver answered FAILED. */
   failed(call: Call, error: IsyncError): void {
     if (!(call instanceof OpenCall) || call.settled) return;
-    if (error.retryable) void this.#later(call, error);
-    else call.reject(error);
+    if (!error.retryable) {
+      call.reject(error);
+      return;
+    }
+    this.#onRetry(error);
+    void this.#later(call, error);
   }
 
   rejectAll(reason: unknown): void {

@@ -51,7 +51,7 @@ export interface WsTargetOptions {
   readonly onUncompressed?: (() => void) | undefined;
   /** Called at each change of the link; `error` says why it was lost. Must not throw. */
   readonly onLink?: ((state: LinkState, error?: IsyncError) => void) | undefined;
-  /** Called each time the target refuses a file for now, with the reason. Must not throw. */
+  /** Called each time the target refuses a file or a request for now, with the reason. Must not throw. */
   readonly onRetry?: ((error: IsyncError) => void) | undefined;
   /** Rejects everything, now and later, with the signal's reason, and closes the link. */
   readonly signal?: AbortSignal | undefined;
@@ -98,7 +98,7 @@ class WsTarget implements Target {
     const { device, digest, compress = false } = options;
     this.traits = { device, digest, filesInFlight: compress ? COMPRESSED_IN_FLIGHT : FILES_IN_FLIGHT };
     this.#queue = new SendQueue(options.retry, options.onRetry);
-    this.#calls = new Calls(options.retry);
+    this.#calls = new Calls(options.retry, options.onRetry);
     const { signal } = options;
     if (signal?.aborted === true) this.#close(signal.reason);
     signal?.addEventListener('abort', this.#onAbort, { once: true });
