@@ -104,3 +104,16 @@ describe('a directory that is neither closed nor the newest', () => {
     await vi.waitFor(() => expect(isMarked(at('cam1/second'))).toBe(true), 30_000);
   });
 });
+
+test('that inotifywait is missing is told once, however many directories are watched', async () => {
+  vi.stubEnv('PATH', '/nowhere');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { root, target, write } = setup();
+  for (const name of ['DC1', 'DC2', 'DC3']) write(`${name}/a`);
+  const { log } = follow(root, target, { complete: 'auto', quietMs: 60_000 });
+  await vi.waitFor(
+    () => expect(log.messages.filter((message) => message === 'watching')).toHaveLength(3),
+    10_000,
+  );
+  expect(log.messages.filter((message) => message.startsWith('inotifywait'))).toHaveLength(1);
+});

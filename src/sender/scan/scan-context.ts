@@ -1,4 +1,5 @@
 import type { IsyncError } from '../../model/isync-error.ts';
+import type { Log } from '../../model/log.ts';
 import type { IgnoreRule } from '../../scanner/ignore-rule.ts';
 import type { KnownStore } from './known-store.ts';
 import type { ScanLimits } from './scan-limits.ts';
@@ -10,6 +11,8 @@ export interface ScanContext {
   readonly options: ScanOptions;
   readonly ignore: IgnoreRule;
   readonly tally: ScanTally;
+  /** For what is true of the machine, whatever the directory: each message goes to the log once. */
+  readonly machineLog: Log;
   readonly limits: ScanLimits;
   readonly store: KnownStore;
   /** Fires when no new work may begin: the user asked, or the scan has failed. */

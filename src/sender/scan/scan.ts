@@ -6,6 +6,7 @@ import { SealRecords } from '../../scanner/seal-records.ts';
 import { watchRoot } from '../../watcher/watch-root.ts';
 import { Directories } from './directories.ts';
 import { KnownStore } from './known-store.ts';
+import { OnceLog } from './once-log.ts';
 import { RootReport } from './root-report.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createScanLimits } from './scan-limits.ts';
@@ -63,6 +64,7 @@ class Scan {
       options,
       ignore: createIgnoreRule(options.ignore),
       tally: this.#tally,
+      machineLog: new OnceLog(options.log),
       limits: createScanLimits(options.target),
       store: this.#store,
       stopping: this.#stopping.signal,

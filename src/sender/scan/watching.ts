@@ -28,7 +28,7 @@ export class Watching implements SubmissionListener {
   async start(): Promise<void> {
     if (this.#isOver) await this.stop();
     if (this.#watch !== undefined) return;
-    const { options, ignore } = this.#context;
+    const { options, ignore, machineLog } = this.#context;
     this.#watch = await watchDirectory({
       root: options.root,
       directory: this.#directory,
@@ -39,7 +39,7 @@ export class Watching implements SubmissionListener {
         if (event.kind === 'gone') this.#isOver = true;
         this.#onEvent(event);
       },
-      log: options.log,
+      log: machineLog,
     });
     options.log.info('watching', { path: this.#directory, complete: this.#watch.helper });
   }
