@@ -63,6 +63,8 @@ class StoreTarget implements Target {
   readonly #most: Readonly<Record<Size, number>>;
   readonly #queue: SendQueue;
   readonly #closing = new AbortController();
+  /** By the caller's signal, of which a scan has one for all its calls. */
+  readonly #combined = new WeakMap<AbortSignal, AbortSignal>();
   /** Tells this target from all others, also those of an earlier process. */
   readonly #process = randomUUID();
   readonly #running: Record<Size, number> = { small: 0, large: 0 };
@@ -150,7 +152,13 @@ class StoreTarget implements Target {
   }
 
   #either(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+    if (signal === undefined) return this.#closing.signal;
+    let either = this.#combined.get(signal);
+    if (either === undefined) {
+      either = AbortSignal.any([signal, this.#closing.signal]);
+      this.#combined.set(signal, either);
+    }
+    return either;
   }
 
   #retrying<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
