@@ -7,6 +7,7 @@ import { inspectFile } from '../../scanner/inspect-file.ts';
 import { listDirectory, type ListingTotals } from '../../scanner/list-directory.ts';
 import type { Finding, ListedFile } from '../../scanner/listed-file.ts';
 import { DirectorySync } from '../directory-sync.ts';
+import type { OpenWriters } from '../../scanner/open-writers.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 import { pause } from '../../flow/wake-up.ts';
@@ -66,19 +67,19 @@ export async function runRound(
 }
 
 /**
- * Lists `directory` once more: whether it holds nothing but the marked files of `markedPrint`, and none of `openInodes`.
+ * Lists `directory` once more: whether it holds nothing but the marked files of `markedPrint`, and none that `writers` has.
  */
 export async function holdsJust(
   { options: { root }, ignore, stopping }: ScanContext,
   directory: RelPath,
   submissions: Submissions,
-  { markedPrint, openInodes }: { readonly markedPrint: string; readonly openInodes: ReadonlySet<number> },
+  { markedPrint, writers }: { readonly markedPrint: string; readonly writers: OpenWriters },
 ): Promise<boolean> {
   const print = new Fingerprint();
   for await (const batch of listDirectory(root, directory, { ignore, signal: stopping }))
     for (const finding of batch) {
       if (finding.kind === 'problem' || !submissions.isMarked(finding.file)) return false;
-      if (openInodes.has(finding.file.identity.ino)) return false;
+      if (writers.has(finding.file.identity)) return false;
       addTo(print, finding.file);
     }
   return print.toString() === markedPrint;

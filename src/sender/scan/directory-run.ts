@@ -6,7 +6,7 @@ import type { RelPath } from '../../model/rel-path.ts';
 import { isSealed, type DirectoryState } from '../../scanner/data-directory.ts';
 import { inspectDataDirectory } from '../../scanner/list-data-directories.ts';
 import { hasParseMarker } from '../../scanner/markers.ts';
-import { inodesOpenForWriting } from '../../scanner/open-writers.ts';
+import { openWriters, type OpenWriters } from '../../scanner/open-writers.ts';
 import type { WatchEvent } from '../../watcher/watch-event.ts';
 import { holdsJust, runRound, type RoundResult } from './directory-round.ts';
 import { LiveQueue } from './live-queue.ts';
@@ -27,7 +27,7 @@ const CHANGED_RECHECK_MS = 1_000;
 const MAX_VAIN_ROUNDS = 10;
 /** The same after so many seals that found files to send. */
 const MAX_VAIN_SEALS = 5;
-const NO_INODES: ReadonlySet<number> = new Set();
+const NO_WRITERS: OpenWriters = { has: () => false };
 
 /** What to do after an attempt: end, try at once, or wait (ms) unless something happens before. */
 type Next = 'done' | 'again' | { readonly waitMs: number };
@@ -267,8 +267,8 @@ export class DirectoryRun {
     this.#vainSeals.reset();
     const state = this.#state;
     const isUnchanged = async (): Promise<boolean> => {
-      const openInodes = state === 'unclosed' ? await inodesOpenForWriting(stats.dev) : NO_INODES;
-      const same = await holdsJust(this.#context, this.name, this.#submissions, { markedPrint, openInodes });
+      const writers = state === 'unclosed' ? await openWriters() : NO_WRITERS;
+      const same = await holdsJust(this.#context, this.name, this.#submissions, { markedPrint, writers });
       return same && this.#state === state;
     };
     const sealed = await sealDirectory(this.#context, this.name, {

@@ -1,6 +1,6 @@
 import type { RelPath } from '../../model/rel-path.ts';
 import { listDirectory, type ListingTotals } from '../../scanner/list-directory.ts';
-import { inodesOpenForWriting } from '../../scanner/open-writers.ts';
+import { openWriters, type OpenWriters } from '../../scanner/open-writers.ts';
 import { Quiet } from './quiet.ts';
 import type { ScanContext } from './scan-context.ts';
 
@@ -35,10 +35,7 @@ export class Unclosed {
    * Returns what keeps the directory, as it was listed, from its seal; undefined where nothing does.
    * @param folder what lstat(2) said of the directory before it was listed
    */
-  async hold(
-    totals: ListingTotals,
-    folder: { readonly mtimeMs: number; readonly dev: number },
-  ): Promise<Hold | undefined> {
+  async hold(totals: ListingTotals, folder: { readonly mtimeMs: number }): Promise<Hold | undefined> {
     const left = this.#quiet.look(totals, folder.mtimeMs);
     if (totals.files === 0) return this.#leave('it is empty', 'debug');
     if (totals.ignored > 0) return this.#leave('a file in it is in progress');
@@ -48,8 +45,7 @@ export class Unclosed {
     if (left.byTimesMs > left.byWatchMs)
       return this.#leave('it was written to lately', 'info', left.byTimesMs);
     if (left.byWatchMs > 0) return { waitMs: left.byWatchMs };
-    const open = await inodesOpenForWriting(folder.dev);
-    if (open.size > 0 && (await this.#holdsAny(open))) return this.#leave('a file in it is open for writing');
+    if (await this.#holdsAny(await openWriters())) return this.#leave('a file in it is open for writing');
     return undefined;
   }
 
@@ -60,11 +56,11 @@ export class Unclosed {
     return { waitMs, why };
   }
 
-  async #holdsAny(inodes: ReadonlySet<number>): Promise<boolean> {
+  async #holdsAny(writers: OpenWriters): Promise<boolean> {
     const { options, ignore, stopping } = this.#context;
     for await (const batch of listDirectory(options.root, this.#directory, { ignore, signal: stopping }))
       for (const finding of batch)
-        if (finding.kind === 'file' && inodes.has(finding.file.identity.ino)) return true;
+        if (finding.kind === 'file' && writers.has(finding.file.identity)) return true;
     return false;
   }
 }
