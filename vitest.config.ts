@@ -11,7 +11,7 @@ const LONG = 'test/long/**';
 /** What starts processes and waits for them comes first, so that no long test is left for the end. */
 const FIRST = ['/test/steps/', '/test/e2e/', '/test/cli/', '/s3/', '/test/sender/', '/test/watcher/'];
 
-const SETUPS = ['s3', 'cli', 'tools'].map((name) => `test/services/${name}-setup.ts`);
+const SETUPS = ['s3', 'cli', 'tools'].map((name) => `harness/${name}-setup.ts`);
 
 class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {

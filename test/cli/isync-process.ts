@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import { CLI_MAIN, CLI_NODE } from '../suites/cli.ts';
+import { CLI_MAIN, CLI_NODE } from '../../harness/cli.ts';
 
 export interface Ended {
   readonly code: number | null;

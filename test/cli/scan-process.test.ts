@@ -13,7 +13,7 @@ import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ScanSummary } from '../../src/sender/scan/scan-options.ts';
-import { lacks } from '../services/tools.ts';
+import { lacks } from '../../harness/tools.ts';
 import { isync, startIsync, type IsyncProcess } from './isync-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 

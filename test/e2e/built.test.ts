@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { s3Differences } from '../services/s3-objects.ts';
-import { withS3Server } from '../services/s3-server.ts';
-import { startNode } from '../suites/cli.ts';
-import { isSealed, temporaryFolder, writeTree } from '../suites/data-tree.ts';
+import { s3Differences } from '../../harness/s3-objects.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { startNode } from '../../harness/cli.ts';
+import { isSealed, temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 

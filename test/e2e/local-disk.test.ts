@@ -2,10 +2,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
-import { until } from '../suites/cli.ts';
-import { filesBelow, isMarked, temporaryFolder } from '../suites/data-tree.ts';
-import { lacks } from '../services/tools.ts';
-import { startStage, untilSealed } from '../suites/stage.ts';
+import { until } from '../../harness/cli.ts';
+import { filesBelow, isMarked, temporaryFolder } from '../../harness/data-tree.ts';
+import { lacks } from '../../harness/tools.ts';
+import { startStage, untilSealed } from '../../harness/stage.ts';
 
 /** A user who owns nothing, for tests that root runs; see passwd(5). */
 const NOBODY = 65_534;

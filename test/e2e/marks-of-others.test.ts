@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { appendFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { lacks } from '../services/tools.ts';
-import { filesBelow, isMarked } from '../suites/data-tree.ts';
-import { lackingOf } from '../suites/lacking.ts';
-import { startStage, untilSealed, type Edge, type Stage } from '../suites/stage.ts';
+import { lacks } from '../../harness/tools.ts';
+import { filesBelow, isMarked } from '../../harness/data-tree.ts';
+import { lackingOf } from '../../harness/lacking.ts';
+import { startStage, untilSealed, type Edge, type Stage } from '../../harness/stage.ts';
 
 /** Something that sets the bit of the mark, or carries it along, while no isync runs. */
 interface Case {

@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { lacks } from '../services/tools.ts';
-import { addToken, runCli, startReceiver, writeTokenFile, type Ended } from '../suites/cli.ts';
-import { filesBelow, isMarked, temporaryFolder } from '../suites/data-tree.ts';
-import { startStage, type Edge, type Stage } from '../suites/stage.ts';
+import { lacks } from '../../harness/tools.ts';
+import { addToken, runCli, startReceiver, writeTokenFile, type Ended } from '../../harness/cli.ts';
+import { filesBelow, isMarked, temporaryFolder } from '../../harness/data-tree.ts';
+import { startStage, type Edge, type Stage } from '../../harness/stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { MAX_MEMORY_BYTES } from '../suites/backlog.ts';
-import { writeSparse } from '../suites/data-tree.ts';
-import { startStage, untilSealed } from '../suites/stage.ts';
+import { MAX_MEMORY_BYTES } from '../../harness/backlog.ts';
+import { writeSparse } from '../../harness/data-tree.ts';
+import { startStage, untilSealed } from '../../harness/stage.ts';
 import { startWire } from './wire.ts';
 
 const MIB = 1024 * 1024;

@@ -1,10 +1,10 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { s3Differences } from '../services/s3-objects.ts';
-import { environmentOf } from '../services/s3-access.ts';
-import { lacks, libfaketime } from '../services/tools.ts';
-import { withS3Server } from '../services/s3-server.ts';
-import { runCli, scanOnce } from '../suites/cli.ts';
-import { filesBelow, isMarked, temporaryFolder, writeTree } from '../suites/data-tree.ts';
+import { s3Differences } from '../../harness/s3-objects.ts';
+import { environmentOf } from '../../harness/s3-access.ts';
+import { lacks, libfaketime } from '../../harness/tools.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { runCli, scanOnce } from '../../harness/cli.ts';
+import { filesBelow, isMarked, temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 
 await withS3Server((server) => {
   const flags = ['--s3-endpoint', server.endpoint];

@@ -5,13 +5,13 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { keysBelow } from '../services/s3-objects.ts';
-import { lacks } from '../services/tools.ts';
-import { withS3Server } from '../services/s3-server.ts';
-import type { Scanned } from '../suites/cli.ts';
-import { differences } from '../suites/data-tree.ts';
-import { startS3Stage, type S3Stage } from '../suites/s3-stage.ts';
-import type { Edge } from '../suites/stage.ts';
+import { keysBelow } from '../../harness/s3-objects.ts';
+import { lacks } from '../../harness/tools.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import type { Scanned } from '../../harness/cli.ts';
+import { differences } from '../../harness/data-tree.ts';
+import { startS3Stage, type S3Stage } from '../../harness/s3-stage.ts';
+import type { Edge } from '../../harness/stage.ts';
 
 /** What other tools read too. */
 const NAMES = [

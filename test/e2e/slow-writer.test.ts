@@ -2,10 +2,10 @@ import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { lacks } from '../services/tools.ts';
-import { stopScan } from '../suites/cli.ts';
-import { contentOf, filesBelow, isMarked } from '../suites/data-tree.ts';
-import { startStage, type Edge } from '../suites/stage.ts';
+import { lacks } from '../../harness/tools.ts';
+import { stopScan } from '../../harness/cli.ts';
+import { contentOf, filesBelow, isMarked } from '../../harness/data-tree.ts';
+import { startStage, type Edge } from '../../harness/stage.ts';
 import { VisibleFiles, type FaultOf } from './visible-files.ts';
 
 const CHUNK_BYTES = 50_000;

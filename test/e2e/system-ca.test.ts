@@ -4,9 +4,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { lacks } from '../services/tools.ts';
-import { CLI_MAIN, startReceiver } from '../suites/cli.ts';
-import { temporaryFolder, writeTree } from '../suites/data-tree.ts';
+import { lacks } from '../../harness/tools.ts';
+import { CLI_MAIN, startReceiver } from '../../harness/cli.ts';
+import { temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 
 /** Where Debian and its like keep the certificates that the machine trusts. */
 const SYSTEM_CAS = '/etc/ssl/certs/ca-certificates.crt';

@@ -1,5 +1,5 @@
 import { GetObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
-import { clientFor, type S3Access } from '../services/s3-access.ts';
+import { clientFor, type S3Access } from '../../harness/s3-access.ts';
 import type { Content, Copy, Kept } from './copy.ts';
 
 export interface BucketPlace {

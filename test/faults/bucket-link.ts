@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SLOW_DOWN, startS3Front, type S3Front } from '../services/s3-front.ts';
-import { faultyProxy, type FaultyProxy } from '../suites/faulty-proxy.ts';
+import { SLOW_DOWN, startS3Front, type S3Front } from '../../harness/s3-front.ts';
+import { faultyProxy, type FaultyProxy } from '../../harness/faulty-proxy.ts';
 import { LATE_MS, type BucketTrouble } from './bucket-trouble.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../harness/random.ts';
 
 const FAILING = { status: 500, code: 'InternalError' };
 

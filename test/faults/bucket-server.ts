@@ -7,8 +7,8 @@ import {
   CreateMultipartUploadCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
-import { startCeph, stopCeph } from '../services/ceph.ts';
-import { accessFrom, clientFor, environmentOf, type S3Access } from '../services/s3-access.ts';
+import { startCeph, stopCeph } from '../../harness/ceph.ts';
+import { accessFrom, clientFor, environmentOf, type S3Access } from '../../harness/s3-access.ts';
 
 /** An S3 server with a bucket for all rounds of a run. */
 export interface BucketServer {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { faultyProxy, type FaultyProxy } from '../suites/faulty-proxy.ts';
+import { faultyProxy, type FaultyProxy } from '../../harness/faulty-proxy.ts';
 import { BucketLink } from './bucket-link.ts';
 import { bucketServer } from './bucket-server.ts';
 import type { Stage } from './fault.ts';

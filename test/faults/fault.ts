@@ -1,6 +1,6 @@
-import type { FaultyProxy } from '../suites/faulty-proxy.ts';
+import type { FaultyProxy } from '../../harness/faulty-proxy.ts';
 import type { BucketTrouble } from './bucket-trouble.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../harness/random.ts';
 import type { TargetKind } from './targets.ts';
 import type { Victim } from './victim.ts';
 

@@ -1,7 +1,7 @@
-import type { FaultyProxy } from '../suites/faulty-proxy.ts';
+import type { FaultyProxy } from '../../harness/faulty-proxy.ts';
 import { BLOCK_MAGIC, headerOf } from './content.ts';
 import type { Fault, Stage } from './fault.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../harness/random.ts';
 
 type Mishap = (proxy: FaultyProxy, stage: Stage) => Promise<void>;
 

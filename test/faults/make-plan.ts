@@ -1,7 +1,7 @@
 import type { Block } from './content.ts';
 import { Names } from './names.ts';
 import type { Plan, Step } from './plan.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../harness/random.ts';
 
 export interface PlanOptions {
   /** Files of the plan, about. */

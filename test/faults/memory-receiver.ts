@@ -6,7 +6,7 @@ import { startReceiver } from '../../src/receiver/receiver.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
 import type { BucketTrouble } from './bucket-trouble.ts';
-import { Random } from './random.ts';
+import { Random } from '../../harness/random.ts';
 import { UnsteadyStore } from './unsteady-store.ts';
 
 /**

@@ -7,7 +7,7 @@ import type { Fault } from './fault.ts';
 import { isRoot } from './machine.ts';
 import { makePlan } from './make-plan.ts';
 import { QUIET_S, type Plan } from './plan.ts';
-import { Random } from './random.ts';
+import { Random } from '../../harness/random.ts';
 import { suits, TARGETS, type TargetKind } from './targets.ts';
 
 /** Nobody of this machine. */

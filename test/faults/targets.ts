@@ -1,4 +1,4 @@
-import { missingForCeph } from '../services/ceph.ts';
+import { missingForCeph } from '../../harness/ceph.ts';
 import type { Needs } from './fault.ts';
 
 /** What a round sends to. */
@@ -32,5 +32,5 @@ export function suits(target: TargetKind, { link, store, bucket, ownProcess, sma
 function noBucket(): string | undefined {
   if (process.env['ISYNC_TEST_S3_ENDPOINT'] !== undefined) return undefined;
   const missing = missingForCeph();
-  return missing && `no S3 server ('test/services/ceph install'; missing: ${missing})`;
+  return missing && `no S3 server ('harness/ceph install'; missing: ${missing})`;
 }

@@ -14,7 +14,7 @@ import type {
   Upload,
 } from '../../src/store/store.ts';
 import { LATE_MS, type BucketTrouble } from './bucket-trouble.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../harness/random.ts';
 
 /** How many calls take time at all, and how much at most, in ms, both before and after they are done. */
 const SLOW_SHARE = 0.1;

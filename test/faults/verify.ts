@@ -2,7 +2,7 @@ import { existsSync, lstatSync, readFileSync } from 'node:fs';
 import { readdir } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { openFileStore } from '../../src/store/file/file-store.ts';
-import { filesBelow } from '../suites/data-tree.ts';
+import { filesBelow } from '../../harness/data-tree.ts';
 import { decodeContent } from './content.ts';
 import type { Content, Copy } from './copy.ts';
 import type { Model } from './model.ts';

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CLI_MAIN } from '../suites/cli.ts';
+import { CLI_MAIN } from '../../harness/cli.ts';
 
 /** How soon a process that has ended is started again, in ms: as an init system would. */
 const RESTART_MS = 50;

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Store } from '../../src/store/store.ts';
 import { BRIEF, localFixture } from '../sender/local-fixture.ts';
 import { receiverFixture } from '../sender/receiver-fixture.ts';
-import { withS3Server } from '../services/s3-server.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
 import { openStoreAt } from '../store/s3/stores.ts';
 import { targetSuite } from '../suites/target.ts';
 

@@ -11,8 +11,8 @@ import { digestOf } from '../../src/model/digest.ts';
 import type { FileEntry } from '../../src/model/file-entry.ts';
 import type { IsyncError } from '../../src/model/isync-error.ts';
 import type { Store, Upload } from '../../src/store/store.ts';
-import { startS3Front } from '../services/s3-front.ts';
-import { withS3Server } from '../services/s3-server.ts';
+import { startS3Front } from '../../harness/s3-front.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
 import { fileAt, listPaths } from '../suites/store/files.ts';
 import { openStoreAt, SMALL_PART } from '../store/s3/stores.ts';
 

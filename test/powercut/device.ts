@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { available } from '../faults/machine.ts';
-import type { Random } from '../faults/random.ts';
+import type { Random } from '../../harness/random.ts';
 import { freePort } from '../faults/round-setup.ts';
 import { Victim } from '../faults/victim.ts';
-import { directoriesOf, isClosed, lackingOf } from '../suites/lacking.ts';
-import { scanOnce, startReceiver, type Scanned } from '../suites/cli.ts';
-import { isSealed } from '../suites/data-tree.ts';
+import { directoriesOf, isClosed, lackingOf } from '../../harness/lacking.ts';
+import { scanOnce, startReceiver, type Scanned } from '../../harness/cli.ts';
+import { isSealed } from '../../harness/data-tree.ts';
 import { contentsOf, judge, markedIn } from './judge.ts';
 import { LoopDisk } from './loop-disk.ts';
 

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { available } from '../faults/machine.ts';
-import { Random } from '../faults/random.ts';
-import { temporaryFolder } from '../suites/data-tree.ts';
+import { Random } from '../../harness/random.ts';
+import { temporaryFolder } from '../../harness/data-tree.ts';
 import { startDevice } from './device.ts';
 import { impossible } from './loop-disk.ts';
 

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeBlock, type Block } from '../faults/content.ts';
-import { Random } from '../faults/random.ts';
+import { Random } from '../../harness/random.ts';
 
 /**
  * Fills one data directory after another until it is killed. The name of a file tells how it was written, and by its number

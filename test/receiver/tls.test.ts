@@ -8,7 +8,7 @@ import { openTokenFile } from '../../src/receiver/token-file.ts';
 import { addToken } from '../../src/receiver/tokens.ts';
 import { gatedStore, receiverFor, temporaryFolder } from './fixtures.ts';
 import { RecordingLog } from '../recording-log.ts';
-import { lacks } from '../services/tools.ts';
+import { lacks } from '../../harness/tools.ts';
 import { connect, greet, inlineFile } from './wire-client.ts';
 
 let folder: string;

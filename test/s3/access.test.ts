@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
 import { listObjects, putObject } from '../../src/s3/objects.ts';
-import { startS3Front } from '../services/s3-front.ts';
-import { withS3Server } from '../services/s3-server.ts';
+import { startS3Front } from '../../harness/s3-front.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
 import { all, bodyOf, bucketAt, contentOf } from './buckets.ts';
 
 await withS3Server((server) => {

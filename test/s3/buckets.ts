@@ -3,7 +3,7 @@ import { onTestFinished } from 'vitest';
 import type { S3Access } from '../../src/s3/access.ts';
 import { type Body, getObject, type GetOptions } from '../../src/s3/objects.ts';
 import { Bucket, type BucketOptions } from '../../src/s3/requests.ts';
-import type { S3Server } from '../services/s3-server.ts';
+import type { S3Server } from '../../harness/s3-server.ts';
 
 /** The smallest part that servers take. */
 export const SMALL_PART = 5 * 1024 * 1024;

@@ -4,8 +4,8 @@ import { copyObject } from '../../src/s3/copy.ts';
 import { listUploads } from '../../src/s3/multipart.ts';
 import { headObject, putObject } from '../../src/s3/objects.ts';
 import type { Bucket } from '../../src/s3/requests.ts';
-import { startS3Front } from '../services/s3-front.ts';
-import { withS3Server } from '../services/s3-server.ts';
+import { startS3Front } from '../../harness/s3-front.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
 import { all, bodyOf, bucketAt, contentOf, SMALL_PART } from './buckets.ts';
 
 /** So that the server copies an object of some parts in parts. */

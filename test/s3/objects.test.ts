@@ -10,8 +10,8 @@ import {
   removeObject,
 } from '../../src/s3/objects.ts';
 import type { Bucket } from '../../src/s3/requests.ts';
-import { startS3Front } from '../services/s3-front.ts';
-import { withS3Server } from '../services/s3-server.ts';
+import { startS3Front } from '../../harness/s3-front.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
 import { all, bodyOf, bucketAt, contentOf } from './buckets.ts';
 
 const ODD_KEYS = [

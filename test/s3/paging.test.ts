@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { abortUpload, listParts, listUploads, putPart, startUpload } from '../../src/s3/multipart.ts';
 import { listObjects, putObject } from '../../src/s3/objects.ts';
-import { startS3Front } from '../services/s3-front.ts';
-import { withS3Server } from '../services/s3-server.ts';
+import { startS3Front } from '../../harness/s3-front.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
 import { all, bodyOf, bucketAt, SMALL_PART } from './buckets.ts';
 
 const KEYS = ['f + 1', 'f%202', 'f&3', 'f\u00014', 'f ä5'].map((name) => `page/${name}`).sort();

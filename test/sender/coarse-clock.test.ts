@@ -9,7 +9,7 @@ import { inspectFile } from '../../src/scanner/inspect-file.ts';
 import type { ScanContext } from '../../src/sender/scan/scan-context.ts';
 import { ScanTally } from '../../src/sender/scan/scan-tally.ts';
 import { transfer } from '../../src/sender/scan/transfer.ts';
-import { lacks } from '../services/tools.ts';
+import { lacks } from '../../harness/tools.ts';
 import { optionsFor, setup } from './scan-fixture.ts';
 
 const MIB = 1024 * 1024;

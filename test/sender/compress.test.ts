@@ -5,7 +5,7 @@ import { MAX_CHUNK_BYTES, MAX_INLINE_BYTES } from '../../src/protocol/limits.ts'
 import type { SenderMessage } from '../../src/protocol/messages.ts';
 import { createRateLimiter } from '../../src/flow/rate-limiter.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
-import { faultyProxy } from '../suites/faulty-proxy.ts';
+import { faultyProxy } from '../../harness/faulty-proxy.ts';
 import { DEVICE } from '../suites/target.ts';
 import { acknowledge, type FakeSession } from './fake-receiver.ts';
 import { unpack } from '../../src/protocol/packing.ts';

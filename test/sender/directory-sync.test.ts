@@ -7,7 +7,7 @@ import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { FileIdentity } from '../../src/scanner/listed-file.ts';
 import { identityOf } from '../../src/scanner/file-identity.ts';
 import type { DirectorySync as Sync } from '../../src/sender/directory-sync.ts';
-import { lacks } from '../services/tools.ts';
+import { lacks } from '../../harness/tools.ts';
 import { mapFile } from './mapped-writer.ts';
 import { bound, isMarked, optionsFor, setup } from './scan-fixture.ts';
 import { usingForTest } from './receiver-fixture.ts';

@@ -7,7 +7,7 @@ import { makeDurable } from '../../src/sender/durable-source.ts';
 import { createStoreTarget } from '../../src/sender/store-target/store-target.ts';
 import { scan } from '../../src/sender/scan/scan.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
-import { lacks } from '../services/tools.ts';
+import { lacks } from '../../harness/tools.ts';
 import { mapFile } from './mapped-writer.ts';
 import { PATIENT, usingForTest } from './receiver-fixture.ts';
 import { isMarked, optionsFor, setup } from './scan-fixture.ts';

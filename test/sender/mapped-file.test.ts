@@ -6,7 +6,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import type { Target } from '../../src/sender/target.ts';
-import { lacks } from '../services/tools.ts';
+import { lacks } from '../../harness/tools.ts';
 import { bound, follow, isMarked, setup } from './scan-fixture.ts';
 
 const PATH = parseRelPath('DC1/a');

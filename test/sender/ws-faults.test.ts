@@ -4,7 +4,7 @@ import { parseRelPath } from '../../src/model/rel-path.ts';
 import type { RetryPolicy } from '../../src/flow/retry.ts';
 import type { WsTargetOptions } from '../../src/sender/ws/ws-target.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
-import { faultyProxy, type FaultyProxy } from '../suites/faulty-proxy.ts';
+import { faultyProxy, type FaultyProxy } from '../../harness/faulty-proxy.ts';
 import { MemorySource } from './memory-source.ts';
 import { PATIENT, QUICK, receive, send, usingForTest } from './receiver-fixture.ts';
 import { recordingStore, type RecordingStore } from './recording-store.ts';

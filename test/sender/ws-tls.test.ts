@@ -9,7 +9,7 @@ import type { Receiver } from '../../src/receiver/receiver.ts';
 import type { Target } from '../../src/sender/target.ts';
 import type { TlsOptions } from '../../src/sender/ws/connect.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
-import { lacks } from '../services/tools.ts';
+import { lacks } from '../../harness/tools.ts';
 import { MemorySource } from './memory-source.ts';
 import { PATIENT, QUICK, receive, send, usingForTest } from './receiver-fixture.ts';
 import { noise } from './source-folder.ts';

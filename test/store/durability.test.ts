@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { describe, expect, it, type TestContext } from 'vitest';
-import { lacks } from '../services/tools.ts';
+import { lacks } from '../../harness/tools.ts';
 import { useStoreFolder } from './folder.ts';
 
 /** The order of system calls is all that a test can see of durability short of cutting the power. */

@@ -20,7 +20,7 @@ import { toMicroseconds } from '../../src/model/file-entry.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { openFileStore } from '../../src/store/file/file-store.ts';
 import { fileAt, listPaths, putBytes, xxh64 } from '../suites/store/files.ts';
-import { asNobody } from '../suites/as-nobody.ts';
+import { asNobody } from '../../harness/as-nobody.ts';
 import { useStoreFolder } from './folder.ts';
 import { begin, CONTENT, finish, LARGE, leavePart } from './large-file.ts';
 

@@ -7,7 +7,7 @@ import type { SourceFile, Target } from '../../src/sender/target.ts';
 import { MemorySource } from '../sender/memory-source.ts';
 import type { RecordingStore } from '../sender/recording-store.ts';
 import { noise, SourceFolder } from '../sender/source-folder.ts';
-import { asNobody } from './as-nobody.ts';
+import { asNobody } from '../../harness/as-nobody.ts';
 
 /** The device whose folder the target under test fills. */
 export const DEVICE = 'edge1';

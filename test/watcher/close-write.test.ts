@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { probeInotifywait } from '../../src/watcher/inotifywait.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { leaveOut } from '../services/tools.ts';
+import { leaveOut } from '../../harness/tools.ts';
 import { cleanup, helpersIn, makeRoot, startWatch, until } from './support.ts';
 
 /** Settling takes longer than any test, so what is told was told by a close. */

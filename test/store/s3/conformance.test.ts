@@ -1,5 +1,5 @@
 import { DeleteObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
-import { withS3Server } from '../../services/s3-server.ts';
+import { withS3Server } from '../../../harness/s3-server.ts';
 import { storeSuite } from '../../suites/store.ts';
 import { openStoreAt } from './stores.ts';
 

@@ -1,5 +1,5 @@
-import { s3Differences } from '../services/s3-objects.ts';
-import type { S3Server } from '../services/s3-server.ts';
+import { s3Differences } from './s3-objects.ts';
+import type { S3Server } from './s3-server.ts';
 import { startReceiver, type CliOptions, type Receiver } from './cli.ts';
 import { startStage, type Edge, type Stage } from './stage.ts';
 

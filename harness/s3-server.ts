@@ -64,7 +64,7 @@ async function findServer(): Promise<Found | string> {
     return { settings: await startCeph(folder, inject('s3Owner')), folder };
   }
   return (
-    `test/services/ceph install (missing: ${missing}), or set ISYNC_TEST_S3_ENDPOINT, ` +
+    `harness/ceph install (missing: ${missing}), or set ISYNC_TEST_S3_ENDPOINT, ` +
     'AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to those of a server for tests'
   );
 }

@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { GetObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
-import { filesBelow } from '../suites/data-tree.ts';
+import { filesBelow } from './data-tree.ts';
 import type { S3Server } from './s3-server.ts';
 
 /** What a store keeps for itself, below its prefix. */

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 
 /** What runs as `isync`: this checkout, or what these name: a run's bundle of it, or an installed package and another Node. */
 export const CLI_MAIN =
-  process.env['ISYNC_CLI_MAIN'] ?? fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+  process.env['ISYNC_CLI_MAIN'] ?? fileURLToPath(new URL('../src/cli/main.ts', import.meta.url));
 export const CLI_NODE = process.env['ISYNC_CLI_NODE'] ?? process.execPath;
 
 /** Longest wait for a condition, in ms: only a fault waits as long. */

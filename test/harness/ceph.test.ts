@@ -5,8 +5,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { until } from '../suites/cli.ts';
-import { missingForCeph, startCeph, stopCeph } from './ceph.ts';
+import { until } from '../../harness/cli.ts';
+import { missingForCeph, startCeph, stopCeph } from '../../harness/ceph.ts';
 
 test.skipIf(missingForCeph() !== undefined)(
   'is one server for all who ask, and ends with the process that it is for',

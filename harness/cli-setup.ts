@@ -7,7 +7,7 @@ const CHECKOUT = join(import.meta.dirname, '../..');
 
 /**
  * Bundles the command once a run: it starts in half the time of the sources. Bundle and Node lie where every user may
- * read, wherever this checkout is. What is told already (`ISYNC_CLI_MAIN`, see test/suites/cli.ts) stays.
+ * read, wherever this checkout is. What is told already (`ISYNC_CLI_MAIN`, see harness/cli.ts) stays.
  */
 export default async function setup(): Promise<(() => void) | undefined> {
   if (process.env['ISYNC_CLI_MAIN'] !== undefined) return undefined;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import { startS3Front, type S3Front } from '../services/s3-front.ts';
-import { digestOfFile, readBack, type Content } from '../services/s3-objects.ts';
-import type { S3Server } from '../services/s3-server.ts';
+import { startS3Front, type S3Front } from './s3-front.ts';
+import { digestOfFile, readBack, type Content } from './s3-objects.ts';
+import type { S3Server } from './s3-server.ts';
 import { writeSparse } from './data-tree.ts';
 import { faultyProxy } from './faulty-proxy.ts';
 import { startS3Stage } from './s3-stage.ts';
