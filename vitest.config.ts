@@ -23,8 +23,8 @@ export default defineConfig({
   test: {
     globalSetup: SETUPS,
     // Real processes, sockets and disks: generous, so that a slow disk is no failure; nothing waits this long by plan.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     // Two cores are the smallest machine this must be quick on. Most tests wait for processes and disks half of their time.
     maxWorkers: 4,
     // Of one file at a time: each of these starts several processes.

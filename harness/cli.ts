@@ -11,7 +11,7 @@ export const CLI_MAIN =
 export const CLI_NODE = process.env['ISYNC_CLI_NODE'] ?? process.execPath;
 
 /** Longest wait for a condition, in ms: only a fault waits as long. */
-const PATIENCE_MS = 45_000;
+const PATIENCE_MS = 150_000;
 /** How often a condition is looked at, in ms. */
 const LOOK_MS = 10;
 /** How long a process may take to end after SIGTERM before it is killed, in ms. */

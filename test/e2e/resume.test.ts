@@ -17,7 +17,7 @@ const PATIENCE_MS_PER_GIB = 120_000;
 
 test(
   'a big file goes on where it was when both sides were killed',
-  { timeout: 60_000 + (BIG_BYTES / 1024 / MIB) * PATIENCE_MS_PER_GIB },
+  { timeout: 240_000 + (BIG_BYTES / 1024 / MIB) * PATIENCE_MS_PER_GIB },
   async () => {
     await using stage = await startStage();
     await using wire = await startWire(stage.receiver.port);

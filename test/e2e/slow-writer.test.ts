@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs';
 import { mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -43,9 +44,10 @@ async function run(args: readonly string[], faultOf?: FaultOf, pausesUntilSeen =
   await daemon.until('the watch to stand', () => edge.has('DC1/here-before'));
   const visible = new VisibleFiles(edge.root, edge.copy, faultOf);
   try {
+    const slow = join(edge.root, 'DC1/sub/slow');
     const halfway = async (): Promise<unknown> =>
-      pausesUntilSeen && (await daemon.until('half of the file', () => edge.has('DC1/sub/slow')));
-    await Promise.all([writeSlowly(join(edge.root, 'DC1/sub/slow'), halfway), writeFast(edge)]);
+      pausesUntilSeen && (await daemon.until('half of the file', () => isMarked(lstatSync(slow))));
+    await Promise.all([writeSlowly(slow, halfway), writeFast(edge)]);
     await daemon.until('every file to be marked', async () =>
       [...(await filesBelow(edge.root)).values()].every(
         (stat) => isMarked(stat) && stat.mtimeMs < stat.ctimeMs,
