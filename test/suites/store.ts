@@ -6,6 +6,8 @@ import { listSuite } from './store/list.ts';
 import { pathSuite } from './store/paths.ts';
 import { putSuite } from './store/put.ts';
 import { type StoreSetup, useSubject } from './store/subject.ts';
+import { readSuite } from './store/read.ts';
+import { removeSuite } from './store/remove.ts';
 import { uploadSuite } from './store/upload.ts';
 
 /** The one conformance suite of the Store contract, run for every form of it. */
@@ -14,6 +16,8 @@ export function storeSuite(name: string, setup: () => Promise<StoreSetup>): void
     const subject = useSubject(setup);
     putSuite(subject);
     listSuite(subject);
+    readSuite(subject);
+    removeSuite(subject);
     uploadSuite(subject);
     damageSuite(subject);
     pathSuite(subject);

@@ -1,11 +1,5 @@
 import { expect, it } from 'vitest';
-import {
-  cutInto,
-  isPlan,
-  mostBytes,
-  PART_BYTES,
-  planParts,
-} from '../../../src/store/s3/part-plan.ts';
+import { cutInto, isPlan, mostBytes, PART_BYTES, planParts } from '../../../src/store/s3/part-plan.ts';
 import { MIN_PART_BYTES } from '../../../src/s3/multipart.ts';
 
 const MIB = 1024 * 1024;
