@@ -39,7 +39,7 @@ export class OpenUploads {
     }
   }
 
-  /** Suspends all, and resolves when they have ended. A rejection was told to whoever called. */
+  /** Suspends all, and resolves when they have ended. A rejection was told to its caller. */
   async suspend(): Promise<void> {
     await Promise.allSettled([...this.#uploads.values()].map(async (upload) => (await upload).suspend()));
   }

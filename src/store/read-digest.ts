@@ -1,10 +1,11 @@
+import type { Abortable } from '../model/abortable.ts';
 import { createDigester, type DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import type { ReadOptions, Store } from './store.ts';
+import type { Store } from './store.ts';
 
-/** Looks at a file that is replaced each time while it is read; whoever asks may try again. */
+/** Times that a file is read when it is replaced each time meanwhile. The caller may try again. */
 const TRIES = 3;
 
 /** A published version, and the digest of its bytes. */
@@ -21,10 +22,10 @@ export async function readDigest(
   store: Pick<Store, 'read'>,
   path: RelPath,
   algorithm: DigestAlgorithm,
-  options: Omit<ReadOptions, 'start'> = {},
+  { signal }: Abortable = {},
 ): Promise<DigestedFile | undefined> {
   for (let left = TRIES - 1; ; left--) {
-    const found = await store.read(path, options);
+    const found = await store.read(path, { signal, reuse: true });
     if (found === undefined) return undefined;
     try {
       return { entry: found.entry, digest: await digestAll(found.bytes, algorithm) };
@@ -34,7 +35,7 @@ export async function readDigest(
   }
 }
 
-/** The digest of all bytes that come. */
+/** The digest of all bytes that come; it is done with each piece before it asks for the next one. */
 export async function digestAll(
   bytes: AsyncIterable<Uint8Array>,
   algorithm: DigestAlgorithm,

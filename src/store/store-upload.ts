@@ -51,7 +51,7 @@ export class StoreUpload implements Upload {
     if (this.offset + length > this.#file.size) throw tooManyBytes(this.#file);
     const written = this.#body.write(chunks);
     this.#writing = written.catch(() => {
-      // Told to whoever writes.
+      // Told to the caller of write.
     });
     try {
       await written;
@@ -77,7 +77,7 @@ export class StoreUpload implements Upload {
     if (this.#ended !== undefined) return Promise.reject(uploadEnded(this.#file));
     const ending = this.#finish(last);
     this.#ended = ending.catch(() => {
-      // Told to whoever ended the upload; all others only want it to have ended.
+      // Told to the caller that ended the upload; all others only want it to have ended.
     });
     return ending;
   }

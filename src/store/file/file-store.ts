@@ -134,11 +134,12 @@ class FileStore implements Store {
     }
   }
 
-  async read(path: RelPath, { start = 0, signal }: ReadOptions = {}): Promise<StoredFile | undefined> {
+  async read(path: RelPath, options: ReadOptions = {}): Promise<StoredFile | undefined> {
+    const { signal } = options;
     this.#checkGoesOn(signal);
     if (isOwnPath(path)) return undefined;
     const found = await guard(path, signal, () => findPublished(this.#root, path));
-    return found && { entry: found.entry, bytes: this.#bytesOf(found, start, signal) };
+    return found && { entry: found.entry, bytes: this.#bytesOf(found, options) };
   }
 
   async put(
@@ -220,15 +221,12 @@ class FileStore implements Store {
       throw new IsyncError('BAD_PATH', 'the path is too long below the folder of the store', { path });
   }
 
-  async *#bytesOf(
-    found: Published,
-    start: number,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<Uint8Array> {
+  async *#bytesOf(found: Published, options: ReadOptions): AsyncGenerator<Uint8Array> {
+    const { signal } = options;
     const goesOn = (): void => this.#checkGoesOn(signal);
     goesOn();
     try {
-      yield* readPublished(this.#root, found, start, goesOn);
+      yield* readPublished(this.#root, found, options, goesOn);
     } catch (error) {
       throw rejection(error, found.entry.path, signal);
     }

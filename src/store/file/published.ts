@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { createDigester, type Digester, type DigestAlgorithm } from '../../model/digest.ts';
 import { type FileEntry, toMicroseconds } from '../../model/file-entry.ts';
 import { parentOf, type RelPath } from '../../model/rel-path.ts';
+import type { ReadOptions } from '../store.ts';
 import { replaced } from '../store-errors.ts';
 import { unlessAbsent } from './system-errors.ts';
 
@@ -32,23 +33,25 @@ export async function statPublished(root: string, path: RelPath): Promise<FileEn
 
 /**
  * The bytes of a version from `start` on. An open descriptor keeps a version that is replaced meanwhile, whole; a write
- * into the file shows in its size or mtime. `checkGoesOn` throws to end it early.
+ * into the file shows in its size or mtime. With `reuse` all pieces have the same memory. `checkGoesOn` throws to end it early.
  * @throws IsyncError FILE_CHANGED
  */
 export async function* readPublished(
   root: string,
   { entry, stats }: Published,
-  start: number,
+  { start = 0, reuse = false }: ReadOptions,
   checkGoesOn: () => void,
 ): AsyncGenerator<Uint8Array> {
   const { path, size } = entry;
   await using file = await unlessAbsent(() => open(join(root, path), READ_FLAGS));
   if (file === undefined) throw replaced(path);
   checkSame(await file.stat(), stats, path);
+  let buffer: Buffer | undefined;
   for (let position = start; position < size;) {
     checkGoesOn();
-    const buffer = Buffer.allocUnsafeSlow(Math.min(READ_BYTES, size - position));
-    const { bytesRead } = await file.read(buffer, 0, buffer.length, position);
+    const length = Math.min(READ_BYTES, size - position);
+    if (!reuse || buffer === undefined) buffer = Buffer.allocUnsafeSlow(length);
+    const { bytesRead } = await file.read(buffer, 0, length, position);
     if (bytesRead === 0) throw replaced(path);
     position += bytesRead;
     yield buffer.subarray(0, bytesRead);

@@ -78,7 +78,7 @@ class ImmutableUpload implements Upload {
 }
 
 async function isKept(store: Store, file: FileEntry, digest: FileDigest): Promise<boolean> {
-  const kept = await store.read(file.path);
+  const kept = await store.read(file.path, { reuse: true });
   return isKeptAlready(
     kept?.entry,
     file,

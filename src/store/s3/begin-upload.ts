@@ -16,7 +16,7 @@ import { cutInto, type PartPlan } from './part-plan.ts';
 import { createResumableDigester, resumeDigester } from './resumable-digest.ts';
 import type { S3Body } from './s3-body.ts';
 import { readState } from './state-keeper.ts';
-import { goesOnWith, type UploadState } from './upload-state.ts';
+import { canResume, type UploadState } from './upload-state.ts';
 
 /**
  * How long we wait for parts that a killed process had sent whole but the server has not stored yet, in ms. Otherwise each
@@ -73,7 +73,7 @@ async function resumeUpload(
   const { file, key, stateKey, own, mostPartBytes } = large;
   const { bucket } = own;
   const request = { path: file.path, signal: options.signal };
-  if (!goesOnWith(earlier, file, { algorithm: options.algorithm, mostPartBytes })) return undefined;
+  if (!canResume(earlier, file, { algorithm: options.algorithm, mostPartBytes })) return undefined;
   const { boundaries, ...state } = earlier;
   const { partBytes, parts } = cutInto(file.size, state.partBytes);
   // Before the parts are asked for: not every server says that a completed upload is gone.
