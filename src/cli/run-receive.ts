@@ -6,7 +6,7 @@ import { showStoreAddress } from '../config/target-address.ts';
 import type { Log } from '../model/log.ts';
 import { withFileSizeLimit } from '../store/rules/file-size-limit.ts';
 import { withImmutable } from '../store/rules/immutable-store.ts';
-import { withQuota } from '../store/rules/quota-store.ts';
+import { type QuotaOptions, withQuota } from '../store/rules/quota-store.ts';
 import { startReceiver, type ReceiverOptions } from '../receiver/receiver.ts';
 import { openTokenFile } from '../receiver/token-file.ts';
 import type { Store } from '../store/store.ts';
@@ -54,22 +54,25 @@ export async function runReceive(flags: Flags, output: Output): Promise<ExitCode
 
 /** The store that the command names, with the rules for what devices may keep there. */
 async function openStore(config: ReceiveConfig, log: Log): Promise<Store> {
-  const { store: address, immutable, maxFileSize, quota } = config;
+  const { store: address, immutable, quota } = config;
   if (address.kind === 'folder') {
     const { openFileStore } = await import('../store/file/file-store.ts');
     const store = await openFileStore(address.path, {
       immutable,
       minFreeBytes: config.minFree,
-      maxFileBytes: maxFileSize,
       maxStagedBytes: quota,
     });
-    return quota === undefined ? store : withQuota(store, quota);
+    return withLimits(store, config, {});
   }
-  // A folder has these rules of its own, a bucket has not. Outermost is what costs least to refuse.
-  let store = await openS3(address, config, log);
-  if (immutable) store = withImmutable(store);
-  if (quota !== undefined) store = withQuota(store, quota, { recountMs: S3_RECOUNT_MS });
-  return maxFileSize === undefined ? store : withFileSizeLimit(store, maxFileSize);
+  // A folder keeps this rule itself, and between processes too.
+  const store = await openS3(address, config, log);
+  return withLimits(immutable ? withImmutable(store) : store, config, { recountMs: S3_RECOUNT_MS });
+}
+
+/** Outermost is what costs least to refuse. */
+function withLimits(store: Store, { maxFileSize, quota }: ReceiveConfig, options: QuotaOptions): Store {
+  const counted = quota === undefined ? store : withQuota(store, quota, options);
+  return maxFileSize === undefined ? counted : withFileSizeLimit(counted, maxFileSize);
 }
 
 function readTls({ tlsCert, tlsKey, tlsCa }: ReceiveConfig): ReceiverOptions['tls'] {

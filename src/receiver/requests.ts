@@ -4,6 +4,7 @@ import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { MAX_PATHS_PER_MESSAGE } from '../protocol/limits.ts';
 import type { List, Look, LookedFile, Seal } from '../protocol/messages.ts';
+import { readDigest } from '../store/read-digest.ts';
 import type { Store } from '../store/store.ts';
 import { protocolViolation } from './protocol-violation.ts';
 import type { DeviceFolder } from '../store/device-folder.ts';
@@ -119,13 +120,12 @@ export class Requests {
   }
 
   async #digestAll(paths: readonly RelPath[]): Promise<(LookedFile | undefined)[]> {
-    const { store, algorithm, signal } = this.#options;
+    const { store, folder, algorithm, signal } = this.#options;
     const files: (LookedFile | undefined)[] = [];
     for (const path of paths) {
-      const entry = await this.#stat(path);
-      // A file that vanishes in between counts as missing.
-      const digest = entry && (await store.digest(entry.path, algorithm, { signal }));
-      files.push(digest && { size: entry.size, mtimeUs: entry.mtimeUs, digest });
+      const place = folder.find(path);
+      const found = place && (await readDigest(store, place, algorithm, { signal }));
+      files.push(found && { size: found.entry.size, mtimeUs: found.entry.mtimeUs, digest: found.digest });
     }
     return files;
   }

@@ -111,7 +111,7 @@ export async function getObject(
     body = found.Body instanceof Readable ? found.Body : Readable.from([]);
     body.once('close', () => place[Symbol.dispose]());
     body.on('error', () => {
-      // Told to whoever reads the bytes.
+      // Told to the reader of the bytes.
     });
     if (signal !== undefined) addAbortSignal(signal, body);
     return contentOf(bucket, found, body, options);

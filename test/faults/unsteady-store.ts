@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Abortable } from '../../src/model/abortable.ts';
-import type { DigestAlgorithm } from '../../src/model/digest.ts';
 import type { FileEntry } from '../../src/model/file-entry.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import type { RelPath } from '../../src/model/rel-path.ts';
@@ -8,8 +7,10 @@ import type {
   BeginOptions,
   FileDigest,
   PublishOptions,
+  ReadOptions,
   Store,
   StoreCapabilities,
+  StoredFile,
   StoreIdentity,
   Upload,
 } from '../../src/store/store.ts';
@@ -53,8 +54,12 @@ export class UnsteadyStore implements Store {
     });
   }
 
-  async digest(path: RelPath, algorithm: DigestAlgorithm, options?: Abortable): Promise<Buffer | undefined> {
-    return await this.#through(async () => await this.#store.digest(path, algorithm, options));
+  async read(path: RelPath, options?: ReadOptions): Promise<StoredFile | undefined> {
+    return await this.#through(async () => await this.#store.read(path, options));
+  }
+
+  async remove(path: RelPath, options?: Abortable): Promise<void> {
+    await this.#through(async () => await this.#store.remove(path, options));
   }
 
   async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void> {

@@ -25,7 +25,8 @@ export function gatedStore() {
     identity: (options) => store.identity(options),
     stat: (path, options) => store.stat(path, options),
     list: (prefix, options) => store.list(prefix, options),
-    digest: (path, algorithm, options) => store.digest(path, algorithm, options),
+    read: (path, options) => store.read(path, options),
+    remove: (path, options) => store.remove(path, options),
     put: async (file, bytes, digest, options) => {
       await pass();
       await store.put(file, bytes, digest, options);

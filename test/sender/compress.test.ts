@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
-import { parseRelPath } from '../../src/model/rel-path.ts';
 import { MAX_CHUNK_BYTES, MAX_INLINE_BYTES } from '../../src/protocol/limits.ts';
 import type { SenderMessage } from '../../src/protocol/messages.ts';
 import { createRateLimiter } from '../../src/flow/rate-limiter.ts';
@@ -11,6 +10,7 @@ import { acknowledge, type FakeSession } from './fake-receiver.ts';
 import { unpack } from '../../src/protocol/packing.ts';
 import { QUICK, receive, scripted, send, usingForTest } from './receiver-fixture.ts';
 import { noise, SourceFolder, telemetry } from './source-folder.ts';
+import { digestIn } from '../suites/store/files.ts';
 
 let folder: SourceFolder;
 
@@ -28,9 +28,7 @@ async function linked() {
   const proxy = usingForTest(await faultyProxy(receiver.port));
   const target = usingForTest(send(proxy.url, QUICK, { compress: true }));
   const expectKept = async (path: string, content: Buffer) =>
-    expect(await store.digest(parseRelPath(`${DEVICE}/${path}`), 'xxh64')).toEqual(
-      digestOf('xxh64', content),
-    );
+    expect(await digestIn(store, `${DEVICE}/${path}`)).toEqual(digestOf('xxh64', content));
   return { proxy, store, target, expectKept };
 }
 

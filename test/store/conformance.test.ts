@@ -13,6 +13,7 @@ storeSuite(
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'isync-store-'));
     return {
+      like: 'folder',
       open: () => openFileStore(folder),
       async empty() {
         for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
@@ -29,6 +30,7 @@ for (const like of ['folder', 'bucket'] as const)
 function inMemory(like: 'folder' | 'bucket'): StoreSetup {
   const contents = createMemoryContents();
   return {
+    like,
     open: async () => createMemoryStore(contents, { like }),
     async empty() {
       contents.files.clear();

@@ -6,6 +6,8 @@ import { listSuite } from './store/list.ts';
 import { pathSuite } from './store/paths.ts';
 import { putSuite } from './store/put.ts';
 import { type StoreSetup, useSubject } from './store/subject.ts';
+import { readSuite } from './store/read.ts';
+import { removeSuite } from './store/remove.ts';
 import { uploadSuite } from './store/upload.ts';
 
 /** Files put at once: more than one page of a bucket's listing holds. */
@@ -17,6 +19,8 @@ export function storeSuite(name: string, setup: () => Promise<StoreSetup>, many 
     const subject = useSubject(setup);
     putSuite(subject, many);
     listSuite(subject);
+    readSuite(subject);
+    removeSuite(subject);
     uploadSuite(subject);
     damageSuite(subject);
     pathSuite(subject);

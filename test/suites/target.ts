@@ -7,6 +7,7 @@ import type { SourceFile, Target } from '../../src/sender/target.ts';
 import { MemorySource } from '../sender/memory-source.ts';
 import type { RecordingStore } from '../sender/recording-store.ts';
 import { noise, SourceFolder } from '../sender/source-folder.ts';
+import { digestIn } from './store/files.ts';
 import { asNobody } from '../../harness/as-nobody.ts';
 
 /** The device whose folder the target under test fills. */
@@ -47,7 +48,7 @@ export function targetSuite(
       folder[Symbol.dispose]();
     });
 
-    const storedDigest = (path: string) => store.digest(inStore(path), 'xxh64');
+    const storedDigest = (path: string) => digestIn(store, inStore(path));
 
     async function expectStored(source: SourceFile, content: Uint8Array): Promise<void> {
       const { path, size, mtimeUs } = source.entry;

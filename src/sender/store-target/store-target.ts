@@ -5,6 +5,7 @@ import type { Abortable } from '../../model/abortable.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { joinRelPath, parseRelPath, type RelPath } from '../../model/rel-path.ts';
+import { readDigest } from '../../store/read-digest.ts';
 import type { Store } from '../../store/store.ts';
 import { Forgotten, SendQueue, type PutJob, type Size } from '../send-queue.ts';
 import type { RateLimiter } from '../../flow/rate-limiter.ts';
@@ -192,12 +193,12 @@ class StoreTarget implements Target {
   ): Promise<TargetRecord | undefined> {
     const where = this.#inStore(path);
     return this.#retrying(async () => {
+      if (withDigest) {
+        const found = await readDigest(this.#store, where, this.traits.digest, { signal });
+        return found && { entry: { ...found.entry, path }, digest: found.digest };
+      }
       const entry = await this.#store.stat(where, { signal });
-      if (entry === undefined) return undefined;
-      if (!withDigest) return { entry: { ...entry, path }, digest: undefined };
-      const digest = await this.#store.digest(where, this.traits.digest, { signal });
-      // Gone in between.
-      return digest && { entry: { ...entry, path }, digest };
+      return entry && { entry: { ...entry, path }, digest: undefined };
     }, signal);
   }
 

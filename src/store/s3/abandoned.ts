@@ -5,8 +5,8 @@ import type { OwnObjects } from './own-objects.ts';
 import { readState } from './state-keeper.ts';
 
 /**
- * Throws away the uploads below the store's prefix, whoever began them, that nobody has resumed since `before` (ms since
- * the epoch), and their states. It makes one request at a time, so that it disturbs nobody. Several processes may do it at
+ * Throws away the uploads below the store's prefix, of any process, that nobody has resumed since `before` (ms since the
+ * epoch), and their states. It makes one request at a time, so that it disturbs nobody. Several processes may do it at
  * once. A process may be resuming an upload that another throws away: it then begins anew.
  */
 export async function throwAwayAbandoned(

@@ -14,9 +14,9 @@ import type { PartBuffers } from './part-buffers.ts';
 import { furthest } from './part-ledger.ts';
 import { cutInto, type PartPlan } from './part-plan.ts';
 import { createResumableDigester, resumeDigester } from './resumable-digest.ts';
-import type { UploadBody } from './s3-upload.ts';
+import type { S3Body } from './s3-body.ts';
 import { readState } from './state-keeper.ts';
-import { goesOnWith, type UploadState } from './upload-state.ts';
+import { canResume, type UploadState } from './upload-state.ts';
 
 /**
  * How long we wait for parts that a killed process had sent whole but the server has not stored yet, in ms. Otherwise each
@@ -42,7 +42,7 @@ export interface LargeUpload {
 }
 
 /** Starts a multipart upload, or resumes one that any process on any machine has begun. */
-export async function beginUpload(large: LargeUpload, options: BeginOptions): Promise<UploadBody> {
+export async function beginUpload(large: LargeUpload, options: BeginOptions): Promise<S3Body> {
   const { file, key, stateKey, own, settings, plan } = large;
   const { bucket } = own;
   const request = { path: file.path, signal: options.signal };
@@ -69,11 +69,11 @@ async function resumeUpload(
   large: LargeUpload,
   earlier: UploadState,
   options: BeginOptions,
-): Promise<UploadBody | undefined> {
+): Promise<S3Body | undefined> {
   const { file, key, stateKey, own, mostPartBytes } = large;
   const { bucket } = own;
   const request = { path: file.path, signal: options.signal };
-  if (!goesOnWith(earlier, file, { algorithm: options.algorithm, mostPartBytes })) return undefined;
+  if (!canResume(earlier, file, { algorithm: options.algorithm, mostPartBytes })) return undefined;
   const { boundaries, ...state } = earlier;
   const { partBytes, parts } = cutInto(file.size, state.partBytes);
   // Before the parts are asked for: not every server says that a completed upload is gone.

@@ -14,7 +14,7 @@ import { PartLedger, type Boundary } from './part-ledger.ts';
 import { cutInto } from './part-plan.ts';
 import type { ResumableDigester } from './resumable-digest.ts';
 import { isRefusal } from '../../s3/errors.ts';
-import type { UploadBody } from './s3-upload.ts';
+import type { S3Body } from './s3-body.ts';
 import { StateKeeper } from './state-keeper.ts';
 import type { UploadState } from './upload-state.ts';
 
@@ -53,7 +53,7 @@ export interface MultipartOptions {
  * completes or aborts the upload, the next request of the other fails. That one starts over, and finds the file complete
  * or begins anew.
  */
-export class MultipartBody implements UploadBody {
+export class MultipartBody implements S3Body {
   readonly #options: MultipartOptions;
   readonly #ledger: PartLedger;
   readonly #keeper: StateKeeper;
@@ -95,7 +95,12 @@ export class MultipartBody implements UploadBody {
     this.#filling ??= await this.#nextBuffer();
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(chunks: readonly Uint8Array[]): Promise<void> {
+    for (const bytes of chunks) await this.#fill(bytes);
+  }
+
+  /** Copies `bytes` into parts, and hands over each one that is full. */
+  async #fill(bytes: Uint8Array): Promise<void> {
     this.#checkSound();
     for (let at = 0; at < bytes.length;) {
       const lease = (this.#filling ??= await this.#nextBuffer());

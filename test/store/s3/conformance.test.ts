@@ -12,6 +12,7 @@ await withS3Server((server) => {
     bucket ??= server.makeBucket();
     const name = await bucket;
     return {
+      like: 'bucket',
       async empty() {
         const below = { Bucket: name, Prefix: `${prefix}/` };
         for await (const { Contents = [] } of paginateListObjectsV2({ client: server.client }, below))

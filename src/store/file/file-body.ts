@@ -2,22 +2,21 @@ import type { FileHandle } from 'node:fs/promises';
 import { withoutBytes } from '../../model/chunks.ts';
 import type { DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
-import { IsyncError } from '../../model/isync-error.ts';
+import type { IsyncError } from '../../model/isync-error.ts';
 import { checkDigest } from '../check-digest.ts';
 import type { ZeroWatch } from '../rules/damage-rule.ts';
-import type { Upload } from '../store.ts';
-import { tooManyBytes, uploadEnded } from '../store-errors.ts';
+import type { UploadBody } from '../store-upload.ts';
 import type { FreeSpace } from './free-space.ts';
 import type { StagedFile } from './publisher.ts';
 import { discard } from './stage-file.ts';
 import { stamp } from './stamp.ts';
 import { storeError } from './system-errors.ts';
 
-/** Bytes written between two fdatasyncs in the background: the fsync at the end has no more than about this to do. */
+/** Bytes written between two fdatasyncs in the background: the fsync at the end has not much more than this to do. */
 const SYNC_EVERY_BYTES = 64 * 1024 * 1024;
 
 /** What an upload is made of, and what it needs of its store. */
-export interface FileUploadParts {
+export interface FileBodyParts {
   readonly file: FileEntry;
   readonly algorithm: DigestAlgorithm;
   /** Has seen the bytes up to `offset`. */
@@ -30,26 +29,20 @@ export interface FileUploadParts {
   readonly publish: (file: Omit<StagedFile, 'replaceDamaged'>) => Promise<void>;
   /** Keeps the part for a later upload. */
   readonly release: (path: string) => Promise<void>;
-  /** Called once, when nothing of this upload is under way any more. */
-  readonly ended: () => void;
 }
 
-/** An upload into a part file that this process alone has; see parts.ts. */
-export class FileUpload implements Upload {
-  readonly #parts: FileUploadParts;
+/** The bytes of an upload in a part file that this process alone has; see parts.ts. */
+export class FileBody implements UploadBody {
+  readonly #parts: FileBodyParts;
   #offset: number;
-  #writing: Promise<void> | undefined;
   #unsynced = 0;
   #syncing: Promise<void> | undefined;
   /** Why nothing more can be written or published. */
   #failure: IsyncError | undefined;
-  /** A sync has failed: what the disk holds of the bytes is not known, and no later sync would tell. */
+  /** Whether a sync has failed: nobody knows then what the disk holds of the bytes, and no later sync would tell. */
   #damaged = false;
-  #committed: Promise<void> | undefined;
-  /** Set by whatever ends this upload; never rejects. */
-  #ended: Promise<void> | undefined;
 
-  constructor(parts: FileUploadParts) {
+  constructor(parts: FileBodyParts) {
     this.#parts = parts;
     this.#offset = parts.offset;
   }
@@ -58,32 +51,13 @@ export class FileUpload implements Upload {
     return this.#offset;
   }
 
-  async write(...chunks: readonly Uint8Array[]): Promise<void> {
+  async write(chunks: readonly Uint8Array[]): Promise<void> {
     const { file, space } = this.#parts;
-    if (this.#ended !== undefined) throw uploadEnded(file);
     this.#checkSound();
-    if (this.#writing !== undefined)
-      throw new IsyncError('INTERNAL', 'write before the last one was done', { path: file.path });
     const length = chunks.reduce((sum, bytes) => sum + bytes.length, 0);
-    if (this.#offset + length > file.size) throw tooManyBytes(file);
     space.take(length, file.path);
-    this.#writing = this.#append(chunks, length);
-    await this.#writing;
-    this.#writing = undefined;
+    await this.#append(chunks, length);
     this.#checkSound();
-  }
-
-  commit(digest: Uint8Array): Promise<void> {
-    this.#committed ??= this.#end(() => this.#publish(digest));
-    return this.#committed;
-  }
-
-  abort(): Promise<void> {
-    return this.#ended ?? this.#end(() => this.#letGo(false));
-  }
-
-  suspend(): Promise<void> {
-    return this.#ended ?? this.#end(() => this.#letGo(true));
   }
 
   #checkSound(): void {
@@ -123,28 +97,10 @@ export class FileUpload implements Upload {
     }
   }
 
-  #end(last: () => Promise<void>): Promise<void> {
-    if (this.#ended !== undefined) return Promise.reject(uploadEnded(this.#parts.file));
-    const ending = this.#finish(last);
-    this.#ended = ending.catch(() => {
-      // Told to whoever ended the upload; all others only want it to have ended.
-    });
-    return ending;
-  }
-
-  async #finish(last: () => Promise<void>): Promise<void> {
-    try {
-      await this.#writing;
-      await this.#syncing;
-      await last();
-    } finally {
-      this.#parts.ended();
-    }
-  }
-
-  async #publish(digest: Uint8Array): Promise<void> {
+  async publish(digest: Uint8Array): Promise<void> {
     const { file, algorithm, digester, handle, path, publish } = this.#parts;
     try {
+      await this.#syncing;
       this.#checkSound();
       checkDigest(file, this.#offset, digester.digest(), digest);
       stamp(handle.fd, file);
@@ -156,16 +112,17 @@ export class FileUpload implements Upload {
     } catch (error) {
       const reason = storeError(error, file.path);
       // The bytes are of use again only if they are right and what is wrong is elsewhere.
-      await this.#letGo(reason.code === 'STORE_FULL' || reason.code === 'STORE_FAILED').catch(() => {
+      await this.letGo(reason.code === 'STORE_FULL' || reason.code === 'STORE_FAILED').catch(() => {
         // The reason is what counts; the part is collected after this process.
       });
       throw reason;
     }
   }
 
-  async #letGo(keep: boolean): Promise<void> {
+  async letGo(keep: boolean): Promise<void> {
     const { handle, path, release, file } = this.#parts;
     try {
+      await this.#syncing;
       await handle.close();
       if (keep && !this.#damaged && this.#offset > 0) await release(path);
       else await discard(path);

@@ -1,8 +1,8 @@
 import { expect, it, vi } from 'vitest';
-import { digestOf } from '../../src/model/digest.ts';
-import { parseRelPath } from '../../src/model/rel-path.ts';
-import { withFileSizeLimit } from '../../src/store/rules/file-size-limit.ts';
-import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
+import { digestOf } from '../../../src/model/digest.ts';
+import { parseRelPath } from '../../../src/model/rel-path.ts';
+import { withFileSizeLimit } from '../../../src/store/rules/file-size-limit.ts';
+import { createMemoryStore } from '../../../src/store/memory/memory-store.ts';
 
 it('refuses larger files before the store hears of them, and takes those at the limit', async () => {
   const inner = createMemoryStore();

@@ -1,37 +1,36 @@
-import type { FileEntry } from '../../model/file-entry.ts';
-import { IsyncError } from '../../model/isync-error.ts';
-import type { Upload } from '../store.ts';
-import { tooManyBytes, uploadEnded } from '../store-errors.ts';
+import type { FileEntry } from '../model/file-entry.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import type { Upload } from './store.ts';
+import { tooManyBytes, uploadEnded } from './store-errors.ts';
 
-/** Where the bytes of an upload go. Its calls come one after the other. */
+/** Where the bytes of an upload go. Its calls come one after the other, and either of the last two is the last one. */
 export interface UploadBody {
   /** Bytes that are here already. */
   readonly offset: number;
-  /** Resolves when there is memory for the first bytes; {@link write} waits for it all the same. */
-  ready(): Promise<void>;
-  /** Resolves when the bytes may be reused. */
-  write(bytes: Uint8Array): Promise<void>;
-  /** Publishes, and lets go of everything if it can't. */
+  /** Appends `chunks`, which fit into the file. Resolves when the bytes may be reused. */
+  write(chunks: readonly Uint8Array[]): Promise<void>;
+  /** Publishes. When it can't, it lets go of everything, and keeps the bytes where they may be of use again. */
   publish(digest: Uint8Array): Promise<void>;
+  /** Lets go of everything, and keeps the bytes for a later upload where `keep` says so. */
   letGo(keep: boolean): Promise<void>;
 }
 
 /** What an upload needs of its store. */
 export interface UploadNeeds {
   /** Runs the publication when it is its turn. */
-  readonly publish: (publish: () => Promise<void>) => Promise<void>;
+  readonly inTurn: (publish: () => Promise<void>) => Promise<void>;
   /** Called once, when nothing of this upload is under way any more. */
   readonly ended: () => void;
 }
 
-/** The rules that every upload of the store keeps, whatever its bytes go through. */
-export class S3Upload implements Upload {
+/** The rules that an upload keeps in every store, wherever its bytes go. */
+export class StoreUpload implements Upload {
   readonly #file: FileEntry;
   readonly #body: UploadBody;
   readonly #needs: UploadNeeds;
   #writing: Promise<void> | undefined;
   #committed: Promise<void> | undefined;
-  /** Set by whatever ends this upload; never rejects. */
+  /** Set by the call that ends this upload; never rejects. */
   #ended: Promise<void> | undefined;
 
   constructor(file: FileEntry, body: UploadBody, needs: UploadNeeds) {
@@ -50,9 +49,9 @@ export class S3Upload implements Upload {
       throw new IsyncError('INTERNAL', 'write before the last one was done', { path: this.#file.path });
     const length = chunks.reduce((sum, bytes) => sum + bytes.length, 0);
     if (this.offset + length > this.#file.size) throw tooManyBytes(this.#file);
-    const written = this.#append(chunks);
+    const written = this.#body.write(chunks);
     this.#writing = written.catch(() => {
-      // Told to whoever writes.
+      // Told to the caller of write.
     });
     try {
       await written;
@@ -62,7 +61,7 @@ export class S3Upload implements Upload {
   }
 
   commit(digest: Uint8Array): Promise<void> {
-    this.#committed ??= this.#end(() => this.#needs.publish(() => this.#body.publish(digest)));
+    this.#committed ??= this.#end(() => this.#needs.inTurn(() => this.#body.publish(digest)));
     return this.#committed;
   }
 
@@ -74,15 +73,11 @@ export class S3Upload implements Upload {
     return this.#ended ?? this.#end(() => this.#body.letGo(true));
   }
 
-  async #append(chunks: readonly Uint8Array[]): Promise<void> {
-    for (const bytes of chunks) await this.#body.write(bytes);
-  }
-
   #end(last: () => Promise<void>): Promise<void> {
     if (this.#ended !== undefined) return Promise.reject(uploadEnded(this.#file));
     const ending = this.#finish(last);
     this.#ended = ending.catch(() => {
-      // Told to whoever ended the upload; all others only want it to have ended.
+      // Told to the caller that ended the upload; all others only want it to have ended.
     });
     return ending;
   }

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { digestOf } from '../../src/model/digest.ts';
-import { parseRelPath } from '../../src/model/rel-path.ts';
-import { withImmutable } from '../../src/store/rules/immutable-store.ts';
-import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
-import type { Store, Upload } from '../../src/store/store.ts';
+import { digestOf } from '../../../src/model/digest.ts';
+import { parseRelPath } from '../../../src/model/rel-path.ts';
+import { withImmutable } from '../../../src/store/rules/immutable-store.ts';
+import { createMemoryContents, createMemoryStore } from '../../../src/store/memory/memory-store.ts';
+import type { Store, Upload } from '../../../src/store/store.ts';
+import { digestIn } from '../../suites/store/files.ts';
 
 let inner: Store;
 let store: Store;
@@ -35,7 +36,7 @@ async function commit(text: string): Promise<void> {
 }
 
 async function kept(): Promise<Buffer | undefined> {
-  return await store.digest(path, 'xxh64');
+  return await digestIn(store, path);
 }
 
 describe.each([
@@ -84,4 +85,11 @@ describe('an upload', () => {
     await (await upload('one')).suspend();
     expect((await store.begin(fileOf('one'), { algorithm: 'xxh64', resume: true })).offset).toBe(3);
   });
+});
+
+it('removes nothing that is kept', async () => {
+  await put('one');
+  await expect(store.remove(path)).rejects.toMatchObject(REFUSED);
+  expect(await kept()).toEqual(digestOf('xxh64', Buffer.from('one')));
+  await store.remove(parseRelPath('d/DC1/none'));
 });
