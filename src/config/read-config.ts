@@ -1,42 +1,56 @@
 import type { z } from 'zod';
 import { IsyncError } from '../model/isync-error.ts';
-import { environmentName, optionName, POSITIONALS, SECRET } from './names.ts';
-import type { CommandName } from './schemas.ts';
-import { collectSettings, type Origin, type Setting, type Sources } from './sources.ts';
+import { environmentName, optionName } from './names.ts';
+import { collectSettings, type CommandSettings, type Setting, type Sources } from './sources.ts';
+
+/** The settings of a command: which there are, what they may be, and how they must agree with each other. */
+export interface CommandSchema<Config> extends z.ZodType<Config> {
+  readonly shape: Readonly<Record<string, unknown>>;
+}
 
 /**
- * The settings of `command`, complete and checked: flags before environment (`ISYNC_…`) before the file that
+ * The settings of a command, complete and checked: flags before environment (`ISYNC_…`) before the file that
  * `--config` names before defaults. Paths are absolute, durations milliseconds, sizes bytes, rates bytes a second.
  * @throws IsyncError naming every fault at once, with value and origin: USAGE where all of them are on the command
  *   line, else CONFIG_INVALID. A secret is never shown.
  */
-export function readConfig<Schema extends z.ZodObject>(
-  command: CommandName,
-  schema: Schema,
+export function readConfig<Config>(
+  schema: CommandSchema<Config>,
+  command: CommandSettings,
   sources: Sources,
-): z.output<Schema> {
-  const { settings, faults } = collectSettings(command, sources);
+): Config {
+  const { settings, faults } = collectSettings(Object.keys(schema.shape), command, sources);
   const raw = Object.fromEntries([...settings].map(([key, setting]) => [key, setting.value ?? {}]));
   const result = schema.safeParse(raw);
   if (result.success && faults.length === 0) return result.data;
   const issues = result.success ? [] : result.error.issues;
   const keys = issues.map((issue) => String(issue.path[0] ?? ''));
-  const all = [...faults, ...issues.map((issue, i) => describe(keys[i] ?? '', issue.message, settings))];
-  const byFlag = faults.length === 0 && keys.every((key) => isFlag(settings.get(key)?.origin));
+  const all = [
+    ...faults,
+    ...issues.map((issue, i) => describe(keys[i] ?? '', issue.message, settings, command)),
+  ];
+  const byFlag = faults.length === 0 && keys.every((key) => isFlag(settings.get(key)));
   throw new IsyncError(byFlag ? 'USAGE' : 'CONFIG_INVALID', oneOrMany(all), {
-    hint: `"isync ${command} --help" tells the options and their values.`,
+    hint: `"isync ${command.section} --help" tells the options and their values.`,
   });
 }
 
-function describe(key: string, message: string, settings: ReadonlyMap<string, Setting>): string {
+function describe(
+  key: string,
+  message: string,
+  settings: ReadonlyMap<string, Setting>,
+  command: CommandSettings,
+): string {
   const setting = settings.get(key);
-  if (setting === undefined) return `${POSITIONALS[key] ?? optionName(key)}: ${message}; ${howToGive(key)}`;
-  const value = key === SECRET ? '(hidden) ' : showValue(setting.value);
-  return `${optionName(key)}: ${value}${message} (${showOrigin(key, setting.origin)})`;
+  const isPlace = command.places.includes(key);
+  if (setting === undefined)
+    return `${isPlace ? key.toUpperCase() : optionName(key)}: ${message}; ${howToGive(key, isPlace)}`;
+  const value = command.secrets.includes(key) ? '(hidden) ' : showValue(setting.value);
+  return `${optionName(key)}: ${value}${message} (${showOrigin(key, setting, isPlace)})`;
 }
 
-function howToGive(key: string): string {
-  const place = POSITIONALS[key] ?? `--${optionName(key)}`;
+function howToGive(key: string, isPlace: boolean): string {
+  const place = isPlace ? key.toUpperCase() : `--${optionName(key)}`;
   return `give ${place}, ${environmentName(key)} or "${optionName(key)}" in the config file`;
 }
 
@@ -46,10 +60,10 @@ function showValue(value: Setting['value']): string {
   return value === undefined ? '' : `${JSON.stringify(value)} `;
 }
 
-function showOrigin(key: string, origin: Origin): string {
+function showOrigin(key: string, { origin }: Setting, isPlace: boolean): string {
   switch (origin.kind) {
     case 'flag':
-      return POSITIONALS[key] === undefined ? `flag --${optionName(key)}` : 'command line';
+      return isPlace ? 'command line' : `flag --${optionName(key)}`;
     case 'environment':
       return `environment ${environmentName(key)}`;
     case 'file':
@@ -58,8 +72,8 @@ function showOrigin(key: string, origin: Origin): string {
 }
 
 /** A setting that is missing is the command line's fault. */
-function isFlag(origin: Origin | undefined): boolean {
-  return origin === undefined || origin.kind === 'flag';
+function isFlag(setting: Setting | undefined): boolean {
+  return setting === undefined || setting.origin.kind === 'flag';
 }
 
 function oneOrMany(faults: readonly string[]): string {
