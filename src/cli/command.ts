@@ -21,6 +21,8 @@ export interface Command {
   /** In their order on the command line. */
   readonly arguments: readonly Argument[];
   readonly options: OptionTable;
+  /** Its settings may be a config file of their own, without a section. */
+  readonly ownFile?: true;
   /** Settings that are never an option, because an argument shows in ps. */
   readonly secrets?: readonly string[];
   /** Whether the help ends with how sizes, durations and rates are written. */

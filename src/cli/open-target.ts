@@ -167,7 +167,7 @@ async function ownTarget(
 
 /** A token file is read again for each connection, so that a new token needs no restart; first of all at once. */
 function readToken({ token, tokenFile }: SenderConfig): WsTargetOptions['token'] {
-  if (tokenFile === undefined) return token;
+  if (tokenFile === undefined) return token?.reveal();
   readTokenFile(tokenFile);
   return async () => readTokenFile(tokenFile);
 }

@@ -263,7 +263,7 @@ describe('faults name the setting, the value and its origin', () => {
 
 describe('tokens', () => {
   it('come from the environment or from a file that is named', () => {
-    expect(scan({}, { ISYNC_TOKEN: 'abc' }).token).toBe('abc');
+    expect(scan({}, { ISYNC_TOKEN: 'abc' }).token?.reveal()).toBe('abc');
     expect(scan({ 'token-file': '/t' }).tokenFile).toBe('/t');
   });
 
@@ -271,7 +271,7 @@ describe('tokens', () => {
     const byFlag = scan({ 'token-file': '/t' }, { ISYNC_TOKEN: 'abc' });
     expect([byFlag.token, byFlag.tokenFile]).toEqual([undefined, '/t']);
     const byVariable = scan({}, { ISYNC_TOKEN: 'abc' }, 'scan: {token-file: /t}');
-    expect([byVariable.token, byVariable.tokenFile]).toEqual(['abc', undefined]);
+    expect([byVariable.token?.reveal(), byVariable.tokenFile]).toEqual(['abc', undefined]);
   });
 
   it('given twice in the environment are refused', () => {

@@ -18,6 +18,7 @@ export function commandsOf(entry: Command | CommandGroup): readonly Command[] {
 export function settingsOf(command: Command, section: string): CommandSettings {
   return {
     section,
+    ownFile: command.ownFile,
     sections: COMMANDS.map(({ name }) => name),
     places: placesOf(command),
     secrets: command.secrets ?? [],

@@ -34,7 +34,7 @@ export function fault(context: z.RefinementCtx, key: string, message: string): v
   context.addIssue({ code: 'custom', path: [key], message });
 }
 
-function notEmpty(text: string): string {
+export function notEmpty(text: string): string {
   if (text === '') throw badValue('is empty');
   return text;
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { flag, one } from '../fields.ts';
+import { location } from '../location.ts';
 import { s3Faults, s3Settings } from '../s3-settings.ts';
 import { parseStoreAddress } from '../target-address.ts';
 import { parseBytes, parseCount, parseHostPort } from '../values.ts';
@@ -10,7 +11,7 @@ const DEFAULT_LISTEN = '127.0.0.1:7400';
 
 export const receiveSchema = z
   .strictObject({
-    store: one(parseStoreAddress),
+    store: location(parseStoreAddress),
     listen: one(parseHostPort).prefault(DEFAULT_LISTEN),
     tokens: path.optional(),
     insecure: flag(),

@@ -5,7 +5,9 @@ import { parseDeviceName } from '../../model/device-name.ts';
 import { DIGEST_ALGORITHMS } from '../../model/digest.ts';
 import { defaultDevice } from '../default-device.ts';
 import { list, one, oneOf } from '../fields.ts';
+import { location } from '../location.ts';
 import { s3Faults, s3Settings } from '../s3-settings.ts';
+import { secret } from '../secret.ts';
 import { parseTargetAddress } from '../target-address.ts';
 import { parseToken } from '../token-file.ts';
 import { badValue, parseBoolean, parseDuration } from '../values.ts';
@@ -14,7 +16,7 @@ import { checkKeyPair, common, fault, path, tls } from './common.ts';
 /** What scan and verify share: the root, and how to reach its target. */
 export const sender = {
   root: path,
-  to: one(parseTargetAddress),
+  to: location(parseTargetAddress),
   device: one(parseDevice).prefault(() => defaultDevice(hostname())),
   tag: one(parseTag).default(''),
   /** Besides those of `defaultIgnore`; `ignorePatterns` has both. */
@@ -25,8 +27,7 @@ export const sender = {
   /** Milliseconds; undefined where the command decides. */
   retryFor: one((text) => parseDuration(text, 's')).optional(),
   tokenFile: path.optional(),
-  /** From the environment only: an argument shows in ps, a config file gets copied around. */
-  token: one(parseSecret).optional(),
+  token: secret(parseSecret, { instead: 'name a file that holds it with "token-file"' }).optional(),
   ...tls,
   ...s3Settings,
   ...common,
@@ -37,7 +38,11 @@ export type SenderConfig = z.output<z.ZodObject<typeof sender>>;
 export function checkSender(config: SenderConfig, context: z.RefinementCtx): void {
   checkKeyPair(config, context);
   if (config.token !== undefined && config.tokenFile !== undefined)
-    fault(context, 'tokenFile', 'is given, and ISYNC_TOKEN is set as well; which of the two is meant?');
+    fault(
+      context,
+      'tokenFile',
+      'is given, and the token itself (ISYNC_TOKEN) as well; which of the two is meant?',
+    );
   for (const { key, message } of s3Faults(config, config.to.kind === 's3', 'target'))
     fault(context, key, message);
   if (config.to.kind === 'receiver' && config.to.url.protocol === 'wss:') return;
