@@ -1,30 +1,25 @@
-import yargs from 'yargs';
+import yargs, { type Argv, type CommandModule } from 'yargs';
 import { closest } from '../config/closest.ts';
+import { environmentName } from '../config/names.ts';
 import { IsyncError } from '../model/isync-error.ts';
-import type { Invocation } from './commands/invocation.ts';
-import { UNIT_HELP, type OptionTable } from './commands/options.ts';
-import { RECEIVE_OPTIONS, receiveCommand } from './commands/receive.ts';
-import { SCAN_OPTIONS, scanCommand } from './commands/scan.ts';
-import { TOKEN_ACTIONS, TOKEN_OPTIONS, tokenCommand } from './commands/token.ts';
-import { VERIFY_OPTIONS, verifyCommand } from './commands/verify.ts';
+import { isGroup, type Command, type CommandGroup, type Invocation } from './command.ts';
+import { COMMANDS, commandsOf, settingsOf } from './commands/list.ts';
+import { UNIT_HELP } from './commands/options.ts';
 import { EXIT_CODE_HELP } from './exit-codes.ts';
 
 /** Widest help in columns; longer lines are hard to read. */
 const MAX_HELP_COLUMNS = 110;
 
-export const OPTION_TABLES: Readonly<Record<string, OptionTable>> = {
-  scan: SCAN_OPTIONS,
-  receive: RECEIVE_OPTIONS,
-  token: TOKEN_OPTIONS,
-  verify: VERIFY_OPTIONS,
-};
-
-const COMMANDS = [...Object.keys(OPTION_TABLES), 'completion'];
+const NAMES = [...COMMANDS.map(({ name }) => name), 'completion'];
 /** What else may stand in the place of a command. */
-const WORDS = [...COMMANDS, 'help', 'version'];
+const WORDS = [...NAMES, 'help', 'version'];
+const SECRETS = new Set(COMMANDS.flatMap(commandsOf).flatMap(({ secrets = [] }) => secrets));
+
+/** Told once the command line is known to be well-formed. */
+type Found = (invocation: Invocation) => void;
 
 /**
- * What `args` ask for; undefined when it was help, the version or a completion, which is printed already.
+ * Returns what `args` ask for; undefined when it was help, the version or a completion, which is printed already.
  * @throws IsyncError USAGE
  */
 export async function parseCommandLine(
@@ -33,13 +28,11 @@ export async function parseCommandLine(
 ): Promise<Invocation | undefined> {
   let invocation: Invocation | undefined;
   const found = (asked: Invocation): void => void (invocation = asked);
-  await yargs()
+  const parser = yargs()
     .scriptName('isync')
-    .usage('$0 COMMAND [options]\n\nMoves finished files from where they are made to where they are kept.')
-    .command(scanCommand(found))
-    .command(receiveCommand(found))
-    .command(verifyCommand(found))
-    .command(tokenCommand(found))
+    .usage('$0 COMMAND [options]\n\nMoves finished files from where they are made to where they are kept.');
+  for (const entry of COMMANDS) parser.command(entryModule(entry, found));
+  await parser
     .completion('completion', 'Print a script that completes commands and options in the shell')
     .example('$0 receive /backup', 'On the server: keep files in /backup')
     .example('$0 scan /datas --to ws://backup:7400', 'On the device: send what is finished')
@@ -70,6 +63,56 @@ export async function parseCommandLine(
   return invocation;
 }
 
+function entryModule(entry: Command | CommandGroup, found: Found): CommandModule {
+  return isGroup(entry) ? groupModule(entry, found) : commandModule(entry, entry.name, found);
+}
+
+function groupModule(group: CommandGroup, found: Found): CommandModule {
+  const { name, summary, usage, examples, members } = group;
+  return {
+    command: name,
+    describe: summary,
+    builder(yargs) {
+      yargs.usage(usage).demandCommand(1, `${name} needs one of ${inWords(membersOf(name))}`);
+      for (const member of members) yargs.command(commandModule(member, name, found));
+      return withExamples(yargs, examples);
+    },
+    handler: () => undefined,
+  };
+}
+
+function commandModule(command: Command, section: string, found: Found): CommandModule {
+  const { name, summary, usage, examples, arguments: all, options, hasUnits } = command;
+  // A setting that is missing here may come from elsewhere: src/config looks for it.
+  const places = all.map(({ name, kind }) => (kind === 'word' ? `<${name}>` : `[${name}]`));
+  return {
+    command: [name, ...places].join(' '),
+    describe: summary,
+    builder(yargs) {
+      yargs.usage(usage);
+      for (const { name, kind, describe } of all)
+        yargs.positional(name, { type: 'string', demandOption: kind === 'word', describe });
+      yargs.options(options);
+      if (hasUnits) yargs.epilogue(UNIT_HELP);
+      return withExamples(yargs, examples);
+    },
+    handler(flags) {
+      const words = all.filter(({ kind }) => kind === 'word').map(({ name }) => [name, String(flags[name])]);
+      found({ command, settings: settingsOf(command, section), flags, words: Object.fromEntries(words) });
+    },
+  };
+}
+
+function withExamples(yargs: Argv, examples: Command['examples']): Argv {
+  for (const [line, meaning] of examples) yargs.example(line, meaning);
+  return yargs;
+}
+
+/** `add, list and revoke` */
+function inWords(names: readonly string[]): string {
+  return [names.slice(0, -1).join(', '), ...names.slice(-1)].filter((part) => part !== '').join(' and ');
+}
+
 /**
  * `help scan` as `scan --help`, `version` as `--version`.
  * @throws IsyncError USAGE where something else stands beside them
@@ -83,9 +126,9 @@ function asFlags(args: readonly string[]): string[] {
   if (word !== 'help') return [...args];
   if (command === undefined) return ['--help'];
   // With --help yargs does not mind what else is there.
-  const unknown = !COMMANDS.includes(command)
+  const unknown = !NAMES.includes(command)
     ? command
-    : more.find((word, at) => command !== 'token' || at > 0 || !TOKEN_ACTIONS.includes(word));
+    : more.find((word, at) => at > 0 || !membersOf(command).includes(word));
   if (unknown !== undefined) throw usageError(`Unknown argument: ${unknown}`, args.slice(1));
   return [command, ...more, '--help'];
 }
@@ -98,34 +141,49 @@ function helpColumns(): number {
 
 /** What yargs has to say, in one line and with the nearest right word. */
 function usageError(message: string, args: readonly string[]): IsyncError {
-  const command = args.find((arg) => COMMANDS.includes(arg));
+  const command = args.find((arg) => NAMES.includes(arg));
   const help = `"isync ${command === undefined ? '' : `${command} `}--help" tells more.`;
   const unknown = /^Unknown (?:argument|command)s?: (.*)$/s.exec(message)?.[1];
   if (unknown === undefined) return new IsyncError('USAGE', plain(message), { hint: help });
   const words = [...new Set(unknown.split(', '))];
-  const hint = words.includes('token') && command !== 'token' && !args.includes('token') ? TOKEN_HINT : help;
+  const secret = words.find((word) => SECRETS.has(word) && !args.includes(word));
+  const hint = secret === undefined ? help : secretHint(secret);
   return new IsyncError('USAGE', words.map((word) => describeUnknown(word, command, args)).join('; '), {
     hint,
   });
 }
 
-const TOKEN_HINT =
-  'An argument shows in ps; put the token into a file for --token-file, or into ISYNC_TOKEN.';
+function secretHint(name: string): string {
+  return `An argument shows in ps; put the ${name} into a file for --${name}-file, or into ${environmentName(name)}.`;
+}
+
+/** The names in the group `name`; empty where that is no group. */
+function membersOf(name: string): string[] {
+  const entry = COMMANDS.find((entry) => entry.name === name);
+  return entry !== undefined && isGroup(entry) ? entry.members.map((member) => member.name) : [];
+}
+
+/** The options of the command, or the group, `name`. */
+function optionsOf(name: string | undefined): string[] {
+  const entry = COMMANDS.find((entry) => entry.name === name);
+  return entry === undefined ? [] : commandsOf(entry).flatMap(({ options }) => Object.keys(options));
+}
 
 function describeUnknown(word: string, command: string | undefined, args: readonly string[]): string {
   const dashes = word.length === 1 ? '-' : '--';
   const isOption = args.some((arg) => arg === `${dashes}${word}` || arg.startsWith(`${dashes}${word}=`));
   if (isOption) {
-    const near = closest(word, Object.keys(OPTION_TABLES[command ?? ''] ?? {}));
+    const near = closest(word, optionsOf(command));
     return `unknown option ${dashes}${word}${near === undefined ? '' : `, did you mean --${near}?`}`;
   }
-  const atHand = command === undefined ? WORDS : command === 'token' ? TOKEN_ACTIONS : [];
-  const near = args.some((arg) => TOKEN_ACTIONS.includes(arg)) ? undefined : closest(word, atHand);
+  const atHand = command === undefined ? WORDS : membersOf(command);
+  // A member that is named already is not what was meant.
+  const near = atHand.some((name) => args.includes(name)) ? undefined : closest(word, atHand);
   const what = command === undefined ? 'unknown command' : 'unexpected argument';
   return `${what} "${word}"${near === undefined ? '' : `, did you mean "${near}"?`}`;
 }
 
-/** yargs' own messages, which span lines, in one. */
+/** Puts yargs' own messages, which span lines, into one. */
 function plain(message: string): string {
   const choice = /Argument: ([\w-]+), Given: (.*), Choices: (.*)$/s.exec(message);
   if (choice !== null) return `--${choice[1] ?? ''} ${choice[2] ?? ''} is none of ${choice[3] ?? ''}`;

@@ -1,5 +1,5 @@
 import { readText } from '../config/read-text.ts';
-import type { ScanConfig, VerifyConfig } from '../config/schemas.ts';
+import type { SenderConfig } from '../config/schemas/sender.ts';
 import { readTokenFile } from '../config/token-file.ts';
 import { showStoreAddress } from '../config/target-address.ts';
 import type { DigestAlgorithm } from '../model/digest.ts';
@@ -52,7 +52,7 @@ export interface OpenTarget extends AsyncDisposable {
  * Opens what `--to` names. A receiver is connected to in the background: that it can't be is told by the calls.
  * @throws IsyncError CONFIG_INVALID, ROOT_MISSING, STORE_MISSING, or what an S3 store can't be opened for
  */
-export async function openTarget(config: ScanConfig | VerifyConfig, use: TargetUse): Promise<OpenTarget> {
+export async function openTarget(config: SenderConfig, use: TargetUse): Promise<OpenTarget> {
   const shared: Shared = {
     device: config.device,
     digest: config.digest,
@@ -166,13 +166,13 @@ async function ownTarget(
 }
 
 /** A token file is read again for each connection, so that a new token needs no restart; first of all at once. */
-function readToken({ token, tokenFile }: ScanConfig | VerifyConfig): WsTargetOptions['token'] {
-  if (tokenFile === undefined) return token;
+function readToken({ token, tokenFile }: SenderConfig): WsTargetOptions['token'] {
+  if (tokenFile === undefined) return token?.reveal();
   readTokenFile(tokenFile);
   return async () => readTokenFile(tokenFile);
 }
 
-function readTls({ tlsCa, tlsCert, tlsKey }: ScanConfig | VerifyConfig): WsTargetOptions['tls'] {
+function readTls({ tlsCa, tlsCert, tlsKey }: SenderConfig): WsTargetOptions['tls'] {
   return {
     ...(tlsCa !== undefined && { ca: readText(tlsCa, 'the file of --tls-ca') }),
     ...(tlsCert !== undefined && { cert: readText(tlsCert, 'the file of --tls-cert') }),
@@ -180,7 +180,7 @@ function readTls({ tlsCa, tlsCert, tlsKey }: ScanConfig | VerifyConfig): WsTarge
   };
 }
 
-function warnOfClearText({ token, tokenFile }: ScanConfig | VerifyConfig, url: URL, log: Log): void {
+function warnOfClearText({ token, tokenFile }: SenderConfig, url: URL, log: Log): void {
   const hasToken = token !== undefined || tokenFile !== undefined;
   if (hasToken && url.protocol === 'ws:' && !isLoopback(url.hostname))
     log.warn('the token and all content cross the network in clear text; wss:// would hide them', {

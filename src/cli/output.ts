@@ -1,7 +1,7 @@
 import { errnoOf, IsyncError, toIsyncError } from '../model/isync-error.ts';
 import { printable } from '../observe/printable.ts';
 import type { StatusLine } from '../observe/status-line.ts';
-import { exitCodeOf, type ExitCode } from './exit-codes.ts';
+import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts';
 
 /** What a command tells on stdout, and why it failed on stderr. */
 export class Output {
@@ -29,6 +29,12 @@ export class Output {
   /** The object for programs; nothing without `json`. */
   object(value: object): void {
     if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`);
+  }
+
+  /** Ends a command's output with its summary, for programs. Returns what to exit with. */
+  done(summary: object, exitCode: ExitCode = EXIT.DONE): ExitCode {
+    this.object({ ...summary, exitCode });
+    return exitCode;
   }
 
   /**

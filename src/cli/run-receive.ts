@@ -1,7 +1,6 @@
 import { once } from 'node:events';
-import { readConfig } from '../config/read-config.ts';
 import { readText } from '../config/read-text.ts';
-import { receiveSchema, type ReceiveConfig } from '../config/schemas.ts';
+import { receiveSchema, type ReceiveConfig } from '../config/schemas/receive.ts';
 import { showStoreAddress } from '../config/target-address.ts';
 import type { Log } from '../model/log.ts';
 import { withFileSizeLimit } from '../store/rules/file-size-limit.ts';
@@ -10,13 +9,10 @@ import { type QuotaOptions, withQuota } from '../store/rules/quota-store.ts';
 import { startReceiver, type ReceiverOptions } from '../receiver/receiver.ts';
 import { openTokenFile } from '../receiver/token-file.ts';
 import type { Store } from '../store/store.ts';
-import type { Flags } from './commands/invocation.ts';
-import { EXIT, type ExitCode } from './exit-codes.ts';
+import { EXIT } from './exit-codes.ts';
+import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { openS3 } from './open-s3-store.ts';
-import type { Output } from './output.ts';
-import { openScreen } from './screen.ts';
 import { softwareName } from './version.ts';
-import { stopOnSignal } from './stop-signal.ts';
 
 /**
  * How long a count of what a device has in a bucket is good, in ms: other receivers may add to it, and counting takes a
@@ -24,14 +20,8 @@ import { stopOnSignal } from './stop-signal.ts';
  */
 const S3_RECOUNT_MS = 3600 * 1000;
 
-export async function runReceive(flags: Flags, output: Output): Promise<ExitCode> {
-  const config = readConfig('receive', receiveSchema, { flags, environment: process.env });
-  output.json = config.json;
-  using screen = openScreen(config.logLevel, output);
-  const { log } = screen;
-  using stop = stopOnSignal((name) =>
-    log.info(`${name}: finishing what is in flight; once more stops at once`),
-  );
+export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
+  const { config, output, log, signal } = given;
   await using store = await openStore(config, log);
   using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
   await using receiver = await startReceiver({
@@ -48,9 +38,9 @@ export async function runReceive(flags: Flags, output: Output): Promise<ExitCode
   const shown = showStoreAddress(config.store);
   output.text(`isync receive: listening on ${url} (store ${shown})`);
   output.object({ event: 'listening', url, host, port, store: shown });
-  if (!stop.signal.aborted) await once(stop.signal, 'abort');
+  if (!signal.aborted) await once(signal, 'abort');
   return EXIT.DONE;
-}
+});
 
 /** The store that the command names, with the rules for what devices may keep there. */
 async function openStore(config: ReceiveConfig, log: Log): Promise<Store> {

@@ -1,6 +1,5 @@
-import type { Flags } from './commands/invocation.ts';
-import { readConfig } from '../config/read-config.ts';
-import { ignorePatterns, scanSchema } from '../config/schemas.ts';
+import { scanSchema } from '../config/schemas/scan.ts';
+import { ignorePatterns } from '../config/schemas/sender.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Log } from '../model/log.ts';
 import { printable } from '../observe/printable.ts';
@@ -9,26 +8,18 @@ import type { ScanObserver, ScanSummary } from '../sender/scan/scan-options.ts';
 import { scan } from '../sender/scan/scan.ts';
 import { backlogBytes } from '../sender/scan/backlog-size.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { openTarget } from './open-target.ts';
-import type { Output } from './output.ts';
-import { openScreen } from './screen.ts';
-import { stopOnSignal } from './stop-signal.ts';
 
 /** Problems that the summary for people lists; the log has all of them. */
 const MAX_PROBLEMS_SHOWN = 20;
 
-export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
-  const config = readConfig('scan', scanSchema, { flags, environment: process.env });
-  output.json = config.json;
-  using screen = openScreen(config.logLevel, output);
-  const { log } = screen;
+export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
+  const { config, output, screen, log, signal } = given;
   const ignore = ignorePatterns(config);
-  using stop = stopOnSignal((name) =>
-    log.info(`${name}: finishing what is in flight; once more stops at once`),
-  );
   const watched = new Watched(log);
   screen.showProgress(() => watched);
-  if (screen.isShown) watched.expect(backlogBytes({ ...config, ignore, signal: stop.signal }));
+  if (screen.isShown) watched.expect(backlogBytes({ ...config, ignore, signal }));
   await using opened = await openTarget(config, {
     mode: 'write',
     endsByItself: config.once,
@@ -36,7 +27,7 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
     replaceDamaged: config.replaceDamaged,
     compress: config.compress,
     onSend: (bytes) => (watched.wireBytes += bytes),
-    signal: stop.signal,
+    signal,
     log,
   });
   const { summary: done, failure } = await scan({
@@ -53,17 +44,15 @@ export async function runScan(flags: Flags, output: Output): Promise<ExitCode> {
     reopen: config.reopen,
     replaceDamaged: config.replaceDamaged,
     ignore,
-    signal: stop.signal,
+    signal,
     observer: watched,
     log,
   });
   const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
   for (const line of summaryLines(summary)) output.text(line);
   if (failure !== undefined) return output.failed(failure, summary);
-  const exitCode = exitCodeOfScan(summary, stop.signal);
-  output.object({ ...summary, exitCode });
-  return exitCode;
-}
+  return output.done(summary, exitCodeOfScan(summary, signal));
+});
 
 function exitCodeOfScan({ problemCount }: ScanSummary, { aborted }: AbortSignal): ExitCode {
   if (aborted) return EXIT.INTERRUPTED;

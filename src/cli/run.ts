@@ -1,5 +1,4 @@
 import { IsyncError } from '../model/isync-error.ts';
-import type { Invocation } from './commands/invocation.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { Output } from './output.ts';
 import { readVersion } from './version.ts';
@@ -26,7 +25,10 @@ async function execute(args: readonly string[], output: Output): Promise<ExitCod
     // Loaded here: to tell its version takes a tenth of the time of all else.
     const { parseCommandLine } = await import('./command-line.ts');
     const invocation = await parseCommandLine(args, readVersion());
-    return invocation === undefined ? EXIT.DONE : await runCommand(invocation, output);
+    if (invocation === undefined) return EXIT.DONE;
+    // Loaded here: help and completion need none of what commands need.
+    const run = await invocation.command.load();
+    return await run({ ...invocation, output });
   } catch (error) {
     return output.failed(error);
   }
@@ -41,20 +43,6 @@ function checkWorkingFolder(): void {
       cause: error,
       hint: 'Change to one that is ("cd /"), and start it again.',
     });
-  }
-}
-
-/** Each command is loaded when it is asked for: help and completion need none of what they need. */
-async function runCommand(invocation: Invocation, output: Output): Promise<ExitCode> {
-  switch (invocation.command) {
-    case 'scan':
-      return (await import('./run-scan.ts')).runScan(invocation.flags, output);
-    case 'verify':
-      return (await import('./run-verify.ts')).runVerify(invocation.flags, output);
-    case 'receive':
-      return (await import('./run-receive.ts')).runReceive(invocation.flags, output);
-    case 'token':
-      return (await import('./run-token.ts')).runToken(invocation, output);
   }
 }
 

@@ -1,32 +1,29 @@
-import { isMap, isScalar, isSeq, LineCounter, parseDocument, type Node, type Pair } from 'yaml';
+import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
 import { IsyncError } from '../model/isync-error.ts';
 import { readText } from './read-text.ts';
 import { refuseUnquoted } from './unquoted-pattern.ts';
 
-/** One `key: value` of the file. */
-interface FileSetting {
-  readonly key: string;
-  /** Scalars as they were written, so that the device `007` stays that; undefined for what is neither text nor list. */
-  readonly value: string | readonly string[] | undefined;
-  /** From 1. */
-  readonly line: number;
-}
+/** Keys of maps and positions in lists, from the top level of a file to a value in it. */
+export type ValuePath = readonly PropertyKey[];
 
-/** One top-level key with its settings. */
-export interface FileSection {
-  readonly name: string;
-  readonly line: number;
-  /** Undefined where the section is no map. */
-  readonly settings: readonly FileSetting[] | undefined;
+/** A config file: YAML, and so JSON as well. */
+export interface ConfigFile {
+  readonly path: string;
+  /**
+   * The top-level keys with their values: texts, lists and maps. Every scalar is the text that it was written as, so that
+   * the device `007` stays that; what has no value is an empty text.
+   */
+  readonly content: ReadonlyMap<string, unknown>;
+  /** Returns the line, from 1, on which the key or item at `path` begins; for one that is not there, what would hold it. */
+  lineOf(path: ValuePath): number;
 }
 
 /** @throws IsyncError CONFIG_INVALID when the file can't be read or is not YAML */
-export function readConfigFile(path: string): FileSection[] {
+export function readConfigFile(path: string): ConfigFile {
   return parseConfigFile(readText(path, 'the config file'), path);
 }
 
-/** The text of a config file: a map from a command to a map of its options, each under the option's own name. */
-export function parseConfigFile(text: string, path: string): FileSection[] {
+export function parseConfigFile(text: string, path: string): ConfigFile {
   const lines = new LineCounter();
   // failsafe: every scalar stays the text that it is, and one set of parsers serves flags, environment and file.
   const document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false });
@@ -40,45 +37,36 @@ export function parseConfigFile(text: string, path: string): FileSection[] {
       hint: 'A value that begins with one of * ! & [ { % @ ` needs quotes around it.',
     });
   }
-  const top: Node | null = document.contents;
-  if (top === null || (isScalar(top) && top.value === '')) return [];
-  if (!isMap(top))
+  const content: unknown = document.toJS({ reviver: (_, value: unknown) => value ?? '' });
+  if (content !== '' && content !== null && !isRecord(content))
     throw new IsyncError('CONFIG_INVALID', 'the config file is no map of commands', {
       path,
       hint: 'It looks like "scan:" on one line and "  to: ws://HOST:7400" on the next.',
     });
-  const lineOf = (node: unknown): number => lines.linePos(startOf(node)).line;
-  return top.items.map((pair) => readSection(pair, lineOf));
+  return {
+    path,
+    content: new Map(isRecord(content) ? Object.entries(content) : []),
+    lineOf: (place) => lines.linePos(startOf(document, place)).line,
+  };
 }
 
-function readSection({ key, value }: Pair, lineOf: (node: unknown) => number): FileSection {
-  const section = { name: textOf(key) ?? '', line: lineOf(key) };
-  if (value === null || (isScalar(value) && value.value === '')) return { ...section, settings: [] };
-  if (!isMap(value)) return { ...section, settings: undefined };
-  const settings = value.items.map((item) => ({
-    key: textOf(item.key) ?? '',
-    value: valueOf(item.value),
-    line: lineOf(item.key),
-  }));
-  return { ...section, settings };
+/** Whether a value of a config file is a map. */
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function valueOf(node: unknown): string | string[] | undefined {
-  if (!isSeq(node)) return textOf(node);
-  const items: string[] = [];
-  for (const item of node.items) {
-    const text = textOf(item);
-    if (text === undefined) return undefined;
-    items.push(text);
+/** The offset in the text at which the key or item at `path` begins, or as much of `path` as is there. */
+function startOf(document: Document.Parsed, path: ValuePath): number {
+  let node: unknown = document.contents;
+  let found: unknown = node;
+  for (const step of path) {
+    if (isAlias(node)) node = node.resolve(document);
+    if (isMap(node)) {
+      const pair = node.items.find(({ key }) => isScalar(key) && key.value === step);
+      if (pair === undefined) break;
+      [found, node] = [pair.key, pair.value];
+    } else if (isSeq(node) && node.items[Number(step)] !== undefined) found = node = node.items[Number(step)];
+    else break;
   }
-  return items;
-}
-
-function textOf(node: unknown): string | undefined {
-  if (node === null) return '';
-  return isScalar(node) && typeof node.value === 'string' ? node.value : undefined;
-}
-
-function startOf(node: unknown): number {
-  return isScalar(node) || isMap(node) || isSeq(node) ? (node.range?.[0] ?? 0) : 0;
+  return isNode(found) ? (found.range?.[0] ?? 0) : 0;
 }

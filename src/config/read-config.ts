@@ -1,65 +1,123 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import { IsyncError } from '../model/isync-error.ts';
-import { environmentName, optionName, POSITIONALS, SECRET } from './names.ts';
-import type { CommandName } from './schemas.ts';
-import { collectSettings, type Origin, type Setting, type Sources } from './sources.ts';
+import { isRecord, type ConfigFile, type ValuePath } from './config-file.ts';
+import { resolveStore } from './location.ts';
+import { environmentName, optionName, STORES } from './names.ts';
+import { isAboutSecret, Secret } from './secret.ts';
+import {
+  collectSettings,
+  type Collected,
+  type CommandSettings,
+  type Setting,
+  type Sources,
+} from './sources.ts';
+import { unknownKeys } from './unknown-keys.ts';
+
+/** The settings of a command: which there are, what they may be, and how they must agree with each other. */
+export interface CommandSchema<Config> extends z.ZodType<Config> {
+  readonly shape: Readonly<Record<string, unknown>>;
+}
 
 /**
- * The settings of `command`, complete and checked: flags before environment (`ISYNC_…`) before the file that
+ * Returns the settings of a command, complete and checked: flags go before environment (`ISYNC_…`) before the file that
  * `--config` names before defaults. Paths are absolute, durations milliseconds, sizes bytes, rates bytes a second.
  * @throws IsyncError naming every fault at once, with value and origin: USAGE where all of them are on the command
  *   line, else CONFIG_INVALID. A secret is never shown.
  */
-export function readConfig<Schema extends z.ZodObject>(
-  command: CommandName,
-  schema: Schema,
+export function readConfig<Config>(
+  schema: CommandSchema<Config>,
+  command: CommandSettings,
   sources: Sources,
-): z.output<Schema> {
-  const { settings, faults } = collectSettings(command, sources);
-  const raw = Object.fromEntries([...settings].map(([key, setting]) => [key, setting.value ?? {}]));
-  const result = schema.safeParse(raw);
+): Config {
+  const collected = collectSettings(Object.keys(schema.shape), command, sources);
+  const { settings, faults, file } = collected;
+  for (const [key, setting] of settings) settings.set(key, resolveStore(setting, schema.shape[key], file));
+  const raw = Object.fromEntries([...settings].map(([key, { value }]) => [key, value]));
+  const result = schema.safeParse(raw, { error: unknownKeys });
   if (result.success && faults.length === 0) return result.data;
   const issues = result.success ? [] : result.error.issues;
-  const keys = issues.map((issue) => String(issue.path[0] ?? ''));
-  const all = [...faults, ...issues.map((issue, i) => describe(keys[i] ?? '', issue.message, settings))];
-  const byFlag = faults.length === 0 && keys.every((key) => isFlag(settings.get(key)?.origin));
+  const all = [...faults, ...issues.map((issue) => describe(issue, collected, command))];
+  const byFlag = faults.length === 0 && issues.every((issue) => isOnCommandLine(issue, settings));
   throw new IsyncError(byFlag ? 'USAGE' : 'CONFIG_INVALID', oneOrMany(all), {
-    hint: `"isync ${command} --help" tells the options and their values.`,
+    hint: `"isync ${command.section} --help" tells the options and their values.`,
   });
 }
 
-function describe(key: string, message: string, settings: ReadonlyMap<string, Setting>): string {
+function describe(issue: z.core.$ZodIssue, { settings, file }: Collected, command: CommandSettings): string {
+  const [first, ...inner] = issue.path;
+  const key = String(first ?? '');
   const setting = settings.get(key);
-  if (setting === undefined) return `${POSITIONALS[key] ?? optionName(key)}: ${message}; ${howToGive(key)}`;
-  const value = key === SECRET ? '(hidden) ' : showValue(setting.value);
-  return `${optionName(key)}: ${value}${message} (${showOrigin(key, setting.origin)})`;
+  const isPlace = command.places.includes(key);
+  if (setting === undefined)
+    return `${isPlace ? key.toUpperCase() : optionName(key)}: ${issue.message}; ${howToGive(key, isPlace)}`;
+  const outer = isWithin(issue) ? placeOf(setting) : undefined;
+  if (file === undefined || outer === undefined) {
+    const value = setting.store === undefined ? setting.value : `store:${setting.store}`;
+    const origin = showOrigin(key, setting, isPlace, file);
+    return `${optionName(key)}: ${showValue(value, issue)}${issue.message} (${origin})`;
+  }
+  const at = [...outer, ...inner];
+  const line = file.lineOf(issue.code === 'unrecognized_keys' ? [...at, issue.keys[0] ?? ''] : at);
+  const value = showValue(valueAt(setting.value, inner), issue);
+  return `${z.core.toDotPath(at)}: ${value}${issue.message} (${file.path}, line ${line})`;
 }
 
-function howToGive(key: string): string {
-  const place = POSITIONALS[key] ?? `--${optionName(key)}`;
+/** Whether an issue is about something within the value of a setting, which only a config file can give. */
+function isWithin({ path, code }: z.core.$ZodIssue): boolean {
+  return path.length > 1 || code === 'unrecognized_keys';
+}
+
+/** Where in the config file the value of a setting begins; undefined where it comes from elsewhere. */
+function placeOf({ origin, store }: Setting): ValuePath | undefined {
+  if (store !== undefined) return [STORES, store];
+  return origin.kind === 'file' ? origin.at : undefined;
+}
+
+function valueAt(value: unknown, path: ValuePath): unknown {
+  const [step, ...inner] = path;
+  if (step === undefined) return value;
+  if (Array.isArray(value)) return valueAt(value[Number(step)], inner);
+  return isRecord(value) ? valueAt(value[String(step)], inner) : undefined;
+}
+
+function howToGive(key: string, isPlace: boolean): string {
+  const place = isPlace ? key.toUpperCase() : `--${optionName(key)}`;
   return `give ${place}, ${environmentName(key)} or "${optionName(key)}" in the config file`;
 }
 
-function showValue(value: Setting['value']): string {
+/** A text or list of texts, with a space behind; maps are not shown, and secrets never. */
+function showValue(value: unknown, issue: z.core.$ZodIssue): string {
+  if (value instanceof Secret) return `${String(value)} `;
+  const isShown = typeof value === 'string' || (Array.isArray(value) && value.every(isText));
+  if (!isShown || isAboutSecret(issue)) return '';
   // Credentials in a URL are refused, and the refusal must not print them.
-  if (typeof value === 'string') return `${JSON.stringify(value.replace(/\/\/.*@/s, '//(hidden)@'))} `;
-  return value === undefined ? '' : `${JSON.stringify(value)} `;
+  return `${JSON.stringify(value).replace(/\/\/.*@/s, '//(hidden)@')} `;
 }
 
-function showOrigin(key: string, origin: Origin): string {
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+function showOrigin(
+  key: string,
+  { origin }: Setting,
+  isPlace: boolean,
+  file: ConfigFile | undefined,
+): string {
   switch (origin.kind) {
     case 'flag':
-      return POSITIONALS[key] === undefined ? `flag --${optionName(key)}` : 'command line';
+      return isPlace ? 'command line' : `flag --${optionName(key)}`;
     case 'environment':
       return `environment ${environmentName(key)}`;
     case 'file':
-      return `${origin.file}, line ${origin.line}`;
+      return `${file?.path ?? ''}, line ${file?.lineOf(origin.at) ?? 0}`;
   }
 }
 
 /** A setting that is missing is the command line's fault. */
-function isFlag(origin: Origin | undefined): boolean {
-  return origin === undefined || origin.kind === 'flag';
+function isOnCommandLine(issue: z.core.$ZodIssue, settings: ReadonlyMap<string, Setting>): boolean {
+  const setting = settings.get(String(issue.path[0] ?? ''));
+  return setting === undefined || (setting.origin.kind === 'flag' && !isWithin(issue));
 }
 
 function oneOrMany(faults: readonly string[]): string {

@@ -51,7 +51,7 @@ export function s3Faults(
   return [];
 }
 
-function parseEndpoint(text: string): URL {
+export function parseEndpoint(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
     throw badValue('is no URL like https://s3.example:8443');
@@ -64,12 +64,12 @@ function parseEndpoint(text: string): URL {
   return url;
 }
 
-function parseRegion(text: string): string {
+export function parseRegion(text: string): string {
   if (!/^[a-z0-9-]{1,64}$/i.test(text)) throw badValue('is no region like eu-central-1');
   return text;
 }
 
-function parseProfile(text: string): string {
+export function parseProfile(text: string): string {
   if (!/^[^\s[\]]{1,128}$/.test(text)) throw badValue('is no name of a profile in ~/.aws/config');
   return text;
 }

@@ -1,18 +1,37 @@
-import { readConfigFile, type FileSection } from './config-file.ts';
 import { didYouMean } from './closest.ts';
-import { COMMANDS, environmentName, environmentNames, keysOf, optionName, SECRET } from './names.ts';
-import type { CommandName } from './schemas.ts';
+import { isRecord, readConfigFile, type ConfigFile } from './config-file.ts';
+import { environmentName, optionName, STORES } from './names.ts';
+import { Secret } from './secret.ts';
+
+/** What must be known of a command, and of all others, to read its settings. */
+export interface CommandSettings {
+  /** Of the config file. */
+  readonly section: string;
+  /** Whether a config file without that section holds the settings themselves. Default: false. */
+  readonly ownFile?: boolean | undefined;
+  /** Every section that a config file may have. */
+  readonly sections: readonly string[];
+  /** Settings that the command line gives by their place. */
+  readonly places: readonly string[];
+  /** Settings that are never given on the command line, and never shown. */
+  readonly secrets: readonly string[];
+  /** Every setting of any command, by option name: what may stand in the environment. */
+  readonly names: readonly string[];
+}
 
 /** Where a setting came from; a later one gives way to an earlier. */
 export type Origin =
   | { readonly kind: 'flag' }
   | { readonly kind: 'environment' }
-  | { readonly kind: 'file'; readonly file: string; readonly line: number };
+  /** `at`: from the top level of the file. */
+  | { readonly kind: 'file'; readonly at: readonly string[] };
 
 export interface Setting {
-  /** Undefined: something that is neither a text nor a list of texts. */
-  readonly value: string | readonly string[] | undefined;
+  /** A text, a list of texts, a Secret from the environment; from a file also maps and lists of maps. */
+  readonly value: unknown;
   readonly origin: Origin;
+  /** The name of the store that `value` is, where the setting only named it. */
+  readonly store?: string;
 }
 
 export interface Sources {
@@ -22,9 +41,10 @@ export interface Sources {
 }
 
 export interface Collected {
-  readonly settings: ReadonlyMap<string, Setting>;
+  readonly settings: Map<string, Setting>;
   /** Faults of names, each a whole sentence. */
   readonly faults: readonly string[];
+  readonly file: ConfigFile | undefined;
 }
 
 /**
@@ -33,79 +53,98 @@ export interface Collected {
  */
 const SERVICE_LINK = /^ISYNC_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$/;
 
-/** Every setting that the sources give to `command`: flags before environment before the `--config` file. */
-export function collectSettings(command: CommandName, { flags, environment }: Sources): Collected {
-  const keys = keysOf(command);
+/** Finds the value and origin of each of `keys`: flags go before the environment, and that before the `--config` file. */
+export function collectSettings(
+  keys: readonly string[],
+  command: CommandSettings,
+  { flags, environment }: Sources,
+): Collected {
+  const isSecret = (key: string): boolean => command.secrets.includes(key);
   const settings = new Map<string, Setting>();
-  const faults = unknownVariables(environment);
+  const faults = unknownVariables(environment, command.names);
   const add = (key: string, setting: Setting): void => {
     if (!settings.has(key)) settings.set(key, setting);
   };
   for (const key of keys) {
     const value = flagValue(flags[optionName(key)]);
-    if (value !== undefined && key !== SECRET) add(key, { value, origin: { kind: 'flag' } });
+    if (value !== undefined && !isSecret(key)) add(key, { value, origin: { kind: 'flag' } });
   }
-  // A token named on the command line is meant instead of the one that happens to be in the environment.
-  const tokenByFlag = settings.has('tokenFile');
+  // A file named on the command line is meant instead of the token that happens to be in the environment.
+  const byFlag = (key: string): boolean =>
+    isSecret(key) && settings.get(`${key}File`)?.origin.kind === 'flag';
   for (const key of keys) {
     const value = environment[environmentName(key)];
-    if (value === undefined || value === '' || (key === SECRET && tokenByFlag)) continue;
-    add(key, { value, origin: { kind: 'environment' } });
+    if (value === undefined || value === '' || byFlag(key)) continue;
+    add(key, { value: isSecret(key) ? new Secret(value) : value, origin: { kind: 'environment' } });
   }
-  const file = flagValue(flags['config']) ?? environment[environmentName('config')];
-  if (typeof file === 'string' && file !== '') {
-    const sections = readConfigFile(file);
-    for (const [key, setting] of settingsOf(command, file, sections, faults)) {
-      // Likewise a token in the environment goes before a token file named in the config file.
-      if (key !== 'tokenFile' || !settings.has(SECRET)) add(key, setting);
-    }
-  } else if (Array.isArray(file)) faults.push('config: is given more than once (flag --config)');
-  return { settings, faults };
+  const path = flagValue(flags['config']) ?? environment[environmentName('config')];
+  if (Array.isArray(path)) faults.push('config: is given more than once (flag --config)');
+  if (typeof path !== 'string' || path === '') return { settings, faults, file: undefined };
+  const file = readConfigFile(path);
+  // Of a secret and the file that holds it, the one that was found already is meant.
+  const isDecided = (key: string): boolean =>
+    command.secrets.some(
+      (secret) =>
+        (key === `${secret}File` && settings.has(secret)) ||
+        (key === secret && settings.has(`${secret}File`)),
+    );
+  const found = settingsIn(file, keys, command, faults).filter(([key]) => !isDecided(key));
+  for (const [key, setting] of found) add(key, setting);
+  return { settings, faults, file };
 }
 
-function settingsOf(
-  command: CommandName,
-  file: string,
-  sections: readonly FileSection[],
+function settingsIn(
+  file: ConfigFile,
+  keys: readonly string[],
+  command: CommandSettings,
   faults: string[],
 ): [string, Setting][] {
-  const keyOf = new Map(keysOf(command).map((key) => [optionName(key), key]));
-  const found: [string, Setting][] = [];
-  for (const section of sections) {
-    const at = `(${file}, line ${section.line})`;
-    if (!COMMANDS.some((name) => name === section.name))
-      faults.push(
-        `${section.name}: is no section of a config file${didYouMean(section.name, COMMANDS)} ${at}`,
-      );
-    else if (section.settings === undefined) faults.push(`${section.name}: is no map of settings ${at}`);
-    if (section.name !== command) continue;
-    for (const { key: name, value, line } of section.settings ?? []) {
-      const key = keyOf.get(name);
-      if (key !== undefined && key !== SECRET)
-        found.push([key, { value, origin: { kind: 'file', file, line } }]);
-      else faults.push(`${unknownSetting(command, name, [...keyOf.keys()])} (${file}, line ${line})`);
-    }
-  }
-  return found;
+  const { section, sections, secrets, ownFile = false } = command;
+  const isOwn = ownFile && !file.content.has(section);
+  if (!isOwn) faults.push(...faultsOfSections(file, sections));
+  if (file.content.has(STORES) && !isMapOrEmpty(file.content.get(STORES)))
+    faults.push(`${STORES}: is no map of stores ${lineOf(file, [STORES])}`);
+  const own = isOwn ? Object.fromEntries(file.content) : file.content.get(section);
+  if (!isRecord(own)) return [];
+  const keyOf = new Map(keys.flatMap((key) => [[optionName(key), key] as const, [key, key] as const]));
+  const names = keys.filter((key) => !secrets.includes(key)).map(optionName);
+  return Object.entries(own).flatMap(([name, value]): [string, Setting][] => {
+    const at = isOwn ? [name] : [section, name];
+    const key = keyOf.get(name);
+    if (key !== undefined) return [[key, { value, origin: { kind: 'file', at } }]];
+    if (!isOwn || name !== STORES)
+      faults.push(`${name}: is no setting of "${section}"${didYouMean(name, names)} ${lineOf(file, at)}`);
+    return [];
+  });
 }
 
-function unknownSetting(command: CommandName, name: string, names: readonly string[]): string {
-  if (name === SECRET && names.includes(SECRET))
-    return `${name}: does not belong into a config file; name a file that holds it with "token-file"`;
-  return `${name}: is no setting of "${command}"${didYouMean(
-    name,
-    names.filter((known) => known !== SECRET),
-  )}`;
+function faultsOfSections(file: ConfigFile, sections: readonly string[]): string[] {
+  return [...file.content].flatMap(([name, value]) => {
+    if (name === STORES) return [];
+    if (!sections.includes(name))
+      return [
+        `${name}: is no section of a config file${didYouMean(name, [...sections, STORES])} ${lineOf(file, [name])}`,
+      ];
+    return isMapOrEmpty(value) ? [] : [`${name}: is no map of settings ${lineOf(file, [name])}`];
+  });
 }
 
-function unknownVariables(environment: Sources['environment']): string[] {
-  const known = environmentNames();
+function isMapOrEmpty(value: unknown): boolean {
+  return value === '' || isRecord(value);
+}
+
+function lineOf(file: ConfigFile, at: readonly string[]): string {
+  return `(${file.path}, line ${file.lineOf(at)})`;
+}
+
+function unknownVariables(environment: Sources['environment'], names: readonly string[]): string[] {
+  const known = ['config', ...names].map(environmentName);
   return Object.keys(environment)
     .filter((name) => name.startsWith('ISYNC_') && !known.includes(name) && !SERVICE_LINK.test(name))
     .map((name) => `${name}: is no setting${didYouMean(name, known)} (environment)`);
 }
 
-/** Flags come as text, boolean or a list of texts; all are made text, for the parsers that serve every source. */
+/** Makes texts of what flags come as: text, boolean or a list of texts. The same parsers serve every source. */
 function flagValue(value: unknown): string | string[] | undefined {
   if (typeof value === 'string') return value;
   if (typeof value === 'boolean') return String(value);

@@ -1,12 +1,16 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import type { StoreAccess } from './location.ts';
 import { parseS3Address, type S3Address } from './s3-address.ts';
 import { badValue } from './values.ts';
 
 /** Where `isync receive` keeps files. */
 export type StoreAddress =
   /** A folder of this machine, absolute. */
-  { readonly kind: 'folder'; readonly path: string } | ({ readonly kind: 's3' } & S3Address);
+  { readonly kind: 'folder'; readonly path: string } | S3StoreAddress;
+
+/** A bucket, with what its entry in `stores:` says about reaching it. */
+export type S3StoreAddress = { readonly kind: 's3'; readonly access?: StoreAccess } & S3Address;
 
 /** Where `--to` points. */
 export type TargetAddress =

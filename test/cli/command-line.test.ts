@@ -1,9 +1,10 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { OPTION_TABLES, parseCommandLine } from '../../src/cli/command-line.ts';
-import type { Invocation } from '../../src/cli/commands/invocation.ts';
-import { keysOf, optionName, POSITIONALS } from '../../src/config/names.ts';
-import { SCHEMAS, type CommandName } from '../../src/config/schemas.ts';
+import type { Invocation } from '../../src/cli/command.ts';
+import { parseCommandLine } from '../../src/cli/command-line.ts';
+import { COMMANDS, commandsOf } from '../../src/cli/commands/list.ts';
+import { optionName } from '../../src/config/names.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
+import { SCHEMAS } from './commands.ts';
 
 afterEach(() => void vi.restoreAllMocks());
 
@@ -55,7 +56,8 @@ describe('help', () => {
 
   it('tells the commands and the exit codes', async () => {
     const help = await printed('--help');
-    for (const command of [...Object.keys(SCHEMAS), 'completion']) expect(help).toContain(`isync ${command}`);
+    for (const command of [...COMMANDS.map(({ name }) => name), 'completion'])
+      expect(help).toContain(`isync ${command}`);
     expect(help).toContain('130  interrupted');
   });
 });
@@ -81,17 +83,25 @@ describe('words instead of flags', () => {
 });
 
 describe('options', () => {
-  it.each(Object.keys(SCHEMAS) as CommandName[])('of %s are those that its settings know', (command) => {
-    const options = Object.keys(OPTION_TABLES[command] ?? {}).filter((name) => name !== 'config');
-    const settings = keysOf(command).map(optionName);
-    const placed = [...Object.keys(POSITIONALS), 'token'];
-    expect(options.sort()).toEqual(settings.filter((name) => !placed.includes(name)).sort());
+  const all = COMMANDS.flatMap((entry) =>
+    commandsOf(entry).map((command) => ({ section: entry.name, name: command.name, command })),
+  );
+
+  it.each(all)('of $section $name are those that its settings know', ({ section, command }) => {
+    const { options, arguments: places, secrets = [] } = command;
+    const named = [
+      ...Object.keys(options).filter((name) => name !== 'config'),
+      ...places.filter(({ kind }) => kind === 'setting').map(({ name }) => name),
+      ...secrets,
+    ];
+    const settings = Object.keys(SCHEMAS[section as keyof typeof SCHEMAS].shape).map(optionName);
+    expect(named.toSorted()).toEqual(settings.toSorted());
   });
 
   it('reach the settings as the text they are', async () => {
     const line = 'scan 007 --to 1e3 --settle=010 --once --ignore *.tmp --ignore *.part';
     const { command, flags } = await parsed(...line.split(' '));
-    expect(command).toBe('scan');
+    expect(command.name).toBe('scan');
     expect(flags).toMatchObject({
       root: '007',
       to: '1e3',
@@ -120,12 +130,15 @@ describe('options', () => {
 describe('token', () => {
   it('has a device where it needs one', async () => {
     expect(await parsed('token', 'add', 'edge1', '--tokens', 'f')).toMatchObject({
-      command: 'token',
-      action: 'add',
-      device: 'edge1',
+      command: { name: 'add' },
+      settings: { section: 'token' },
+      words: { device: 'edge1' },
       flags: { tokens: 'f' },
     });
-    expect(await parsed('token', 'list', '--tokens', 'f')).toMatchObject({ action: 'list' });
+    expect(await parsed('token', 'list', '--tokens', 'f')).toMatchObject({
+      command: { name: 'list' },
+      words: {},
+    });
     expect(await refused('token', 'revoke')).toContain('an argument is missing');
     expect(await refused('token')).toContain('add, list and revoke');
   });

@@ -1,15 +1,14 @@
 import { hostname } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { OPTION_TABLES } from '../../src/cli/command-line.ts';
-import type { OptionTable } from '../../src/cli/commands/options.ts';
 import { ONE_SHOT_RETRY_MS } from '../../src/cli/open-target.ts';
 import { defaultDevice } from '../../src/config/default-device.ts';
 import { optionName } from '../../src/config/names.ts';
-import { readConfig } from '../../src/config/read-config.ts';
-import { SCHEMAS, type CommandName } from '../../src/config/schemas.ts';
+import { readConfig, type CommandSchema } from '../../src/config/read-config.ts';
+import type { Sources } from '../../src/config/sources.ts';
 import { parseDuration } from '../../src/config/values.ts';
 import { DEFAULT_MAX_CONNECTIONS } from '../../src/receiver/receiver-limits.ts';
 import { PART_BUFFER_BYTES } from '../../src/store/s3/s3-store.ts';
+import { OPTION_TABLES as tables, SCHEMAS, settingsFor, type Section } from './commands.ts';
 
 /** What a command can't do without. */
 const REQUIRED = {
@@ -17,7 +16,7 @@ const REQUIRED = {
   verify: { root: '/datas', to: '/mnt' },
   receive: { store: '/mnt' },
   token: { tokens: '/tokens' },
-} as const satisfies Record<CommandName, Readonly<Record<string, string>>>;
+} as const satisfies Record<Section, Readonly<Record<string, string>>>;
 
 /** Defaults that are words, because what they say is known only when the command runs. */
 const IN_WORDS: Readonly<Record<string, string>> = {
@@ -32,15 +31,18 @@ const FILLED_IN_LATER: Readonly<Record<string, number>> = {
   'max-connections': DEFAULT_MAX_CONNECTIONS,
 };
 
-function settings(command: CommandName, flags: Readonly<Record<string, unknown>> = {}) {
+function readSettings(command: Section, sources: Sources): object {
+  const schema: CommandSchema<object> = SCHEMAS[command];
+  return readConfig(schema, settingsFor(command), sources);
+}
+
+function settings(command: Section, flags: Readonly<Record<string, unknown>> = {}) {
   const sources = { flags: { ...REQUIRED[command], ...flags }, environment: {} };
-  const config: Readonly<Record<string, unknown>> = readConfig(command, SCHEMAS[command], sources);
+  const config = readSettings(command, sources);
   return new Map(Object.entries(config).map(([key, value]) => [optionName(key), value]));
 }
 
-const COMMANDS = Object.keys(REQUIRED) as CommandName[];
-const tables: Readonly<Record<string, OptionTable>> = OPTION_TABLES;
-
+const COMMANDS = Object.keys(REQUIRED) as Section[];
 const told = COMMANDS.flatMap((command) =>
   Object.entries(tables[command] ?? {}).flatMap(([name, { defaultDescription }]) =>
     defaultDescription === undefined ? [] : [{ command, name, told: defaultDescription }],
@@ -71,7 +73,7 @@ describe('a default that --help tells', () => {
   });
 
   it('of --retry-for is how long a command that ends by itself tries', () => {
-    const of = (command: CommandName): string => tables[command]?.['retry-for']?.defaultDescription ?? '';
+    const of = (command: Section): string => tables[command]?.['retry-for']?.defaultDescription ?? '';
     expect(parseDuration(of('verify'), 's')).toBe(ONE_SHOT_RETRY_MS);
     expect(of('scan')).toBe(`${of('verify')} with --once, else never`);
   });

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { OPTION_TABLES } from '../../src/cli/command-line.ts';
-import type { OptionTable } from '../../src/cli/commands/options.ts';
+import type { OptionTable } from '../../src/cli/command.ts';
 import { DEFAULT_IGNORE } from '../../src/model/default-ignore.ts';
 import { ERRORS } from '../../src/model/error-table.ts';
+import { OPTION_TABLES } from './commands.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const README = read('README.md');

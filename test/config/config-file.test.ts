@@ -5,25 +5,49 @@ import { IsyncError } from '../../src/model/isync-error.ts';
 describe('a config file', () => {
   it('gives every scalar as it was written, with its line', () => {
     const text = 'scan:\n  device: 007\n  once: yes\n\n  # a comment\n  ignore: ["*.tmp", 1.50]\n';
-    expect(parseConfigFile(text, 'f')).toEqual([
-      {
-        name: 'scan',
-        line: 1,
-        settings: [
-          { key: 'device', value: '007', line: 2 },
-          { key: 'once', value: 'yes', line: 3 },
-          { key: 'ignore', value: ['*.tmp', '1.50'], line: 6 },
-        ],
-      },
-    ]);
+    const file = parseConfigFile(text, 'f');
+    const scan = { device: '007', once: 'yes', ignore: ['*.tmp', '1.50'] };
+    expect(file).toMatchObject({ path: 'f', content: new Map([['scan', scan]]) });
+    expect(file.lineOf(['scan'])).toBe(1);
+    expect(file.lineOf(['scan', 'once'])).toBe(3);
+    expect(file.lineOf(['scan', 'ignore', 1])).toBe(6);
+  });
+
+  it('has maps and lists of maps, with the line of each key and item', () => {
+    const text = 'mirror:\n  rules:\n    - key: {a: 1}\n    - origins:\n        - x\n        - y\n';
+    const file = parseConfigFile(text, 'f');
+    expect(file.content.get('mirror')).toEqual({ rules: [{ key: { a: '1' } }, { origins: ['x', 'y'] }] });
+    expect(file.lineOf(['mirror', 'rules', 0, 'key', 'a'])).toBe(3);
+    expect(file.lineOf(['mirror', 'rules', 1, 'origins', 1])).toBe(6);
+    // What is not there is looked for where it belongs.
+    expect(file.lineOf(['mirror', 'rules', 1, 'key'])).toBe(4);
+  });
+
+  it('may be JSON, with the pairs in lists that YAML has beyond it', () => {
+    const text = `{ "queue": "transport-dev",
+      "sync": [ "test-folder/": "/srv/a", "test-folder/folder-01/": "/srv/b", "a/": "b", "cc/": "b" ] }`;
+    expect(Object.fromEntries(parseConfigFile(text, 'f').content)).toEqual({
+      queue: 'transport-dev',
+      sync: [
+        { 'test-folder/': '/srv/a' },
+        { 'test-folder/folder-01/': '/srv/b' },
+        { 'a/': 'b' },
+        { 'cc/': 'b' },
+      ],
+    });
+  });
+
+  it('does not let a key be taken for something of every object', () => {
+    const { content } = parseConfigFile('scan: {__proto__: {once: yes}}', 'f');
+    expect(content.get('scan')).not.toHaveProperty('once');
   });
 
   it.each(['', '# nothing\n', '---\n'])('may be empty: %j', (text) => {
-    expect(parseConfigFile(text, 'f')).toEqual([]);
+    expect(parseConfigFile(text, 'f').content.size).toBe(0);
   });
 
-  it('may have an empty section', () => {
-    expect(parseConfigFile('scan:\n', 'f')).toEqual([{ name: 'scan', line: 1, settings: [] }]);
+  it.each(['scan:\n', 'scan: {tag: }\n'])('may have what is empty: %j', (text) => {
+    expect(['', { tag: '' }]).toContainEqual(parseConfigFile(text, 'f').content.get('scan'));
   });
 
   it.each([
@@ -58,11 +82,7 @@ describe('a config file', () => {
   });
 
   it('may hold an alias of YAML', () => {
-    expect(() => parseConfigFile('scan:\n  tag: &x DC\n  device: *x\n', 'f')).not.toThrow();
-  });
-
-  it('tells what is no text and no list of texts', () => {
-    const [section] = parseConfigFile('scan:\n  to: {a: b}\n  ignore: [[x]]\n', 'f');
-    expect(section?.settings?.map(({ value }) => value)).toEqual([undefined, undefined]);
+    const file = parseConfigFile('scan:\n  tag: &x DC\n  device: *x\n', 'f');
+    expect(file.content.get('scan')).toEqual({ tag: 'DC', device: 'DC' });
   });
 });

@@ -4,15 +4,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultDevice } from '../../src/config/default-device.ts';
 import { readConfig } from '../../src/config/read-config.ts';
-import {
-  receiveSchema,
-  scanSchema,
-  tokenSchema,
-  verifySchema,
-  type ScanConfig,
-} from '../../src/config/schemas.ts';
 import { readTokenFile } from '../../src/config/token-file.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
+import { SCHEMAS, settingsFor } from '../cli/commands.ts';
 
 type Texts = Readonly<Record<string, unknown>>;
 
@@ -28,10 +22,10 @@ function write(name: string, text: string): string {
   return path;
 }
 
-function scan(flags: Texts, environment: Record<string, string> = {}, file?: string): ScanConfig {
+function scan(flags: Texts, environment: Record<string, string> = {}, file?: string) {
   const config = file === undefined ? {} : { config: write('isync.yaml', file) };
   const sources = { flags: { root: '/datas', to: '/mnt', ...flags, ...config }, environment };
-  return readConfig('scan', scanSchema, sources);
+  return readConfig(SCHEMAS.scan, settingsFor('scan'), sources);
 }
 
 function faultOf(attempt: () => unknown): IsyncError {
@@ -67,7 +61,9 @@ describe('defaults', () => {
       json: false,
       logLevel: 'info',
     });
-    expect(readConfig('receive', receiveSchema, { flags: { store: '/s' }, environment: {} })).toEqual({
+    expect(
+      readConfig(SCHEMAS.receive, settingsFor('receive'), { flags: { store: '/s' }, environment: {} }),
+    ).toEqual({
       store: { kind: 'folder', path: '/s' },
       listen: { host: '127.0.0.1', port: 7400 },
       insecure: false,
@@ -127,7 +123,10 @@ describe('precedence', () => {
 
   it('finds the config file by ISYNC_CONFIG too', () => {
     const path = write('by-variable.yaml', 'verify: {root: /datas, to: /mnt, quick: true}');
-    const config = readConfig('verify', verifySchema, { flags: {}, environment: { ISYNC_CONFIG: path } });
+    const config = readConfig(SCHEMAS.verify, settingsFor('verify'), {
+      flags: {},
+      environment: { ISYNC_CONFIG: path },
+    });
     expect(config).toMatchObject({ root: '/datas', quick: true });
   });
 
@@ -235,7 +234,9 @@ describe('faults name the setting, the value and its origin', () => {
   });
 
   it('tells what is missing and every way to give it', () => {
-    const fault = faultOf(() => readConfig('scan', scanSchema, { flags: {}, environment: {} }));
+    const fault = faultOf(() =>
+      readConfig(SCHEMAS.scan, settingsFor('scan'), { flags: {}, environment: {} }),
+    );
     expect(fault.code).toBe('USAGE');
     expect(fault.message).toContain('ROOT: is missing; give ROOT, ISYNC_ROOT or "root" in the config file');
     expect(fault.message).toContain('to: is missing; give --to, ISYNC_TO or "to" in the config file');
@@ -254,13 +255,15 @@ describe('faults name the setting, the value and its origin', () => {
 
   it('asks for a certificate where senders must show theirs', () => {
     const sources = { flags: { store: '/s', 'tls-ca': '/ca' }, environment: {} };
-    expect(() => readConfig('receive', receiveSchema, sources)).toThrow('needs --tls-cert and --tls-key');
+    expect(() => readConfig(SCHEMAS.receive, settingsFor('receive'), sources)).toThrow(
+      'needs --tls-cert and --tls-key',
+    );
   });
 });
 
 describe('tokens', () => {
   it('come from the environment or from a file that is named', () => {
-    expect(scan({}, { ISYNC_TOKEN: 'abc' }).token).toBe('abc');
+    expect(scan({}, { ISYNC_TOKEN: 'abc' }).token?.reveal()).toBe('abc');
     expect(scan({ 'token-file': '/t' }).tokenFile).toBe('/t');
   });
 
@@ -268,7 +271,7 @@ describe('tokens', () => {
     const byFlag = scan({ 'token-file': '/t' }, { ISYNC_TOKEN: 'abc' });
     expect([byFlag.token, byFlag.tokenFile]).toEqual([undefined, '/t']);
     const byVariable = scan({}, { ISYNC_TOKEN: 'abc' }, 'scan: {token-file: /t}');
-    expect([byVariable.token, byVariable.tokenFile]).toEqual(['abc', undefined]);
+    expect([byVariable.token?.reveal(), byVariable.tokenFile]).toEqual(['abc', undefined]);
   });
 
   it('given twice in the environment are refused', () => {
@@ -298,7 +301,7 @@ describe('tokens', () => {
   });
 
   it('need the file that keeps them', () => {
-    expect(() => readConfig('token', tokenSchema, { flags: {}, environment: {} })).toThrow(
+    expect(() => readConfig(SCHEMAS.token, settingsFor('token'), { flags: {}, environment: {} })).toThrow(
       'tokens: is missing',
     );
   });

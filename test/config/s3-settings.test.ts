@@ -1,18 +1,21 @@
 import { describe, expect, it } from 'vitest';
 import { readConfig } from '../../src/config/read-config.ts';
-import { receiveSchema, scanSchema, verifySchema } from '../../src/config/schemas.ts';
+import { SCHEMAS, settingsFor } from '../cli/commands.ts';
 
 type Texts = Readonly<Record<string, unknown>>;
 
 function scan(flags: Texts, environment: Record<string, string> = {}) {
-  return readConfig('scan', scanSchema, {
+  return readConfig(SCHEMAS.scan, settingsFor('scan'), {
     flags: { root: '/datas', to: 's3://bucket/site', ...flags },
     environment,
   });
 }
 
 function receive(flags: Texts) {
-  return readConfig('receive', receiveSchema, { flags: { store: 's3://bucket', ...flags }, environment: {} });
+  return readConfig(SCHEMAS.receive, settingsFor('receive'), {
+    flags: { store: 's3://bucket', ...flags },
+    environment: {},
+  });
 }
 
 const ALL = {
@@ -42,7 +45,7 @@ describe('the options of S3', () => {
     expect(scan(flags)).toMatchObject(READ);
     expect(receive(flags)).toMatchObject(READ);
     const sources = { flags: { root: '/datas', to: 's3://bucket', ...flags }, environment: {} };
-    expect(readConfig('verify', verifySchema, sources)).toMatchObject(READ);
+    expect(readConfig(SCHEMAS.verify, settingsFor('verify'), sources)).toMatchObject(READ);
     const texts = { ...ALL, 's3-path-style': 'no', 's3-tag': 'project=alpha, cost centre=a=b' };
     const environment = Object.fromEntries(
       Object.entries(texts).map(([name, text]) => [`ISYNC_${name.replaceAll('-', '_').toUpperCase()}`, text]),

@@ -1,7 +1,8 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { ignorePatterns, scanSchema } from '../../src/config/schemas.ts';
+import { scanSchema } from '../../src/config/schemas/scan.ts';
+import { ignorePatterns } from '../../src/config/schemas/sender.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { createStoreTarget } from '../../src/sender/store-target/store-target.ts';

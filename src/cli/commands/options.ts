@@ -1,8 +1,5 @@
-import type { Options } from 'yargs';
+import type { OptionTable } from '../command.ts';
 import { DEFAULT_IGNORE } from '../../model/default-ignore.ts';
-
-/** Options of a command by name, as yargs takes them; the schemas of src/config check their values. */
-export type OptionTable = Readonly<Record<string, Options>>;
 
 /**
  * Every value reaches src/config as the text that it is (`parse-numbers` is off), so no type is said, which help would

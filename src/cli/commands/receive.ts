@@ -1,11 +1,10 @@
-import type { CommandModule } from 'yargs';
-import type { Found } from './invocation.ts';
-import { COMMON_OPTIONS, FLAG, S3_OPTIONS, TEXT, UNIT_HELP, type OptionTable } from './options.ts';
+import type { Command, OptionTable } from '../command.ts';
+import { COMMON_OPTIONS, FLAG, S3_OPTIONS, TEXT } from './options.ts';
 
 const WHO = { group: 'Who may send:' } as const;
 const KEPT = { group: 'What is kept:' } as const;
 
-export const RECEIVE_OPTIONS = {
+const OPTIONS = {
   listen: {
     ...TEXT,
     ...WHO,
@@ -26,27 +25,21 @@ export const RECEIVE_OPTIONS = {
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
 
-export function receiveCommand(found: Found): CommandModule {
-  return {
-    command: 'receive [store]',
-    describe: 'Keep what devices send, in a folder or a bucket',
-    builder: (yargs) =>
-      yargs
-        .usage('$0 receive STORE [options]')
-        .positional('store', {
-          type: 'string',
-          describe: 'Folder or s3://BUCKET/PREFIX for the files; must exist',
-        })
-        .options(RECEIVE_OPTIONS)
-        .epilogue(UNIT_HELP)
-        .example('$0 receive /backup', 'Accept this machine only')
-        .example(
-          '$0 receive /backup --listen 0.0.0.0:7400 --tokens /etc/isync/tokens',
-          'Devices with a token',
-        )
-        .example('$0 receive /backup --listen 0.0.0.0:7400 --tokens T --tls-cert C --tls-key K', 'With TLS')
-        .example('$0 receive s3://bucket/backup --s3-region eu-central-1 --tokens T', 'Into a bucket of AWS')
-        .example('$0 receive s3://bucket --s3-endpoint https://s3.example', 'Into one of another server'),
-    handler: (flags) => found({ command: 'receive', flags }),
-  };
-}
+export const receive: Command = {
+  name: 'receive',
+  summary: 'Keep what devices send, in a folder or a bucket',
+  usage: '$0 receive STORE [options]',
+  examples: [
+    ['$0 receive /backup', 'Accept this machine only'],
+    ['$0 receive /backup --listen 0.0.0.0:7400 --tokens /etc/isync/tokens', 'Devices with a token'],
+    ['$0 receive /backup --listen 0.0.0.0:7400 --tokens T --tls-cert C --tls-key K', 'With TLS'],
+    ['$0 receive s3://bucket/backup --s3-region eu-central-1 --tokens T', 'Into a bucket of AWS'],
+    ['$0 receive s3://bucket --s3-endpoint https://s3.example', 'Into one of another server'],
+  ],
+  arguments: [
+    { name: 'store', kind: 'setting', describe: 'Folder or s3://BUCKET/PREFIX for the files; must exist' },
+  ],
+  options: OPTIONS,
+  hasUnits: true,
+  load: async () => (await import('../run-receive.ts')).runReceive,
+};

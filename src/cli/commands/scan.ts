@@ -1,5 +1,4 @@
-import type { CommandModule } from 'yargs';
-import type { Found } from './invocation.ts';
+import type { Command, OptionTable } from '../command.ts';
 import {
   COMMON_OPTIONS,
   FLAG,
@@ -8,14 +7,12 @@ import {
   S3_OPTIONS,
   SENDER_OPTIONS,
   TEXT,
-  UNIT_HELP,
   WHAT,
-  type OptionTable,
 } from './options.ts';
 
 const WHEN = { group: 'When:' } as const;
 
-export const SCAN_OPTIONS = {
+const OPTIONS = {
   ...SENDER_OPTIONS,
   once: { ...FLAG, ...WHAT, describe: 'Do what there is to do, then end; else go on until stopped' },
   complete: {
@@ -81,28 +78,21 @@ export const SCAN_OPTIONS = {
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
 
-export function scanCommand(found: Found): CommandModule {
-  return {
-    command: 'scan [root]',
-    describe: 'Send the finished files below a folder to a target',
-    builder: (yargs) =>
-      yargs
-        .usage('$0 scan ROOT --to TARGET [options]')
-        .positional('root', { type: 'string', describe: 'Folder with the data directories' })
-        .options(SCAN_OPTIONS)
-        .epilogue(UNIT_HELP)
-        .example('$0 scan /datas --to ws://backup:7400', 'Look after /datas until stopped')
-        .example(
-          '$0 scan /datas --to wss://backup:7400 --token-file /etc/isync/token',
-          'With TLS and a token',
-        )
-        .example('$0 scan /datas --to wss://backup:7400 --compress', 'Logs, CSV or JSON over a thin link')
-        .example('$0 scan /datas --to /mnt/backup --once --json', 'To a folder, once, for a script')
-        .example('$0 scan /datas --to s3://bucket/site1 --s3-region eu-central-1', 'To a bucket of AWS')
-        .example(
-          '$0 scan /datas --to s3://bucket --s3-endpoint https://s3.example',
-          'To a bucket of another server',
-        ),
-    handler: (flags) => found({ command: 'scan', flags }),
-  };
-}
+export const scan: Command = {
+  name: 'scan',
+  summary: 'Send the finished files below a folder to a target',
+  usage: '$0 scan ROOT --to TARGET [options]',
+  examples: [
+    ['$0 scan /datas --to ws://backup:7400', 'Look after /datas until stopped'],
+    ['$0 scan /datas --to wss://backup:7400 --token-file /etc/isync/token', 'With TLS and a token'],
+    ['$0 scan /datas --to wss://backup:7400 --compress', 'Logs, CSV or JSON over a thin link'],
+    ['$0 scan /datas --to /mnt/backup --once --json', 'To a folder, once, for a script'],
+    ['$0 scan /datas --to s3://bucket/site1 --s3-region eu-central-1', 'To a bucket of AWS'],
+    ['$0 scan /datas --to s3://bucket --s3-endpoint https://s3.example', 'To a bucket of another server'],
+  ],
+  arguments: [{ name: 'root', kind: 'setting', describe: 'Folder with the data directories' }],
+  options: OPTIONS,
+  secrets: ['token'],
+  hasUnits: true,
+  load: async () => (await import('../run-scan.ts')).runScan,
+};

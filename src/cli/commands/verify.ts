@@ -1,5 +1,4 @@
-import type { CommandModule } from 'yargs';
-import type { Found } from './invocation.ts';
+import type { Command, OptionTable } from '../command.ts';
 import {
   COMMON_OPTIONS,
   FLAG,
@@ -8,12 +7,10 @@ import {
   S3_OPTIONS,
   SENDER_OPTIONS,
   TEXT,
-  UNIT_HELP,
   WHAT,
-  type OptionTable,
 } from './options.ts';
 
-export const VERIFY_OPTIONS = {
+const OPTIONS = {
   ...SENDER_OPTIONS,
   quick: { ...FLAG, ...WHAT, describe: 'Compare sizes and times only, not content' },
   repair: { ...FLAG, ...WHAT, describe: 'Let the next scan send what the target lacks or holds differently' },
@@ -33,21 +30,20 @@ export const VERIFY_OPTIONS = {
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
 
-export function verifyCommand(found: Found): CommandModule {
-  return {
-    command: 'verify [root]',
-    describe: 'Compare every file below a folder with the target',
-    builder: (yargs) =>
-      yargs
-        .usage('$0 verify ROOT --to TARGET [options]')
-        .positional('root', { type: 'string', describe: 'Folder with the data directories' })
-        .options(VERIFY_OPTIONS)
-        .epilogue(UNIT_HELP)
-        .example('$0 verify /datas --to ws://backup:7400', 'Compare all content')
-        .example('$0 verify /datas --to /mnt/backup --quick', 'Compare sizes and times')
-        .example('$0 verify /datas --to ws://backup:7400 --repair', 'Then "isync scan" mends the target')
-        .example('$0 verify /datas --to s3://bucket/site1 --quick', 'With a bucket: a request for each file')
-        .example('$0 verify /datas --to ws://backup:7400 --tag DC1 --json', 'Some directories, for a script'),
-    handler: (flags) => found({ command: 'verify', flags }),
-  };
-}
+export const verify: Command = {
+  name: 'verify',
+  summary: 'Compare every file below a folder with the target',
+  usage: '$0 verify ROOT --to TARGET [options]',
+  examples: [
+    ['$0 verify /datas --to ws://backup:7400', 'Compare all content'],
+    ['$0 verify /datas --to /mnt/backup --quick', 'Compare sizes and times'],
+    ['$0 verify /datas --to ws://backup:7400 --repair', 'Then "isync scan" mends the target'],
+    ['$0 verify /datas --to s3://bucket/site1 --quick', 'With a bucket: a request for each file'],
+    ['$0 verify /datas --to ws://backup:7400 --tag DC1 --json', 'Some directories, for a script'],
+  ],
+  arguments: [{ name: 'root', kind: 'setting', describe: 'Folder with the data directories' }],
+  options: OPTIONS,
+  secrets: ['token'],
+  hasUnits: true,
+  load: async () => (await import('../run-verify.ts')).runVerify,
+};

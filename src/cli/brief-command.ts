@@ -1,0 +1,22 @@
+import { readConfig, type CommandSchema } from '../config/read-config.ts';
+import type { Call, Run } from './command.ts';
+import type { ExitCode } from './exit-codes.ts';
+import type { Output } from './output.ts';
+
+/** What a command that ends by itself within moments works with. */
+export interface BriefWork<Config> extends Pick<Call, 'words'> {
+  readonly config: Config;
+  readonly output: Output;
+}
+
+/** A command that needs its settings and nothing else: no log, no progress. A signal ends it at once. */
+export function briefCommand<Config extends { readonly json: boolean }>(
+  schema: CommandSchema<Config>,
+  work: (given: BriefWork<Config>) => Promise<ExitCode>,
+): Run {
+  return async ({ settings, flags, words, output }) => {
+    const config = readConfig(schema, settings, { flags, environment: process.env });
+    output.json = config.json;
+    return work({ config, words, output });
+  };
+}

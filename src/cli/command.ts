@@ -1,0 +1,68 @@
+import type { Options } from 'yargs';
+import type { CommandSettings } from '../config/sources.ts';
+import type { ExitCode } from './exit-codes.ts';
+import type { Output } from './output.ts';
+
+/** Options of a command by name, as yargs takes them; the schemas of src/config check their values. */
+export type OptionTable = Readonly<Record<string, Options>>;
+
+/**
+ * A command: everything that help, completion, the command line and the names of settings need. It imports nothing that
+ * only the running command needs; `load` does that.
+ */
+export interface Command {
+  /** Also the name of its section in a config file. In a group, the section is that of the group. */
+  readonly name: string;
+  /** One line for the list of commands. */
+  readonly summary: string;
+  /** `$0` stands for "isync". */
+  readonly usage: string;
+  readonly examples: readonly (readonly [line: string, meaning: string])[];
+  /** In their order on the command line. */
+  readonly arguments: readonly Argument[];
+  readonly options: OptionTable;
+  /** Its settings may be a config file of their own, without a section. */
+  readonly ownFile?: true;
+  /** Settings that are never an option, because an argument shows in ps. */
+  readonly secrets?: readonly string[];
+  /** Whether the help ends with how sizes, durations and rates are written. */
+  readonly hasUnits: boolean;
+  readonly load: () => Promise<Run>;
+}
+
+/** Commands under one name, such as `isync token add`, with one section in a config file. */
+export interface CommandGroup {
+  readonly name: string;
+  readonly summary: string;
+  readonly usage: string;
+  readonly examples: readonly (readonly [line: string, meaning: string])[];
+  readonly members: readonly Command[];
+}
+
+export interface Argument {
+  readonly name: string;
+  readonly describe: string;
+  /** A setting may come from the environment or a config file instead. A word must be given. */
+  readonly kind: 'setting' | 'word';
+}
+
+/** What the command line asks for. */
+export interface Invocation {
+  readonly command: Command;
+  readonly settings: CommandSettings;
+  /** By option name, and arguments that are settings; checked by src/config later. */
+  readonly flags: Readonly<Record<string, unknown>>;
+  /** Arguments that are no settings. */
+  readonly words: Readonly<Record<string, string>>;
+}
+
+/** Runs a command to its end. */
+export type Run = (call: Call) => Promise<ExitCode>;
+
+export interface Call extends Omit<Invocation, 'command'> {
+  readonly output: Output;
+}
+
+export function isGroup(entry: Command | CommandGroup): entry is CommandGroup {
+  return 'members' in entry;
+}

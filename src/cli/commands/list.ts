@@ -1,0 +1,36 @@
+import { optionName } from '../../config/names.ts';
+import type { CommandSettings } from '../../config/sources.ts';
+import { isGroup, type Command, type CommandGroup } from '../command.ts';
+import { receive } from './receive.ts';
+import { scan } from './scan.ts';
+import { token } from './token.ts';
+import { verify } from './verify.ts';
+
+/** Every command, in the order of the help. */
+export const COMMANDS: readonly (Command | CommandGroup)[] = [scan, receive, verify, token];
+
+/** What runs under a name: the command itself, or those of the group. */
+export function commandsOf(entry: Command | CommandGroup): readonly Command[] {
+  return isGroup(entry) ? entry.members : [entry];
+}
+
+/** What src/config must know to read the settings of a command: `section` is its own name or that of its group. */
+export function settingsOf(command: Command, section: string): CommandSettings {
+  return {
+    section,
+    ownFile: command.ownFile,
+    sections: COMMANDS.map(({ name }) => name),
+    places: placesOf(command),
+    secrets: command.secrets ?? [],
+    names: [...new Set(COMMANDS.flatMap(commandsOf).flatMap(namesOf))],
+  };
+}
+
+function placesOf({ arguments: all }: Command): string[] {
+  return all.filter(({ kind }) => kind === 'setting').map(({ name }) => name);
+}
+
+function namesOf(command: Command): string[] {
+  const { options, secrets = [] } = command;
+  return [...Object.keys(options), ...placesOf(command), ...secrets.map(optionName)];
+}

@@ -1,0 +1,35 @@
+import type { CommandSchema } from '../config/read-config.ts';
+import type { Log, LogLevel } from '../model/log.ts';
+import { briefCommand, type BriefWork } from './brief-command.ts';
+import type { Run } from './command.ts';
+import type { ExitCode } from './exit-codes.ts';
+import { openScreen, type Screen } from './screen.ts';
+import { stopOnSignal } from './stop-signal.ts';
+
+/** What a command that takes its time works with. */
+export interface LastingWork<Config> extends BriefWork<Config> {
+  readonly screen: Screen;
+  readonly log: Log;
+  /** Fires at the first SIGINT, SIGTERM or SIGHUP. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * A command with a log and, on a terminal, progress. A signal asks it to end: `stopping` is what the log then says, after
+ * the name of the signal.
+ */
+export function lastingCommand<Config extends { readonly json: boolean; readonly logLevel: LogLevel }>(
+  schema: CommandSchema<Config>,
+  stopping: string,
+  work: (given: LastingWork<Config>) => Promise<ExitCode>,
+): Run {
+  return briefCommand(schema, async (given) => {
+    using screen = openScreen(given.config.logLevel, given.output);
+    const { log } = screen;
+    using stop = stopOnSignal((name) => log.info(`${name}: ${stopping}`));
+    return await work({ ...given, screen, log, signal: stop.signal });
+  });
+}
+
+/** For a command that lets what has begun come to its end. */
+export const FINISHING = 'finishing what is in flight; once more stops at once';

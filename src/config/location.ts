@@ -1,0 +1,108 @@
+import { z } from 'zod';
+import { didYouMean } from './closest.ts';
+import { isRecord, type ConfigFile } from './config-file.ts';
+import { one } from './fields.ts';
+import { STORES } from './names.ts';
+import { parseEndpoint, parseProfile, parseRegion } from './s3-settings.ts';
+import { notEmpty, path } from './schemas/common.ts';
+import { secret } from './secret.ts';
+import type { Setting } from './sources.ts';
+import { parseStoreAddress, type StoreAddress } from './target-address.ts';
+import { unknownKeys } from './unknown-keys.ts';
+import { parseBoolean } from './values.ts';
+
+const REFERENCE = /^store:(.*)$/s;
+
+/** How to reach a bucket; what is not said is as for any other. */
+const access = z.strictObject({
+  endpoint: one(parseEndpoint).optional(),
+  region: one(parseRegion).optional(),
+  pathStyle: one(parseBoolean).optional(),
+  profile: one(parseProfile).optional(),
+  credentials: z
+    .strictObject({
+      accessKeyId: secret(notEmpty, { plain: true }),
+      secretAccessKey: secret(notEmpty),
+      sessionToken: secret(notEmpty).optional(),
+    })
+    .optional(),
+  /** A file with the certificates of the authorities to trust there (PEM). */
+  ca: path.optional(),
+});
+
+export type StoreAccess = z.output<typeof access>;
+
+/** A store of `stores:`, or in the place of its name. */
+const store = z
+  .strictObject({ url: one(parseStoreAddress), ...access.shape })
+  .superRefine(({ url, ...given }, context) => {
+    const fault = (key: string, message: string): void =>
+      context.addIssue({ code: 'custom', path: [key], message });
+    if (given.profile !== undefined && given.credentials !== undefined)
+      fault('profile', 'is given beside credentials; which of the two is meant?');
+    if (url.kind === 's3') return;
+    for (const [key, value] of Object.entries(given))
+      if (value !== undefined) fault(key, 'is for an s3://BUCKET/PREFIX url only');
+  })
+  .transform(({ url, ...access }): StoreAddress => (url.kind === 's3' ? { ...url, access } : url));
+
+/** The settings that may name a store. */
+const locations = z.registry();
+
+/** A setting that is an address, as `parse` takes it, or `store:NAME`; in a config file also a store itself. */
+export function location<Address>(parse: (text: string) => Address): z.ZodType<Address | StoreAddress> {
+  const text = one(parse);
+  return z
+    .unknown()
+    .transform((given, context) => {
+      if (given instanceof NoSuchStore) {
+        context.addIssue({ code: 'custom', message: given.reason });
+        return z.NEVER;
+      }
+      const result = (isRecord(given) ? store : text).safeParse(given, { error: unknownKeys });
+      if (result.success) return result.data;
+      for (const issue of result.error.issues) context.issues.push(passedOn(issue));
+      return z.NEVER;
+    })
+    .register(locations, {});
+}
+
+/** An issue within the value as one of the value; the path to it is put in front by zod. */
+function passedOn(issue: z.core.$ZodIssue): z.core.$ZodRawIssue {
+  if (issue.code === 'unrecognized_keys') return { ...issue, input: {} };
+  const { path, message } = issue;
+  const params = issue.code === 'custom' ? issue.params : undefined;
+  return { code: 'custom', path, message, params, input: undefined };
+}
+
+/** Stands in the place of a store whose name is not known. */
+class NoSuchStore {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+}
+
+/** Returns `setting` with the store in the place of `store:NAME`, where `field` is a location and that is its value. */
+export function resolveStore(setting: Setting, field: unknown, file: ConfigFile | undefined): Setting {
+  const name = typeof setting.value === 'string' ? REFERENCE.exec(setting.value)?.[1] : undefined;
+  if (name === undefined || !(field instanceof z.ZodType) || !locations.has(field)) return setting;
+  const stores = file?.content.get(STORES);
+  return { ...setting, value: storeNamed(name, isRecord(stores) ? stores : {}), store: name };
+}
+
+function storeNamed(name: string, stores: Readonly<Record<string, unknown>>): unknown {
+  if (!Object.hasOwn(stores, name)) return noSuchStore(name, Object.keys(stores));
+  const found = stores[name] === '' ? {} : stores[name];
+  return isRecord(found) ? found : new NoSuchStore('is no map of settings in the config file');
+}
+
+function noSuchStore(name: string, known: readonly string[]): NoSuchStore {
+  if (known.length === 0) return new NoSuchStore(`names a store, and no config file has "${STORES}:"`);
+  const near = didYouMean(
+    `store:${name}`,
+    known.map((other) => `store:${other}`),
+  );
+  return new NoSuchStore(`is none of "${STORES}:" in the config file${near}`);
+}

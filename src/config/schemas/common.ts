@@ -1,0 +1,40 @@
+import { resolve } from 'node:path';
+import type { z } from 'zod';
+import { flag, one, oneOf } from '../fields.ts';
+import { badValue } from '../values.ts';
+
+/** A path, made absolute. */
+export const path = one((text) => resolve(notEmpty(text)));
+
+/** What every command has. */
+export const common = {
+  json: flag(),
+  logLevel: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
+};
+
+export const tls = {
+  tlsCa: path.optional(),
+  tlsCert: path.optional(),
+  tlsKey: path.optional(),
+};
+
+interface TlsPaths {
+  readonly tlsCa?: string | undefined;
+  readonly tlsCert?: string | undefined;
+  readonly tlsKey?: string | undefined;
+}
+
+export function checkKeyPair({ tlsCert, tlsKey }: TlsPaths, context: z.RefinementCtx): void {
+  if (tlsCert !== undefined && tlsKey === undefined) fault(context, 'tlsCert', 'needs --tls-key as well');
+  if (tlsKey !== undefined && tlsCert === undefined) fault(context, 'tlsKey', 'needs --tls-cert as well');
+}
+
+/** Reports what is wrong with the setting `key` beside the others; `message` goes on from its value. */
+export function fault(context: z.RefinementCtx, key: string, message: string): void {
+  context.addIssue({ code: 'custom', path: [key], message });
+}
+
+export function notEmpty(text: string): string {
+  if (text === '') throw badValue('is empty');
+  return text;
+}

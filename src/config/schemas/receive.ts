@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { flag, one } from '../fields.ts';
+import { location } from '../location.ts';
+import { s3Faults, s3Settings } from '../s3-settings.ts';
+import { parseStoreAddress } from '../target-address.ts';
+import { parseBytes, parseCount, parseHostPort } from '../values.ts';
+import { checkKeyPair, common, fault, path, tls } from './common.ts';
+
+/** Where `isync receive` listens unless told otherwise: reachable from this machine only. */
+const DEFAULT_LISTEN = '127.0.0.1:7400';
+
+export const receiveSchema = z
+  .strictObject({
+    store: location(parseStoreAddress),
+    listen: one(parseHostPort).prefault(DEFAULT_LISTEN),
+    tokens: path.optional(),
+    insecure: flag(),
+    immutable: flag(),
+    /** Bytes. */
+    minFree: one((text) => parseBytes(text)).optional(),
+    /** Bytes. */
+    maxFileSize: one((text) => parseBytes(text, 1)).optional(),
+    /** Bytes for each device. */
+    quota: one((text) => parseBytes(text, 1)).optional(),
+    maxConnections: one(parseCount).optional(),
+    ...tls,
+    ...s3Settings,
+    ...common,
+  })
+  .superRefine((config, context) => {
+    checkKeyPair(config, context);
+    const isS3 = config.store.kind === 's3';
+    for (const { key, message } of s3Faults(config, isS3, 'store')) fault(context, key, message);
+    if (isS3 && config.minFree !== undefined)
+      fault(
+        context,
+        'minFree',
+        'is for a folder only: a bucket has no disk to leave free; --quota bounds devices',
+      );
+    if (config.tlsCa !== undefined && config.tlsCert === undefined)
+      fault(context, 'tlsCa', 'asks senders for certificates, which needs --tls-cert and --tls-key as well');
+  });
+
+export type ReceiveConfig = z.output<typeof receiveSchema>;

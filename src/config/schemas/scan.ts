@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { flag, one, oneOf } from '../fields.ts';
+import { parseCount, parseDuration, parseRate } from '../values.ts';
+import { fault } from './common.ts';
+import { checkSender, sender } from './sender.ts';
+
+export const scanSchema = z
+  .strictObject({
+    ...sender,
+    once: flag(),
+    complete: oneOf('auto', 'close-write', 'settle').default('auto'),
+    /** Milliseconds. */
+    settle: one((text) => parseDuration(text, 'ms', 1)).default(250),
+    /** Milliseconds. */
+    quiet: one((text) => parseDuration(text, 's')).default(600_000),
+    newest: oneOf('birthtime', 'mtime', 'name').default('birthtime'),
+    marks: oneOf('trust', 'verify').default('verify'),
+    maxWatched: one(parseCount).prefault('64'),
+    reopen: flag(),
+    replaceDamaged: flag(),
+    /** Bytes per second. */
+    bwlimit: one(parseRate).optional(),
+    compress: flag(),
+  })
+  .superRefine((config, context) => {
+    checkSender(config, context);
+    if (config.compress && config.to.kind !== 'receiver')
+      fault(context, 'compress', 'is for a ws:// or wss:// target only');
+  });

@@ -1,0 +1,79 @@
+import { hostname } from 'node:os';
+import type { z } from 'zod';
+import { DEFAULT_IGNORE } from '../../model/default-ignore.ts';
+import { parseDeviceName } from '../../model/device-name.ts';
+import { DIGEST_ALGORITHMS } from '../../model/digest.ts';
+import { defaultDevice } from '../default-device.ts';
+import { list, one, oneOf } from '../fields.ts';
+import { location } from '../location.ts';
+import { s3Faults, s3Settings } from '../s3-settings.ts';
+import { secret } from '../secret.ts';
+import { parseTargetAddress } from '../target-address.ts';
+import { parseToken } from '../token-file.ts';
+import { badValue, parseBoolean, parseDuration } from '../values.ts';
+import { checkKeyPair, common, fault, path, tls } from './common.ts';
+
+/** What scan and verify share: the root, and how to reach its target. */
+export const sender = {
+  root: path,
+  to: location(parseTargetAddress),
+  device: one(parseDevice).prefault(() => defaultDevice(hostname())),
+  tag: one(parseTag).default(''),
+  /** Besides those of `defaultIgnore`; `ignorePatterns` has both. */
+  ignore: list(),
+  /** Whether files in progress by their usual names are left alone. */
+  defaultIgnore: one(parseBoolean).default(true),
+  digest: oneOf(...DIGEST_ALGORITHMS).default('xxh64'),
+  /** Milliseconds; undefined where the command decides. */
+  retryFor: one((text) => parseDuration(text, 's')).optional(),
+  tokenFile: path.optional(),
+  token: secret(parseSecret, { instead: 'name a file that holds it with "token-file"' }).optional(),
+  ...tls,
+  ...s3Settings,
+  ...common,
+};
+
+export type SenderConfig = z.output<z.ZodObject<typeof sender>>;
+
+export function checkSender(config: SenderConfig, context: z.RefinementCtx): void {
+  checkKeyPair(config, context);
+  if (config.token !== undefined && config.tokenFile !== undefined)
+    fault(
+      context,
+      'tokenFile',
+      'is given, and the token itself (ISYNC_TOKEN) as well; which of the two is meant?',
+    );
+  for (const { key, message } of s3Faults(config, config.to.kind === 's3', 'target'))
+    fault(context, key, message);
+  if (config.to.kind === 'receiver' && config.to.url.protocol === 'wss:') return;
+  for (const key of ['tlsCa', 'tlsCert', 'tlsKey'] as const)
+    if (config[key] !== undefined) fault(context, key, 'is for a wss:// target only');
+}
+
+/** Every glob pattern of files to leave alone. */
+export function ignorePatterns({
+  ignore,
+  defaultIgnore,
+}: Pick<SenderConfig, 'ignore' | 'defaultIgnore'>): readonly string[] {
+  return defaultIgnore ? [...DEFAULT_IGNORE, ...ignore] : ignore;
+}
+
+function parseDevice(text: string): string {
+  try {
+    return parseDeviceName(text);
+  } catch {
+    // Its one reason, in the words of a setting.
+    throw badValue('is no device name: 1 to 64 of A-Z a-z 0-9 "-" "_" ".", beginning with a letter or digit');
+  }
+}
+
+function parseTag(text: string): string {
+  if (text.includes('/')) throw badValue('has a "/"; it is the beginning of a directory name');
+  return text;
+}
+
+function parseSecret(text: string): string {
+  const token = parseToken(text);
+  if (token === undefined) throw badValue('is no token as "isync token add" prints it');
+  return token;
+}

@@ -1,0 +1,27 @@
+import type { Command, OptionTable } from '../../src/cli/command.ts';
+import { COMMANDS, commandsOf, settingsOf } from '../../src/cli/commands/list.ts';
+import type { CommandSettings } from '../../src/config/sources.ts';
+import { receiveSchema } from '../../src/config/schemas/receive.ts';
+import { scanSchema } from '../../src/config/schemas/scan.ts';
+import { tokenSchema } from '../../src/config/schemas/token.ts';
+import { verifySchema } from '../../src/config/schemas/verify.ts';
+
+/** By section of the config file. */
+export const SCHEMAS = { scan: scanSchema, receive: receiveSchema, token: tokenSchema, verify: verifySchema };
+
+export type Section = keyof typeof SCHEMAS;
+
+/** A command with this section; those of a group have the same settings. */
+export function commandOf(section: string): Command {
+  const entry = COMMANDS.find(({ name }) => name === section);
+  return commandsOf(entry!)[0]!;
+}
+
+export function settingsFor(section: Section): CommandSettings {
+  return settingsOf(commandOf(section), section);
+}
+
+/** The options of each command, by section. */
+export const OPTION_TABLES: Readonly<Record<string, OptionTable>> = Object.fromEntries(
+  COMMANDS.map(({ name }) => [name, commandOf(name).options]),
+);
