@@ -4,7 +4,8 @@ import { digestOf, type DigestAlgorithm } from '../../model/digest.ts';
 import type { Abortable } from '../../model/abortable.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
-import { joinRelPath, parseRelPath, type RelPath } from '../../model/rel-path.ts';
+import type { RelPath } from '../../model/rel-path.ts';
+import { DeviceFolder } from '../../store/device-folder.ts';
 import { readDigest } from '../../store/read-digest.ts';
 import type { Store } from '../../store/store.ts';
 import { Forgotten, SendQueue, type PutJob, type Size } from '../send-queue.ts';
@@ -57,7 +58,7 @@ class StoreTarget implements Target {
   readonly refused: Promise<IsyncError>;
   readonly #store: Store;
   readonly #options: StoreTargetOptions;
-  readonly #device: RelPath;
+  readonly #folder: DeviceFolder;
   readonly #most: Readonly<Record<Size, number>>;
   readonly #queue: SendQueue;
   readonly #closing = new AbortController();
@@ -75,7 +76,7 @@ class StoreTarget implements Target {
   constructor(store: Store, options: StoreTargetOptions) {
     this.#store = store;
     this.#options = options;
-    this.#device = parseRelPath(parseDeviceName(options.device));
+    this.#folder = new DeviceFolder(parseDeviceName(options.device));
     this.#most = options.most ?? DISK_MOST;
     this.#queue = new SendQueue(options.digest, options.retry, options.onRetry);
     this.#queue.onReady = () => this.#start();
@@ -113,17 +114,14 @@ class StoreTarget implements Target {
   }
 
   async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncIterable<FileEntry> {
-    const listed = this.#store.list(prefix === '' ? this.#device : this.#inStore(prefix), {
-      signal: this.#either(signal),
-    });
-    const cut = this.#device.length + 1;
-    for await (const entry of listed) yield { ...entry, path: parseRelPath(entry.path.slice(cut)) };
+    const listed = this.#store.list(this.#folder.place(prefix), { signal: this.#either(signal) });
+    for await (const entry of listed) yield { ...entry, path: this.#folder.nameOf(entry.path) };
   }
 
   async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {
     if (marker !== undefined) await this.put(marker, { ...options, priority: 'live' });
     await this.#retrying(async () => {
-      await this.#store.sync(this.#inStore(directory), { signal: this.#either(options.signal) });
+      await this.#store.sync(this.#folder.place(directory), { signal: this.#either(options.signal) });
       await this.#identify();
     }, options.signal);
   }
@@ -139,10 +137,6 @@ class StoreTarget implements Target {
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#closing.abort(reason);
     this.#queue.close(reason);
-  }
-
-  #inStore(path: RelPath): RelPath {
-    return joinRelPath(this.#device, path);
   }
 
   #either(signal: AbortSignal | undefined): AbortSignal {
@@ -178,7 +172,7 @@ class StoreTarget implements Target {
     algorithm: DigestAlgorithm | undefined,
     signal: AbortSignal | undefined,
   ): Promise<TargetRecord | undefined> {
-    const where = this.#inStore(path);
+    const where = this.#folder.place(path);
     return this.#retrying(async () => {
       if (algorithm !== undefined) {
         const found = await readDigest(this.#store, where, algorithm, { signal });
@@ -220,7 +214,7 @@ class StoreTarget implements Target {
   async #copy(job: PutJob): Promise<Buffer> {
     const { digest: algorithm, replaceDamaged, limiter } = this.#options;
     const { entry } = job.file;
-    const kept = { ...entry, path: this.#inStore(entry.path) };
+    const kept = { ...entry, path: this.#folder.place(entry.path) };
     const { signal } = this.#closing;
     if (job.size === 'large')
       return copyLarge(job, this.#store, kept, { algorithm, replaceDamaged, limiter, signal });
