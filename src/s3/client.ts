@@ -3,23 +3,19 @@ import { Agent as HttpsAgent } from 'node:https';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import type { S3Access, S3Credentials } from './access.ts';
 
-/** Requests of a bucket under way at a time: they keep a server of a few cores busy with small files. */
-export const CONNECTIONS = 32;
-/**
- * Objects whose bytes are read at a time. Each keeps one more connection until its last byte. A request that waits in the
- * agent for a connection fails after `CONNECT_MS`, and a few files of a gigabyte would keep all connections for longer.
- */
-export const READS = 16;
 /** Tries of one request in all, by the SDK, some 0.1 s apart. The caller tries again for longer. */
 const ATTEMPTS = 3;
-/** From the first packet to an open connection, in ms: enough for two retransmissions on a bad link. */
+/**
+ * From the first packet to an open connection, in ms: enough for two retransmissions on a bad link. A request that waits
+ * for a connection of ours fails after this time, too.
+ */
 const CONNECT_MS = 10_000;
 /** Longest time without a byte in either direction, in ms. A server that takes longer to complete an upload sends spaces. */
 const SILENCE_MS = 60_000;
 
-/** A client of the SDK for `options`, set up for servers that are not AWS, too. */
-export function createS3Client(options: S3Access): S3Client {
-  const client = new S3Client(configOf(options));
+/** A client of the SDK for `options`, with at most `connections` open, set up for servers that are not AWS, too. */
+export function createS3Client(options: S3Access, connections: number): S3Client {
+  const client = new S3Client(configOf(options, connections));
   // It walks through each request and answer for a log that nobody reads.
   client.middlewareStack.remove('loggerMiddleware');
   // The SDK would hash each body a second time to sign it. Content-MD5 is signed, and ties the body to the signature.
@@ -35,10 +31,10 @@ export function createS3Client(options: S3Access): S3Client {
   return client;
 }
 
-function configOf(options: S3Access): S3ClientConfig {
+function configOf(options: S3Access, connections: number): S3ClientConfig {
   const { endpoint, region, pathStyle, profile, credentials, ca } = options;
   const own = endpoint !== undefined;
-  const agent = { keepAlive: true, maxSockets: CONNECTIONS + READS };
+  const agent = { keepAlive: true, maxSockets: connections };
   return {
     ...(own && {
       endpoint,

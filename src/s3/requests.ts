@@ -3,9 +3,16 @@ import { Limiter } from '../flow/limiter.ts';
 import type { Abortable } from '../model/abortable.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import type { S3Access } from './access.ts';
-import { CONNECTIONS, createS3Client, READS } from './client.ts';
+import { createS3Client } from './client.ts';
 import { isAbsent, s3Error } from './errors.ts';
 
+/** Requests of a bucket under way at a time: they keep a server of a few cores busy with small files. */
+const CONNECTIONS = 32;
+/**
+ * Objects whose bytes are read at a time. Each keeps one more connection until its last byte: a few files of a gigabyte
+ * would otherwise hold up all requests.
+ */
+const READS = 16;
 /** Entries of a listing in one answer: the servers' own limit. */
 const PAGE = 1000;
 
@@ -17,6 +24,8 @@ export interface RequestOptions extends Abortable {
 export interface BucketOptions {
   /** Most entries of a listing that one answer may hold. */
   readonly page?: number | undefined;
+  /** Objects whose bytes are read at a time, each on a connection of its own; others wait. Default 16. */
+  readonly reads?: number | undefined;
 }
 
 /** The SDK's own options of a request. */
@@ -39,15 +48,16 @@ export class Bucket implements Disposable {
   readonly where: string;
   readonly page: number;
   /** Gives places to answers whose body is being read: such an answer holds its connection until its last byte. */
-  readonly reads = new Limiter(READS);
+  readonly reads: Limiter;
   readonly #client: S3Client;
   readonly #limiter = new Limiter(CONNECTIONS);
 
-  constructor(access: S3Access, { page = PAGE }: BucketOptions = {}) {
+  constructor(access: S3Access, { page = PAGE, reads = READS }: BucketOptions = {}) {
     this.name = access.bucket;
     this.where = `s3://${access.bucket}${access.endpoint === undefined ? '' : ` at ${access.endpoint}`}`;
     this.page = page;
-    this.#client = createS3Client(access);
+    this.reads = new Limiter(reads);
+    this.#client = createS3Client(access, CONNECTIONS + reads);
   }
 
   [Symbol.dispose](): void {

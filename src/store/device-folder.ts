@@ -24,7 +24,15 @@ export class DeviceFolder {
       throw new IsyncError('BAD_PATH', `${WATCH_MARKER} is never transferred`, { path });
     if (isTooDeep(path))
       throw new IsyncError('BAD_PATH', `the path has more than ${MAX_PATH_SEGMENTS} segments`, { path });
-    return joinRelPath(this.#folder, path);
+    return this.place(path);
+  }
+
+  /**
+   * The place of a file, or of a directory; of '' that of all.
+   * @throws IsyncError BAD_PATH where it would be too long
+   */
+  place(path: RelPath | ''): RelPath {
+    return path === '' ? this.#folder : joinRelPath(this.#folder, path);
   }
 
   /** The place of `path`; undefined where it would be too long or too deep, so that nothing can be there. */

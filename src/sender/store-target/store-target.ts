@@ -4,7 +4,8 @@ import { digestOf, type DigestAlgorithm } from '../../model/digest.ts';
 import type { Abortable } from '../../model/abortable.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
-import { joinRelPath, parseRelPath, type RelPath } from '../../model/rel-path.ts';
+import type { RelPath } from '../../model/rel-path.ts';
+import { DeviceFolder } from '../../store/device-folder.ts';
 import { readDigest } from '../../store/read-digest.ts';
 import type { Store } from '../../store/store.ts';
 import { Forgotten, SendQueue, type PutJob, type Size } from '../send-queue.ts';
@@ -60,7 +61,7 @@ class StoreTarget implements Target {
   readonly refused: Promise<IsyncError>;
   readonly #store: Store;
   readonly #options: StoreTargetOptions;
-  readonly #device: RelPath;
+  readonly #folder: DeviceFolder;
   readonly #most: Readonly<Record<Size, number>>;
   readonly #queue: SendQueue;
   readonly #closing = new AbortController();
@@ -82,7 +83,7 @@ class StoreTarget implements Target {
     this.#options = options;
     const { device, digest } = options;
     this.traits = { device, digest, filesInFlight: FILES_IN_FLIGHT };
-    this.#device = parseRelPath(parseDeviceName(device));
+    this.#folder = new DeviceFolder(parseDeviceName(device));
     this.#most = options.most ?? DISK_MOST;
     this.#queue = new SendQueue(options.retry, options.onRetry);
     this.#queue.onReady = () => this.#start();
@@ -120,17 +121,14 @@ class StoreTarget implements Target {
   }
 
   async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncIterable<FileEntry> {
-    const listed = this.#store.list(prefix === '' ? this.#device : this.#inStore(prefix), {
-      signal: this.#either(signal),
-    });
-    const cut = this.#device.length + 1;
-    for await (const entry of listed) yield { ...entry, path: parseRelPath(entry.path.slice(cut)) };
+    const listed = this.#store.list(this.#folder.place(prefix), { signal: this.#either(signal) });
+    for await (const entry of listed) yield { ...entry, path: this.#folder.nameOf(entry.path) };
   }
 
   async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {
     if (marker !== undefined) await this.put(marker, { ...options, priority: 'live' });
     await this.#retrying(async () => {
-      await this.#store.sync(this.#inStore(directory), { signal: this.#either(options.signal) });
+      await this.#store.sync(this.#folder.place(directory), { signal: this.#either(options.signal) });
       await this.#identify();
     }, options.signal);
   }
@@ -146,10 +144,6 @@ class StoreTarget implements Target {
     this.#options.signal?.removeEventListener('abort', this.#onAbort);
     this.#closing.abort(reason);
     this.#queue.close(reason);
-  }
-
-  #inStore(path: RelPath): RelPath {
-    return joinRelPath(this.#device, path);
   }
 
   #either(signal: AbortSignal | undefined): AbortSignal {
@@ -191,7 +185,7 @@ class StoreTarget implements Target {
     withDigest: boolean,
     signal: AbortSignal | undefined,
   ): Promise<TargetRecord | undefined> {
-    const where = this.#inStore(path);
+    const where = this.#folder.place(path);
     return this.#retrying(async () => {
       if (withDigest) {
         const found = await readDigest(this.#store, where, this.traits.digest, { signal });
@@ -234,7 +228,7 @@ class StoreTarget implements Target {
     const { replaceDamaged, limiter } = this.#options;
     const { digest: algorithm } = this.traits;
     const { entry } = job.file;
-    const kept = { ...entry, path: this.#inStore(entry.path) };
+    const kept = { ...entry, path: this.#folder.place(entry.path) };
     const { signal } = this.#closing;
     if (job.size === 'large')
       return copyLarge(job, this.#store, kept, { algorithm, replaceDamaged, limiter, signal });
