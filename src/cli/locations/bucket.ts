@@ -1,17 +1,42 @@
-import { readText } from '../config/read-text.ts';
-import type { S3Settings } from '../config/s3-settings.ts';
-import { showStoreAddress, type S3StoreAddress } from '../config/target-address.ts';
-import type { Log } from '../observe/log.ts';
-import type { Store } from '../store/store.ts';
-import { isLoopbackName } from './loopback-name.ts';
-import { trustSystemCas } from './trust-system-cas.ts';
+import { readText } from '../../config/read-text.ts';
+import type { S3Settings } from '../../config/s3-settings.ts';
+import type { ReceiveConfig } from '../../config/schemas/receive.ts';
+import type { SenderConfig } from '../../config/schemas/sender.ts';
+import { showAddress, type S3StoreAddress } from '../../config/target-address.ts';
+import type { Log } from '../../observe/log.ts';
+import type { Store } from '../../store/store.ts';
+import { isLoopbackName } from '../loopback-name.ts';
+import { ownTarget, untilOpen, type OpenTarget, type Shared, type TargetUse } from '../own-target.ts';
+import { trustSystemCas } from '../trust-system-cas.ts';
+
+/**
+ * Files under way to a bucket at a time. Each small one is a request and waits for nothing else, so many hide the
+ * latency; each large one holds the store's part buffers.
+ */
+const FILES_AT_ONCE = { small: 64, large: 8 };
+/** A bucket as a target. */
+export async function openBucketTarget(
+  to: S3StoreAddress,
+  config: SenderConfig,
+  shared: Shared,
+  { mode, signal, log }: TargetUse,
+): Promise<OpenTarget> {
+  const open = () => openS3(to, config, log, { readOnly: mode === 'read' });
+  return ownTarget(await untilOpen(open, shared, signal), { ...shared, most: FILES_AT_ONCE });
+}
+
+/** A bucket as the store of a receiver, with the rules that a folder keeps itself. */
+export async function openBucketStore(at: S3StoreAddress, config: ReceiveConfig, log: Log): Promise<Store> {
+  const { withRules } = await import('./bucket-rules.ts');
+  return withRules(await openS3(at, config, log), config);
+}
 
 /**
  * Opens the store at an s3:// address; a setting goes before what the address's entry in `stores:` says. The AWS SDK is
  * loaded here and nowhere else: it takes longer to load than most commands to run.
  * @throws IsyncError of the store: no such bucket, not let in, not reachable
  */
-export async function openS3(
+async function openS3(
   address: S3StoreAddress,
   settings: S3Settings,
   log: Log,
@@ -24,8 +49,8 @@ export async function openS3(
       to: endpoint.host,
     });
   if (endpoint?.protocol !== 'http:' && access.ca === undefined) trustSystemCas();
-  const { openS3Store } = await import('../store/s3/s3-store.ts');
-  log.debug('opening the bucket', { address: showStoreAddress(address) });
+  const { openS3Store } = await import('../../store/s3/s3-store.ts');
+  log.debug('opening the bucket', { address: showAddress(address) });
   return openS3Store({
     readOnly,
     bucket: address.bucket,

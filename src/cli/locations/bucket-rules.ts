@@ -1,0 +1,19 @@
+import type { ReceiveConfig } from '../../config/schemas/receive.ts';
+import { withFileSizeLimit } from '../../store/rules/file-size-limit.ts';
+import { withImmutable } from '../../store/rules/immutable-store.ts';
+import { withQuota } from '../../store/rules/quota-store.ts';
+import type { Store } from '../../store/store.ts';
+
+/**
+ * How long a count of what a device has in a bucket is good, in ms: other receivers may add to it, and counting takes a
+ * request for every thousand files.
+ */
+const RECOUNT_MS = 3600 * 1000;
+
+/** Puts the receiver's rules, which a folder keeps itself, in front of a bucket; outermost is what costs least to refuse. */
+export function withRules(bucket: Store, { immutable, quota, maxFileSize }: ReceiveConfig): Store {
+  let store = bucket;
+  if (immutable) store = withImmutable(store);
+  if (quota !== undefined) store = withQuota(store, quota, { recountMs: RECOUNT_MS });
+  return maxFileSize === undefined ? store : withFileSizeLimit(store, maxFileSize);
+}
