@@ -7,11 +7,11 @@ import type { OpenTarget, Shared, TargetUse } from './own-target.ts';
 
 /** How long a command that ends by itself tries to reach its target, in ms: a restart of the receiver fits in. */
 export const ONE_SHOT_RETRY_MS = 20_000;
-/** How often it is said that files wait for the same reason, in ms. */
+/** How often the log repeats that files wait for the same reason, in ms. */
 const TOLD_EVERY_MS = 60_000;
 
 /**
- * Opens what `--to` names. A receiver is connected to in the background: that it can't be is told by the calls.
+ * Opens what `--to` names. A receiver is connected to in the background: the calls tell when it can't be reached.
  * @throws IsyncError CONFIG_INVALID, ROOT_MISSING, STORE_MISSING, or what an S3 store can't be opened for
  */
 export async function openTarget(config: SenderConfig, use: TargetUse): Promise<OpenTarget> {
@@ -32,7 +32,7 @@ export async function openTarget(config: SenderConfig, use: TargetUse): Promise<
   return openTargetAt(config.to, config, shared, use);
 }
 
-/** Tells the first error of each code, and again when a minute has passed: every file that waits has its own. */
+/** Tells an error of each code at most once a minute: every file that waits has an error of its own. */
 function sometimes(tell: (error: IsyncError) => void): (error: IsyncError) => void {
   const toldMs = new Map<ErrorCode, number>();
   return (error) => {

@@ -11,15 +11,15 @@ import type { Store } from '../store/store.ts';
 /** What a command wants of its target. */
 export interface TargetUse {
   readonly mode: 'write' | 'read';
-  /** Gives up on the target after a while; else tries for ever. */
+  /** Whether the command gives up on the target after a while; else it tries for ever. */
   readonly endsByItself: boolean;
   /** What goes over the link, in bytes a second. */
   readonly bytesPerSecond?: number | undefined;
-  /** Have the target keep also what a power cut seems to have damaged. */
+  /** Whether the target also keeps what a power cut seems to have damaged. */
   readonly replaceDamaged?: boolean | undefined;
-  /** For a receiver only. */
+  /** Whether messages are compressed; for a receiver only. */
   readonly compress?: boolean | undefined;
-  /** Told of each message to a receiver, in bytes as it leaves. */
+  /** Called for each message to a receiver with the bytes that leave. */
   readonly onSend?: ((bytes: number) => void) | undefined;
   /** Ends the wait for a target that can't be opened yet. */
   readonly signal: AbortSignal;

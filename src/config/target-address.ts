@@ -16,19 +16,19 @@ export interface S3StoreAddress extends S3Address {
   readonly access?: StoreAccess;
 }
 
-/** A receiver. Without credentials, query and fragment; the path is "/" where none was given. */
+/** A receiver. The URL has no credentials, query or fragment; its path is "/" where none was given. */
 export interface ReceiverAddress {
   readonly kind: 'receiver';
   readonly url: URL;
 }
 
-/** Where `isync receive` keeps files. */
+/** A place where `isync receive` keeps files. */
 export type StoreAddress = FolderAddress | S3StoreAddress;
 
-/** Where `--to` points. */
+/** A place that `--to` can name. */
 export type TargetAddress = ReceiverAddress | StoreAddress;
 
-/** What an address with a scheme is; without one it is a folder. src/cli/locations/table.ts opens each kind. */
+/** Parses an address by its scheme; one without is a folder. src/cli/locations/table.ts opens each kind. */
 const STORE_SCHEMES: Schemes<StoreAddress> = new Map([['s3', parseBucket]]);
 const TARGET_SCHEMES: Schemes<TargetAddress> = new Map<string, (text: string) => TargetAddress>([
   ['ws', parseReceiver],
@@ -88,13 +88,13 @@ export function showAddress(address: TargetAddress): string {
   }
 }
 
-/** `host:7400`, `[::1]:7400`, `backup.example`: one segment that names a machine more likely than a new folder. */
+/** `host:7400`, `[::1]:7400`, `backup.example`: one segment that more likely names a machine than a new folder. */
 const HOST_AND_PORT = /^((?:\[[\da-f:.]+\]|[a-z\d][a-z\d.-]*):\d{1,5})\/?$/i;
 const HOST_WITH_DOT = /^([a-z\d][a-z\d-]*(?:\.[a-z\d-]+)+)\/?$/i;
-/** A scheme without the slashes that make it one. */
+/** A scheme whose slashes are missing. */
 const SLASHES_LACK = /^(wss?|s3):\/?([^/\d].*)$/is;
 
-/** Refuses what was meant as a receiver or a bucket and would be taken for a folder; one that is there stays a folder. */
+/** Refuses a text that likely means a receiver or a bucket, unless a folder of this name is there. */
 function refuseHost(text: string): void {
   if (existsSync(resolve(text))) return;
   const [, known, rest] = SLASHES_LACK.exec(text) ?? [];

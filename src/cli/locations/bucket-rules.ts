@@ -5,12 +5,12 @@ import { withQuota } from '../../store/rules/quota-store.ts';
 import type { Store } from '../../store/store.ts';
 
 /**
- * How long a count of what a device has in a bucket is good, in ms: other receivers may add to it, and counting takes a
+ * How long a count of a device's bytes in a bucket holds, in ms. Other receivers may add to them, and counting takes a
  * request for every thousand files.
  */
 const RECOUNT_MS = 3600 * 1000;
 
-/** Puts the receiver's rules, which a folder keeps itself, in front of a bucket; outermost is what costs least to refuse. */
+/** Puts the receiver's rules in front of a bucket; a folder keeps them itself. The cheapest check is outermost. */
 export function withRules(bucket: Store, { immutable, quota, maxFileSize }: ReceiveConfig): Store {
   let store = bucket;
   if (immutable) store = withImmutable(store);

@@ -10,11 +10,11 @@ import { ownTarget, untilOpen, type OpenTarget, type Shared, type TargetUse } fr
 import { trustSystemCas } from '../trust-system-cas.ts';
 
 /**
- * Files under way to a bucket at a time. Each small one is a request and waits for nothing else, so many hide the
- * latency; each large one holds the store's part buffers.
+ * Files under way to a bucket at a time. A small file is a single request, so many at a time hide the latency. A large
+ * file holds some of the store's part buffers.
  */
 const FILES_AT_ONCE = { small: 64, large: 8 };
-/** A bucket as a target. */
+/** Opens a bucket as a target. */
 export async function openBucketTarget(
   to: S3StoreAddress,
   config: SenderConfig,
@@ -25,15 +25,15 @@ export async function openBucketTarget(
   return ownTarget(await untilOpen(open, shared, signal), { ...shared, most: FILES_AT_ONCE });
 }
 
-/** A bucket as the store of a receiver, with the rules that a folder keeps itself. */
+/** Opens a bucket as the store of a receiver. */
 export async function openBucketStore(at: S3StoreAddress, config: ReceiveConfig, log: Log): Promise<Store> {
   const { withRules } = await import('./bucket-rules.ts');
   return withRules(await openS3(at, config, log), config);
 }
 
 /**
- * Opens the store at an s3:// address; a setting goes before what the address's entry in `stores:` says. The AWS SDK is
- * loaded here and nowhere else: it takes longer to load than most commands to run.
+ * Opens the store at an s3:// address. An option goes before what `stores:` says of the address. The AWS SDK is loaded
+ * here and nowhere else: loading it takes longer than most commands run.
  * @throws IsyncError of the store: no such bucket, not let in, not reachable
  */
 async function openS3(
@@ -70,7 +70,7 @@ async function openS3(
   });
 }
 
-/** Reveals the keys of a store, unless a profile is named in their place. */
+/** Returns the keys that `stores:` gives, unless an option names a profile in their place. */
 function keysOf({ s3Profile }: S3Settings, { credentials }: NonNullable<S3StoreAddress['access']>) {
   if (credentials === undefined || s3Profile !== undefined) return {};
   const { accessKeyId, secretAccessKey, sessionToken } = credentials;

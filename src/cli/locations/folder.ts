@@ -5,7 +5,7 @@ import type { Store } from '../../store/store.ts';
 import { ownTarget, untilOpen, type OpenTarget, type Shared, type TargetUse } from '../own-target.ts';
 import { checkSeparate } from '../separate-folders.ts';
 
-/** A folder as a target. It is locked against other senders of the device, unless it is only read. */
+/** Opens a folder as a target. It is locked against other senders of the device, unless it is only read. */
 export async function openFolderTarget(
   to: FolderAddress,
   { root }: SenderConfig,
@@ -32,7 +32,7 @@ export async function openFolderTarget(
   }
 }
 
-/** A folder as the store of a receiver. It keeps the rules for single files itself. */
+/** Opens a folder as the store of a receiver. It keeps the rules for single files itself. */
 export async function openFolderStore(at: FolderAddress, config: ReceiveConfig): Promise<Store> {
   const { immutable, minFree, maxFileSize, quota } = config;
   const { openFileStore } = await import('../../store/file/file-store.ts');

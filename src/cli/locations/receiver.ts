@@ -9,7 +9,7 @@ import { isLoopbackName } from '../loopback-name.ts';
 import type { OpenTarget, Shared, TargetUse } from '../own-target.ts';
 import { trustSystemCas } from '../trust-system-cas.ts';
 
-/** A receiver as a target. It is connected to in the background. */
+/** Makes a receiver a target. It is connected to in the background. */
 export async function openReceiver(
   to: ReceiverAddress,
   config: SenderConfig,
@@ -34,7 +34,7 @@ export async function openReceiver(
   return { target, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
 }
 
-/** A token file is read again for each connection, so that a new token needs no restart; first of all at once. */
+/** Returns how to get the token. A token file is read now, and again for each connection: a new token needs no restart. */
 function readToken({ token, tokenFile }: SenderConfig): WsTargetOptions['token'] {
   if (tokenFile === undefined) return token?.reveal();
   readTokenFile(tokenFile);
