@@ -51,7 +51,7 @@ export default defineConfig({
   overrides: [
     ...floorRules(FLOORS),
     {
-      files: ['test/**', 'bench/**', 'demo/**'],
+      files: ['harness/**', 'test/**', 'bench/**', 'demo/**'],
       rules: {
         'typescript/no-non-null-assertion': 'off',
         'typescript/no-unsafe-type-assertion': 'off',

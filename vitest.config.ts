@@ -1,15 +1,52 @@
+import { globSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/** A file that replaces modules needs a worker of its own; all others share theirs, which saves a start for each. */
+const MOCKING = globSync('test/**/*.test.ts', { cwd: import.meta.dirname }).filter((path) =>
+  readFileSync(path, 'utf8').includes('vi.mock('),
+);
+/** What takes minutes has a run of its own: vitest.long.config.ts. */
+const LONG = 'test/long/**';
+/** What starts processes and waits for them comes first, so that no long test is left for the end. */
+const FIRST = ['/test/steps/', '/test/e2e/', '/test/cli/', '/s3/', '/test/sender/', '/test/watcher/'];
+
+const SETUPS = ['s3', 'cli', 'tools'].map((name) => `harness/${name}-setup.ts`);
+
+class SlowFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    return files.toSorted((a, b) => rank(a) - rank(b) || a.moduleId.localeCompare(b.moduleId));
+  }
+}
 
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    // What takes minutes has a run of its own: vitest.long.config.ts.
-    exclude: ['test/long/**'],
-    globalSetup: ['test/services/s3-setup.ts'],
+    globalSetup: SETUPS,
     // Real processes, sockets and disks: generous, so that a slow disk is no failure; nothing waits this long by plan.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    // Two cores are the smallest machine this must be quick on.
-    maxWorkers: 2,
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
+    // Two cores are the smallest machine this must be quick on. Most tests wait for processes and disks half of their time.
+    maxWorkers: 4,
+    // Of one file at a time: each of these starts several processes.
+    maxConcurrency: 3,
+    sequence: { sequencer: SlowFirst },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'shared',
+          include: ['test/**/*.test.ts'],
+          exclude: [LONG, ...MOCKING],
+          isolate: false,
+          restoreMocks: true,
+        },
+      },
+      { extends: true, test: { name: 'mocking', include: MOCKING } },
+    ],
   },
 });
+
+function rank({ moduleId }: TestSpecification): number {
+  const found = FIRST.findIndex((part) => moduleId.includes(part));
+  return found === -1 ? FIRST.length : found;
+}

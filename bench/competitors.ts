@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { addToken, scanOnce, startReceiver, writeTokenFile } from '../test/suites/cli.ts';
+import { addToken, scanOnce, startReceiver, writeTokenFile } from '../harness/cli.ts';
 import type { Competitor, Took } from './contest.ts';
 import { cpuOf, cpuOfEnded, numberFrom, startListening } from './process.ts';
 

@@ -1,8 +1,8 @@
 import { createCipheriv } from 'node:crypto';
 import { chmodSync, closeSync, mkdirSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { Random } from '../test/faults/random.ts';
-import { differences, filesBelow } from '../test/suites/data-tree.ts';
+import { Random } from '../harness/random.ts';
+import { differences, filesBelow } from '../harness/data-tree.ts';
 
 const DIRECTORY = 'DC1';
 /** Written at a time, in bytes. */

@@ -9,7 +9,7 @@ import { markdownTable, textOf } from './table.ts';
 /** `f_type` of a tmpfs, statfs(2). */
 const TMPFS_MAGIC = 0x01021994;
 
-// What is measured is what a user has installed, not these sources; test/suites/cli.ts reads it when it is loaded.
+// What is measured is what a user has installed, not these sources; harness/cli.ts reads it when it is loaded.
 process.env['ISYNC_CLI_MAIN'] ??= fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const { CASES } = await import('./cases/index.ts');
 

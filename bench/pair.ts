@@ -7,7 +7,7 @@ import {
   writeTokenFile,
   type CliProcess,
   type Receiver,
-} from '../test/suites/cli.ts';
+} from '../harness/cli.ts';
 
 const DEVICE = 'edge1';
 

@@ -8,10 +8,10 @@ import {
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
-import { keeperOfCeph, missingForCeph, startCeph, stopCeph } from '../test/services/ceph.ts';
-import { accessFrom, clientFor, environmentOf } from '../test/services/s3-access.ts';
-import { readBack, digestOfFile } from '../test/services/s3-objects.ts';
-import { filesBelow } from '../test/suites/data-tree.ts';
+import { keeperOfCeph, missingForCeph, startCeph, stopCeph } from '../harness/ceph.ts';
+import { accessFrom, clientFor, environmentOf } from '../harness/s3-access.ts';
+import { readBack, digestOfFile } from '../harness/s3-objects.ts';
+import { filesBelow } from '../harness/data-tree.ts';
 import type { Bench } from './bench.ts';
 import type { DataSet } from './data.ts';
 import { cpuOfChildren } from './process.ts';
@@ -43,7 +43,7 @@ export async function startBucket(bench: Bench, folder: string): Promise<BenchBu
     return await makeBucket(process.env, NaN, async () => {});
   const missing = missingForCeph();
   if (missing !== undefined) {
-    bench.say(`!!! NOTHING ON S3 IS MEASURED: no Ceph ('test/services/ceph install'; missing: ${missing})`);
+    bench.say(`!!! NOTHING ON S3 IS MEASURED: no Ceph ('harness/ceph install'; missing: ${missing})`);
     return undefined;
   }
   const server = join(folder, 'ceph');

@@ -1,5 +1,5 @@
 import { basename, join } from 'node:path';
-import { scanOnce } from '../test/suites/cli.ts';
+import { scanOnce } from '../harness/cli.ts';
 import type { Bench } from './bench.ts';
 import { timed } from './competitors.ts';
 import type { Competitor } from './contest.ts';

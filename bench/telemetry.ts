@@ -1,4 +1,4 @@
-import { Random } from '../test/faults/random.ts';
+import { Random } from '../harness/random.ts';
 
 const SENSORS = [
   'pump-1/pressure',

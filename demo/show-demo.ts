@@ -11,8 +11,8 @@ import {
   until,
   writeTokenFile,
   type CliProcess,
-} from '../test/suites/cli.ts';
-import { differences, filesBelow, isMarked, isSealed } from '../test/suites/data-tree.ts';
+} from '../harness/cli.ts';
+import { differences, filesBelow, isMarked, isSealed } from '../harness/data-tree.ts';
 import { DemoFault } from './demo-fault.ts';
 import { bytes, good, latencies, plural, status, tell, title } from './story.ts';
 

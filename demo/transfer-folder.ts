@@ -2,8 +2,8 @@ import { constants, type Stats } from 'node:fs';
 import { access, lstat, mkdir, mkdtemp, readdir, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { scanOnce, startReceiver, type Summary } from '../test/suites/cli.ts';
-import { filesBelow, isMarked, isSealed, sameContent } from '../test/suites/data-tree.ts';
+import { scanOnce, startReceiver, type Summary } from '../harness/cli.ts';
+import { filesBelow, isMarked, isSealed, sameContent } from '../harness/data-tree.ts';
 import { DemoFault } from './demo-fault.ts';
 import { bytes, good, plural, tell, title } from './story.ts';
 

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hashToken } from '../../src/receiver/tokens.ts';
 import { formatTokenEntries } from '../../src/receiver/token-entries.ts';
-import { startReceiver, type CliProcess } from '../../test/suites/cli.ts';
+import { startReceiver, type CliProcess } from '../../harness/cli.ts';
 import type { Bench, BenchCase } from '../bench.ts';
 import { rawDisk } from '../competitors.ts';
 import { inCaseFolder } from '../contest.ts';

@@ -1,6 +1,6 @@
 import { mkdtemp } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { addToken, scanOnce, startReceiver, writeTokenFile, type Receiver } from '../../test/suites/cli.ts';
+import { addToken, scanOnce, startReceiver, writeTokenFile, type Receiver } from '../../harness/cli.ts';
 import type { Bench, BenchCase } from '../bench.ts';
 import { inCaseFolder } from '../contest.ts';
 import { KIB, MIB, equalSizes, resetFiles, writeFiles, type DataSet } from '../data.ts';

@@ -1,4 +1,4 @@
-import { runCli, startNode } from '../../test/suites/cli.ts';
+import { runCli, startNode } from '../../harness/cli.ts';
 import type { Bench, BenchCase } from '../bench.ts';
 import { inTurns } from '../sample.ts';
 

@@ -59,7 +59,7 @@ function stopYoungGrowth(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
-/** As `node --expose-gc` does; see receiver/spent-buffers.ts. */
+/** As `node --expose-gc` does; see receiver/scavenger.ts. */
 function exposeGc(): void {
   setFlagsFromString('--expose-gc');
   const gc: unknown = runInNewContext('gc');

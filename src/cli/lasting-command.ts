@@ -1,5 +1,6 @@
 import type { CommandSchema } from '../config/read-config.ts';
-import type { Log, LogLevel } from '../observe/log.ts';
+import type { Log } from '../model/log.ts';
+import type { LogLevel } from '../observe/log.ts';
 import { briefCommand, type BriefWork } from './brief-command.ts';
 import type { Run } from './command.ts';
 import type { ExitCode } from './exit-codes.ts';

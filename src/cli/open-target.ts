@@ -22,7 +22,7 @@ export async function openTarget(config: SenderConfig, use: TargetUse): Promise<
     retry: { giveUpAfterMs: config.retryFor ?? (use.endsByItself ? ONE_SHOT_RETRY_MS : undefined) },
     limiter: use.bytesPerSecond === undefined ? undefined : createRateLimiter(use.bytesPerSecond),
     onRetry: sometimes((error: IsyncError) =>
-      use.log.warn('the target refuses files for now; trying again', {
+      use.log.warn('the target refuses for now; trying again', {
         code: error.code,
         reason: error.message,
       }),

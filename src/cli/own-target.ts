@@ -1,7 +1,7 @@
 import type { DigestAlgorithm } from '../model/digest.ts';
 import { factsOf } from '../model/error-table.ts';
 import { IsyncError } from '../model/isync-error.ts';
-import type { Log } from '../observe/log.ts';
+import type { Log } from '../model/log.ts';
 import type { StoreTargetOptions } from '../sender/store-target/store-target.ts';
 import type { RateLimiter } from '../flow/rate-limiter.ts';
 import { Backoff, type RetryPolicy } from '../flow/retry.ts';

@@ -1,7 +1,7 @@
 import { scanSchema } from '../config/schemas/scan.ts';
 import { ignorePatterns } from '../config/schemas/sender.ts';
 import type { Problem } from '../model/problem.ts';
-import type { Log } from '../observe/log.ts';
+import type { Log } from '../model/log.ts';
 import { printable } from '../observe/printable.ts';
 import { formatBytes, formatCount } from '../observe/units.ts';
 import type { ScanObserver, ScanSummary } from '../sender/scan/scan-options.ts';
@@ -33,9 +33,6 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   const { summary: done, failure } = await scan({
     root: config.root,
     target: opened.target,
-    device: config.device,
-    compressed: config.compress,
-    digest: config.digest,
     once: config.once,
     tag: config.tag,
     complete: config.complete,
@@ -49,6 +46,7 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     ignore,
     signal,
     observer: watched,
+    log,
   });
   const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
   for (const line of summaryLines(summary)) output.text(line);
@@ -104,10 +102,6 @@ class Watched implements ScanObserver {
     if (sealed || state === 'finished') this.#unsealed.delete(name);
     else this.#unsealed.add(name);
     this.#log.info(sealed ? 'directory sealed' : `directory ${state}`, { directory: name });
-  }
-
-  note(level: 'debug' | 'info' | 'warn', message: string, fields?: Readonly<Record<string, unknown>>): void {
-    this.#log[level](message, fields);
   }
 }
 

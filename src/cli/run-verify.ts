@@ -26,13 +26,11 @@ export const runVerify = lastingCommand(verifySchema, 'stopping', async (given) 
   const summary = await verify({
     root: config.root,
     target: opened.target,
-    device: config.device,
     tag: config.tag,
     ignore: ignorePatterns(config),
     quick: config.quick,
     repair: config.repair,
     replaceDamaged: config.replaceDamaged,
-    algorithm: config.digest,
     signal,
     onDifference(problem) {
       if (differences.length < MAX_DIFFERENCES_KEPT) differences.push(problem);

@@ -1,4 +1,5 @@
-import { createLog, type Log, type LogLevel } from '../observe/log.ts';
+import type { Log } from '../model/log.ts';
+import { createLog, type LogLevel } from '../observe/log.ts';
 import { Progress, type ProgressState } from '../observe/progress.ts';
 import { StatusLine } from '../observe/status-line.ts';
 import type { Output } from './output.ts';

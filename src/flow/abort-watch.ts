@@ -1,6 +1,6 @@
 /**
- * Listens to many aborts of few signals. Node's EventTarget walks all of its listeners for each one added or removed,
- * which thousands of files under one signal would feel; here a signal gets one listener.
+ * Calls many callbacks when few signals fire. Node's EventTarget walks all its listeners for each one added or removed, which
+ * is slow with thousands of files under one signal; here a signal gets one listener.
  */
 export class AbortWatch {
   readonly #watched = new Map<AbortSignal, Watched>();

@@ -4,8 +4,8 @@ interface Waiter {
 }
 
 /**
- * Bounds how many things are under way at once. Whoever has the lowest rank goes first, and among equals whoever
- * came first. Meant for few waiters (one a directory): admitting costs a pass over them.
+ * Bounds how many operations run at once. The waiter with the lowest rank goes first, and among equals the one that came
+ * first. Meant for few waiters (one a directory): each admission walks over all of them.
  */
 export class Admission {
   #free: number;

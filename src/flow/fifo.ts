@@ -1,7 +1,7 @@
-/** Taken places are given back to memory when there are this many of them, and as many as there are waiting. */
+/** Items taken are dropped from the array when there are this many of them, and no fewer than wait. */
 const COMPACT_AT = 1024;
 
-/** A queue whose ends both take O(1) for what is usual: push behind, shift in front. */
+/** A queue with push at its end and shift at its front, both in constant time. */
 export class Fifo<T> {
   #items: T[] = [];
   #head = 0;

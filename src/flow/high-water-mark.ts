@@ -1,10 +1,10 @@
-/** Told of what is held. */
+/** Adds up amounts that are held. */
 export interface Counter {
   add(amount: number): void;
   remove(amount: number): void;
 }
 
-/** Counts what is held and tells when it rises above `high` and when it has fallen to half of that again. */
+/** Adds up what is held, and calls back when the sum rises above `high` and when it has fallen to half of that again. */
 export class HighWaterMark implements Counter {
   readonly #high: number;
   readonly #changed: () => void;
@@ -12,7 +12,7 @@ export class HighWaterMark implements Counter {
   #held = 0;
   #full = false;
 
-  /** @param share is told all the same, as part of a whole */
+  /** @param share gets every amount too, as the whole that this is a part of */
   constructor(high: number, changed: () => void, share?: Counter) {
     this.#high = high;
     this.#changed = changed;

@@ -1,4 +1,4 @@
-/** Tasks that have begun are dropped from the queue when there are so many of them, and more than half of it. */
+/** Tasks that have begun are dropped from the queue when there are this many of them, and they are more than half of it. */
 const MOST_BEGUN = 1024;
 
 /** Runs at most `width` tasks at a time, in the order in which they were given. */
@@ -14,13 +14,30 @@ export class Limiter {
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#width) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.#running >= this.#width) await this.#turn();
     else this.#running += 1;
     try {
       return await task();
     } finally {
       this.#passOn();
     }
+  }
+
+  /** Resolves to a place among those at a time, for work that is no single task. Dispose of it when that is done. */
+  async enter(): Promise<Disposable> {
+    if (this.#running >= this.#width) await this.#turn();
+    else this.#running += 1;
+    let held = true;
+    return {
+      [Symbol.dispose]: () => {
+        if (held) this.#passOn();
+        held = false;
+      },
+    };
+  }
+
+  #turn(): Promise<void> {
+    return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
   /** Hands the ended task's place to the first that waits. */

@@ -8,13 +8,13 @@ const QUANTUM_MS = 100;
 const MIN_QUANTUM_BYTES = 4096;
 
 /**
- * A token bucket for `--bwlimit`. Ask, then choose what to send, then tell its size: so the choice is made as late as
- * can be. A message larger than what is in the bucket passes, and the next one waits for longer.
+ * A token bucket for `--bwlimit`. The sender waits for `ready`, chooses a message, then spends its size: so it chooses as
+ * late as possible. A message larger than the bucket's content passes, and the next one waits longer.
  */
 export interface RateLimiter {
-  /** Content that one message should have at most, in bytes. */
+  /** Most content that one message should have, in bytes. */
   readonly quantumBytes: number;
-  /** Resolves when something may be sent; in the order of the calls. Rejects with the signal's reason. */
+  /** Resolves when the caller may send, in the order of the calls. Rejects with the signal's reason. */
   ready(options?: Abortable): Promise<void>;
   spend(bytes: number): void;
 }

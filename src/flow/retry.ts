@@ -20,8 +20,8 @@ export interface WaitOptions extends Abortable {
 }
 
 /**
- * How long to wait between tries of one thing: exponential with full jitter, and a limit on the time without success.
- * Whatever isync tries again waits here.
+ * Waits between the tries of one operation: exponential with full jitter, with a limit on the time without success.
+ * Every retry of isync waits here.
  */
 export class Backoff {
   readonly #policy: RetryPolicy;
@@ -39,7 +39,7 @@ export class Backoff {
     return this.#failures;
   }
 
-  /** Since the first failure after the last success, in ms. */
+  /** Time since the first failure after the last success, in ms. */
   get failingMs(): number {
     return this.#failingSince === undefined ? 0 : performance.now() - this.#failingSince;
   }
@@ -54,7 +54,7 @@ export class Backoff {
   }
 
   /**
-   * Call it after a failure. Resolves to true when it is time to try again, to false when the time is over.
+   * Waits after a failure. Resolves to true when it is time to try again, to false when the time limit is over.
    * Rejects with the signal's reason.
    */
   async wait({ signal, longest = false }: WaitOptions = {}): Promise<boolean> {

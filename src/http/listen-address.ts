@@ -12,29 +12,23 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
-/** Whether only this machine can reach `host`. Names other than "localhost" may mean anything, so they don't count. */
+/**
+ * Whether `host` surely is this machine, so that what is sent there crosses no network. Takes an address, in brackets or
+ * not, or a name; of names only "localhost" counts, for any other may be resolved to anything.
+ */
 export function isLoopback(host: string): boolean {
-  if (isIPv4(host)) return LOOPBACK.check(host, 'ipv4');
-  if (isIPv6(host)) return LOOPBACK.check(host, 'ipv6');
+  const address = host.replace(/^\[(.*)\]$/, '$1');
+  if (isIPv4(address)) return LOOPBACK.check(address, 'ipv4');
+  if (isIPv6(address)) return LOOPBACK.check(address, 'ipv6');
   return host === 'localhost';
 }
 
-/** @throws IsyncError CONFIG_INVALID where anybody on the network could write into the store */
-export function checkExposure({ host }: ListenAddress, guarded: boolean): void {
-  if (guarded || isLoopback(host)) return;
-  throw new IsyncError(
-    'CONFIG_INVALID',
-    `without tokens a receiver listens on loopback only, and ${host} is not`,
-    { hint: 'Give it tokens (--tokens), or say --insecure where everybody on the network may write.' },
-  );
-}
-
 /** `scheme://host:port`, IPv6 in brackets. */
-export function urlOf(scheme: 'ws' | 'wss', { host, port }: ListenAddress): string {
+export function urlOf(scheme: string, { host, port }: ListenAddress): string {
   return `${scheme}://${isIPv6(host) ? `[${host}]` : host}:${port}`;
 }
 
-/** What a failed listen(2) means to the user. */
+/** CONFIG_INVALID with what a failed listen(2) means to the user. */
 export function listenError(error: unknown, { host, port }: ListenAddress): IsyncError {
   const fault = LISTEN_FAULTS.get(errnoOf(error) ?? '');
   const reason = fault?.reason ?? (error instanceof Error ? error.message : String(error));

@@ -1,61 +1,195 @@
-import { createServer as createHttpServer, type Server } from 'node:http';
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
-import { IsyncError } from '../model/isync-error.ts';
+import { once } from 'node:events';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { errnoOf } from '../model/isync-error.ts';
+import type { Log } from '../model/log.ts';
+import { answer } from './answer.ts';
+import { createServer, type TlsFiles } from './create-server.ts';
+import type { HttpHandler } from './handler.ts';
+import { type ListenAddress, listenError, urlOf } from './listen-address.ts';
+import { requestOf } from './node-request.ts';
+import { send } from './node-response.ts';
+import { remoteAddressOf } from './remote-address.ts';
+import type { ThrottledLog } from './throttled-log.ts';
+import { UnadmittedConnections, type UnadmittedLimits } from './unadmitted-connections.ts';
 
-/** Largest request head in bytes: a token, a subprotocol and what proxies add. */
-const MAX_HEADER_BYTES = 8 * 1024;
+export interface HttpLimits {
+  /** For a TLS handshake, and for a whole request with its body, in ms. */
+  readonly requestMs: number;
+  /** Body of a request, in bytes. It counts where the handler reads the body. */
+  readonly bodyBytes: number;
+  /** For a client to read something of a response, in ms. */
+  readonly stallMs: number;
+  /** Between two requests of a connection, in ms. With 0 a connection serves one request. */
+  readonly keepAliveMs: number;
+  /** For responses under way when the server ends, in ms. */
+  readonly endMs: number;
+  readonly unadmitted: UnadmittedLimits;
+}
 
-/** PEM. With `ca`, only clients with a certificate of it are let in. */
-export interface TlsFiles {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-  readonly ca?: Buffer | undefined;
+export interface ServerOptions {
+  readonly listen: ListenAddress;
+  readonly tls: TlsFiles | undefined;
+  readonly limits: HttpLimits;
+  readonly handler: HttpHandler;
+  /** Takes over the socket of a request to upgrade. Without this, such a request goes to the handler. */
+  readonly onUpgrade?: ((upgrade: UpgradeRequest) => void) | undefined;
+  readonly log: Log;
+  /** Told what anybody who connects can cause. */
+  readonly warnings: ThrottledLog;
+}
+
+export interface UpgradeRequest {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** What has arrived behind the request. */
+  readonly head: Buffer;
+  /** To be called when the peer has been let in: its socket makes way for no newcomer any more. */
+  readonly admitted: () => void;
+}
+
+export interface HttpServer extends AsyncDisposable {
+  readonly host: string;
+  /** The port in use, also where 0 was asked for. */
+  readonly port: number;
+  /** `http` stands for itself and, with TLS, for `https`; `ws` likewise. */
+  url(scheme: 'http' | 'ws'): string;
+  /**
+   * Takes no new connection, waits for responses under way and for `upgraded`, then cuts all sockets. Resolves with
+   * whether it waited for all of them, or else `endMs` passed. Idempotent.
+   */
+  end(upgraded?: Promise<unknown>): Promise<boolean>;
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
- * A server that answers health checks and leaves upgrades to whoever listens for them.
- * @throws IsyncError CONFIG_INVALID where certificate, key or CA can't be used
+ * Listens, and answers each request with the response of the handler.
+ * @throws IsyncError CONFIG_INVALID: unusable certificate, or no such address to listen on
  */
-export function createServer(tls: TlsFiles | undefined, requestMs: number): Server {
-  const http = {
-    maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: requestMs,
-    requestTimeout: requestMs,
-    // How late the two above may be noticed.
-    connectionsCheckingInterval: Math.ceil(requestMs / 4),
-  };
-  if (tls === undefined) return createHttpServer(http, answer);
-  const { cert, key, ca } = tls;
-  try {
-    return createHttpsServer(
-      {
-        ...http,
-        cert,
-        key,
-        minVersion: 'TLSv1.2',
-        handshakeTimeout: requestMs,
-        ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: true }),
-      },
-      answer,
-    );
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new IsyncError('CONFIG_INVALID', `the TLS certificate or key can't be used: ${reason}`, {
-      cause: error,
-      hint: 'Both must be PEM files, and belong together.',
-    });
-  }
+export async function startServer(options: ServerOptions): Promise<HttpServer> {
+  const server = new NodeServer(options);
+  await server.listen();
+  return server;
 }
 
-/** Plain HTTP: a health check, and nothing else. */
-function answer(request: IncomingMessage, response: ServerResponse): void {
-  const healthy = request.url === '/healthz' && (request.method === 'GET' || request.method === 'HEAD');
-  const body = healthy ? 'ok\n' : '{"code":"UNREACHABLE","message":"there is nothing here"}\n';
-  response.writeHead(healthy ? 200 : 404, {
-    'Content-Type': healthy ? 'text/plain' : 'application/json',
-    'Content-Length': Buffer.byteLength(body),
-    Connection: 'close',
-  });
-  response.end(body);
+class NodeServer implements HttpServer {
+  readonly host: string;
+  readonly #options: ServerOptions;
+  readonly #server: Server;
+  /** Every socket there is, also those of upgrades. */
+  readonly #sockets = new Set<Socket>();
+  readonly #unadmitted: UnadmittedConnections;
+  readonly #answering = new Set<Promise<void>>();
+  #port = 0;
+  #ended: Promise<boolean> | undefined;
+
+  constructor(options: ServerOptions) {
+    const { listen, tls, limits, onUpgrade } = options;
+    this.host = listen.host;
+    this.#options = options;
+    this.#unadmitted = new UnadmittedConnections(limits.unadmitted);
+    this.#server = createServer({
+      ...limits,
+      tls,
+      onRequest: (request, response) => this.#track(this.#answer(request, response)),
+    });
+    this.#server.on('connection', (socket: Socket) => this.#enter(socket));
+    if (onUpgrade !== undefined)
+      this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+        const admitted = (): void => {
+          if (socket instanceof Socket) this.#unadmitted.leave(socket);
+        };
+        onUpgrade({ request, socket, head, admitted });
+      });
+    this.#warnOfBroken();
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  url(scheme: 'http' | 'ws'): string {
+    return urlOf(this.#options.tls === undefined ? scheme : `${scheme}s`, this);
+  }
+
+  async listen(): Promise<void> {
+    const { listen, log } = this.#options;
+    try {
+      this.#server.listen({ host: listen.host, port: listen.port });
+      await once(this.#server, 'listening');
+    } catch (error) {
+      throw listenError(error, listen);
+    }
+    this.#server.on('error', (error) => log.error('fault in the listening socket', { err: error }));
+    const address = this.#server.address();
+    if (typeof address === 'object' && address !== null) this.#port = address.port;
+  }
+
+  end(upgraded?: Promise<unknown>): Promise<boolean> {
+    this.#ended ??= this.#end(upgraded);
+    return this.#ended;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.end();
+  }
+
+  async #end(upgraded?: Promise<unknown>): Promise<boolean> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    const done = new AbortController();
+    const waitedForAll = await Promise.race([
+      Promise.all([upgraded, ...this.#answering]).then(() => true),
+      delay(this.#options.limits.endMs, false, { signal: done.signal }).catch(() => false),
+    ]);
+    done.abort();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+    return waitedForAll;
+  }
+
+  #track(answering: Promise<void>): void {
+    const tracked: Promise<void> = answering.finally(() => this.#answering.delete(tracked));
+    this.#answering.add(tracked);
+  }
+
+  async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { handler, limits, log } = this.#options;
+    const request = requestOf(incoming, response, limits.bodyBytes);
+    const answered = await answer(handler, request, log);
+    if (limits.keepAliveMs === 0 || this.#ended !== undefined) response.shouldKeepAlive = false;
+    try {
+      await send(response, answered, limits.stallMs);
+    } catch (error) {
+      const clientLeft = errnoOf(error) === 'ERR_STREAM_PREMATURE_CLOSE' || error === request.signal.reason;
+      if (!clientLeft) log.warn('the body of a response failed: its connection was cut', { err: error });
+      response.destroy();
+    }
+  }
+
+  #enter(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    if (this.#unadmitted.enter(socket) > 0)
+      this.#options.warnings.warn(
+        'too many connections that are not admitted: the oldest was cut',
+        remoteAddressOf(socket),
+      );
+  }
+
+  #warnOfBroken(): void {
+    const { warnings } = this.#options;
+    const handshakes = new WeakSet<Duplex>();
+    // Node's own listener makes a clientError of it, for which the socket is destroyed and then knows no address: be first.
+    this.#server.prependListener('tlsClientError', (error: Error, socket: Duplex) => {
+      handshakes.add(socket);
+      warnings.warn('TLS handshake failed', remoteAddressOf(socket), { reason: error.message });
+    });
+    this.#server.on('clientError', (error: Error, socket: Duplex) => {
+      if (!handshakes.has(socket))
+        warnings.warn('not an HTTP request', remoteAddressOf(socket), { reason: error.message });
+      socket.destroy();
+    });
+  }
 }

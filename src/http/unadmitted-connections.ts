@@ -1,16 +1,16 @@
 import { isIPv6, type Socket } from 'node:net';
 
 export interface UnadmittedLimits {
-  /** Sockets that may wait at a time, of everybody. */
-  readonly most: number;
-  /** Of these, of one address. */
-  readonly mostOfAddress: number;
+  /** Sockets that may wait at a time. */
+  readonly total: number;
+  /** Of these, those of one address. */
+  readonly perAddress: number;
 }
 
 /**
- * Sockets that are no sessions yet: anybody can make them. Where there are too many, those that have waited longest
- * go, first of all those of the same address. An honest sender needs few round trips to get through, so whoever floods
- * it with idle sockets pushes out his own.
+ * Bounds the sockets that have not been admitted: anybody can make them. When there are too many, the one that has waited
+ * longest is cut, of the same address first. An honest peer needs only a few round trips to be admitted, so a flood of
+ * idle sockets mostly cuts its own.
  */
 export class UnadmittedConnections {
   readonly #limits: UnadmittedLimits;
@@ -27,7 +27,7 @@ export class UnadmittedConnections {
     return this.#waiting.size;
   }
 
-  /** Returns how many others had to go. */
+  /** Returns how many others were cut. */
   enter(socket: Socket): number {
     const end = endOf(socket);
     const address = networkOf(socket.remoteAddress);
@@ -36,12 +36,12 @@ export class UnadmittedConnections {
     this.#waiting.set(end, socket);
     socket.once('close', () => this.#remove(end, address));
     const before = this.size;
-    if (neighbours.size > this.#limits.mostOfAddress) this.#turnAway(neighbours);
-    if (this.size > this.#limits.most) this.#turnAway(this.#waiting.keys());
+    if (neighbours.size > this.#limits.perAddress) this.#turnAway(neighbours);
+    if (this.size > this.#limits.total) this.#turnAway(this.#waiting.keys());
     return before - this.size;
   }
 
-  /** It has become a session. With TLS this may be the socket on top of the one that entered. */
+  /** The socket was admitted, and is not counted any more. With TLS this may be the socket on top of the one that entered. */
   leave(socket: Socket): void {
     this.#remove(endOf(socket), networkOf(socket.remoteAddress));
   }
@@ -64,12 +64,12 @@ export class UnadmittedConnections {
   }
 }
 
-/** Names a connection: no two have the same ends at a time. */
+/** Identifies a connection: no two have the same ends at a time. */
 function endOf({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress}`;
 }
 
-/** What one owner has at least: an IPv4 address, or the 64 bits of an IPv6 network. */
+/** The smallest network that one owner has: an IPv4 address, or the upper 64 bits of an IPv6 address. */
 export function networkOf(address = ''): string {
   if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
   const [head = '', tail = ''] = address.split('::');

@@ -1,4 +1,4 @@
-/** Whatever may run long takes one of these; when the signal fires it rejects with the signal's reason. */
+/** Options of what may run long. When the signal fires, it rejects with the signal's reason. */
 export interface Abortable {
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,4 +1,4 @@
-/** What is left of `chunks` after their first `count` bytes, without empty ones. */
+/** The chunks without their first `count` bytes, and without empty ones. */
 export function withoutBytes(chunks: readonly Uint8Array[], count: number): Uint8Array[] {
   let rest = count;
   return chunks.flatMap((bytes) => {

@@ -3,14 +3,14 @@ import type { FileEntry } from './file-entry.ts';
 type Version = Pick<FileEntry, 'size' | 'mtimeUs'>;
 
 /**
- * What a power cut at the device leaves of a file that was never written to its disk: the old mtime over too few bytes, or
- * over zeros. `zeros` needs a look at the bytes of both sides: a copy that is nothing but zeros itself is as good.
+ * How a power cut damages a file that the device had not written to its disk: it keeps the mtime and loses bytes, or has
+ * zeros in place of them. For `zeros` the bytes of both sides count: a kept copy that is all zeros is no better.
  */
 export type Damage = 'shorter' | 'zeros';
 
 /**
- * How an incoming version seems damaged beside the kept one of the same path; undefined where it does not. One that grew
- * within the same clock tick is a newer version, not a damaged one.
+ * How an incoming version seems damaged, compared with the kept one of the same path; undefined where it does not. A version
+ * that grew within the same clock tick is newer, not damaged.
  *
  * @param allZeros whether the incoming content is nothing but zeros
  */
@@ -22,7 +22,7 @@ export function damageOf(kept: Version, incoming: Version, allZeros: boolean): D
   return undefined;
 }
 
-/** What is wrong, and what to do, in one sentence: the wire carries no hint. */
+/** Says what is wrong and what to do, in one text: the wire carries no hint. */
 export function damageMessage(kept: Version, incoming: Version, damage: Damage): string {
   const here = damage === 'zeros' ? `${incoming.size} bytes of nothing but zeros` : `${incoming.size} bytes`;
   return (
@@ -31,12 +31,12 @@ export function damageMessage(kept: Version, incoming: Version, damage: Damage):
   );
 }
 
-/** Whether `bytes` are nothing but zeros; reads no further than the first other one. No bytes are. */
+/** Whether all of `bytes` are zero; true of no bytes. Stops at the first other byte. */
 export function isAllZeros(bytes: Uint8Array): boolean {
   const { length } = bytes;
   for (let at = 0; at < length; at += ZEROS.length) {
     const end = Math.min(length, at + ZEROS.length);
-    // The first byte tells in nearly every case, and costs no call.
+    // The first byte decides nearly every case, without a call.
     if (bytes[at] !== 0 || ZEROS.compare(bytes, at, end, 0, end - at) !== 0) return false;
   }
   return true;

@@ -1,6 +1,6 @@
 import { IsyncError } from './isync-error.ts';
 
-/** First character a letter or digit, so that no device can name a dot-folder (the store's own are such). */
+/** Begins with a letter or digit, so that no device can name a dot-folder: the store's own folders are such. */
 const DEVICE_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 
 /** @throws IsyncError BAD_PATH */

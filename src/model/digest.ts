@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import xxhash from 'xxhash-wasm';
 
 /**
- * Whole-file digests. `xxh64` (XXH64, seed 0, 8 bytes big-endian) finds every accident at the speed of memory;
- * `sha256` (FIPS 180-4, 32 bytes) is for those who must prove content to somebody else.
+ * Whole-file digests. `xxh64` (XXH64, seed 0, 8 bytes big-endian) detects accidents at the speed of memory; `sha256`
+ * (FIPS 180-4, 32 bytes) is for users who must prove content to others.
  */
 export const DIGEST_ALGORITHMS = ['xxh64', 'sha256'] as const;
 export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
@@ -11,7 +11,7 @@ export type DigestAlgorithm = (typeof DIGEST_ALGORITHMS)[number];
 /** Length of a digest in bytes. */
 export const DIGEST_BYTES: Readonly<Record<DigestAlgorithm, number>> = { xxh64: 8, sha256: 32 };
 
-/** A digest under way. `update` may be called any number of times, `digest` once, last. */
+/** Computes a digest. `update` may be called any number of times, then `digest` once. */
 export interface Digester {
   update(bytes: Uint8Array): void;
   digest(): Buffer;
@@ -28,7 +28,7 @@ export function createDigester(algorithm: DigestAlgorithm): Digester {
   return { update: (bytes) => void hash.update(bytes), digest: () => bigEndian64(hash.digest()) };
 }
 
-/** The digest of bytes that are all there. */
+/** The digest of `bytes` as a whole file. */
 export function digestOf(algorithm: DigestAlgorithm, bytes: Uint8Array): Buffer {
   if (algorithm === 'sha256') return createHash('sha256').update(bytes).digest();
   return bigEndian64(xxh.h64Raw(bytes));

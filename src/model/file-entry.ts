@@ -1,13 +1,13 @@
 import type { RelPath } from './rel-path.ts';
 
-/** One version of one file: what the wire, the stores and the scanner agree on. */
+/** One version of one file, as the wire, the stores and the scanner describe it. */
 export interface FileEntry {
   readonly path: RelPath;
   /** Bytes. */
   readonly size: number;
   /**
-   * Last modification in whole microseconds since the Unix epoch (may be negative). A double holds these
-   * exactly until the year 2255; nanoseconds would not fit.
+   * Last modification in whole microseconds since the Unix epoch; may be negative. A double holds microseconds exactly
+   * until the year 2255, and nanoseconds not even today.
    */
   readonly mtimeUs: number;
 }
@@ -17,7 +17,7 @@ export function toMicroseconds(milliseconds: number): number {
   return Math.round(milliseconds * 1000);
 }
 
-/** Same version as far as size and mtime tell. utimes(2) through a double may be off by one microsecond. */
+/** Whether size and mtime are those of the same version. utimes(2) through a double may be off by one microsecond. */
 export function sameVersion(a: FileEntry, b: FileEntry): boolean {
   return a.size === b.size && Math.abs(a.mtimeUs - b.mtimeUs) <= 1;
 }

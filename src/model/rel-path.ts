@@ -9,11 +9,11 @@ export const MAX_SEGMENT_BYTES = 255;
 /**
  * A path inside a root or a store: "/"-separated, relative, without empty, "." or ".." segments and without
  * NUL, at most {@link MAX_PATH_BYTES} with segments of at most {@link MAX_SEGMENT_BYTES}, well-formed Unicode.
- * Only the functions of this file make one, so whoever holds one need not check it again.
+ * Only the functions of this file make one, so code that has one need not check it again.
  */
 export type RelPath = string & { readonly __relPath: true };
 
-/** Why `text` is no {@link RelPath}, or undefined where it is one. */
+/** Why `text` is no {@link RelPath}; undefined where it is one. */
 export function relPathFault(text: string): string | undefined {
   if (text === '') return 'is empty';
   if (text.includes('\0')) return 'has a NUL character';
@@ -27,7 +27,7 @@ export function relPathFault(text: string): string | undefined {
   return undefined;
 }
 
-/** Most texts are too short for their bytes to be counted: a UTF-16 unit is at most three bytes of UTF-8. */
+/** Counts bytes only where `text` could be too long: a UTF-16 unit is at most three bytes of UTF-8. */
 function isLonger(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }
@@ -42,7 +42,7 @@ export function parseRelPath(text: string): RelPath {
   throw new IsyncError('BAD_PATH', `the path ${relPathFault(text)}`, { path: text });
 }
 
-/** A file name as the disk holds it, or undefined where it is not UTF-8 and so can't be a path of ours. */
+/** A file name as the disk holds it; undefined where it is not UTF-8, and so can't be in a RelPath. */
 export function decodeName(name: Buffer): string | undefined {
   return isUtf8(name) ? name.toString('utf8') : undefined;
 }

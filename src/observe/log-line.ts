@@ -1,6 +1,6 @@
 import { printable } from './printable.ts';
 
-/** Fields that are shown in their own way, or not at all on a terminal. */
+/** Fields that have a place of their own in the line, or none. */
 const OWN_PLACE: ReadonlySet<string> = new Set(['level', 'time', 'msg', 'err']);
 
 /** A JSON line of log as one line for people: `10:04:05 warn  message path=DC1/a.bin`, and an error's stack below. */

@@ -1,27 +1,19 @@
-import { pino } from 'pino';
+import { pino, type Logger } from 'pino';
+import type { Log, LogSeverity } from '../model/log.ts';
 import { logLine } from './log-line.ts';
 import type { StatusLine } from './status-line.ts';
 
-type LogFields = Readonly<Record<string, unknown>>;
-
-/** Lines of log. Never throws, and what it was given is written when it returns. An error is the field `err`. */
-export interface Log {
-  debug(message: string, fields?: LogFields): void;
-  info(message: string, fields?: LogFields): void;
-  warn(message: string, fields?: LogFields): void;
-  error(message: string, fields?: LogFields): void;
-}
-
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent';
+/** The least severe lines that are written. */
+export type LogLevel = LogSeverity | 'silent';
 
 const STDERR = 2;
 
-/** Lines that wait for a stderr that takes none, in bytes: newer ones are left out. */
+/** Lines kept for a stderr that is blocked, in bytes. Above it new lines are dropped. */
 const MAX_WAITING_BYTES = 64 * 1024;
 
 /**
- * A log on stderr: lines of text above the status line where stderr is a terminal, else one line of JSON each,
- * with `level`, `time` (ISO 8601) and `msg`.
+ * A log on stderr: text above the status line where stderr is a terminal, else a JSON object a line with `level`,
+ * `time` (ISO 8601) and `msg`. A line is written when its call returns.
  */
 export function createLog(level: LogLevel, terminal: StatusLine | undefined): Log {
   const options = {
@@ -32,16 +24,20 @@ export function createLog(level: LogLevel, terminal: StatusLine | undefined): Lo
   };
   const destination =
     terminal === undefined ? openStderr() : { write: (line: string) => terminal.print(logLine(line)) };
-  const logger = pino(options, destination);
+  return logOf(pino(options, destination));
+}
+
+function logOf(logger: Logger): Log {
   return {
     debug: (message, fields = {}) => logger.debug(fields, message),
     info: (message, fields = {}) => logger.info(fields, message),
     warn: (message, fields = {}) => logger.warn(fields, message),
     error: (message, fields = {}) => logger.error(fields, message),
+    with: (fields) => logOf(logger.child(fields)),
   };
 }
 
-/** Synchronous, so that an exit loses nothing. A disk that is full costs lines, and not the work that they tell of. */
+/** Writes synchronously, so that no line is lost at exit. An error of stderr (a full disk) drops lines and stops nothing. */
 function openStderr() {
   const stderr = pino.destination({ dest: STDERR, sync: true, maxLength: MAX_WAITING_BYTES });
   stderr.on('error', () => {});

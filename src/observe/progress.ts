@@ -1,20 +1,20 @@
 import type { StatusLine } from './status-line.ts';
 import { formatBytes, formatCount, formatRate, formatSeconds } from './units.ts';
 
-/** Pause between two drawings in ms: more than five a second nobody reads. */
+/** Pause between two drawings in ms: nobody reads more than five a second. */
 const DRAW_EVERY_MS = 200;
-/** Weight of the newest sample in the shown rate; with five samples a second it settles in about two seconds. */
+/** Weight of the newest sample in the rate. With five samples a second, the rate settles in about two seconds. */
 const NEWEST_WEIGHT = 0.1;
 
 export interface ProgressState {
   readonly files: number;
   readonly bytes: number;
-  /** Bytes when all is done, where that is known. */
+  /** Bytes in all, where that is known. */
   readonly totalBytes?: number | undefined;
   readonly directoriesLeft?: number | undefined;
 }
 
-/** Shows on a status line how far the work is; `state` is asked at most five times a second. */
+/** Shows on a status line how far the work is. Asks `state` at most five times a second. */
 export class Progress implements Disposable {
   readonly #line: StatusLine;
   readonly #timer: NodeJS.Timeout;
@@ -29,7 +29,7 @@ export class Progress implements Disposable {
     this.#timer.unref();
   }
 
-  /** Takes the status line away. */
+  /** Clears the status line. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#line.set('');
@@ -46,7 +46,7 @@ export function progressText(state: ProgressState, bytesPerSecond: number): stri
   return parts.join(', ');
 }
 
-/** Bytes a second as an exponential moving average. Times in ms. */
+/** Measures bytes a second, as an exponential moving average. Times are in ms. */
 export class RateMeter {
   #at: number;
   #bytes: number;

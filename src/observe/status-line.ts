@@ -1,14 +1,14 @@
 const CLEAR_LINE = '\r\u001b[K';
-/** Columns where the terminal does not tell, or tells 0. */
+/** Columns of a terminal that reports none, or 0. */
 const DEFAULT_COLUMNS = 80;
 
-/** What a StatusLine writes to: process.stderr, where that is a terminal. */
+/** The terminal that a StatusLine writes to: process.stderr. */
 export interface Screen {
   write(text: string): unknown;
   readonly columns?: number | undefined;
 }
 
-/** One line at the bottom of a terminal that is written over and over, with lines of log scrolling above it. */
+/** A line at the bottom of a terminal that is rewritten in place, with lines of log scrolling above it. */
 export class StatusLine {
   readonly #screen: Screen;
   #text = '';
@@ -17,7 +17,7 @@ export class StatusLine {
     this.#screen = screen;
   }
 
-  /** Shows `text` cut to the terminal's width; an empty one takes the line away. */
+  /** Shows `text`, cut to the terminal's width. An empty text clears the line. */
   set(text: string): void {
     const { columns = 0 } = this.#screen;
     // A full last column makes some terminals wrap.
@@ -27,7 +27,7 @@ export class StatusLine {
     this.#screen.write(`${CLEAR_LINE}${shown}`);
   }
 
-  /** Writes a whole line above. */
+  /** Writes a whole line above the status line. */
   print(line: string): void {
     this.#screen.write(this.#text === '' ? `${line}\n` : `${CLEAR_LINE}${line}\n${this.#text}`);
   }

@@ -8,7 +8,7 @@ export function malformed(what: string): IsyncError {
   return new IsyncError('PROTOCOL', `malformed message: ${what}`);
 }
 
-/** Reads a message's fields in order; every fault is IsyncError PROTOCOL. Slices share the message's memory. */
+/** Reads a message's fields in order. Each method throws IsyncError PROTOCOL at a malformed field; slices share the message's memory. */
 export class ByteReader {
   readonly #bytes: Buffer;
   #at = 0;

@@ -16,7 +16,7 @@ export const CLOSE = {
 
 export type CloseCode = (typeof CLOSE)[keyof typeof CLOSE];
 
-/** What a sender makes of the receiver's close code. Everything not named here is a broken link, and tried again. */
+/** The error that a receiver's close code is to a sender. Any other code is a broken link, and retried. */
 export function errorCodeOfClose(code: number): ErrorCode {
   switch (code) {
     case CLOSE.PROTOCOL:

@@ -52,7 +52,7 @@ export function writeChunkHeader(message: Buffer, id: number, offset: number): v
   message.writeBigUInt64BE(BigInt(offset), 5);
 }
 
-/** Lengths of digests must fit the session's algorithm; the codec writes them as they are. */
+/** The message's bytes. Digests must have the length of the session's algorithm: the codec does not check that. */
 export function encode(message: SenderMessage | ReceiverMessage): Buffer {
   switch (message.type) {
     case 'hello':
@@ -113,7 +113,7 @@ export function encode(message: SenderMessage | ReceiverMessage): Buffer {
   }
 }
 
-/** @throws IsyncError PROTOCOL for whatever is not exactly one message of a sender */
+/** @throws IsyncError PROTOCOL unless `bytes` are exactly one message of a sender */
 export function decodeSenderMessage(bytes: Buffer, algorithm: DigestAlgorithm): SenderMessage {
   const reader = new ByteReader(bytes);
   const message = readSenderMessage(reader, algorithm);
@@ -121,12 +121,12 @@ export function decodeSenderMessage(bytes: Buffer, algorithm: DigestAlgorithm): 
   return message;
 }
 
-/** Whether `message` would be decoded to PACKED, so that it grows by being looked into. */
+/** Whether `message` is PACKED, so that it grows when it is unpacked. */
 export function isPacked(message: Buffer): boolean {
   return message[0] === TYPE.packed;
 }
 
-/** @throws IsyncError PROTOCOL for whatever is not exactly one message of a receiver */
+/** @throws IsyncError PROTOCOL unless `bytes` are exactly one message of a receiver */
 export function decodeReceiverMessage(bytes: Buffer, algorithm: DigestAlgorithm): ReceiverMessage {
   const reader = new ByteReader(bytes);
   const message = readReceiverMessage(reader, algorithm);

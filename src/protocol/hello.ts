@@ -46,7 +46,7 @@ function parseLimits(value: unknown): SessionLimits {
   };
 }
 
-/** Receivers that know no compression say nothing of it. */
+/** Receivers that know no compression leave it out. */
 function parseCompression(value: unknown): string[] {
   if (value === undefined) return [];
   if (!Array.isArray(value)) throw malformed('"compression" is no list');
@@ -56,7 +56,7 @@ function parseCompression(value: unknown): string[] {
   });
 }
 
-/** Receivers of older versions don't say which store they have. */
+/** Receivers of older versions leave it out. */
 function parseStore(value: unknown): WelcomeStore | undefined {
   if (value === undefined) return undefined;
   if (!isObject(value)) throw malformed('"store" is no object');
@@ -101,7 +101,7 @@ function truth(fields: Fields, name: string): boolean {
   return value;
 }
 
-/** Any integer: a version that nobody shares is answered with 4426, not as a malformed message. */
+/** Any integer: an unknown version is answered with 4426, not as a malformed message. */
 function version(fields: Fields): number {
   const value = fields['version'];
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw malformed('"version" is no integer');

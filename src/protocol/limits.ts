@@ -30,7 +30,7 @@ export const MAX_ID_LENGTH = 128;
 /** Longest text of an error on the wire, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 1024;
 
-/** The sender must say HELLO this long after the handshake, in ms. */
+/** The sender must send HELLO within this time after the handshake, in ms. */
 export const HELLO_DEADLINE_MS = 10_000;
 /** A side that has sent nothing for this long sends KEEPALIVE, in ms. */
 export const KEEPALIVE_MS = 8_000;

@@ -10,7 +10,7 @@ export interface Hello {
   readonly mode: 'write' | 'read';
   readonly digest: DigestAlgorithm;
   readonly software: string;
-  /** Absent in the HELLO of those that do not ask for it. */
+  /** Absent where the sender does not ask for it. */
   readonly replaceDamaged?: boolean | undefined;
 }
 
@@ -71,10 +71,10 @@ export interface Seal {
   readonly directory: RelPath;
 }
 
-/** A FILES or CHUNK in one zstd frame, not looked into yet; see packing.ts. */
+/** A FILES or CHUNK in one zstd frame, not unpacked yet; see packing.ts. */
 export interface Packed {
   readonly type: 'packed';
-  /** Of the message inside, in bytes, as the sender claims. */
+  /** Length of the message inside, in bytes, as the sender claims. */
   readonly length: number;
   readonly frame: Buffer;
 }
@@ -99,22 +99,22 @@ export interface Welcome {
   readonly device: string;
   readonly software: string;
   readonly limits: SessionLimits;
-  /** What PACKED may hold; empty where the receiver takes none. */
+  /** Formats that PACKED may have; empty where the receiver takes no PACKED. */
   readonly compression: readonly string[];
-  /** Undefined where the receiver does not say. */
+  /** Undefined where the receiver does not tell it. */
   readonly store: WelcomeStore | undefined;
 }
 
 export interface WelcomeStore {
-  /** Tells the store from all others. */
+  /** Distinguishes the store from all others. */
   readonly id: string;
-  /** Tells the receiver's process from all others. */
+  /** Distinguishes the receiver's process from all others. */
   readonly process: string;
   /** Whether LISTED tells the files' own mtimes. */
   readonly listedMtime: boolean;
 }
 
-/** Inclusive. */
+/** All ids from `first` to `last`, both included. */
 export interface IdRange {
   readonly first: number;
   readonly last: number;
@@ -129,7 +129,7 @@ export interface Refused {
   readonly type: 'refused';
   readonly id: number;
   readonly retryable: boolean;
-  /** An ErrorCode, or one of a newer version. */
+  /** An ErrorCode, perhaps of a newer version. */
   readonly code: string;
   readonly message: string;
 }

@@ -2,18 +2,18 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { cutText } from '../protocol/bytes.ts';
 import { CLOSE, type CloseCode } from '../protocol/close-codes.ts';
+import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
+import { Deadlines } from './deadlines.ts';
+import type { IdentityLookup } from './identity-lookup.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
-import type { ReceiverLog } from './receiver-log.ts';
 import { ReceiverSession, type SessionLink } from './session.ts';
 import type { TokenIdentity } from './token-file.ts';
 import type { WriterFence } from './writer-fence.ts';
 
 /** Longest reason in a close frame, in bytes (RFC 6455, 5.5: 125 with the code). */
 const MAX_REASON_BYTES = 123;
-/** Parts of the shorter deadline after which a connection is looked at. Sharper would only cost wake-ups. */
-const TICKS_PER_DEADLINE = 8;
 
 export interface ConnectionOptions {
   readonly ws: WebSocket;
@@ -22,47 +22,53 @@ export interface ConnectionOptions {
   /** Whose token it was; undefined where the receiver has no tokens. */
   readonly identity: TokenIdentity | undefined;
   readonly store: Store;
+  readonly storeIdentity: IdentityLookup;
   /** Tells this receiver from all others, also from itself before a restart. */
   readonly process: string;
   readonly software: string;
   readonly limits: ReceiverLimits;
   readonly memory: MemoryBudget;
   readonly fence: WriterFence;
-  readonly log: ReceiverLog;
+  readonly log: Log;
   /** Told, in place of the log, when the peer has not got as far as a session. Must not throw. */
   readonly onRefused: (code: CloseCode, reason: string) => void;
 }
 
-/** One WebSocket and the session on it: hands messages over, and sees to the deadlines of PROTOCOL.md. */
+/** A WebSocket and the session on it: hands messages over, and closes the session when it misses a deadline. */
 export class Connection implements SessionLink {
   readonly identity: TokenIdentity | undefined;
   /** Resolves when the socket is closed and the session touches the store no more. */
   readonly ended: Promise<void>;
   readonly #ws: WebSocket;
   readonly #socket: Socket;
-  readonly #limits: ReceiverLimits;
   readonly #session: ReceiverSession;
+  readonly #deadlines: Deadlines;
   readonly #ticker: NodeJS.Timeout;
-  readonly #tickMs: number;
   #paused = false;
   #closing = false;
-  /** Counted in ticks, not in time: a process that was stopped or busy must not blame its peers. */
-  #ticksSinceSent = 0;
-  #ticksSinceReceived = 0;
-  #bytesSeen = 0;
-  #ticksWithoutHello = 0;
-  /** Messages that have not left. */
-  #unsent = 0;
-  #ticksSinceOneLeft = 0;
 
   constructor(options: ConnectionOptions) {
-    const { ws, socket, identity, store, process, software, limits, memory, fence, log, onRefused } = options;
+    const {
+      ws,
+      socket,
+      identity,
+      store,
+      storeIdentity,
+      process,
+      software,
+      limits,
+      memory,
+      fence,
+      log,
+      onRefused,
+    } = options;
     this.identity = identity;
     this.#ws = ws;
     this.#socket = socket;
-    this.#limits = limits;
+    this.#deadlines = new Deadlines(limits);
     this.#session = new ReceiverSession({
       store,
+      storeIdentity,
       process,
       link: this,
       limits,
@@ -75,19 +81,14 @@ export class Connection implements SessionLink {
       fence: (device, session) => fence.take(device, session),
     });
     this.ended = this.#serve(log).then(() => fence.leave(this.#session));
-    this.#tickMs = Math.ceil(
-      Math.min(limits.helloMs, limits.keepaliveMs, limits.silenceMs) / TICKS_PER_DEADLINE,
-    );
-    this.#ticker = setInterval(() => this.#tick(), this.#tickMs);
+    this.#ticker = setInterval(() => this.#tick(), this.#deadlines.tickMs);
   }
 
   send(bytes: Buffer, flushed: () => void): void {
-    this.#ticksSinceSent = 0;
-    this.#unsent++;
+    this.#deadlines.sent();
     this.#ws.send(bytes, () => {
-      // An error is the broken link that `close` tells of.
-      this.#unsent--;
-      this.#ticksSinceOneLeft = 0;
+      // An error is that of a broken link, which `close` tells.
+      this.#deadlines.left();
       flushed();
     });
   }
@@ -106,7 +107,7 @@ export class Connection implements SessionLink {
 
   resume(): void {
     this.#paused = false;
-    this.#ticksSinceReceived = 0;
+    this.#deadlines.resumed();
     this.#ws.resume();
   }
 
@@ -121,7 +122,7 @@ export class Connection implements SessionLink {
     await this.ended;
   }
 
-  async #serve(log: ReceiverLog): Promise<void> {
+  async #serve(log: Log): Promise<void> {
     this.#ws.on('message', (message, isBinary) => {
       if (isBinary && Buffer.isBuffer(message)) this.#session.receive(message);
       else this.#session.close(CLOSE.PROTOCOL, 'a text message');
@@ -141,18 +142,12 @@ export class Connection implements SessionLink {
 
   #tick(): void {
     if (this.#closing) return;
-    const { helloMs, keepaliveMs, silenceMs, stallMs } = this.#limits;
-    if (!this.#session.greeted) {
-      if (++this.#ticksWithoutHello * this.#tickMs >= helloMs)
-        this.#session.close(CLOSE.DEADLINE, 'no HELLO in time');
-      return;
-    }
-    if (++this.#ticksSinceSent * this.#tickMs >= keepaliveMs) this.#session.keepAlive();
-    if (this.#socket.bytesRead !== this.#bytesSeen || this.#paused) this.#ticksSinceReceived = 0;
-    this.#bytesSeen = this.#socket.bytesRead;
-    if (this.#unsent > 0 && ++this.#ticksSinceOneLeft * this.#tickMs > stallMs)
-      this.#session.close(CLOSE.DEADLINE, `nothing read for ${stallMs} ms`);
-    else if (++this.#ticksSinceReceived * this.#tickMs > silenceMs)
-      this.#session.close(CLOSE.DEADLINE, `nothing received for ${silenceMs} ms`);
+    const { keepaliveDue, missed } = this.#deadlines.tick({
+      greeted: this.#session.greeted,
+      paused: this.#paused,
+      bytesRead: this.#socket.bytesRead,
+    });
+    if (keepaliveDue) this.#session.keepAlive();
+    if (missed !== undefined) this.#session.close(CLOSE.DEADLINE, missed);
   }
 }

@@ -2,23 +2,23 @@ import type { DigestAlgorithm } from '../model/digest.ts';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { Cancel, Chunk, End, Files, InlineFile, Open, SessionLimits } from '../protocol/messages.ts';
 import type { Store } from '../store/store.ts';
-import { AckCollector } from './ack-collector.ts';
-import { brokenRule } from './broken-rule.ts';
+import { AckBatcher } from './ack-batcher.ts';
+import { protocolViolation } from './protocol-violation.ts';
 import type { DeviceFolder } from '../store/device-folder.ts';
 import type { HighWaterMark } from '../flow/high-water-mark.ts';
 import { IncomingUpload } from './incoming-upload.ts';
 import type { Replies } from './replies.ts';
 import { PathOrder } from '../flow/path-order.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
-import type { ReceiverLog } from './receiver-log.ts';
-import { WorkSet } from './work-set.ts';
+import type { Log } from '../model/log.ts';
+import { TaskGroup } from './task-group.ts';
 
 /** Largest id that the wire can carry. */
 const MAX_ID = 0xffff_ffff;
 
 /**
- * What an upload counts in the pending bytes from END or CANCEL until the store is done with it, in bytes: it holds
- * an open file, and a session may end many more than it may have open. 8 MiB of these are 64.
+ * Bytes that an upload adds to the pending ones from END or CANCEL until the store is done with it. It holds an open
+ * file meanwhile, and a session may end far more uploads than it may have open: this bounds them to 64 in 8 MiB.
  */
 const ENDING_UPLOAD_COST = 128 * 1024;
 
@@ -31,7 +31,7 @@ export interface FileIntakeOptions {
   readonly limits: SessionLimits;
   readonly replies: Replies;
   readonly pending: HighWaterMark;
-  readonly log: ReceiverLog;
+  readonly log: Log;
 }
 
 interface OpenUpload {
@@ -40,16 +40,16 @@ interface OpenUpload {
 }
 
 /**
- * The files of a session: ids, uploads, and their way into the store. Each method takes one message; it throws
- * IsyncError PROTOCOL, having touched nothing, where the message breaks a rule.
+ * Takes the files of a session into the store: their ids, their uploads, their order. Each method takes one message; it
+ * throws IsyncError PROTOCOL, having touched nothing, where the message breaks a rule.
  */
 export class FileIntake {
   readonly #options: FileIntakeOptions;
-  readonly #acks: AckCollector;
+  readonly #acks: AckBatcher;
   /** Uploads with neither END nor CANCEL, by id. */
   readonly #uploads = new Map<number, OpenUpload>();
   readonly #order = new PathOrder();
-  readonly #work = new WorkSet();
+  readonly #tasks = new TaskGroup();
   #nextId = 1;
   #inFlight = 0;
   #acknowledged = 0;
@@ -57,10 +57,10 @@ export class FileIntake {
 
   constructor(options: FileIntakeOptions) {
     this.#options = options;
-    this.#acks = new AckCollector((ack, files) => {
+    this.#acks = new AckBatcher((ack, files) => {
       this.#inFlight -= files;
       this.#acknowledged += files;
-      options.replies.say(ack);
+      options.replies.send(ack);
     });
   }
 
@@ -74,7 +74,8 @@ export class FileIntake {
   }
 
   open(open: Open): void {
-    if (this.#uploads.size >= this.#options.limits.openUploads) throw brokenRule('too many open uploads');
+    if (this.#uploads.size >= this.#options.limits.openUploads)
+      throw protocolViolation('too many open uploads');
     this.#takeIds(open.id, 1);
     const { id, resume, entry } = open;
     const upload = new IncomingUpload({
@@ -88,10 +89,10 @@ export class FileIntake {
         const { store, algorithm, replaceDamaged } = this.#options;
         return store.begin({ ...entry, path }, { algorithm, resume, replaceDamaged });
       },
-      offset: (offset) => this.#options.replies.say({ type: 'offset', id, offset }),
+      offset: (offset) => this.#options.replies.send({ type: 'offset', id, offset }),
       refused: (error) => this.#refuse(id, entry.path, error),
       stuck: (error) =>
-        this.#options.log.warn('an upload was not let go of', { path: entry.path, err: error }),
+        this.#options.log.warn('the store failed to release an upload', { path: entry.path, err: error }),
     });
     this.#uploads.set(id, { open, upload });
   }
@@ -114,25 +115,25 @@ export class FileIntake {
     this.#finish(open, () => upload.cancel(keep));
   }
 
-  /** The sender will say no more: keeps what has arrived of open uploads for a resume. */
+  /** Ends open uploads and keeps what has arrived for a resume: the sender will send no more. */
   suspendUploads(): void {
     for (const { open, upload } of this.#uploads.values()) this.#finish(open, () => upload.cancel(true));
   }
 
-  /** Resolves when the store has dealt with everything, and every ACK has been said. */
+  /** Resolves when the store has dealt with every file, and every ACK has been sent. */
   async idle(): Promise<void> {
-    await this.#work.idle();
+    await this.#tasks.idle();
     this.#acks.flush();
   }
 
-  /** Says the ACKs of what is durable so far. */
+  /** Sends the ACKs of what is durable so far. */
   flush(): void {
     this.#acks.flush();
   }
 
   #put(id: number, { entry, digest, content }: InlineFile): void {
     const { store, folder, algorithm, replaceDamaged, pending } = this.#options;
-    // Characters beyond Latin-1 take two bytes each in every copy of the path.
+    // The path is kept twice, and V8 takes two bytes for each character where one is beyond Latin-1.
     const cost = content.length + 4 * entry.path.length + MESSAGE_COST;
     pending.add(cost);
     const put = async (): Promise<void> => {
@@ -146,29 +147,29 @@ export class FileIntake {
         pending.remove(cost);
       }
     };
-    this.#work.add(this.#order.run(entry.path, put));
+    this.#tasks.add(this.#order.run(entry.path, put));
   }
 
-  /** The upload is no longer open to the sender; `step` is its last at the store. */
+  /** Closes the upload to the sender; `step` is its last one at the store. */
   #finish({ id, entry }: Open, step: () => Promise<void>): void {
     const { pending } = this.#options;
     this.#uploads.delete(id);
     pending.add(ENDING_UPLOAD_COST);
     const last = (): Promise<void> => step().finally(() => pending.remove(ENDING_UPLOAD_COST));
-    this.#work.add(this.#order.run(entry.path, last));
+    this.#tasks.add(this.#order.run(entry.path, last));
   }
 
   #find(id: number): OpenUpload {
     const found = this.#uploads.get(id);
-    if (found === undefined) throw brokenRule(`no open upload has the id ${id}`);
+    if (found === undefined) throw protocolViolation(`no open upload has the id ${id}`);
     return found;
   }
 
   #takeIds(first: number, count: number): void {
-    if (first !== this.#nextId) throw brokenRule(`id ${first} where ${this.#nextId} is next`);
-    if (first + count - 1 > MAX_ID) throw brokenRule('the ids of this session are used up');
+    if (first !== this.#nextId) throw protocolViolation(`id ${first} where ${this.#nextId} is next`);
+    if (first + count - 1 > MAX_ID) throw protocolViolation('the ids of this session are used up');
     if (this.#inFlight + count > this.#options.limits.filesInFlight)
-      throw brokenRule('too many files in flight');
+      throw protocolViolation('too many files in flight');
     this.#nextId += count;
     this.#inFlight += count;
   }
@@ -176,10 +177,10 @@ export class FileIntake {
   #refuse(id: number, path: string, error: unknown): void {
     this.#inFlight--;
     this.#refused++;
-    // A store rejects with IsyncError only: anything else is a fault of ours, to be found in the log.
+    // A store rejects with IsyncError only; anything else is a bug, so log it.
     if (!(error instanceof IsyncError)) this.#options.log.error('fault in the store', { path, err: error });
     const { code, message, retryable } = toIsyncError(error, 'INTERNAL', { retryable: true });
     this.#options.log.debug('file refused', { path, code, reason: message });
-    this.#options.replies.say({ type: 'refused', id, retryable, code, message });
+    this.#options.replies.send({ type: 'refused', id, retryable, code, message });
   }
 }

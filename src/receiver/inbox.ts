@@ -1,28 +1,28 @@
 import { isPacked } from '../protocol/codec.ts';
 
-/** What packed messages may hold together in one turn of the event loop, in bytes: some milliseconds of work. */
+/** Bytes that may be unpacked in one turn of the event loop: some milliseconds of work. */
 const UNPACKED_PER_TURN = 4 * 1024 * 1024;
 
-/** What unpacking costs beside its bytes, told in bytes: zlib begins anew for each message, however small, in some 15 µs. */
+/** Bytes that each message counts besides its content: zlib starts anew for each one, which takes some 15 µs. */
 const UNPACKING_COST = 32 * 1024;
 
 export interface InboxOptions {
-  /** Takes one message; what it is may close the inbox. */
+  /** Handles one message, which may close the inbox. */
   take(message: Buffer): void;
-  /** More is held for this session than should be. */
+  /** Whether the session holds more than it should. */
   full(): boolean;
-  /** `waiting` may be another than before. */
+  /** Called when `waiting` may have changed, or messages may go on. */
   changed(): void;
 }
 
 /**
- * The messages of a session in their order. A few bytes of PACKED can become two MiB, so what one read of a socket brings
- * could fill the memory, or keep the event loop, before a pause of the socket shows: packed messages, and all behind
- * them, wait here while the session is full and when it had its share of this turn.
+ * Queues the messages of a session, in order. A few bytes of PACKED can become 2 MiB, so the messages of a single read
+ * could fill the memory or block the event loop before pausing the socket helps. A packed message, and all behind it,
+ * waits here while the session is full and once it has used its share of this turn.
  */
 export class Inbox {
   readonly #options: InboxOptions;
-  /** What one or two reads of the socket brought, for it is paused while there is any. */
+  /** At most what two reads brought: the socket is paused while a message waits. */
   #waiting: Buffer[] = [];
   #unpacked = 0;
   #nextTurn: NodeJS.Immediate | undefined;
@@ -43,7 +43,7 @@ export class Inbox {
     this.#options.changed();
   }
 
-  /** So many bytes have come out of a packed message. */
+  /** To be called with the size of each message that is unpacked. */
   unpacked(bytes: number): void {
     this.#unpacked += bytes + UNPACKING_COST;
     this.#nextTurn ??= setImmediate(() => {
@@ -53,8 +53,8 @@ export class Inbox {
     });
   }
 
-  /** Hands on what may be. */
-  goOn(): void {
+  /** Hands on each message that may go. */
+  drain(): void {
     if (this.#taking) return;
     this.#taking = true;
     for (let next = this.#waiting[0]; next !== undefined && this.#mayTake(next); next = this.#waiting[0]) {
@@ -64,7 +64,7 @@ export class Inbox {
     this.#taking = false;
   }
 
-  /** Drops what waits, and takes no more. */
+  /** Drops waiting messages, and takes no more. */
   close(): void {
     this.#closed = true;
     this.#waiting = [];

@@ -1,6 +1,6 @@
 import { toIsyncError } from '../model/isync-error.ts';
 import type { Upload } from '../store/store.ts';
-import { brokenRule } from './broken-rule.ts';
+import { protocolViolation } from './protocol-violation.ts';
 import type { HighWaterMark } from '../flow/high-water-mark.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
 
@@ -9,23 +9,23 @@ export interface UploadOptions {
   readonly size: number;
   readonly resume: boolean;
   begin(): Promise<Upload>;
-  /** Counts what has arrived and is not written. */
+  /** Counts the bytes that have arrived and are not written yet. */
   readonly pending: HighWaterMark;
-  /** Told once, for a resume only: how much was here already. */
+  /** Called once, for a resume only, with how many bytes the store has already. */
   offset(offset: number): void;
-  /** Told at most once, after the store has let go of the upload, and never after `cancel`. */
+  /** Called at most once, after the store has released the upload, and never after `cancel`. */
   refused(error: unknown): void;
-  /** The store could not let go; nothing depends on it. */
+  /** Called when the store failed to release the upload; nothing depends on that. */
   stuck(error: unknown): void;
 }
 
-/** One upload of a session, from OPEN on. Its rules are checked at once, its steps at the store run in order. */
+/** An upload of a session, from OPEN on. Rules are checked at once; steps at the store run in order. */
 export class IncomingUpload {
   readonly #options: UploadOptions;
   #upload: Upload | undefined;
-  /** Where the next chunk must begin; undefined until OFFSET was said. */
+  /** Where the next chunk must begin; undefined until OFFSET was sent. */
   #next: number | undefined;
-  /** Chunks that come while the store writes; it gets them together. */
+  /** Chunks that came while the store was writing, for its next write. */
   #waiting: Buffer[] = [];
   #tail: Promise<void>;
   #failed = false;
@@ -38,7 +38,7 @@ export class IncomingUpload {
     this.#tail = this.#begin();
   }
 
-  /** REFUSED has been said. */
+  /** REFUSED has been sent. */
   get answered(): boolean {
     return this.#answered;
   }
@@ -46,9 +46,10 @@ export class IncomingUpload {
   /** @throws IsyncError PROTOCOL, having touched nothing */
   chunk(offset: number, content: Buffer): void {
     if (this.#failed) return;
-    if (this.#next === undefined) throw brokenRule('CHUNK before OFFSET');
-    if (offset !== this.#next) throw brokenRule(`CHUNK at ${offset} where ${this.#next} is next`);
-    if (offset + content.length > this.#options.size) throw brokenRule('more content than OPEN announced');
+    if (this.#next === undefined) throw protocolViolation('CHUNK before OFFSET');
+    if (offset !== this.#next) throw protocolViolation(`CHUNK at ${offset} where ${this.#next} is next`);
+    if (offset + content.length > this.#options.size)
+      throw protocolViolation('more content than OPEN announced');
     this.#next += content.length;
     this.#options.pending.add(content.length + MESSAGE_COST);
     this.#waiting.push(content);
@@ -58,23 +59,23 @@ export class IncomingUpload {
   /** @throws IsyncError PROTOCOL unless END may come now */
   checkComplete(): void {
     if (this.#failed) return;
-    if (this.#next === undefined) throw brokenRule('END before OFFSET');
+    if (this.#next === undefined) throw protocolViolation('END before OFFSET');
     if (this.#next !== this.#options.size)
-      throw brokenRule(`END after ${this.#next} of ${this.#options.size} bytes`);
+      throw protocolViolation(`END after ${this.#next} of ${this.#options.size} bytes`);
   }
 
-  /** Publishes what has arrived; false when it was refused, as `refused` has told. */
+  /** Publishes what has arrived. Resolves with false when it was refused; `refused` was called then. */
   async commit(digest: Buffer): Promise<boolean> {
     await this.#tail;
     await this.#step((upload) => upload.commit(digest));
     return !this.#failed;
   }
 
-  /** Ends the upload without an answer, after everything that arrived was written. */
+  /** Ends the upload without an answer, once everything that arrived is written. */
   async cancel(keep: boolean): Promise<void> {
     this.#cancelled = true;
     await this.#tail;
-    await this.#letGo(keep);
+    await this.#release(keep);
   }
 
   async #begin(): Promise<void> {
@@ -107,13 +108,13 @@ export class IncomingUpload {
 
   async #fail(error: unknown): Promise<void> {
     this.#failed = true;
-    await this.#letGo(toIsyncError(error, 'INTERNAL').retryable);
+    await this.#release(toIsyncError(error, 'INTERNAL').retryable);
     if (this.#cancelled) return;
     this.#answered = true;
     this.#options.refused(error);
   }
 
-  async #letGo(keep: boolean): Promise<void> {
+  async #release(keep: boolean): Promise<void> {
     try {
       await (keep ? this.#upload?.suspend() : this.#upload?.abort());
     } catch (error) {

@@ -1,47 +1,50 @@
 import { HighWaterMark } from '../flow/high-water-mark.ts';
-import { SpentBuffers } from './spent-buffers.ts';
+import { Scavenger } from './scavenger.ts';
 
 /**
- * Memory that all sessions of a receiver hold together for their peers. When it is scarce those that hold more than
- * a fair share wait until it is not; the others go on, so that nobody can take it all.
+ * Counts the memory that all sessions of a receiver hold for their peers. While it is scarce, sessions that hold more than
+ * a fair share wait and the others go on, so that no peer can take it all.
  */
 export class MemoryBudget {
   readonly fairShare: number;
   readonly #total: HighWaterMark;
   readonly #shares = new Set<MemoryShare>();
-  readonly #spent = new SpentBuffers();
+  readonly #scavenger = new Scavenger();
 
-  /** Scarce from `bytes` on, until half of that is free again. With at most `sessions` none is worse off than half of an equal part. */
+  /**
+   * Memory is scarce from `bytes` on, until half of that is free again. With at most `sessions` sessions, each is sure of half
+   * an equal share.
+   */
   constructor(bytes: number, sessions: number) {
     this.fairShare = bytes / (2 * sessions);
     this.#total = new HighWaterMark(bytes, () => {
-      for (const share of this.#shares) share.look();
+      for (const share of this.#shares) share.update();
     });
   }
 
-  /** A session has let go of so much. */
+  /** A session has freed this much. */
   freed(bytes: number): void {
-    this.#spent.add(bytes);
+    this.#scavenger.freed(bytes);
   }
 
   get scarce(): boolean {
     return this.#total.full;
   }
 
-  /** @param changed is told when `over` has changed */
+  /** A share for one more session. @param changed is called when the share's `over` has changed */
   open(changed: () => void): MemoryShare {
     const share = new MemoryShare(this, this.#total, changed);
     this.#shares.add(share);
     return share;
   }
 
-  /** What the share still holds counts until it is removed. */
+  /** What the share still holds is counted until it is removed. */
   close(share: MemoryShare): void {
     this.#shares.delete(share);
   }
 }
 
-/** What one session holds. */
+/** Counts the memory that one session holds. */
 export class MemoryShare {
   readonly #budget: MemoryBudget;
   readonly #total: HighWaterMark;
@@ -55,7 +58,7 @@ export class MemoryShare {
     this.#changed = changed;
   }
 
-  /** More than there is for it now. */
+  /** The session holds more than it may now, and should take nothing more. */
   get over(): boolean {
     return this.#over;
   }
@@ -63,18 +66,18 @@ export class MemoryShare {
   add(bytes: number): void {
     this.#held += bytes;
     this.#total.add(bytes);
-    this.look();
+    this.update();
   }
 
   remove(bytes: number): void {
     this.#held -= bytes;
     this.#total.remove(bytes);
     this.#budget.freed(bytes);
-    this.look();
+    this.update();
   }
 
-  /** The budget has become scarce, or is so no more. */
-  look(): void {
+  /** To be called when memory has become scarce, or is no longer. */
+  update(): void {
     const over = this.#budget.scarce && this.#held > this.#budget.fairShare;
     if (over === this.#over) return;
     this.#over = over;

@@ -9,22 +9,22 @@ import {
 import type { SessionLimits } from '../protocol/messages.ts';
 import type { UnadmittedLimits } from '../http/unadmitted-connections.ts';
 
-/** Bounds of every session of a receiver; WELCOME tells the sender the first three. */
+/** Bounds of every session. WELCOME tells the sender the first three. */
 export interface ReceiverLimits extends SessionLimits {
   /**
-   * Bytes that a session's files and requests take in memory from their message until the store is done with them.
-   * Above it the socket is paused.
+   * Bytes of memory that a session's files and requests take from the arrival of their message until the store is done
+   * with them. Above it the socket is paused.
    */
   readonly pendingBytes: number;
-  /** Bytes of answers that wait for the sender to read them. Above it the socket is paused. */
+  /** Bytes of answers that the sender has yet to read. Above it the socket is paused. */
   readonly outgoingBytes: number;
-  /** Bytes of both kinds that all sessions may hold; above it those with more than their share are paused. */
+  /** Bytes of both kinds that all sessions may hold. Above it, sessions with more than their share are paused. */
   readonly heldBytes: number;
   /** From the handshake to HELLO, in ms. */
   readonly helloMs: number;
   readonly keepaliveMs: number;
   readonly silenceMs: number;
-  /** For a message of ours to leave, in ms: a sender that reads nothing must not keep its place for ever. */
+  /** For a message of ours to leave, in ms: a sender that reads nothing must not hold its session for ever. */
   readonly stallMs: number;
   /** From the accepted connection to the whole upgrade request, and for a TLS handshake, in ms. */
   readonly requestMs: number;
@@ -49,7 +49,7 @@ export const RECEIVER_LIMITS: ReceiverLimits = {
   silenceMs: SILENCE_DEADLINE_MS,
   // A page of a listing with the longest paths is 1 MiB: time enough for it at 10 kB/s.
   stallMs: 120_000,
-  // Two retransmissions on a bad link; strangers hold a socket no longer than this.
+  // Two retransmissions on a bad link. Peers that are not admitted hold a socket no longer than this.
   requestMs: 10_000,
   closeMs: 5_000,
   shutdownMs: 10_000,
@@ -60,13 +60,13 @@ export const DEFAULT_MAX_CONNECTIONS = 64;
 /** Sessions of one device at a time: scan, verify, and some whose loss has not been noticed yet. */
 export const MAX_SESSIONS_OF_DEVICE = 8;
 /**
- * Sockets that are no sessions (yet): requests under way, health checks, strangers. Each costs some 50 kB with TLS. As
- * many newcomers as these must arrive during the handshake of a sender to push it out.
+ * Connections without a session: requests under way, health checks, attackers. Each costs some 50 kB with TLS. To push
+ * out a sender, that many connections must arrive during its handshake.
  */
-export const UNADMITTED_LIMITS: UnadmittedLimits = { most: 1024, mostOfAddress: 512 };
-/** What a file or chunk takes in memory besides its content and path, in bytes. */
+export const UNADMITTED_LIMITS: UnadmittedLimits = { total: 1024, perAddress: 512 };
+/** Memory that a file or chunk takes besides its content and path, in bytes. */
 export const MESSAGE_COST = 1024;
-/** Most WebSocket fragments of a message. Ours is always one; proxies may cut it. */
+/** WebSocket fragments of a message. Senders send one; proxies may cut it. */
 export const MAX_FRAGMENTS = 256;
-/** Most socket reads that wait for the end of a frame: MAX_MESSAGE_BYTES in the smallest usual packets. */
+/** Socket reads that may wait for the end of a frame: MAX_MESSAGE_BYTES in the smallest usual packets. */
 export const MAX_BUFFERED_READS = 16 * 1024;

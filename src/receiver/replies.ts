@@ -2,36 +2,36 @@ import { encode } from '../protocol/codec.ts';
 import type { ReceiverMessage } from '../protocol/messages.ts';
 import type { HighWaterMark } from '../flow/high-water-mark.ts';
 
-/** Hands bytes over to the link, which calls `flushed` once they left for the kernel or the link is gone. */
+/** Hands bytes to the link, which calls `flushed` when the kernel has taken them or the link is gone. */
 export type Send = (bytes: Buffer, flushed: () => void) => void;
 
-/** What a session says. After `close` it says nothing more, and nobody waits for it. */
+/** Sends a session's messages. After `close` it sends nothing, and every `sendAndWait` resolves. */
 export class Replies {
   readonly #send: Send;
   readonly #unread: HighWaterMark;
   readonly #waiting = new Set<() => void>();
   #closed = false;
 
-  /** @param unread counts the bytes that wait for the other side to read them */
+  /** @param unread counts the bytes that the sender has yet to read */
   constructor(send: Send, unread: HighWaterMark) {
     this.#send = send;
     this.#unread = unread;
   }
 
-  /** More is waiting for the other side to read than it should. */
+  /** The sender is too far behind with reading. */
   get full(): boolean {
     return this.#unread.full;
   }
 
-  say(message: ReceiverMessage): void {
+  send(message: ReceiverMessage): void {
     if (this.#closed) return;
     const bytes = encode(message);
     this.#unread.add(bytes.length);
     this.#send(bytes, () => this.#unread.remove(bytes.length));
   }
 
-  /** Resolves when the message has left, or never will. */
-  async sayAndWait(message: ReceiverMessage): Promise<void> {
+  /** Resolves when the message has left, or the link is gone. */
+  async sendAndWait(message: ReceiverMessage): Promise<void> {
     if (this.#closed) return;
     const bytes = encode(message);
     this.#unread.add(bytes.length);

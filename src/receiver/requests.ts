@@ -4,48 +4,49 @@ import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { MAX_PATHS_PER_MESSAGE } from '../protocol/limits.ts';
 import type { List, Look, LookedFile, Seal } from '../protocol/messages.ts';
+import { readDigest } from '../store/read-digest.ts';
 import type { Store } from '../store/store.ts';
-import { brokenRule } from './broken-rule.ts';
+import { protocolViolation } from './protocol-violation.ts';
 import type { DeviceFolder } from '../store/device-folder.ts';
 import type { HighWaterMark } from '../flow/high-water-mark.ts';
 import { Limiter } from '../flow/limiter.ts';
 import type { Replies } from './replies.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
-import type { ReceiverLog } from './receiver-log.ts';
-import { WorkSet } from './work-set.ts';
+import type { Log } from '../model/log.ts';
+import { TaskGroup } from './task-group.ts';
 
-/** LOOKs with digest that a session works on at a time: each reads one file after the other, at the disk's speed. */
-const DIGEST_LOOKS_AT_WORK = 2;
-/** Other requests that a session works on at a time: enough to hide the disk's latency, few enough to stay fair. */
-const REQUESTS_AT_WORK = 4;
-/** Paths of one LOOK that are looked at together: enough to keep the thread pool busy. Each takes a look per folder. */
-const LOOKS_TOGETHER = 32;
+/** LOOKs with digest that a session handles at a time: each reads one file after the other, at the disk's speed. */
+const MAX_DIGEST_LOOKS = 2;
+/** Other requests that a session handles at a time: enough to hide the disk's latency, few enough to stay fair. */
+const MAX_OTHER_REQUESTS = 4;
+/** Paths of one LOOK that are looked up at a time: enough to keep the thread pool busy. Each costs a stat per folder. */
+const MAX_STATS = 32;
 
 export interface RequestsOptions {
   readonly store: Store;
-  /** Of the store, as the sender was told; undefined where it was told none. */
+  /** Id of the store as WELCOME told it; undefined where WELCOME told none. */
   readonly storeId: string | undefined;
-  /** Called instead of an answer when the store is another one now. */
+  /** Called in place of an answer to SEAL when the store now has another id. */
   readonly onOtherStore: () => void;
   readonly folder: DeviceFolder;
   readonly algorithm: DigestAlgorithm;
-  /** Requests that may be open at a time. */
-  readonly most: number;
+  /** Open requests at a time. */
+  readonly maxOpen: number;
   readonly replies: Replies;
-  /** Counts what open requests take in memory. */
+  /** Counts the memory of open requests. */
   readonly pending: HighWaterMark;
-  readonly log: ReceiverLog;
-  /** Fires when nobody waits for answers any more. */
+  readonly log: Log;
+  /** Fires when the session is over and answers have nowhere to go. */
   readonly signal: AbortSignal;
 }
 
-/** LOOK, LIST and SEAL of a session. Each method throws IsyncError PROTOCOL where the message breaks a rule. */
+/** Answers LOOK, LIST and SEAL of a session. Each method throws IsyncError PROTOCOL where the message breaks a rule. */
 export class Requests {
   readonly #options: RequestsOptions;
   readonly #open = new Set<number>();
-  readonly #digestLooks = new Limiter(DIGEST_LOOKS_AT_WORK);
-  readonly #others = new Limiter(REQUESTS_AT_WORK);
-  readonly #work = new WorkSet();
+  readonly #digestLooks = new Limiter(MAX_DIGEST_LOOKS);
+  readonly #others = new Limiter(MAX_OTHER_REQUESTS);
+  readonly #tasks = new TaskGroup();
 
   constructor(options: RequestsOptions) {
     this.#options = options;
@@ -56,7 +57,7 @@ export class Requests {
     this.#accept(request, cost, digest ? this.#digestLooks : this.#others, async () => {
       const files = digest ? await this.#digestAll(paths) : await this.#statAll(paths);
       this.#open.delete(request);
-      this.#options.replies.say({ type: 'looked', request, files });
+      this.#options.replies.send({ type: 'looked', request, files });
     });
   }
 
@@ -70,21 +71,21 @@ export class Requests {
       if (place === undefined) throw new IsyncError('BAD_PATH', 'the path is too long', { path: directory });
       const { store, signal } = this.#options;
       await store.sync(place, { signal });
-      // What the sender has been told to be durable may be in the store that was there before.
+      // The store may have been swapped: then the files that were acknowledged are in the old one.
       const { id } = await store.identity({ signal });
       if (id !== this.#options.storeId) return this.#options.onOtherStore();
       this.#open.delete(request);
-      this.#options.replies.say({ type: 'sealed', request });
+      this.#options.replies.send({ type: 'sealed', request });
     });
   }
 
   idle(): Promise<void> {
-    return this.#work.idle();
+    return this.#tasks.idle();
   }
 
   #accept(request: number, cost: number, limiter: Limiter, answer: () => Promise<void>): void {
-    if (this.#open.has(request)) throw brokenRule(`the request number ${request} is in use`);
-    if (this.#open.size >= this.#options.most) throw brokenRule('too many open requests');
+    if (this.#open.has(request)) throw protocolViolation(`the request number ${request} is in use`);
+    if (this.#open.size >= this.#options.maxOpen) throw protocolViolation('too many open requests');
     this.#open.add(request);
     const step = async (): Promise<void> => {
       if (this.#options.signal.aborted) return;
@@ -96,22 +97,22 @@ export class Requests {
     };
     const { pending } = this.#options;
     pending.add(cost + MESSAGE_COST);
-    this.#work.add(limiter.run(step).finally(() => pending.remove(cost + MESSAGE_COST)));
+    this.#tasks.add(limiter.run(step).finally(() => pending.remove(cost + MESSAGE_COST)));
   }
 
   #fail(request: number, error: unknown): void {
     this.#open.delete(request);
     if (this.#options.signal.aborted) return;
-    // A store rejects with IsyncError only: anything else is a fault of ours, to be found in the log.
+    // A store rejects with IsyncError only; anything else is a bug, so log it.
     if (!(error instanceof IsyncError)) this.#options.log.error('fault in the store', { err: error });
     const { code, message, retryable } = toIsyncError(error, 'INTERNAL', { retryable: true });
-    this.#options.replies.say({ type: 'failed', request, retryable, code, message });
+    this.#options.replies.send({ type: 'failed', request, retryable, code, message });
   }
 
   async #statAll(paths: readonly RelPath[]): Promise<(LookedFile | undefined)[]> {
     const files: (LookedFile | undefined)[] = [];
-    for (let at = 0; at < paths.length; at += LOOKS_TOGETHER) {
-      const entries = await Promise.all(paths.slice(at, at + LOOKS_TOGETHER).map((path) => this.#stat(path)));
+    for (let at = 0; at < paths.length; at += MAX_STATS) {
+      const entries = await Promise.all(paths.slice(at, at + MAX_STATS).map((path) => this.#stat(path)));
       for (const entry of entries)
         files.push(entry && { size: entry.size, mtimeUs: entry.mtimeUs, digest: undefined });
     }
@@ -119,13 +120,12 @@ export class Requests {
   }
 
   async #digestAll(paths: readonly RelPath[]): Promise<(LookedFile | undefined)[]> {
-    const { store, algorithm, signal } = this.#options;
+    const { store, folder, algorithm, signal } = this.#options;
     const files: (LookedFile | undefined)[] = [];
     for (const path of paths) {
-      const entry = await this.#stat(path);
-      // A file that vanishes between the two is one that is not there.
-      const digest = entry && (await store.digest(entry.path, algorithm, { signal }));
-      files.push(digest && { size: entry.size, mtimeUs: entry.mtimeUs, digest });
+      const place = folder.find(path);
+      const found = place && (await readDigest(store, place, algorithm, { signal }));
+      files.push(found && { size: found.entry.size, mtimeUs: found.entry.mtimeUs, digest: found.digest });
     }
     return files;
   }
@@ -135,7 +135,7 @@ export class Requests {
     return place && this.#options.store.stat(place, { signal: this.#options.signal });
   }
 
-  /** One page after the other, each only when the one before has left: a slow reader costs no memory. */
+  /** Sends a page when the one before has left, so that a slow reader costs no memory. */
   async #sendPages(request: number, prefix: RelPath | ''): Promise<void> {
     const { store, folder, replies, signal } = this.#options;
     let files: FileEntry[] = [];
@@ -143,13 +143,13 @@ export class Requests {
     if (place !== undefined) {
       for await (const { path, size, mtimeUs } of store.list(place, { signal })) {
         if (files.length === MAX_PATHS_PER_MESSAGE) {
-          await replies.sayAndWait({ type: 'listed', request, last: false, files });
+          await replies.sendAndWait({ type: 'listed', request, last: false, files });
           files = [];
         }
         files.push({ path: folder.nameOf(path), size, mtimeUs });
       }
     }
     this.#open.delete(request);
-    replies.say({ type: 'listed', request, last: true, files });
+    replies.send({ type: 'listed', request, last: true, files });
   }
 }

@@ -1,64 +1,58 @@
 import { randomUUID } from 'node:crypto';
+import { HighWaterMark } from '../flow/high-water-mark.ts';
 import type { DigestAlgorithm } from '../model/digest.ts';
-import { parseDeviceName } from '../model/device-name.ts';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
+import type { Log } from '../model/log.ts';
 import { CLOSE, type CloseCode } from '../protocol/close-codes.ts';
 import { decodeSenderMessage } from '../protocol/codec.ts';
-import { PROTOCOL_VERSION } from '../protocol/limits.ts';
-import type { Chunk, Files, Hello, Packed, SenderMessage } from '../protocol/messages.ts';
-import { unpack, ZSTD } from '../protocol/packing.ts';
-import type { Store } from '../store/store.ts';
-import { brokenRule } from './broken-rule.ts';
+import type { Hello, SenderMessage } from '../protocol/messages.ts';
 import { DeviceFolder } from '../store/device-folder.ts';
+import type { Store } from '../store/store.ts';
 import { FileIntake } from './file-intake.ts';
-import { HighWaterMark } from '../flow/high-water-mark.ts';
+import { deviceOf, refusalOf, welcome } from './handshake.ts';
+import type { IdentityLookup } from './identity-lookup.ts';
 import { Inbox } from './inbox.ts';
 import type { MemoryBudget, MemoryShare } from './memory-budget.ts';
-import { Replies, type Send } from './replies.ts';
+import { protocolViolation } from './protocol-violation.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
-import { type ReceiverLog, withFields } from './receiver-log.ts';
+import { Replies, type Send } from './replies.ts';
 import { Requests } from './requests.ts';
+import { WelcomedSession } from './welcomed-session.ts';
 
 /** What carries a session's messages. All calls return at once and throw nothing. */
 export interface SessionLink {
   readonly send: Send;
   /** Called at most once, last. */
   close(code: CloseCode, reason: string): void;
-  /** Stop handing over messages; those read already may still come. Called in turns with `resume`. */
+  /** Stops handing over messages; those read already may still come. Alternates with `resume`. */
   pause(): void;
   resume(): void;
 }
 
 export interface SessionOptions {
   readonly store: Store;
-  /** Tells this receiver from all others, also from itself before a restart. */
+  /** Of the store, shared by all sessions. */
+  readonly storeIdentity: IdentityLookup;
+  /** Distinguishes this receiver from all others, also from itself before a restart. */
   readonly process: string;
   readonly link: SessionLink;
   readonly limits: Pick<
     ReceiverLimits,
     'filesInFlight' | 'openUploads' | 'requests' | 'pendingBytes' | 'outgoingBytes'
   >;
-  /** What this session may hold in memory is part of it. */
+  /** The session takes a share of it for what it holds. */
   readonly memory: MemoryBudget;
-  /** Says in WELCOME who this is. */
+  /** What WELCOME calls this side. */
   readonly software: string;
   /** Why the peer may not speak for `device`; undefined where it may. */
   authorize(device: string): string | undefined;
-  /** Ends the device's older write session; resolves when it touches the store no more. */
+  /** Ends the device's older write session; resolves when that one touches the store no more. */
   fence(device: string, session: ReceiverSession): Promise<void>;
-  readonly log: ReceiverLog;
-  /** Told, in place of the log, why the peer was sent away before it was let in. Must not throw. */
+  readonly log: Log;
+  /** Told, in place of the log, why a peer was sent away before HELLO was accepted. Must not throw. */
   readonly onRefused: (code: CloseCode, reason: string) => void;
 }
 
-interface OpenSession {
-  readonly mode: Hello['mode'];
-  readonly intake: FileIntake;
-  readonly requests: Requests;
-}
-
-/** The store's identity may take so long, in ms: a sender that waits for WELCOME soon takes us for dead. */
-const IDENTITY_DEADLINE_MS = 5_000;
 /** Longest `software` of a sender in the log, in characters. */
 const MAX_SOFTWARE_LOGGED = 100;
 
@@ -74,12 +68,12 @@ export class ReceiverSession {
   readonly #inbox: Inbox;
   readonly #share: MemoryShare;
   readonly #over = new AbortController();
-  #log: ReceiverLog;
-  /** hello: waits for it · fencing: waits for the older session · draining: takes no more, but answers. */
-  #state: 'hello' | 'fencing' | 'open' | 'draining' | 'over' = 'hello';
+  #log: Log;
+  /** hello: waits for it · opening: waits for the older session and the store · draining: takes no more, but answers. */
+  #state: 'hello' | 'opening' | 'open' | 'draining' | 'over' = 'hello';
   #algorithm: DigestAlgorithm = 'xxh64';
   #opening: Promise<void> = Promise.resolve();
-  #open: OpenSession | undefined;
+  #welcomed: WelcomedSession | undefined;
   #paused = false;
   #finished: Promise<void> | undefined;
 
@@ -87,7 +81,7 @@ export class ReceiverSession {
     const { link, limits, memory } = options;
     const changed = (): void => this.#pauseOrResume();
     this.#options = options;
-    this.#log = withFields(options.log, { session: this.id });
+    this.#log = options.log.with({ session: this.id });
     this.#share = memory.open(changed);
     this.#pending = new HighWaterMark(limits.pendingBytes, changed, this.#share);
     this.#replies = new Replies(
@@ -102,27 +96,26 @@ export class ReceiverSession {
     return this.#state !== 'hello';
   }
 
-  /** Takes one message. Its memory must not be used again by the caller. Never throws. */
+  /** Takes one message, and keeps its buffer. Never throws. */
   receive(bytes: Buffer): void {
     this.#inbox.add(bytes);
   }
 
-  /** Says KEEPALIVE. */
   keepAlive(): void {
-    this.#replies.say({ type: 'keepalive' });
+    this.#replies.send({ type: 'keepalive' });
   }
 
-  /** Ends the session from this side: says the ACKs of what is durable, then closes. Idempotent. */
+  /** Ends the session from this side: sends the ACKs of what is durable, then closes. Idempotent. */
   close(code: CloseCode, reason: string): void {
     if (this.#state === 'over') return;
-    this.#open?.intake.flush();
+    this.#welcomed?.flush();
     if (this.#state === 'hello') this.#options.onRefused(code, reason);
     else this.#log.info('session closed', { code, reason });
     this.#options.link.close(code, reason);
     void this.end();
   }
 
-  /** Takes no more, waits for commits under way, says their ACKs, then closes with 1001. */
+  /** Takes no more, waits for commits under way, sends their ACKs, then closes with 1001. */
   async shutdown(): Promise<void> {
     if (this.#state !== 'over') this.#state = 'draining';
     await this.#finish();
@@ -130,8 +123,8 @@ export class ReceiverSession {
   }
 
   /**
-   * The link is gone. Resolves when the session touches the store no more: open uploads are kept for a resume,
-   * and what was being committed has been. Idempotent.
+   * To be called when the link is gone. Resolves when the session touches the store no more: commits under way have ended,
+   * and open uploads are kept for a resume. Idempotent.
    */
   end(): Promise<void> {
     this.#state = 'over';
@@ -148,12 +141,7 @@ export class ReceiverSession {
 
   async #settle(): Promise<void> {
     await this.#opening;
-    if (this.#open !== undefined) {
-      this.#open.intake.suspendUploads();
-      await this.#open.intake.idle();
-      await this.#open.requests.idle();
-      this.#log.info('session ended', { ...this.#open.intake.counts });
-    }
+    if (this.#welcomed !== undefined) this.#log.info('session ended', await this.#welcomed.finish());
     this.#options.memory.close(this.#share);
   }
 
@@ -168,87 +156,52 @@ export class ReceiverSession {
 
   #handle(message: SenderMessage): void {
     if (this.#state === 'hello') {
-      if (message.type !== 'hello') throw brokenRule('the first message is not HELLO');
+      if (message.type !== 'hello') throw protocolViolation('the first message is not HELLO');
       this.#greet(message);
       return;
     }
     if (message.type === 'keepalive') return;
-    if (this.#open === undefined) throw brokenRule(`${message.type} before WELCOME`);
-    this.#dispatch(this.#open, message);
-  }
-
-  #dispatch({ mode, intake, requests }: OpenSession, message: Exclude<SenderMessage, { type: 'keepalive' }>) {
-    if (message.type === 'look') return requests.look(message);
-    if (message.type === 'list') return requests.list(message);
-    if (message.type === 'hello') throw brokenRule('a second HELLO');
-    if (mode === 'read') throw brokenRule(`${message.type} in mode read`);
-    const plain = message.type === 'packed' ? this.#unpack(message) : message;
-    switch (plain.type) {
-      case 'files':
-        return intake.files(plain);
-      case 'open':
-        return intake.open(plain);
-      case 'chunk':
-        return intake.chunk(plain);
-      case 'end':
-        return intake.end(plain);
-      case 'cancel':
-        return intake.cancel(plain);
-      case 'seal':
-        return requests.seal(plain);
-    }
-  }
-
-  #unpack(message: Packed): Files | Chunk {
-    this.#inbox.unpacked(message.length);
-    return unpack(message, this.#algorithm);
+    if (this.#welcomed === undefined) throw protocolViolation(`${message.type} before WELCOME`);
+    this.#welcomed.dispatch(message);
   }
 
   #greet(hello: Hello): void {
     const device = deviceOf(hello);
-    const refusal = this.#options.authorize(device);
-    if (refusal !== undefined) return this.close(CLOSE.DEVICE_REFUSED, refusal);
-    if (hello.version < PROTOCOL_VERSION)
-      return this.close(CLOSE.VERSION, `the receiver speaks version ${PROTOCOL_VERSION}`);
-    this.#state = 'fencing';
+    const refusal = refusalOf(hello, this.#options.authorize(device));
+    if (refusal !== undefined) return this.close(refusal.code, refusal.reason);
+    this.#state = 'opening';
     this.#algorithm = hello.digest;
-    this.#log = withFields(this.#log, { device, mode: hello.mode });
+    this.#log = this.#log.with({ device, mode: hello.mode });
     this.#opening = this.#welcome(hello, device).catch((error: unknown) => this.#fault(error));
   }
 
   async #welcome(hello: Hello, device: string): Promise<void> {
     if (hello.mode === 'write') await this.#options.fence(device, this);
     const storeId = await this.#findStoreId();
-    if (this.#state !== 'fencing') return;
+    if (this.#state !== 'opening') return;
     this.#state = 'open';
-    this.#open = this.#start(hello, device, storeId);
+    this.#welcomed = this.#start(hello, device, storeId);
     const { software, limits, store, process } = this.#options;
     const { listedMtime } = store.capabilities;
-    this.#replies.say({
-      type: 'welcome',
-      version: PROTOCOL_VERSION,
-      session: this.id,
-      device,
-      software,
-      limits: {
-        filesInFlight: limits.filesInFlight,
-        openUploads: limits.openUploads,
-        requests: limits.requests,
-      },
-      compression: [ZSTD],
-      store: storeId === undefined ? undefined : { id: storeId, process, listedMtime },
-    });
+    this.#replies.send(
+      welcome({
+        session: this.id,
+        device,
+        software,
+        limits,
+        store: storeId === undefined ? undefined : { id: storeId, process, listedMtime },
+      }),
+    );
     this.#log.info('session opened', {
       digest: hello.digest,
       software: hello.software.slice(0, MAX_SOFTWARE_LOGGED),
     });
   }
 
-  /** Undefined where the store can't tell: its files wait, or can be read all the same, and the next session asks again. */
+  /** Undefined where the store fails to tell it: files can still be read and sent, and the next session asks again. */
   async #findStoreId(): Promise<string | undefined> {
-    const signal = AbortSignal.any([this.#over.signal, AbortSignal.timeout(IDENTITY_DEADLINE_MS)]);
     try {
-      return (await this.#options.store.identity({ signal })).id;
+      return await this.#options.storeIdentity.find(this.#over.signal);
     } catch (error) {
       if (!this.#over.signal.aborted) {
         const { code, message } = toIsyncError(error, 'STORE_FAILED');
@@ -259,34 +212,36 @@ export class ReceiverSession {
   }
 
   #start(
-    { mode, digest, replaceDamaged = false }: Hello,
+    { mode, digest: algorithm, replaceDamaged = false }: Hello,
     device: string,
     storeId: string | undefined,
-  ): OpenSession {
+  ): WelcomedSession {
     const { store, limits } = this.#options;
     const folder = new DeviceFolder(device);
-    const common = { store, folder, algorithm: digest, replies: this.#replies, log: this.#log };
-    return {
+    const common = { store, folder, algorithm, replies: this.#replies, log: this.#log };
+    return new WelcomedSession({
       mode,
+      algorithm,
       intake: new FileIntake({ ...common, replaceDamaged, limits, pending: this.#pending }),
       requests: new Requests({
         ...common,
         storeId,
         onOtherStore: () => this.close(CLOSE.GOING_AWAY, 'the store is another one'),
-        most: limits.requests,
+        maxOpen: limits.requests,
         pending: this.#pending,
         signal: this.#over.signal,
       }),
-    };
+      onUnpack: (bytes) => this.#inbox.unpacked(bytes),
+    });
   }
 
-  /** More is held for the sender than should be. */
+  /** The session holds more for the sender than it should. */
   get #full(): boolean {
     return this.#pending.full || this.#replies.full || this.#share.over;
   }
 
   #pauseOrResume(): void {
-    this.#inbox.goOn();
+    this.#inbox.drain();
     const pause = this.#full || this.#inbox.waiting;
     if (pause === this.#paused || this.#state === 'over') return;
     this.#paused = pause;
@@ -297,14 +252,5 @@ export class ReceiverSession {
   #fault(error: unknown): void {
     this.#log.error('fault in a session', { err: error });
     this.close(CLOSE.INTERNAL, 'a fault in the receiver');
-  }
-}
-
-function deviceOf(hello: Hello): string {
-  try {
-    return parseDeviceName(hello.device);
-  } catch {
-    // Its message quotes the name; a close frame has no room for that.
-    throw brokenRule('"device" is no device name');
   }
 }

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { IsyncError } from '../model/isync-error.ts';
 
-/** One token as the file holds it: never the token itself. */
+/** A token as the file holds it: its hash, never the token itself. */
 export interface TokenEntry {
-  /** Names the token to people, for `token revoke`. */
+  /** Names the token for people, for `token revoke`. */
   readonly id: string;
   readonly device: string;
   /** SHA-256 of the whole token text, in hex. */

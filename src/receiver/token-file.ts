@@ -1,13 +1,13 @@
 import { timingSafeEqual } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, statSync, type BigIntStats } from 'node:fs';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
-import type { ReceiverLog } from './receiver-log.ts';
+import type { Log } from '../model/log.ts';
 import { invalidTokenFile, parseTokenEntries, type TokenEntry } from './token-entries.ts';
 import { hashToken } from './tokens.ts';
 
-/** How often the file is looked at for revoked tokens, in ms: their sessions end within about a second. */
+/** How often the file is checked for revoked tokens, in ms: their sessions end within about a second. */
 const POLL_MS = 1000;
-/** Largest token file in bytes: some thousand devices; every authentication compares with all of them. */
+/** Largest token file in bytes: some thousand devices. Every authentication compares with all of them. */
 const MAX_FILE_BYTES = 1024 * 1024;
 /** Permission bits of group and others. */
 const NOT_OWNER = 0o077n;
@@ -19,18 +19,18 @@ export interface TokenIdentity {
 }
 
 /**
- * The tokens that are good now. The file is read again whenever it has changed; should it become unreadable or
- * malformed the last good one stays in force, and the log tells. Dispose it after the receiver.
+ * The tokens that are valid now. The file is read again whenever it has changed. When it becomes unreadable or malformed,
+ * the tokens read before stay valid and the log says so. Dispose it after the receiver.
  */
 export interface TokenFile extends Disposable {
-  /** Takes the same time whichever token it is. */
+  /** Takes the same time for every token, right or wrong. */
   authenticate(token: string): TokenIdentity | undefined;
-  /** Told the ids of tokens that have gone from the file. Returns how to stop being told. */
+  /** Calls `listener` with the ids of tokens that were removed from the file. Returns what removes the listener. */
   onRevoked(listener: (ids: ReadonlySet<string>) => void): () => void;
 }
 
 /** @throws IsyncError CONFIG_INVALID where the file is missing, unreadable or malformed */
-export function openTokenFile(path: string, log: ReceiverLog): TokenFile {
+export function openTokenFile(path: string, log: Log): TokenFile {
   return new WatchedTokenFile(path, log);
 }
 
@@ -40,15 +40,15 @@ interface KnownToken extends TokenIdentity {
 
 class WatchedTokenFile implements TokenFile {
   readonly #path: string;
-  readonly #log: ReceiverLog;
+  readonly #log: Log;
   readonly #listeners = new Set<(ids: ReadonlySet<string>) => void>();
   readonly #poll: NodeJS.Timeout;
-  /** Of the file as it was read last, or could not be. */
+  /** Version of the file at the last attempt to read it. */
   #version: string;
   #unusable = false;
   #tokens: readonly KnownToken[];
 
-  constructor(path: string, log: ReceiverLog) {
+  constructor(path: string, log: Log) {
     this.#path = path;
     this.#log = log;
     this.#version = versionOf(path);
@@ -78,7 +78,7 @@ class WatchedTokenFile implements TokenFile {
   #refresh(): void {
     const version = versionOf(this.#path);
     const changed = version !== this.#version;
-    // What made it unusable may pass without a change to the file: too many open files, an I/O error.
+    // An unusable file may become readable without a change: after too many open files, an I/O error.
     if (!changed && !this.#unusable) return;
     this.#version = version;
     const before = this.#tokens;
@@ -112,12 +112,12 @@ function known({ id, device, sha256 }: TokenEntry): KnownToken {
   return { id, device, hash: Buffer.from(sha256, 'hex') };
 }
 
-/** An id that was given another device or hash is another token. */
+/** An id with another device or hash is another token. */
 function keyOf({ id, device, hash }: KnownToken): string {
   return `${id} ${device} ${hash.toString('hex')}`;
 }
 
-/** Differs for every version of the file that was ever put there; also for no file, and one that can't be looked at. */
+/** A text that differs for every version of the file, for a missing file and for each error of stat. */
 function versionOf(path: string): string {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });

@@ -6,21 +6,21 @@ import { parseDeviceName } from '../model/device-name.ts';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import { formatTokenEntries, invalidTokenFile, parseTokenEntries, type TokenEntry } from './token-entries.ts';
 
-/** Tells a token from any other secret, for people and for scanners of leaked secrets. */
+/** Marks a secret as a token of isync, for people and for scanners of leaked secrets. */
 const TOKEN_PREFIX = 'isync_';
 /** Bytes of randomness in a token: 256 bits can't be guessed, so that a fast hash is enough to keep them. */
 const TOKEN_BYTES = 32;
 /** Bytes of randomness in a token's id. */
 const ID_BYTES = 6;
-/** How long a change waits for another one of the same file, in ms. Writing one takes a few. */
+/** How long a change waits for another change of the same file, in ms. A change takes a few. */
 const LOCK_WAIT_MS = 2000;
 /** Pause between two tries to get the lock, in ms. */
 const LOCK_RETRY_MS = 25;
 
 /**
- * Makes a token for `device`, one more if it has some. The file is made where there is none; it is replaced in one
- * durable step.
- * @returns the token, which is nowhere else
+ * Makes a token for `device`, beside those it has. Makes the file where there is none, and replaces it in one durable
+ * step.
+ * @returns the token, which is kept nowhere
  * @throws IsyncError BAD_PATH (device name), CONFIG_INVALID (file)
  */
 export async function addToken(path: string, device: string): Promise<string> {
@@ -41,9 +41,9 @@ export async function listTokens(path: string): Promise<readonly TokenEntry[]> {
 }
 
 /**
- * Revokes the token of this id, or every token of this device. A running receiver ends their sessions within about
+ * Revokes the token with this id, or every token of this device. A running receiver ends their sessions within about
  * a second.
- * @returns what was revoked; empty where nothing has that name
+ * @returns the revoked tokens; none where no token has that id or device
  * @throws IsyncError CONFIG_INVALID, also where there is no file
  */
 export async function revokeToken(path: string, deviceOrId: string): Promise<readonly TokenEntry[]> {
@@ -72,7 +72,7 @@ async function readTokens(path: string): Promise<TokenEntry[] | undefined> {
   return parseTokenEntries(json, path);
 }
 
-/** The new version is its own lock: of two changes at a time one waits, and neither is lost. */
+/** Replaces the file. Its new version, made exclusively, is the lock: of two changes at a time one waits, and both are kept. */
 async function changeTokens(
   path: string,
   change: (tokens: readonly TokenEntry[]) => readonly TokenEntry[],
@@ -112,7 +112,7 @@ async function openLock(path: string): Promise<FileHandle> {
   }
 }
 
-/** An administrator's change must not take the file away from the receiver's own user, or its group. */
+/** Gives the new version owner and mode of the old one: root's change must not lock out the receiver's own user. */
 async function keepReaders(file: FileHandle, path: string): Promise<void> {
   let before: { uid: number; gid: number; mode: number };
   try {

@@ -1,9 +1,9 @@
 import { CLOSE } from '../protocol/close-codes.ts';
 import type { ReceiverSession } from './session.ts';
 
-/** One write session for each device: the newest. */
+/** Keeps one write session a device: the newest. */
 export class WriterFence {
-  /** By device; a session stands here until it touches the store no more. */
+  /** By device. A session stays here until it touches the store no more. */
   readonly #writers = new Map<string, ReceiverSession>();
 
   /** Closes the device's older session with 4409; resolves when it touches the store no more. */
@@ -14,7 +14,7 @@ export class WriterFence {
     await older?.end();
   }
 
-  /** `session` has ended. */
+  /** To be called when `session` has ended. */
   leave(session: ReceiverSession): void {
     for (const [device, writer] of this.#writers) if (writer === session) this.#writers.delete(device);
   }

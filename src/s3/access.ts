@@ -1,21 +1,26 @@
-/** How to reach a bucket. Credentials come from the SDK's usual chain of providers. */
+/** How to reach a bucket. Several of these, each with its own server and keys, may be in use in one process. */
 export interface S3Access {
   readonly bucket: string;
   /** URL of the server. Default: AWS. */
   readonly endpoint?: string | undefined;
   /** Default: what the SDK finds in its environment, and `us-east-1` with an endpoint. */
   readonly region?: string | undefined;
-  /** The bucket in the path of the URL instead of its host name. Default: with an endpoint. */
+  /** Puts the bucket into the path of the URL instead of its host name. Default: with an endpoint. */
   readonly pathStyle?: boolean | undefined;
-  /** Of the shared AWS config and credentials files. */
+  /** Names a section of the shared AWS config and credentials files. */
   readonly profile?: string | undefined;
+  /** Default: what the SDK's chain of providers finds (environment, profile, container, instance). */
+  readonly credentials?: S3Credentials | undefined;
+  /**
+   * Certificates (PEM) of the authorities that are trusted for this server, instead of those that the process trusts.
+   * Default: those of the process.
+   */
+  readonly ca?: string | undefined;
 }
 
-/** What every new object is given. */
-export interface ObjectSettings {
-  readonly storageClass?: string | undefined;
-  readonly sse?: 'AES256' | 'aws:kms' | undefined;
-  readonly sseKmsKeyId?: string | undefined;
-  /** Not every server takes tags. */
-  readonly tags?: Readonly<Record<string, string>> | undefined;
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Comes with keys that expire. */
+  readonly sessionToken?: string | undefined;
 }

@@ -1,10 +1,10 @@
-/** In listings we ask for keys in the form of a query string, because XML can't hold every character. */
+/** A key of a listing. We ask for keys encoded as in a query string, because XML can't hold every character. */
 export function decodeKey(key: string | undefined, encoding: string | undefined): string {
   if (key === undefined || encoding !== 'url') return key ?? '';
   try {
     return decodeURIComponent(key.replaceAll('+', ' '));
   } catch (error) {
-    // Not UTF-8: no key of ours.
+    // Not UTF-8, so it can't be decoded.
     if (error instanceof URIError) return key;
     throw error;
   }

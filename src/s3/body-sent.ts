@@ -4,15 +4,16 @@ import { EventEmitter } from 'node:events';
 
 const listeners = new AsyncLocalStorage<() => void>();
 
-// The SDK does not tell. The channel does, synchronously, for each request that is begun.
+// The SDK does not tell when a body has left. Node publishes each request here as it begins, synchronously.
 subscribe('http.client.request.start', (message) => {
   const listener = listeners.getStore();
   if (listener !== undefined && isStart(message)) message.request.once('finish', listener);
 });
 
 /**
- * Calls `sent` each time a request that `act` makes has been handed to the kernel whole: it arrives from then on though
- * this process be killed. More than once where the request is tried again, never where the server answers before.
+ * Runs `act`, and calls `sent` each time one of its requests has been handed to the kernel whole: from then on it arrives
+ * even when this process is killed. A request that is tried again calls `sent` again; one that the server answers before
+ * its body has left never does.
  */
 export function tellingBodySent<T>(sent: () => void, act: () => Promise<T>): Promise<T> {
   return listeners.run(sent, act);

@@ -1,25 +1,26 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
-import type { S3Access } from './access.ts';
+import type { S3Access, S3Credentials } from './access.ts';
 
-/** Connections of a store, each with one request under way: what keeps a server of some cores busy with small files. */
+/** Requests of a bucket under way at a time: they keep a server of a few cores busy with small files. */
 export const CONNECTIONS = 32;
 /**
- * Objects read for their digest at a time, each on one more connection until its last byte: what waits for a connection
- * in the agent fails after `CONNECT_MS`, and files of a gigabyte would keep all of them for longer.
+ * Objects whose bytes are read at a time. Each keeps one more connection until its last byte. A request that waits in the
+ * agent for a connection fails after `CONNECT_MS`, and a few files of a gigabyte would keep all connections for longer.
  */
-export const DIGESTS = 16;
-/** Tries of one request in all, by the SDK, some 0.1 s apart; whoever put the file tries again for longer. */
+export const READS = 16;
+/** Tries of one request in all, by the SDK, some 0.1 s apart. The caller tries again for longer. */
 const ATTEMPTS = 3;
-/** From the first packet to an open connection, in ms: two retransmissions on a bad link. */
+/** From the first packet to an open connection, in ms: enough for two retransmissions on a bad link. */
 const CONNECT_MS = 10_000;
-/** Without a byte in either direction, in ms. A server that takes longer to complete an upload sends spaces meanwhile. */
+/** Longest time without a byte in either direction, in ms. A server that takes longer to complete an upload sends spaces. */
 const SILENCE_MS = 60_000;
 
+/** A client of the SDK for `options`, set up for servers that are not AWS, too. */
 export function createS3Client(options: S3Access): S3Client {
   const client = new S3Client(configOf(options));
-  // It goes through each request and answer for a log that there is not.
+  // It walks through each request and answer for a log that nobody reads.
   client.middlewareStack.remove('loggerMiddleware');
   // The SDK would hash each body a second time to sign it. Content-MD5 is signed, and ties the body to the signature.
   client.middlewareStack.add(
@@ -35,9 +36,9 @@ export function createS3Client(options: S3Access): S3Client {
 }
 
 function configOf(options: S3Access): S3ClientConfig {
-  const { endpoint, region, pathStyle, profile } = options;
+  const { endpoint, region, pathStyle, profile, credentials, ca } = options;
   const own = endpoint !== undefined;
-  const agent = { keepAlive: true, maxSockets: CONNECTIONS + DIGESTS };
+  const agent = { keepAlive: true, maxSockets: CONNECTIONS + READS };
   return {
     ...(own && {
       endpoint,
@@ -48,19 +49,24 @@ function configOf(options: S3Access): S3ClientConfig {
     }),
     ...(region !== undefined && { region }),
     ...(profile !== undefined && { profile }),
+    ...(credentials !== undefined && { credentials: credentialsOf(credentials) }),
     forcePathStyle: pathStyle ?? own,
     maxAttempts: ATTEMPTS,
-    // All middleware is added above, before the first request: the stack need not be built anew for each.
+    // All middleware is added above, before the first request, so the stack need not be built for each one.
     cacheMiddleware: true,
-    // It would take a new connection for each large part.
+    // With it the SDK would open a new connection for each large part.
     expectContinueHeader: false,
     requestHandler: {
       connectionTimeout: CONNECT_MS,
       socketTimeout: SILENCE_MS,
       httpAgent: new HttpAgent(agent),
-      httpsAgent: new HttpsAgent(agent),
+      httpsAgent: new HttpsAgent({ ...agent, ca }),
     },
   };
+}
+
+function credentialsOf({ accessKeyId, secretAccessKey, sessionToken }: S3Credentials) {
+  return { accessKeyId, secretAccessKey, ...(sessionToken !== undefined && { sessionToken }) };
 }
 
 function hasHeaders(request: unknown): request is { headers: Record<string, string> } {

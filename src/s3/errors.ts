@@ -1,11 +1,11 @@
 import { errnoOf, IsyncError, type ErrorCode } from '../model/isync-error.ts';
 
-/** What is wrong, and what whoever looks after the bucket can do about it. */
+/** What is wrong, and what an administrator of the bucket can do about it. */
 interface Meaning {
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint?: string;
-  /** Default: true; somebody can mend it while the files wait. */
+  /** Default true: somebody can mend it while the files wait. */
   readonly retryable?: boolean;
 }
 
@@ -48,13 +48,14 @@ const NO_TAGS: Meaning = {
   hint: 'Leave out tags, storage class and encryption: not every server has them.',
   retryable: false,
 };
+const REPLACED: Meaning = { code: 'FILE_CHANGED', message: 'the object was replaced meanwhile' };
 const UNREACHABLE: Meaning = {
   code: 'UNREACHABLE',
   message: 'the object store does not answer',
   hint: 'Check the endpoint, the network and the firewall.',
 };
 
-/** By the code in the server's answer, or the name of the SDK's own error. */
+/** By the code in the server's answer, or by the name of the SDK's own error. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
   NoSuchBucket: {
     code: 'STORE_MISSING',
@@ -84,6 +85,7 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   TooManyRequests: THROTTLED,
   RequestLimitExceeded: THROTTLED,
   OperationAborted: THROTTLED,
+  PreconditionFailed: REPLACED,
   QuotaExceeded: FULL,
   EntityTooLarge: { code: 'FILE_TOO_LARGE', message: 'larger than the bucket takes', retryable: false },
   KeyTooLongError: { code: 'BAD_PATH', message: 'the key is too long for the bucket', retryable: false },
@@ -98,6 +100,7 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
   401: CREDENTIALS,
   403: DENIED,
   409: THROTTLED,
+  412: REPLACED,
   413: FULL,
   429: THROTTLED,
   501: NO_TAGS,
@@ -108,7 +111,7 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
 const TLS_ERRORS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$)/;
 
 /**
- * Whatever a request to the object store has failed with, as the IsyncError that the store's callers get.
+ * What a request to the object store failed with, as the IsyncError that callers get. Its `cause` is `error`.
  * @param where the bucket and its server, for people
  */
 export function s3Error(error: unknown, where: string, path?: string): IsyncError {
@@ -130,16 +133,23 @@ export function isAbsent(error: unknown): boolean {
 }
 
 /**
- * Whether the server has said no to what was asked for, whoever asks again. A network's fault leaves open whether it has
- * happened, and a server that is busy may do it yet.
+ * Whether the server has refused a request for good. After a fault of the network the request may have succeeded, and a
+ * busy server may still serve the next try.
+ * @param error what a request rejected with
  */
 export function isRefusal(error: unknown): boolean {
-  const status = statusOf(error);
-  return status !== undefined && status >= 400 && status < 500 && meaningOf(error) !== THROTTLED;
+  const answer = error instanceof IsyncError ? error.cause : error;
+  const status = statusOf(answer);
+  return status !== undefined && status >= 400 && status < 500 && meaningOf(answer) !== THROTTLED;
+}
+
+/** Whether the server says that the object ends before the range that was asked for. */
+export function isInvalidRange(error: unknown): boolean {
+  return statusOf(error) === 416;
 }
 
 function meaningOf(error: unknown): Meaning {
-  // The SDK's own words; it gives this error no name.
+  // The SDK gives this error no name.
   if (error instanceof Error && error.message === 'Region is missing') return NO_REGION;
   const known = BY_NAME[nameOf(error)];
   if (known !== undefined) return known;
@@ -161,7 +171,7 @@ function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : '';
 }
 
-/** Of the server's answer; undefined where there was none. */
+/** The HTTP status of the server's answer; undefined where there was none. */
 export function statusOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('$metadata' in error)) return undefined;
   const metadata = error.$metadata;
@@ -172,7 +182,7 @@ export function statusOf(error: unknown): number | undefined {
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const status = statusOf(error);
-  // A refused connection to several addresses has its reasons inside, and no message of its own.
+  // When several addresses refuse a connection, the reasons stand inside, and the error has no message of its own.
   const message = error.message === '' ? (errnoOf(error) ?? '') : error.message;
   return [error.name === 'Error' ? '' : error.name, status ?? '', message]
     .filter((each) => each !== '')

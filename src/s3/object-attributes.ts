@@ -1,16 +1,42 @@
 import type { StorageClass } from '@aws-sdk/client-s3';
-import type { ObjectSettings } from './access.ts';
 
-/** What an object shall be like. */
-export interface ObjectAttributes {
-  readonly metadata: Record<string, string>;
+/** How the server keeps an object. */
+export interface ObjectSettings {
+  readonly storageClass?: string | undefined;
+  readonly sse?: 'AES256' | 'aws:kms' | undefined;
+  readonly sseKmsKeyId?: string | undefined;
+  /** Not every server takes tags. */
+  readonly tags?: Readonly<Record<string, string>> | undefined;
 }
 
-/** What the requests that make an object have in common. */
-export function toInput({ metadata }: ObjectAttributes, settings: ObjectSettings) {
-  const { storageClass, sse, sseKmsKeyId, tags } = settings;
+/** Headers about the content that a server keeps with an object and tells again. */
+export interface ContentHeaders {
+  readonly contentType?: string | undefined;
+  readonly contentEncoding?: string | undefined;
+  readonly contentLanguage?: string | undefined;
+  readonly contentDisposition?: string | undefined;
+  readonly cacheControl?: string | undefined;
+}
+
+/** What a new object is given beside its bytes. */
+export interface ObjectAttributes extends ObjectSettings {
+  /** User metadata (`x-amz-meta-…`). */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
+  readonly headers?: ContentHeaders | undefined;
+}
+
+/** The attributes as the requests that make an object take them. */
+export function toInput(attributes: ObjectAttributes) {
+  const { metadata, headers, storageClass, sse, sseKmsKeyId, tags } = attributes;
   return {
-    Metadata: metadata,
+    ...(metadata !== undefined && { Metadata: { ...metadata } }),
+    ...(headers !== undefined && {
+      ContentType: headers.contentType,
+      ContentEncoding: headers.contentEncoding,
+      ContentLanguage: headers.contentLanguage,
+      ContentDisposition: headers.contentDisposition,
+      CacheControl: headers.cacheControl,
+    }),
     ...(storageClass !== undefined && isStorageClass(storageClass) && { StorageClass: storageClass }),
     ...(sse !== undefined && { ServerSideEncryption: sse }),
     ...(sseKmsKeyId !== undefined && { SSEKMSKeyId: sseKmsKeyId }),
@@ -18,7 +44,20 @@ export function toInput({ metadata }: ObjectAttributes, settings: ObjectSettings
   };
 }
 
-/** Servers have classes of their own, so the SDK's list is not the last word. */
+/** The headers that an answer tells. */
+export function headersIn(answer: {
+  readonly [Header in keyof ContentHeaders as Capitalize<Header>]?: string | undefined;
+}): ContentHeaders {
+  return {
+    contentType: answer.ContentType,
+    contentEncoding: answer.ContentEncoding,
+    contentLanguage: answer.ContentLanguage,
+    contentDisposition: answer.ContentDisposition,
+    cacheControl: answer.CacheControl,
+  };
+}
+
+/** The type lists the classes of AWS only; other servers have classes of their own. */
 function isStorageClass(name: string): name is StorageClass {
   return name !== '';
 }

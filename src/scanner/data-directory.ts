@@ -25,7 +25,7 @@ export interface DataDirectory {
 export interface Seal {
   /** The directory's own mtime as it was right after the seal. */
   readonly mtimeMs: number;
-  /** Undefined where it says nothing: one of an older version, or somebody's own word. */
+  /** Undefined for a marker of an older version, or one made by hand. */
   readonly record: SealRecord | undefined;
 }
 
@@ -33,10 +33,10 @@ export interface Seal {
 const SAME_TIME_MS = 0.01;
 
 /**
- * Why the marker of `directory` does not stand for it; undefined where it does, and where there is none. One without a
- * record is believed, and so is one of a store that can't be told from `store` (undefined: not known).
+ * Returns why the marker of `directory` does not stand for it; undefined where it does, and where there is none. A marker
+ * without a record is believed, and so is every marker while `store` is not known (undefined).
  *
- * @param sentAs the name of the device whose folder at the store the files go to; undefined: whatever it is
+ * @param sentAs device whose folder at the store the files go to; undefined: any
  */
 export function sealFault(
   directory: DataDirectory,
@@ -72,7 +72,7 @@ export function changedSinceSeal({ mtimeMs, seal }: Pick<DataDirectory, 'mtimeMs
   return seal !== undefined && Math.abs(mtimeMs - seal.mtimeMs) > SAME_TIME_MS;
 }
 
-/** What design and ARCHITECTURE.md call the state of a directory. */
+/** Returns the directory's state; see the table in ARCHITECTURE.md. */
 export function stateOf(
   directory: DataDirectory,
   options: { readonly newest: boolean; readonly store: string | undefined; readonly sentAs?: string },

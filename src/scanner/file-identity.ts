@@ -19,8 +19,8 @@ export function sameIdentity(a: FileIdentity, b: FileIdentity): boolean {
 /**
  * The same inode with the same content, as far as size and mtime tell; it may have been marked, renamed or linked
  * meanwhile. They can't tell a write that keeps the size in the very clock tick of the write before it: 1 to 10 ms on
- * Linux before 6.13, a whole second on file systems that stamp by it. Whoever reads a file within a tick of its mtime
- * must reckon with that.
+ * Linux before 6.13, a whole second on file systems that stamp by it. A caller that reads a file within
+ * a tick of its mtime must read it again later.
  */
 export function sameContentVersion(a: FileIdentity, b: FileIdentity): boolean {
   return a.dev === b.dev && a.ino === b.ino && a.size === b.size && a.mtimeMs === b.mtimeMs;

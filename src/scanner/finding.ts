@@ -7,8 +7,8 @@ import { isMarked } from './is-marked.ts';
 import type { Finding } from './listed-file.ts';
 
 /**
- * What `stats`, of something that is no folder, say about `path`: a file; or a problem NOT_REGULAR, or one with numbers
- * that a FileEntry can't hold (FILE_TOO_LARGE, FILE_UNREADABLE): any receiver would end the session at them, again and again.
+ * Returns a file for the `stats` of something that is no folder; else a problem: NOT_REGULAR, or FILE_TOO_LARGE and
+ * FILE_UNREADABLE for numbers that a FileEntry can't hold, at which a receiver would end the session each time.
  */
 export function findingOf(path: RelPath, stats: Stats): Finding {
   if (!stats.isFile()) return problemFinding(path, 'NOT_REGULAR', notRegular(stats));
@@ -27,7 +27,7 @@ export function findingOf(path: RelPath, stats: Stats): Finding {
   };
 }
 
-/** A finding for what lstat or a read of a folder threw. */
+/** Returns a finding for an error of lstat(2) or of reading a folder. */
 export function failedFinding(path: string, error: unknown): Finding {
   if (errnoOf(error) === 'ENAMETOOLONG')
     return problemFinding(path, 'BAD_PATH', 'the path, together with that of the root, is too long');

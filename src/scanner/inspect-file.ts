@@ -5,8 +5,8 @@ import type { Finding } from './listed-file.ts';
 import { lookAt } from './look-at.ts';
 
 /**
- * One look at one path, for those who were told that something happened there. Undefined where nothing is there
- * (any more) or where it is a folder. Markers and ignored files are looked at like any other.
+ * Looks at one path, for callers that an event has told of it. Returns undefined where nothing is there (any more) and for a
+ * folder. Markers and ignored files are looked at like any other.
  *
  * A symlink at `path` is a problem; symlinks above it are not looked for, so the path must come from a listing or a
  * watch, neither of which follows them.

@@ -58,7 +58,7 @@ export async function listDataDirectories(
 }
 
 /**
- * One data directory; undefined where no folder of that name is (a symlink is none), or the name is none of theirs.
+ * One data directory; undefined where there is no folder of that name (a symlink is none), or the name can't be one's.
  * @throws IsyncError FILE_UNREADABLE where it can't be looked into
  */
 export function inspectDataDirectory(
@@ -131,7 +131,7 @@ function take(root: string, entry: FolderEntry, found: Found, records: SealRecor
   }
 }
 
-/** A symlink may stand for a data directory; who wants it transferred is told that it is not. */
+/** A symlink may stand for a data directory; the user is told that it is not transferred. */
 function takeSymlink(root: string, name: RelPath, { problems }: DataDirectories): void {
   const stats = look(root, name);
   if (stats?.isSymbolicLink() === true)

@@ -12,12 +12,12 @@ export const MAX_FINDINGS_PER_BATCH = 256;
 
 interface ListOptions extends Abortable {
   readonly ignore: IgnoreRule;
-  /** Told of each subfolder before anything in it is read. Must not throw. */
+  /** Called for each subfolder before anything in it is read. Must not throw. */
   readonly entering?: (folder: RelPath) => void;
 }
 
 export interface ListingTotals {
-  /** The directory was not there, or was removed or replaced by another while it was listed: the rest says nothing. */
+  /** The directory was not there, or was removed or replaced while it was listed: then the other totals mean nothing. */
   readonly gone: boolean;
   /** Regular files among the findings, marked or not. */
   readonly files: number;
@@ -25,7 +25,7 @@ export interface ListingTotals {
   readonly bytes: number;
   /** Subfolders at any depth. */
   readonly subfolders: number;
-  /** What an ignore pattern kept out of the findings. */
+  /** Files that an ignore pattern kept out of the findings. */
   readonly ignored: number;
   /**
    * Path, size, mtime and inode of every file, the ignored ones too, and path and inode of every subfolder: equal for

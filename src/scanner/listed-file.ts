@@ -1,7 +1,7 @@
 import type { FileEntry } from '../model/file-entry.ts';
 import type { Problem } from '../model/problem.ts';
 
-/** What a later look at the same path is compared with, to know whether it is still the same version. */
+/** Identifies one version of a file: a later look at its path is compared with it. */
 export interface FileIdentity {
   readonly dev: number;
   readonly ino: number;
@@ -20,7 +20,7 @@ export interface ListedFile {
   readonly marked: boolean;
 }
 
-/** One thing found in a data directory: a file, or what can't be one. */
+/** One entry of a listing: a file, or a problem with what is there. */
 export type Finding =
   | { readonly kind: 'file'; readonly file: ListedFile }
   | { readonly kind: 'problem'; readonly problem: Problem };

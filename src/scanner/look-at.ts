@@ -2,14 +2,14 @@ import { lstatSync, type Stats } from 'node:fs';
 import { errnoOf } from '../model/isync-error.ts';
 import { isMarked } from './is-marked.ts';
 
-/** Looks at a file whose times change from one to the next, as they do while somebody runs chmod over and over. */
+/** Most looks at a file whose times change from one look to the next, as while somebody runs chmod in a loop. */
 const MAX_LOOKS = 10;
 
 /**
  * lstat(2), synchronous: a promise costs several times the call. Undefined where nothing is (any more).
  * Throws Node's error for everything else.
  *
- * What makes a mark believed is seen twice alike. The kernel reads the times of an inode one after the other without
+ * A mark is believed only when two looks agree. The kernel reads the times of an inode one after the other without
  * a lock: during a write one look in some 10,000 tells the old mtime beside the new ctime, as if a chmod had been the last
  * change. The ctime of each such look is that of another write, so two are alike only where a writer has lost its processor
  * in between the two stamps.

@@ -18,8 +18,8 @@ export function newestOf(
 
 /**
  * For sorting, oldest first: a total order, the same on every machine. What is equal in time goes by natural name
- * order; so does everything under `birthtime` on a file system that knows none (it says 0). A directory from the future
- * counts as older than all others.
+ * order; so does everything under `birthtime` on a file system that knows none (it says 0). A directory whose time
+ * lies in the future counts as older than all others.
  */
 export function compareAge(by: NewestBy, nowMs: number): (a: DataDirectory, b: DataDirectory) => number {
   if (by === 'name') return (a, b) => compareNames(a.name, b.name);

@@ -1,18 +1,42 @@
 import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
+import type { FileIdentity } from './listed-file.ts';
 
 /** Other work gets its turn after this long, in ms: a process may have thousands of descriptors, of some 10 µs each. */
 const SLICE_MS = 4;
 /** A descriptor in /proc is a link that its owner may write to where the descriptor may (proc_pid_fd(5)). */
 const OWNER_MAY_WRITE = 0o200;
 
+/** The files that some process had open for writing, or mapped to be written to, while all were looked at. */
+export interface OpenWriters {
+  has(file: Pick<FileIdentity, 'dev' | 'ino'>): boolean;
+}
+
+let walking: Promise<OpenWriters> | undefined;
+let next: Promise<OpenWriters> | undefined;
+
 /**
- * Inode numbers of the regular files on the file system `device` (as stat(2) has it) that some process has open for
- * writing, or mapped to be written to. Processes that this one may not look into (those of other users) are left out, as
- * are all where there is no /proc. Never rejects.
+ * Looks at all processes. Those that this one may not look into (of other users) are left out, as are all where there is no
+ * /proc. Never rejects.
+ *
+ * Callers share a walk that begins after each of them has asked. One that is under way counts for nobody who asks now: a file
+ * may have been opened by a process that it has passed.
  */
-export async function inodesOpenForWriting(device: number): Promise<ReadonlySet<number>> {
-  const inodes = new Set<number>();
+export function openWriters(): Promise<OpenWriters> {
+  next ??= after(walking).then(() => {
+    next = undefined;
+    walking = walk();
+    return walking;
+  });
+  return next;
+}
+
+async function after(walk: Promise<unknown> | undefined): Promise<void> {
+  await walk;
+}
+
+async function walk(): Promise<OpenWriters> {
+  const found = new Found();
   let sliceEnd = performance.now() + SLICE_MS;
   const breathe = async (): Promise<void> => {
     await setImmediate();
@@ -20,14 +44,92 @@ export async function inodesOpenForWriting(device: number): Promise<ReadonlySet<
   };
   for (const pid of list('/proc').filter(isNumber)) {
     for (const descriptor of list(`/proc/${pid}/fd`)) {
-      addDescriptor(`/proc/${pid}/fd/${descriptor}`, device, inodes);
+      found.addDescriptor(pid, descriptor);
       if (performance.now() > sliceEnd) await breathe();
     }
-    for (const inode of mappedForWriting(text(`/proc/${pid}/maps`), device)) inodes.add(inode);
+    found.addMaps(text(`/proc/${pid}/maps`));
     if (performance.now() > sliceEnd) await breathe();
   }
-  return inodes;
+  return found;
 }
+
+/**
+ * What may be open is looked at only when somebody asks about a file of that inode number: stat(2) of a descriptor on a dead
+ * network mount does not return, and of pipes and sockets there are many.
+ */
+class Found implements OpenWriters {
+  /** Paths in /proc by inode number. */
+  readonly #descriptors = new Map<number, string[]>();
+  /**
+   * Numbers of files, by that of their device, where only stat(2) tells them: kernels before 5.14, and processes whose fdinfo
+   * may not be read.
+   */
+  readonly #open = new Map<number, Set<number>>();
+  /** Maps that hold a file to be written to, of one process each. */
+  readonly #maps: string[] = [];
+  readonly #mapped = new Map<number, ReadonlySet<number>>();
+
+  addDescriptor(pid: string, descriptor: string): void {
+    const link = `/proc/${pid}/fd/${descriptor}`;
+    const about = text(`/proc/${pid}/fdinfo/${descriptor}`);
+    const flags = FLAGS.exec(about)?.[1];
+    if (flags !== undefined && (Number.parseInt(flags, 8) & ACCESS_MODE) === 0) return;
+    const inode = INODE.exec(about)?.[1];
+    if (inode === undefined) this.#look(link, flags !== undefined);
+    else this.#descriptors.set(Number(inode), [...(this.#descriptors.get(Number(inode)) ?? []), link]);
+  }
+
+  addMaps(maps: string): void {
+    const lines = [...maps.matchAll(MAPPED_FOR_WRITING)].map(([line]) => line);
+    if (lines.length > 0) this.#maps.push(lines.join('\n'));
+  }
+
+  has({ dev, ino }: Pick<FileIdentity, 'dev' | 'ino'>): boolean {
+    if (nameOf(dev) === undefined) this.#lookAtAll();
+    if (this.#mappedOn(dev).has(ino) || this.#open.get(dev)?.has(ino) === true) return true;
+    const links = this.#descriptors.get(ino);
+    if (links === undefined) return false;
+    // A descriptor that was closed since may be another file's by now; then nobody says that this one was not open.
+    return links.some((link) => {
+      const stats = statsOf(link);
+      return stats === undefined || stats.ino !== ino || (stats.dev === dev && stats.isFile());
+    });
+  }
+
+  /** Of a file on overlayfs, which is no hardware's, /proc may tell another number than stat(2). */
+  #lookAtAll(): void {
+    for (const links of this.#descriptors.values()) for (const link of links) this.#look(link, true);
+    this.#descriptors.clear();
+  }
+
+  #look(link: string, mayWrite: boolean): void {
+    try {
+      if (!mayWrite && (lstatSync(link).mode & OWNER_MAY_WRITE) === 0) return;
+    } catch {
+      return;
+    }
+    const stats = statsOf(link);
+    if (stats?.isFile() !== true) return;
+    const inodes = this.#open.get(stats.dev) ?? new Set();
+    this.#open.set(stats.dev, inodes.add(stats.ino));
+  }
+
+  #mappedOn(device: number): ReadonlySet<number> {
+    let mapped = this.#mapped.get(device);
+    if (mapped === undefined) {
+      mapped = new Set(this.#maps.flatMap((maps) => [...mappedForWriting(maps, device)]));
+      this.#mapped.set(device, mapped);
+    }
+    return mapped;
+  }
+}
+
+/** `flags: 0100001`, as open(2) has them, in octal (proc_pid_fdinfo(5)). */
+const FLAGS = /^flags:\s*([0-7]+)$/m;
+/** Since Linux 5.14. */
+const INODE = /^ino:\s*(\d+)$/m;
+/** O_ACCMODE; 0 is O_RDONLY. */
+const ACCESS_MODE = 3;
 
 /**
  * Inode numbers of what a process has mapped to be written to on `device`; `maps` is as proc_pid_maps(5) has it. Where the
@@ -52,13 +154,12 @@ function nameOf(device: number): string | undefined {
   return `${major.toString(16).padStart(2, '0')}:${minor.toString(16).padStart(2, '0')}`;
 }
 
-function addDescriptor(path: string, device: number, inodes: Set<number>): void {
+/** Of the open file; undefined where it has been closed meanwhile, or can't be looked at. */
+function statsOf(link: string) {
   try {
-    if ((lstatSync(path).mode & OWNER_MAY_WRITE) === 0) return;
-    const stats = statSync(path);
-    if (stats.isFile() && stats.dev === device) inodes.add(stats.ino);
+    return statSync(link);
   } catch {
-    // Closed meanwhile, or nothing that can be looked at.
+    return undefined;
   }
 }
 

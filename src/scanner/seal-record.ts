@@ -8,7 +8,7 @@ const MAX_RECORD_BYTES = 16 * 1024;
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const FINGERPRINT = /^[0-9a-f]{16}$/;
 
-/** What `finished.watch` says of the directory that it seals, as of the seal. */
+/** The content of `finished.watch`: the directory as it was when it was sealed. */
 export interface SealRecord {
   /** When it was sealed, ISO 8601. */
   readonly finished: string;
@@ -32,8 +32,8 @@ export interface SealRecord {
 }
 
 /**
- * The record in the marker of a data directory; undefined where there is no marker, where it can't be read, and where it
- * holds no record, as those of older versions do. Never throws.
+ * Returns the record in the marker of a data directory; undefined where there is no marker, where it can't be read, and
+ * where it holds no record, as markers of older versions. Never throws.
  */
 export function readSealRecord(root: string, directory: RelPath): SealRecord | undefined {
   let fd: number | undefined;

@@ -12,7 +12,7 @@ interface Known {
   readonly record: SealRecord | undefined;
 }
 
-/** What the markers of sealed directories say: read once, and again when they are others. */
+/** Caches the records of sealed directories: a marker is read once, and again when it has changed. */
 export class SealRecords {
   readonly #known = new LRUCache<string, Known>({ max: MAX_RECORDS });
 

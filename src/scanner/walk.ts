@@ -13,11 +13,11 @@ import { isMarkerPath } from './markers.ts';
  */
 export const MAX_FOLDER_DEPTH = 128;
 
-/** One entry of the tree. Every entry is one step, so that who walks can count the work. */
+/** One entry of the tree. Every entry is one step, so that the caller can count the work. */
 export type Step =
   | FolderStep
   | { readonly kind: 'entry'; readonly path: RelPath; readonly stats: Stats }
-  /** `ignorable`: it is not about a folder, so an ignore pattern that matches `path` makes it nobody's business. */
+  /** `ignorable`: it is not about a folder, so an ignore pattern that matches `path` hides it. */
   | {
       readonly kind: 'finding';
       readonly path: string;
@@ -39,7 +39,7 @@ type WalkEnd = 'complete' | 'gone';
 
 /**
  * Walks a data directory depth first, in the order of the disk, without ever holding a whole folder. Synchronous:
- * promises per entry would cost more than the entries; whoever walks takes a break now and then. Ending it early
+ * promises per entry would cost more than the entries, so the caller pauses now and then. Ending it early
  * (`return()`) closes what is open. What can't be read is a step, never thrown.
  */
 export function* walk(root: string, directory: RelPath): Generator<Step, WalkEnd, undefined> {

@@ -4,12 +4,12 @@ import type { SourceFile } from './target.ts';
 /** Bytes read at a time. */
 const READ_BYTES = 1024 * 1024;
 
-/** Digest of a local file's whole content; rejects as its reader does, so also when it changes meanwhile. */
+/** Resolves to the digest of a local file's whole content; rejects as its reader does, so also when it changes meanwhile. */
 export async function digestSource(source: SourceFile, algorithm: DigestAlgorithm): Promise<Buffer> {
   return digestInto(createDigester(algorithm), source);
 }
 
-/** The same with a digester of the caller's, which sees every byte. */
+/** The same with the caller's own digester, which gets every byte. */
 export async function digestInto(digester: Digester, source: SourceFile): Promise<Buffer> {
   await using reader = await source.open();
   const buffer = Buffer.allocUnsafe(Math.min(READ_BYTES, Math.max(source.entry.size, 1)));

@@ -1,8 +1,8 @@
 import { Backoff, type RetryPolicy } from '../flow/retry.ts';
 
 /**
- * Holds everything back while the target is full. After each wait one file goes as a probe; when anything is kept,
- * the gate opens again.
+ * Holds files back while the target is full. After each wait one file goes as a probe; once the target keeps any file, the
+ * gate opens again.
  */
 export class FullGate<Job> {
   readonly #backoff: Backoff;

@@ -1,4 +1,3 @@
-import type { DigestAlgorithm } from '../model/digest.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { MAX_INLINE_BYTES } from '../protocol/limits.ts';
 import { AbortWatch } from '../flow/abort-watch.ts';
@@ -7,7 +6,7 @@ import { FullGate } from './full-gate.ts';
 import { Backoff, type RetryPolicy } from '../flow/retry.ts';
 import type { PutOptions, Receipt, SourceFile } from './target.ts';
 
-/** Tries of one file whose digest the target does not confirm; past them it is no accident of the link. */
+/** Most tries of one file whose digest the target does not confirm: more mismatches are no accident of the link. */
 const MAX_DIGEST_TRIES = 3;
 
 export type Size = 'small' | 'large';
@@ -17,26 +16,25 @@ export interface PutJob {
   readonly file: SourceFile;
   readonly live: boolean;
   readonly size: Size;
-  /** Whoever sends content of it says so, in bytes. */
+  /** To be called with each count of content bytes sent. */
   sent(bytes: number): void;
-  /** The furthest offset that the target has told for it. */
+  /** The furthest offset that the target has answered for it. */
   resumedAt: number;
-  /** The caller has its answer; whatever is still under way for this file is in vain. */
+  /** The caller has its answer; work still under way for this file is in vain. */
   readonly settled: boolean;
 }
 
 /**
- * The files that wait for a target, live ones before the backlog, and what becomes of those that were refused. A
- * session (or the local target) takes jobs out, and gives every one back through exactly one of `kept`, `failed`
- * and `giveBack`. Small and large files wait apart, so that neither kind stands in the other's way.
+ * Queues the files for a target, live ones before the backlog, and retries those that were refused. A session (or the store
+ * target) takes jobs out, and ends each of them by exactly one of `kept`, `failed` and `giveBack`. Small and large files
+ * queue apart, so that neither kind holds up the other.
  */
 export class SendQueue {
   /** Called when a job may have become ready to take. */
   onReady: () => void = () => {};
   readonly #onRetry: (error: IsyncError) => void;
-  readonly #algorithm: DigestAlgorithm;
   readonly #retry: RetryPolicy;
-  readonly #lanes = {
+  readonly #queues = {
     live: { small: new Fifo<Job>(), large: new Fifo<Job>() },
     backlog: { small: new Fifo<Job>(), large: new Fifo<Job>() },
   };
@@ -49,12 +47,7 @@ export class SendQueue {
   #closedBy: unknown;
 
   /** `onRetry` is told why a file has to wait and will go again; it must not throw. */
-  constructor(
-    algorithm: DigestAlgorithm,
-    retry: RetryPolicy,
-    onRetry: (error: IsyncError) => void = () => {},
-  ) {
-    this.#algorithm = algorithm;
+  constructor(retry: RetryPolicy, onRetry: (error: IsyncError) => void = () => {}) {
     this.#retry = retry;
     this.#onRetry = onRetry;
     const ready = () => this.onReady();
@@ -67,7 +60,7 @@ export class SendQueue {
     return this.#open.size;
   }
 
-  /** Whether nothing is under way or may be taken: what there is waits for a target that is full, or for another try. */
+  /** Whether no job is taken or may be taken: all of them wait for room at the target, or for another try. */
   get stalled(): boolean {
     return this.#taken === 0 && (!this.#gate.admits || !this.#hasReady);
   }
@@ -79,7 +72,7 @@ export class SendQueue {
     this.#open.add(job);
     if (signal !== undefined)
       job.unwatch = this.#aborts.watch(signal, () => this.#reject(job, signal.reason));
-    this.#laneOf(job).push(job);
+    this.#queueOf(job).push(job);
     this.onReady();
     return job.receipt.promise;
   }
@@ -87,10 +80,10 @@ export class SendQueue {
   /** The next job of one kind if its content is at most `mostBytes`. */
   take(live: boolean, size: Size, mostBytes = Infinity): PutJob | undefined {
     if (!this.#gate.admits) return undefined;
-    const lane = this.#lanes[live ? 'live' : 'backlog'][size];
-    const job = isReady(lane) ? lane.peek() : undefined;
+    const queue = this.#queues[live ? 'live' : 'backlog'][size];
+    const job = isReady(queue) ? queue.peek() : undefined;
     if (job === undefined || job.file.entry.size > mostBytes) return undefined;
-    lane.shift();
+    queue.shift();
     this.#gate.admitted(job);
     this.#taken++;
     return job;
@@ -102,7 +95,7 @@ export class SendQueue {
     this.#taken--;
     this.#gate.kept();
     if (!this.#settle(job)) return;
-    job.receipt.resolve({ digest, algorithm: this.#algorithm, sentBytes: job.sentBytes, incarnation });
+    job.receipt.resolve({ digest, sentBytes: job.sentBytes, incarnation });
   }
 
   /** This try came to nothing: the file could not be read, or the target refused it. */
@@ -121,15 +114,15 @@ export class SendQueue {
     void this.#later(job, error);
   }
 
-  /** The link broke: these go first when there is one again, in this order. */
+  /** Takes jobs back from a broken link: they go first on the next one, in this order. */
   giveBack(taken: readonly PutJob[]): void {
     const jobs = taken.map(own);
     this.#taken -= jobs.length;
     for (const job of jobs) this.#gate.returned(job);
-    for (const lane of [this.#lanes.live, this.#lanes.backlog])
+    for (const queues of [this.#queues.live, this.#queues.backlog])
       for (const size of ['small', 'large'] as const)
-        lane[size].unshift(
-          jobs.filter((job) => !job.settled && job.size === size && lane === this.#side(job)),
+        queues[size].unshift(
+          jobs.filter((job) => !job.settled && job.size === size && queues === this.#side(job)),
         );
     this.onReady();
   }
@@ -159,12 +152,12 @@ export class SendQueue {
       this.#reject(job, error.code === 'STORE_FULL' ? targetFull(this.#retry, error) : error);
       return;
     }
-    this.#laneOf(job).push(job);
+    this.#queueOf(job).push(job);
     this.onReady();
   }
 
   get #hasReady(): boolean {
-    return [this.#lanes.live, this.#lanes.backlog].some(
+    return [this.#queues.live, this.#queues.backlog].some(
       ({ small, large }) => isReady(small) || isReady(large),
     );
   }
@@ -182,10 +175,10 @@ export class SendQueue {
   }
 
   #side(job: Job) {
-    return job.live ? this.#lanes.live : this.#lanes.backlog;
+    return job.live ? this.#queues.live : this.#queues.backlog;
   }
 
-  #laneOf(job: Job): Fifo<Job> {
+  #queueOf(job: Job): Fifo<Job> {
     return this.#side(job)[job.size];
   }
 }
@@ -217,22 +210,22 @@ class Job implements PutJob {
   }
 }
 
-/** What ends the work on a job that is settled already: nobody waits for it any more. */
+/** Ends the work on a job that is settled already. */
 export class Forgotten extends Error {}
 
-/** Whether somebody waits for one of `lane`; those settled at its front are dropped. */
-function isReady(lane: Fifo<Job>): boolean {
-  while (lane.peek()?.settled === true) lane.shift();
-  return lane.peek() !== undefined;
+/** Whether somebody waits for one of `queue`; those settled at its front are dropped. */
+function isReady(queue: Fifo<Job>): boolean {
+  while (queue.peek()?.settled === true) queue.shift();
+  return queue.peek() !== undefined;
 }
 
-/** What comes back is what was taken. */
+/** @throws IsyncError INTERNAL for a job that was not taken from here */
 function own(job: PutJob): Job {
   if (job instanceof Job) return job;
   throw new IsyncError('INTERNAL', 'a job of another queue', { path: job.file.entry.path });
 }
 
-/** A full target and a digest mismatch may mend whatever the other side thinks of them. */
+/** A full target and a digest mismatch may pass, whatever the other side says of them. */
 function mayTryAgain(error: IsyncError, job: Job): boolean {
   if (error.code === 'DIGEST_MISMATCH') return job.digestTries < MAX_DIGEST_TRIES;
   return error.retryable || error.code === 'STORE_FULL';

@@ -129,7 +129,7 @@ function notRegular(path: string, cause?: unknown): IsyncError {
   return new IsyncError('NOT_REGULAR', 'not a regular file', { path, cause });
 }
 
-/** What reading a local file failed with, as an IsyncError. */
+/** Returns an error of reading a local file as an IsyncError. */
 export function readError(error: unknown, path: string): IsyncError {
   if (error instanceof IsyncError) return error;
   const errno = errnoOf(error) ?? '';

@@ -8,26 +8,28 @@ import type { RelPath } from '../model/rel-path.ts';
  * Where a sender's files go. Guarantees, for every form of it:
  * - `put` and `seal` resolve when all is durable at the target, never when it is merely sent.
  * - All calls are idempotent and may overlap freely; the caller bounds how many.
- * - Links that break are made again inside; a call rejects only with what trying again can't mend now:
- *   what is wrong with this one file (FILE_*, IMMUTABLE, PATH_CONFLICT, …), a refusal (AUTH_REFUSED,
+ * - Links that break are made again inside; a call rejects only when retrying would not help:
+ *   for a fault of this one file (FILE_*, IMMUTABLE, PATH_CONFLICT, …), a refusal (AUTH_REFUSED,
  *   VERSION_UNSUPPORTED, FENCED, TLS_FAILED), or UNREACHABLE/STORE_FULL once the retry limit is over.
  */
 export interface Target extends AsyncDisposable {
-  /** Resolves, with why, when the other side has refused us for good; never where there is no such thing. */
+  readonly traits: TargetTraits;
+
+  /** Resolves with the error when the other side has refused us for good. A store of this process never does. */
   readonly refused: Promise<IsyncError>;
 
   /**
-   * Who is there now: waits for a connection as every call does. What was confirmed counts while this tells the
-   * incarnation of its receipt; also after `seal`, which may have been answered by another one than it was sent to.
+   * Tells who is at the target now; waits for a connection as every call does. A confirmation counts as long as this tells
+   * the incarnation of its receipt. Ask again after `seal`: another incarnation may have answered it.
    */
   identify(options?: Abortable): Promise<TargetIdentity>;
 
-  /** Whether no call can come to its end now: there is no link, or all that is open waits for another try. */
+  /** Whether no call can end now: there is no link, or every open call waits for another try. */
   readonly stalled: boolean;
 
   put(file: SourceFile, options?: PutOptions): Promise<Receipt>;
 
-  /** What the target holds under each of `paths`, in their order; undefined where nothing. */
+  /** Resolves to what the target holds under each of `paths`, in their order; undefined where nothing. */
   look(paths: readonly RelPath[], options?: LookOptions): Promise<readonly (TargetRecord | undefined)[]>;
 
   /** Every file the target holds at or below `prefix` for this device, in no order. */
@@ -39,6 +41,22 @@ export interface Target extends AsyncDisposable {
    */
   seal(directory: RelPath, marker: SourceFile | undefined, options?: Abortable): Promise<void>;
 }
+
+/** What a user of a target must know before asking it anything. */
+export interface TargetTraits {
+  /** Whose files these are. */
+  readonly device: string;
+  /** Digest of whole files, in receipts and records. */
+  readonly digest: DigestAlgorithm;
+  /** Files of the backlog that may be unconfirmed at a time: enough to fill the link. */
+  readonly filesInFlight: number;
+}
+
+/**
+ * What suits most targets: 2 MB of files of 4 KiB fill 100 Mbit/s over 100 ms. Twice as many are no faster and cost either
+ * side 20 MB.
+ */
+export const FILES_IN_FLIGHT = 512;
 
 export interface TargetIdentity {
   /**
@@ -58,13 +76,13 @@ export interface TargetIdentity {
 export interface PutOptions extends Abortable {
   /** Live files go ahead of everything not yet sent. Default 'backlog'. */
   readonly priority?: 'live' | 'backlog';
-  /** Told of content, in bytes, as it leaves: also of what is sent again. Must not throw. */
+  /** Called with the count of content bytes as they leave, also when they are sent again. Must not throw. */
   readonly onSent?: (bytes: number) => void;
 }
 
 export interface LookOptions extends Abortable {
   /** Also read the file at the target and tell its digest. */
-  readonly digest?: DigestAlgorithm;
+  readonly digest?: boolean;
 }
 
 export interface TargetRecord {
@@ -75,10 +93,9 @@ export interface TargetRecord {
 export interface Receipt {
   /** Digest of the bytes that are durable at the target. */
   readonly digest: Buffer;
-  readonly algorithm: DigestAlgorithm;
   /** Bytes of content that crossed the link for it, all attempts together (less than the size after a resume). */
   readonly sentBytes: number;
-  /** Who confirmed it; see {@link TargetIdentity}. */
+  /** The incarnation that confirmed it; see {@link TargetIdentity}. */
   readonly incarnation: string;
 }
 

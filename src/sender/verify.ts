@@ -1,5 +1,5 @@
 import { damageMessage, damageOf } from '../model/damage.ts';
-import { createDigester, type DigestAlgorithm } from '../model/digest.ts';
+import { createDigester } from '../model/digest.ts';
 import { sameVersion } from '../model/file-entry.ts';
 import { toIsyncError } from '../model/isync-error.ts';
 import { PARSE_MARKER } from '../model/markers.ts';
@@ -27,14 +27,11 @@ export interface VerifyOptions {
   /** Absolute path. */
   readonly root: string;
   readonly target: Target;
-  /** Name of the device that the target was opened with. */
-  readonly device: string;
   /** Only data directories whose name begins so. */
   readonly tag: string;
   readonly ignore: readonly string[];
   /** Compare size and mtime only, reading no content. */
   readonly quick: boolean;
-  readonly algorithm: DigestAlgorithm;
   /**
    * Take the mark off what the target lacks or holds differently, and `finished.watch` off its directory, so that the next
    * scan sends it. Not off what a power cut seems to have damaged, nor is a seal's record touched.
@@ -115,7 +112,7 @@ class Verification {
     const { root, target, tag, signal } = this.#options;
     const found = await listDataDirectories(root, { tag });
     const { directories, problems } = found;
-    checkRoot(root, found);
+    checkRoot(root, tag, found);
     for (const problem of problems) this.#problem(problem);
     const { store } = await target.identify({ signal });
     for (const directory of directories) await this.#compareDirectory(directory, store);
@@ -138,8 +135,8 @@ class Verification {
   }
 
   async #compareDirectory(directory: DataDirectory, store: string | undefined): Promise<void> {
-    const { root, device, signal } = this.#options;
-    const fault = this.#seals.begin(directory, store, device);
+    const { root, target, signal } = this.#options;
+    const fault = this.#seals.begin(directory, store, target.traits.device);
     if (fault !== undefined) this.#tell('DIFFERENT', fault.path, fault.message);
     for await (const batch of listDirectory(root, directory.name, { ignore: this.#ignore, signal })) {
       signal.throwIfAborted();
@@ -171,9 +168,9 @@ class Verification {
   }
 
   async #compareGroup(files: readonly ListedFile[]): Promise<void> {
-    const { target, quick, algorithm, signal } = this.#options;
+    const { target, quick, signal } = this.#options;
     const paths = files.map((file) => file.entry.path);
-    const asked = target.look(paths, quick ? { signal } : { signal, digest: algorithm });
+    const asked = target.look(paths, { signal, digest: !quick });
     const contents = quick ? Promise.resolve([]) : this.#contentsOf(files);
     const [records, local] = await Promise.all([asked, contents]);
     for (const [index, file] of files.entries()) await this.#compare(file, records[index], local[index]);
@@ -185,7 +182,7 @@ class Verification {
     const contents: (Content | undefined)[] = [];
     for (const file of files) {
       try {
-        const watch = new ZeroWatch(createDigester(this.#options.algorithm));
+        const watch = new ZeroWatch(createDigester(this.#options.target.traits.digest));
         const digest = await digestInto(watch, createSourceFile(this.#options.root, file));
         contents.push({ digest, allZeros: watch.allZeros });
       } catch (thrown) {

@@ -3,7 +3,7 @@ import { WATCH_MARKER } from '../model/markers.ts';
 import { MAX_PATH_SEGMENTS } from '../protocol/limits.ts';
 import { isRelPath, joinRelPath, nameOf, parseRelPath, type RelPath } from '../model/rel-path.ts';
 
-/** Where a device's files lie in the store: below the folder of its name, and nowhere else. */
+/** The layout of a store by device: a device's files lie below the folder of its name, and nowhere else. */
 export class DeviceFolder {
   readonly #folder: RelPath;
 
@@ -14,8 +14,8 @@ export class DeviceFolder {
 
   /**
    * The place of a file that is to be kept.
-   * @throws IsyncError BAD_PATH for what is no file of a data directory, and for our own marker, which a receiver
-   *   would otherwise hold for a directory that was sealed
+   * @throws IsyncError BAD_PATH for a path outside of data directories, and for our own marker: with it in the store a
+   *   directory would look sealed there
    */
   placeFor(path: RelPath): RelPath {
     const slash = path.indexOf('/');
@@ -27,7 +27,7 @@ export class DeviceFolder {
     return joinRelPath(this.#folder, path);
   }
 
-  /** The place of `path`, or undefined where it would be too long or too deep, so that nothing can be there. */
+  /** The place of `path`; undefined where it would be too long or too deep, so that nothing can be there. */
   find(path: RelPath | ''): RelPath | undefined {
     if (path === '') return this.#folder;
     if (isTooDeep(path)) return undefined;

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { createDigester, type DigestAlgorithm } from '../model/digest.ts';
 
-/** Digested between two turns of the event loop, in bytes: some milliseconds. */
+/** Bytes digested between two turns of the event loop: a few milliseconds. */
 const SLICE_BYTES = 4 * 1024 * 1024;
 
-/** Digest of `size` zeros. */
+/** The digest of `size` zero bytes. */
 export async function digestOfZeros(algorithm: DigestAlgorithm, size: number): Promise<Buffer> {
   const digester = createDigester(algorithm);
   const zeros = Buffer.alloc(Math.min(SLICE_BYTES, size));

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 
 const STORE_ID = /^[0-9a-f]{32}$/;
-/** A kept id that is longer is none. */
+/** Longest text that can be an id, in bytes. */
 export const MAX_STORE_ID_BYTES = 64;
 
 /** 128 random bits in hexadecimal: no two stores share them. */
@@ -14,7 +14,7 @@ export function formatStoreId(id: string): Buffer {
   return Buffer.from(`${id}\n`);
 }
 
-/** The id that `bytes` hold, or undefined where they are damaged. */
+/** The id in `bytes`; undefined where they are damaged. */
 export function parseStoreId(bytes: Uint8Array): string | undefined {
   const text = Buffer.from(bytes).toString('latin1').trimEnd();
   return STORE_ID.test(text) ? text : undefined;

@@ -3,33 +3,23 @@ import type { DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import type { RelPath } from '../model/rel-path.ts';
 
-/** What a store can do; code asks these values, never the class. */
+/** What differs between stores; code asks these values, never the class. */
 export interface StoreCapabilities {
-  /** Publishing is one atomic step, also over an earlier version of the file. */
-  readonly atomicReplace: boolean;
-  /** `stat` returns the mtime that was put. */
-  readonly mtime: boolean;
-  /** `list` does so, too; else it tells when the file was published. */
+  /** `list` tells the mtime that was put, as `stat` does; else it tells when the file was published. */
   readonly listedMtime: boolean;
-  /** No path is a file and a folder at once (PATH_CONFLICT). */
-  readonly folders: boolean;
-  /** `begin` may return an offset above zero. */
-  readonly resume: boolean;
-  /** After `suspend` that offset is just what was written; else it may be less. */
-  readonly exactResume: boolean;
 }
 
 /**
- * Where files are kept. Guarantees, for every form of it:
+ * Where files are kept. Guarantees of every store:
  * - A reader sees a whole version of a file or none: nothing appears under its path before `put` or `commit`
  *   has checked the digest, and a failed one leaves what was there before.
- * - When `put`, `commit` or `sync` resolve, bytes, name and mtime survive a power cut.
+ * - When `put`, `commit` or `sync` resolve, bytes, name and mtime survive a power cut. So does a `remove`.
  * - Putting the same file again is harmless. Of two versions of one path put at the same time, either wins whole.
  * - A version that a power cut seems to have damaged (see damage.ts) does not replace the kept one unless
  *   `replaceDamaged` says so: `put`, `begin` and `commit` reject with SOURCE_DAMAGED, which is not retryable.
  * - Calls may overlap freely; the caller bounds how many. The store retries nothing; a rejection is an
  *   IsyncError whose `retryable` says whether trying again can help (STORE_FULL, STORE_FAILED on I/O).
- * - Paths never leave the store, also not through symlinks that somebody planted in it (PATH_CONFLICT).
+ * - Paths never leave the store, not even through symlinks that somebody planted in it (PATH_CONFLICT).
  */
 export interface Store extends AsyncDisposable {
   readonly capabilities: StoreCapabilities;
@@ -43,8 +33,8 @@ export interface Store extends AsyncDisposable {
   /** Every published file at or below `prefix`, in no order, each once; not the store's own files. */
   list(prefix: RelPath | '', options?: Abortable): AsyncIterable<FileEntry>;
 
-  /** Digest of the published bytes, read anew; undefined where there is no such file. */
-  digest(path: RelPath, algorithm: DigestAlgorithm, options?: Abortable): Promise<Buffer | undefined>;
+  /** The published version of a file and its bytes; undefined where there is none (or something that is not a file). */
+  read(path: RelPath, options?: ReadOptions): Promise<StoredFile | undefined>;
 
   /**
    * Publishes a file whose bytes are all here (`bytes.length === file.size`).
@@ -53,16 +43,25 @@ export interface Store extends AsyncDisposable {
   put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void>;
 
   /**
-   * Starts or resumes an upload. An earlier one of exactly this path, size and mtime goes on at its durable
-   * offset, also after a restart of the process; with `resume: false` it is thrown away first.
+   * Starts or resumes an upload. An earlier one of exactly this path, size and mtime continues at its durable
+   * offset, even after a restart of the process. That may be less than was written, where only whole parts are kept. With
+   * `resume: false` the earlier one is thrown away first.
+   *
    * Rejects with BUSY (retryable) while another upload of the same file is open in this process, and with
    * SOURCE_DAMAGED where the file is shorter than the kept one.
    */
   begin(file: FileEntry, options: BeginOptions): Promise<Upload>;
 
   /**
-   * Makes the folders at, below and above `directory` durable, also what another process has published there and was
-   * killed before it could; the last step of a seal.
+   * Removes a file, and the folders above it that this leaves empty, also that of the device. A file that is not there is
+   * fine, and so is something that is not a file, which stays. Puts and removals of one path run in the order of the
+   * calls. A put never fails because a removal has just emptied its folder.
+   */
+  remove(path: RelPath, options?: Abortable): Promise<void>;
+
+  /**
+   * Makes the folders at, below and above `directory` durable, including what another process published there before it
+   * was killed. This is the last step of a seal.
    */
   sync(directory: RelPath, options?: Abortable): Promise<void>;
 }
@@ -70,9 +69,31 @@ export interface Store extends AsyncDisposable {
 export interface StoreIdentity {
   /**
    * Random, kept in the store itself, durable, and the same for every process that has it open. It is made when it is
-   * first asked for. Where nothing may be written and there is none yet: undefined.
+   * first asked for. Undefined where there is none yet and nothing may be written.
    */
   readonly id: string | undefined;
+}
+
+export interface ReadOptions extends Abortable {
+  /** The first byte that is wanted. Default 0. From the size of the file on there are none. */
+  readonly start?: number | undefined;
+  /**
+   * Says that the caller is done with each piece before it asks for the next one, whose bytes may then take its place. A
+   * large file on a disk is read in half the time then. Default false: each piece belongs to the caller.
+   */
+  readonly reuse?: boolean | undefined;
+}
+
+/** A published version. It holds nothing open until its bytes are asked for. */
+export interface StoredFile {
+  readonly entry: FileEntry;
+  /**
+   * The bytes of just this version from `start` on, once. The iteration rejects with FILE_CHANGED (retryable) when the
+   * file was replaced or removed before it began, or is changed before it ends; so the bytes count only once it has ended.
+   * A version that is replaced during the iteration may also be read to its end, whole. The
+   * iteration releases all it holds when it ends, also early. In a bucket only some run at a time; others wait for them.
+   */
+  readonly bytes: AsyncIterable<Uint8Array>;
 }
 
 export interface FileDigest {
@@ -90,11 +111,11 @@ export interface BeginOptions extends Abortable, PublishOptions {
   readonly resume: boolean;
 }
 
-/** One file on its way in. Exactly one of `commit`, `abort` and `suspend` ends it; all three are idempotent after. */
+/** One file on its way in. Exactly one of `commit`, `abort` and `suspend` ends it; after that all three do nothing more. */
 export interface Upload {
   /** Bytes that are here already; the next `write` continues after them. Grows with each write. */
   readonly offset: number;
-  /** Appends them, in their order. One call at a time: wait for the promise, which resolves when the bytes may be reused. */
+  /** Appends `chunks` in their order. One call at a time: wait for the promise, which resolves when the bytes may be reused. */
   write(...chunks: readonly Uint8Array[]): Promise<void>;
   /**
    * Publishes. Rejects with DIGEST_MISMATCH when the whole file is not what `digest` says, and with SOURCE_DAMAGED; the

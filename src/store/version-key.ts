@@ -1,6 +1,6 @@
 import type { FileEntry } from '../model/file-entry.ts';
 
-/** What an upload is known by: equal for equal path, size and mtime, and for nothing else. */
+/** Identifies an upload: two keys are equal just where path, size and mtime are. */
 export function versionKey(file: FileEntry): string {
   return `${file.size} ${file.mtimeUs} ${file.path}`;
 }

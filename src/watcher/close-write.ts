@@ -1,14 +1,15 @@
 import { performance } from 'node:perf_hooks';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from '../flow/retry.ts';
 import { toIsyncError } from '../model/isync-error.ts';
 import type { InotifywaitEvents } from './inotifywait-output.ts';
 import { Inotifywait } from './inotifywait.ts';
-import type { Note } from './note.ts';
+import type { Log } from '../model/log.ts';
 
-/** Wait before the first new start, in ms; it doubles with each failure. */
+/** Wait before the first new start, in ms. */
 const RESTART_MIN_MS = 250;
-/** Longest wait before a new start, in ms: a raised limit is noticed within a minute. */
+/** Longest wait, in ms: a raised limit is noticed within a minute. */
 const RESTART_MAX_MS = 60_000;
+const RESTARTS = { giveUpAfterMs: undefined, firstDelayMs: RESTART_MIN_MS, longestDelayMs: RESTART_MAX_MS };
 /** A process that ran this long, in ms, was healthy: its end counts as a first failure. */
 const HEALTHY_MS = 60_000;
 
@@ -20,7 +21,7 @@ export interface CloseWriteOptions {
   onActive(active: boolean, reason: string): void;
   /** Something could not be watched, so closes may be missed. */
   onIncomplete(reason: string): void;
-  readonly onNote: Note;
+  readonly log: Log;
 }
 
 /** Tells which files their writers close, by an inotifywait that is started again whenever it ends. */
@@ -52,20 +53,19 @@ export class CloseWrite implements AsyncDisposable {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    let waitMs = RESTART_MIN_MS;
+    const backoff = new Backoff(RESTARTS);
     while (!signal.aborted) {
       const start = performance.now();
-      await this.#runOnce(signal, waitMs === RESTART_MIN_MS);
+      await this.#runOnce(signal, backoff.failures === 0);
       this.#firstTry.resolve();
-      if (performance.now() - start >= HEALTHY_MS) waitMs = RESTART_MIN_MS;
+      if (performance.now() - start >= HEALTHY_MS) backoff.succeeded();
       // A rejection means that the signal has fired, which ends the loop.
-      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
-      waitMs = Math.min(waitMs * 2, RESTART_MAX_MS);
+      await backoff.wait({ signal }).catch(() => undefined);
     }
   }
 
   async #runOnce(signal: AbortSignal, first: boolean): Promise<void> {
-    const { directory, onNote } = this.#options;
+    const { directory, log } = this.#options;
     let inotifywait: Inotifywait;
     try {
       inotifywait = await Inotifywait.start(
@@ -79,8 +79,8 @@ export class CloseWrite implements AsyncDisposable {
     } catch (error) {
       if (signal.aborted) return;
       const { code, message } = toIsyncError(error, 'WATCH_FAILED');
-      // Said once aloud, not at every further try.
-      onNote(first ? 'warn' : 'debug', message, { code });
+      // A warning the first time only: it is tried again and again.
+      log[first ? 'warn' : 'debug'](message, { code });
       return;
     }
     const stop = (): void => void inotifywait[Symbol.asyncDispose]();
@@ -91,7 +91,7 @@ export class CloseWrite implements AsyncDisposable {
     const reason = await inotifywait.ended;
     signal.removeEventListener('abort', stop);
     await inotifywait[Symbol.asyncDispose]();
-    if (!signal.aborted) onNote('warn', `inotifywait has ended: ${reason}`, { code: 'WATCH_FAILED' });
+    if (!signal.aborted) log.warn(`inotifywait has ended: ${reason}`, { code: 'WATCH_FAILED' });
     this.#setActive(false, 'inotifywait has ended');
   }
 

@@ -25,7 +25,7 @@ export function sameState(a: FileVersion, b: FileVersion): boolean {
 }
 
 /**
- * What is at the absolute `path` now; undefined where that can't be told. Synchronous: a look at a file that was
+ * Returns what is at the absolute `path` now; undefined where it can't be looked at. Synchronous: a look at a file that was
  * just written costs microseconds, a promise for it many times that.
  */
 export function look(path: string): Stats | undefined {

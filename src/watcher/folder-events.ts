@@ -5,13 +5,13 @@ export interface FolderEventsOptions {
   readonly directory: string;
   /** Something that is not a folder is new or has changed. Not told of what is there at the start. */
   onFile(path: string, stats: Stats): void;
-  /** There is a folder that {@link FolderEvents.add} has not told. */
+  /** A folder was found that {@link FolderEvents.add} has not named. */
   onFolder(path: string): void;
   /** A folder is gone, or the directory itself: ''. */
   onFolderGone(path: string): void;
   /** Something could not be watched. */
   onError(error: Error): void;
-  /** More happened than could be told. */
+  /** Events were lost. */
   onLost(reason: string): void;
 }
 

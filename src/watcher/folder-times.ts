@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Stats } from 'node:fs';
 import { isSameFolder, look } from './file-version.ts';
 
-/** Folders whose times are looked at, each a few µs a round. In more than these only the slow reconcile finds. */
+/** Most folders whose times are looked at, each a few µs a round. Changes in others are found by the slow reconcile. */
 export const MAX_POLLED_FOLDERS = 1024;
 /**
  * Coarsest step of a file system's clock, in ms, with room (a kernel tick is at most 10). A folder changed within
@@ -42,7 +42,7 @@ export class FolderTimes {
     if (folder !== '') this.#mtimes.delete(folder);
   }
 
-  /** What has happened since the poll before. A folder that was added since then counts as a change, see {@link add}. */
+  /** Returns what has happened since the last poll. A folder that was added since then counts as a change, see {@link add}. */
   poll(): 'same' | 'changed' | 'gone' {
     const now = look(this.#directory);
     if (now === undefined || !isSameFolder(this.#identity, now)) return 'gone';
@@ -58,7 +58,7 @@ export class FolderTimes {
   }
 }
 
-/** What to compare with later; equal to nothing where another change would not show. */
+/** Returns the times to compare with later; equal to nothing where another change would not show. */
 function baselineOf(stats: Stats | undefined): number {
   return stats === undefined || Date.now() - stats.mtimeMs < CLOCK_STEP_MS ? NaN : stats.mtimeMs;
 }

@@ -8,9 +8,9 @@ import { isSameFolder, look } from './file-version.ts';
 import type { FolderEvents, FolderEventsOptions } from './folder-events.ts';
 import { type Folder, makeFolder, withDescendants } from './folder-tree.ts';
 
-/** Folders watched at a time. Each costs about 2 KB here and 1 KB in the kernel, so 50 MB; in more than these a listing finds. */
+/** Most folders watched at a time. Each costs about 2 KB here and 1 KB in the kernel, so 50 MB; a listing finds what is in others. */
 export const MAX_WATCHED_FOLDERS = 16_384;
-/** Names that wait to be looked at: an inotify queue (16,384 events by default), about 2 MB. Past it a listing finds. */
+/** Most names that wait to be looked at: an inotify queue (16,384 events by default), about 2 MB. Past it a listing finds them. */
 const MAX_TOUCHED = 16_384;
 /** Looks (one lstat each, a few µs) between two turns of the event loop. */
 const LOOKS_PER_TURN = 512;

@@ -37,7 +37,7 @@ export interface HintFilterOptions {
   onOverflow(): void;
 }
 
-/** Makes events of the many hints about one directory's files. Hints have paths relative to the directory. */
+/** Turns the many hints about one directory's files into events. Hints have paths relative to the directory. */
 export class HintFilter implements Disposable {
   readonly #options: HintFilterOptions;
   readonly #queue: SettleQueue;
@@ -93,7 +93,7 @@ export class HintFilter implements Disposable {
     this.#queue.changed(path);
   }
 
-  /** Whether events have told of this file, lately. */
+  /** Whether an event has told of this file lately. */
   knows(path: RelPath): boolean {
     return this.#queue.has(path) || this.#known.has(path);
   }
@@ -107,7 +107,7 @@ export class HintFilter implements Disposable {
     this.#queue[Symbol.dispose]();
   }
 
-  /** Undefined for what no event is about: our own marker, ignored files, and names the listing has to report. */
+  /** Undefined for paths without events: our own marker, ignored files, and names that the listing reports. */
   #pathOf(hint: string): RelPath | undefined {
     if (hint === WATCH_MARKER || hint.startsWith(`.${WATCH_MARKER}.`)) return undefined;
     const path = `${this.#options.directory}/${hint}`;

@@ -1,4 +1,4 @@
-/** What can stand in one {@link LinkedList} at a time. */
+/** An entry of one {@link LinkedList} at a time. */
 export interface ListEntry<T> {
   prev: T | undefined;
   next: T | undefined;
@@ -24,7 +24,7 @@ export class LinkedList<T extends ListEntry<T>> {
     this.#last = entry;
   }
 
-  /** `entry` must stand in this lane. */
+  /** `entry` must stand in this list. */
   remove(entry: T): void {
     if (entry.prev === undefined) this.#first = entry.next;
     else entry.prev.next = entry.next;

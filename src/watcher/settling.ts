@@ -28,15 +28,14 @@ interface Pending extends ListEntry<Pending> {
 }
 
 /**
- * Which files have settled: inode, size and mtime unchanged for `settleMs`. Pure: the caller brings the clock
+ * Tells which files have settled: inode, size and mtime unchanged for `settleMs`. Pure: the caller brings the clock
  * (`now`: any milliseconds that never go back) and the observations.
  *
  * While `patientMs` is above `settleMs` a file must be unchanged for that long instead, unless the file system's
  * own clock says that it has been: so a writer may pause, and old files need not wait.
  *
- * Every operation takes constant time, whatever the number of paths: paths that wait equally long stand in one
- * lane, which is in order of when they are due because time only goes forward. There are as many lanes as
- * distinct waits, three.
+ * Every operation takes constant time, whatever the number of paths: paths that wait equally long stand in one list, in
+ * the order in which they are due, because time only goes forward. There are as many lists as distinct waits, three.
  */
 export class Settling {
   readonly #settleMs: number;

@@ -13,7 +13,7 @@ import { HintFilter, PATIENT_SETTLE_MS } from './hint-filter.ts';
 import type { InotifywaitEvents } from './inotifywait-output.ts';
 import { probeInotifywait } from './inotifywait.ts';
 import { filesBelow } from './moved-folder.ts';
-import type { Note } from './note.ts';
+import type { Log } from '../model/log.ts';
 import { RECONCILE_MS, ReconcilePace } from './reconcile-pace.ts';
 import type { CompleteBy, WatchEvent } from './watch-event.ts';
 import { watchFailure } from './watch-failure.ts';
@@ -39,7 +39,7 @@ export interface WatchDirectoryOptions extends Abortable {
   readonly events?: 'inotify' | 'chokidar';
   /** Must not throw. May be called before the watch stands. Nothing is told after 'gone' or disposal. */
   onEvent(event: WatchEvent): void;
-  readonly onNote: Note;
+  readonly log: Log;
 }
 
 /**
@@ -51,7 +51,7 @@ export interface DirectoryWatch extends AsyncDisposable {
   readonly helper: 'close-write' | 'settle';
   /** How long a file must be unchanged to count as complete when its close was not seen, in ms. */
   readonly settleMs: number;
-  /** Whether events have told of this file, lately: if not, a listing has found what they missed. */
+  /** Whether an event has told of this file lately: if not, a listing has found what events missed. */
   knows(path: RelPath): boolean;
   /** A listing is about to read this folder, a path like the events': it is watched before it is read, so that nothing is missed. */
   entering(folder: RelPath): void;
@@ -68,7 +68,8 @@ export interface DirectoryWatch extends AsyncDisposable {
 
 /**
  * Watches a data directory, whatever the number of files in it within milliseconds. Resolves when the watch stands: what the
- * caller lists after that and what events tell leave no gap between them. That no watch can be had is noted (WATCH_FAILED), not thrown: 'reconcile' events go on.
+ * caller lists after that and what events tell leave no gap between them. Where no watch
+ * can be had, it logs that (WATCH_FAILED) and throws nothing: 'reconcile' events go on.
  * @throws IsyncError CONFIG_INVALID when `complete` is 'close-write' and inotifywait is missing or too old
  */
 export async function watchDirectory(options: WatchDirectoryOptions): Promise<DirectoryWatch> {
@@ -83,7 +84,7 @@ export async function watchDirectory(options: WatchDirectoryOptions): Promise<Di
   return watch;
 }
 
-async function canCloseWrite({ complete, onNote }: WatchDirectoryOptions): Promise<boolean> {
+async function canCloseWrite({ complete, log }: WatchDirectoryOptions): Promise<boolean> {
   if (complete === 'settle') return false;
   const found = await probeInotifywait();
   if (found === 'usable') return true;
@@ -91,7 +92,7 @@ async function canCloseWrite({ complete, onNote }: WatchDirectoryOptions): Promi
   const hint =
     'Install inotify-tools 3.22 or newer (apt-get install inotify-tools), or use --complete settle.';
   if (complete === 'close-write') throw new IsyncError('CONFIG_INVALID', message, { hint });
-  onNote('info', `${message}: files are complete when they have settled`, { hint });
+  log.info(`${message}: files are complete when they have settled`, { hint });
   return false;
 }
 
@@ -109,6 +110,7 @@ class Watch implements DirectoryWatch {
   readonly #options: WatchDirectoryOptions;
   /** Absolute path. */
   readonly #directory: string;
+  readonly #directoryLog: Log;
   readonly #hints: HintFilter;
   readonly #times: FolderTimes;
   readonly #walks = new Set<Promise<void>>();
@@ -125,6 +127,7 @@ class Watch implements DirectoryWatch {
   constructor(options: WatchDirectoryOptions) {
     this.#options = options;
     this.#directory = resolve(options.root, options.directory);
+    this.#directoryLog = options.log.with({ directory: options.directory });
     this.#times = new FolderTimes(this.#directory);
     this.#hints = new HintFilter({
       root: options.root,
@@ -204,10 +207,10 @@ class Watch implements DirectoryWatch {
         this.#lost(reason);
       },
       onIncomplete: (reason) => {
-        this.#note('debug', `inotifywait: ${reason}`);
+        this.#log?.debug(`inotifywait: ${reason}`);
         this.#lost('inotifywait could not watch a folder');
       },
-      onNote: this.#note,
+      log: this.#directoryLog,
     });
   }
 
@@ -247,7 +250,7 @@ class Watch implements DirectoryWatch {
   #tooManyFolders(): void {
     if (this.#failures.has('folders')) return;
     this.#failures.add('folders');
-    this.#note('info', `more than ${MAX_POLLED_FOLDERS} folders: lost events are found later`);
+    this.#log?.info(`more than ${MAX_POLLED_FOLDERS} folders: lost events are found later`);
   }
 
   #failed(error: Error): void {
@@ -257,7 +260,7 @@ class Watch implements DirectoryWatch {
     // One limit fails for every folder: said once aloud.
     const level = this.#failures.has(failure.message) ? 'debug' : 'warn';
     if (this.#failures.size < MAX_POLLED_FOLDERS) this.#failures.add(failure.message);
-    this.#note(level, failure.message, { code: 'WATCH_FAILED', hint: failure.hint });
+    this.#log?.[level](failure.message, { code: 'WATCH_FAILED', hint: failure.hint });
     this.#lost(failure.message);
   }
 
@@ -301,12 +304,14 @@ class Watch implements DirectoryWatch {
     if (!this.#over) this.#options.onEvent(event);
   }
 
-  readonly #note: Note = (level, message, fields) => {
-    if (!this.#over) this.#options.onNote(level, message, { directory: this.#options.directory, ...fields });
-  };
+  /** Undefined once the watch is over. */
+  get #log(): Log | undefined {
+    return this.#over ? undefined : this.#directoryLog;
+  }
 
   #stop(): void {
     this.#over = true;
+    void this.#closeWrite?.[Symbol.asyncDispose]();
     clearTimeout(this.#timer);
     this.#hints[Symbol.dispose]();
   }

@@ -1,7 +1,7 @@
 import { type FSWatcher, type Stats, watch } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { isSameFolder, look } from './file-version.ts';
-import type { Note } from './note.ts';
+import type { Log } from '../model/log.ts';
 import { watchFailure } from './watch-failure.ts';
 
 /** How often the root's own times are looked at, in ms: finds what events missed, at a few µs a look. */
@@ -19,7 +19,7 @@ export interface WatchRootOptions {
    * no event told of it. Must not throw.
    */
   onChange(by: 'event' | 'poll'): void;
-  readonly onNote: Note;
+  readonly log: Log;
 }
 
 export interface RootWatch extends AsyncDisposable {
@@ -39,6 +39,7 @@ export function watchRoot(options: WatchRootOptions): RootWatch {
 
 class Watch implements RootWatch {
   readonly #options: WatchRootOptions;
+  readonly #log: Log;
   readonly #poll: NodeJS.Timeout;
   #watcher: FSWatcher | undefined;
   /** The root when it was looked at first; undefined while it is missing. */
@@ -51,9 +52,10 @@ class Watch implements RootWatch {
 
   constructor(options: WatchRootOptions) {
     this.#options = options;
+    this.#log = options.log.with({ root: options.root });
     this.#folder = this.#stats();
     this.#toldMtimeMs = this.#folder?.mtimeMs;
-    if (this.#folder === undefined) this.#note('warn', 'the root is missing', { code: 'ROOT_MISSING' });
+    if (this.#folder === undefined) this.#log.warn('the root is missing', { code: 'ROOT_MISSING' });
     this.#watch();
     this.#poll = setInterval(() => this.#look(), POLL_MS);
   }
@@ -91,7 +93,7 @@ class Watch implements RootWatch {
 
   #failed(error: unknown): void {
     const { message, hint } = watchFailure(error instanceof Error ? error : new Error(String(error)));
-    this.#note('warn', message, { code: 'WATCH_FAILED', hint });
+    this.#log.warn(message, { code: 'WATCH_FAILED', hint });
     this.#retryAt = performance.now() + RETRY_MS;
   }
 
@@ -130,8 +132,8 @@ class Watch implements RootWatch {
   #replaced(now: Stats | undefined): void {
     this.#unwatch();
     this.#retryAt = 0;
-    if (now === undefined) this.#note('warn', 'the root is missing', { code: 'ROOT_MISSING' });
-    else this.#note('info', 'the root is there again, or is another folder');
+    if (now === undefined) this.#log.warn('the root is missing', { code: 'ROOT_MISSING' });
+    else this.#log.info('the root is there again, or is another folder');
     this.#folder = now;
     this.#watch();
     this.#tell('poll');
@@ -147,8 +149,4 @@ class Watch implements RootWatch {
     const stats = look(this.#options.root);
     return stats?.isDirectory() === true ? stats : undefined;
   }
-
-  readonly #note: Note = (level, message, fields) => {
-    this.#options.onNote(level, message, { root: this.#options.root, ...fields });
-  };
 }

@@ -2,11 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, openSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { CLI_MAIN, plainEnvironment } from '../../harness/cli.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 /** Takes nothing: every write to it fails with ENOSPC (full(4)). */
 const FULL = '/dev/full';
 
@@ -20,7 +19,8 @@ function rootAndTarget(): string[] {
 /** Runs `isync` with one of its outputs going to {@link FULL}. */
 async function withFull(output: 'stdout' | 'stderr', args: readonly string[]) {
   const full = openSync(FULL, 'w');
-  const child = spawn(process.execPath, [MAIN, ...args], {
+  const child = spawn(process.execPath, [CLI_MAIN, ...args], {
+    env: plainEnvironment(),
     stdio: output === 'stdout' ? ['ignore', full, 'pipe'] : ['ignore', 'pipe', full],
   });
   closeSync(full);
@@ -67,10 +67,15 @@ describe('a working folder that is gone', () => {
       const gone = join(cwd, 'gone');
       mkdirSync(gone);
       // The shell is in there already when it goes away; Node starts after that.
-      const shell = spawn('sh', ['-c', 'rmdir "$PWD" && exec "$@"', 'sh', process.execPath, MAIN, ...args], {
-        cwd: gone,
-        stdio: ['ignore', 'ignore', 'pipe'],
-      });
+      const shell = spawn(
+        'sh',
+        ['-c', 'rmdir "$PWD" && exec "$@"', 'sh', process.execPath, CLI_MAIN, ...args],
+        {
+          cwd: gone,
+          env: plainEnvironment(),
+          stdio: ['ignore', 'ignore', 'pipe'],
+        },
+      );
       let stderr = '';
       shell.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
       expect(await once(shell, 'close')).toEqual([2, null]);

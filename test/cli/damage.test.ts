@@ -26,7 +26,7 @@ afterEach(async () => {
 async function receive(store: string): Promise<string> {
   const started = startIsync(['receive', store, '--listen', '127.0.0.1:0', '--json']);
   receiver = started;
-  await vi.waitFor(() => expect(started.stdout()).toContain('\n'), { timeout: 20_000 });
+  await vi.waitFor(() => expect(started.stdout()).toContain('\n'), { timeout: 60_000 });
   return (JSON.parse(started.stdout()) as { url: string }).url;
 }
 
@@ -73,7 +73,7 @@ describe.each([
     expect(sent.code).toBe(0);
     expect(readFileSync(join(store, 'edge1/DC1/a'), 'utf8')).toBe('');
     expect(await isync(verify)).toMatchObject({ code: 0 });
-  }, 60_000);
+  });
 });
 
 it('verify tells that a seal is of another store', async () => {
@@ -88,4 +88,4 @@ it('verify tells that a seal is of another store', async () => {
   const told = await isync(['verify', root, '--to', await receive(copy), '--device', 'edge1']);
   expect(told.stdout).toMatch(/^different DC1\/finished\.watch: it was written for another store/m);
   expect(told.code).toBe(1);
-}, 60_000);
+});

@@ -1,9 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
+import { CLI_MAIN, CLI_NODE } from '../../harness/cli.ts';
 
 export interface Ended {
   readonly code: number | null;
@@ -15,6 +13,8 @@ export interface RunOptions {
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
   readonly uid?: number;
+  /** What to run in the place of the bundle. */
+  readonly main?: string;
 }
 
 /** A running `isync`, with what it has written so far. */
@@ -25,8 +25,11 @@ export interface IsyncProcess {
   readonly ended: Promise<Ended>;
 }
 
-export function startIsync(args: readonly string[], { env = {}, cwd, uid }: RunOptions = {}): IsyncProcess {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+export function startIsync(
+  args: readonly string[],
+  { env = {}, cwd, uid, main = CLI_MAIN }: RunOptions = {},
+): IsyncProcess {
+  const child = spawn(CLI_NODE, [main, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'], ...env },
     cwd,

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { errorText } from '../../src/cli/output.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
@@ -8,6 +9,12 @@ const { version } = JSON.parse(readFileSync(new URL('../../package.json', import
   version: string;
 };
 
+/** A bundle does not tell what is loaded. */
+const asSources = {
+  env: { NODE_DEBUG: 'esm' },
+  main: fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url)),
+};
+
 describe('isync', () => {
   it('tells its version, whichever way it is asked', async () => {
     expect(await isync(['--version'])).toEqual({ code: 0, stdout: `${version}\n`, stderr: '' });
@@ -15,7 +22,7 @@ describe('isync', () => {
   });
 
   it('tells its version without loading what the commands need', async () => {
-    const { stderr } = await isync(['--version'], { env: { NODE_DEBUG: 'esm' } });
+    const { stderr } = await isync(['--version'], asSources);
     for (const name of ['ws', 'chokidar', 'zod', 'yargs', 'pino'])
       expect(stderr).not.toContain(`node_modules/${name}/`);
   });
@@ -28,7 +35,7 @@ describe('isync', () => {
     ],
     ['a wrong command line', ['scan', '/nowhere', '--to', 's3://Bucket']],
   ])('loads no SDK of an object store for %s', async (_, args) => {
-    const { stderr } = await isync(args, { env: { NODE_DEBUG: 'esm' } });
+    const { stderr } = await isync(args, asSources);
     expect(stderr).toContain('node_modules/yargs/');
     for (const name of ['@aws-sdk', '@smithy', 'hash-wasm'])
       expect(stderr).not.toContain(`node_modules/${name}/`);

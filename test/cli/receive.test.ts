@@ -15,7 +15,7 @@ afterEach(async () => {
 async function listening(...args: string[]): Promise<IsyncProcess> {
   const receiver = startIsync(['receive', '--listen', '127.0.0.1:0', ...args]);
   running.push(receiver);
-  await vi.waitFor(() => expect(receiver.stdout()).toContain('\n'), { timeout: 20_000 });
+  await vi.waitFor(() => expect(receiver.stdout()).toContain('\n'), { timeout: 60_000 });
   return receiver;
 }
 

@@ -52,9 +52,9 @@ describe('a root without data directories', () => {
   it('is told once by a daemon, which goes on and takes what comes', async () => {
     const root = rootWith();
     const scan = daemon(root);
-    await vi.waitFor(() => expect(scan.stderr()).toContain('no data directories in'), { timeout: 20_000 });
+    await vi.waitFor(() => expect(scan.stderr()).toContain('no data directories in'), { timeout: 60_000 });
     mkdirSync(join(root, 'DC1'));
-    await vi.waitFor(() => expect(scan.stderr()).toContain('directory active'), { timeout: 20_000 });
+    await vi.waitFor(() => expect(scan.stderr()).toContain('directory active'), { timeout: 60_000 });
     expect(times(scan.stderr(), 'no data directories in')).toBe(1);
   });
 });
@@ -96,9 +96,9 @@ describe('a root that looks like a data directory itself', () => {
     const root = rootWith('a');
     const scan = daemon(root);
     const told = `no data directories in ${root}; it holds 1 file`;
-    await vi.waitFor(() => expect(scan.stderr()).toContain(told), { timeout: 20_000 });
+    await vi.waitFor(() => expect(scan.stderr()).toContain(told), { timeout: 60_000 });
     expect(scan.stderr()).toContain('looks like a data directory itself');
     mkdirSync(join(root, 'DC1'));
-    await vi.waitFor(() => expect(scan.stderr()).toContain('directory active'), { timeout: 20_000 });
+    await vi.waitFor(() => expect(scan.stderr()).toContain('directory active'), { timeout: 60_000 });
   });
 });

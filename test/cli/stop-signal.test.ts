@@ -20,14 +20,14 @@ describe('the first signal asks, the second one ends:', () => {
     const ended = once(child, 'close');
     let stdout = '';
     child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
-    await vi.waitFor(() => expect(stdout).toContain('aborted false'), { timeout: 20_000 });
+    await vi.waitFor(() => expect(stdout).toContain('aborted false'), { timeout: 60_000 });
     child.kill(first);
-    await vi.waitFor(() => expect(stdout).toContain('aborted true INTERRUPTED'), { timeout: 20_000 });
+    await vi.waitFor(() => expect(stdout).toContain('aborted true INTERRUPTED'), { timeout: 60_000 });
     expect(stdout).toContain(`told ${first}`);
     // Service managers may send one after another signal, and shells more than one.
     child.kill('SIGHUP');
     stdout = '';
-    await vi.waitFor(() => expect(stdout).toContain('aborted true'), { timeout: 20_000 });
+    await vi.waitFor(() => expect(stdout).toContain('aborted true'), { timeout: 60_000 });
     child.kill(second);
     expect(await ended).toEqual([130, null]);
   });

@@ -3,10 +3,11 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { impossible, LoopDisk } from '../powercut/loop-disk.ts';
-import { startScan } from '../suites/cli.ts';
-import { lackingOf } from '../suites/lacking.ts';
-import { writeTree } from '../suites/data-tree.ts';
-import { startStage } from '../suites/stage.ts';
+import { lacks } from '../../harness/tools.ts';
+import { startScan } from '../../harness/cli.ts';
+import { lackingOf } from '../../harness/lacking.ts';
+import { writeTree } from '../../harness/data-tree.ts';
+import { startStage } from '../../harness/stage.ts';
 
 const DISK_BYTES = 32 * 1024 * 1024;
 /** How late a file may be at the target, in ms: a directory that is not watched is listed less often. */
@@ -15,7 +16,7 @@ const LATE_MS = 8_000;
 const why = impossible();
 if (why !== undefined) console.warn(`SKIPPED: a directory from the future: ${why}`);
 
-test.skipIf(why !== undefined)(
+test.skipIf(lacks('mkfs.ext4') || lacks('debugfs') || why !== undefined)(
   'a directory that was made while the clock was ahead does not keep later ones from being followed',
   async () => {
     await using stage = await startStage();

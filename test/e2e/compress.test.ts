@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { telemetry } from '../sender/source-folder.ts';
-import { startStage, untilSealed } from '../suites/stage.ts';
+import { startStage, untilSealed } from '../../harness/stage.ts';
 import { startWire } from './wire.ts';
 
 const MIB = 1024 * 1024;

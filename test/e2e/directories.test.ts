@@ -3,8 +3,8 @@ import { existsSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { lackingOf } from '../suites/lacking.ts';
-import { startStage, untilSealed, type Edge } from '../suites/stage.ts';
+import { lackingOf } from '../../harness/lacking.ts';
+import { startStage, untilSealed, type Edge } from '../../harness/stage.ts';
 
 function shell(edge: Edge, script: string): void {
   execFileSync('bash', ['-euc', script], { cwd: edge.root, stdio: ['ignore', 'ignore', 'pipe'] });

@@ -1,9 +1,9 @@
 import { lstat, mkdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { addToken, startReceiver, writeTokenFile } from '../suites/cli.ts';
-import { filesBelow } from '../suites/data-tree.ts';
-import { startStage } from '../suites/stage.ts';
+import { addToken, startReceiver, writeTokenFile } from '../../harness/cli.ts';
+import { filesBelow } from '../../harness/data-tree.ts';
+import { startStage } from '../../harness/stage.ts';
 
 test('a symlink planted in the store leads nobody out of it', async () => {
   await using stage = await startStage();

@@ -1,8 +1,8 @@
 import { basename, dirname } from 'node:path';
 import { expect, test } from 'vitest';
-import { until } from '../suites/cli.ts';
-import { differences, filesBelow, sameContent, type Tree } from '../suites/data-tree.ts';
-import { startStage, untilSealed } from '../suites/stage.ts';
+import { until } from '../../harness/cli.ts';
+import { differences, filesBelow, sameContent, type Tree } from '../../harness/data-tree.ts';
+import { startStage, untilSealed } from '../../harness/stage.ts';
 import { VisibleFiles } from './visible-files.ts';
 
 const DIRECTORIES = ['DC1', 'DC2', 'DC3', 'DC4'];

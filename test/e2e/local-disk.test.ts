@@ -2,9 +2,10 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
-import { until } from '../suites/cli.ts';
-import { filesBelow, isMarked, temporaryFolder } from '../suites/data-tree.ts';
-import { startStage, untilSealed } from '../suites/stage.ts';
+import { until } from '../../harness/cli.ts';
+import { filesBelow, isMarked, temporaryFolder } from '../../harness/data-tree.ts';
+import { lacks } from '../../harness/tools.ts';
+import { startStage, untilSealed } from '../../harness/stage.ts';
 
 /** A user who owns nothing, for tests that root runs; see passwd(5). */
 const NOBODY = 65_534;
@@ -19,17 +20,9 @@ function skipUnless(condition: boolean, context: TestContext, why: string): void
   context.skip(why);
 }
 
-/** Whether the other user can run this Node on this checkout at all. */
-function nobodyCanRun(): boolean {
-  const main = join(import.meta.dirname, '../../src/cli/main.ts');
-  return (
-    isRoot && spawnSync(process.execPath, [main, '--version'], { uid: NOBODY, gid: NOBODY }).status === 0
-  );
-}
-
 describe('disks and permissions', () => {
   test('files of somebody else are sent, but no mark is kept: exit code 5', async (context) => {
-    skipUnless(nobodyCanRun(), context, 'needs root, and a checkout that all may read');
+    skipUnless(isRoot, context, 'needs root');
     await using stage = await startStage();
     const edge = await stage.edge('edge1');
     await edge.write({ 'DC1/a': 10, 'DC1/finished.parse': '' });
@@ -43,8 +36,7 @@ describe('disks and permissions', () => {
     expect([...(await filesBelow(edge.root)).values()].some(isMarked)).toBe(false);
   });
 
-  test('a file that may not be read is told and keeps the seal away: exit code 1', async (context) => {
-    skipUnless(!isRoot || nobodyCanRun(), context, 'needs a checkout that all may read');
+  test('a file that may not be read is told and keeps the seal away: exit code 1', async () => {
     await using stage = await startStage();
     const edge = await stage.edge('edge1');
     await edge.write({ 'DC1/secret': 10, 'DC1/good': 10, 'DC1/closed/x': 10, 'DC1/finished.parse': '' });
@@ -70,7 +62,11 @@ describe('disks and permissions', () => {
     for (const name of ['A', 'B', 'C'])
       await edge.write({ [`${name}/f1`]: 10, [`${name}/f2`]: 20, [`${name}/finished.parse`]: '' });
     const file = join(edge.root, 'A/f2');
-    skipUnless(isRoot && spawnSync('chattr', ['+i', file]).status === 0, context, 'needs root, and chattr');
+    skipUnless(
+      isRoot && !lacks('chattr') && spawnSync('chattr', ['+i', file]).status === 0,
+      context,
+      'needs root, and chattr',
+    );
     try {
       await using daemon = edge.daemon();
       await untilSealed(edge, ['B', 'C'], daemon);

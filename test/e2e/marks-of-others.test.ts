@@ -1,11 +1,12 @@
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFile, mkdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { filesBelow, isMarked } from '../suites/data-tree.ts';
-import { lackingOf } from '../suites/lacking.ts';
-import { startStage, untilSealed, type Edge, type Stage } from '../suites/stage.ts';
+import { lacks } from '../../harness/tools.ts';
+import { filesBelow, isMarked } from '../../harness/data-tree.ts';
+import { lackingOf } from '../../harness/lacking.ts';
+import { startStage, untilSealed, type Edge, type Stage } from '../../harness/stage.ts';
 
 /** Something that sets the bit of the mark, or carries it along, while no isync runs. */
 interface Case {
@@ -87,8 +88,7 @@ const CASES: readonly Case[] = [
   },
 ];
 
-const hasAcl = spawnSync('setfacl', ['--version']).error === undefined;
-if (!hasAcl) console.warn('SKIPPED: setfacl is not installed: files of a folder with a default ACL');
+const hasAcl = !lacks('setfacl');
 
 describe('a mark that isync has not set for this file does not stand for it:', () => {
   let stage: Stage;
@@ -155,10 +155,7 @@ with open(sys.argv[1], 'w+b') as file:
         mapped[0:5] = b'again'
 print('closed', flush=True)`;
 
-const hasPython = spawnSync('python3', ['--version']).error === undefined;
-if (!hasPython) console.warn('SKIPPED: python3 is not installed: a mapped file');
-
-test.skipIf(!hasPython)(
+test.skipIf(lacks('python3'))(
   'a mapped file that is stored into after its mark, while isync is down, is sent again',
   async () => {
     await using stage = await startStage();

@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { appendFile, chmod, rename, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { filesBelow, isMarked } from '../suites/data-tree.ts';
-import { startStage, type Stage } from '../suites/stage.ts';
+import { filesBelow, isMarked } from '../../harness/data-tree.ts';
+import { startStage, type Stage } from '../../harness/stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {

@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startStage, type Stage } from '../suites/stage.ts';
+import { startStage, type Stage } from '../../harness/stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {

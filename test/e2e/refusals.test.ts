@@ -6,9 +6,10 @@ import { join } from 'node:path';
 import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { addToken, runCli, startReceiver, writeTokenFile, type Ended } from '../suites/cli.ts';
-import { filesBelow, isMarked, temporaryFolder } from '../suites/data-tree.ts';
-import { startStage, type Edge, type Stage } from '../suites/stage.ts';
+import { lacks } from '../../harness/tools.ts';
+import { addToken, runCli, startReceiver, writeTokenFile, type Ended } from '../../harness/cli.ts';
+import { filesBelow, isMarked, temporaryFolder } from '../../harness/data-tree.ts';
+import { startStage, type Edge, type Stage } from '../../harness/stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {
@@ -17,6 +18,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await stage[Symbol.asyncDispose]();
 });
+
+const noOpenssl = lacks('openssl');
 
 /** What the user sees of a refusal, and what it has left behind. */
 async function refusalOf(edge: Edge, ended: Ended, code: string) {
@@ -71,7 +74,7 @@ describe.concurrent('a target that refuses', () => {
     ).toEqual(refused(3));
   });
 
-  test('a certificate that nobody vouches for ends with 3', async () => {
+  test.skipIf(noOpenssl)('a certificate that nobody vouches for ends with 3', async () => {
     const edge = await edgeWithFile('tls');
     await using folder = await temporaryFolder('tls');
     const { cert, key } = makeCertificate(folder.path);
@@ -85,7 +88,7 @@ describe.concurrent('a target that refuses', () => {
     expect({ code: trusted.exitCode, files: trusted.summary.files }).toEqual({ code: 0, files: 1 });
   });
 
-  test('a certificate that the CAs of the system vouch for needs no option', async () => {
+  test.skipIf(noOpenssl)('a certificate that the CAs of the system vouch for needs no option', async () => {
     const edge = await edgeWithFile('system-ca');
     await using folder = await temporaryFolder('system-ca');
     const { cert, key } = makeCertificate(folder.path);

@@ -1,11 +1,10 @@
-import { existsSync, readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { s3Differences } from '../services/s3-objects.ts';
-import { environmentOf } from '../services/s3-access.ts';
-import { withS3Server } from '../services/s3-server.ts';
-import { runCli, scanOnce } from '../suites/cli.ts';
-import { filesBelow, isMarked, temporaryFolder, writeTree } from '../suites/data-tree.ts';
+import { s3Differences } from '../../harness/s3-objects.ts';
+import { environmentOf } from '../../harness/s3-access.ts';
+import { lacks, libfaketime } from '../../harness/tools.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { runCli, scanOnce } from '../../harness/cli.ts';
+import { filesBelow, isMarked, temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 
 await withS3Server((server) => {
   const flags = ['--s3-endpoint', server.endpoint];
@@ -27,10 +26,10 @@ await withS3Server((server) => {
     });
   });
 
-  test('a clock that is 20 minutes slow does not matter', async () => {
+  test.skipIf(lacks('faketime'))('a clock that is 20 minutes slow does not matter', async () => {
     await using folder = await temporaryFolder('s3-clock');
     await writeTree(folder.path, { 'DC1/a': 10, 'DC1/large': 9_000_000, 'DC1/finished.parse': '' });
-    const clock = { LD_PRELOAD: libfaketime(), FAKETIME: '-20m', FAKETIME_DONT_FAKE_MONOTONIC: '1' };
+    const clock = { LD_PRELOAD: libfaketime() ?? '', FAKETIME: '-20m', FAKETIME_DONT_FAKE_MONOTONIC: '1' };
     const { exitCode, stderr } = await scanOnce(folder.path, {
       to: `s3://${bucket}/clock`,
       args: flags,
@@ -65,14 +64,4 @@ await withS3Server((server) => {
 /** Told under its code, naming the bucket, in words and not as a stack trace; nothing is marked. */
 function refused(exitCode: number) {
   return { exitCode, told: true, stackTrace: false, marked: 0 };
-}
-
-/** Of Debian's package `faketime`: gives a process another clock, as far as it can tell. */
-function libfaketime(): string {
-  const found = readdirSync('/usr/lib', { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => join('/usr/lib', name, 'faketime'))
-    .find((folder) => existsSync(folder));
-  if (found === undefined) throw new Error('libfaketime is missing: apt-get install faketime');
-  return join(found, 'libfaketimeMT.so.1');
 }

@@ -1,8 +1,8 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { runCli, type CliProcess, type Summary } from '../suites/cli.ts';
-import { differences, filesBelow, temporaryFolder, writeTree } from '../suites/data-tree.ts';
-import { startStage, untilSealed } from '../suites/stage.ts';
+import { runCli, type CliProcess, type Summary } from '../../harness/cli.ts';
+import { differences, filesBelow, temporaryFolder, writeTree } from '../../harness/data-tree.ts';
+import { startStage, untilSealed } from '../../harness/stage.ts';
 
 test('Ctrl-C finishes what is in flight and ends with 130; the next scan does the rest', async () => {
   await using stage = await startStage();

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { rm, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { filesBelow, isMarked } from '../suites/data-tree.ts';
-import { startStage, type Edge, type Stage } from '../suites/stage.ts';
+import { filesBelow, isMarked } from '../../harness/data-tree.ts';
+import { startStage, type Edge, type Stage } from '../../harness/stage.ts';
 
 let stage: Stage;
 beforeAll(async () => {

@@ -4,8 +4,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { CLI_MAIN, startReceiver } from '../suites/cli.ts';
-import { temporaryFolder, writeTree } from '../suites/data-tree.ts';
+import { lacks } from '../../harness/tools.ts';
+import { CLI_MAIN, startReceiver } from '../../harness/cli.ts';
+import { temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 
 /** Where Debian and its like keep the certificates that the machine trusts. */
 const SYSTEM_CAS = '/etc/ssl/certs/ca-certificates.crt';
@@ -14,35 +15,38 @@ const IN_PLACE = `mount --bind "$0" ${SYSTEM_CAS} && exec "$@"`;
 
 const canMount =
   existsSync(SYSTEM_CAS) &&
-  spawnSync('unshare', ['--mount', 'sh', '-c', IN_PLACE, SYSTEM_CAS, 'true']).status === 0 &&
-  spawnSync('openssl', ['version']).status === 0;
-if (!canMount)
-  console.warn('SKIPPED: certificates of the system (needs root, unshare, openssl and ca-certificates)');
+  spawnSync('unshare', ['--mount', 'sh', '-c', IN_PLACE, SYSTEM_CAS, 'true']).status === 0;
+if (!canMount) console.warn('SKIPPED: certificates of the system (needs root, unshare and ca-certificates)');
 
-test.skipIf(!canMount)('a receiver that the system vouches for is trusted without an option', async () => {
-  await using folder = await temporaryFolder('system-ca');
-  const [key, certificate] = [join(folder.path, 'key.pem'), join(folder.path, 'certificate.pem')];
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
-  const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '3', ...subject];
-  execFileSync('openssl', [...request, '-keyout', key, '-out', certificate], { stdio: 'pipe' });
-  const trusted = join(folder.path, 'trusted.pem');
-  writeFileSync(trusted, readFileSync(SYSTEM_CAS, 'utf8') + readFileSync(certificate, 'utf8'));
-  const [root, store] = [join(folder.path, 'root'), join(folder.path, 'store')];
-  await writeTree(root, { 'DC1/f': 10 });
-  mkdirSync(store);
-  await using receiver = await startReceiver(store, { args: ['--tls-cert', certificate, '--tls-key', key] });
+test.skipIf(!canMount || lacks('openssl'))(
+  'a receiver that the system vouches for is trusted without an option',
+  async () => {
+    await using folder = await temporaryFolder('system-ca');
+    const [key, certificate] = [join(folder.path, 'key.pem'), join(folder.path, 'certificate.pem')];
+    const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+    const request = ['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '3', ...subject];
+    execFileSync('openssl', [...request, '-keyout', key, '-out', certificate], { stdio: 'pipe' });
+    const trusted = join(folder.path, 'trusted.pem');
+    writeFileSync(trusted, readFileSync(SYSTEM_CAS, 'utf8') + readFileSync(certificate, 'utf8'));
+    const [root, store] = [join(folder.path, 'root'), join(folder.path, 'store')];
+    await writeTree(root, { 'DC1/f': 10 });
+    mkdirSync(store);
+    await using receiver = await startReceiver(store, {
+      args: ['--tls-cert', certificate, '--tls-key', key],
+    });
 
-  const to = `wss://localhost:${receiver.port}`;
-  const scan = [process.execPath, CLI_MAIN, 'scan', root, '--to', to, '--device', 'edge1', '--once'];
-  const child = spawn('unshare', ['--mount', 'sh', '-c', IN_PLACE, trusted, ...scan, '--retry-for', '1'], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-    // Nothing but the system's own.
-    env: { PATH: process.env['PATH'] },
-  });
-  const [stderr] = await Promise.all([text(child.stderr), once(child, 'close')]);
-  expect({ exitCode: child.exitCode, there: existsSync(join(store, 'edge1/DC1/f')), stderr }).toEqual({
-    exitCode: 0,
-    there: true,
-    stderr: expect.any(String),
-  });
-});
+    const to = `wss://localhost:${receiver.port}`;
+    const scan = [process.execPath, CLI_MAIN, 'scan', root, '--to', to, '--device', 'edge1', '--once'];
+    const child = spawn('unshare', ['--mount', 'sh', '-c', IN_PLACE, trusted, ...scan, '--retry-for', '1'], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      // Nothing but the system's own.
+      env: { PATH: process.env['PATH'] },
+    });
+    const [stderr] = await Promise.all([text(child.stderr), once(child, 'close')]);
+    expect({ exitCode: child.exitCode, there: existsSync(join(store, 'edge1/DC1/f')), stderr }).toEqual({
+      exitCode: 0,
+      there: true,
+      stderr: expect.any(String),
+    });
+  },
+);

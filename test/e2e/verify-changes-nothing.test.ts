@@ -1,8 +1,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runCli, scanOnce } from '../suites/cli.ts';
-import { temporaryFolder, writeTree } from '../suites/data-tree.ts';
+import { runCli, scanOnce } from '../../harness/cli.ts';
+import { temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 
 test('verify makes nothing in the folder that it compares with', async () => {
   await using folder = await temporaryFolder('verify');

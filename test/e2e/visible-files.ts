@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { filesBelow, sameContent } from '../suites/data-tree.ts';
+import { filesBelow, sameContent } from '../../harness/data-tree.ts';
 
 export type FaultOf = (source: string, copy: string) => Promise<string | undefined>;
 

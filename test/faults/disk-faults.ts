@@ -64,7 +64,7 @@ function permissions(): Fault[] {
   };
   return Object.entries(places).map(([name, place]) => ({
     name,
-    needs: { user: true },
+    needs: { user: true, ...(/^(root|directory)-/.test(name) ? {} : { store: 'folder' as const }) },
     lenient: true,
     async strike(stage) {
       for (let times = stage.random.int(1, 3); times > 0; times--) {
@@ -98,7 +98,7 @@ function someFolder(parent: string, number: number): string {
 function away(isMountPoint: boolean): Fault {
   return {
     name: isMountPoint ? 'store-unmounted' : 'store-away',
-    needs: {},
+    needs: { store: 'folder' },
     // A process that starts on the empty folder can't know that it is not the store.
     alone: isMountPoint,
     async strike({ store, random, pause }) {

@@ -1,34 +1,37 @@
-import type { FaultyProxy } from '../suites/faulty-proxy.ts';
+import type { FaultyProxy } from '../../harness/faulty-proxy.ts';
 import { BLOCK_MAGIC, headerOf } from './content.ts';
 import type { Fault, Stage } from './fault.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../harness/random.ts';
 
-export const LINK_FAULTS: readonly Fault[] = [
-  link('cut', async (proxy, { random, pause }) => {
+type Mishap = (proxy: FaultyProxy, stage: Stage) => Promise<void>;
+
+/** Of any link, by name. */
+const MISHAPS: Readonly<Record<string, Mishap>> = {
+  cut: async (proxy, { random, pause }) => {
     for (let times = random.int(1, 8); times > 0; times--) {
       proxy.cut();
       await pause(random.int(1, 400));
     }
-  }),
-  link('cut-after', async (proxy, { random, pause }) => {
+  },
+  'cut-after': async (proxy, { random, pause }) => {
     for (let times = random.int(1, 6); times > 0; times--) {
       // The handshake and the HELLO have some hundred bytes.
       proxy.cutAfter(random.int(1, random.pick([600, 20_000, 1_000_000])));
       await pause(random.int(10, 500));
     }
     proxy.cutAfter(Infinity);
-  }),
-  link('delay', async (proxy, { random, pause }) => {
+  },
+  delay: async (proxy, { random, pause }) => {
     proxy.delayMs = random.int(5, 400);
     await pause(random.int(500, 2500));
     proxy.delayMs = 0;
-  }),
-  link('trickle', async (proxy, { random, pause }) => {
+  },
+  trickle: async (proxy, { random, pause }) => {
     proxy.bytesPerSecond = random.int(2_000, 200_000);
     await pause(random.int(500, 2500));
     proxy.bytesPerSecond = Infinity;
-  }),
-  link('split', async (proxy, { random, pause }) => {
+  },
+  split: async (proxy, { random, pause }) => {
     const size = random.int(1, 40);
     // The rest in one: a write for each few bytes of megabytes would only take long.
     proxy.shape = (piece) => {
@@ -39,46 +42,56 @@ export const LINK_FAULTS: readonly Fault[] = [
     };
     await pause(random.int(500, 2500));
     proxy.shape = undefined;
-  }),
-  link('half-open', async (proxy, { random, pause }) => {
+  },
+  'half-open': async (proxy, { random, pause }) => {
     proxy.blackhole = true;
     await pause(random.int(100, 2000));
     // What has been swallowed is gone: no byte may pass on this connection any more.
     proxy.cut();
     proxy.blackhole = false;
-  }),
-  link('bytes-lost', async (proxy, { random, pause }) => {
+  },
+  'bytes-lost': async (proxy, { random, pause }) => {
     proxy.blackhole = true;
     await pause(random.int(5, 200));
     proxy.blackhole = false;
-  }),
-  link('stalled', async (proxy, { random, pause }) => {
+  },
+  stalled: async (proxy, { random, pause }) => {
     proxy.stalled = true;
     await pause(random.int(200, 2500));
     proxy.stalled = false;
-  }),
-  link('refused', async (proxy, { random, pause }) => {
+  },
+  refused: async (proxy, { random, pause }) => {
     proxy.refuse = true;
     proxy.cut();
     await pause(random.int(100, 1500));
     proxy.refuse = false;
-  }),
-  link('flip', async (proxy, { random, pause }) => {
+  },
+  flip: async (proxy, { random, pause }) => {
     proxy.shape = (piece, to) => [to === 'receiver' && random.chance(0.2) ? flipped(piece, random) : piece];
     await pause(random.int(500, 2000));
     proxy.shape = undefined;
-  }),
-];
+  },
+};
 
-function link(name: string, strike: (proxy: FaultyProxy, stage: Stage) => Promise<void>): Fault {
-  return {
-    name,
-    needs: { link: true },
+/** What a sender's link to its receiver suffers. */
+export const LINK_FAULTS: readonly Fault[] = Object.entries(MISHAPS).map(([name, mishap]) => ({
+  name,
+  needs: { link: true },
+  async strike(stage) {
+    if (stage.proxy !== undefined) await mishap(stage.proxy, stage);
+  },
+}));
+
+/** What the way to a bucket suffers. Bytes are never lost amid a connection: HTTP has no way to tell. */
+export const BUCKET_LINK_FAULTS: readonly Fault[] = Object.entries(MISHAPS)
+  .filter(([name]) => name !== 'bytes-lost')
+  .map(([name, mishap]) => ({
+    name: `bucket-${name}`,
+    needs: { bucket: 'link' },
     async strike(stage) {
-      if (stage.proxy !== undefined) await strike(stage.proxy, stage);
+      if (stage.bucketLink !== undefined) await mishap(stage.bucketLink, stage);
     },
-  };
-}
+  }));
 
 /** One bit of a file's content another: names and ids are TLS's to protect, content has a digest. */
 function flipped(piece: Buffer, random: Random): Buffer {

@@ -1,7 +1,7 @@
 import type { Block } from './content.ts';
 import { Names } from './names.ts';
 import type { Plan, Step } from './plan.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../harness/random.ts';
 
 export interface PlanOptions {
   /** Files of the plan, about. */
@@ -32,6 +32,17 @@ export function makePlan(random: Random, options: PlanOptions): Plan {
   return new Planner(random, options).plan();
 }
 
+/** What becomes of a data directory until it is closed. */
+interface Directory {
+  readonly steps: Step[];
+  /** Files that lie in it then, but for those that are to be left alone. */
+  readonly living: readonly string[];
+  /** Its folders, whether there are files in them or not. */
+  readonly folders: readonly string[];
+  /** It has come with the parser's marker, and nothing more comes into it. */
+  readonly isComplete: boolean;
+}
+
 class Planner {
   readonly #random: Random;
   readonly #options: PlanOptions;
@@ -58,49 +69,48 @@ class Planner {
     const closed: string[] = [];
     let late: Step[] = [];
     for (const [index, directory] of directories.entries()) {
-      const { steps: own, living } = this.#directory(
-        directory,
-        Math.ceil(this.#options.files / count),
-        closed,
-      );
+      const {
+        steps: own,
+        living,
+        folders,
+        isComplete,
+      } = this.#directory(directory, Math.ceil(this.#options.files / count), closed);
       // Not at its beginning, which may be mixed with the end of the directory before.
-      if (index === burstIn)
+      if (index === burstIn && !isComplete)
         own.splice(Math.max(own.length - random.int(0, 5), 1), 0, this.#burst(directory));
       const next = directories[index + 1];
-      const close = closes[index] === true;
+      const close = closes[index] === true && !isComplete;
       const hasLate = next !== undefined && close && random.chance(0.4);
-      const taken = hasLate ? random.some(living, random.int(0, MAX_TAKEN)) : [];
-      const end: Step[] = taken.map((path) => ({ do: 'move', path, to: `${next}/taken-${++this.#lastId}` }));
+      const end = hasLate ? this.#take(living, folders, next) : [];
       if (close)
         end.push({ do: 'close', path: directory, block: random.chance(0.5) ? this.#block(200) : undefined });
       const [first] = own;
       if (first === undefined) continue;
       // The end of the directory before comes between the beginning of this one.
-      const beside = late.length === 0 ? 0 : Math.min(MAX_LATE_STEPS, own.length - 1);
+      const burstAt = own.findIndex((step) => step.do === 'burst');
+      const beside =
+        late.length === 0 ? 0 : Math.min(MAX_LATE_STEPS, (burstAt < 0 ? own.length : burstAt) - 1);
       steps.push(first, ...interleave(random, late, own.slice(1, 1 + beside)).map(quick));
       const rest = own.slice(1 + beside);
       const keep = hasLate ? Math.min(rest.length, random.int(0, MAX_LATE_STEPS)) : 0;
       steps.push(...rest.slice(0, rest.length - keep));
       late = hasLate ? [...rest.slice(rest.length - keep), ...end] : [];
       if (!hasLate) steps.push(...end);
-      if (close && !hasLate) closed.push(directory);
+      if (isComplete || (close && !hasLate)) closed.push(directory);
     }
     return { umask: this.#options.umask, directories, steps };
   }
 
-  /** What becomes of a directory until it is closed, and the files that lie in it then. */
-  #directory(
-    directory: string,
-    files: number,
-    closed: readonly string[],
-  ): { readonly steps: Step[]; readonly living: readonly string[] } {
+  #directory(directory: string, files: number, closed: readonly string[]): Directory {
     const random = this.#random;
-    const isCopy = closed.length > 0 && random.chance(0.2);
+    const isCopy = closed.length > 0 && random.chance(0.25);
+    const isComplete = isCopy && random.chance(0.3);
     const steps: Step[] = [
       isCopy
-        ? { do: 'template', path: directory, from: random.pick(closed) }
+        ? { do: 'template', path: directory, from: random.pick(closed), closed: isComplete }
         : { do: 'folder', path: directory },
     ];
+    if (isComplete) return { steps, living: [], folders: [], isComplete };
     if (this.#options.acl) steps.push({ do: 'acl', path: directory });
     const folders = [
       directory,
@@ -113,9 +123,43 @@ class Planner {
       living.push(path);
       if (random.chance(0.25)) steps.push(...this.#change(living));
       if (random.chance(0.05)) steps.push(this.#tree(directory));
+      if (random.chance(0.03)) steps.push(...this.#moveTree(directory, folders, living));
       if (random.chance(0.15)) steps.push({ do: 'pause', ms: random.pick([1, 10, 50, 300]) });
     }
-    return { steps, living };
+    return { steps, living, folders: folders.slice(1), isComplete };
+  }
+
+  /** What the next directory takes from one that is about to be closed: files, names of files, and a folder. */
+  #take(living: readonly string[], folders: readonly string[], next: string): Step[] {
+    const random = this.#random;
+    const taken = random.some(living, random.int(0, MAX_TAKEN));
+    const steps = taken.map((path): Step => {
+      const to = `${next}/taken-${++this.#lastId}`;
+      return random.chance(0.3) ? { do: 'link', path, to } : { do: 'move', path, to };
+    });
+    const left = living.filter((path) => !taken.includes(path));
+    const full = folders.filter((folder) => left.some((path) => path.startsWith(`${folder}/`)));
+    if (full.length > 0 && random.chance(0.4))
+      steps.push({ do: 'move-tree', path: random.pick(full), to: `${next}/taken-tree-${++this.#lastId}` });
+    return steps;
+  }
+
+  /** Renames a folder, and goes on in it under its new name. */
+  #moveTree(directory: string, folders: string[], living: string[]): Step[] {
+    const full = folders.filter(
+      (folder) => folder !== directory && living.some((path) => path.startsWith(`${folder}/`)),
+    );
+    if (full.length === 0) return [];
+    const path = this.#random.pick(full);
+    const to = `${directory}/moved-tree-${++this.#lastId}`;
+    folders[folders.indexOf(path)] = to;
+    for (const [index, file] of living.entries()) {
+      if (!file.startsWith(`${path}/`)) continue;
+      const moved = to + file.slice(path.length);
+      living[index] = moved;
+      this.#sizes.set(moved, this.#sizes.get(file) ?? 0);
+    }
+    return [{ do: 'move-tree', path, to }];
   }
 
   #tree(directory: string): Step {

@@ -70,10 +70,20 @@ export class Model {
         return;
       case 'template':
         for (const [path, version] of this.finalOf(step.from)) {
-          if (path === `${step.from}/finished.parse`) continue;
+          if (path === `${step.from}/finished.parse` && !step.closed) continue;
           const copy = step.path + path.slice(step.from.length);
           this.tricked.add(copy);
           this.#put(copy, version);
+        }
+        if (step.closed) this.closed.add(step.path);
+        return;
+      case 'move-tree':
+        for (const [path, version] of this.final) {
+          if (!path.startsWith(`${step.path}/`)) continue;
+          const moved = step.to + path.slice(step.path.length);
+          this.final.delete(path);
+          this.tricked.add(moved);
+          this.#put(moved, version);
         }
         return;
       case 'remove':

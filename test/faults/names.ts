@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from '../../harness/random.ts';
 
 /** Strange names that a Linux file system takes. None is a marker of isync's where markers count, or that of a file in progress. */
 const STRANGE = [

@@ -1,17 +1,19 @@
-import { closeSync, fstatSync, lstatSync, openSync, opendirSync, readFileSync, type Stats } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { decodeContent } from './content.ts';
+import { decodeContent, type Decoded } from './content.ts';
 import { Model } from './model.ts';
+import { openCopy, type Place } from './open-copy.ts';
 import { directoryOf, sharesWithGroup, type Plan } from './plan.ts';
 import { Seals } from './seals.ts';
 import { halfAtTarget, toldOnce } from './told-once.ts';
+import { walk } from './walk.ts';
 
 /**
  * Looks at root and target all the time while a round runs, in a process of its own, and prints one line for every
  * broken promise. Ends at SIGTERM with a line of what it has looked at.
  *
- *     node observer.ts ROOT COPY PLAN-FILE LENIENT
+ *     node observer.ts ROOT PLACE PLAN-FILE LENIENT
  */
 export interface Observed {
   readonly marksSeen: number;
@@ -23,18 +25,21 @@ const MARK = 0o020;
 /** Files looked at in one go. */
 const SLICE = 200;
 /** Of every ms at work as many at rest: the observed shall have the processors. */
-const REST = 2;
+const REST = 15;
 /** Longest rest, in ms. */
-const MAX_REST_MS = 60;
+const MAX_REST_MS = 400;
 
-const [root = '', copy = '', planFile = '', lenient = ''] = process.argv.slice(2);
+const [root = '', placeJson = '', planFile = '', lenient = ''] = process.argv.slice(2);
 const plan = JSON.parse(readFileSync(planFile, 'utf8')) as Plan;
+const place = JSON.parse(placeJson) as Place;
+const copy = await openCopy(place);
 const model = new Model(plan);
 const shares = sharesWithGroup(plan);
 const seals = new Seals(root, plan);
 const tell = toldOnce((line) => void process.stdout.write(`${line}\n`));
 const checkedMarks = new Map<string, number>();
-const readCopies = new Map<string, string>();
+/** The latest content of each path that has been read at the target. */
+const known = new Map<string, { readonly tag: string; readonly content: Decoded }>();
 const sealed = new Set<string>();
 let filesRead = 0;
 
@@ -51,18 +56,23 @@ process.stdout.write(`${JSON.stringify(observed)}\n`, () => process.exit(0));
 
 /** Whoever reads the target sees a whole file or none, and nothing that the parser never made. */
 async function lookAtTarget(): Promise<void> {
-  await lookAtEach(copy, (path, stats) => {
-    const key = `${stats.ino} ${stats.ctimeMs} ${stats.size}`;
-    if (readCopies.get(path) === key) return;
-    const found = readVersion(join(copy, path));
-    if (found === undefined) return;
-    filesRead++;
-    readCopies.set(path, key);
-    judge(path, found.version, found.rest);
-  });
+  let looked = 0;
+  let startedMs = performance.now();
+  for await (const { path, tag } of copy.list()) {
+    if (end.signal.aborted) return;
+    const before = known.get(path);
+    if (before?.tag !== tag) {
+      const content = await readCopy(path, tag);
+      if (content !== undefined && content !== 'away') judge(path, content);
+    }
+    if (++looked % SLICE !== 0) continue;
+    await rest(startedMs);
+    startedMs = performance.now();
+  }
+  await rest(startedMs);
 }
 
-function judge(path: string, version: string, rest: string): void {
+function judge(path: string, { version, rest }: Decoded): void {
   const versions = model.versions.get(path);
   if (versions === undefined) tell(`at the target, though the parser never made it: ${show(path)}`);
   else if (rest === 'torn') tell(`torn at the target: ${show(path)}`);
@@ -81,65 +91,107 @@ function startsWith(whole: string, beginning: string): boolean {
   return beginning === '' || whole === beginning || whole.startsWith(`${beginning},`);
 }
 
+interface Marked {
+  readonly path: string;
+  readonly ctimeMs: number;
+  readonly version: string;
+}
+
 /** A marked file is at the target, in the version that was marked or a newer one. */
 async function lookAtMarks(): Promise<void> {
-  await lookAtEach(root, (path, stats) => {
-    if ((stats.mode & MARK) === 0 || stats.mtimeMs >= stats.ctimeMs) return;
-    if (model.tricked.has(path) || shares || path.startsWith('.')) return;
-    if (checkedMarks.get(path) === stats.ctimeMs) return;
-    const marked = readVersion(join(root, path), stats);
-    // It is another file by now, whose mark is looked at the next time.
-    if (marked === undefined) return;
-    checkedMarks.set(path, stats.ctimeMs);
-    const kept = readVersion(join(copy, path));
+  let slice: Marked[] = [];
+  let startedMs = performance.now();
+  for (const { path, stats } of walk(root)) {
+    if (end.signal.aborted) return;
+    const marked = markedAt(path, stats);
+    if (marked !== undefined) slice.push(marked);
+    if (slice.length < SLICE) continue;
+    await checkMarks(slice);
+    slice = [];
+    await rest(startedMs);
+    startedMs = performance.now();
+  }
+  await checkMarks(slice);
+  await rest(startedMs);
+}
+
+/** A mark that is to be checked; undefined where there is none that proves anything. */
+function markedAt(path: string, stats: Stats): Marked | undefined {
+  if ((stats.mode & MARK) === 0 || stats.mtimeMs >= stats.ctimeMs) return undefined;
+  if (model.tricked.has(path) || shares || path.startsWith('.') || !path.includes('/')) return undefined;
+  if (path.endsWith('/finished.watch') || isOurTemp(path)) return undefined;
+  if (checkedMarks.get(path) === stats.ctimeMs) return undefined;
+  const content = readSource(path, stats);
+  // It is another file by now, whose mark is looked at the next time.
+  return content && { path, ctimeMs: stats.ctimeMs, version: content.version };
+}
+
+async function checkMarks(marks: readonly Marked[]): Promise<void> {
+  if (marks.length === 0) return;
+  const tags = await copy.tagsOf(marks.map(({ path }) => path));
+  // Somebody has the store folder.
+  if (tags === undefined) return;
+  for (const { path, ctimeMs, version } of marks) {
+    const kept = await readCopy(path, tags.get(path));
+    if (kept === 'away') continue;
     if (kept === undefined) {
-      // Somebody has the store folder, or the permission to read it.
-      if (lookAt(copy) === undefined || lenient === 'true') checkedMarks.delete(path);
-      else tell(`marked, but not at the target: ${show(path)}`);
-    } else if (model.rank(path, kept.version) < model.rank(path, marked.version))
-      tell(`marked, but the target has an older version: ${show(path)}: ${kept.version} < ${marked.version}`);
-  });
+      // Somebody may have the permission to read it.
+      if (lenient === 'true') continue;
+      tell(`marked, but not at the target: ${show(path)}`);
+    } else if (model.rank(path, kept.version) < model.rank(path, version))
+      tell(`marked, but the target has an older version: ${show(path)}: ${kept.version} < ${version}`);
+    checkedMarks.set(path, ctimeMs);
+  }
 }
 
 /** When `finished.watch` is seen, everything is at the target. */
 async function lookAtSeals(): Promise<void> {
   for (const directory of plan.directories) {
     if (sealed.has(directory) || !seals.has(directory)) continue;
-    if (lookAt(copy) === undefined) continue;
+    const files = [...model.finalOf(directory)];
+    const tags = await copy.tagsOf(files.map(([path]) => path));
+    if (tags === undefined) continue;
     sealed.add(directory);
     if (!model.isToBeSealed(directory))
       tell(`sealed though it is empty and nobody closed it: ${show(directory)}`);
-    let missing = 0;
-    for (const [path, version] of model.finalOf(directory)) {
-      if (++missing % SLICE === 0) await rest(performance.now() - 1);
-      const kept = readVersion(join(copy, path));
+    let startedMs = performance.now();
+    for (const [index, [path, version]] of files.entries()) {
+      const kept = await readCopy(path, tags.get(path));
+      if (kept === 'away') {
+        // All of it is looked at again.
+        sealed.delete(directory);
+        break;
+      }
       if (kept === undefined) tell(`sealed without ${show(path)}`);
       else if (kept.version !== version || kept.rest !== 'none')
         tell(`sealed with ${show(path)} as "${kept.version}" + ${kept.rest} instead of "${version}"`);
+      if ((index + 1) % SLICE !== 0) continue;
+      await rest(startedMs);
+      startedMs = performance.now();
     }
   }
 }
 
-async function lookAtEach(top: string, look: (path: string, stats: Stats) => void): Promise<void> {
-  let looked = 0;
-  let startedMs = performance.now();
-  const folders = [''];
-  for (let folder = folders.pop(); folder !== undefined && !end.signal.aborted; folder = folders.pop()) {
-    for (const { name, isFolder } of entriesOf(join(top, folder))) {
-      const path = folder === '' ? name : `${folder}/${name}`;
-      if (isFolder) folders.push(path);
-      else if (folder !== '') {
-        const stats = lookAt(join(top, path));
-        if (stats?.isFile() === true && !path.endsWith('/finished.watch') && !isOurTemp(path))
-          look(path, stats);
-      }
-      if (++looked % SLICE !== 0) continue;
-      await rest(startedMs);
-      if (end.signal.aborted) return;
-      startedMs = performance.now();
+/**
+ * What the target has under a path: that of `tag`, or what came after it; undefined where there was nothing. 'away' where
+ * nobody can tell now.
+ */
+async function readCopy(path: string, tag: string | undefined): Promise<Decoded | undefined | 'away'> {
+  for (let wanted = tag; wanted !== undefined;) {
+    const before = known.get(path);
+    if (before?.tag === wanted) return before.content;
+    const read = await copy.read(path);
+    if (read !== undefined) {
+      filesRead++;
+      const content = decodeContent(read.bytes);
+      known.set(path, { tag: read.tag, content });
+      return content;
     }
+    const tags = await copy.tagsOf([path]);
+    if (tags === undefined) return 'away';
+    wanted = tags.get(path);
   }
-  await rest(startedMs);
+  return undefined;
 }
 
 /** Of the root, where the seal's marker is written under this name first. */
@@ -147,37 +199,14 @@ function isOurTemp(path: string): boolean {
   return path === `${directoryOf(path)}/.finished.watch.tmp`;
 }
 
-function entriesOf(folder: string): { name: string; isFolder: boolean }[] {
-  try {
-    using handle = opendirSync(folder);
-    const entries = [];
-    for (let entry = handle.readSync(); entry !== null; entry = handle.readSync())
-      entries.push({ name: entry.name, isFolder: entry.isDirectory() });
-    return entries;
-  } catch {
-    // Gone by now, taken away for a while, or not permitted for a while: all of these are among the faults.
-    return [];
-  }
-}
-
-function lookAt(path: string): Stats | undefined {
-  try {
-    return lstatSync(path, { throwIfNoEntry: false });
-  } catch {
-    // Taken away for a while.
-    return undefined;
-  }
-}
-
-/** One open file read whole: whatever it is renamed to meanwhile. Undefined when it is none, or not `expected` any more. */
-function readVersion(path: string, expected?: Stats): ReturnType<typeof decodeContent> | undefined {
+/** One open file read whole. Undefined when it is none, or not `expected` any more. */
+function readSource(path: string, expected: Stats): Decoded | undefined {
   let file: number | undefined;
   try {
-    file = openSync(path, 'r');
+    file = openSync(join(root, path), 'r');
     const bytes = readFileSync(file);
     const stats = fstatSync(file);
-    if (expected !== undefined && (stats.ino !== expected.ino || stats.ctimeMs !== expected.ctimeMs))
-      return undefined;
+    if (stats.ino !== expected.ino || stats.ctimeMs !== expected.ctimeMs) return undefined;
     return decodeContent(bytes);
   } catch {
     // Gone, or taken away for a while.

@@ -6,6 +6,8 @@ export interface RunOptions {
   readonly rounds: number;
   /** No new round begins after so long. */
   readonly minutes: number;
+  /** Rounds beside each other. */
+  readonly parallel: number;
   /** Only this fault, or this scenario. */
   readonly only: string | undefined;
   /** Leave out the scenarios, which take two minutes. */
@@ -21,6 +23,7 @@ export function readOptions(args: readonly string[]): RunOptions {
       seed: { type: 'string' },
       rounds: { type: 'string' },
       minutes: { type: 'string' },
+      parallel: { type: 'string' },
       only: { type: 'string' },
       'rounds-only': { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
@@ -31,6 +34,7 @@ export function readOptions(args: readonly string[]): RunOptions {
     seed: number(values.seed) ?? Math.floor(Math.random() * 2 ** 31),
     rounds: number(values.rounds) ?? (minutes === undefined ? 20 : Infinity),
     minutes: minutes ?? Infinity,
+    parallel: Math.max(1, number(values.parallel) ?? 1),
     only: values.only,
     roundsOnly: values['rounds-only'],
     keep: values.keep,

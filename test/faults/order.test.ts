@@ -6,8 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
 import { decodeReceiverMessage, decodeSenderMessage } from '../../src/protocol/codec.ts';
-import { until } from '../suites/cli.ts';
-import { temporaryFolder } from '../suites/data-tree.ts';
+import { plainEnvironment, until } from '../../harness/cli.ts';
+import { temporaryFolder } from '../../harness/data-tree.ts';
+import { lacks } from '../../harness/tools.ts';
 import { available } from './machine.ts';
 import { descriptorOf, parseStrace, stringsOf, type Call } from './strace-log.ts';
 import { messagesIn, type Recorded } from './ws-stream.ts';
@@ -31,7 +32,7 @@ const FILES: Readonly<Record<string, number>> = {
   ...Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`more/file-${index}`, 100])),
 };
 
-const impossible = available('strace');
+const impossible = lacks('strace') ? 'strace is not installed' : available('strace');
 if (impossible !== undefined)
   console.warn(`SKIPPED: the order of system calls can't be seen here: ${impossible}`);
 
@@ -163,7 +164,7 @@ function traced(log: string, args: readonly string[]): { child: ChildProcess; st
   const child = spawn(
     'strace',
     [...OPTIONS, '-o', log, `--trace=${SYSCALLS}`, process.execPath, CLI_MAIN, ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: plainEnvironment() },
   );
   let output = '';
   for (const stream of [child.stdout, child.stderr])

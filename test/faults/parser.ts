@@ -18,18 +18,21 @@ import {
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { encodeBlock, type Block } from './content.ts';
-import { burstPath, type Plan, type Step } from './plan.ts';
+import { burstPath, directoriesOf, QUIET_S, type Plan, type Step } from './plan.ts';
 
 /**
  * The parser: a process of its own that carries out a plan, and prints a line of JSON when it is through. A step that the
- * disk or a permission refuses is done again until it succeeds. The line has the files that lay half written for a while,
- * because the machine was busy: by no fault of isync's they may have been sent so.
+ * disk or a permission refuses is done again until it succeeds. The line has what the machine was too busy for, and is by no
+ * fault of isync's: files that lay half written for a while, and may have been sent so, and directories that were left
+ * alone for so long, before the parser went on in them, that they may count as abandoned.
  *
  *     node parser.ts ROOT PLAN-FILE
  */
 const RETRY_MS = 30;
 /** A third of the shortest time after which a file counts as settled, in ms. */
 const HELD_UP_MS = 20;
+/** Three quarters of what isync takes for abandoned, in ms. */
+const NEGLECTED_MS = QUIET_S * 750;
 /** How long the parser waits for the seal of a directory that it copies, in ms; then it copies it without. */
 const SEAL_MS = 4000;
 /** The umask's own business: files are made with this mode. */
@@ -42,9 +45,21 @@ process.umask(plan.umask);
 const outside = join(root, '.parser');
 let retries = 0;
 const heldUp: string[] = [];
-for (const step of plan.steps) await insist(async () => await carryOut(step));
+const neglected = new Set<string>();
+const touchedMs = new Map<string, number>();
+for (const step of plan.steps) {
+  const retriesBefore = retries;
+  const beginMs = performance.now();
+  await insist(async () => await carryOut(step));
+  const endMs = performance.now();
+  for (const directory of directoriesOf(step)) {
+    const goneOnMs = retries > retriesBefore ? endMs : beginMs;
+    if (goneOnMs - (touchedMs.get(directory) ?? goneOnMs) > NEGLECTED_MS) neglected.add(directory);
+    touchedMs.set(directory, endMs);
+  }
+}
 await insist(() => rmSync(outside, { recursive: true, force: true }));
-process.stdout.write(`${JSON.stringify({ retries, heldUp })}\n`);
+process.stdout.write(`${JSON.stringify({ retries, heldUp, neglected: [...neglected] })}\n`);
 
 async function insist(act: () => void | Promise<void>): Promise<void> {
   for (;;)
@@ -75,6 +90,8 @@ async function carryOut(step: Step): Promise<void> {
     case 'copy':
       return copy(step);
     case 'move':
+    case 'move-tree':
+      mkdirSync(dirname(join(root, step.to)), { recursive: true });
       return renameSync(join(root, step.path), join(root, step.to));
     case 'remove':
       return rmSync(join(root, step.path));
@@ -191,7 +208,7 @@ function moveTreeIn({ path, files }: Step & { do: 'tree' }): void {
   renameSync(tree, join(root, path));
 }
 
-async function copyTemplate({ path, from }: Step & { do: 'template' }): Promise<void> {
+async function copyTemplate({ path, from, closed }: Step & { do: 'template' }): Promise<void> {
   for (let waitedMs = 0; waitedMs < SEAL_MS; waitedMs += RETRY_MS) {
     if (existsSync(join(root, from, 'finished.watch'))) break;
     await sleep(RETRY_MS);
@@ -200,7 +217,8 @@ async function copyTemplate({ path, from }: Step & { do: 'template' }): Promise<
   const copy = join(outside, 'template');
   rmSync(copy, { recursive: true, force: true });
   run('cp', ['-a', '--', join(root, from), copy]);
-  for (const name of ['finished.parse', '.finished.watch.tmp']) rmSync(join(copy, name), { force: true });
+  for (const name of ['.finished.watch.tmp', ...(closed ? [] : ['finished.parse'])])
+    rmSync(join(copy, name), { force: true });
   renameSync(copy, join(root, path));
 }
 

@@ -1,5 +1,11 @@
 import type { Block } from './content.ts';
 
+/**
+ * What isync takes for an abandoned directory, in s: longer than a parser that is busy in one directory leaves another
+ * alone.
+ */
+export const QUIET_S = 8;
+
 /** One thing that the parser does. Paths are relative to the root. */
 export type Step =
   | { readonly do: 'folder'; readonly path: string }
@@ -39,17 +45,19 @@ export type Step =
       readonly firstId: number;
       readonly length: number;
     }
-  /** Another name of the same file. Neither is changed afterwards. */
+  /** Another name of the same file, also in another directory. Neither is changed afterwards. */
   | { readonly do: 'link'; readonly path: string; readonly to: string }
   /** A default ACL, by which whatever is made in the folder can be written by the group. */
   | { readonly do: 'acl'; readonly path: string }
   /** A folder that was filled outside, with modes of 664, and comes in whole. */
   | { readonly do: 'tree'; readonly path: string; readonly files: readonly TreeFile[] }
+  /** Renames a folder that has files in it. */
+  | { readonly do: 'move-tree'; readonly path: string; readonly to: string }
   /**
-   * `cp -a` of a whole data directory, of its seal as well where there is one, but for `finished.parse`; the copy is given
-   * its name when it is complete.
+   * `cp -a` of a whole data directory, of its seal as well where there is one, but for `finished.parse` unless it is to be
+   * `closed`; the copy is given its name when it is complete.
    */
-  | { readonly do: 'template'; readonly path: string; readonly from: string }
+  | { readonly do: 'template'; readonly path: string; readonly from: string; readonly closed: boolean }
   | { readonly do: 'close'; readonly path: string; readonly block: Block | undefined }
   | { readonly do: 'pause'; readonly ms: number };
 
@@ -78,11 +86,18 @@ export function templatesOf({ steps }: Plan): Map<string, string> {
   return new Map(steps.flatMap((step) => (step.do === 'template' ? [[step.path, step.from]] : [])));
 }
 
+/** Directories that a step makes, changes or ends. */
+export function directoriesOf(step: Step): string[] {
+  if (step.do === 'pause') return [];
+  return [step.path, ...('to' in step ? [step.to] : [])].map(directoryOf);
+}
+
 export function burstPath(directory: string, index: number): string {
   return `${directory}/burst-${index}`;
 }
 
 /** The data directory of a path. */
 export function directoryOf(path: string): string {
-  return path.slice(0, path.indexOf('/'));
+  const slash = path.indexOf('/');
+  return slash < 0 ? path : path.slice(0, slash);
 }

@@ -27,6 +27,8 @@ const COMMIT_STEPS = {
 /** Longest time to wait for a process to reach its step, in ms. */
 const STEP_MS = 6000;
 
+/** Where a bucket is the store, what a receiver does beside computing is to send. */
+const BUCKET_STEPS = { 'write,writev': 60, close: 40 } as const;
 const both = ['sender', 'receiver'] as const;
 type Side = (typeof both)[number];
 
@@ -89,13 +91,15 @@ function kill(side: Side): Fault {
 function killAtStep(side: Side): Fault {
   return {
     name: `kill-at-step-${side}`,
-    needs: needsOf(side),
+    needs: { ...needsOf(side), ...(side === 'receiver' ? { ownProcess: true } : {}) },
     impossible: available('strace that kills'),
     async strike(stage) {
       const { random } = stage;
       const it = victim(stage, side);
       // It dies at one of so many first occasions of one thread.
-      const [syscalls, most] = random.pick(Object.entries(COMMIT_STEPS[side]));
+      const steps =
+        side === 'receiver' && stage.target.store === 'bucket' ? BUCKET_STEPS : COMMIT_STEPS[side];
+      const [syscalls, most] = random.pick<[string, number]>(Object.entries(steps));
       const deaths = it.ends.get(`killed at ${syscalls}`) ?? 0;
       // Before the first of these there are some hundred to load modules.
       const first = syscalls === 'openat' || syscalls === 'close' ? 200 : 0;
@@ -115,7 +119,7 @@ function killAtStep(side: Side): Fault {
 function fewFiles(side: Side): Fault {
   return {
     name: `few-open-files-${side}`,
-    needs: needsOf(side),
+    needs: { ...needsOf(side), ...(side === 'receiver' ? { ownProcess: true } : {}) },
     impossible: available('prlimit'),
     async strike(stage) {
       await victim(stage, side).reborn({ openFiles: stage.random.int(24, 60) });

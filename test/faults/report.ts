@@ -1,16 +1,18 @@
 import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Fault } from './fault.ts';
+import { inspect } from 'node:util';
 import type { RoundResult } from './round.ts';
 
 /** A round that takes longer, in s, is worth a look even if all is well in the end. */
-const LONG_S = 45;
+const LONG_S = 120;
 
 /** Says what happens, a line a round, and what it came to. */
 export class Report {
   passed = 0;
   failed = 0;
+  #void = 0;
+  readonly #targets = new Map<string, number>();
   readonly #strikes = new Map<string, number>();
   readonly #ends = new Map<string, number>();
   readonly #failedSeeds: string[] = [];
@@ -18,31 +20,42 @@ export class Report {
   #marks = 0;
   #seals = 0;
 
-  skipped(faults: readonly Fault[]): void {
-    for (const { name, impossible } of faults)
+  skipped(tries: readonly { readonly name: string; readonly impossible?: string | undefined }[]): void {
+    for (const { name, impossible } of tries)
       if (impossible !== undefined) say(`SKIPPED on this machine: ${name}: ${impossible}`);
   }
 
   round(
-    { setup, broken, seconds, files, observed, ends, log, folder }: RoundResult,
+    { setup, broken, neglected, seconds, files, observed, ends, log, folder }: RoundResult,
     only: string | undefined,
   ): void {
+    add(this.#targets, setup.target.name, 1);
     for (const { name } of setup.faults) add(this.#strikes, name, 1);
     for (const [how, times] of ends) add(this.#ends, how, times);
     this.#files += files;
     this.#marks += observed.marksSeen;
     this.#seals += observed.sealsSeen;
     const names = setup.faults.map((fault) => fault.name).join(', ') || 'nothing wrong';
-    const what = `seed ${setup.seed}: ${names}; ${files} files, ${seconds.toFixed(1)} s`;
+    const what = `seed ${setup.seed}: ${setup.target.name}: ${names}; ${files} files, ${seconds.toFixed(1)} s`;
     if (broken.length === 0) {
       this.passed++;
       say(`ok    ${what}${seconds > LONG_S ? `; log: ${save(setup.seed, log)}` : ''}`);
       return;
     }
+    if (neglected.length > 0) {
+      this.#void++;
+      say(
+        `void  ${what}; the parser was held up in ${neglected.join(', ')}; ${save(setup.seed, broken.join('\n'))}`,
+      );
+      return;
+    }
     this.failed++;
     const again = `node test/faults/main.ts --seed ${setup.seed} --rounds 1${only === undefined ? '' : ` --only ${only}`}`;
     this.#failedSeeds.push(again);
-    const logFile = save(setup.seed, [again, ...broken, folder, log].join('\n'));
+    const logFile = save(
+      setup.seed,
+      [again, inspect({ ...setup, plan: undefined }), ...broken, folder, log].join('\n'),
+    );
     say(
       `FAILED ${what}`,
       ...broken.map((line) => `    ${line}`),
@@ -64,6 +77,8 @@ export class Report {
 
   end(): void {
     say('', `files ${this.#files}, marks checked ${this.#marks}, seals checked ${this.#seals}`);
+    if (this.#void > 0) say(`rounds that prove nothing, because the machine was too busy: ${this.#void}`);
+    say(`targets: ${list(this.#targets)}`);
     say(`faults: ${list(this.#strikes)}`);
     say(`ends that nobody asked for or that SIGTERM asked for: ${list(this.#ends)}`);
     for (const again of this.#failedSeeds) say(`again: ${again}`);

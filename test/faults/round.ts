@@ -1,33 +1,42 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { join } from 'node:path';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { faultyProxy, type FaultyProxy } from '../suites/faulty-proxy.ts';
-import type { Stage } from './fault.ts';
+import { inspect } from 'node:util';
+import { openFarSide, type FarSide } from './far-side.ts';
+import type { Fault, Stage } from './fault.ts';
 import { Model } from './model.ts';
 import type { Observed } from './observer.ts';
-import { freePort, Ground, setUp, type Setup } from './round-setup.ts';
-import type { Fault } from './fault.ts';
+import { openCopy } from './open-copy.ts';
+import { Ground, setUp, type Setup } from './round-setup.ts';
 import { Seals } from './seals.ts';
-import { halfAtTarget } from './told-once.ts';
-import { verifyTarget } from './verify.ts';
+import { isOfHalf } from './told-once.ts';
+import { verifyStaging, verifyTarget } from './verify.ts';
 import { processesIn, Victim } from './victim.ts';
+import { limitNow, Waits } from './waits.ts';
 
+/** How long its remains may take to be cleared away, in ms. */
+const CLEAR_MS = 20_000;
 /** Faults begin within so many ms of the parser's start. */
 const FAULTS_WITHIN_MS = 2500;
-/** How long a daemon may take to seal all after the last fault, in ms: longer than its longest pause between two tries. */
-const DAEMON_MS = 120_000;
-/** The same where `scan --once` comes to finish it. */
+/** How long a daemon may take to seal all before `scan --once` comes to finish it, in ms. */
 const SHORT_MS = 15_000;
+/** How often a round's limit is looked at, in ms. */
+const LIMIT_LOOK_MS = 1000;
+/** How often a condition is looked at, in ms. */
+const LOOK_MS = 50;
 const MAX_ONCE = 6;
 /** How long what isync has started may outlive it, in ms. */
-const HELPERS_END_MS = 5_000;
+const HELPERS_END_MS = 20_000;
 
 export interface RoundResult {
   readonly setup: Setup;
   /** What went wrong, a line each; none where all promises were kept. */
   readonly broken: readonly string[];
+  /** Directories that the parser left alone for too long, on a busy machine: nothing that went wrong is proof then. */
+  readonly neglected: readonly string[];
   readonly seconds: number;
   readonly observed: Observed;
   readonly files: number;
@@ -44,18 +53,14 @@ export async function runRound(seed: number, faults: readonly Fault[], keep: boo
   using ground = new Ground(setup);
   const round = new Round(setup, ground);
   const startedMs = performance.now();
-  const broken: string[] = [];
-  try {
-    broken.push(...(await round.run()));
-  } catch (thrown) {
-    broken.push(thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
-  } finally {
-    await round.destroy();
-  }
+  const broken = await round.run();
   ground.keep = keep && broken.length > 0;
+  if (ground.keep) await round.saveCopy();
+  await round.clearAway();
   return {
     setup,
     broken,
+    neglected: round.neglected,
     seconds: (performance.now() - startedMs) / 1000,
     observed: round.observed,
     files: round.model.final.size,
@@ -68,148 +73,205 @@ export async function runRound(seed: number, faults: readonly Fault[], keep: boo
 class Round {
   readonly model: Model;
   observed: Observed = { marksSeen: 0, sealsSeen: 0, filesRead: 0 };
+  neglected: readonly string[] = [];
   readonly #setup: Setup;
   readonly #ground: Ground;
+  readonly #toBeSealed: readonly string[];
   readonly #children: ChildProcess[] = [];
-  #sender: Victim | undefined;
-  #receiver: Victim | undefined;
-  #proxy: FaultyProxy | undefined;
+  readonly #over = new AbortController();
+  readonly #waits = new Waits();
+  readonly #victims: Victim[] = [];
+  #far: FarSide | undefined;
   #onceLog = '';
 
   constructor(setup: Setup, ground: Ground) {
     this.#setup = setup;
     this.#ground = ground;
     this.model = new Model(setup.plan);
+    this.#toBeSealed = setup.plan.directories.filter((directory) => this.model.isToBeSealed(directory));
   }
 
   get log(): string {
-    return [this.#receiver, this.#sender]
-      .map((victim) => `=== ${victim?.name}\n${victim?.output}`)
+    return this.#victims
+      .map((victim) => `=== ${victim.name}\n${victim.output}`)
       .concat(this.#onceLog)
       .join('\n');
   }
 
   get ends(): Map<string, number> {
     const ends = new Map<string, number>();
-    for (const victim of [this.#receiver, this.#sender])
-      for (const [how, times] of victim?.ends ?? [])
-        if (how !== 'SIGKILL') ends.set(`${victim?.name} ${how}`, times);
+    for (const victim of this.#victims)
+      for (const [how, times] of victim.ends) if (how !== 'SIGKILL') ends.set(`${victim.name} ${how}`, times);
     return ends;
   }
 
+  /** What went wrong; that it took too long, and what for, is told as such. */
   async run(): Promise<string[]> {
-    const { root, store, planFile } = this.#ground;
-    const { device, uid, link, senderDelayMs, faults } = this.#setup;
-    const to = link ? await this.#openLink() : store;
-    const sender = new Victim({ name: 'sender', args: this.#scanArgs(to), uid });
-    this.#sender = sender;
-    const lenient = String(faults.some((fault) => fault.lenient === true));
-    const observer = this.#child('observer.ts', [root, join(store, device), planFile, lenient]);
-    const parser = this.#child('parser.ts', [root, planFile], uid);
-    const started = sleep(senderDelayMs).then(() => sender.start());
-    await Promise.all([started, this.#strike(sender), parser.ended]);
-    if (parser.child.exitCode !== 0) throw new Error(`the parser failed: ${parser.output()}`);
-    const unfinished = await this.#finish(to, sender);
-    observer.child.kill('SIGTERM');
-    await observer.ended;
-    const { heldUp } = JSON.parse(parser.output()) as { heldUp: string[] };
-    const seen = this.#readObserver(observer.output()).filter(
-      (line) => !heldUp.some((path) => line.startsWith(`${halfAtTarget(path)} `)),
-    );
-    const broken = [...unfinished, ...seen, ...(await this.#stop(sender)), ...(await this.#leftRunning())];
-    return [...broken, ...(await verifyTarget(this.model, { root, store, device })), ...this.#blunders()];
+    const limit = Promise.withResolvers<string[]>();
+    const startedMs = performance.now();
+    const timer = setInterval(() => {
+      const seconds = (performance.now() - startedMs) / 1000;
+      if (seconds < limitNow()) return;
+      const waits = `not over after ${seconds.toFixed()} s: waits for ${this.#waits.toString()}`;
+      limit.resolve([waits, ...this.#unfinished()]);
+      this.#over.abort();
+    }, LIMIT_LOOK_MS);
+    const broken = this.#play().catch((thrown: unknown) => [inspect(thrown)]);
+    try {
+      return await Promise.race([broken, limit.promise]);
+    } finally {
+      clearInterval(timer);
+    }
   }
 
-  async destroy(): Promise<void> {
+  /** What the target holds, beside the root, for whoever is to find out what went wrong. */
+  async saveCopy(): Promise<void> {
+    if (this.#far === undefined || this.#setup.target.store === 'folder') return;
+    try {
+      using copy = await openCopy(this.#far.place);
+      for await (const { path } of copy.list()) {
+        const content = await copy.read(path);
+        const file = join(this.#ground.folder, 'copy', path);
+        mkdirSync(dirname(file), { recursive: true });
+        if (content !== undefined) writeFileSync(file, content.bytes);
+      }
+    } catch (thrown) {
+      this.#onceLog += `=== the copy could not be saved: ${String(thrown)}\n`;
+    }
+  }
+
+  /** Ends what this round has started, and nothing else. */
+  async clearAway(): Promise<void> {
+    this.#over.abort();
     for (const child of this.#children) child.kill('SIGKILL');
-    this.#sender?.destroy();
-    this.#receiver?.destroy();
-    await this.#proxy?.[Symbol.asyncDispose]();
+    for (const victim of this.#victims) victim.destroy();
+    await Promise.race([this.#far?.[Symbol.asyncDispose](), sleep(CLEAR_MS, undefined, { ref: false })]);
   }
 
-  async #openLink(): Promise<string> {
-    const { uid, random } = this.#setup;
-    const port = await freePort(random.fork());
-    const listen = `127.0.0.1:${port}`;
-    this.#receiver = new Victim({
-      name: 'receiver',
-      args: ['receive', this.#ground.store, '--listen', listen, '--log-level', 'debug'],
-      uid,
-    });
-    this.#receiver.start();
-    this.#proxy = await faultyProxy(port);
-    return this.#proxy.url;
+  async #play(): Promise<string[]> {
+    const { root, planFile } = this.#ground;
+    const { uid, senderDelayMs, faults } = this.#setup;
+    const far = await this.#waits.during(
+      'the target to be opened',
+      openFarSide(this.#setup, this.#ground, this.#over.signal),
+    );
+    this.#far = far;
+    if (this.#over.signal.aborted) await far[Symbol.asyncDispose]();
+    this.#over.signal.throwIfAborted();
+    if (far.receiver !== undefined) this.#victims.push(far.receiver);
+    const sender = new Victim({ name: 'sender', args: this.#scanArgs(far), uid, env: far.env });
+    this.#victims.push(sender);
+    const lenient = String(faults.some((fault) => fault.lenient === true));
+    const observer = this.#child('observer.ts', [root, JSON.stringify(far.place), planFile, lenient]);
+    const parser = this.#child('parser.ts', [root, planFile], uid);
+    const started = this.#pause(senderDelayMs).then(() => sender.start());
+    await Promise.all([
+      started,
+      this.#strike(far, sender),
+      this.#waits.during('the parser to end', parser.ended),
+    ]);
+    if (parser.child.exitCode !== 0) throw new Error(`the parser failed: ${parser.output()}`);
+    const unfinished = await this.#finish(far, sender);
+    observer.child.kill('SIGTERM');
+    await this.#waits.during('the observer to end', observer.ended);
+    const { heldUp, neglected } = JSON.parse(parser.output()) as { heldUp: string[]; neglected: string[] };
+    this.neglected = neglected;
+    const isExcused = (line: string): boolean => heldUp.some((path) => isOfHalf(path, line));
+    const broken = [
+      ...unfinished,
+      ...this.#readObserver(observer.output()),
+      ...(await this.#stopped(sender)),
+      ...(await this.#leftRunning()),
+      ...(await this.#verify(far)),
+      ...this.#blunders(),
+    ];
+    return broken.filter((line) => !isExcused(line));
   }
 
-  #scanArgs(to: string): string[] {
+  #scanArgs({ to, args }: FarSide): string[] {
     const { device, scanArgs } = this.#setup;
-    return ['scan', this.#ground.root, '--to', to, '--device', device, '--log-level', 'debug', ...scanArgs];
+    const { root } = this.#ground;
+    return ['scan', root, '--to', to, ...args, '--device', device, '--log-level', 'debug', ...scanArgs];
   }
 
-  async #strike(sender: Victim): Promise<void> {
-    const { faults, random, device } = this.#setup;
+  async #strike({ receiver, proxy, bucketLink, trouble }: FarSide, sender: Victim): Promise<void> {
+    const { faults, random, device, target } = this.#setup;
     const { root, store } = this.#ground;
+    const links = { receiver, proxy, bucketLink, trouble };
     await Promise.all(
       faults.map(async (fault) => {
         const own = random.fork();
-        const stage: Stage = {
-          random: own,
-          root,
-          store,
-          device,
-          sender,
-          receiver: this.#receiver,
-          proxy: this.#proxy,
-          pause: async (ms) => await sleep(ms),
-        };
-        await sleep(own.int(0, FAULTS_WITHIN_MS));
-        if (fault.alone === true) await this.#bothStand(sender);
-        await fault.strike(stage);
+        const pause = async (ms: number): Promise<void> => await this.#pause(ms);
+        const stage: Stage = { random: own, root, store, device, target, sender, ...links, pause };
+        await pause(own.int(0, FAULTS_WITHIN_MS));
+        if (fault.alone === true) await this.#bothStand(sender, receiver);
+        await this.#waits.during(`the fault ${fault.name} to end`, fault.strike(stage));
       }),
     );
   }
 
+  async #pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.#over.signal });
+  }
+
   /** Both sides have opened what they work on. */
-  async #bothStand(sender: Victim): Promise<void> {
+  async #bothStand(sender: Victim, receiver: Victim | undefined): Promise<void> {
     const stands = (): boolean =>
-      sender.output.includes('"msg":"directory ') && (this.#receiver?.output.includes('listening') ?? true);
-    while (!stands()) await sleep(10);
+      sender.output.includes('"msg":"directory ') && (receiver?.output.includes('listening') ?? true);
+    const standing = async (): Promise<void> => {
+      while (!stands()) await this.#pause(LOOK_MS);
+    };
+    await this.#waits.during('both sides to stand', standing());
   }
 
   /** Until every directory is sealed: by the daemon, or by `--once`, which must say itself that all is well. */
-  async #finish(to: string, sender: Victim): Promise<string[]> {
-    const { finish } = this.#setup;
+  async #finish(far: FarSide, sender: Victim): Promise<string[]> {
+    const { finish, uid } = this.#setup;
     if (finish !== 'once') {
-      const deadline = performance.now() + (finish === 'daemon' ? DAEMON_MS : SHORT_MS);
-      while (this.#unsealed().length > 0 && performance.now() < deadline) await sleep(20);
+      const untilMs = performance.now() + (finish === 'daemon' ? Infinity : SHORT_MS);
+      const sealed = async (): Promise<void> => {
+        while (this.#unsealed().length > 0 && performance.now() < untilMs) await this.#pause(LOOK_MS);
+      };
+      await this.#waits.during('the daemon to seal', sealed());
       if (this.#unsealed().length === 0) return [];
-      if (finish === 'daemon')
-        return this.#unsealed().map((directory) => `not sealed after ${DAEMON_MS} ms: ${directory}`);
     }
     const stopped = await this.#stopped(sender);
     for (let tries = 0; tries < MAX_ONCE; tries++) {
+      this.#over.signal.throwIfAborted();
       const once = new Victim({
         name: 'once',
-        args: [...this.#scanArgs(to), '--once'],
-        uid: this.#setup.uid,
+        args: [...this.#scanArgs(far), '--once'],
+        uid,
+        env: far.env,
       });
-      const exitCode = await once.run();
-      this.#onceLog += `=== once\n${once.output}`;
+      this.#victims.push(once);
+      const exitCode = await this.#waits.during('--once to end', once.run());
       if (exitCode === 0) break;
     }
-    return [...stopped, ...this.#unsealed().map((directory) => `not sealed by --once: ${directory}`)];
+    return [...stopped, ...this.#unfinished()];
+  }
+
+  #unfinished(): string[] {
+    return this.#unsealed().map((directory) => `not sealed: ${directory}`);
   }
 
   #unsealed(): string[] {
     const seals = new Seals(this.#ground.root, this.#setup.plan);
-    return this.#setup.plan.directories.filter(
-      (directory) => this.model.isToBeSealed(directory) && !seals.has(directory),
-    );
+    return this.#toBeSealed.filter((directory) => !seals.has(directory));
   }
 
-  async #stop(sender: Victim): Promise<string[]> {
-    const faults = await this.#stopped(sender);
-    if (this.#receiver !== undefined) faults.push(...(await this.#stopped(this.#receiver)));
+  /** Once the sender has ended. What a receiver keeps in its memory is looked at before that one ends, too. */
+  async #verify({ receiver, place }: FarSide): Promise<string[]> {
+    const { root, store } = this.#ground;
+    const faults: string[] = [];
+    const end = async (): Promise<void> => {
+      if (receiver !== undefined) faults.push(...(await this.#stopped(receiver)));
+    };
+    using copy = await openCopy(place);
+    if (place.store !== 'memory') await end();
+    faults.push(...(await this.#waits.during('the target to be read', verifyTarget(this.model, root, copy))));
+    if (place.store === 'memory') await end();
+    if (place.store === 'folder') faults.push(...(await verifyStaging(store)));
     return faults;
   }
 
@@ -220,12 +282,13 @@ class Round {
       const left = processesIn(this.#ground.root);
       if (left.length === 0) return [];
       if (performance.now() > deadline) return left.map((name) => `left running: ${name}`);
-      await sleep(50);
+      await this.#pause(LOOK_MS);
     }
   }
 
   async #stopped(victim: Victim): Promise<string[]> {
-    return (await victim.stop()) === null ? [`the ${victim.name} did not end at SIGTERM`] : [];
+    const exitCode = await this.#waits.during(`the ${victim.name} to end`, victim.stop());
+    return exitCode === null ? [`the ${victim.name} did not end at SIGTERM`] : [];
   }
 
   #readObserver(output: string): string[] {
@@ -242,7 +305,7 @@ class Round {
   #blunders(): string[] {
     const blunders = this.log
       .split('\n')
-      .filter((line) => /"code":"INTERNAL"|\[INTERNAL\]|\.ts:\d+:\d+\)/.test(line));
+      .filter((line) => /"code":"INTERNAL"|\[INTERNAL\]|\.[tj]s:\d+:\d+\)/.test(line));
     return [...new Set(blunders)].slice(0, 5);
   }
 

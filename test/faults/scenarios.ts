@@ -7,13 +7,13 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openFileStore } from '../../src/store/file/file-store.ts';
-import { until } from '../suites/cli.ts';
-import { temporaryFolder } from '../suites/data-tree.ts';
-import { faultyProxy } from '../suites/faulty-proxy.ts';
+import { until } from '../../harness/cli.ts';
+import { temporaryFolder } from '../../harness/data-tree.ts';
+import { faultyProxy } from '../../harness/faulty-proxy.ts';
 import { decodeContent, encodeBlock } from './content.ts';
 import { available } from './machine.ts';
-import { Random } from './random.ts';
 import { freePort } from './round-setup.ts';
+import { Random } from '../../harness/random.ts';
 import { twoScansOneFolder } from './two-scans.ts';
 import { Victim } from './victim.ts';
 

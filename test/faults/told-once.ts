@@ -15,3 +15,16 @@ export function toldOnce(tell: (line: string) => void): (line: string) => void {
 export function halfAtTarget(path: string): string {
   return `half at the target: ${JSON.stringify(path)}`;
 }
+
+/**
+ * Whether a line is about a version of `path` that lay half written at its source. That may have been sent, and a marker
+ * of the parser's counts as soon as it is there: nobody looks at it again.
+ */
+export function isOfHalf(path: string, line: string): boolean {
+  if (line.startsWith(`${halfAtTarget(path)} `)) return true;
+  const name = JSON.stringify(path);
+  return (
+    path.endsWith('/finished.parse') &&
+    (line.startsWith(`sealed with ${name} as "" + none`) || line.startsWith(`${name} is "" + none`))
+  );
+}

@@ -1,13 +1,15 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CLI_MAIN } from '../suites/cli.ts';
+import { CLI_MAIN } from '../../harness/cli.ts';
 
 /** How soon a process that has ended is started again, in ms: as an init system would. */
 const RESTART_MS = 50;
-/** How long a process may take to end after SIGTERM, in ms; isync gives what is in flight 10 s. */
-const END_MS = 20_000;
+/** How long a process may take to end after SIGTERM, in ms; isync gives what is in flight 10 s, and others may be at work. */
+const END_MS = 60_000;
 const MAX_OUTPUT = 2_000_000;
+/** What is kept of its beginning, in characters, or a little more. */
+const FIRST_OUTPUT = 4000;
 /** $0 is the limit, the rest the command. */
 const LIMIT_WATCHES = 'echo "$0" > /proc/sys/user/max_inotify_watches && exec "$@"';
 
@@ -25,8 +27,11 @@ export interface Wrap {
 
 export interface VictimOptions {
   readonly name: string;
+  /** What Node runs. Default: isync. */
+  readonly program?: string;
   readonly args: readonly string[];
   readonly uid: number | undefined;
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 const running = new Set<Victim>();
@@ -46,6 +51,7 @@ export class Victim {
   #killed = false;
   #restart: NodeJS.Timeout | undefined;
   #output = '';
+  #firstOutput = '';
   /** How often which end was seen; by signal or exit code. */
   readonly ends = new Map<string, number>();
 
@@ -59,6 +65,11 @@ export class Victim {
     return this.#output;
   }
 
+  /** The beginning of that. */
+  get firstOutput(): string {
+    return this.#firstOutput;
+  }
+
   get isRunning(): boolean {
     return this.#child !== undefined;
   }
@@ -67,8 +78,8 @@ export class Victim {
     this.#wanted = true;
     clearTimeout(this.#restart);
     if (this.#child !== undefined) return;
-    const [file = '', ...args] = commandOf(this.#options.args, wrap);
-    const { uid } = this.#options;
+    const { program = CLI_MAIN, uid, env } = this.#options;
+    const [file = '', ...args] = commandOf([program, ...this.#options.args], wrap);
     const child = spawn(file, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own, so that nothing it has started outlives the round.
@@ -77,6 +88,7 @@ export class Victim {
         PATH: process.env['PATH'],
         HOME: '/nonexistent',
         LC_ALL: 'C.UTF-8',
+        ...env,
         ...(wrap.oneThread === true ? { UV_THREADPOOL_SIZE: '1' } : {}),
       },
       ...(uid === undefined ? {} : { uid, gid: uid }),
@@ -109,12 +121,7 @@ export class Victim {
 
   /** As a power cut would, but for what the kernel has not written yet. */
   async kill(): Promise<void> {
-    const { pid } = this;
-    const child = this.#child;
-    if (pid === undefined || child === undefined) return;
-    this.#killed = true;
-    signal(pid, 'SIGKILL');
-    await ended(child);
+    await this.#killProcess();
   }
 
   signal(name: NodeJS.Signals): void {
@@ -132,7 +139,7 @@ export class Victim {
     const late = new AbortController();
     await Promise.race([ended(child), sleep(END_MS, undefined, { signal: late.signal }).catch(() => {})]);
     late.abort();
-    if (child.exitCode === null && child.signalCode === null) await this.kill();
+    if (child.exitCode === null && child.signalCode === null) await this.#killProcess();
     // Before it has set up its handlers the signal itself ends it.
     return child.signalCode === 'SIGTERM' ? 0 : child.exitCode;
   }
@@ -158,6 +165,15 @@ export class Victim {
     return [...children, ...children.flatMap(childrenOf)];
   }
 
+  async #killProcess(): Promise<void> {
+    const { pid } = this;
+    const child = this.#child;
+    if (pid === undefined || child === undefined) return;
+    this.#killed = true;
+    signal(pid, 'SIGKILL');
+    await ended(child);
+  }
+
   #ended(child: ChildProcess, how: string): void {
     // What it had started must not go on for it.
     if (child.pid !== undefined) signal(-child.pid, 'SIGKILL');
@@ -175,12 +191,14 @@ export class Victim {
   }
 
   #note(text: string): void {
-    this.#output = (this.#output + text).slice(-MAX_OUTPUT);
+    if (this.#firstOutput.length < FIRST_OUTPUT) this.#firstOutput += text;
+    this.#output += text;
+    if (this.#output.length > 2 * MAX_OUTPUT) this.#output = this.#output.slice(-MAX_OUTPUT);
   }
 }
 
 function commandOf(args: readonly string[], { dieAt, openFiles, watches }: Wrap): string[] {
-  const command = [process.execPath, CLI_MAIN, ...args];
+  const command = [process.execPath, ...args];
   if (openFiles !== undefined) command.unshift('prlimit', `--nofile=${openFiles}`);
   if (watches !== undefined)
     command.unshift(...'unshare --user --map-root-user sh -c'.split(' '), LIMIT_WATCHES, String(watches));

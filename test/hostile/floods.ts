@@ -6,7 +6,7 @@ import { encode } from '../../src/protocol/codec.ts';
 import { MAX_MESSAGE_BYTES } from '../../src/protocol/limits.ts';
 import type { InlineFile, SenderMessage } from '../../src/protocol/messages.ts';
 import { greet, type WireClient } from '../receiver/wire-client.ts';
-import { startStage } from '../suites/stage.ts';
+import { startStage } from '../../harness/stage.ts';
 import { mebibytes, type Checks } from './checks.ts';
 import { faultLines, MemoryWatch } from './process-health.ts';
 

@@ -1,8 +1,8 @@
 import { readdir, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { addToken, startReceiver, writeTokenFile } from '../suites/cli.ts';
-import { temporaryFolder } from '../suites/data-tree.ts';
+import { addToken, startReceiver, writeTokenFile } from '../../harness/cli.ts';
+import { temporaryFolder } from '../../harness/data-tree.ts';
 import { mebibytes, type Checks } from './checks.ts';
 import { HostileSender, senderCorpus } from './hostile-sender.ts';
 import { COLLECTS_ON_SIGNAL, faultLines, MemoryWatch } from './process-health.ts';

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { scanOnce, startNode } from '../suites/cli.ts';
-import { filesBelow, temporaryFolder, writeTree } from '../suites/data-tree.ts';
+import { scanOnce, startNode } from '../../harness/cli.ts';
+import { filesBelow, temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 import { mebibytes } from './checks.ts';
 import type { FuzzOptions } from './fuzz-receiver.ts';
 import { HostileReceiver } from './hostile-receiver.ts';

@@ -7,8 +7,10 @@ import type { SenderMessage } from '../../src/protocol/messages.ts';
 import { pack } from '../../src/protocol/packing.ts';
 import { MemoryBudget } from '../../src/receiver/memory-budget.ts';
 import { RECEIVER_LIMITS } from '../../src/receiver/receiver-limits.ts';
+import { IdentityLookup } from '../../src/receiver/identity-lookup.ts';
 import { ReceiverSession } from '../../src/receiver/session.ts';
-import { gatedStore, receiverFor, RecordedLog } from '../receiver/fixtures.ts';
+import { gatedStore, receiverFor } from '../receiver/fixtures.ts';
+import { RecordingLog } from '../recording-log.ts';
 import { greet, inlineFile } from '../receiver/wire-client.ts';
 
 const LONG_PATH = `DC1/${'x'.repeat(250)}/`.padEnd(16 * 251, `${'y'.repeat(250)}/`);
@@ -19,8 +21,10 @@ async function stuckSession(memory = new MemoryBudget(RECEIVER_LIMITS.heldBytes,
   kept.shut();
   const calls: string[] = [];
   let welcome = false;
+  const log = new RecordingLog();
   const session = new ReceiverSession({
     store: kept.store,
+    storeIdentity: new IdentityLookup(kept.store, log),
     process: 'a process',
     link: {
       send: (_bytes, flushed) => {
@@ -37,7 +41,7 @@ async function stuckSession(memory = new MemoryBudget(RECEIVER_LIMITS.heldBytes,
     authorize: () => undefined,
     onRefused: () => undefined,
     fence: async () => undefined,
-    log: new RecordedLog(),
+    log,
   });
   onTestFinished(async () => {
     kept.open();

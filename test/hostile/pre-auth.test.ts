@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { MAX_SESSIONS_OF_DEVICE } from '../../src/receiver/receiver-limits.ts';
 import { connect, greet, inlineFile, UpgradeRefused, type WireClient } from '../receiver/wire-client.ts';
-import { addToken, startReceiver, type Receiver } from '../suites/cli.ts';
-import { temporaryFolder } from '../suites/data-tree.ts';
+import { addToken, startReceiver, type Receiver } from '../../harness/cli.ts';
+import { temporaryFolder } from '../../harness/data-tree.ts';
 import { faultLines } from './process-health.ts';
 
 /** More than the receiver ever lets wait, of one address or of all. */

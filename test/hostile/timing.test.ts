@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
 import { openTokenFile } from '../../src/receiver/token-file.ts';
 import { addToken } from '../../src/receiver/tokens.ts';
-import { RecordedLog, temporaryFolder } from '../receiver/fixtures.ts';
+import { temporaryFolder } from '../receiver/fixtures.ts';
+import { RecordingLog } from '../recording-log.ts';
 
 vi.mock(import('node:crypto'), async (original) => {
   const real = await original();
@@ -14,7 +15,7 @@ it('compares every token with every entry, in constant time, whichever it is', a
   const path = join(await temporaryFolder(), 'tokens.json');
   const tokens: string[] = [];
   for (let n = 0; n < 5; n++) tokens.push(await addToken(path, `edge${n}`));
-  const file = openTokenFile(path, new RecordedLog());
+  const file = openTokenFile(path, new RecordingLog());
   onTestFinished(() => file[Symbol.dispose]());
   for (const token of [...tokens, 'isync_wrong', '']) {
     vi.mocked(crypto.timingSafeEqual).mockClear();

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { scanOnce } from '../suites/cli.ts';
-import { differences, writeTree, type Tree } from '../suites/data-tree.ts';
+import { scanOnce } from '../../harness/cli.ts';
+import { differences, writeTree, type Tree } from '../../harness/data-tree.ts';
 
 const SMALL_FILES = 100;
 

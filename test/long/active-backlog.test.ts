@@ -1,8 +1,8 @@
 import { closeSync, mkdirSync, openSync, readdirSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { stopScan } from '../suites/cli.ts';
-import { startStage, untilSealed } from '../suites/stage.ts';
+import { stopScan } from '../../harness/cli.ts';
+import { startStage, untilSealed } from '../../harness/stage.ts';
 
 /** Names are counted no more often than this, in ms: each count reads the whole folder. */
 const COUNT_MS = 2_000;

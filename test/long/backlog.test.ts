@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { followMemory, MAX_MEMORY_BYTES, writeBacklog } from '../suites/backlog.ts';
-import { startStage } from '../suites/stage.ts';
+import { followMemory, MAX_MEMORY_BYTES, writeBacklog } from '../../harness/backlog.ts';
+import { startStage } from '../../harness/stage.ts';
 
 test.each([
   { directories: 1, filesEach: 100_000 },

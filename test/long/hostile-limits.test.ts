@@ -3,9 +3,9 @@ import { mkdir, readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
 import { connect, greet, inlineFile } from '../receiver/wire-client.ts';
-import { addToken, runCli, startReceiver, startScan, writeTokenFile } from '../suites/cli.ts';
-import { contentOf } from '../suites/data-tree.ts';
-import { startStage } from '../suites/stage.ts';
+import { addToken, runCli, startReceiver, startScan, writeTokenFile } from '../../harness/cli.ts';
+import { contentOf } from '../../harness/data-tree.ts';
+import { startStage } from '../../harness/stage.ts';
 
 /** Every receiver and every sender here is a process of its own. */
 

@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { stopScan } from '../suites/cli.ts';
-import { MAX_MEMORY_BYTES } from '../suites/backlog.ts';
-import { startStage, untilSealed } from '../suites/stage.ts';
+import { stopScan } from '../../harness/cli.ts';
+import { MAX_MEMORY_BYTES } from '../../harness/backlog.ts';
+import { startStage, untilSealed } from '../../harness/stage.ts';
 
 /** More than the queues of inotify and of isync hold, so that events are lost. */
 const FILES = 50_000;

@@ -1,8 +1,8 @@
 import { mkdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { stopScan } from '../suites/cli.ts';
-import { startStage, untilSealed } from '../suites/stage.ts';
+import { stopScan } from '../../harness/cli.ts';
+import { startStage, untilSealed } from '../../harness/stage.ts';
 
 const DIRECTORIES = 300;
 

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { temporaryFolder } from '../suites/data-tree.ts';
+import { temporaryFolder } from '../../harness/data-tree.ts';
 
 test.each(['12.22.12', '20.19.0'])(
   'what is built tells Node %s in one line which one it needs',

@@ -2,8 +2,8 @@ import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { keysBelow, readBack, s3Differences } from '../services/s3-objects.ts';
-import { withS3Server } from '../services/s3-server.ts';
+import { keysBelow, readBack, s3Differences } from '../../harness/s3-objects.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
 import {
   runCli,
   scanOnce,
@@ -12,8 +12,8 @@ import {
   type CliOptions,
   type Ended,
   type Scanned,
-} from '../suites/cli.ts';
-import { isSealed, temporaryFolder, writeTree, type Tree } from '../suites/data-tree.ts';
+} from '../../harness/cli.ts';
+import { isSealed, temporaryFolder, writeTree, type Tree } from '../../harness/data-tree.ts';
 
 /** What `isync verify --json` prints at its end. */
 interface Verified extends Ended {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { createWsTarget } from '../../src/sender/ws/ws-target.ts';
-import { withS3Server } from '../services/s3-server.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
 import { MemorySource } from '../sender/memory-source.ts';
 import { noise } from '../sender/source-folder.ts';
 import { receive } from '../sender/receiver-fixture.ts';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { startS3Front } from '../services/s3-front.ts';
-import { withS3Server } from '../services/s3-server.ts';
-import { startS3Stage } from '../suites/s3-stage.ts';
+import { startS3Front } from '../../harness/s3-front.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { startS3Stage } from '../../harness/s3-stage.ts';
 
 await withS3Server((server) => {
   test('two devices at two receivers share a bucket; each marker comes after all of its directory', async () => {

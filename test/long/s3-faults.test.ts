@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { SLOW_DOWN, startS3Front } from '../services/s3-front.ts';
-import { withS3Server } from '../services/s3-server.ts';
-import type { CliProcess } from '../suites/cli.ts';
-import { faultyProxy } from '../suites/faulty-proxy.ts';
-import { startS3Stage, type S3Stage } from '../suites/s3-stage.ts';
-import { untilSealed, type Edge } from '../suites/stage.ts';
+import { SLOW_DOWN, startS3Front } from '../../harness/s3-front.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import type { CliProcess } from '../../harness/cli.ts';
+import { faultyProxy } from '../../harness/faulty-proxy.ts';
+import { startS3Stage, type S3Stage } from '../../harness/s3-stage.ts';
+import { untilSealed, type Edge } from '../../harness/stage.ts';
 
 const TREE = {
   ...Object.fromEntries(Array.from({ length: 30 }, (_, index) => [`DC1/f${index}`, index * 1000])),

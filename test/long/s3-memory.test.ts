@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { withS3Server } from '../services/s3-server.ts';
-import { followMemory } from '../suites/backlog.ts';
-import { writeSparse } from '../suites/data-tree.ts';
-import { MAX_S3_MEMORY_BYTES, roomFor } from '../suites/s3-sizes.ts';
-import { startS3Stage } from '../suites/s3-stage.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { followMemory } from '../../harness/backlog.ts';
+import { writeSparse } from '../../harness/data-tree.ts';
+import { MAX_S3_MEMORY_BYTES, roomFor } from '../../harness/s3-sizes.ts';
+import { startS3Stage } from '../../harness/s3-stage.ts';
 
 /** Of four devices, at once. */
 const UPLOADS = 4;

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
-import { s3Differences } from '../services/s3-objects.ts';
-import { withS3Server } from '../services/s3-server.ts';
-import { startS3Stage } from '../suites/s3-stage.ts';
-import { untilSealed } from '../suites/stage.ts';
+import { s3Differences } from '../../harness/s3-objects.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { startS3Stage } from '../../harness/s3-stage.ts';
+import { untilSealed } from '../../harness/stage.ts';
 
 const MIB = 1024 * 1024;
 const LARGE = 64 * MIB;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { withS3Server } from '../services/s3-server.ts';
-import { faultyProxy } from '../suites/faulty-proxy.ts';
-import { startS3Stage } from '../suites/s3-stage.ts';
-import { untilSealed } from '../suites/stage.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { faultyProxy } from '../../harness/faulty-proxy.ts';
+import { startS3Stage } from '../../harness/s3-stage.ts';
+import { untilSealed } from '../../harness/stage.ts';
 
 const PATIENCE_MS = 300_000;
 

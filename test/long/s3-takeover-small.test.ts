@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { withS3Server } from '../services/s3-server.ts';
-import { PART_BYTES, takeOver } from '../suites/takeover.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { PART_BYTES, takeOver } from '../../harness/takeover.ts';
 
 const SIZE = 200 * 1024 * 1024;
 const PATIENCE_MS = 60_000;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { withS3Server } from '../services/s3-server.ts';
-import { MAX_S3_MEMORY_BYTES, roomFor } from '../suites/s3-sizes.ts';
-import { PART_BYTES, takeOver } from '../suites/takeover.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { MAX_S3_MEMORY_BYTES, roomFor } from '../../harness/s3-sizes.ts';
+import { PART_BYTES, takeOver } from '../../harness/takeover.ts';
 
 const PATIENCE_MS = 400_000;
 

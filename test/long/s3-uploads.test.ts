@@ -11,9 +11,9 @@ import { digestOf } from '../../src/model/digest.ts';
 import type { FileEntry } from '../../src/model/file-entry.ts';
 import type { IsyncError } from '../../src/model/isync-error.ts';
 import type { Store, Upload } from '../../src/store/store.ts';
-import { startS3Front } from '../services/s3-front.ts';
-import { withS3Server } from '../services/s3-server.ts';
-import { fileAt, listPaths } from '../suites/store/files.ts';
+import { startS3Front } from '../../harness/s3-front.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { digestIn, fileAt, listPaths } from '../suites/store/files.ts';
 import { openStoreAt, SMALL_PART } from '../store/s3/stores.ts';
 
 const PREFIX = 'kept';
@@ -71,7 +71,7 @@ await withS3Server((server) => {
 
     async function expectKept(store: Store, file: FileEntry, content = CONTENT): Promise<void> {
       expect(await store.stat(file.path)).toEqual(file);
-      expect(await store.digest(file.path, 'xxh64')).toEqual(digestOf('xxh64', content));
+      expect(await digestIn(store, file.path)).toEqual(digestOf('xxh64', content));
     }
 
     async function expectNothingLeft(at: Place): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createLog } from '../../src/observe/log.ts';
 import { logLine } from '../../src/observe/log-line.ts';
 import { printable } from '../../src/observe/printable.ts';
 import { progressText, RateMeter } from '../../src/observe/progress.ts';
@@ -110,5 +111,18 @@ describe('a line of log on a terminal', () => {
   it('is shown as it is when it is none', () => {
     expect(logLine('plain\n')).toBe('plain');
     expect(logLine('[1]')).toBe('[1]');
+  });
+});
+
+describe('a log with fields', () => {
+  it('brings them in each line, where the line names no other, and leaves the first log as it was', () => {
+    const { written, line } = terminal(80);
+    const log = createLog('info', line);
+    const ofDevice = log.with({ device: 'edge1', path: 'DC1' });
+    ofDevice.with({ session: 's' }).info('opened', { path: 'DC2' });
+    ofDevice.debug('not shown');
+    log.info('plain');
+    const shown = written.map((text) => text.replace(/^\S+ /, ''));
+    expect(shown).toEqual(['info  opened device=edge1 path=DC2 session=s\n', 'info  plain\n']);
   });
 });

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { available } from '../faults/machine.ts';
-import type { Random } from '../faults/random.ts';
+import type { Random } from '../../harness/random.ts';
 import { freePort } from '../faults/round-setup.ts';
 import { Victim } from '../faults/victim.ts';
-import { directoriesOf, isClosed, lackingOf } from '../suites/lacking.ts';
-import { scanOnce, startReceiver, type Scanned } from '../suites/cli.ts';
-import { isSealed } from '../suites/data-tree.ts';
+import { directoriesOf, isClosed, lackingOf } from '../../harness/lacking.ts';
+import { scanOnce, startReceiver, type Scanned } from '../../harness/cli.ts';
+import { isSealed } from '../../harness/data-tree.ts';
 import { contentsOf, judge, markedIn } from './judge.ts';
 import { LoopDisk } from './loop-disk.ts';
 
@@ -48,7 +48,7 @@ export class Device implements Disposable {
     const victim = (name: string, args: readonly string[]): Victim =>
       new Victim({ name, args, uid: undefined });
     this.#isync = [
-      victim('sender', ['scan', root, '--to', `ws://${listen}`, '--device', DEVICE]),
+      victim('sender', ['scan', root, '--to', `ws://${listen}`, '--device', DEVICE, '--log-level', 'debug']),
       victim('receiver', ['receive', this.#store, '--listen', listen]),
     ];
     for (const each of this.#isync) each.start();
@@ -61,6 +61,11 @@ export class Device implements Disposable {
   /** What its processes have said. */
   get log(): string {
     return this.#isync.map(({ name, output }) => `=== ${name}\n${output}`).join('\n');
+  }
+
+  /** How often files were synced together. */
+  get sharedSyncs(): number {
+    return this.log.split('files share one sync').length - 1;
   }
 
   /** Cuts the power at this moment, starts the device again beside itself, and looks at what its target holds then. */

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { decodeContent } from '../faults/content.ts';
-import { filesBelow, isMarked } from '../suites/data-tree.ts';
+import { filesBelow, isMarked } from '../../harness/data-tree.ts';
 
 /** A file as it lies somewhere. */
 export interface Held {

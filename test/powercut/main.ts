@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { available } from '../faults/machine.ts';
-import { Random } from '../faults/random.ts';
-import { temporaryFolder } from '../suites/data-tree.ts';
+import { Random } from '../../harness/random.ts';
+import { temporaryFolder } from '../../harness/data-tree.ts';
 import { startDevice } from './device.ts';
 import { impossible } from './loop-disk.ts';
 
@@ -62,6 +62,7 @@ async function cutAll(): Promise<void> {
     const lines = [...wrong.slice(0, MAX_LINES), ...more].map((line) => `    ${line}`);
     say(`FAILED cut ${cut}: ${told}`, ...lines, `    log: ${logFile}`);
   }
+  say(`files shared one sync ${device.sharedSyncs} times`);
   if (failed > 0) say(`again: node test/powercut/main.ts --seed ${seed} --cuts ${cuts}`);
 }
 

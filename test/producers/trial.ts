@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Random } from '../faults/random.ts';
+import { Random } from '../../harness/random.ts';
 import { freePort } from '../faults/round-setup.ts';
 import { Victim } from '../faults/victim.ts';
-import { filesBelow, isSealed, temporaryFolder } from '../suites/data-tree.ts';
-import { directoriesOf, isClosed, lackingOf } from '../suites/lacking.ts';
+import { filesBelow, isSealed, temporaryFolder } from '../../harness/data-tree.ts';
+import { directoriesOf, isClosed, lackingOf } from '../../harness/lacking.ts';
 import { PRELUDE, type Producer } from './producer.ts';
 
 const DEVICE = 'edge1';

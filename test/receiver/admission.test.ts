@@ -6,7 +6,8 @@ import { UNADMITTED_LIMITS } from '../../src/receiver/receiver-limits.ts';
 import { startReceiver } from '../../src/receiver/receiver.ts';
 import { openTokenFile, type TokenFile } from '../../src/receiver/token-file.ts';
 import { addToken, listTokens, revokeToken } from '../../src/receiver/tokens.ts';
-import { gatedStore, receiverFor, RecordedLog, temporaryFolder } from './fixtures.ts';
+import { gatedStore, receiverFor, temporaryFolder } from './fixtures.ts';
+import { RecordingLog } from '../recording-log.ts';
 import { connect, greet, inlineFile, UpgradeRefused } from './wire-client.ts';
 
 async function refusalOf(attempt: Promise<unknown>): Promise<{ status: number; code: unknown }> {
@@ -20,7 +21,7 @@ async function refusalOf(attempt: Promise<unknown>): Promise<{ status: number; c
 }
 
 function openTokens(path: string): TokenFile {
-  const tokens = openTokenFile(path, new RecordedLog());
+  const tokens = openTokenFile(path, new RecordingLog());
   onTestFinished(() => tokens[Symbol.dispose]());
   return tokens;
 }
@@ -153,10 +154,10 @@ describe('plain HTTP', () => {
   it('gets through where strangers hold as many sockets as they may: their oldest go', async () => {
     const { receiver, url } = await receiverFor(gatedStore().store, { maxConnections: 1 });
     const sockets: Socket[] = [];
-    for (let n = 0; n < 2 * UNADMITTED_LIMITS.mostOfAddress; n++) sockets.push(await socketTo(receiver.port));
+    for (let n = 0; n < 2 * UNADMITTED_LIMITS.perAddress; n++) sockets.push(await socketTo(receiver.port));
     await greet(url, 'edge1');
     await vi.waitFor(() =>
-      expect(sockets.filter((socket) => socket.closed)).toHaveLength(UNADMITTED_LIMITS.mostOfAddress + 1),
+      expect(sockets.filter((socket) => socket.closed)).toHaveLength(UNADMITTED_LIMITS.perAddress + 1),
     );
     expect(sockets.at(0)?.closed).toBe(true);
     expect(sockets.at(-1)?.closed).toBe(false);
@@ -165,7 +166,7 @@ describe('plain HTTP', () => {
 
 describe('listening', () => {
   const store = gatedStore().store;
-  const log = new RecordedLog();
+  const log = new RecordingLog();
 
   it.each(['0.0.0.0', '::', '192.0.2.1', 'example.org', '', '::ffff:0.0.0.0', '127.0.0.1.example.org'])(
     'on %s needs tokens',

@@ -4,39 +4,9 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { type Receiver, type ReceiverOptions, startReceiver } from '../../src/receiver/receiver.ts';
-import type { LogFields, ReceiverLog } from '../../src/receiver/receiver-log.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
-
-export interface LogLine {
-  readonly level: keyof ReceiverLog;
-  readonly message: string;
-  readonly fields: LogFields | undefined;
-}
-
-export class RecordedLog implements ReceiverLog {
-  readonly lines: LogLine[] = [];
-
-  debug(message: string, fields?: LogFields): void {
-    this.lines.push({ level: 'debug', message, fields });
-  }
-
-  info(message: string, fields?: LogFields): void {
-    this.lines.push({ level: 'info', message, fields });
-  }
-
-  warn(message: string, fields?: LogFields): void {
-    this.lines.push({ level: 'warn', message, fields });
-  }
-
-  error(message: string, fields?: LogFields): void {
-    this.lines.push({ level: 'error', message, fields });
-  }
-
-  at(level: keyof ReceiverLog): LogLine[] {
-    return this.lines.filter((line) => line.level === level);
-  }
-}
+import { RecordingLog } from '../recording-log.ts';
 
 /** A memory store whose writing steps wait while the gate is shut, and what it holds. */
 export function gatedStore() {
@@ -55,7 +25,8 @@ export function gatedStore() {
     identity: (options) => store.identity(options),
     stat: (path, options) => store.stat(path, options),
     list: (prefix, options) => store.list(prefix, options),
-    digest: (path, algorithm, options) => store.digest(path, algorithm, options),
+    read: (path, options) => store.read(path, options),
+    remove: (path, options) => store.remove(path, options),
     put: async (file, bytes, digest, options) => {
       await pass();
       await store.put(file, bytes, digest, options);
@@ -101,8 +72,8 @@ export function gatedStore() {
 export async function receiverFor(
   store: Store,
   options: Partial<ReceiverOptions> = {},
-): Promise<{ receiver: Receiver; url: string; log: RecordedLog }> {
-  const log = new RecordedLog();
+): Promise<{ receiver: Receiver; url: string; log: RecordingLog }> {
+  const log = new RecordingLog();
   const receiver = await startReceiver({ store, listen: { host: '127.0.0.1', port: 0 }, log, ...options });
   onTestFinished(() => receiver[Symbol.asyncDispose]());
   return { receiver, url: receiver.url, log };

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { describe, expect, it, vi } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { withFileSizeLimit } from '../../src/store/rules/file-size-limit.ts';
@@ -6,6 +7,8 @@ import { createMemoryContents, createMemoryStore } from '../../src/store/memory/
 import type { Store } from '../../src/store/store.ts';
 import { connect } from './wire-client.ts';
 import { receiverFor } from './fixtures.ts';
+import { QUICK, send, usingForTest } from '../sender/receiver-fixture.ts';
+import { MemorySource } from '../sender/memory-source.ts';
 
 const DC1 = parseRelPath('DC1');
 
@@ -23,6 +26,20 @@ function forgetful(): { store: Store; mend: () => void } {
     throw new IsyncError('STORE_FULL', 'no room', { retryable: true });
   };
   return { store, mend: () => void (store.identity = identity) };
+}
+
+/** A store that takes its time to tell its identity, and gives up when nobody wants to know any more. */
+function slow() {
+  const store = createMemoryStore();
+  const identity = store.identity.bind(store);
+  const gate = Promise.withResolvers<void>();
+  const asked: (AbortSignal | undefined)[] = [];
+  store.identity = async ({ signal } = {}) => {
+    asked.push(signal);
+    await gate.promise;
+    return identity({ signal });
+  };
+  return { store, asked, answer: () => gate.resolve() };
 }
 
 describe('which store a receiver has', () => {
@@ -74,5 +91,57 @@ describe('which store a receiver has', () => {
     mend();
     client.say({ type: 'seal', request: 2, directory: DC1 });
     expect((await client.closed).code).toBe(1001);
+  });
+
+  it('is waited for with KEEPALIVE, however long the store takes', async () => {
+    const { store, answer } = slow();
+    const { url } = await receiverFor(store, { limits: { keepaliveMs: 10 } });
+    const client = await connect(url);
+    client.hello('edge1');
+    await vi.waitFor(() => expect(client.keepalives).toBeGreaterThan(2));
+    expect(client.inbox).toEqual([]);
+    answer();
+    expect((await client.next('welcome')).store).toBeDefined();
+  });
+
+  it('is asked for once, for all sessions that wait and also for those that come when one has left', async () => {
+    const { store, asked, answer } = slow();
+    const { url, log } = await receiverFor(store, { limits: { keepaliveMs: 10 } });
+    const [leaves, stays] = [await connect(url), await connect(url)];
+    for (const client of [leaves, stays]) client.hello('edge1', { mode: 'read' });
+    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    await leaves.close();
+    const comes = await connect(url);
+    comes.hello('edge2');
+    await vi.waitFor(() => expect(comes.keepalives).toBeGreaterThan(0));
+    answer();
+    for (const client of [stays, comes]) expect((await client.next('welcome')).store).toBeDefined();
+    expect(asked).toHaveLength(1);
+    expect(log.at('warn')).toEqual([]);
+  });
+
+  it('reaches a sender that gives up sooner than the store answers, in a later session', async () => {
+    const store = createMemoryStore();
+    const identity = store.identity.bind(store);
+    store.identity = async (options = {}) => {
+      await delay(300, undefined, { signal: options.signal });
+      return identity(options);
+    };
+    const { url } = await receiverFor(store);
+    const target = usingForTest(send(url, QUICK, { deadlines: { welcomeMs: 100 } }));
+    await target.put(new MemorySource('DC1/a', Buffer.from('a')));
+    expect((await target.identify()).store).toBeDefined();
+    await target.seal(DC1, undefined);
+  });
+
+  it('that never comes does not hold up the end of the receiver', async () => {
+    const { store, asked } = slow();
+    const { url, receiver } = await receiverFor(store);
+    const client = await connect(url);
+    client.hello('edge1');
+    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    await receiver[Symbol.asyncDispose]();
+    expect((await client.closed).code).toBe(1001);
+    expect(asked[0]?.aborted).toBe(true);
   });
 });

@@ -19,7 +19,7 @@ function inboxOf(onTake: (taken: readonly Buffer[]) => void = () => {}, held = M
       onTake(taken);
     },
     full: () => state.full,
-    changed: () => inbox.goOn(),
+    changed: () => inbox.drain(),
   });
   return { inbox, taken, state };
 }
@@ -40,7 +40,7 @@ describe('the inbox of a session', () => {
     expect(taken).toEqual([PLAIN]);
     expect(inbox.waiting).toBe(true);
     state.full = false;
-    inbox.goOn();
+    inbox.drain();
     expect(taken).toEqual([PLAIN, PACKED, PLAIN, PACKED]);
     expect(inbox.waiting).toBe(false);
   });
@@ -52,7 +52,7 @@ describe('the inbox of a session', () => {
     state.full = true;
     for (let n = 0; n < 4; n++) inbox.add(PACKED);
     state.full = false;
-    inbox.goOn();
+    inbox.drain();
     expect(taken).toHaveLength(2);
   });
 
@@ -82,7 +82,7 @@ describe('the inbox of a session', () => {
     state.full = true;
     for (let n = 0; n < 3; n++) inbox.add(PACKED);
     state.full = false;
-    inbox.goOn();
+    inbox.drain();
     inbox.add(PLAIN);
     await nextTurn();
     expect(taken).toHaveLength(1);

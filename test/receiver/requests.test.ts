@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import { describe, expect, it, vi } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
@@ -54,11 +55,11 @@ describe('LOOK', () => {
     const gate = Promise.withResolvers<void>();
     let reading = 0;
     let most = 0;
-    vi.spyOn(store.store, 'digest').mockImplementation(async () => {
+    vi.spyOn(store.store, 'read').mockImplementation(async (path) => {
       most = Math.max(most, ++reading);
       await gate.promise;
       reading--;
-      return Buffer.alloc(8);
+      return { entry: { path, size: 0, mtimeUs: 0 }, bytes: Readable.from([]) };
     });
     const { url } = await receiverFor(store.store);
     const client = await greet(url, 'edge1');

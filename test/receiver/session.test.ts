@@ -4,13 +4,15 @@ import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { decodeReceiverMessage, encode } from '../../src/protocol/codec.ts';
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
-import { rangesOf } from '../../src/receiver/ack-collector.ts';
+import { rangesOf } from '../../src/receiver/ack-batcher.ts';
+import { IdentityLookup } from '../../src/receiver/identity-lookup.ts';
 import { MemoryBudget } from '../../src/receiver/memory-budget.ts';
 import { RECEIVER_LIMITS, type ReceiverLimits } from '../../src/receiver/receiver-limits.ts';
 import { ReceiverSession, type SessionLink } from '../../src/receiver/session.ts';
 import type { Store } from '../../src/store/store.ts';
 import { bytes, senderMessages } from '../protocol/arbitraries.ts';
-import { gatedStore, RecordedLog } from './fixtures.ts';
+import { gatedStore } from './fixtures.ts';
+import { RecordingLog } from '../recording-log.ts';
 import { inlineFile } from './wire-client.ts';
 
 /** What a session says and does, in order. Its messages stay unflushed until the test says so. */
@@ -50,9 +52,10 @@ class RecordedLink implements SessionLink {
 
 function sessionFor(store: Store, limits: Partial<ReceiverLimits> = {}) {
   const link = new RecordedLink();
-  const log = new RecordedLog();
+  const log = new RecordingLog();
   const session = new ReceiverSession({
     store,
+    storeIdentity: new IdentityLookup(store, log),
     process: 'a process',
     link,
     limits: { ...RECEIVER_LIMITS, ...limits },

@@ -6,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'v
 import { startReceiver } from '../../src/receiver/receiver.ts';
 import { openTokenFile } from '../../src/receiver/token-file.ts';
 import { addToken } from '../../src/receiver/tokens.ts';
-import { gatedStore, receiverFor, RecordedLog, temporaryFolder } from './fixtures.ts';
+import { gatedStore, receiverFor, temporaryFolder } from './fixtures.ts';
+import { RecordingLog } from '../recording-log.ts';
+import { lacks } from '../../harness/tools.ts';
 import { connect, greet, inlineFile } from './wire-client.ts';
 
 let folder: string;
@@ -30,7 +32,10 @@ function issue(name: string): void {
   );
 }
 
+const noOpenssl = lacks('openssl');
+
 beforeAll(() => {
+  if (noOpenssl) return;
   folder = mkdtempSync(join(tmpdir(), 'isync-tls-'));
   openssl(
     'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca-key.pem -out ca.pem -subj /CN=CA -days 2',
@@ -40,10 +45,10 @@ beforeAll(() => {
 });
 
 afterAll(() => {
-  rmSync(folder, { recursive: true, force: true });
+  if (!noOpenssl) rmSync(folder, { recursive: true, force: true });
 });
 
-describe('a receiver with TLS', () => {
+describe.skipIf(noOpenssl)('a receiver with TLS', () => {
   it('takes files, and sees that the sender is alive', async () => {
     const store = gatedStore();
     const { url } = await receiverFor(store.store, {
@@ -85,7 +90,7 @@ describe('a receiver with TLS', () => {
   it('with a CA lets in only who has a certificate of it, and a token besides', async () => {
     const path = `${await temporaryFolder()}/tokens.json`;
     const token = await addToken(path, 'edge1');
-    const tokens = openTokenFile(path, new RecordedLog());
+    const tokens = openTokenFile(path, new RecordingLog());
     onTestFinished(() => tokens[Symbol.dispose]());
     const { url } = await receiverFor(gatedStore().store, {
       tokens,
@@ -111,7 +116,7 @@ describe('a receiver with TLS', () => {
       store: gatedStore().store,
       listen: { host: '127.0.0.1', port: 0 },
       tls,
-      log: new RecordedLog(),
+      log: new RecordingLog(),
     });
     await expect(started).rejects.toMatchObject({ code: 'CONFIG_INVALID', hint: expect.any(String) });
   });

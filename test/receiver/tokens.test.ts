@@ -2,14 +2,15 @@ import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/pr
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openTokenFile } from '../../src/receiver/token-file.ts';
 import { addToken, listTokens, revokeToken } from '../../src/receiver/tokens.ts';
-import { RecordedLog, temporaryFolder } from './fixtures.ts';
+import { temporaryFolder } from './fixtures.ts';
+import { RecordingLog } from '../recording-log.ts';
 
 async function tokenPath(): Promise<string> {
   return `${await temporaryFolder()}/tokens.json`;
 }
 
 function opened(path: string) {
-  const log = new RecordedLog();
+  const log = new RecordingLog();
   const tokens = openTokenFile(path, log);
   onTestFinished(() => tokens[Symbol.dispose]());
   return { tokens, log };

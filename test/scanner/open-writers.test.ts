@@ -1,8 +1,17 @@
 import { closeSync, openSync, statSync } from 'node:fs';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { inodesOpenForWriting, mappedForWriting } from '../../src/scanner/open-writers.ts';
+import type * as nodeFs from 'node:fs';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { mappedForWriting, openWriters } from '../../src/scanner/open-writers.ts';
 import { usingForTest } from '../sender/receiver-fixture.ts';
 import { SourceFolder } from '../sender/source-folder.ts';
+
+const looks = vi.hoisted(() => ({ paths: [] as string[] }));
+
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof nodeFs>();
+  const statSync = (path: string) => (looks.paths.push(path), fs.statSync(path));
+  return { ...fs, statSync };
+});
 
 const MAPS = `5581a0000000-5581a0001000 r--p 00000000 fe:00 11 /usr/bin/writer
 7f0000000000-7f0000001000 rw-s 00000000 fe:00 12 /datas/DC1/capture
@@ -33,12 +42,46 @@ describe('what a process has mapped to be written to', () => {
 });
 
 test('a file that is open for writing is found, and one that is open for reading is not', async () => {
-  const folder = usingForTest(new SourceFolder());
-  folder.write('DC1/written', '');
-  folder.write('DC1/read', '');
-  const files = [openSync(folder.path('DC1/written'), 'a'), openSync(folder.path('DC1/read'), 'r')];
-  onTestFinished(() => files.forEach(closeSync));
-  const found = await inodesOpenForWriting(statSync(folder.root).dev);
-  expect(found.has(statSync(folder.path('DC1/written')).ino)).toBe(true);
-  expect(found.has(statSync(folder.path('DC1/read')).ino)).toBe(false);
+  const { at, open } = setup();
+  open('written', 'a');
+  open('both', 'r+');
+  open('read', 'r');
+  const found = await openWriters();
+  expect(found.has(at('written'))).toBe(true);
+  expect(found.has(at('both'))).toBe(true);
+  expect(found.has(at('read'))).toBe(false);
+  expect(found.has({ ino: at('written').ino, dev: FE_00 + 1 })).toBe(false);
 });
+
+test('of all descriptors only those are looked at that may be the file’s', async () => {
+  const { at, open } = setup();
+  open('written', 'a');
+  looks.paths = [];
+  const found = await openWriters();
+  expect(found.has(at('read'))).toBe(false);
+  expect(found.has(at('written'))).toBe(true);
+  expect(looks.paths.filter((path) => path.startsWith(`/proc/${process.pid}/`))).toHaveLength(1);
+});
+
+test('those who ask in the same moment share a walk, and who asks while one is under way does not get that one', async () => {
+  const { at, open } = setup();
+  const [first, second] = [openWriters(), openWriters()];
+  expect(second).toBe(first);
+  await new Promise(setImmediate);
+  open('written', 'a');
+  const later = openWriters();
+  expect(later).not.toBe(first);
+  expect((await later).has(at('written'))).toBe(true);
+  await first;
+});
+
+function setup() {
+  const folder = usingForTest(new SourceFolder());
+  const files: number[] = [];
+  onTestFinished(() => files.forEach(closeSync));
+  for (const name of ['written', 'both', 'read']) folder.write(`DC1/${name}`, '');
+  return {
+    at: (name: string) => statSync(folder.path(`DC1/${name}`)),
+    open: (name: string, flags: string) => void files.push(openSync(folder.path(`DC1/${name}`), flags)),
+  };
+}

@@ -1,16 +1,16 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
-import { parseRelPath } from '../../src/model/rel-path.ts';
 import { MAX_CHUNK_BYTES, MAX_INLINE_BYTES } from '../../src/protocol/limits.ts';
 import type { SenderMessage } from '../../src/protocol/messages.ts';
 import { createRateLimiter } from '../../src/flow/rate-limiter.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
-import { faultyProxy } from '../suites/faulty-proxy.ts';
+import { faultyProxy } from '../../harness/faulty-proxy.ts';
 import { DEVICE } from '../suites/target.ts';
 import { acknowledge, type FakeSession } from './fake-receiver.ts';
 import { unpack } from '../../src/protocol/packing.ts';
 import { QUICK, receive, scripted, send, usingForTest } from './receiver-fixture.ts';
 import { noise, SourceFolder, telemetry } from './source-folder.ts';
+import { digestIn } from '../suites/store/files.ts';
 
 let folder: SourceFolder;
 
@@ -28,13 +28,18 @@ async function linked() {
   const proxy = usingForTest(await faultyProxy(receiver.port));
   const target = usingForTest(send(proxy.url, QUICK, { compress: true }));
   const expectKept = async (path: string, content: Buffer) =>
-    expect(await store.digest(parseRelPath(`${DEVICE}/${path}`), 'xxh64')).toEqual(
-      digestOf('xxh64', content),
-    );
+    expect(await digestIn(store, `${DEVICE}/${path}`)).toEqual(digestOf('xxh64', content));
   return { proxy, store, target, expectKept };
 }
 
 describe('compression on the wire', () => {
+  it('has more files under way, for they fill the link less', async () => {
+    const { target } = await linked();
+    const plain = usingForTest(send('ws://127.0.0.1:9', QUICK));
+    expect(plain.traits).toMatchObject({ device: DEVICE, digest: 'xxh64', filesInFlight: 512 });
+    expect(target.traits.filesInFlight).toBe(2048);
+  });
+
   it('brings text in a fraction of its bytes, with the digests of the plain content', async () => {
     const { proxy, target, expectKept } = await linked();
     const contents = SIZES.map((size) => telemetry(size, size));

@@ -76,12 +76,17 @@ test('a marked file that takes the place of another one as long, once all were c
   expect(await store.stat(parseRelPath('edge1/DC1/a'))).toMatchObject({ mtimeUs: LATER_SECONDS * 1e6 });
 });
 
-test('of few directories at a time the target is asked what it has', async () => {
+test.each([
+  ['of few large directories at a time the target is asked what it has', 6, 1001, 4],
+  ['a small directory does not wait until others were asked about', 12, 1, 12],
+])('%s', async (_, directories, files, most) => {
   const { root, target, at, write } = setup();
-  const names = Array.from({ length: 12 }, (_, index) => `DC${index}`);
+  const names = Array.from({ length: directories }, (_, index) => `DC${index}`);
   for (const name of names) {
-    write(`${name}/a`, 'one');
-    replace(at(`${name}/a`), 'one');
+    for (let file = 0; file < files; file++) {
+      write(`${name}/${file}`, 'one');
+      replace(at(`${name}/${file}`), 'one');
+    }
     write(`${name}/finished.parse`);
   }
   const asked = { now: 0, most: 0 };
@@ -90,12 +95,12 @@ test('of few directories at a time the target is asked what it has', async () =>
     async *list(prefix, options) {
       asked.most = Math.max(asked.most, ++asked.now);
       // All others that may ask do so meanwhile.
-      for (let turn = 0; turn < 100; turn++) await nextTurn();
+      for (let turn = 0; turn < 1000; turn++) await nextTurn();
       asked.now--;
       yield* target.list(prefix, options);
     },
   };
   const { summary } = await scan(optionsFor(root, counting).options);
   expect(summary.directories.filter(({ sealed }) => sealed)).toHaveLength(names.length);
-  expect(asked.most).toBe(4);
+  expect(asked.most).toBe(most);
 });

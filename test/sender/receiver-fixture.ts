@@ -7,6 +7,7 @@ import type { Store } from '../../src/store/store.ts';
 import { DEVICE, type TargetFixture } from '../suites/target.ts';
 import { fakeReceiver, type FakeReceiver, type Script } from './fake-receiver.ts';
 import { recordingStore } from './recording-store.ts';
+import { RecordingLog } from '../recording-log.ts';
 
 export const QUICK: RetryPolicy = { giveUpAfterMs: undefined, firstDelayMs: 2, longestDelayMs: 20 };
 /** Its longest wait never ends within a test. */
@@ -15,8 +16,6 @@ export const PATIENT: RetryPolicy = {
   firstDelayMs: 2,
   longestDelayMs: 3_600_000,
 };
-
-const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** Disposes of `resource` when the test has ended, last first. */
 export function usingForTest<T extends Disposable | AsyncDisposable>(resource: T): T {
@@ -29,7 +28,12 @@ export function usingForTest<T extends Disposable | AsyncDisposable>(resource: T
 
 /** A receiver on loopback, at a free port unless told one. */
 export function receive(store: Store, options: Partial<ReceiverOptions> = {}): Promise<Receiver> {
-  return startReceiver({ store, listen: { host: '127.0.0.1', port: 0 }, log: silent, ...options });
+  return startReceiver({
+    store,
+    listen: { host: '127.0.0.1', port: 0 },
+    log: new RecordingLog(),
+    ...options,
+  });
 }
 
 export function send(url: string, retry: RetryPolicy, options: Partial<WsTargetOptions> = {}): Target {

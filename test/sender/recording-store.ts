@@ -18,7 +18,8 @@ export function recordingStore(store: Store): RecordingStore {
     identity: (options) => store.identity(options),
     stat: (path, options) => store.stat(path, options),
     list: (prefix, options) => store.list(prefix, options),
-    digest: (path, algorithm, options) => store.digest(path, algorithm, options),
+    read: (path, options) => store.read(path, options),
+    remove: (path, options) => store.remove(path, options),
     async put(file, bytes, digest, options) {
       await recorded.before(file.path);
       await store.put(file, bytes, digest, options);

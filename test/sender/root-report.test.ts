@@ -12,10 +12,10 @@ const UNREADABLE: DataDirectories = {
 /** What is told after each of these listings. */
 function told(once: boolean, ...listings: readonly DataDirectories[]): string[] {
   const { root, target } = setup();
-  const { options, notes } = optionsFor(root, target, { once });
+  const { options, log } = optionsFor(root, target, { once });
   const report = new RootReport(options);
   for (const found of listings) report.looked(found);
-  return notes;
+  return log.messages;
 }
 
 describe('the report on a root', () => {

@@ -122,13 +122,13 @@ describe('a daemon', () => {
         return await target.put(file, options);
       },
     };
-    const { notes } = follow(root, slow, { newest: 'name' });
+    const { log } = follow(root, slow, { newest: 'name' });
     onTestFinished(() => mayGoOn.resolve());
     await vi.waitFor(() => expect(isMarked(at('DC1/first'))).toBe(true), 10_000);
     write('DC1/slow');
     await putting.promise;
     rmSync(at('DC1'), { recursive: true });
-    await vi.waitFor(() => expect(notes).toContain('the data directory is gone'), 10_000);
+    await vi.waitFor(() => expect(log.messages).toContain('the data directory is gone'), 10_000);
     write('DC1/b');
     // The root has been listed again when this one is sent.
     write('DC0/a');

@@ -12,6 +12,7 @@ import type { Target } from '../../src/sender/target.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { PATIENT, usingForTest } from './receiver-fixture.ts';
 import { SourceFolder } from './source-folder.ts';
+import { RecordingLog } from '../recording-log.ts';
 
 const DEVICE = 'edge1';
 /** What the command would pass on where only root and target are given. */
@@ -42,15 +43,12 @@ export function setup() {
 
 /** The command's own defaults, but for what would make tests wait. */
 export function optionsFor(root: string, target: Target, changes: Partial<ScanOptions> = {}) {
-  const notes: string[] = [];
+  const log = new RecordingLog();
   const problems: Problem[] = [];
   const sealed: string[] = [];
   const options: ScanOptions = {
     root,
     target,
-    compressed: false,
-    device: DEVICE,
-    digest: DEFAULTS.digest,
     once: true,
     tag: DEFAULTS.tag,
     complete: 'settle',
@@ -68,11 +66,11 @@ export function optionsFor(root: string, target: Target, changes: Partial<ScanOp
       transferred: () => undefined,
       problem: (problem) => void problems.push(problem),
       directory: (name, _state, isSealed) => void (isSealed && sealed.push(name)),
-      note: (_level, message) => void notes.push(message),
     },
+    log,
     ...changes,
   };
-  return { options, notes, problems, sealed };
+  return { options, log, problems, sealed };
 }
 
 /** A running daemon; the test ends when it has. */
@@ -93,6 +91,7 @@ export const isMarked = (path: string): boolean => (statSync(path).mode & 0o020)
 /** The methods of a target as plain functions, to be replaced one by one. */
 export function bound(target: Target): Target {
   return {
+    traits: target.traits,
     identify: (options) => target.identify(options),
     put: (file, options) => target.put(file, options),
     look: (paths, options) => target.look(paths, options),

@@ -13,7 +13,6 @@ function recordingObserver(): ScanObserver & { readonly problems: Problem[]; rea
     transferred: () => undefined,
     problem: (problem) => void problems.push(problem),
     directory: (name, state, sealed) => void lines.push(`${name} ${state} ${sealed}`),
-    note: () => undefined,
   };
 }
 

@@ -13,10 +13,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { parseRelPath } from '../../src/model/rel-path.ts';
 import { scan } from '../../src/sender/scan/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { bound, follow, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
+import { digestIn } from '../suites/store/files.ts';
 
 test('a file with a mark of others that the target refuses is not sent over and over', async () => {
   const { root, target, write, at } = setup();
@@ -74,7 +74,7 @@ test('a version with a mark of others, and with the size and the whole second of
   write('DC1/finished.parse');
   const { summary } = await scan(optionsFor(root, target).options);
   expect(summary).toMatchObject({ files: 1, directories: [{ name: 'DC1', sealed: true }] });
-  const kept = await store.digest(parseRelPath('edge1/DC1/a'), 'sha256');
+  const kept = await digestIn(store, 'edge1/DC1/a', 'sha256');
   expect(kept).toEqual(digestOf('sha256', Buffer.from('two')));
 });
 
@@ -132,7 +132,8 @@ test('a seal of another device’s folder is not believed', async () => {
   write('DC1/a');
   write('DC1/finished.parse');
   await scan(optionsFor(root, target).options);
-  const { summary } = await scan(optionsFor(root, target, { device: 'edge2' }).options);
+  const other = { ...bound(target), traits: { ...target.traits, device: 'edge2' } };
+  const { summary } = await scan(optionsFor(root, other).options);
   expect(summary.directories).toMatchObject([{ name: 'DC1', sealed: true }]);
 });
 
@@ -142,11 +143,11 @@ test('a file that changes all the time does not keep --once from its end', async
   write('DC1/growing');
   const timer = setInterval(() => appendFileSync(at('DC1/growing'), 'x'), 5);
   onTestFinished(() => clearInterval(timer));
-  const { options, notes } = optionsFor(root, target, { settleMs: 500 });
+  const { options, log } = optionsFor(root, target, { settleMs: 500 });
   const { failure } = await scan(options);
   expect(failure).toBeUndefined();
   expect(await kept('DC1/a')).toBeDefined();
-  expect(notes).toContain('not sent: it changes all the time');
+  expect(log.messages).toContain('not sent: it changes all the time');
 }, 30_000);
 
 test('files that change all the time do not keep other directories waiting', async () => {

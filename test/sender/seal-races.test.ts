@@ -1,9 +1,34 @@
 /** What happens in a data directory while it is being sealed, after its last listing. */
 import { appendFileSync, existsSync, rmSync } from 'node:fs';
 import { describe, expect, test, vi } from 'vitest';
+import type * as Markers from '../../src/scanner/markers.ts';
+import type { WatchMarkerDraft } from '../../src/scanner/markers.ts';
 import { scan } from '../../src/sender/scan/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { bound, follow, isMarked, optionsFor, setup } from './scan-fixture.ts';
+
+/** What happens just after our marker has got its name. */
+let onceNamed: (() => void) | undefined;
+
+vi.mock('../../src/scanner/markers.ts', async (original) => {
+  const markers = await original<typeof Markers>();
+  return {
+    ...markers,
+    async draftWatchMarker(...args: Parameters<typeof Markers.draftWatchMarker>): Promise<WatchMarkerDraft> {
+      const draft = await markers.draftWatchMarker(...args);
+      return {
+        isUndisturbed: async () => await draft.isUndisturbed(),
+        async publish() {
+          const mtimeMs = await draft.publish();
+          onceNamed?.();
+          onceNamed = undefined;
+          return mtimeMs;
+        },
+        [Symbol.asyncDispose]: async () => await draft[Symbol.asyncDispose](),
+      };
+    },
+  };
+});
 
 /** A target that does `action` before its first seal. */
 function beforeFirstSeal(target: Target, action: () => unknown): Target {
@@ -54,6 +79,17 @@ describe('while a directory is being sealed', () => {
     const { summary } = await scan(optionsFor(root, late).options);
     expect(await kept('DC1/finished.parse')).toBe('all of it'.length);
     expect(summary.directories).toEqual([{ name: 'DC1', state: 'closed', sealed: true }]);
+  });
+
+  test('what the parser writes into its marker while ours is named is published, and sealed anew', async () => {
+    const { root, target, at, write, kept } = setup();
+    write('DC1/a');
+    write('DC1/finished.parse', '');
+    onceNamed = () => appendFileSync(at('DC1/finished.parse'), 'all of it');
+    const { summary } = await scan(optionsFor(root, target).options);
+    expect(await kept('DC1/finished.parse')).toBe('all of it'.length);
+    expect(summary.directories).toEqual([{ name: 'DC1', state: 'closed', sealed: true }]);
+    expect(existsSync(at('DC1/finished.watch'))).toBe(true);
   });
 
   test('it stays open where it has become the newest again', async () => {

@@ -49,13 +49,15 @@ describe('the marker', () => {
     const { root, target, at, write, kept } = await sealedSetup();
     make(at('DC1'), at('DC2'));
     write('DC2/new');
-    const { options, notes } = optionsFor(root, target);
+    const { options, log } = optionsFor(root, target);
     const { summary } = await scan(options);
     expect(summary.directories).toContainEqual({ name: 'DC2', state: 'closed', sealed: true });
     expect(await kept('DC2/new')).toBeDefined();
     expect(await kept('DC2/sub/b')).toBe(5);
     expect(readSealRecord(root, rel('DC2'))?.directory).toBe('DC2');
-    expect(notes.filter((note) => note.startsWith('finished.watch does not stand for'))).toHaveLength(1);
+    expect(log.messages.filter((note) => note.startsWith('finished.watch does not stand for'))).toHaveLength(
+      1,
+    );
     expect((await scan(optionsFor(root, target).options)).summary.directories).toEqual([]);
   });
 

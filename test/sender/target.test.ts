@@ -18,11 +18,13 @@ targetSuite('ws, memory store', () => receiverFixture(createMemoryStore(), BRIEF
 targetSuite(
   'ws, memory store, compressed',
   () => receiverFixture(createMemoryStore(), BRIEF, { compress: true }),
-  telemetry,
+  { contentOf: telemetry },
 );
 targetSuite('local, file store', () =>
   withFolder(async (folder, remove) => localFixture(await openFileStore(folder), remove)),
 );
-targetSuite('ws, file store', () =>
-  withFolder(async (folder, remove) => receiverFixture(await openFileStore(folder), BRIEF, {}, remove)),
+targetSuite(
+  'ws, file store',
+  () => withFolder(async (folder, remove) => receiverFixture(await openFileStore(folder), BRIEF, {}, remove)),
+  { many: 5000 },
 );

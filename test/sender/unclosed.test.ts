@@ -29,10 +29,10 @@ describe('a directory that is neither closed nor the newest', () => {
   test('is left for the next run where it was written to lately, and that is said', async () => {
     const { root, target, write, kept } = oldSetup(['a']);
     write('DC1/lately');
-    const { options, sealed, notes } = optionsFor(root, target, LONG);
+    const { options, sealed, log } = optionsFor(root, target, LONG);
     const { summary } = await scan(options);
     expect({ sealed, problems: summary.problemCount }).toEqual({ sealed: [], problems: 0 });
-    expect(notes).toContain('left unsealed: it was written to lately');
+    expect(log.messages).toContain('left unsealed: it was written to lately');
     expect(await kept('DC1/lately')).toBeDefined();
   });
 
@@ -47,10 +47,10 @@ describe('a directory that is neither closed nor the newest', () => {
 
   test('is not sealed while a file in it is in progress by its name', async () => {
     const { root, target } = oldSetup(['a', 'b.part']);
-    const { options, sealed, notes } = optionsFor(root, target, SHORT);
+    const { options, sealed, log } = optionsFor(root, target, SHORT);
     await scan(options);
     expect(sealed).toEqual([]);
-    expect(notes).toContain('left unsealed: a file in it is in progress');
+    expect(log.messages).toContain('left unsealed: a file in it is in progress');
   });
 
   test('is not sealed while a writer has a file of it open', async () => {
@@ -59,7 +59,7 @@ describe('a directory that is neither closed nor the newest', () => {
     const told = optionsFor(root, target, SHORT);
     await scan(told.options);
     expect(told.sealed).toEqual([]);
-    expect(told.notes).toContain('left unsealed: a file in it is open for writing');
+    expect(told.log.messages).toContain('left unsealed: a file in it is open for writing');
     closeSync(file);
     const later = optionsFor(root, target, SHORT);
     await scan(later.options);
@@ -70,17 +70,20 @@ describe('a directory that is neither closed nor the newest', () => {
     const { root, target, at } = oldSetup(['a', 'ahead']);
     const ahead = Date.now() / 1000 + 3600;
     utimesSync(at('DC1/ahead'), ahead, ahead);
-    const { options, sealed, notes } = optionsFor(root, target, LONG);
+    const { options, sealed, log } = optionsFor(root, target, LONG);
     await scan(options);
     expect(sealed).toEqual([]);
-    expect(notes).toContain('left unsealed: a time in it lies in the future');
+    expect(log.messages).toContain('left unsealed: a time in it lies in the future');
   });
 
   test('is watched like the newest: what a writer adds is sent at once', async () => {
     const { root, target, at, write, kept } = setup();
     for (const name of ['cam1', 'cam2', 'cam3']) write(`${name}/first`);
-    const { notes } = follow(root, target, LONG);
-    await vi.waitFor(() => expect(notes.filter((note) => note === 'watching')).toHaveLength(3), 10_000);
+    const { log } = follow(root, target, LONG);
+    await vi.waitFor(
+      () => expect(log.messages.filter((note) => note === 'watching')).toHaveLength(3),
+      10_000,
+    );
     await vi.waitFor(() => expect(isMarked(at('cam1/first'))).toBe(true), 10_000);
     const file = openSync(at('cam1/first'), 'a');
     onTestFinished(() => closeSync(file));
@@ -93,11 +96,24 @@ describe('a directory that is neither closed nor the newest', () => {
   test('is listed in its turn where there are more than may be watched', async () => {
     const { root, target, at, write } = setup();
     for (const name of ['cam1', 'cam2', 'cam3']) write(`${name}/first`);
-    const { notes } = follow(root, target, { ...LONG, maxWatched: 2 });
+    const { log } = follow(root, target, { ...LONG, maxWatched: 2 });
     for (const name of ['cam1', 'cam2', 'cam3'])
       await vi.waitFor(() => expect(isMarked(at(`${name}/first`))).toBe(true), 10_000);
-    expect(notes.filter((note) => note === 'watching')).toHaveLength(2);
+    expect(log.messages.filter((note) => note === 'watching')).toHaveLength(2);
     write('cam1/second');
     await vi.waitFor(() => expect(isMarked(at('cam1/second'))).toBe(true), 30_000);
   });
+});
+
+test('that inotifywait is missing is told once, however many directories are watched', async () => {
+  vi.stubEnv('PATH', '/nowhere');
+  onTestFinished(() => void vi.unstubAllEnvs());
+  const { root, target, write } = setup();
+  for (const name of ['DC1', 'DC2', 'DC3']) write(`${name}/a`);
+  const { log } = follow(root, target, { complete: 'auto', quietMs: 60_000 });
+  await vi.waitFor(
+    () => expect(log.messages.filter((message) => message === 'watching')).toHaveLength(3),
+    10_000,
+  );
+  expect(log.messages.filter((message) => message.startsWith('inotifywait'))).toHaveLength(1);
 });

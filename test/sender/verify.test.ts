@@ -25,7 +25,6 @@ async function sealed() {
   const check = async (changes: Partial<VerifyOptions> = {}) => {
     const told: Problem[] = [];
     const summary = await verify({
-      device: 'edge1',
       root,
       target,
       tag: '',
@@ -33,7 +32,6 @@ async function sealed() {
       quick: false,
       repair: false,
       replaceDamaged: false,
-      algorithm: 'xxh64',
       signal: new AbortController().signal,
       onDifference: (problem) => void told.push(problem),
       onProgress: () => undefined,

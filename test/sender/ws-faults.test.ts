@@ -4,11 +4,12 @@ import { parseRelPath } from '../../src/model/rel-path.ts';
 import type { RetryPolicy } from '../../src/flow/retry.ts';
 import type { WsTargetOptions } from '../../src/sender/ws/ws-target.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
-import { faultyProxy, type FaultyProxy } from '../suites/faulty-proxy.ts';
+import { faultyProxy, type FaultyProxy } from '../../harness/faulty-proxy.ts';
 import { MemorySource } from './memory-source.ts';
 import { PATIENT, QUICK, receive, send, usingForTest } from './receiver-fixture.ts';
 import { recordingStore, type RecordingStore } from './recording-store.ts';
 import { noise } from './source-folder.ts';
+import { digestIn } from '../suites/store/files.ts';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -26,7 +27,7 @@ describe('ws target on a bad link', () => {
   const sender = (retry: RetryPolicy = QUICK, options: Partial<WsTargetOptions> = {}) =>
     usingForTest(send(proxy.url, retry, options));
 
-  const stored = (path: string) => store.digest(parseRelPath(`edge1/${path}`), 'xxh64');
+  const stored = (path: string) => digestIn(store, `edge1/${path}`);
 
   it('keeps every file when the link is cut again and again, and sends few twice', async () => {
     const target = sender();

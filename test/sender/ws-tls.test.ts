@@ -9,13 +9,17 @@ import type { Receiver } from '../../src/receiver/receiver.ts';
 import type { Target } from '../../src/sender/target.ts';
 import type { TlsOptions } from '../../src/sender/ws/connect.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
+import { lacks } from '../../harness/tools.ts';
 import { MemorySource } from './memory-source.ts';
 import { PATIENT, QUICK, receive, send, usingForTest } from './receiver-fixture.ts';
 import { noise } from './source-folder.ts';
 
 let folder: string;
 
+const noOpenssl = lacks('openssl');
+
 beforeAll(() => {
+  if (noOpenssl) return;
   folder = mkdtempSync(join(tmpdir(), 'isync-sender-tls-'));
   const key = 'req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2';
   openssl(
@@ -24,7 +28,9 @@ beforeAll(() => {
   openssl(`${key} -keyout client-key.pem -out client.pem -subj /CN=edge1`);
 });
 
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(() => {
+  if (!noOpenssl) rmSync(folder, { recursive: true, force: true });
+});
 
 function openssl(command: string): void {
   execFileSync('openssl', command.split(' '), { cwd: folder, stdio: 'ignore' });
@@ -37,7 +43,7 @@ function over(url: string, tls?: TlsOptions): Target {
 const pem = (name: string): string => readFileSync(join(folder, `${name}.pem`), 'utf8');
 const file = new MemorySource('DC1/a', noise(1_000_000));
 
-describe('ws target with TLS', () => {
+describe.skipIf(noOpenssl)('ws target with TLS', () => {
   let receiver: Receiver;
 
   beforeEach(async () => {

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { temporaryFolder } from '../suites/data-tree.ts';
+import { temporaryFolder } from '../../harness/data-tree.ts';
 
 const STEPS = [
   'scan_p0w0',

@@ -6,16 +6,23 @@ import { createMemoryContents, createMemoryStore } from '../../src/store/memory/
 import { storeSuite } from '../suites/store.ts';
 import type { StoreSetup } from '../suites/store/subject.ts';
 
-storeSuite('the file store', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'isync-store-'));
-  return {
-    open: () => openFileStore(folder),
-    async empty() {
-      for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
-    },
-    [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
-  };
-});
+const FILES_ON_DISK = 3000;
+
+storeSuite(
+  'the file store',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'isync-store-'));
+    return {
+      like: 'folder',
+      open: () => openFileStore(folder),
+      async empty() {
+        for (const name of await readdir(folder)) await rm(join(folder, name), { recursive: true });
+      },
+      [Symbol.asyncDispose]: () => rm(folder, { recursive: true }),
+    };
+  },
+  FILES_ON_DISK,
+);
 
 for (const like of ['folder', 'bucket'] as const)
   storeSuite(`the memory store, like a ${like}`, async () => inMemory(like));
@@ -23,6 +30,7 @@ for (const like of ['folder', 'bucket'] as const)
 function inMemory(like: 'folder' | 'bucket'): StoreSetup {
   const contents = createMemoryContents();
   return {
+    like,
     open: async () => createMemoryStore(contents, { like }),
     async empty() {
       contents.files.clear();

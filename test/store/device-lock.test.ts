@@ -126,7 +126,7 @@ describe('the lock of a device', () => {
     holdElsewhere();
     let beats = 0;
     const timer = setInterval(() => utimesSync(lockPath(), ++beats, beats), 20);
-    onTestFinished(() => clearInterval(timer));
+    folder.afterwards(() => clearInterval(timer));
     await expect(lock('edge1', { patienceMs: 60_000 })).rejects.toMatchObject({
       code: 'FENCED',
       message: expect.stringContaining('process 7 on far since then'),

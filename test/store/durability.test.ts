@@ -1,114 +1,11 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import { describe, expect, it, type TestContext } from 'vitest';
-import { useStoreFolder } from './folder.ts';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { linkTo, renameTo, syncedBetween, syncsOf, useSystemCalls } from './system-calls.ts';
 
 /** The order of system calls is all that a test can see of durability short of cutting the power. */
 
-const folder = useStoreFolder();
-const resolved = (path: string): string => JSON.stringify(import.meta.resolve(path));
-
-/** A system call: between `began` and `ended` (line numbers of the trace), successful. */
-interface Call {
-  readonly name: string;
-  /** The paths it names, and those of its file descriptors. */
-  readonly paths: readonly string[];
-  readonly began: number;
-  readonly ended: number;
-}
-
-/**
- * Runs `script` with the store open and traces it. `mark(text)` in it shows up as a rename to a path that ends so.
- * `fault` makes system calls fail: see `inject` in strace(1).
- */
-function trace({ skip }: TestContext, script: string, fault?: string): Call[] {
-  if (spawnSync('strace', ['-V']).error !== undefined) {
-    if (process.env['CI'] !== undefined) throw new Error('strace must be installed under CI');
-    console.warn('SKIPPED: strace is not installed');
-    skip('strace is not installed');
-  }
-  const output = join(folder.outside, 'trace');
-  const program = `
-    import { closeSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-    import { openFileStore } from ${resolved('../../src/store/file/file-store.ts')};
-    import { createDigester } from ${resolved('../../src/model/digest.ts')};
-    import { begin, CONTENT, finish, LARGE } from ${resolved('./large-file.ts')};
-    import { sameVersion } from ${resolved('../../src/model/file-entry.ts')};
-    import { putBytes } from ${resolved('../suites/store/files.ts')};
-    const [, root, outside] = process.argv;
-    const codeOf = (call) => call.then(() => 'kept', (error) => error.code + '-' + error.retryable);
-    const mark = (text) => {
-      writeFileSync(outside + '/unmarked', '');
-      renameSync(outside + '/unmarked', outside + '/' + text);
-    };
-    await using store = await openFileStore(root);
-    ${script}`;
-  const calls = 'trace=close,unlink,pread64,fdatasync,fsync,rename,renameat,renameat2,linkat,link';
-  const node = [process.execPath, '--input-type=module', '-e', program, folder.root, folder.outside];
-  const faults = fault === undefined ? [] : ['-e', `inject=${fault}`];
-  execFileSync('strace', ['-f', '-y', '-s', '4096', '-e', calls, ...faults, '-o', output, ...node], {
-    // One thread, because strace counts the calls of each for itself.
-    env: { ...process.env, UV_THREADPOOL_SIZE: fault === undefined ? '16' : '1' },
-  });
-  return parseTrace(readFileSync(output, 'utf8'));
-}
-
-function parseTrace(text: string): Call[] {
-  const calls: Call[] = [];
-  const unfinished = new Map<string, { line: string; began: number }>();
-  for (const [at, line] of text.split('\n').entries()) {
-    const [, pid = '', rest = ''] = /^(\d+) +(.*)$/.exec(line) ?? [];
-    if (rest.endsWith('<unfinished ...>')) unfinished.set(pid, { line: rest, began: at });
-    else {
-      const resumed = rest.startsWith('<... ') ? unfinished.get(pid) : undefined;
-      const call = (resumed?.line ?? '') + rest;
-      const [, name = ''] = /^(\w+)\(/.exec(call) ?? [];
-      const paths = [...call.matchAll(/"([^"]*)"|\d<([^>]*)>/g)].map(([, path, ofFd]) => path ?? ofFd ?? '');
-      if (name !== '' && call.endsWith(' = 0'))
-        calls.push({ name, paths, began: resumed?.began ?? at, ended: at });
-    }
-  }
-  return calls;
-}
-
-/** The one call that gave `path` its name without replacing anything. */
-function linkTo(calls: readonly Call[], path: string): Call {
-  const found = calls.filter(({ name, paths }) => name.startsWith('link') && paths.at(-1) === path);
-  expect(found).toHaveLength(1);
-  return found[0]!;
-}
-
-function renameTo(calls: readonly Call[], path: string): Call {
-  const found = calls.filter(({ name, paths }) => name.startsWith('rename') && paths.at(-1) === path);
-  expect(found).toHaveLength(1);
-  return found[0]!;
-}
-
-/** The marks, in their order. */
-function marksIn(calls: readonly Call[]): string[] {
-  const marks = calls
-    .filter(({ name }) => name.startsWith('rename'))
-    .map(({ paths }) => paths.at(-1) ?? '')
-    .filter((path) => dirname(path) === folder.outside);
-  return marks.map((path) => basename(path));
-}
-
-const syncsOf = (calls: readonly Call[], path: string): Call[] =>
-  calls.filter(({ name, paths }) => name === 'fsync' && paths[0] === path);
-
-/** Data durable, then the name, then the folder, and all of that before `mark`; returns the rename. */
-function expectDurableBefore(calls: readonly Call[], path: string, mark: string): Call {
-  const renamed = renameTo(calls, join(folder.root, path));
-  const marked = renameTo(calls, join(folder.outside, mark));
-  expect(syncsOf(calls, renamed.paths[0]!).some(({ ended }) => ended < renamed.began)).toBe(true);
-  expect(syncedBetween(calls, dirname(join(folder.root, path)), renamed, marked)).toBe(true);
-  return renamed;
-}
-
-function syncedBetween(calls: readonly Call[], path: string, after: Call, before: Call): boolean {
-  return syncsOf(calls, path).some(({ began, ended }) => began > after.ended && ended < before.began);
-}
+const { folder, trace, marksIn, expectDurableBefore } = useSystemCalls();
 
 describe('the order of system calls', () => {
   it('of put: sync the file, rename it, sync its folder and those above that are new', (context) => {
@@ -164,6 +61,47 @@ describe('the order of system calls', () => {
     );
     for (let i = 0; i < count; i += 1) expectDurableBefore(calls, `d/${i}`, 'done');
     expect(syncsOf(calls, join(folder.root, 'd')).length).toBeLessThan(count / 2);
+  });
+
+  it('of remove: the name, the folders that it empties, then a sync of the lowest that is left', (context) => {
+    const calls = trace(
+      context,
+      `await putBytes(store, 'a/b/c/f', 'x');
+       await putBytes(store, 'a/g', 'x');
+       mark('put');
+       await store.remove('a/b/c/f');
+       mark('removed');
+       await store.remove('a/b/c/f');
+       mark('again');`,
+    );
+    const [put, removed, again] = ['put', 'removed', 'again'].map((name) =>
+      renameTo(calls, join(folder.outside, name)),
+    );
+    const gone = ['a/b/c/f', 'a/b/c', 'a/b'].map((path) =>
+      calls.find(({ name, paths }) => /unlink|rmdir/.test(name) && paths.at(-1) === join(folder.root, path))!,
+    );
+    expect(gone.map(({ began }) => began)).toEqual(gone.map(({ began }) => began).sort((a, b) => a - b));
+    expect(syncedBetween(calls, join(folder.root, 'a'), gone[2]!, removed!)).toBe(true);
+    expect(syncsOf(calls, join(folder.root, 'a/b')).every(({ ended }) => ended < put!.began)).toBe(true);
+    // An earlier one may have been killed before it came so far.
+    expect(syncedBetween(calls, join(folder.root, 'a'), removed!, again!)).toBe(true);
+  });
+
+  it('of put: a folder that another process has removed and made again is a new one', (context) => {
+    const calls = trace(
+      context,
+      `await using other = await openFileStore(root);
+       await putBytes(store, 'a/b/f', 'x');
+       await other.remove('a/b/f');
+       mkdirSync(root + '/a/b', { recursive: true });
+       mark('again');
+       await putBytes(store, 'a/b/g', 'x');
+       mark('put');`,
+    );
+    const again = renameTo(calls, join(folder.outside, 'again'));
+    const put = renameTo(calls, join(folder.outside, 'put'));
+    for (const above of ['', 'a', 'a/b'])
+      expect([above, syncedBetween(calls, join(folder.root, above), again, put)]).toEqual([above, true]);
   });
 
   it('of sync: every folder up to the root', (context) => {

@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import {
+  appendFileSync,
   chmodSync,
   existsSync,
   lstatSync,
@@ -7,9 +8,11 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
@@ -19,7 +22,8 @@ import { digestOf } from '../../src/model/digest.ts';
 import { toMicroseconds } from '../../src/model/file-entry.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { openFileStore } from '../../src/store/file/file-store.ts';
-import { fileAt, listPaths, putBytes, xxh64 } from '../suites/store/files.ts';
+import { digestIn, fileAt, joined, listPaths, putBytes, xxh64 } from '../suites/store/files.ts';
+import { asNobody } from '../../harness/as-nobody.ts';
 import { useStoreFolder } from './folder.ts';
 import { begin, CONTENT, finish, LARGE, leavePart } from './large-file.ts';
 
@@ -39,14 +43,11 @@ describe('opening', () => {
   it('refuses a store that it must not write', async () => {
     chmodSync(dirname(folder.root), 0o755);
     chmodSync(folder.root, 0o555);
-    // In a process of its own, because root may write everywhere.
-    const script = `
-      const { openFileStore } = await import(${JSON.stringify(import.meta.resolve('../../src/store/file/file-store.ts'))});
-      await openFileStore(process.argv[1]).catch((error) => console.log(error.code, error.hint !== undefined));`;
-    const unprivileged = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {};
-    const args = ['--input-type=module', '-e', script, folder.root];
-    expect(execFileSync(process.execPath, args, { encoding: 'utf8', ...unprivileged })).toBe(
-      'STORE_FAILED true\n',
+    await asNobody(() =>
+      expect(openFileStore(folder.root)).rejects.toMatchObject({
+        code: 'STORE_FAILED',
+        hint: expect.any(String),
+      }),
     );
   });
 
@@ -75,7 +76,7 @@ describe('its own folder', () => {
     const own = part.slice(folder.root.length + 1);
     expect(await listPaths(store, own)).toEqual([]);
     expect(await store.stat(parseRelPath(own))).toBeUndefined();
-    expect(await store.digest(parseRelPath(own), 'xxh64')).toBeUndefined();
+    expect(await digestIn(store, own)).toBeUndefined();
     for (const path of ['.isync', '.isync/f', '.Isync/f'])
       await expect(putBytes(store, path, 'x')).rejects.toMatchObject({ code: 'BAD_PATH' });
   });
@@ -170,7 +171,7 @@ describe('symlinks that somebody planted', () => {
     await expect(store.sync(parseRelPath('dev/sub'))).rejects.toMatchObject({ code: 'PATH_CONFLICT' });
     const secret = parseRelPath('dev/sub/secret');
     expect(await store.stat(secret)).toBeUndefined();
-    expect(await store.digest(secret, 'xxh64')).toBeUndefined();
+    expect(await digestIn(store, secret)).toBeUndefined();
     for (const prefix of ['', 'dev', 'dev/sub', 'dev/sub/secret'])
       expect(await listPaths(store, prefix)).toEqual([]);
     expect(readFileSync(join(folder.outside, 'sub/secret'), 'utf8')).toBe('secret');
@@ -192,7 +193,7 @@ describe('symlinks that somebody planted', () => {
     mkdirSync(join(folder.root, 'd'));
     symlinkSync(target, join(folder.root, 'd/f'));
     expect(await store.stat(parseRelPath('d/f'))).toBeUndefined();
-    expect(await store.digest(parseRelPath('d/f'), 'xxh64')).toBeUndefined();
+    expect(await digestIn(store, 'd/f')).toBeUndefined();
     expect(await listPaths(store)).toEqual([]);
     await putBytes(store, 'd/f', 'inside');
     expect(lstatSync(join(folder.root, 'd/f')).isFile()).toBe(true);
@@ -202,7 +203,7 @@ describe('symlinks that somebody planted', () => {
   it('and FIFOs hold up nobody', async () => {
     const store = await folder.open();
     execFileSync('mkfifo', [join(folder.root, 'fifo')]);
-    expect(await store.digest(parseRelPath('fifo'), 'xxh64')).toBeUndefined();
+    expect(await digestIn(store, 'fifo')).toBeUndefined();
     expect(await listPaths(store)).toEqual([]);
   });
 });
@@ -236,6 +237,60 @@ it('lists folders of many files and many folders completely', async () => {
     writeFileSync(join(folder.root, path), '');
   }
   expect(await listPaths(store)).toEqual(paths);
+});
+
+describe('a file that is read', () => {
+  const path = parseRelPath('d/f');
+
+  it('is its old version, whole, when it is replaced after the first byte', async () => {
+    const store = await folder.open();
+    const [old, later] = [Buffer.alloc(600_000, 'old'), Buffer.alloc(600_000, 'later')];
+    await putBytes(store, 'd/f', old);
+    const { bytes } = (await store.read(path))!;
+    const pieces: Uint8Array[] = [];
+    for await (const piece of bytes) {
+      if (pieces.length === 0) await putBytes(store, 'd/f', later);
+      pieces.push(piece);
+    }
+    expect(Buffer.concat(pieces).equals(old)).toBe(true);
+  });
+
+  it.each([
+    ['replaced before the first byte', () => renameSync(join(folder.root, 'd/g'), join(folder.root, 'd/f'))],
+    ['written to', () => appendFileSync(join(folder.root, 'd/f'), 'more')],
+    ['cut', () => truncateSync(join(folder.root, 'd/f'), 1)],
+    ['gone', () => rmSync(join(folder.root, 'd/f'))],
+  ])('is none when it was %s', async (_, change) => {
+    const store = await folder.open();
+    for (const name of ['f', 'g']) await putBytes(store, `d/${name}`, 'content');
+    const { bytes } = (await store.read(path))!;
+    change();
+    await expect(joined(bytes)).rejects.toMatchObject({ code: 'FILE_CHANGED', retryable: true, path });
+  });
+});
+
+describe('a file that is removed', () => {
+  it('takes its empty folders along, also that of the device, and leaves those that are not empty', async () => {
+    const store = await folder.open();
+    await putBytes(store, 'dev/DC1/deep/f', 'x');
+    mkdirSync(join(folder.root, 'dev/DC1/beside'));
+    await store.remove(parseRelPath('dev/DC1/deep/f'));
+    expect(readdirSync(join(folder.root, 'dev/DC1'))).toEqual(['beside']);
+    rmdirSync(join(folder.root, 'dev/DC1/beside'));
+    await store.remove(parseRelPath('dev/DC1/deep/f'));
+    expect(readdirSync(folder.root)).toEqual(['.isync']);
+  });
+
+  it('is none beyond a symlink, and none where a symlink is', async () => {
+    const store = await folder.open();
+    mkdirSync(join(folder.outside, 'd'));
+    writeFileSync(join(folder.outside, 'd/f'), 'x');
+    symlinkSync(folder.outside, join(folder.root, 'dev'));
+    symlinkSync(join(folder.outside, 'd/f'), join(folder.root, 'link'));
+    for (const path of ['dev/d/f', 'link', 'dev']) await store.remove(parseRelPath(path));
+    expect(readdirSync(join(folder.outside, 'd'))).toEqual(['f']);
+    expect(readdirSync(folder.root).sort()).toEqual(['.isync', 'dev', 'link']);
+  });
 });
 
 describe('an immutable store', () => {
@@ -281,6 +336,14 @@ describe('an immutable store', () => {
     }
   });
 
+  it('removes nothing that is kept', async () => {
+    const store = await folder.open({ immutable: true });
+    await putBytes(store, 'd/f', 'first');
+    await expect(store.remove(parseRelPath('d/f'))).rejects.toMatchObject({ code: 'IMMUTABLE' });
+    expect(readFileSync(join(folder.root, 'd/f'), 'utf8')).toBe('first');
+    await store.remove(parseRelPath('d/none'));
+  });
+
   it('does not replace a symlink or a folder either', async () => {
     const store = await folder.open({ immutable: true });
     symlinkSync(join(folder.outside, 'target'), join(folder.root, 'link'));
@@ -291,16 +354,6 @@ describe('an immutable store', () => {
 });
 
 describe('limits', () => {
-  it('takes no file over maxFileBytes', async () => {
-    const store = await folder.open({ maxFileBytes: 10 });
-    await putBytes(store, 'd/f', '0123456789');
-    await expect(putBytes(store, 'd/g', '0123456789a')).rejects.toMatchObject({
-      code: 'FILE_TOO_LARGE',
-      retryable: false,
-    });
-    await expect(begin(store)).rejects.toMatchObject({ code: 'FILE_TOO_LARGE' });
-  });
-
   it('takes nothing when less than minFreeBytes would be left, but reads', async () => {
     const writable = await folder.open();
     await putBytes(writable, 'd/f', 'x');

@@ -15,16 +15,3 @@ it('goes on with whole parts only where it is like a bucket', async () => {
   await second.suspend();
   expect((await createMemoryStore(contents).begin(file, options)).offset).toBe(131_072);
 });
-
-it('can do what it is like', () => {
-  const like = (like?: 'folder' | 'bucket') =>
-    createMemoryStore(createMemoryContents(), { like }).capabilities;
-  expect(like()).toMatchObject({ listedMtime: true, folders: true, exactResume: true });
-  expect(like('folder')).toEqual(like());
-  expect(like('bucket')).toMatchObject({
-    listedMtime: false,
-    folders: false,
-    exactResume: false,
-    mtime: true,
-  });
-});

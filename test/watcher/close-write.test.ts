@@ -4,8 +4,10 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { probeInotifywait } from '../../src/watcher/inotifywait.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { cleanup, helpersIn, hasInotifywait, makeRoot, startWatch, until } from './support.ts';
+import { leaveOut } from '../../harness/tools.ts';
+import { cleanup, helpersIn, makeRoot, startWatch, until } from './support.ts';
 
 /** Settling takes longer than any test, so what is told was told by a close. */
 const byClose = { complete: 'close-write', settleMs: 600_000 } as const;
@@ -21,7 +23,10 @@ function fakeInotifywait(root: string, script: string): void {
   cleanup(() => void (process.env['PATH'] = path));
 }
 
-describe.skipIf(!hasInotifywait)('a watch of a directory that is told of closes', () => {
+const inotifywait = await probeInotifywait();
+if (inotifywait !== 'usable') leaveOut('inotifywait', 'apt-get install inotify-tools, 3.22 or newer');
+
+describe.skipIf(inotifywait !== 'usable')('a watch of a directory that is told of closes', () => {
   it('tells a file that is written in place slowly once, after its close', async () => {
     const { root, directory } = makeRoot();
     const { watch, recorder } = await startWatch(root, { complete: 'auto', settleMs: 30 });
@@ -126,7 +131,7 @@ describe.skipIf(!hasInotifywait)('a watch of a directory that is told of closes'
     const [second] = helpersIn(directory);
     expect(second).toBeTypeOf('number');
     expect(second).not.toBe(first);
-    expect(recorder.notes.map(({ fields }) => fields['code'])).toEqual(['WATCH_FAILED']);
+    expect(recorder.log.lines.map(({ fields }) => fields['code'])).toEqual(['WATCH_FAILED']);
     await until(() => recorder.reconciles.length > 0);
     writeFileSync(join(directory, 'after'), 'x');
     await recorder.completed('after');
@@ -158,8 +163,9 @@ describe.skipIf(!hasInotifywait)('a watch of a directory that is told of closes'
     const { root, directory } = makeRoot();
     const module = join(import.meta.dirname, '../../src/watcher/watch-directory.ts');
     const script = `const { watchDirectory } = await import(${JSON.stringify(module)});
+      const log = { debug() {}, info() {}, warn() {}, error() {}, with: () => log };
       await watchDirectory({ root: ${JSON.stringify(root)}, directory: 'DC1', complete: 'close-write',
-        settleMs: 100, onEvent() {}, onNote() {} });
+        settleMs: 100, onEvent() {}, log });
       console.log('stands');`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -209,7 +215,7 @@ describe('without a usable inotifywait', () => {
       expect((refusal as IsyncError).hint).toContain('apt-get install inotify-tools');
       const { watch, recorder } = await startWatch(root, { complete: 'auto' });
       expect(watch.helper).toBe('settle');
-      expect(recorder.notes).toHaveLength(1);
+      expect(recorder.log.lines).toHaveLength(1);
       writeFileSync(join(directory, 'a'), 'x');
       await recorder.completed('a');
     },
@@ -243,7 +249,7 @@ describe('without a usable inotifywait', () => {
     writeFileSync(join(directory, 'a'), 'x');
     await recorder.completed('a');
     await until(() => watch.helper === 'close-write');
-    const aloud = recorder.notes.filter(({ level }) => level === 'warn');
+    const aloud = recorder.log.at('warn');
     expect(aloud).toHaveLength(1);
     expect(aloud[0]).toMatchObject({
       message: expect.stringContaining('upper limit on inotify watches'),

@@ -5,6 +5,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
 import { watchRoot } from '../../src/watcher/watch-root.ts';
 import { cleanup, makeRoot, startWatch, until } from './support.ts';
+import { RecordingLog } from '../recording-log.ts';
 
 /** What the kernel says where its limits are reached, which no test can reach without harming the machine. */
 const refusal = (code: string): Error => Object.assign(new Error(`${code}: refused`), { code });
@@ -22,7 +23,7 @@ describe('where no watch can be had', () => {
     for (let i = 0; i < 100; i++) mkdirSync(join(directory, `${i}`));
     const { watch, recorder } = await startWatch(root);
     for (let i = 0; i < 100; i++) watch.entering(`DC1/${i}` as RelPath);
-    const aloud = recorder.notes.filter(({ level }) => level === 'warn');
+    const aloud = recorder.log.at('warn');
     expect(aloud).toHaveLength(1);
     expect(aloud[0]!.fields).toMatchObject({
       code: 'WATCH_FAILED',
@@ -37,17 +38,19 @@ describe('where no watch can be had', () => {
   it('finds a new folder of the root by polling', async () => {
     const { root } = makeRoot();
     const told: string[] = [];
-    const hints: unknown[] = [];
+    const log = new RecordingLog();
     const watch = watchRoot({
       root,
       onChange: (by) => void told.push(by),
-      onNote: (_level, _message, fields = {}) => void hints.push(fields['hint']),
+      log,
     });
     cleanup(async () => watch[Symbol.asyncDispose]());
     expect(watch.watching).toBe(false);
     mkdirSync(join(root, 'DC2'));
     await until(() => told.length > 0);
     expect(told).toEqual(['poll']);
-    expect(hints).toEqual([expect.stringContaining('fs.inotify.max_user_instances')]);
+    expect(log.lines.map(({ fields }) => fields['hint'])).toEqual([
+      expect.stringContaining('fs.inotify.max_user_instances'),
+    ]);
   });
 });

@@ -12,13 +12,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
-import { probeInotifywait } from '../../src/watcher/inotifywait.ts';
 import {
   type DirectoryWatch,
   watchDirectory,
   type WatchDirectoryOptions,
 } from '../../src/watcher/watch-directory.ts';
 import type { WatchEvent } from '../../src/watcher/watch-event.ts';
+import { RecordingLog } from '../recording-log.ts';
 
 /** Removes folders and stops watches after each test, last made first. */
 const cleanups: (() => void | Promise<void>)[] = [];
@@ -52,7 +52,7 @@ export async function until<T>(condition: () => T | false | undefined, ms = 20_0
 
 export class Recorder {
   readonly events: WatchEvent[] = [];
-  readonly notes: { level: string; message: string; fields: Readonly<Record<string, unknown>> }[] = [];
+  readonly log = new RecordingLog();
 
   /** Paths told complete, relative to DC1, in order. */
   get complete(): string[] {
@@ -86,7 +86,7 @@ export async function startWatch(
     complete: 'settle',
     settleMs: 100,
     onEvent: (event) => void recorder.events.push(event),
-    onNote: (level, message, fields = {}) => void recorder.notes.push({ level, message, fields }),
+    log: recorder.log,
     ...options,
   });
   cleanup(async () => watch[Symbol.asyncDispose]());
@@ -104,15 +104,6 @@ export function enterFolders(watch: DirectoryWatch, root: string, folder = 'DC1'
     enterFolders(watch, root, path);
   }
 }
-
-const inotifywait = await probeInotifywait();
-if (inotifywait !== 'usable') {
-  const text = `inotifywait is ${inotifywait}: install inotify-tools 3.22 or newer`;
-  if (process.env['CI'] !== undefined) throw new Error(text);
-  console.warn(`SKIPPED: every test of close-write. ${text}`);
-}
-/** Tests that need inotifywait fail in CI where it is missing, and are skipped aloud elsewhere. */
-export const hasInotifywait = inotifywait === 'usable';
 
 /** Ids of the inotifywaits (and of the shells around them) that run in `directory`. */
 export function helpersIn(directory: string, name: 'inotifywait' | 'sh' = 'inotifywait'): number[] {

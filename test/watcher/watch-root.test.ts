@@ -3,23 +3,24 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { watchRoot } from '../../src/watcher/watch-root.ts';
 import { cleanup, makeRoot, until } from './support.ts';
+import { RecordingLog } from '../recording-log.ts';
 
 function startRootWatch(root: string) {
   const told: ('event' | 'poll')[] = [];
-  const notes: { message: string; fields: Readonly<Record<string, unknown>> }[] = [];
+  const log = new RecordingLog();
   const watch = watchRoot({
     root,
     onChange: (by) => void told.push(by),
-    onNote: (_level, message, fields = {}) => void notes.push({ message, fields }),
+    log,
   });
   cleanup(async () => watch[Symbol.asyncDispose]());
-  return { watch, told, notes };
+  return { watch, told, log };
 }
 
 describe('a watch of the root', () => {
   it('tells of a new folder by an event, and nothing of what happens inside', async () => {
     const { root, directory } = makeRoot();
-    const { watch, told, notes } = startRootWatch(root);
+    const { watch, told, log } = startRootWatch(root);
     expect(watch.watching).toBe(true);
     writeFileSync(join(directory, 'inside'), '');
     mkdirSync(join(directory, 'sub'));
@@ -28,7 +29,7 @@ describe('a watch of the root', () => {
     mkdirSync(join(root, 'DC2'));
     await until(() => told.length === 1);
     expect(told).toEqual(['event']);
-    expect(notes).toEqual([]);
+    expect(log.lines).toEqual([]);
   });
 
   it('tells of hundreds at once with few calls, the last after the last of them', async () => {
@@ -49,11 +50,11 @@ describe('a watch of the root', () => {
 
   it('says so when the root vanishes, goes on polling, and watches the one that comes', async () => {
     const { root } = makeRoot();
-    const { watch, told, notes } = startRootWatch(root);
+    const { watch, told, log } = startRootWatch(root);
     renameSync(root, `${root}.away`);
     cleanup(() => rmSync(`${root}.away`, { recursive: true, force: true }));
-    await until(() => notes.length === 1);
-    expect(notes[0]!.fields['code']).toBe('ROOT_MISSING');
+    await until(() => log.lines.length === 1);
+    expect(log.lines[0]!.fields['code']).toBe('ROOT_MISSING');
     expect(watch.watching).toBe(false);
     expect(told.at(-1)).toBe('poll');
     mkdirSync(root);
@@ -62,7 +63,7 @@ describe('a watch of the root', () => {
     mkdirSync(join(root, 'DC1'));
     await until(() => told.length > before);
     expect(told.at(-1)).toBe('event');
-    expect(notes).toHaveLength(2);
+    expect(log.lines).toHaveLength(2);
   });
 
   it('notices that the root was made anew between two looks', async () => {
@@ -81,8 +82,8 @@ describe('a watch of the root', () => {
   it('starts on a root that is missing, and finds it when it comes', async () => {
     const { root } = makeRoot();
     rmSync(root, { recursive: true });
-    const { watch, told, notes } = startRootWatch(root);
-    expect(notes).toHaveLength(1);
+    const { watch, told, log } = startRootWatch(root);
+    expect(log.lines).toHaveLength(1);
     expect(watch.watching).toBe(false);
     mkdirSync(root);
     await until(() => told.length > 0 && watch.watching);

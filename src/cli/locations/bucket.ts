@@ -3,9 +3,9 @@ import type { S3Settings } from '../../config/s3-settings.ts';
 import type { ReceiveConfig } from '../../config/schemas/receive.ts';
 import type { SenderConfig } from '../../config/schemas/sender.ts';
 import { showAddress, type S3StoreAddress } from '../../config/target-address.ts';
-import type { Log } from '../../observe/log.ts';
+import type { Log } from '../../model/log.ts';
 import type { Store } from '../../store/store.ts';
-import { isLoopbackName } from '../loopback-name.ts';
+import { isLoopback } from '../../http/listen-address.ts';
 import { ownTarget, untilOpen, type OpenTarget, type Shared, type TargetUse } from '../own-target.ts';
 import { trustSystemCas } from '../trust-system-cas.ts';
 
@@ -14,6 +14,12 @@ import { trustSystemCas } from '../trust-system-cas.ts';
  * file holds some of the store's part buffers.
  */
 const FILES_AT_ONCE = { small: 64, large: 8 };
+/**
+ * How long a count of a device's bytes in a bucket holds, in ms. Other receivers may add to them, and counting takes a
+ * request for every thousand files.
+ */
+const RECOUNT_MS = 3600 * 1000;
+
 /** Opens a bucket as a target. */
 export async function openBucketTarget(
   to: S3StoreAddress,
@@ -27,8 +33,13 @@ export async function openBucketTarget(
 
 /** Opens a bucket as the store of a receiver. */
 export async function openBucketStore(at: S3StoreAddress, config: ReceiveConfig, log: Log): Promise<Store> {
-  const { withRules } = await import('./bucket-rules.ts');
-  return withRules(await openS3(at, config, log), config);
+  const [{ withLimits }, { withImmutable }] = await Promise.all([
+    import('./receiver-rules.ts'),
+    import('../../store/rules/immutable-store.ts'),
+  ]);
+  const store = await openS3(at, config, log);
+  const ruled = config.immutable ? withImmutable(store) : store;
+  return withLimits(ruled, config, { recountMs: RECOUNT_MS });
 }
 
 /**
@@ -44,7 +55,7 @@ async function openS3(
 ): Promise<Store> {
   const { access = {} } = address;
   const endpoint = settings.s3Endpoint ?? access.endpoint;
-  if (endpoint?.protocol === 'http:' && !isLoopbackName(endpoint.hostname))
+  if (endpoint?.protocol === 'http:' && !isLoopback(endpoint.hostname))
     log.warn('all content crosses the network in clear text; an https:// endpoint would hide it', {
       to: endpoint.host,
     });

@@ -32,17 +32,14 @@ export async function openFolderTarget(
   }
 }
 
-/** Opens a folder as the store of a receiver. It keeps the rules for single files itself. */
+/** Opens a folder as the store of a receiver. It keeps the rule of --immutable itself, and between processes too. */
 export async function openFolderStore(at: FolderAddress, config: ReceiveConfig): Promise<Store> {
-  const { immutable, minFree, maxFileSize, quota } = config;
   const { openFileStore } = await import('../../store/file/file-store.ts');
   const store = await openFileStore(at.path, {
-    immutable,
-    minFreeBytes: minFree,
-    maxFileBytes: maxFileSize,
-    maxStagedBytes: quota,
+    immutable: config.immutable,
+    minFreeBytes: config.minFree,
+    maxStagedBytes: config.quota,
   });
-  if (quota === undefined) return store;
-  const { withQuota } = await import('../../store/rules/quota-store.ts');
-  return withQuota(store, quota);
+  const { withLimits } = await import('./receiver-rules.ts');
+  return withLimits(store, config);
 }

@@ -3,9 +3,9 @@ import type { SenderConfig } from '../../config/schemas/sender.ts';
 import type { ReceiverAddress } from '../../config/target-address.ts';
 import { readTokenFile } from '../../config/token-file.ts';
 import type { IsyncError } from '../../model/isync-error.ts';
-import type { Log } from '../../observe/log.ts';
+import type { Log } from '../../model/log.ts';
 import type { LinkState, WsTargetOptions } from '../../sender/ws/ws-target.ts';
-import { isLoopbackName } from '../loopback-name.ts';
+import { isLoopback } from '../../http/listen-address.ts';
 import type { OpenTarget, Shared, TargetUse } from '../own-target.ts';
 import { trustSystemCas } from '../trust-system-cas.ts';
 
@@ -51,7 +51,7 @@ function readTls({ tlsCa, tlsCert, tlsKey }: SenderConfig): WsTargetOptions['tls
 
 function warnOfClearText({ token, tokenFile }: SenderConfig, url: URL, log: Log): void {
   const hasToken = token !== undefined || tokenFile !== undefined;
-  if (hasToken && url.protocol === 'ws:' && !isLoopbackName(url.hostname))
+  if (hasToken && url.protocol === 'ws:' && !isLoopback(url.hostname))
     log.warn('the token and all content cross the network in clear text; wss:// would hide them', {
       to: url.host,
     });

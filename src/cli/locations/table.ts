@@ -1,7 +1,7 @@
 import type { ReceiveConfig } from '../../config/schemas/receive.ts';
 import type { SenderConfig } from '../../config/schemas/sender.ts';
 import type { StoreAddress, TargetAddress } from '../../config/target-address.ts';
-import type { Log } from '../../observe/log.ts';
+import type { Log } from '../../model/log.ts';
 import type { Store } from '../../store/store.ts';
 import type { OpenTarget, Shared, TargetUse } from '../own-target.ts';
 import { openBucketStore, openBucketTarget } from './bucket.ts';

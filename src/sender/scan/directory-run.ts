@@ -1,89 +1,86 @@
 import type { Stats } from 'node:fs';
+import { Wakeup } from '../../flow/wake-up.ts';
 import { errnoOf, toIsyncError } from '../../model/isync-error.ts';
-import { problemOf } from '../../model/problem.ts';
+import { problemOf, type Problem } from '../../model/problem.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { isSealed, type DirectoryState } from '../../scanner/data-directory.ts';
 import { inspectDataDirectory } from '../../scanner/list-data-directories.ts';
 import { hasParseMarker } from '../../scanner/markers.ts';
-import { inodesOpenForWriting } from '../../scanner/open-writers.ts';
-import { listDirectory } from '../../scanner/list-directory.ts';
+import { openWriters, type OpenWriters } from '../../scanner/open-writers.ts';
 import type { WatchEvent } from '../../watcher/watch-event.ts';
-import { watchDirectory, type DirectoryWatch } from '../../watcher/watch-directory.ts';
 import { holdsJust, runRound, type RoundResult } from './directory-round.ts';
 import { LiveQueue } from './live-queue.ts';
 import { MarkInquiry } from './mark-inquiry.ts';
 import type { ScanContext } from './scan-context.ts';
-import { Quiet, type QuietLeft } from './quiet.ts';
 import { sealDirectory, statsOf } from './seal-directory.ts';
 import { Submissions } from './submissions.ts';
 import { outcomeOf } from './transfer.ts';
-import { Wakeup } from '../../flow/wake-up.ts';
+import { Unclosed, type Hold } from './unclosed.ts';
+import { VainTries } from './vain-tries.ts';
+import { Watching } from './watching.ts';
 
 /** A directory that has a problem is listed again this often, in ms: someone may have mended it. */
 const PROBLEM_RECHECK_MS = 30_000;
 /** One whose markers change under our hands is looked at again after this long, in ms. */
 const CHANGED_RECHECK_MS = 1_000;
-
-/** One that nobody watches is listed again after this long, in ms, where there are few of them. */
-const UNWATCHED_RECHECK_MS = 10_000;
-/** The same for each of them: 40 listings a second are made in all. */
-const UNWATCHED_TURN_MS = 25;
-/** Whether a file that is in progress or open still is so is looked at this often, in ms. */
-const BUSY_RECHECK_MS = 10_000;
-/** First wait, in ms, where files are listed and none of them can be sent; doubled each time. */
-const FIRST_VAIN_WAIT_MS = 100;
-const LONGEST_VAIN_WAIT_MS = 30_000;
-/** `--once` gives up after so many listings of that kind. */
+/** `--once` gives up after so many listings whose files vanish or change each time. */
 const MAX_VAIN_ROUNDS = 10;
-const NO_INODES: ReadonlySet<number> = new Set();
+/** The same after so many seals that found files to send. */
+const MAX_VAIN_SEALS = 5;
+const NO_WRITERS: OpenWriters = { has: () => false };
 
 /** What to do after an attempt: end, try at once, or wait (ms) unless something happens before. */
 type Next = 'done' | 'again' | { readonly waitMs: number };
 
-export interface DirectoryRunOptions {
-  readonly name: RelPath;
+/** What the scan, which knows all directories, decides for one of them. */
+export interface DirectoryRole {
   readonly state: DirectoryState;
-  /** Older directories have lower ones. */
-  readonly rank: number;
-  /** Whether it may have a watch while it is open; else it is listed now and then. */
+  /** Whether it may have a watch while it is open. */
   readonly watched: boolean;
+  /** How often it is listed while it is open and has no watch, in ms. */
+  readonly recheckMs: number;
 }
 
-/** Follows one data directory, from whatever state it is in to its seal. */
+export interface DirectoryRunOptions {
+  readonly name: RelPath;
+  /** Older directories have lower ones. */
+  readonly rank: number;
+  readonly role: DirectoryRole;
+}
+
+/**
+ * Follows one data directory, from whatever state it is in to its seal. It calls its parts, and they call each other only
+ * downwards: the live queue the submissions. The watch tells of events, the submissions of outcomes.
+ */
 export class DirectoryRun {
   readonly name: RelPath;
   readonly #rank: number;
   readonly #context: ScanContext;
+  readonly #watching: Watching;
   readonly #submissions: Submissions;
   readonly #live: LiveQueue;
   readonly #inquiry: MarkInquiry;
+  readonly #unclosed: Unclosed;
+  readonly #vainRounds = new VainTries(MAX_VAIN_ROUNDS);
+  readonly #vainSeals = new VainTries(MAX_VAIN_SEALS);
   readonly #wakeup = new Wakeup();
   #state: DirectoryState;
-  #watch: DirectoryWatch | undefined;
-  /** The watched folder is not there any more; another may stand under its name. */
-  #watchOver = false;
+  #role: DirectoryRole;
   #isGone = false;
   #rounds = 0;
-  #isWatched: boolean;
-  readonly #quiet: Quiet;
   #marksBefore = 0;
-  #vainRounds = 0;
-  #left = '';
 
-  constructor(context: ScanContext, { name, state, rank, watched }: DirectoryRunOptions) {
+  constructor(context: ScanContext, { name, rank, role }: DirectoryRunOptions) {
     this.#context = context;
     this.name = name;
     this.#rank = rank;
-    this.#state = state;
-    this.#isWatched = watched;
-    this.#quiet = new Quiet(context.options.quietMs);
-    this.#submissions = new Submissions(context, name, {
-      marked: (file, identity) => this.#watch?.handled(file.entry.path, identity),
-      changed: (path) => this.#watch?.changed(path),
-      landed: (path) => this.#live.landed(path),
-    });
-    this.#inquiry = new MarkInquiry(context, name, this.#submissions, rank);
+    this.#role = role;
+    this.#state = role.state;
+    this.#unclosed = new Unclosed(context, name);
+    this.#watching = new Watching(context, name, (event) => this.#onEvent(event));
+    this.#submissions = new Submissions(context, name, this.#watching);
     this.#live = new LiveQueue(context, this.#submissions, () => this.#wakeup.wake());
+    this.#inquiry = new MarkInquiry(context, name, this.#submissions, rank);
   }
 
   get state(): DirectoryState {
@@ -103,11 +100,11 @@ export class DirectoryRun {
     this.#wakeup.wake();
   }
 
-  /** Gives the directory a watch, or takes it away. */
-  setWatched(watched: boolean): void {
-    if (watched === this.#isWatched) return;
-    this.#isWatched = watched;
-    this.#wakeup.wake();
+  setRole(role: DirectoryRole): void {
+    const { watched } = this.#role;
+    this.#role = role;
+    this.setState(role.state);
+    if (role.watched !== watched) this.#wakeup.wake();
   }
 
   /** Something about the directory may have changed. */
@@ -128,7 +125,7 @@ export class DirectoryRun {
         if (next !== 'again') await this.#wakeup.sleep(next.waitMs, stopping);
       }
     } finally {
-      await this.#stopWatch();
+      await this.#watching.stop();
       await this.#submissions.idle();
     }
   }
@@ -138,17 +135,17 @@ export class DirectoryRun {
     if (this.#state === 'active') return await this.#guarded(() => this.#attempt());
     if (this.#wantsWatch) {
       const failed = await this.#guarded(async () => {
-        await this.#startWatch();
+        await this.#watching.start();
         return undefined;
       });
       if (failed !== undefined) return failed;
     }
-    const { slots, stopping } = this.#context;
-    await slots.acquire(this.#rank);
+    const { limits, stopping } = this.#context;
+    await limits.directories.acquire(this.#rank);
     try {
       return stopping.aborted ? 'done' : await this.#guarded(() => this.#attempt());
     } finally {
-      slots.release();
+      limits.directories.release();
     }
   }
 
@@ -173,8 +170,8 @@ export class DirectoryRun {
     if (this.#state === 'closed' && !this.#hasParseMarker()) this.setState('unclosed');
     const state = this.#state;
     // Started before and stopped before the listing: what the watch did not see, the listing does.
-    if (this.#wantsWatch) await this.#startWatch();
-    else await this.#stopWatch();
+    if (this.#wantsWatch) await this.#watching.start();
+    else await this.#watching.stop();
     const stats = statsOf(options.root, this.name);
     if (stats === undefined) return this.#gone();
     const round = await this.#round();
@@ -187,75 +184,59 @@ export class DirectoryRun {
     if (state === 'active') return options.once ? 'done' : { waitMs: this.#idleMs };
     // Live files that the watch had still told of.
     await this.#submissions.idle();
-    const left = state === 'unclosed' ? this.#quiet.look(round.totals, stats.mtimeMs) : undefined;
+    if (state === 'unclosed') this.#unclosed.listed(round.totals, stats.mtimeMs);
     if (tally.problemsOf(this.name) > 0) {
       await this.#inquiry.askAbout(round);
       return this.#afterProblem();
     }
     if (round.unmarked > 0) return this.#afterUnmarked();
-    this.#vainRounds = 0;
-    const hold = left === undefined ? undefined : await this.#holdUnclosed(round, left, stats.dev);
-    return hold ?? (await this.#seal(stats, round));
+    this.#vainRounds.reset();
+    const hold = state === 'unclosed' ? await this.#unclosed.hold(round.totals, stats) : undefined;
+    return hold === undefined ? await this.#seal(stats, round) : this.#afterHold(hold);
   }
 
   get #wantsWatch(): boolean {
-    return this.#isWatched && this.#state !== 'closed' && !this.#context.options.once;
+    return this.#role.watched && this.#state !== 'closed' && !this.#context.options.once;
   }
 
   /** How long to wait where nothing is to be done, in ms; a watch wakes us. */
   get #idleMs(): number {
-    if (this.#watch !== undefined) return Infinity;
-    return Math.max(UNWATCHED_RECHECK_MS, this.#context.unwatched() * UNWATCHED_TURN_MS);
+    return this.#watching.watch === undefined ? this.#role.recheckMs : Infinity;
   }
 
-  /** Why a directory that nobody has closed can't be sealed yet; undefined where it can. */
-  async #holdUnclosed({ totals }: RoundResult, left: QuietLeft, device: number): Promise<Next | undefined> {
-    if (totals.files === 0) return this.#leave('it is empty', 'debug');
-    if (totals.ignored > 0) return this.#leave('a file in it is in progress');
-    if (left.ahead && left.byWatchMs > 0)
-      return this.#leave('a time in it lies in the future', 'warn', left.byWatchMs);
-    // What the times allow by the end of our own watch is waited for also with `--once`.
-    if (left.byTimesMs > left.byWatchMs)
-      return this.#leave('it was written to lately', 'info', left.byTimesMs);
-    if (left.byWatchMs > 0) return { waitMs: left.byWatchMs };
-    const open = await inodesOpenForWriting(device);
-    if (open.size > 0 && (await this.#holdsAny(open))) return this.#leave('a file in it is open for writing');
-    return undefined;
+  /** What waits for others than us is left to the next run with `--once`. */
+  #afterHold({ why, waitMs }: Hold): Next {
+    if (why === undefined) return { waitMs };
+    return this.#context.options.once ? 'done' : { waitMs: Math.min(waitMs, this.#idleMs) };
   }
 
-  /** Leaves the directory unsealed; with `--once` for the next run. */
-  #leave(why: string, level: 'debug' | 'info' | 'warn' = 'info', waitMs = BUSY_RECHECK_MS): Next {
-    const { options } = this.#context;
-    if (why !== this.#left) options.observer.note(level, `left unsealed: ${why}`, { path: this.name });
-    this.#left = why;
-    return options.once ? 'done' : { waitMs: Math.min(waitMs, this.#idleMs) };
-  }
-
-  async #holdsAny(inodes: ReadonlySet<number>): Promise<boolean> {
-    const { options, ignore, stopping } = this.#context;
-    for await (const batch of listDirectory(options.root, this.name, { ignore, signal: stopping }))
-      for (const finding of batch)
-        if (finding.kind === 'file' && inodes.has(finding.file.identity.ino)) return true;
-    return false;
-  }
-
-  /** Files that vanish or change each time they are looked at must not keep a processor busy. */
   #afterUnmarked(): Next {
     const { marks } = this.#submissions;
-    this.#vainRounds = marks === this.#marksBefore ? this.#vainRounds + 1 : 0;
+    if (marks === this.#marksBefore) this.#vainRounds.add();
+    else this.#vainRounds.reset();
     this.#marksBefore = marks;
-    if (this.#vainRounds <= 1) return 'again';
-    if (this.#context.options.once && this.#vainRounds >= MAX_VAIN_ROUNDS) {
-      const message = 'files are listed that can not be sent: they vanish or change each time';
-      this.#context.tally.problem(this.name, { path: this.name, code: 'FILE_CHANGED', message });
+    const message = 'files are listed that can not be sent: they vanish or change each time';
+    return this.#afterVain(this.#vainRounds, { path: this.name, code: 'FILE_CHANGED', message });
+  }
+
+  /** A target that confirms files and does not list them must not get them over and over. */
+  #afterSentAtSeal(): Next {
+    this.#vainSeals.add();
+    const message = 'the target confirms files and does not list them, or lists them with other sizes';
+    return this.#afterVain(this.#vainSeals, { path: this.name, code: 'DIFFERENT', message });
+  }
+
+  #afterVain({ tooMany, waitMs }: VainTries, problem: Problem): Next {
+    if (this.#context.options.once && tooMany) {
+      this.#context.tally.problem(this.name, problem);
       return 'done';
     }
-    return { waitMs: Math.min(FIRST_VAIN_WAIT_MS * 2 ** this.#vainRounds, LONGEST_VAIN_WAIT_MS) };
+    return waitMs === 0 ? 'again' : { waitMs };
   }
 
   async #round(): Promise<RoundResult> {
     const { options, tally } = this.#context;
-    const watch = this.#watch;
+    const { watch } = this.#watching;
     const reconciling = watch !== undefined && this.#rounds > 0;
     const round = await runRound(this.#context, this.name, this.#submissions, {
       rank: this.#rank,
@@ -278,15 +259,16 @@ export class DirectoryRun {
     const { root } = options;
     const { markedPrint, marked } = round;
     const identity = await this.#inquiry.identify();
-    const sent = await this.#inquiry.sendUnknown(markedPrint, identity);
+    const sent = await this.#inquiry.sendUnknown(marked.files, identity);
     if (this.#context.stopping.aborted) return 'done';
     // Also where another one was sent: it would be sent again and again beside the one that the target does not take.
     if (tally.problemsOf(this.name) > 0) return this.#afterProblem();
-    if (sent > 0) return 'again';
+    if (sent > 0) return this.#afterSentAtSeal();
+    this.#vainSeals.reset();
     const state = this.#state;
     const isUnchanged = async (): Promise<boolean> => {
-      const openInodes = state === 'unclosed' ? await inodesOpenForWriting(stats.dev) : NO_INODES;
-      const same = await holdsJust(this.#context, this.name, this.#submissions, { markedPrint, openInodes });
+      const writers = state === 'unclosed' ? await openWriters() : NO_WRITERS;
+      const same = await holdsJust(this.#context, this.name, this.#submissions, { markedPrint, writers });
       return same && this.#state === state;
     };
     const sealed = await sealDirectory(this.#context, this.name, {
@@ -299,7 +281,7 @@ export class DirectoryRun {
     });
     if (!sealed) return statsOf(root, this.name) === undefined ? this.#gone() : 'again';
     if (round.totals.ignored > 0)
-      options.observer.note('warn', 'sealed without the files that are left alone by their names', {
+      options.log.warn('sealed without the files that are left alone by their names', {
         path: this.name,
         files: round.totals.ignored,
       });
@@ -314,39 +296,15 @@ export class DirectoryRun {
   #gone(): Next {
     this.#isGone = true;
     this.#context.tally.forgetProblems(this.name);
-    this.#context.options.observer.note('warn', 'the data directory is gone', { path: this.name });
+    this.#context.options.log.warn('the data directory is gone', { path: this.name });
     return 'done';
-  }
-
-  async #startWatch(): Promise<void> {
-    if (this.#watchOver) await this.#stopWatch();
-    if (this.#watch !== undefined) return;
-    const { options, ignore } = this.#context;
-    this.#watch = await watchDirectory({
-      root: options.root,
-      directory: this.name,
-      complete: options.complete,
-      settleMs: options.settleMs,
-      ignored: ignore,
-      onEvent: (event) => this.#onEvent(event),
-      onNote: (level, message, fields) => options.observer.note(level, message, fields),
-    });
-    options.observer.note('info', 'watching', { path: this.name, complete: this.#watch.helper });
-  }
-
-  async #stopWatch(): Promise<void> {
-    const watch = this.#watch;
-    this.#watch = undefined;
-    this.#watchOver = false;
-    await watch?.[Symbol.asyncDispose]();
   }
 
   #isFinished(): boolean {
     try {
-      const directory = inspectDataDirectory(this.#context.options.root, this.name);
-      return (
-        directory !== undefined && isSealed(directory, this.#context.store(), this.#context.options.device)
-      );
+      const { options, store } = this.#context;
+      const directory = inspectDataDirectory(options.root, this.name);
+      return directory !== undefined && isSealed(directory, store.id, options.target.traits.device);
     } catch {
       // It can't be looked at now: the attempts tell why.
       return false;
@@ -366,14 +324,13 @@ export class DirectoryRun {
         this.setState('closed');
         return;
       case 'reconcile':
-        this.#context.options.observer.note('debug', 'listing again', {
+        this.#context.options.log.debug('listing again', {
           path: this.name,
           reason: event.reason,
         });
         this.#wakeup.wake();
         return;
       case 'gone':
-        this.#watchOver = true;
         this.#wakeup.wake();
         return;
     }

@@ -14,8 +14,6 @@ export class LiveQueue {
   readonly #submissions: Submissions;
   readonly #overflowed: () => void;
   readonly #waiting = new Set<RelPath>();
-  /** Told again while they were on their way. */
-  readonly #again = new Set<RelPath>();
   #running = false;
 
   constructor(context: ScanContext, submissions: Submissions, overflowed: () => void) {
@@ -37,11 +35,6 @@ export class LiveQueue {
     if (!this.#running) void this.#run();
   }
 
-  /** The file at `path` is not on its way any more. */
-  landed(path: RelPath): void {
-    if (this.#again.delete(path)) this.add(path);
-  }
-
   /** Ends when the queue is empty; what is left when the scan stops has no mark and is found by the next one. */
   async #run(): Promise<void> {
     this.#running = true;
@@ -55,7 +48,7 @@ export class LiveQueue {
 
   async #submit(path: RelPath): Promise<void> {
     if (this.#submissions.isInFlight(path)) {
-      this.#again.add(path);
+      this.#submissions.onceLanded(path, () => this.add(path));
       return;
     }
     const finding = inspectFile(this.#context.options.root, path);

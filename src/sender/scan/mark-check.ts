@@ -2,51 +2,29 @@ import { damageMessage, damageOf } from '../../model/damage.ts';
 import { sameVersion, type FileEntry } from '../../model/file-entry.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { RelPath } from '../../model/rel-path.ts';
-import { Fingerprint } from '../../scanner/fingerprint.ts';
 import { listDirectory } from '../../scanner/list-directory.ts';
 import type { Finding, ListedFile } from '../../scanner/listed-file.ts';
-import { addTo } from './directory-round.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 
 const SECOND_US = 1_000_000;
-/** Versions remembered as proven, a directory: about 30 bytes each. Of more, each check asks again. */
-const MAX_PROVEN = 1_000_000;
+/** Directories of no more files are asked about without waiting for others: their answers take 200 KB each. */
+const FEW_FILES = 1000;
 
 export interface MarkCheckOptions {
   readonly rank: number;
-  /** What need not be looked at again. */
-  readonly proven: Proven;
+  /** Marked ones of the directory, as it was listed. */
+  readonly files: number;
   /** Whether the target's listing has the files' own mtimes; see TargetIdentity. */
   readonly listedMtime: boolean;
   /** Of the target. */
   readonly incarnation: string;
 }
 
-/**
- * Versions of files that one incarnation of the target has for certain. They are not looked at again: a target may be unable
- * to keep an mtime (FAT rounds to 2 s).
- */
-export class Proven {
-  #incarnation: string | undefined;
-  #versions = new Set<number>();
-
-  has(file: ListedFile, incarnation: string): boolean {
-    return this.#incarnation === incarnation && this.#versions.has(versionOf(file));
-  }
-
-  add(file: ListedFile, incarnation: string): void {
-    if (this.#incarnation !== incarnation) this.#versions = new Set();
-    this.#incarnation = incarnation;
-    if (this.#versions.size < MAX_PROVEN) this.#versions.add(versionOf(file));
-  }
-}
-
-/** 52 bits, which a number holds exactly: two versions share one by a chance of 2^-52. */
-function versionOf(file: ListedFile): number {
-  const print = new Fingerprint();
-  addTo(print, file);
-  return Number.parseInt(print.toString().slice(3), 16);
+interface DiscrepancyOptions {
+  readonly listedMtime: boolean;
+  readonly doubtful?: boolean;
+  readonly isProven?: (file: ListedFile) => boolean;
 }
 
 /** A marked file that the target lacks, or holds in another version. */
@@ -59,7 +37,7 @@ export interface Discrepancy {
 /**
  * Compares every marked file of `directory` with what the target holds: a mark is a hint, for `cp -p`, `tar -x`, a umask of
  * 002, an ACL or a rename set it as well as we do. What differs is sent; with `--marks trust` a file that the target
- * lacks is a problem instead (MARK_UNKNOWN). Resolves to how many were sent; those have settled then.
+ * lacks, and that this scan has not sent, is a problem instead (MARK_UNKNOWN). Resolves to how many were sent; those have settled then.
  *
  * The question is one listing of the directory at the target, which takes about 200 bytes of memory a file meanwhile.
  */
@@ -69,7 +47,8 @@ export async function checkMarks(
   submissions: Submissions,
   options: MarkCheckOptions,
 ): Promise<number> {
-  const { questions } = context;
+  const { questions } = context.limits;
+  if (options.files <= FEW_FILES) return await sendDiscrepancies(context, directory, submissions, options);
   await questions.acquire(options.rank);
   try {
     return await sendDiscrepancies(context, directory, submissions, options);
@@ -85,36 +64,49 @@ async function sendDiscrepancies(
   options: MarkCheckOptions,
 ): Promise<number> {
   const { tally, options: settings } = context;
+  const { proven } = submissions;
+  const isProven = (file: ListedFile): boolean => proven.has(file, options.incarnation);
   let sent = 0;
+  let lost = 0;
   const marksBefore = submissions.marks;
-  for await (const { file, kept } of discrepancies(context, directory, { ...options, doubtful: true })) {
+  for await (const { file, kept } of discrepancies(context, directory, {
+    ...options,
+    doubtful: true,
+    isProven,
+  })) {
     if (!submissions.isMarked(file)) continue;
     const sameSize = kept?.size === file.entry.size;
-    if (sameSize && options.proven.has(file, options.incarnation)) continue;
     const unlessKept = kept !== undefined && sameVersion(file.entry, kept);
-    if (kept === undefined && settings.marks === 'trust') tally.problem(directory, markUnknown(file));
+    const wasKept = !sameSize && isProven(file);
+    if (kept === undefined && settings.marks === 'trust' && !wasKept)
+      tally.problem(directory, markUnknown(file));
     // The target would refuse it all the same.
     else if (kept !== undefined && isCutShort(file, kept) && !settings.replaceDamaged)
       tally.problem(directory, sourceDamaged(file, kept));
     else {
+      if (wasKept) lost++;
       if (!unlessKept) sent++;
       await submissions.submit(file, options.rank, { priority: 'backlog', unlessKept }, (kind) => {
-        if (sameSize && (kind === 'marked' || kind === 'kept')) options.proven.add(file, options.incarnation);
+        if (sameSize && kind === 'kept') proven.add(file, options.incarnation);
       });
     }
   }
+  if (lost > 0) settings.log.warn(LOST, { path: directory, files: lost });
   await submissions.idle();
   return Math.max(sent, submissions.marks - marksBefore);
 }
 
+const LOST = 'files that the target had confirmed are gone there, or of another size: sent again';
+
 /**
  * Every file of `directory` that the target lacks, or holds in another version. With `doubtful` also those that seem to be
- * the same, but whose mtime is a whole second, as archives and coarse file systems have it: two versions may share it.
+ * the same, but whose mtime is a whole second, as archives and coarse file systems have it: two versions may share it. Of
+ * what `isProven`, only presence and size are compared.
  */
 export async function* discrepancies(
   { options: { root, target }, ignore, stopping, cut }: ScanContext,
   directory: RelPath,
-  { listedMtime, doubtful = false }: { readonly listedMtime: boolean; readonly doubtful?: boolean },
+  { listedMtime, doubtful = false, isProven = () => false }: DiscrepancyOptions,
 ): AsyncGenerator<Discrepancy> {
   const isDoubtful = ({ entry }: ListedFile): boolean => doubtful && entry.mtimeUs % SECOND_US === 0;
   const listed = new Map<RelPath, FileEntry>();
@@ -124,6 +116,7 @@ export async function* discrepancies(
     for (const file of filesOf(batch)) {
       const kept = listed.get(file.entry.path);
       if (kept === undefined || kept.size !== file.entry.size) yield { file, kept };
+      else if (isProven(file)) continue;
       else if (!listedMtime) unsure.push(file);
       else if (isDoubtful(file) || !sameVersion(file.entry, kept)) yield { file, kept };
     }

@@ -1,6 +1,6 @@
 import type { RelPath } from '../../model/rel-path.ts';
 import type { RoundResult } from './directory-round.ts';
-import { checkMarks, Proven } from './mark-check.ts';
+import { checkMarks } from './mark-check.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 import type { TargetIdentity } from '../target.ts';
@@ -11,7 +11,6 @@ export class MarkInquiry {
   readonly #directory: RelPath;
   readonly #submissions: Submissions;
   readonly #rank: number;
-  readonly #proven = new Proven();
   #askedOf: string | undefined;
   #settled = '';
 
@@ -24,21 +23,19 @@ export class MarkInquiry {
 
   /** Who is at the target now; waits until there is somebody. */
   async identify(): Promise<TargetIdentity> {
-    const { options, cut } = this.#context;
-    const identity = await options.target.identify({ signal: cut });
-    this.#context.storeSeen(identity.store);
-    return identity;
+    const { store, cut } = this.#context;
+    return await store.identify({ signal: cut });
   }
 
   /**
    * For a directory that may stay open for long, once for each incarnation of the target: what was marked while no scan ran
    * need not wait for the seal to be sent.
    */
-  async askOnce({ marked, markedPrint }: RoundResult): Promise<void> {
+  async askOnce({ marked }: RoundResult): Promise<void> {
     if (marked.files === 0) return;
     const identity = await this.identify();
     if (this.#askedOf === identity.incarnation) return;
-    await this.sendUnknown(markedPrint, identity);
+    await this.sendUnknown(marked.files, identity);
     this.#askedOf = identity.incarnation;
   }
 
@@ -51,18 +48,17 @@ export class MarkInquiry {
     const identity = await this.identify();
     const question = `${identity.incarnation} ${markedPrint}`;
     if (this.#settled === question) return;
-    if ((await this.sendUnknown(markedPrint, identity)) === 0) this.#settled = question;
+    if ((await this.sendUnknown(marked.files, identity)) === 0) this.#settled = question;
   }
 
   /**
-   * Sends what is marked and not at the target, and resolves to how many files that were. Where this scan itself has sent
-   * just the files of `markedPrint` to that incarnation, it is not asked.
+   * Sends what is marked and not at the target, and resolves to how many files that were; `files` are marked. Also what this
+   * scan itself has sent may be gone there: a store can be emptied, or set back, below a receiver that goes on.
    */
-  async sendUnknown(markedPrint: string, { incarnation, listedMtime }: TargetIdentity): Promise<number> {
-    if (this.#submissions.hasConfirmed(markedPrint, incarnation)) return 0;
+  async sendUnknown(files: number, { incarnation, listedMtime }: TargetIdentity): Promise<number> {
     return await checkMarks(this.#context, this.#directory, this.#submissions, {
       rank: this.#rank,
-      proven: this.#proven,
+      files,
       listedMtime,
       incarnation,
     });

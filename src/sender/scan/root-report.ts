@@ -18,50 +18,66 @@ export class RootReport {
    * @throws IsyncError CONFIG_INVALID at the first call, where the root looks like a data directory itself: by a marker in
    *   it, or with `once` by files and no folder. Later it is told only, for a scan that works must go on.
    */
-  looked({ directories, problems, looseFiles, markers }: DataDirectories): void {
+  looked(found: DataDirectories): void {
     const { root, tag, once } = this.#options;
+    const { looseFiles, markers } = found;
     const isFirst = this.#looks++ === 0;
-    const isEmpty = directories.length === 0 && problems.length === 0;
-    // With a tag there may be folders, of other names.
-    const seemsData = markers || (isEmpty && looseFiles > 0 && tag === '');
-    const one = looseFiles === 1;
-    const files = one ? '1 file' : `${looseFiles} files`;
-    if (seemsData) {
-      const what = markers ? `"${root}" holds finished.parse or finished.watch` : noneIn(root, tag, files);
-      const message = `${what}, so it looks like a data directory itself`;
-      const hint = `Give its parent: isync scan ${dirname(root)}`;
-      if (isFirst && (markers || once)) throw new IsyncError('CONFIG_INVALID', message, { path: root, hint });
-      this.#tell('data', `${message}. ${hint}`);
-    } else if (isEmpty) this.#tell('empty', noneIn(root, tag));
-    if (looseFiles > 0 && !seemsData)
+    const error = looksLikeData('scan', root, tag, found);
+    if (error !== undefined) {
+      if (isFirst && (markers || once)) throw error;
+      this.#tell('data', `${error.message}. ${error.hint}`);
+      return;
+    }
+    if (isEmpty(found)) this.#tell('empty', noneIn(root, tag));
+    if (looseFiles > 0)
       this.#tell(
         'loose',
-        one
+        looseFiles === 1
           ? '1 file lies in the root itself and is not sent; put it into a directory'
-          : `${files} lie in the root itself and are not sent; put them into a directory`,
+          : `${looseFiles} files lie in the root itself and are not sent; put them into a directory`,
       );
   }
 
   #tell(what: string, message: string): void {
     if (this.#told.has(what)) return;
     this.#told.add(what);
-    this.#options.observer.note('warn', message, { path: this.#options.root });
+    this.#options.log.warn(message, { path: this.#options.root });
   }
 }
 
-function noneIn(root: string, tag: string, files?: string): string {
-  const named = tag === '' ? '' : ` whose names begin with ${tag}`;
-  return `no data directories in ${root}${named}${files === undefined ? '' : `; it holds ${files}`}`;
-}
-
 /**
- * Refuses a root that holds no directory and looks like a data directory itself: nothing in it would be compared.
+ * Refuses a root that looks like a data directory itself, for nothing in it would be compared.
  * @throws IsyncError CONFIG_INVALID
  */
-export function checkRoot(root: string, { directories, looseFiles, markers }: DataDirectories): void {
-  if (!markers && (directories.length > 0 || looseFiles === 0)) return;
-  throw new IsyncError('CONFIG_INVALID', `"${root}" looks like a data directory itself`, {
+export function checkRoot(root: string, tag: string, found: DataDirectories): void {
+  const error = looksLikeData('verify', root, tag, found);
+  if (error !== undefined) throw error;
+}
+
+/** Returns why a root looks like a data directory itself; undefined where it does not. */
+function looksLikeData(
+  command: 'scan' | 'verify',
+  root: string,
+  tag: string,
+  found: DataDirectories,
+): IsyncError | undefined {
+  const { looseFiles, markers } = found;
+  // With a tag there may be folders, of other names.
+  if (!markers && !(isEmpty(found) && looseFiles > 0 && tag === '')) return undefined;
+  const files = looseFiles === 1 ? '1 file' : `${looseFiles} files`;
+  const what = markers
+    ? `"${root}" holds finished.parse or finished.watch`
+    : `${noneIn(root, tag)}; it holds ${files}`;
+  return new IsyncError('CONFIG_INVALID', `${what}, so it looks like a data directory itself`, {
     path: root,
-    hint: `Give its parent: ${dirname(root)}`,
+    hint: `Give its parent: isync ${command} ${dirname(root)}`,
   });
+}
+
+function isEmpty({ directories, problems }: DataDirectories): boolean {
+  return directories.length === 0 && problems.length === 0;
+}
+
+function noneIn(root: string, tag: string): string {
+  return `no data directories in ${root}${tag === '' ? '' : ` whose names begin with ${tag}`}`;
 }

@@ -1,4 +1,4 @@
-import type { DigestAlgorithm } from '../../model/digest.ts';
+import type { Log } from '../../model/log.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { DirectoryState, NewestBy } from '../../scanner/data-directory.ts';
 import type { CompleteBy } from '../../watcher/watch-event.ts';
@@ -9,12 +9,6 @@ export interface ScanOptions {
   readonly root: string;
   /** The scan uses it and leaves closing it to its owner. */
   readonly target: Target;
-  /** Name of the device that the target was opened with. */
-  readonly device: string;
-  /** The target may compress what it sends, so that it takes more files to fill its link. */
-  readonly compressed: boolean;
-  /** The one that the target was opened with. */
-  readonly digest: DigestAlgorithm;
   /** Do what there is to do, then end; else go on until the signal fires. */
   readonly once: boolean;
   /** Only data directories whose name begins so. */
@@ -36,9 +30,10 @@ export interface ScanOptions {
   /** First firing: finish what is in flight, then end. */
   readonly signal: AbortSignal;
   readonly observer: ScanObserver;
+  readonly log: Log;
 }
 
-/** Told as things happen; must not throw and must return at once. */
+/** Called as things happen; must not throw and must return at once. */
 export interface ScanObserver {
   /** Content on its way, in bytes, as it leaves; what is sent again counts again. */
   sent(bytes: number): void;
@@ -47,8 +42,6 @@ export interface ScanObserver {
   /** The same problem of the same file is told once. */
   problem(problem: Problem): void;
   directory(name: string, state: DirectoryState, sealed: boolean): void;
-  /** Anything worth a line of log. */
-  note(level: 'debug' | 'info' | 'warn', message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
 /** The `--json` summary of `isync scan`. */

@@ -26,7 +26,9 @@ export class ScanTally {
   /** As the last listing of the root found them. */
   looseFiles = 0;
   readonly #observer: ScanObserver;
-  readonly #startedMs = performance.now();
+  /** When the scan began, in ms since the epoch. */
+  readonly startedMs = Date.now();
+  readonly #beganMs = performance.now();
   readonly #directories = new Map<string, DirectoryLine>();
   readonly #problems = new Map<string, Map<string, Problem>>();
   readonly #overflow = new Map<string, number>();
@@ -107,7 +109,7 @@ export class ScanTally {
       looseFiles: this.looseFiles,
       foundByReconcile: this.foundByReconcile,
       directories: lines.map(([name, { state, sealed }]) => ({ name, state, sealed })),
-      seconds: (performance.now() - this.#startedMs) / 1000,
+      seconds: (performance.now() - this.#beganMs) / 1000,
     };
   }
 

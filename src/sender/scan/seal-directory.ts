@@ -39,7 +39,7 @@ export async function sealDirectory(
   directory: RelPath,
   options: SealOptions,
 ): Promise<boolean> {
-  const { root, target, newest, device } = context.options;
+  const { root, target, newest } = context.options;
   const { stats } = options;
   const parsed = options.closed ? parseMarkerOf(root, directory) : undefined;
   const marker = parsed && createSourceFile(root, parsed);
@@ -49,7 +49,7 @@ export async function sealDirectory(
   const now = await target.identify({ signal: context.cut });
   if (now.incarnation !== options.target.incarnation) return false;
   if (statsOf(root, directory)?.mtimeMs !== stats.mtimeMs) return false;
-  const record = recordOf(directory, device, options);
+  const record = recordOf(directory, target.traits.device, options);
   await using draft = await draftWatchMarker(root, directory, record, {
     device: stats.dev,
     inode: stats.ino,
@@ -58,9 +58,9 @@ export async function sealDirectory(
   // What came or was written since, against the parser's word or during hours without a link, must still not be lost.
   if (!(await options.isUnchanged())) return false;
   // The parser may make its marker first and fill it then.
-  if (parsed && !sameIdentity(parseMarkerOf(root, directory).identity, parsed.identity)) return false;
+  if (!isSameMarker(root, parsed)) return false;
   if (!(await draft.isUndisturbed())) return false;
-  return await isStillSealed(root, directory, await draft.publish());
+  return await isStillSealed(root, directory, await draft.publish(), parsed);
 }
 
 /** What lstat(2) says of the data directory; undefined when it is gone. */
@@ -68,10 +68,15 @@ export function statsOf(root: string, directory: RelPath): Stats | undefined {
   return lstatSync(join(root, directory), { throwIfNoEntry: false });
 }
 
-/** A file that came in while the marker was given its name opens the directory again. */
-async function isStillSealed(root: string, directory: RelPath, mtimeMs: number): Promise<boolean> {
+/** What came in, or was written into the parser's marker, while ours was given its name opens the directory again. */
+async function isStillSealed(
+  root: string,
+  directory: RelPath,
+  mtimeMs: number,
+  parsed: ListedFile | undefined,
+): Promise<boolean> {
   const found = inspectDataDirectory(root, directory);
-  if (found === undefined || found.mtimeMs === mtimeMs) return true;
+  if (found === undefined || (found.mtimeMs === mtimeMs && isSameMarker(root, parsed))) return true;
   await removeWatchMarker(root, directory);
   return false;
 }
@@ -94,6 +99,13 @@ function recordOf(
     bytes,
     fingerprint,
   };
+}
+
+/** Whether the parser's marker, where there is one, is the very version that was published. */
+function isSameMarker(root: string, parsed: ListedFile | undefined): boolean {
+  if (parsed === undefined) return true;
+  const finding = inspectFile(root, parsed.entry.path);
+  return finding?.kind === 'file' && sameIdentity(finding.file.identity, parsed.identity);
 }
 
 function parseMarkerOf(root: string, directory: RelPath): ListedFile {

@@ -19,6 +19,7 @@ const MAX_LOOKED_INTO = 10_000;
  */
 export class SealedGrowth {
   readonly #context: ScanContext;
+  readonly #onReopened: () => void;
   /** By name: the mtime (ms) of the folder when it was looked into. */
   readonly #lookedInto = new LRUCache<RelPath, number>({ max: MAX_LOOKED_INTO });
   /** Directories that wait for their turn: one is looked into at a time. */
@@ -26,8 +27,10 @@ export class SealedGrowth {
   #work: Promise<void> = Promise.resolve();
   #reopened = 0;
 
-  constructor(context: ScanContext) {
+  /** @param onReopened called when a directory was opened again */
+  constructor(context: ScanContext, onReopened: () => void) {
     this.#context = context;
+    this.#onReopened = onReopened;
   }
 
   /** Directories that were opened again. */
@@ -57,20 +60,19 @@ export class SealedGrowth {
     const { options, tally, stopping, cut } = this.#context;
     if (stopping.aborted) return;
     try {
-      const { store, listedMtime } = await options.target.identify({ signal: cut });
-      this.#context.storeSeen(store);
+      const { store, listedMtime } = await this.#context.store.identify({ signal: cut });
       // Its seal may be gone by now, or stand for another store: then the directory has a run, with problems of its own.
       const directory = inspectDataDirectory(options.root, name);
-      if (directory === undefined || !isSealed(directory, store, options.device)) return;
+      if (directory === undefined || !isSealed(directory, store, options.target.traits.device)) return;
       tally.forgetProblems(name);
       if ((await this.#fingerprintOf(name)) === directory.seal?.record?.fingerprint) return;
       const { count, first } = await this.#newFiles(name, listedMtime);
       if (first === undefined) return;
       if (options.reopen) {
-        options.observer.note('info', 'opened again: it has grown since it was sealed', { path: name });
+        options.log.info('opened again: it has grown since it was sealed', { path: name });
         await removeWatchMarker(options.root, name);
         this.#reopened++;
-        this.#context.look();
+        this.#onReopened();
         return;
       }
       const message = `${count} of its files came after it was sealed and are not at the target, like "${first}": remove its finished.watch, or use --reopen`;

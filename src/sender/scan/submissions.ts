@@ -1,13 +1,13 @@
 import { problemOf, type Problem } from '../../model/problem.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { sameIdentity } from '../../scanner/file-identity.ts';
-import { Fingerprint } from '../../scanner/fingerprint.ts';
 import { FutureMarks } from './future-marks.ts';
 import type { FileIdentity, ListedFile } from '../../scanner/listed-file.ts';
+import { Proven } from './proven.ts';
 import type { ScanContext } from './scan-context.ts';
 import { transfer, type TransferOptions, type TransferOutcome } from './transfer.ts';
 
-/** Files remembered, a directory, that would come to the same end if they were sent again. About 400 bytes each. */
+/** Most files of a directory remembered as refused for good, so that they are not sent again. About 400 bytes each. */
 const MAX_REFUSED = 10_000;
 
 export interface SubmissionListener {
@@ -15,22 +15,21 @@ export interface SubmissionListener {
   marked(file: ListedFile, identity: FileIdentity): void;
   /** The file is another one by now: it must be looked at again. */
   changed(path: RelPath): void;
-  /** Whatever came of it, the file is not on its way any more; told last. */
-  landed(path: RelPath): void;
 }
 
-/** The files of one data directory that are on their way; sees to it that no version of a file goes twice at a time. */
+/** Sends the files of one data directory, no version of a file twice at a time. */
 export class Submissions {
+  /** What has been sent from here and confirmed, or compared. */
+  readonly proven = new Proven();
   readonly #context: ScanContext;
   readonly #directory: RelPath;
   readonly #listener: SubmissionListener;
   readonly #inFlight = new Map<RelPath, FileIdentity>();
   readonly #future = new FutureMarks();
   readonly #refused = new Map<RelPath, { readonly identity: FileIdentity; readonly problem: Problem }>();
-  #confirmed = new Fingerprint();
-  #confirmedBy: string | undefined;
   #marks = 0;
   #idle: (() => void)[] = [];
+  readonly #landing = new Map<RelPath, () => void>();
 
   constructor(context: ScanContext, directory: RelPath, listener: SubmissionListener) {
     this.#context = context;
@@ -42,14 +41,6 @@ export class Submissions {
   isMarked(file: ListedFile): boolean {
     if (file.marked) return true;
     return this.#future.has(file);
-  }
-
-  /**
-   * Whether just the files of `markedPrint` have been sent from here and confirmed by that incarnation of the target, each
-   * once. If not, the target has to be asked.
-   */
-  hasConfirmed(markedPrint: string, incarnation: string): boolean {
-    return this.#confirmedBy === incarnation && this.#confirmed.toString() === markedPrint;
   }
 
   /** How many files have been marked from here so far. */
@@ -77,7 +68,8 @@ export class Submissions {
     options: TransferOptions,
     settled?: (kind: TransferOutcome['kind'] | undefined) => void,
   ): Promise<boolean> {
-    const admission = options.priority === 'live' ? this.#context.live : this.#context.backlog;
+    const { limits } = this.#context;
+    const admission = options.priority === 'live' ? limits.live : limits.backlog;
     await admission.acquire(rank);
     const path = file.entry.path;
     if (this.#context.stopping.aborted || this.#inFlight.has(path)) {
@@ -90,7 +82,7 @@ export class Submissions {
       .then((outcome) => {
         kind = outcome.kind;
         this.#settle(file, outcome);
-        this.#listener.landed(path);
+        this.#tellLanded(path);
       })
       .finally(() => {
         admission.release();
@@ -98,6 +90,11 @@ export class Submissions {
         if (this.#inFlight.size === 0) this.#tellIdle();
       });
     return true;
+  }
+
+  /** Calls `callback` once when the file that is on its way has come to an end, whatever came of it; one callback a path. */
+  onceLanded(path: RelPath, callback: () => void): void {
+    this.#landing.set(path, callback);
   }
 
   /** Resolves when nothing of this directory is on its way. */
@@ -116,7 +113,7 @@ export class Submissions {
         this.#marks++;
         this.#refused.delete(path);
         this.#remember(file, outcome);
-        this.#confirm(file, outcome.incarnation);
+        this.proven.add(file, outcome.incarnation);
         this.#listener.marked(file, outcome.identity);
         return;
       case 'changed':
@@ -127,7 +124,7 @@ export class Submissions {
         if (outcome.lasting) this.#refuse(file, problemOf(outcome.error, path));
         return;
       case 'vanished':
-        this.#context.options.observer.note('info', 'vanished before it was sent', {
+        this.#context.options.log.info('vanished before it was sent', {
           path,
           code: 'FILE_VANISHED',
         });
@@ -136,15 +133,6 @@ export class Submissions {
       case 'stopped':
         return;
     }
-  }
-
-  /** What another incarnation of the target has confirmed counts no more. */
-  #confirm({ entry, identity }: ListedFile, incarnation: string): void {
-    if (this.#confirmedBy !== incarnation) {
-      this.#confirmedBy = incarnation;
-      this.#confirmed = new Fingerprint();
-    }
-    this.#confirmed.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
   }
 
   #refuse({ entry, identity }: ListedFile, problem: Problem): void {
@@ -160,6 +148,12 @@ export class Submissions {
         message:
           'its modification time lies in the future, so that its mark can not be told from a later write',
       });
+  }
+
+  #tellLanded(path: RelPath): void {
+    const tell = this.#landing.get(path);
+    this.#landing.delete(path);
+    tell?.();
   }
 
   #tellIdle(): void {

@@ -5,17 +5,11 @@ import type { FileIdentity, ListedFile } from '../../scanner/listed-file.ts';
 import { markFile } from '../../scanner/mark.ts';
 import { digestSource } from '../digest-source.ts';
 import { makeDurable } from '../durable-source.ts';
+import { tickOf } from '../clock-tick.ts';
+import type { DirectorySync } from '../directory-sync.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createSourceFile } from '../source-file.ts';
 import type { SourceFile } from '../target.ts';
-
-/**
- * A file read this soon after its mtime (ms) may be written again without its mtime changing: kernels before 6.13 stamp
- * files by the timer tick, at most 10 ms. Such a file is read once more before it is marked, when the tick is over.
- */
-const MTIME_TICK_MS = 20;
-/** The same where files are stamped by the whole second: ext3, ext4 with small inodes, some network file systems. */
-const WHOLE_SECOND_MS = 1000;
 
 export type TransferOutcome =
   | {
@@ -55,28 +49,31 @@ const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 /** Fatal, unless the system says that we may not, of this one file: another owner's, or made immutable. */
 const OF_ONE_FILE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['READ_ONLY', 'MARK_NOT_KEPT']);
 
-/** So many files that can't be marked, and none that can, are no single files' problem: the whole root is not ours. */
+/** When this many files can't be marked and none could, the whole root is not ours, not single files. */
 const MOST_UNMARKABLE = 100;
 
-/** What sending the same version again does not mend. */
+/** Errors that sending the same version again does not mend. */
 const LASTING: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['MARK_NOT_KEPT', 'SOURCE_DAMAGED']);
 
 export interface TransferOptions {
   readonly priority: 'live' | 'backlog';
   /** Ask the target first, and send only what it does not hold. */
   readonly unlessKept: boolean;
+  /** One that began after the file was listed. */
+  readonly sync?: DirectorySync | undefined;
 }
 
 /** Sends one version of one file, waits until it is durable here and at the target, and only then marks it. */
 export async function transfer(
   context: ScanContext,
   file: ListedFile,
-  { priority, unlessKept }: TransferOptions,
+  { priority, unlessKept, sync }: TransferOptions,
 ): Promise<TransferOutcome> {
   const { options, cut } = context;
   const source = createSourceFile(options.root, file);
   try {
-    await makeDurable(options.root, file.entry.path, priority);
+    // Before the read: what is read must be what was synced, and the read finds out whether it is what was listed.
+    if (sync?.covers(file.identity) !== true) await makeDurable(options.root, file.entry.path, priority);
     const startedAtMs = Date.now();
     if (unlessKept && (await isKept(context, source))) return { kind: 'kept' };
     const receipt = await options.target.put(source, {
@@ -85,12 +82,13 @@ export async function transfer(
       onSent: (bytes) => options.observer.sent(bytes),
     });
     const { mtimeMs } = file.identity;
-    const tickMs = mtimeMs % WHOLE_SECOND_MS === 0 ? WHOLE_SECOND_MS : MTIME_TICK_MS;
+    // Read this soon, it may be written again without its mtime changing: it is read once more when the tick is over.
+    const tickMs = tickOf(mtimeMs);
     if (startedAtMs - mtimeMs < tickMs) {
       const leftMs = mtimeMs + tickMs - Date.now();
       // An mtime in the future says nothing of the tick. No stop cuts it short: a mark set sooner could be wrong.
       if (leftMs > 0) await delay(Math.min(leftMs, tickMs));
-      const digest = await digestSource(source, receipt.algorithm);
+      const digest = await digestSource(source, options.target.traits.digest);
       if (!digest.equals(receipt.digest)) return { kind: 'changed' };
     }
     return await mark(context, file, receipt.incarnation);
@@ -105,12 +103,12 @@ export async function transfer(
  * and may have been sent in between.
  */
 async function isKept({ options, cut }: ScanContext, source: SourceFile): Promise<boolean> {
-  const { target, digest } = options;
+  const { target } = options;
   const { entry } = source;
   const [record] = await target.look([entry.path], { signal: cut });
   if (record === undefined || !sameVersion(entry, record.entry)) return false;
-  const [kept] = await target.look([entry.path], { signal: cut, digest });
-  return kept?.digest?.equals(await digestSource(source, digest)) === true;
+  const [kept] = await target.look([entry.path], { signal: cut, digest: true });
+  return kept?.digest?.equals(await digestSource(source, target.traits.digest)) === true;
 }
 
 async function mark(context: ScanContext, file: ListedFile, incarnation: string): Promise<TransferOutcome> {
@@ -121,7 +119,7 @@ async function mark(context: ScanContext, file: ListedFile, incarnation: string)
   return { kind: 'marked', identity: result.identity, believable: result.believable, incarnation };
 }
 
-/** What an error of one operation means for the scan; also ends the scan where the error is nobody's but its own. */
+/** Returns what an error of one file or directory means; ends the scan where the error concerns all of them. */
 export function outcomeOf(context: ScanContext, error: IsyncError): TransferOutcome {
   if (error.code === 'FILE_CHANGED') return { kind: 'changed' };
   if (error.code === 'FILE_VANISHED') return { kind: 'vanished' };
@@ -140,7 +138,7 @@ export function outcomeOf(context: ScanContext, error: IsyncError): TransferOutc
   return { kind: 'problem', error, lasting: LASTING.has(error.code) };
 }
 
-/** What one file or directory refuses is its own problem; what the file system refuses to all is the scan's. */
+/** A refusal by one file or directory is its own problem; a refusal by the file system ends the scan. */
 function isFatal(error: IsyncError): boolean {
   const errno = errnoOf(error.cause);
   return FATAL.has(error.code) && !(OF_ONE_FILE.has(error.code) && (errno === 'EPERM' || errno === 'EACCES'));

@@ -25,10 +25,9 @@ export async function copyLarge(
   options: CopyOptions,
 ): Promise<Buffer> {
   const { algorithm, replaceDamaged, signal } = options;
-  const { resume } = store.capabilities;
   const reader = await job.file.open();
   try {
-    const upload = await store.begin(entry, { algorithm, resume, replaceDamaged, signal });
+    const upload = await store.begin(entry, { algorithm, resume: true, replaceDamaged, signal });
     try {
       const digest = await transfer(job, reader, upload, options);
       await upload.commit(digest);

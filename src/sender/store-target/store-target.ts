@@ -5,18 +5,21 @@ import type { Abortable } from '../../model/abortable.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { joinRelPath, parseRelPath, type RelPath } from '../../model/rel-path.ts';
+import { readDigest } from '../../store/read-digest.ts';
 import type { Store } from '../../store/store.ts';
 import { Forgotten, SendQueue, type PutJob, type Size } from '../send-queue.ts';
 import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import { retrying, type RetryPolicy } from '../../flow/retry.ts';
-import type {
-  LookOptions,
-  PutOptions,
-  Receipt,
-  SourceFile,
-  Target,
-  TargetIdentity,
-  TargetRecord,
+import {
+  FILES_IN_FLIGHT,
+  type LookOptions,
+  type PutOptions,
+  type Receipt,
+  type SourceFile,
+  type Target,
+  type TargetIdentity,
+  type TargetRecord,
+  type TargetTraits,
 } from '../target.ts';
 import { copyLarge } from './copy-large.ts';
 
@@ -30,13 +33,13 @@ const SLICE_MS = 8;
 export interface StoreTargetOptions {
   readonly device: string;
   readonly digest: DigestAlgorithm;
-  /** Keep also what a power cut seems to have damaged. Default false. */
+  /** Keep files that a power cut seems to have damaged, too. Default false. */
   readonly replaceDamaged?: boolean | undefined;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
   /** Files under way at a time. Default: what suits a disk. */
   readonly most?: Readonly<Record<Size, number>> | undefined;
-  /** Told why the store does not keep a file for now, each time that one is refused. Must not throw. */
+  /** Called each time the store refuses a file for now, with the reason. Must not throw. */
   readonly onRetry?: ((error: IsyncError) => void) | undefined;
   /** Resolves when another process has taken over: all is rejected with that error then, now and later. */
   readonly fenced?: Promise<IsyncError> | undefined;
@@ -53,6 +56,7 @@ export function createStoreTarget(store: Store, options: StoreTargetOptions): Ta
 }
 
 class StoreTarget implements Target {
+  readonly traits: TargetTraits;
   readonly refused: Promise<IsyncError>;
   readonly #store: Store;
   readonly #options: StoreTargetOptions;
@@ -60,6 +64,8 @@ class StoreTarget implements Target {
   readonly #most: Readonly<Record<Size, number>>;
   readonly #queue: SendQueue;
   readonly #closing = new AbortController();
+  /** By the caller's signal, of which a scan has one for all its calls. */
+  readonly #combined = new WeakMap<AbortSignal, AbortSignal>();
   /** Tells this target from all others, also those of an earlier process. */
   readonly #process = randomUUID();
   readonly #running: Record<Size, number> = { small: 0, large: 0 };
@@ -74,9 +80,11 @@ class StoreTarget implements Target {
   constructor(store: Store, options: StoreTargetOptions) {
     this.#store = store;
     this.#options = options;
-    this.#device = parseRelPath(parseDeviceName(options.device));
+    const { device, digest } = options;
+    this.traits = { device, digest, filesInFlight: FILES_IN_FLIGHT };
+    this.#device = parseRelPath(parseDeviceName(device));
     this.#most = options.most ?? DISK_MOST;
-    this.#queue = new SendQueue(options.digest, options.retry, options.onRetry);
+    this.#queue = new SendQueue(options.retry, options.onRetry);
     this.#queue.onReady = () => this.#start();
     const { fenced = new Promise<never>(() => undefined), signal } = options;
     this.refused = fenced.then((error) => {
@@ -101,7 +109,7 @@ class StoreTarget implements Target {
 
   async look(
     paths: readonly RelPath[],
-    { digest, signal }: LookOptions = {},
+    { digest = false, signal }: LookOptions = {},
   ): Promise<readonly (TargetRecord | undefined)[]> {
     const records: (TargetRecord | undefined)[] = [];
     for (let at = 0; at < paths.length; at += LOOKS_AT_ONCE) {
@@ -145,7 +153,13 @@ class StoreTarget implements Target {
   }
 
   #either(signal: AbortSignal | undefined): AbortSignal {
-    return signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]);
+    if (signal === undefined) return this.#closing.signal;
+    let either = this.#combined.get(signal);
+    if (either === undefined) {
+      either = AbortSignal.any([signal, this.#closing.signal]);
+      this.#combined.set(signal, either);
+    }
+    return either;
   }
 
   #retrying<T>(attempt: () => Promise<T>, signal: AbortSignal | undefined): Promise<T> {
@@ -174,17 +188,17 @@ class StoreTarget implements Target {
 
   async #lookAt(
     path: RelPath,
-    algorithm: DigestAlgorithm | undefined,
+    withDigest: boolean,
     signal: AbortSignal | undefined,
   ): Promise<TargetRecord | undefined> {
     const where = this.#inStore(path);
     return this.#retrying(async () => {
+      if (withDigest) {
+        const found = await readDigest(this.#store, where, this.traits.digest, { signal });
+        return found && { entry: { ...found.entry, path }, digest: found.digest };
+      }
       const entry = await this.#store.stat(where, { signal });
-      if (entry === undefined) return undefined;
-      const digest =
-        algorithm === undefined ? undefined : await this.#store.digest(where, algorithm, { signal });
-      if (algorithm !== undefined && digest === undefined) return undefined; // Gone in between.
-      return { entry: { ...entry, path }, digest };
+      return entry && { entry: { ...entry, path }, digest: undefined };
     }, signal);
   }
 
@@ -217,7 +231,8 @@ class StoreTarget implements Target {
   }
 
   async #copy(job: PutJob): Promise<Buffer> {
-    const { digest: algorithm, replaceDamaged, limiter } = this.#options;
+    const { replaceDamaged, limiter } = this.#options;
+    const { digest: algorithm } = this.traits;
     const { entry } = job.file;
     const kept = { ...entry, path: this.#inStore(entry.path) };
     const { signal } = this.#closing;

@@ -18,7 +18,7 @@ export interface BatchOptions {
   readonly mostBytes: number;
 }
 
-/** Reads the small files that go into the next FILES message: what is there now, without waiting for more. */
+/** Reads the small files for the next FILES message: those that are queued now, without waiting for more. */
 export function readBatch(
   queue: SendQueue,
   { live, algorithm, mostFiles, mostBytes }: BatchOptions,

@@ -7,9 +7,9 @@ import type { Listed, LookedFile, Looked, Sealed } from '../../protocol/messages
 import { Fifo } from '../../flow/fifo.ts';
 import { Backoff, type RetryPolicy } from '../../flow/retry.ts';
 
-/** Memory that the files of one LIST may take, in bytes, some millions of them: a receiver must not fill all of it. */
+/** Most memory for the files of one LIST, in bytes, some millions of them: a receiver must not fill all of ours. */
 const MAX_LISTED_BYTES = 1024 * 1024 * 1024;
-/** What a listed file takes beside its path, in bytes. */
+/** Memory of a listed file beside its path, in bytes. */
 const LISTED_FILE_COST = 120;
 
 export type Answer = Looked | Listed | Sealed;
@@ -23,20 +23,23 @@ export interface Call {
 }
 
 /**
- * The requests that wait for a session. A session takes calls out, hands them their answers, and gives back those
- * that it could not finish.
+ * Queues the requests for a session. A session takes calls out, hands them their answers, and gives back those that it
+ * could not finish.
  */
 export class Calls {
   /** Called when a call may have become ready to take. */
   onReady: () => void = () => {};
   readonly #retry: RetryPolicy;
+  readonly #onRetry: (error: IsyncError) => void;
   readonly #waiting = new Fifo<OpenCall>();
   readonly #open = new Set<OpenCall>();
   readonly #closing = new AbortController();
   #closedBy: unknown;
 
-  constructor(retry: RetryPolicy) {
+  /** `onRetry` is told why a call has to wait and will go again; it must not throw. */
+  constructor(retry: RetryPolicy, onRetry: (error: IsyncError) => void = () => {}) {
     this.#retry = retry;
+    this.#onRetry = onRetry;
   }
 
   get size(): number {
@@ -79,8 +82,12 @@ export class Calls {
   /** The receiver answered FAILED. */
   failed(call: Call, error: IsyncError): void {
     if (!(call instanceof OpenCall) || call.settled) return;
-    if (error.retryable) void this.#later(call, error);
-    else call.reject(error);
+    if (!error.retryable) {
+      call.reject(error);
+      return;
+    }
+    this.#onRetry(error);
+    void this.#later(call, error);
   }
 
   rejectAll(reason: unknown): void {

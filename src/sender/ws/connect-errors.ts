@@ -2,7 +2,7 @@ import { type ErrorCode, errnoOf, IsyncError, isErrorCode } from '../../model/is
 import { REPLICATE_PATH } from '../../protocol/limits.ts';
 import { plainText } from './faults.ts';
 
-/** What a connection that could not be opened means. `retryable` is false where only a person can mend it. */
+/** Returns the error of a connection that could not be opened; not `retryable` where only a person can mend it. */
 export function connectError(error: unknown, where: string): IsyncError {
   if (error instanceof IsyncError) return error;
   const errno = errnoOf(error) ?? '';
@@ -45,7 +45,7 @@ export interface HttpAnswer {
   readonly body: string;
 }
 
-/** Somebody answers, and it is no receiver of ours for now. It may be again, without anyone having changed a setting. */
+/** Something answers that is no receiver, such as a gateway. The receiver may be back without a change of settings. */
 export class ForeignAnswer extends IsyncError {
   constructor(message: string, cause?: unknown, hint: string = FOREIGN_HINT) {
     super('UNREACHABLE', message, { hint, cause });

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { WebSocket, type ClientOptions, type RawData } from 'ws';
+import { isLoopback } from '../../http/listen-address.ts';
 import type { DigestAlgorithm } from '../../model/digest.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { decodeReceiverMessage, encode } from '../../protocol/codec.ts';
@@ -127,7 +128,7 @@ function openSocket(url: URL, { token, tls }: ConnectOptions): WebSocket {
  * keeps its random masks.
  */
 function maskIsPointless(url: URL): boolean {
-  return url.protocol === 'wss:' || /^(localhost|127(\.\d+){3}|\[::1\])$/.test(url.hostname);
+  return url.protocol === 'wss:' || isLoopback(url.hostname);
 }
 
 /** The key that ws hands over is zero already. */

@@ -11,7 +11,7 @@ export function linkLost(message: string, cause?: unknown): IsyncError {
   return new IsyncError('LINK_LOST', message, { cause });
 }
 
-/** What the close of a standing connection means. */
+/** Returns the error that the close of a standing connection means. */
 export function closeError(code: number, reason: string): IsyncError {
   const message = `the connection was closed (${code}${reason === '' ? '' : `: ${plainText(reason)}`})`;
   return new IsyncError(errorCodeOfClose(code), message);
@@ -24,7 +24,7 @@ export function socketError(error: Error): IsyncError {
   return linkLost(`the connection broke: ${error.message}`, error);
 }
 
-/** The error that REFUSED or FAILED tell. */
+/** Returns the error in a REFUSED or FAILED message. */
 export function toldError(
   { code, message, retryable }: { code: string; message: string; retryable: boolean },
   path?: string,
@@ -33,7 +33,7 @@ export function toldError(
   return new IsyncError(known, plainText(message), { retryable, path });
 }
 
-/** What the other side says for people: one line of bounded length, so that it can't pass for output of ours. */
+/** Returns text of the other side as one line of bounded length, so that it can't pass for output of ours. */
 export function plainText(text: string): string {
   return cutText(text.replaceAll(/\p{Cc}+/gu, ' '), MAX_TEXT_BYTES);
 }

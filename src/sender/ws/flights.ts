@@ -17,8 +17,8 @@ interface Flight {
 }
 
 /**
- * The files in flight of one session, by id. It tells the queue what becomes of them; messages that can't be true
- * are IsyncError PROTOCOL.
+ * Tracks the files in flight of one session by id, and tells the queue how each of them ended. A message that can't be true
+ * throws IsyncError PROTOCOL.
  */
 export class Flights {
   readonly #flights = new Map<number, Flight>();
@@ -54,7 +54,7 @@ export class Flights {
     return [...this.#flights.values()].map(({ job }) => job);
   }
 
-  /** How many more files may take off. */
+  /** How many more files may be in flight. */
   room(live: boolean): number {
     if (this.usedUp) return 0;
     const keptForLive = live || this.#most < LIVE_SHARE ? 0 : Math.ceil(this.#most / LIVE_SHARE);
@@ -85,7 +85,7 @@ export class Flights {
     return this.#flights.delete(id);
   }
 
-  /** Believed whole or not at all. */
+  /** Accepts an ACK whole or not at all. */
   acknowledged({ ranges }: Ack): void {
     const kept: { readonly job: PutJob; readonly digest: Buffer }[] = [];
     for (const { first, last } of ranges)

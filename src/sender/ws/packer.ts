@@ -1,8 +1,8 @@
 import { pack } from '../../protocol/packing.ts';
 
-/** A packed message must be this much smaller to be worth the receiver's work, as a part of the plain one. */
+/** A packed message must be smaller by this part of the plain one to be worth the receiver's work. */
 const LEAST_SAVING = 1 / 16;
-/** After so many in a row that were not, the content is taken for one that doesn't compress: media, archives. */
+/** After this many in a row that were not, the content counts as incompressible: media, archives. */
 const VAIN_TRIES = 4;
 /** Then one message in this many is tried: content may change, and a try costs no more than a digest of it. */
 const TRY_EVERY = 16;
@@ -23,7 +23,7 @@ export class Packer {
     return this.#expansion;
   }
 
-  /** What to send for `message`, a FILES or CHUNK: PACKED, or the message itself. */
+  /** Returns what to send for `message`, a FILES or CHUNK: PACKED, or the message itself. */
   pack(message: Buffer): Buffer {
     if (this.#vain >= VAIN_TRIES && ++this.#skipped < TRY_EVERY) return message;
     this.#skipped = 0;

@@ -2,7 +2,7 @@ import type { Abortable } from '../../model/abortable.ts';
 import type { Welcome } from '../../protocol/messages.ts';
 import type { TargetIdentity } from '../target.ts';
 
-/** Who is at the other end of the link, for those who ask, also while there is none. */
+/** Answers who is at the other end of the link; callers may ask while there is no link, and wait. */
 export class Peer {
   readonly #asking = new Set<PromiseWithResolvers<TargetIdentity>>();
   #identity: TargetIdentity | undefined;
@@ -49,8 +49,8 @@ export class Peer {
 }
 
 /**
- * What a WELCOME says of the other side. A receiver that does not say which store it has may have another one each
- * time, so there nothing counts beyond the session.
+ * Returns the identity in a WELCOME. A receiver that tells no store may have another one each time, so nothing that it
+ * confirms counts beyond the session.
  */
 export function identityOf({ session, store }: Welcome): TargetIdentity {
   if (store === undefined) return { store: undefined, incarnation: session, listedMtime: false };

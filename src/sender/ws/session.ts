@@ -22,7 +22,7 @@ import { Wire, type Deadlines } from './wire.ts';
 const SLICE_MS = 8;
 /** Longest reason of a close frame, in bytes (RFC 6455, 5.5). */
 const MAX_REASON_BYTES = 123;
-/** What a socket that closed without saying so is told to have said (RFC 6455, 7.1.5). */
+/** The close code of a socket that closed without one (RFC 6455, 7.1.5). */
 const CLOSED_ABNORMALLY = 1006;
 const LAST_REQUEST = 0xffff_ffff;
 
@@ -39,13 +39,13 @@ export interface SessionOptions {
   readonly deadlines: Deadlines;
   /** Told of each message that goes, in bytes. */
   readonly onSend: (bytes: number) => void;
-  /** Something has come further: a file is durable, a request answered, an upload resumes later than before. */
+  /** Called on progress: a file is durable, a request answered, an upload resumes later than before. */
   readonly onProgress: () => void;
 }
 
 /**
- * One connection: takes files and requests from where they wait, sends them within the receiver's limits, and hands
- * back the answers. When it ends, whatever has none goes back to where it waited.
+ * One connection: takes files and requests from their queues, sends them within the receiver's limits, and passes the
+ * answers on. When it ends, files and requests without an answer go back to their queues.
  */
 export class Session {
   /** Resolves, with why, when the socket is closed and every file too. */
@@ -130,7 +130,7 @@ export class Session {
     return promise;
   }
 
-  /** Ours to end: says why, and waits for the socket to close. */
+  /** Ends the session from our side: says why, and waits for the socket to close. */
   #end(fault: IsyncError, code: CloseCode): void {
     this.#fault ??= fault;
     this.#socket.close(code, code === CLOSE.NORMAL ? '' : cutText(fault.message, MAX_REASON_BYTES));

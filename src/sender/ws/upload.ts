@@ -7,7 +7,7 @@ import type { Packer } from './packer.ts';
 import { changed } from '../source-file.ts';
 import type { SourceReader } from '../target.ts';
 
-/** Files from here on ask how much of them is there already. Smaller ones are sent again sooner than asked for. */
+/** From this size on we ask where to resume. Sending a smaller file again is quicker than asking. */
 const RESUME_FROM_BYTES = 4 * 1024 * 1024;
 /** Read ahead for the digest while the receiver is asked, in bytes: what a disk gives in a long round trip. */
 const HASH_AHEAD_BYTES = 64 * 1024 * 1024;
@@ -19,7 +19,7 @@ const READ_BYTES = 1024 * 1024;
 /** What an upload needs of its session. */
 export interface UploadPort {
   readonly algorithm: DigestAlgorithm;
-  /** Content of the next chunk at most. */
+  /** Most content of the next chunk, in bytes. */
   chunkBytes(upload: Upload): number;
   /** A packer for the chunks of one upload; none where they go as they are. */
   createPacker(): Packer | undefined;
@@ -119,7 +119,7 @@ export class Upload {
     this.#port.ended(this, this.#digester.digest());
   }
 
-  /** Digests what need not be sent, and begins with that before the receiver has said how much it is. */
+  /** Digests the bytes that need not be sent, and begins before the receiver has answered how many they are. */
   async #findOffset(reader: SourceReader): Promise<number> {
     const { path, size } = this.job.file.entry;
     const scratch = Buffer.allocUnsafeSlow(HASH_READ_BYTES);
@@ -171,7 +171,7 @@ export class Upload {
     }
   }
 
-  /** After each wait: nobody may want the file any more. */
+  /** To be called after each wait: the file may have been given up meanwhile. */
   #goOn(): void {
     this.#stopped.signal.throwIfAborted();
     if (this.job.settled) throw new Forgotten();

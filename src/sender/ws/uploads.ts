@@ -18,10 +18,10 @@ export interface UploadsOptions {
   readonly wire: Wire;
   readonly algorithm: DigestAlgorithm;
   readonly most: number;
-  /** What one message should have at most, now, in bytes. */
+  /** Most content that one message should have now, in bytes. */
   readonly messageBytes: () => number;
   readonly createPacker: () => Packer | undefined;
-  /** There may be something to send. */
+  /** Called when there may be something to send. */
   readonly onReady: () => void;
 }
 
@@ -124,7 +124,7 @@ export class Uploads implements UploadPort {
     const { job, id } = upload;
     this.#opening.delete(upload);
     const told = toIsyncError(error, 'FILE_UNREADABLE', { path: job.file.entry.path });
-    // Kept are the bytes of a file that may come again as it is.
+    // The receiver keeps the bytes of a file that may come again unchanged.
     const keep = error instanceof Forgotten || (error instanceof IsyncError && error.retryable);
     if (id !== undefined && flights.cancel(id)) wire.send(encode({ type: 'cancel', id, keep }));
     queue.failed(job, told);

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 import { encode } from '../../protocol/codec.ts';
 
 /**
- * Bytes handed to the socket and not yet taken by the kernel, at most. At the upper end a fast link never runs dry
+ * Most bytes handed to the socket and not yet taken by the kernel. At the upper end a fast link never runs dry
  * between two turns of the event loop; at the lower end a live file need not wait long on a thin one.
  */
 const MAX_WATER_BYTES = 1024 * 1024;
@@ -51,7 +51,7 @@ export class Wire {
     return this.#unsent < this.#water;
   }
 
-  /** What one message should have at most, in bytes: a few of them fill the socket. */
+  /** Most content that one message should have, in bytes: a few messages fill the socket. */
   get messageBytes(): number {
     return this.#water / 4;
   }

@@ -9,20 +9,25 @@ import { ZSTD } from '../../protocol/packing.ts';
 import { SendQueue } from '../send-queue.ts';
 import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import { Backoff, type RetryPolicy } from '../../flow/retry.ts';
-import type {
-  LookOptions,
-  PutOptions,
-  Receipt,
-  SourceFile,
-  Target,
-  TargetIdentity,
-  TargetRecord,
+import {
+  FILES_IN_FLIGHT,
+  type LookOptions,
+  type PutOptions,
+  type Receipt,
+  type SourceFile,
+  type Target,
+  type TargetIdentity,
+  type TargetRecord,
+  type TargetTraits,
 } from '../target.ts';
 import { Calls } from './calls.ts';
 import { connect, type TlsOptions } from './connect.ts';
 import { identityOf, Peer } from './peer.ts';
 import { ForeignAnswer } from './connect-errors.ts';
 import { Session } from './session.ts';
+
+/** Files unconfirmed at a time where they are compressed, to an eighth or so: 10,000 over 100 ms take 2.3 s instead of 4.0 s. */
+const COMPRESSED_IN_FLIGHT = 2048;
 
 export interface WsTargetOptions {
   /** `ws://` or `wss://` with host and port; a path is put before that of the protocol. */
@@ -34,19 +39,19 @@ export interface WsTargetOptions {
   /** In mode `read` only `look` and `list` may be called. */
   readonly mode: 'write' | 'read';
   readonly digest: DigestAlgorithm;
-  /** Have the receiver keep also what a power cut seems to have damaged. Default false. */
+  /** Have the receiver keep files that a power cut seems to have damaged, too. Default false. */
   readonly replaceDamaged?: boolean | undefined;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
-  /** Compress what gets smaller by it, where the receiver takes that. Default false. */
+  /** Compress messages that shrink by it, where the receiver takes them. Default false. */
   readonly compress?: boolean | undefined;
-  /** Told of each message that goes, in bytes as it does: content, whatever surrounds it, and what is sent again. Must not throw. */
+  /** Called with the bytes of each message as it leaves: content and header, also when sent again. Must not throw. */
   readonly onSend?: ((bytes: number) => void) | undefined;
-  /** Told once when the receiver takes nothing compressed. Must not throw. */
+  /** Called once when the receiver takes no compressed messages. Must not throw. */
   readonly onUncompressed?: (() => void) | undefined;
-  /** Told of each change of the link; `error` says why it was lost. Must not throw. */
+  /** Called at each change of the link; `error` says why it was lost. Must not throw. */
   readonly onLink?: ((state: LinkState, error?: IsyncError) => void) | undefined;
-  /** Told why the target does not keep a file for now, each time that one is refused. Must not throw. */
+  /** Called each time the target refuses a file or a request for now, with the reason. Must not throw. */
   readonly onRetry?: ((error: IsyncError) => void) | undefined;
   /** Rejects everything, now and later, with the signal's reason, and closes the link. */
   readonly signal?: AbortSignal | undefined;
@@ -73,6 +78,7 @@ export function createWsTarget(options: WsTargetOptions): Target {
 }
 
 class WsTarget implements Target {
+  readonly traits: TargetTraits;
   readonly refused: Promise<IsyncError>;
   readonly #refuse: (error: IsyncError) => void;
   readonly #options: WsTargetOptions;
@@ -89,8 +95,10 @@ class WsTarget implements Target {
     this.refused = refused.promise;
     this.#refuse = refused.resolve;
     this.#options = options;
-    this.#queue = new SendQueue(options.digest, options.retry, options.onRetry);
-    this.#calls = new Calls(options.retry);
+    const { device, digest, compress = false } = options;
+    this.traits = { device, digest, filesInFlight: compress ? COMPRESSED_IN_FLIGHT : FILES_IN_FLIGHT };
+    this.#queue = new SendQueue(options.retry, options.onRetry);
+    this.#calls = new Calls(options.retry, options.onRetry);
     const { signal } = options;
     if (signal?.aborted === true) this.#close(signal.reason);
     signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -116,14 +124,12 @@ class WsTarget implements Target {
 
   async look(
     paths: readonly RelPath[],
-    { digest, signal }: LookOptions = {},
+    { digest = false, signal }: LookOptions = {},
   ): Promise<readonly (TargetRecord | undefined)[]> {
-    if (digest !== undefined && digest !== this.#options.digest)
-      throw new IsyncError('INTERNAL', `this link speaks ${this.#options.digest}, not ${digest}`);
     const calls: ReturnType<Calls['look']>[] = [];
     for (let at = 0; at < paths.length; at += MAX_PATHS_PER_MESSAGE) {
       const part = paths.slice(at, at + MAX_PATHS_PER_MESSAGE);
-      calls.push(this.#calls.look(part, digest !== undefined, { signal }));
+      calls.push(this.#calls.look(part, digest, { signal }));
     }
     this.#connectUnlessLinked();
     const files = (await Promise.all(calls)).flat();

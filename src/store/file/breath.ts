@@ -1,9 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** Synchronous looks at a disk may hold up the event loop for so long, in ms. */
+/** Longest time that synchronous looks at a disk may hold up the event loop, in ms. */
 const SLICE_MS = 4;
 
-/** When long synchronous work has to let other work have its turn. */
+/** Tells long synchronous work when to let other work have its turn. */
 export class Breath {
   readonly #checkGoesOn: () => void;
   #end = performance.now() + SLICE_MS;

@@ -27,32 +27,32 @@ import { storeError } from './system-errors.ts';
 /** How often a holder shows that it lives, in ms. */
 const BEAT_MS = 10_000;
 /**
- * For so long a holder on another machine must have shown no life before it counts as dead, in ms. Clocks of two machines
- * are never compared: whoever wants the lock watches it for this time.
+ * Time without a sign of life after which a holder on another machine counts as dead, in ms. Clocks of two machines are
+ * never compared: a process that wants the lock watches the holder for this time.
  */
 const PATIENCE_MS = 60_000;
-/** How often it looks meanwhile, in ms. */
+/** How often it looks at the holder meanwhile, in ms. */
 const LOOK_MS = 1_000;
-/** A lock file that is longer is none. */
+/** Longest text that can be a lock, in bytes. */
 const MAX_LOCK_BYTES = 1024;
 
 export interface DeviceLockOptions extends Abortable {
-  /** Told who seems to hold it when that can only be found out by waiting. Must not throw. */
+  /** Called with the name of the holder when only waiting can tell whether it lives. Must not throw. */
   readonly onWait?: ((holder: string) => void) | undefined;
   readonly beatMs?: number | undefined;
   readonly patienceMs?: number | undefined;
 }
 
-/** Held until it is disposed of, or the process ends in whatever way. */
+/** A lock that is held until it is disposed of, or the process ends, however it ends. */
 export interface DeviceLock extends AsyncDisposable {
-  /** Resolves, with FENCED, when another one has it: somebody removed ours, or it took us for dead. */
+  /** Resolves with FENCED when another process has the lock: somebody removed ours, or we were taken for dead. */
   readonly lost: Promise<IsyncError>;
 }
 
 /**
- * The right to put files of `device` into the store in the folder `root` without a receiver: one process at a time, in
- * the file `STORE/.isync/locks/DEVICE`. A holder that was killed loses it: at once where it ran on this machine since its
- * last start, in this container; else when it has shown no life for {@link PATIENCE_MS}.
+ * Takes the lock that lets one process at a time put files of `device` into the store in the folder `root` without a
+ * receiver. It is the file `STORE/.isync/locks/DEVICE`. A killed holder loses it: at once where it ran in this container
+ * since the last start of this machine; else when it has shown no life for {@link PATIENCE_MS}.
  *
  * @throws IsyncError FENCED when another one holds it, STORE_FULL, STORE_FAILED, …, or the signal's reason
  */
@@ -76,7 +76,7 @@ export async function lockDevice(
   }
 }
 
-/** What whoever wants a lock puts in its place. */
+/** The file that a process which wants a lock puts in its place. */
 class Claim {
   readonly device: string;
   readonly path: string;
@@ -93,7 +93,7 @@ class Claim {
     this.text = `${JSON.stringify({ owner, pid: process.pid, host: hostname(), since })}\n`;
   }
 
-  /** Makes it ready to be given its name. */
+  /** Writes the file under a staged name. */
   stage(): void {
     this.#area.make();
     mkdirSync(dirname(this.path), { recursive: true, mode: 0o700 });
@@ -108,9 +108,9 @@ class Claim {
 }
 
 /**
- * Resolves when the lock at `path` is ours. Only who holds a second lock, named after the dead holder, may put something
- * in that one's place: so it can't be the lock of somebody who was quicker. The second lock is taken in the same way,
- * because its holder may die, too.
+ * Resolves when the lock at `path` is ours. A dead holder's lock may be replaced only by the process that holds a second
+ * lock, named after that holder: so nobody replaces the lock of a process that was quicker. The second lock is taken in
+ * the same way, because its holder may die, too.
  */
 async function acquire(path: string, claim: Claim, options: DeviceLockOptions): Promise<void> {
   for (;;) {
@@ -134,7 +134,7 @@ async function acquire(path: string, claim: Claim, options: DeviceLockOptions): 
   }
 }
 
-/** Whether `path` was free and is the claim's now. Never replaces anything. */
+/** Gives the claim its name where `path` is free; tells whether it was. Never replaces anything. */
 function place(staged: string, path: string): boolean {
   try {
     linkSync(staged, path);
@@ -145,7 +145,7 @@ function place(staged: string, path: string): boolean {
     if (errno !== 'EPERM' && errno !== 'ENOTSUP' && errno !== 'ENOSYS') throw error;
   }
   try {
-    // Without hard links: the name is exclusive all the same, and who reads it before its content waits.
+    // Without hard links: the name is exclusive all the same, and a process that reads it before its content waits.
     copyFileSync(staged, path, constants.COPYFILE_EXCL);
     return true;
   } catch (error) {
@@ -190,7 +190,7 @@ async function isDead(
       signal?.throwIfAborted(),
     );
     const now = readHolder(path);
-    // Released: whoever asks sees so.
+    // Released: the caller will see that.
     if (now === undefined || now.text !== holder.text) return true;
     if (now.mtimeMs !== holder.mtimeMs) return false;
   }
@@ -204,11 +204,11 @@ function fieldOf({ text }: Holder, name: string): string {
     const value: unknown = Object.getOwnPropertyDescriptor(fields, name)?.value;
     return typeof value === 'string' || typeof value === 'number' ? String(value) : '?';
   } catch {
-    return '?'; // Damaged, or not written yet: nobody's, so it may live.
+    return '?'; // Damaged, or not written yet: its holder may live.
   }
 }
 
-/** For people. */
+/** The name of a holder, for people. */
 function nameOf(holder: Holder): string {
   return `process ${fieldOf(holder, 'pid')} on ${fieldOf(holder, 'host')} since ${fieldOf(holder, 'since')}`;
 }
@@ -244,7 +244,7 @@ class HeldLock implements DeviceLock {
     try {
       if (readHolder(this.#claim.path)?.text === this.#claim.text) unlinkSync(this.#claim.path);
     } catch {
-      // Whoever wants it finds that we are dead.
+      // The next process that wants it finds that we are dead.
     }
   }
 
@@ -263,7 +263,7 @@ class HeldLock implements DeviceLock {
     }
   }
 
-  /** The store was emptied below us. Where another one has been quicker, the next beat sees so. */
+  /** Puts the lock back when the store was emptied below us. Where another process was quicker, the next beat sees that. */
   #putBack(): void {
     try {
       this.#claim.stage();

@@ -3,14 +3,14 @@ import type { Folders } from './folders.ts';
 import { Publisher } from './publisher.ts';
 import { Limiter } from '../../flow/limiter.ts';
 
-/** Small files written and fsynced at a time: the more, the fewer commits of the journal they need. Half of the thread pool, which serves others too. */
+/** Small files written and fsynced at a time: the more, the fewer commits of the journal they need. */
 const STAGED_AT_ONCE = 32;
 /** Uploads looked for in the staging area at a time. */
 const CLAIMED_AT_ONCE = 4;
-/** Uploads read again at a time, each in a buffer of its own. */
+/** Resumed uploads digested at a time, each in a buffer of its own. */
 const RESUMED_AT_ONCE = 4;
 
-/** The queues of one first-level folder. */
+/** The queues of one first-level folder: one device's. */
 export interface Queues {
   readonly staging: Limiter;
   readonly claiming: Limiter;
@@ -18,10 +18,7 @@ export interface Queues {
   readonly publisher: Publisher;
 }
 
-/**
- * Each first-level folder has queues of its own: a device that hands in a thousand files, or a few with a thousand
- * new folders, keeps nobody waiting but itself.
- */
+/** Queues for each first-level folder: a device that sends a thousand files or new folders keeps no other one waiting. */
 export class DeviceQueues {
   readonly #folders: Folders;
   readonly #immutable: boolean;
@@ -32,7 +29,7 @@ export class DeviceQueues {
     this.#immutable = immutable;
   }
 
-  /** Runs `work`, which gets the lane of `path`. */
+  /** Runs `work` with the queues of the device of `path`. */
   async use<T>(path: RelPath, work: (lane: Queues) => Promise<T>): Promise<T> {
     const owner = firstSegment(path);
     const lane = this.#lanes.get(owner) ?? this.#make(owner);

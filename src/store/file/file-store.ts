@@ -1,7 +1,6 @@
-import { realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Abortable } from '../../model/abortable.ts';
-import { createDigester, type DigestAlgorithm } from '../../model/digest.ts';
+import { createDigester } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { MAX_PATH_BYTES, type RelPath } from '../../model/rel-path.ts';
@@ -12,40 +11,43 @@ import type {
   BeginOptions,
   FileDigest,
   PublishOptions,
+  ReadOptions,
   Store,
   StoreCapabilities,
+  StoredFile,
   StoreIdentity,
   Upload,
 } from '../store.ts';
 import { PathOrder } from '../../flow/path-order.ts';
-import { storeClosed, uploadBusy } from '../store-errors.ts';
-import { versionKey } from '../version-key.ts';
-import { FileUpload } from './file-upload.ts';
+import { OpenUploads } from '../open-uploads.ts';
+import { refuseOtherSize, refuseRemoval } from '../rules/immutability.ts';
+import { storeClosed } from '../store-errors.ts';
+import { FileBody } from './file-body.ts';
 import { Folders } from './folders.ts';
 import { FreeSpace } from './free-space.ts';
 import { type Queues, DeviceQueues } from './device-queues.ts';
 import { collectLeftovers, type LeftoverLimits, PartThinner } from './leftovers.ts';
 import { listFiles } from './list-files.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
-import { digestInto, digestPublished, inRealFolders, statPublished } from './published.ts';
-import { keptDifferent, type StagedFile } from './publisher.ts';
+import { digestInto, findPublished, type Published, readPublished, statPublished } from './published.ts';
+import type { StagedFile } from './publisher.ts';
 import { discard, stageFile } from './stage-file.ts';
 import { isOwnPath, OWN_FOLDER, StagingArea } from './staging-area.ts';
 import { StoreIdFile } from './store-id.ts';
+import { existingFolder } from './existing-folder.ts';
+import { guard, rejection } from './rejections.ts';
 import { storeError } from './system-errors.ts';
 
 export interface FileStoreOptions {
-  /** For those who only look and list: nothing is made or collected. Default false. */
+  /** Makes and collects nothing, for commands that only look and list. Default false. */
   readonly readOnly?: boolean | undefined;
-  /** A file once kept is never replaced by different content (IMMUTABLE). Needs hard links. Default false. */
+  /** Keeps the rule of immutability.ts, also between processes. Needs hard links. Default false. */
   readonly immutable?: boolean | undefined;
-  /** Bytes to be left free on the store's file system (else STORE_FULL). Default 0: until the file system refuses. */
+  /** Bytes that stay free on the store's file system (else STORE_FULL). Default 0: the file system itself refuses. */
   readonly minFreeBytes?: number | undefined;
-  /** Largest file to be kept, in bytes (else FILE_TOO_LARGE). Default: no limit. */
-  readonly maxFileBytes?: number | undefined;
   /** Bytes of unfinished uploads that stay for each first-level folder; the oldest go first. Default: no limit. */
   readonly maxStagedBytes?: number | undefined;
-  /** Age in ms at which an upload that nobody has gone on with is thrown away. Default: 7 days. */
+  /** Age in ms at which an upload that nobody has resumed is thrown away. Default: 7 days. */
   readonly stalePartialMs?: number | undefined;
 }
 
@@ -54,9 +56,9 @@ const STALE_PARTIAL_MS = 7 * 24 * 3600 * 1000;
 const COLLECT_EVERY_MS = 3600 * 1000;
 
 /**
- * The store in the folder `path`, which must be there already: a folder that is missing is more likely a disk that is
- * not mounted than one to be made. Its own files are in the folder `.isync` below. Several processes of one user may
- * have the same store open.
+ * Opens the store in the folder `path`, which must be there already: a missing folder is more likely a disk that is not
+ * mounted than a folder to be made. The store's own files are in the folder `.isync` below. Several processes of one user
+ * may have the same store open.
  *
  * @throws IsyncError STORE_MISSING or STORE_FAILED
  */
@@ -77,26 +79,18 @@ export async function openFileStore(path: string, options: FileStoreOptions = {}
 }
 
 class FileStore implements Store {
-  readonly capabilities: StoreCapabilities = {
-    atomicReplace: true,
-    mtime: true,
-    listedMtime: true,
-    folders: true,
-    resume: true,
-    exactResume: true,
-  };
+  readonly capabilities: StoreCapabilities = { listedMtime: true };
   readonly #root: string;
   readonly #area: StagingArea;
   readonly #id: StoreIdFile;
   readonly #immutable: boolean;
-  readonly #maxFileBytes: number;
   readonly #leftovers: LeftoverLimits;
   readonly #thinner: PartThinner;
   readonly #space: FreeSpace;
   readonly #folders: Folders;
   readonly #lanes: DeviceQueues;
   readonly #publishing = new PathOrder();
-  readonly #uploads = new Map<string, Promise<FileUpload>>();
+  readonly #uploads = new OpenUploads();
   readonly #collector: NodeJS.Timeout | undefined;
   #collecting: Promise<void> = Promise.resolve();
   #disposed: Promise<void> | undefined;
@@ -106,7 +100,6 @@ class FileStore implements Store {
     this.#area = area;
     this.#id = new StoreIdFile(root, area, options.readOnly === true);
     this.#immutable = options.immutable ?? false;
-    this.#maxFileBytes = options.maxFileBytes ?? Infinity;
     this.#leftovers = {
       staleMs: options.stalePartialMs ?? STALE_PARTIAL_MS,
       mostBytes: options.maxStagedBytes ?? Infinity,
@@ -141,19 +134,12 @@ class FileStore implements Store {
     }
   }
 
-  async digest(
-    path: RelPath,
-    algorithm: DigestAlgorithm,
-    { signal }: Abortable = {},
-  ): Promise<Buffer | undefined> {
-    const goesOn = (): void => this.#checkGoesOn(signal);
-    goesOn();
+  async read(path: RelPath, options: ReadOptions = {}): Promise<StoredFile | undefined> {
+    const { signal } = options;
+    this.#checkGoesOn(signal);
     if (isOwnPath(path)) return undefined;
-    return guard(path, signal, async () =>
-      (await inRealFolders(this.#root, path))
-        ? digestPublished(join(this.#root, path), algorithm, goesOn)
-        : undefined,
-    );
+    const found = await guard(path, signal, () => findPublished(this.#root, path));
+    return found && { entry: found.entry, bytes: this.#bytesOf(found, options) };
   }
 
   async put(
@@ -176,18 +162,22 @@ class FileStore implements Store {
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
     this.#checkGoesOn(options.signal);
     this.#checkTaken(file);
-    const key = versionKey(file);
-    if (this.#uploads.has(key)) throw uploadBusy(file);
-    const upload = guard(file.path, options.signal, () =>
-      this.#lanes.use(file.path, (lane) => this.#begin(lane, file, options, key)),
+    return this.#uploads.begin(file, () =>
+      guard(file.path, options.signal, () =>
+        this.#lanes.use(file.path, (lane) => this.#begin(lane, file, options)),
+      ),
     );
-    this.#uploads.set(key, upload);
-    try {
-      return await upload;
-    } catch (error) {
-      this.#uploads.delete(key);
-      throw error;
-    }
+  }
+
+  async remove(path: RelPath, { signal }: Abortable = {}): Promise<void> {
+    this.#checkGoesOn(signal);
+    if (isOwnPath(path)) return;
+    await guard(path, signal, async () => {
+      if (this.#immutable) refuseRemoval(await statPublished(this.#root, path));
+      await this.#publishing.run(path, () =>
+        this.#lanes.use(path, ({ publisher }) => publisher.remove(path)),
+      );
+    });
   }
 
   async sync(directory: RelPath, { signal }: Abortable = {}): Promise<void> {
@@ -211,8 +201,8 @@ class FileStore implements Store {
 
   async #dispose(): Promise<void> {
     clearInterval(this.#collector);
-    // A rejection is told to whoever called; a part that could not be released waits for the next process.
-    await Promise.allSettled([...this.#uploads.values()].map(async (upload) => (await upload).suspend()));
+    // A part that could not be released waits for the next process.
+    await this.#uploads.suspend();
     await this.#publishing.idle();
     await this.#collecting;
     await this.#thinner.idle();
@@ -224,16 +214,22 @@ class FileStore implements Store {
     signal?.throwIfAborted();
   }
 
-  #checkTaken(file: FileEntry): void {
-    const { path } = file;
+  #checkTaken({ path }: FileEntry): void {
     if (isOwnPath(path)) throw new IsyncError('BAD_PATH', "this folder is the store's own", { path });
     // Or half of its folders would have been made when the kernel says so.
     if (Buffer.byteLength(join(this.#root, path)) >= MAX_PATH_BYTES)
       throw new IsyncError('BAD_PATH', 'the path is too long below the folder of the store', { path });
-    if (file.size > this.#maxFileBytes)
-      throw new IsyncError('FILE_TOO_LARGE', `files of more than ${this.#maxFileBytes} bytes are not taken`, {
-        path,
-      });
+  }
+
+  async *#bytesOf(found: Published, options: ReadOptions): AsyncGenerator<Uint8Array> {
+    const { signal } = options;
+    const goesOn = (): void => this.#checkGoesOn(signal);
+    goesOn();
+    try {
+      yield* readPublished(this.#root, found, options, goesOn);
+    } catch (error) {
+      throw rejection(error, found.entry.path, signal);
+    }
   }
 
   async #put(
@@ -254,8 +250,7 @@ class FileStore implements Store {
     lane: Queues,
     file: FileEntry,
     { algorithm, resume, signal, replaceDamaged = false }: BeginOptions,
-    key: string,
-  ): Promise<FileUpload> {
+  ): Promise<FileBody> {
     await this.#checkCanBecome(file, replaceDamaged);
     const { path, handle, size } = await lane.claiming.run(() => claimPart(this.#area, file, resume));
     const release = async (path: string): Promise<void> => {
@@ -268,7 +263,7 @@ class FileStore implements Store {
       const goesOn = (): void => this.#checkGoesOn(signal);
       const offset =
         size === 0 ? 0 : await lane.resuming.run(() => digestInto(digester, handle, size, goesOn));
-      return new FileUpload({
+      return new FileBody({
         file,
         algorithm,
         digester,
@@ -281,7 +276,6 @@ class FileStore implements Store {
           this.#publishing.run(file.path, () =>
             this.#lanes.use(file.path, ({ publisher }) => publisher.publish({ ...staged, replaceDamaged })),
           ),
-        ended: () => void this.#uploads.delete(key),
       });
     } catch (error) {
       await handle.close();
@@ -295,31 +289,7 @@ class FileStore implements Store {
   async #checkCanBecome(file: FileEntry, replaceDamaged: boolean): Promise<void> {
     this.#folders.checkWay(file.path);
     const kept = await statPublished(this.#root, file.path);
-    if (this.#immutable && kept !== undefined && kept.size !== file.size) throw keptDifferent(file);
+    if (this.#immutable) refuseOtherSize(kept, file);
     if (!replaceDamaged) refuseShorter(kept, file);
   }
-}
-
-async function guard<T>(path: string, signal: AbortSignal | undefined, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    throw rejection(error, path, signal);
-  }
-}
-
-/** What a call rejects with: the signal's reason as it is, anything else as an IsyncError. */
-function rejection(error: unknown, path: string, signal: AbortSignal | undefined): unknown {
-  return signal?.aborted === true && error === signal.reason ? error : storeError(error, path);
-}
-
-async function existingFolder(path: string): Promise<string> {
-  const hint = 'Make the folder, or mount its disk: isync does not make it, lest it fill the wrong disk.';
-  try {
-    if ((await stat(path)).isDirectory()) return await realpath(path);
-  } catch (error) {
-    if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENOTDIR') throw storeError(error, path);
-    throw new IsyncError('STORE_MISSING', 'there is no such folder', { path, hint, cause: error });
-  }
-  throw new IsyncError('STORE_MISSING', 'this is not a folder', { path, hint });
 }

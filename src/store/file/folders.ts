@@ -1,22 +1,28 @@
-import { constants, lstatSync, mkdirSync } from 'node:fs';
+import { constants, lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
 import { foldersBelow } from './list-files.ts';
-import { storeError, unlessAbsent } from './system-errors.ts';
+import { lookAt } from './read-folder.ts';
+import { storeError, unlessAbsent, unlessAbsentSync } from './system-errors.ts';
 import { Limiter } from '../../flow/limiter.ts';
 
-/** Folders of a batch fsynced at a time: they share the file system's journal commits, and the thread pool with everything else. */
+/** Folders of a batch fsynced at a time: together they need few commits of the journal, and they leave threads to others. */
 const FOLDER_SYNCS_AT_ONCE = 4;
-/** Folders remembered as durable, about 150 bytes each; when there are more all are forgotten, which costs fsyncs only. */
+/** Folders remembered as durable, about 200 bytes each. When there are more, all are forgotten, which costs fsyncs only. */
 const DURABLE_FOLDERS = 16_384;
+/** How often a folder is made again that another process keeps removing, empty as it is, before something is put in it. */
+const MAKING_TRIES = 10;
 
-/** The folders of published files: makes them, refuses what is none, and makes their entries durable. */
+/** The folders of published files: makes and removes them, refuses what is none, and makes their entries durable. */
 export class Folders {
   readonly root: string;
-  /** Folders whose own entry, and those of all above, this process has made durable. */
-  readonly #durable = new Set<string>();
+  /**
+   * Folders whose own entry, and those of all above, this process has made durable; each by its path, with its identity: a
+   * folder that another process has removed and made again is another one.
+   */
+  readonly #durable = new Map<string, string>();
 
   constructor(root: string) {
     this.root = root;
@@ -26,13 +32,13 @@ export class Folders {
     return new FolderBatch(this);
   }
 
-  isDurable(path: string): boolean {
-    return this.#durable.has(path);
+  isDurable(path: string, identity: string): boolean {
+    return this.#durable.get(path) === identity;
   }
 
-  setDurable(path: string): void {
+  setDurable(path: string, identity: string): void {
     if (this.#durable.size >= DURABLE_FOLDERS) this.#durable.clear();
-    this.#durable.add(path);
+    this.#durable.set(path, identity);
   }
 
   setNotDurable(path: string): void {
@@ -45,14 +51,14 @@ export class Folders {
    */
   checkWay(path: RelPath): void {
     for (let folder = parentOf(path); folder !== ''; folder = parentOf(folder))
-      isFolder(join(this.root, folder), folder);
+      lookAtFolder(join(this.root, folder), folder);
     if (lstatSync(join(this.root, path), { throwIfNoEntry: false })?.isDirectory())
       throw new IsyncError('PATH_CONFLICT', 'a folder is in the way', { path });
   }
 
   /**
-   * Makes `directory` and all folders below and above it durable, as far as there are such. Those below too, because
-   * who named a file there may have been killed before it could. `checkGoesOn` throws to end it early.
+   * Makes `directory` and all folders below and above it durable, as far as they are there. Those below too: a process that
+   * named a file there may have been killed before it could. `checkGoesOn` throws to end it early.
    */
   async sync(directory: RelPath, checkGoesOn: () => void): Promise<void> {
     const failures: unknown[] = [];
@@ -74,21 +80,25 @@ export class Folders {
   async #syncUpwards(directory: RelPath): Promise<void> {
     for (let folder: RelPath | '' = directory; folder !== ''; folder = parentOf(folder)) {
       const path = join(this.root, folder);
-      if (isFolder(path, folder)) await syncFolder(path);
+      if (lookAtFolder(path, folder) !== undefined) await syncFolder(path);
     }
     await syncFolder(this.root);
   }
 }
 
-/** A folder that stands, and is one. */
+/** A folder that is there, as far as this batch knows. */
 export interface StandingFolder {
   readonly path: string;
   readonly parent: StandingFolder | undefined;
-  /** Whether its own entry and those of all above are. */
+  /** Tells it from one that is made later under its path. */
+  readonly identity: string;
+  /** Whether its own entry and those of all above are durable. */
   readonly durable: boolean;
+  /** Whether this batch has removed it again. */
+  removed: boolean;
 }
 
-/** What is known of folders for the length of one batch, so that each is looked at once. */
+/** Remembers the folders of one batch, so that each is looked at once. */
 export class FolderBatch {
   readonly #folders: Folders;
   readonly #root: StandingFolder;
@@ -96,12 +106,12 @@ export class FolderBatch {
 
   constructor(folders: Folders) {
     this.#folders = folders;
-    this.#root = { path: folders.root, parent: undefined, durable: true };
+    this.#root = { path: folders.root, parent: undefined, identity: '', durable: true, removed: false };
   }
 
   /**
    * Makes `directory` where it is missing, and checks that it and all above are real folders, not symlinks.
-   * Folders get the mode that the umask leaves them: it is how an administrator keeps others out of the store.
+   * Folders get the mode that the umask leaves them: so an administrator keeps others out of the store.
    */
   ensure(directory: RelPath | ''): StandingFolder {
     if (directory === '') return this.#root;
@@ -109,24 +119,77 @@ export class FolderBatch {
     if (known !== undefined) return known;
     const parent = this.ensure(parentOf(directory));
     const path = join(parent.path, nameOf(directory));
-    const isNew = !isFolder(path, directory);
-    if (isNew) {
-      // Also one that was durable and is no more: somebody has removed it.
-      this.#folders.setNotDurable(path);
-      makeFolder(path, directory);
-    }
-    const folder = { path, parent, durable: !isNew && parent.durable && this.#folders.isDurable(path) };
+    const found = lookAtFolder(path, directory);
+    // Also one that was durable and is no more: somebody has removed it.
+    if (found === undefined) this.#folders.setNotDurable(path);
+    const identity = found ?? makeFolder(path, directory);
+    const durable = found !== undefined && parent.durable && this.#folders.isDurable(path, identity);
+    const folder = { path, parent, identity, durable, removed: false };
     this.#standing.set(directory, folder);
     return folder;
   }
 
   /**
+   * Runs `name`, which gives a name in `directory`, once that is there. Where another process has just removed the folder,
+   * which was empty, it is made again.
+   */
+  async within(
+    directory: RelPath | '',
+    name: (folder: StandingFolder) => Promise<void>,
+  ): Promise<StandingFolder> {
+    for (let left = MAKING_TRIES - 1; ; left--)
+      try {
+        const folder = this.ensure(directory);
+        await name(folder);
+        return folder;
+      } catch (error) {
+        if (left === 0 || !isVanished(error)) throw error;
+        this.#forget(directory);
+      }
+  }
+
+  /**
+   * Removes a file, and the folders above it that this leaves empty; what is no file, or not below real folders, stays.
+   * Returns the lowest folder that is left: once that is synced, the removal is durable.
+   */
+  remove(path: RelPath): StandingFolder {
+    const above = this.#realFoldersAbove(path);
+    if ((above[0] ?? '') === parentOf(path)) removeFile(join(this.#folders.root, path));
+    for (const folder of above) {
+      if (!removeIfEmpty(join(this.#folders.root, folder))) return this.ensure(folder);
+      this.#removed(folder);
+    }
+    return this.#root;
+  }
+
+  /** The real folders on the way to `path`, the lowest first, from where one is missing or something else is there. */
+  #realFoldersAbove(path: RelPath): RelPath[] {
+    const way: RelPath[] = [];
+    for (let folder = parentOf(path); folder !== ''; folder = parentOf(folder)) way.push(folder);
+    const real = way.toReversed();
+    const end = real.findIndex((folder) => !lookAt(join(this.#folders.root, folder))?.isDirectory());
+    return (end < 0 ? real : real.slice(0, end)).toReversed();
+  }
+
+  #removed(directory: RelPath): void {
+    this.#folders.setNotDurable(join(this.#folders.root, directory));
+    const standing = this.#standing.get(directory);
+    if (standing !== undefined) standing.removed = true;
+    this.#standing.delete(directory);
+  }
+
+  /** Looks at `directory` and all above anew. */
+  #forget(directory: RelPath | ''): void {
+    for (let folder = directory; folder !== ''; folder = parentOf(folder)) this.#standing.delete(folder);
+  }
+
+  /**
    * Makes the entries of `used` durable, and those above as needed, each folder once.
-   * Returns a function that tells why this failed for one of them; undefined where it did not.
+   * Returns a function that tells why this failed for a folder; undefined where it succeeded.
    */
   async sync(used: ReadonlySet<StandingFolder>): Promise<(folder: StandingFolder) => unknown> {
     const needed = new Set<StandingFolder>();
-    for (const folder of used) for (const each of upToDurable(folder)) needed.add(each);
+    for (const folder of used) for (const each of upToDurable(folder)) if (!each.removed) needed.add(each);
     const failures = new Map<StandingFolder, unknown>();
     const syncs = new Limiter(FOLDER_SYNCS_AT_ONCE);
     await Promise.all(
@@ -145,14 +208,17 @@ export class FolderBatch {
   #remember(folder: StandingFolder, failures: ReadonlyMap<StandingFolder, unknown>): void {
     if (firstFailure(folder, failures) !== undefined) return;
     for (const each of upToDurable(folder))
-      if (each.parent !== undefined) this.#folders.setDurable(each.path);
+      if (each.parent !== undefined && !each.removed) this.#folders.setDurable(each.path, each.identity);
   }
 }
 
-/** `folder` and those above it, up to the first whose own entry is durable: all that must be synced for it. */
+/** `folder` and those above it, up to the first whose own entry is durable: these must be synced for it. */
 function* upToDurable(folder: StandingFolder): Generator<StandingFolder> {
   yield folder;
-  for (let each = folder; !each.durable && each.parent !== undefined; each = each.parent) yield each.parent;
+  for (let each = folder; each.parent !== undefined; each = each.parent) {
+    if (each.durable && !each.removed) return;
+    yield each.parent;
+  }
 }
 
 function firstFailure(folder: StandingFolder, failures: ReadonlyMap<StandingFolder, unknown>): unknown {
@@ -160,27 +226,57 @@ function firstFailure(folder: StandingFolder, failures: ReadonlyMap<StandingFold
   return [...upToDurable(folder)].map((each) => failures.get(each)).find((failure) => failure !== undefined);
 }
 
-/** Whether there is a folder; rejects what is there but none with PATH_CONFLICT. */
-function isFolder(path: string, directory: RelPath): boolean {
+/**
+ * The identity of the folder at `path`; undefined where nothing is.
+ * @throws IsyncError PATH_CONFLICT where something else is
+ */
+function lookAtFolder(path: string, directory: RelPath): string | undefined {
   let found;
   try {
     found = lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {
     throw storeError(error, directory);
   }
-  if (found === undefined) return false;
-  if (found.isDirectory()) return true;
+  if (found === undefined) return undefined;
+  // The inode of a folder that was removed is soon used again.
+  if (found.isDirectory()) return `${found.dev} ${found.ino} ${found.birthtimeMs}`;
   const what = found.isSymbolicLink() ? 'a symlink' : 'a file';
   throw new IsyncError('PATH_CONFLICT', `${what} is where a folder is needed`, { path: directory });
 }
 
-function makeFolder(path: string, directory: RelPath): void {
+/** Makes a folder, unless another process is quicker, and tells its identity. */
+function makeFolder(path: string, directory: RelPath): string {
   try {
     mkdirSync(path);
   } catch (error) {
-    // EEXIST: another process made it just now.
-    if (errnoOf(error) === 'EEXIST' && isFolder(path, directory)) return;
-    throw storeError(error, directory);
+    if (errnoOf(error) !== 'EEXIST') throw storeError(error, directory);
+  }
+  const made = lookAtFolder(path, directory);
+  if (made !== undefined) return made;
+  const message = 'the folder was removed as it was made';
+  const cause = Object.assign(new Error(message), { code: 'ENOENT' });
+  throw new IsyncError('STORE_FAILED', message, { path: directory, retryable: true, cause });
+}
+
+/** Whether something on the way is not there any more. */
+function isVanished(error: unknown): boolean {
+  return errnoOf(error instanceof IsyncError ? error.cause : error) === 'ENOENT';
+}
+
+function removeFile(path: string): void {
+  if (lookAt(path)?.isFile() === true) unlessAbsentSync(() => unlinkSync(path));
+}
+
+/** Whether there is no folder at `path` any more. */
+function removeIfEmpty(path: string): boolean {
+  try {
+    unlessAbsentSync(() => rmdirSync(path));
+    return true;
+  } catch (error) {
+    // EBUSY: another file system is mounted there.
+    const errno = errnoOf(error);
+    if (errno === 'ENOTEMPTY' || errno === 'EEXIST' || errno === 'EBUSY') return false;
+    throw error;
   }
 }
 

@@ -1,10 +1,10 @@
 import { statfsSync } from 'node:fs';
 import { IsyncError } from '../../model/isync-error.ts';
 
-/** How long a look at the free space is believed, in ms: others fill the disk too, but statfs per write would cost. */
+/** How long a look at the free space counts, in ms: others fill the disk too, but a statfs for each write would cost. */
 const BELIEVED_MS = 1000;
 
-/** Keeps `minFreeBytes` of the store's file system free. With 0 it never looks: the file system itself refuses. */
+/** Keeps `minFreeBytes` of the store's file system free. With 0 it never looks, and the file system itself refuses. */
 export class FreeSpace {
   readonly #root: string;
   readonly #minFreeBytes: number;

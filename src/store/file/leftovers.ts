@@ -6,20 +6,20 @@ import { livenessOf } from './process-identity.ts';
 import type { StagingArea } from './staging-area.ts';
 import { unlessAbsent } from './system-errors.ts';
 
-/** Unfinished uploads that stay for each first-level folder: a sender has at most 16 open when its link breaks. */
+/** Unfinished uploads kept for each first-level folder: a sender has at most 16 open when its link breaks. */
 const MAX_PARTS = 64;
 
 export interface LeftoverLimits {
-  /** Age in ms at which an upload that nobody has gone on with is thrown away. */
+  /** Age in ms at which an upload that nobody has resumed is thrown away. */
   readonly staleMs: number;
-  /** Bytes of uploads that stay for each first-level folder. */
+  /** Bytes of uploads kept for each first-level folder. */
   readonly mostBytes: number;
 }
 
 /**
- * Tidies the staging area: uploads that nobody has gone on with for `staleMs` are removed, and dead processes' folders
- * are dissolved; of what stays, each owner has no more than it may. Folders of processes that live are left alone; of those that can't be told (another host, container
- * or boot), only what has not been touched for `staleMs` goes.
+ * Tidies the staging area: removes uploads that nobody has resumed for `staleMs`, dissolves the folders of dead processes,
+ * and thins the uploads of each owner. It leaves folders of living processes alone. From a folder whose process may live
+ * (another host, container or boot) it removes only what has not been touched for `staleMs`.
  */
 export async function collectLeftovers(area: StagingArea, limits: LeftoverLimits): Promise<void> {
   const before = Date.now() - limits.staleMs;
@@ -40,7 +40,7 @@ export async function collectLeftovers(area: StagingArea, limits: LeftoverLimits
   for (const owner of owners) await thinParts(area, owner, limits);
 }
 
-/** Thins parts (see thinParts) in the background, of each owner once for however many came meanwhile. */
+/** Thins parts (see thinParts) in the background: an owner's once, however many it has left meanwhile. */
 export class PartThinner {
   readonly #area: StagingArea;
   readonly #limits: LeftoverLimits;
@@ -52,7 +52,7 @@ export class PartThinner {
     this.#limits = limits;
   }
 
-  /** A part of `owner` has been left. */
+  /** Notes that a part of `owner` has been left. */
   left(owner: string): void {
     this.#owners.add(owner);
     this.#running ??= this.#run();
@@ -75,7 +75,7 @@ export class PartThinner {
   }
 }
 
-/** Removes the oldest parts of `owner` (see partOwner) until it has no more of them than it may. */
+/** Removes the oldest parts of `owner` (see partOwner) until the rest is within the limits. */
 async function thinParts(
   area: StagingArea,
   owner: string,

@@ -5,9 +5,8 @@ import { inRealFolders, statPublished } from './published.ts';
 import { lookAt, readFolder } from './read-folder.ts';
 
 /**
- * The regular files at or below `prefix`, streamed; symlinks and names that can't be a RelPath are none of ours.
- * Memory grows with the folders not yet visited, not with the files. `skip` tells what to
- * leave out; `checkGoesOn` throws to end it early.
+ * Streams the regular files at or below `prefix`, without symlinks and names that can't be a RelPath. Memory grows with
+ * the folders not yet visited, not with the files. `skip` tells what to leave out; `checkGoesOn` throws to end it early.
  */
 export async function* listFiles(
   root: string,
@@ -34,7 +33,7 @@ export async function* listFiles(
     }
 }
 
-/** Every folder below `directory`, streamed; `checkGoesOn` throws to end it early. */
+/** Streams every folder below `directory`. `checkGoesOn` throws to end it early. */
 export async function* foldersBelow(
   root: string,
   directory: RelPath,

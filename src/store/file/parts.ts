@@ -12,14 +12,14 @@ import type { StagingArea } from './staging-area.ts';
 import { unlessAbsent } from './system-errors.ts';
 
 /**
- * Name of an unfinished upload in the staging area: of constant length, whatever the file is called. It begins with
- * that of its owner, which is the first-level folder the file goes to.
+ * The name of an unfinished upload in the staging area, of constant length. It begins with a hash of its owner, which is
+ * the first-level folder that the file goes to.
  */
 const PART_NAME = /^[0-9a-f]{64}$/;
 const OWNER_DIGITS = 16;
 const NEW_PART_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
 
-/** What the names of all parts begin with that go to the same first-level folder as `file`. */
+/** Begins the names of all parts that go to the same first-level folder as `file`. */
 export function partOwner(file: FileEntry): string {
   return sha256(firstSegment(file.path)).slice(0, OWNER_DIGITS);
 }
@@ -40,7 +40,7 @@ export function isPartName(name: string): boolean {
   return PART_NAME.test(name);
 }
 
-/** An unfinished upload that this process alone has. */
+/** An unfinished upload that no other process has. */
 export interface Part {
   readonly path: string;
   readonly handle: FileHandle;
@@ -48,11 +48,11 @@ export interface Part {
   readonly size: number;
 }
 
-/** Takes the bytes of an earlier upload of `file`, or none, for this process alone. */
+/** Takes the part of an earlier upload of `file`, or a new one, for this process alone. */
 export async function claimPart(area: StagingArea, file: FileEntry, resume: boolean): Promise<Part> {
   const name = partName(file);
   if (resume) return await takePart(area, file, name);
-  // Looking who else may have begun it would cost more than sending it: what is left elsewhere is collected.
+  // Sending it costs less than a look for parts of other processes; those are collected.
   const left = join(area.parts, name);
   if (lstatSync(left, { throwIfNoEntry: false }) !== undefined) await unlessAbsent(() => unlink(left));
   return await newPart(area, join(area.own, name));
@@ -75,14 +75,14 @@ async function takePart(area: StagingArea, file: FileEntry, name: string): Promi
     await handle.close();
     throw error;
   }
-  // More than the file has is none of it. A second link (left when a process died while publishing into an immutable
-  // store) is the published file itself: that one must never be written to, so remove the name, not the bytes.
+  // A part longer than the file is not of it. A part with a second link (left when a process died while publishing into an
+  // immutable store) is the published file itself, and must never be written to: remove the name, not the bytes.
   await handle.close();
   await rm(path);
   return { path, handle: await openPart(path), size: 0 };
 }
 
-/** An empty one. What bears its name was left here by an upload that could not release it. */
+/** An empty part. An upload that could not release its part may have left one under this name. */
 async function newPart(area: StagingArea, path: string): Promise<Part> {
   try {
     return { path, handle: await open(path, NEW_PART_FLAGS, 0o600), size: 0 };
@@ -94,7 +94,7 @@ async function newPart(area: StagingArea, path: string): Promise<Part> {
   }
 }
 
-/** Lets another upload, also of another process, go on with the part. Its age counts from now. */
+/** Lets another upload, also of another process, resume with the part. Its age counts from now. */
 export async function releasePart(area: StagingArea, path: string): Promise<void> {
   const now = new Date();
   // Absent when it was published but its folder would not sync.
@@ -129,8 +129,8 @@ async function renamed(from: string, to: string): Promise<boolean> {
 }
 
 /**
- * The owner of `from` may live and may go on writing to it, so its bytes are copied, never shared: else it could write
- * into a file that we have published. It loses its name all the same, so its commit fails and is tried again.
+ * Copies the part of a process that may live and may still write to it. Were the bytes shared, it could write into a file
+ * that we have published. The part loses its name, so that the other commit fails and is tried again.
  */
 async function copied(from: string, to: string): Promise<boolean> {
   try {

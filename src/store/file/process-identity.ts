@@ -10,7 +10,7 @@ export function nameForThisProcess(): string {
   return [HOST, process.pid, startTime(process.pid) ?? 0, randomBytes(6).toString('hex')].join('-');
 }
 
-/** 'unknown': of another host, container or boot. It may live, and may have its files open. */
+/** 'unknown': the process is of another host, container or boot. It may live, and may have its files open. */
 export type Liveness = 'alive' | 'dead' | 'unknown';
 
 export function livenessOf(name: string): Liveness {

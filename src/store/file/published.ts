@@ -1,19 +1,68 @@
-import { constants } from 'node:fs';
+import { constants, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createDigester, type Digester, type DigestAlgorithm } from '../../model/digest.ts';
 import { type FileEntry, toMicroseconds } from '../../model/file-entry.ts';
 import { parentOf, type RelPath } from '../../model/rel-path.ts';
+import type { ReadOptions } from '../store.ts';
+import { replaced } from '../store-errors.ts';
 import { unlessAbsent } from './system-errors.ts';
 
-/** Bytes read at a time for a digest: a millisecond of one disk; many devices may ask for digests at once. */
+/** Bytes read at a time: a millisecond of one disk. Many devices may ask for digests at once. */
 const READ_BYTES = 256 * 1024;
+/** O_NONBLOCK: opening a FIFO that somebody planted must not wait for its writer. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** A version that is published. */
+export interface Published {
+  readonly entry: FileEntry;
+  /** Tells it from every later version. */
+  readonly stats: Stats;
+}
 
 /** The file at `path`, or undefined where there is none: symlinks are not followed and are none. */
+export async function findPublished(root: string, path: RelPath): Promise<Published | undefined> {
+  const stats = await unlessAbsent(() => lstat(join(root, path)));
+  if (stats === undefined || !stats.isFile() || !(await inRealFolders(root, path))) return undefined;
+  return { entry: { path, size: stats.size, mtimeUs: toMicroseconds(stats.mtimeMs) }, stats };
+}
+
 export async function statPublished(root: string, path: RelPath): Promise<FileEntry | undefined> {
-  const found = await unlessAbsent(() => lstat(join(root, path)));
-  if (found === undefined || !found.isFile() || !(await inRealFolders(root, path))) return undefined;
-  return { path, size: found.size, mtimeUs: toMicroseconds(found.mtimeMs) };
+  return (await findPublished(root, path))?.entry;
+}
+
+/**
+ * The bytes of a version from `start` on. An open descriptor keeps a version that is replaced meanwhile, whole; a write
+ * into the file shows in its size or mtime. With `reuse` all pieces have the same memory. `checkGoesOn` throws to end it early.
+ * @throws IsyncError FILE_CHANGED
+ */
+export async function* readPublished(
+  root: string,
+  { entry, stats }: Published,
+  { start = 0, reuse = false }: ReadOptions,
+  checkGoesOn: () => void,
+): AsyncGenerator<Uint8Array> {
+  const { path, size } = entry;
+  await using file = await unlessAbsent(() => open(join(root, path), READ_FLAGS));
+  if (file === undefined) throw replaced(path);
+  checkSame(await file.stat(), stats, path);
+  let buffer: Buffer | undefined;
+  for (let position = start; position < size;) {
+    checkGoesOn();
+    const length = Math.min(READ_BYTES, size - position);
+    if (!reuse || buffer === undefined) buffer = Buffer.allocUnsafeSlow(length);
+    const { bytesRead } = await file.read(buffer, 0, length, position);
+    if (bytesRead === 0) throw replaced(path);
+    position += bytesRead;
+    yield buffer.subarray(0, bytesRead);
+  }
+  checkSame(await file.stat(), stats, path);
+}
+
+function checkSame(now: Stats, then: Stats, path: RelPath): void {
+  const isSame =
+    now.ino === then.ino && now.dev === then.dev && now.size === then.size && now.mtimeMs === then.mtimeMs;
+  if (!isSame) throw replaced(path);
 }
 
 /** Whether every folder from the root down to the parent of `path` is a real one: lstat sees only the last segment. */
@@ -35,9 +84,7 @@ export async function digestPublished(
   algorithm: DigestAlgorithm,
   checkGoesOn: () => void,
 ): Promise<Buffer | undefined> {
-  // O_NONBLOCK: opening a FIFO that somebody planted must not wait for its writer.
-  const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-  await using file = await unlessAbsent(() => open(path, flags));
+  await using file = await unlessAbsent(() => open(path, READ_FLAGS));
   const found = await file?.stat();
   if (file === undefined || !found?.isFile()) return undefined;
   const digester = createDigester(algorithm);
@@ -47,11 +94,11 @@ export async function digestPublished(
 
 /** Makes the bytes of the file at the absolute path durable. */
 export async function syncPublished(path: string): Promise<void> {
-  await using file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  await using file = await open(path, READ_FLAGS);
   await file.sync();
 }
 
-/** Reads all of a file, presumably `size` bytes, into `digester`; returns how many there were. */
+/** Reads all of a file into `digester`; returns how many bytes there were. `size` is how many to expect. */
 export async function digestInto(
   digester: Digester,
   file: FileHandle,

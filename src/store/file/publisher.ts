@@ -2,33 +2,35 @@ import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { type FileEntry, toMicroseconds } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import { nameOf, parentOf } from '../../model/rel-path.ts';
+import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
 import { type Incoming, refuseDamage } from '../rules/damage-rule.ts';
+import { isKeptAlready } from '../rules/immutability.ts';
 import type { FileDigest } from '../store.ts';
 import type { FolderBatch, Folders, StandingFolder } from './folders.ts';
 import { digestPublished, syncPublished } from './published.ts';
 import { storeError } from './system-errors.ts';
 
-/** Files named in one go: the event loop stands still for their renames, some 10 µs each. */
+/** Files named in one go: their renames hold up the event loop, some 10 µs each. */
 const BATCH_FILES = 256;
-/** No more are named in one go after this long, in ms: those with many new folders take far longer. */
+/** Time in ms after which no more are named in one go: files with many new folders take far longer. */
 const BATCH_MS = 20;
 
 /** A staged file: complete, checked, stamped and durable under the path `staged`. */
 export interface StagedFile extends Incoming {
   readonly staged: string;
-  /** Replace the kept version also by one that a power cut seems to have damaged. */
+  /** Whether it replaces the kept version even when a power cut seems to have damaged it. */
   readonly replaceDamaged: boolean;
 }
 
 /**
- * The group commit: gives staged files their names, many between two syncs of the folders they go to, because
- * syncing a folder for every single file is what makes durable writes slow.
+ * The group commit: gives staged files their names, many between two syncs of the folders they go to, because syncing a
+ * folder for every single file is what makes durable writes slow. Removals go through it too, so that no folder goes
+ * between the look at it and the name in it.
  */
 export class Publisher {
   readonly #folders: Folders;
   readonly #immutable: boolean;
-  #waiting: Publication[] = [];
+  #waiting: Step[] = [];
   #running = false;
 
   constructor(folders: Folders, immutable: boolean) {
@@ -41,11 +43,26 @@ export class Publisher {
    * When it rejects the staged file is left to the caller, and nothing has been replaced unless a folder would not sync.
    */
   publish(file: StagedFile): Promise<void> {
+    return this.#take(file.file.path, (folders) =>
+      folders.within(parentOf(file.file.path), async (folder) => {
+        const path = join(folder.path, nameOf(file.file.path));
+        if (this.#immutable) await this.#nameOnce(path, file);
+        else await this.#replace(path, file);
+      }),
+    );
+  }
+
+  /** Resolves when the file and the folders above it that this leaves empty are gone for good; see FolderBatch. */
+  remove(path: RelPath): Promise<void> {
+    return this.#take(path, async (folders) => folders.remove(path));
+  }
+
+  #take(path: RelPath, take: Step['take']): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ ...file, resolve, reject });
+    this.#waiting.push({ path, take, resolve, reject });
     if (!this.#running) {
       this.#running = true;
-      // Not at once: whatever else has become ready in this turn of the event loop shall come along.
+      // Not at once: whatever else becomes ready in this turn of the event loop comes along.
       setImmediate(() => void this.#run());
     }
     return promise;
@@ -53,92 +70,82 @@ export class Publisher {
 
   async #run(): Promise<void> {
     while (this.#waiting.length > 0) {
-      await this.#publishBatch();
+      await this.#takeBatch();
     }
     this.#running = false;
   }
 
-  /** The first of those that wait. One failing file fails alone. Never rejects. */
-  async #publishBatch(): Promise<void> {
+  /** Takes the first steps that wait. One that fails fails alone. Never rejects. */
+  async #takeBatch(): Promise<void> {
     const folders = this.#folders.batch();
-    const named = new Map<Publication, StandingFolder>();
+    const done = new Map<Step, StandingFolder>();
     const end = performance.now() + BATCH_MS;
     let taken = 0;
-    for (const publication of this.#waiting.slice(0, BATCH_FILES)) {
+    for (const step of this.#waiting.slice(0, BATCH_FILES)) {
       taken++;
       try {
-        named.set(publication, await this.#name(publication, folders));
+        done.set(step, await step.take(folders));
       } catch (error) {
-        publication.reject(storeError(error, publication.file.path));
+        step.reject(storeError(error, step.path));
       }
       if (performance.now() > end) break;
     }
     this.#waiting = this.#waiting.slice(taken);
-    const failureOf = await folders.sync(new Set(named.values()));
-    for (const [publication, folder] of named) {
+    const failureOf = await folders.sync(new Set(done.values()));
+    for (const [step, folder] of done) {
       const failure = failureOf(folder);
-      if (failure === undefined) publication.resolve();
-      else publication.reject(storeError(failure, publication.file.path));
+      if (failure === undefined) step.resolve();
+      else step.reject(storeError(failure, step.path));
     }
   }
 
-  async #name(publication: Publication, folders: FolderBatch): Promise<StandingFolder> {
-    const { file, digest, staged } = publication;
-    const folder = folders.ensure(parentOf(file.path));
-    const path = join(folder.path, nameOf(file.path));
-    if (this.#immutable) await this.#nameOnce(staged, path, file, digest);
-    else await this.#replace(staged, path, publication);
-    return folder;
-  }
-
   /** Looks right before it replaces: publications of a path come one after the other. */
-  async #replace(staged: string, path: string, incoming: StagedFile): Promise<void> {
+  async #replace(path: string, incoming: StagedFile): Promise<void> {
     const found = incoming.replaceDamaged ? undefined : lstatSync(path, { throwIfNoEntry: false });
     if (found?.isFile() === true) {
       const kept = { ...incoming.file, size: found.size, mtimeUs: toMicroseconds(found.mtimeMs) };
       await refuseDamage(kept, incoming, (algorithm) => digestPublished(path, algorithm, goesOn));
     }
-    renameSync(staged, path);
+    renameSync(incoming.staged, path);
   }
 
-  /** link(2) never replaces anything, not even what somebody else has put there a moment ago. */
-  async #nameOnce(staged: string, path: string, file: FileEntry, digest: FileDigest): Promise<void> {
+  /** link(2) never replaces anything, not even what another process has put there a moment ago. */
+  async #nameOnce(path: string, { staged, file, digest }: StagedFile): Promise<void> {
     try {
       linkSync(staged, path);
     } catch (error) {
       if (errnoOf(error) === 'EPERM' || errnoOf(error) === 'ENOTSUP') throw noHardLinks(error, file);
       if (errnoOf(error) !== 'EEXIST') throw error;
-      await this.#checkKept(path, file, digest);
+      await checkKept(path, file, digest);
     }
     try {
       unlinkSync(staged);
     } catch {
-      // It is published. What stays behind is a second name of it, which nobody goes on with; see parts.ts.
+      // It is published. What stays behind is a second name of it, which nobody resumes; see parts.ts.
     }
-  }
-
-  async #checkKept(path: string, file: FileEntry, digest: FileDigest): Promise<void> {
-    const found = lstatSync(path);
-    if (!found.isFile())
-      throw new IsyncError('PATH_CONFLICT', 'something else is in the way', { path: file.path });
-    const kept = found.size === file.size ? await digestPublished(path, digest.algorithm, goesOn) : undefined;
-    if (kept === undefined || Buffer.compare(kept, digest.value) !== 0) throw keptDifferent(file);
-    // Whoever else has put it there need not have made it durable.
-    await syncPublished(path);
   }
 }
 
-interface Publication extends StagedFile {
+/** Something that changes names, and what it is to be told. */
+interface Step {
+  readonly path: RelPath;
+  /** Does it, and tells the folder that must be synced for it. */
+  readonly take: (folders: FolderBatch) => Promise<StandingFolder>;
   resolve(): void;
   reject(error: IsyncError): void;
 }
 
-function goesOn(): void {
-  // Whoever put the file waits for the answer; closing the store waits, too.
+async function checkKept(path: string, file: FileEntry, digest: FileDigest): Promise<void> {
+  const found = lstatSync(path);
+  if (!found.isFile())
+    throw new IsyncError('PATH_CONFLICT', 'something else is in the way', { path: file.path });
+  await isKeptAlready(found, file, digest, (algorithm) => digestPublished(path, algorithm, goesOn));
+  // The process that has put it there need not have made it durable.
+  await syncPublished(path);
 }
 
-export function keptDifferent(file: FileEntry): IsyncError {
-  return new IsyncError('IMMUTABLE', 'kept already with different content', { path: file.path });
+function goesOn(): void {
+  // The caller of put waits for the answer; closing the store waits, too.
 }
 
 function noHardLinks(cause: unknown, file: FileEntry): IsyncError {

@@ -8,13 +8,13 @@ const READ_AHEAD = 256;
 
 export interface FolderEntry {
   readonly path: RelPath;
-  /** Neither for what is no file of ours: a symlink, a device. */
+  /** 'neither' is a symlink, a device, a FIFO. */
   readonly kind: 'file' | 'folder' | 'neither';
 }
 
 /**
- * What is in a folder, in no order; nothing where it is none, or a symlink. Names that can't be a RelPath are left out.
- * Synchronous, because promises per entry cost more than the entries: whoever reads takes a break now and then.
+ * The entries of a folder, in no order, without names that can't be a RelPath; none where it is a symlink or no folder.
+ * Synchronous, because a promise for each entry would cost more than the entry: the caller has to take breaks.
  */
 export function* readFolder(root: string, folder: RelPath | ''): Generator<FolderEntry> {
   const path = join(root, folder);

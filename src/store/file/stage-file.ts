@@ -12,8 +12,8 @@ const syncFile = promisify(fsync);
 let staged = 0;
 
 /**
- * Writes a whole small file into the staging area, ready to be published; resolves with its path when it is durable.
- * All but the fsync is synchronous: a promise per call costs more than the call.
+ * Writes a whole small file into the staging area, ready to be published. Resolves to its path when it is durable. All but
+ * the fsync is synchronous: a promise for each call would cost more than the call.
  */
 export async function stageFile(area: StagingArea, file: FileEntry, bytes: Uint8Array): Promise<string> {
   staged += 1;
@@ -40,7 +40,7 @@ export async function discard(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch {
-    // Why it is discarded is what the caller has to tell; what stays behind is collected after this process.
+    // The caller tells why it is discarded. What stays behind is collected after this process.
   }
 }
 

@@ -14,25 +14,25 @@ export function isOwnPath(path: RelPath): boolean {
 }
 
 /**
- * Where files are before they are published:
+ * The folders in which files are before they are published:
  *
  *     STORE/.isync/store-id         tells the store from all others, see store-id.ts
- *     STORE/.isync/locks/           who sends files of a device without a receiver, see device-lock.ts
+ *     STORE/.isync/locks/           locks of those that send without a receiver, see device-lock.ts
  *     STORE/.isync/staging/parts/   unfinished uploads that nobody has open
  *     STORE/.isync/staging/OWNER/   files that one process has open, see process-identity.ts
  *
- * A rename from `parts` into its own folder is how a process claims an upload: of several only one succeeds, and
- * no two ever write to one file. What a process left behind can be told by its folder's name.
+ * A process claims an upload by renaming it from `parts` into its own folder: of several processes only one succeeds, so
+ * no two ever write to one file. The name of a folder tells which process has left it behind.
  */
 export class StagingArea {
   readonly #root: string;
   readonly #device: number;
   readonly #inode: number;
-  /** The store's own, which holds everything here. */
+  /** The store's own folder, which holds all others here. */
   readonly folder: string;
   readonly all: string;
   readonly parts: string;
-  /** This process's own folder. */
+  /** The folder of this process. */
   readonly own: string;
   readonly ownName = nameForThisProcess();
 
@@ -47,7 +47,7 @@ export class StagingArea {
     this.own = join(this.all, this.ownName);
   }
 
-  /** Makes what is missing: at first use, and when somebody tidied up too well while we run. */
+  /** Makes the folders that are missing: at first use, and when somebody has removed them while we run. */
   make(): void {
     const root = lstatSync(this.#root, { throwIfNoEntry: false });
     // An unmounted disk leaves an empty folder: nothing may be written to the disk below.
@@ -69,7 +69,7 @@ export class StagingArea {
   }
 }
 
-/** Nobody else may look: the content in there has not been checked yet. */
+/** Makes a folder that no other user may look into: its content has not been checked yet. */
 function makePrivateFolder(path: string): void {
   try {
     mkdirSync(path, 0o700);

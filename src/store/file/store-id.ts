@@ -19,7 +19,7 @@ import type { StagingArea } from './staging-area.ts';
 /** In the store's own folder. */
 const FILE_NAME = 'store-id';
 
-/** The id in `STORE/.isync/store-id`. Reading it again costs one lstat while the file is the same. */
+/** The id in `STORE/.isync/store-id`. While the file is the same, reading it again costs one lstat. */
 export class StoreIdFile {
   readonly #root: string;
   readonly #area: StagingArea;
@@ -35,7 +35,7 @@ export class StoreIdFile {
     this.#path = join(area.folder, FILE_NAME);
   }
 
-  /** The id that stands there now, durable. Made where there is none, unless read-only: undefined then. */
+  /** The id in the file now, durable. It is made where there is none; undefined where that is so and read-only. */
   async read(): Promise<string | undefined> {
     const version = this.#version();
     if (version !== undefined && version === this.#known?.version) return this.#known.id;
@@ -58,7 +58,7 @@ export class StoreIdFile {
     return kept.id;
   }
 
-  /** Of several processes that make one at a time, the first wins. */
+  /** Makes an id. When several processes do so at once, the first wins. */
   async #make(): Promise<void> {
     const bytes = formatStoreId(newStoreId());
     const entry = { path: PATH, size: bytes.length, mtimeUs: Date.now() * 1000 };
@@ -95,7 +95,7 @@ interface FoundId {
   readonly version: string;
 }
 
-/** What stands in the file at `path`; undefined where there is no file. */
+/** The content of the file at `path`; undefined where there is no file. */
 function readId(path: string): FoundId | undefined {
   let fd: number;
   try {

@@ -8,7 +8,7 @@ const FULL = [
   'Free some space or raise the quota; uploads go on by themselves.',
 ] as const;
 
-/** What an errno means for whoever uses the store; all others are STORE_FAILED without a hint. */
+/** What an errno means to users of the store. All others are STORE_FAILED without a hint. */
 const MEANINGS: Readonly<Record<string, { code: ErrorCode; message: string; hint?: string }>> = {
   ENOSPC: { code: 'STORE_FULL', message: FULL[0], hint: FULL[1] },
   EDQUOT: { code: 'STORE_FULL', message: FULL[0], hint: FULL[1] },
@@ -47,7 +47,7 @@ const MEANINGS: Readonly<Record<string, { code: ErrorCode; message: string; hint
 
 /**
  * `error` as the IsyncError that the store's callers get. STORE_FULL and STORE_FAILED are retryable: somebody can
- * mend the server while the files wait. What no system call reports is a fault of ours: INTERNAL.
+ * mend the server while the files wait. An error that no system call reports is a fault of ours: INTERNAL.
  */
 export function storeError(error: unknown, path: string): IsyncError {
   if (error instanceof IsyncError) return error;
@@ -62,7 +62,7 @@ export function storeError(error: unknown, path: string): IsyncError {
   });
 }
 
-/** Runs `look`; undefined when it fails because nothing can be at that path. */
+/** The result of `look`; undefined when it fails because nothing can be at that path. */
 export async function unlessAbsent<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {
     return await look();
@@ -72,7 +72,7 @@ export async function unlessAbsent<T>(look: () => Promise<T>): Promise<T | undef
   }
 }
 
-/** The same for what is synchronous. */
+/** The same, synchronous. */
 export function unlessAbsentSync<T>(look: () => T): T | undefined {
   try {
     return look();

@@ -1,24 +1,30 @@
 import type { Abortable } from '../../model/abortable.ts';
-import { type DigestAlgorithm, digestOf } from '../../model/digest.ts';
+import { digestOf } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { parentOf, type RelPath } from '../../model/rel-path.ts';
 import { checkContent } from '../check-digest.ts';
 import { newStoreId } from '../new-store-id.ts';
-import { damageOf, isAllZeros } from '../../model/damage.ts';
+import { PathOrder } from '../../flow/path-order.ts';
+import { isAllZeros } from '../../model/damage.ts';
+import { OpenUploads } from '../open-uploads.ts';
+import { refuseDamage, refuseShorter } from '../rules/damage-rule.ts';
+import type { UploadBody } from '../store-upload.ts';
 import type {
   BeginOptions,
   FileDigest,
   PublishOptions,
+  ReadOptions,
   Store,
   StoreCapabilities,
+  StoredFile,
   StoreIdentity,
   Upload,
 } from '../store.ts';
-import { sourceDamaged, storeClosed, tooManyBytes, uploadBusy, uploadEnded } from '../store-errors.ts';
+import { replaced, storeClosed } from '../store-errors.ts';
 import { versionKey } from '../version-key.ts';
 
-/** What a memory store holds. Another store made of the same contents goes on where the first one ended. */
+/** What a memory store holds. A second store made of the same contents continues where the first one ended. */
 export interface MemoryContents {
   readonly files: Map<RelPath, MemoryFile>;
   readonly folders: Set<RelPath>;
@@ -31,17 +37,22 @@ export interface MemoryContents {
 interface MemoryFile {
   readonly entry: FileEntry;
   readonly bytes: Uint8Array;
-  /** What a store like a bucket lists. Default: the mtime. */
+  /** The time that a store like a bucket lists, in µs. Default: the mtime. */
   readonly publishedUs?: number;
 }
 
 export interface MemoryStoreOptions {
-  /** What it behaves like; see {@link StoreCapabilities} for what a bucket can't do. Default 'folder'. */
+  /**
+   * A store like a bucket lists when files were published, keeps a file and files below it, and resumes after whole parts
+   * only. Default 'folder'.
+   */
   readonly like?: 'folder' | 'bucket' | undefined;
 }
 
-/** Of a suspended upload a store like a bucket keeps whole parts only, of so many bytes. */
+/** Part of an upload, in bytes: a store like a bucket keeps only whole ones of a suspended upload. */
 const PART_BYTES = 64 * 1024;
+/** Read at a time, in bytes. */
+const PIECE_BYTES = 64 * 1024;
 
 export function createMemoryContents(): MemoryContents {
   return { files: new Map(), folders: new Set(), partials: new Map(), id: undefined };
@@ -58,19 +69,15 @@ export function createMemoryStore(
 class MemoryStore implements Store {
   readonly capabilities: StoreCapabilities;
   readonly #contents: MemoryContents;
-  readonly #open = new Map<string, MemoryUpload>();
+  readonly #isFolder: boolean;
+  readonly #uploads = new OpenUploads();
+  readonly #publishing = new PathOrder();
   #closed = false;
 
   constructor(contents: MemoryContents, isFolder: boolean) {
     this.#contents = contents;
-    this.capabilities = {
-      atomicReplace: true,
-      mtime: true,
-      listedMtime: isFolder,
-      folders: isFolder,
-      resume: true,
-      exactResume: isFolder,
-    };
+    this.#isFolder = isFolder;
+    this.capabilities = { listedMtime: isFolder };
   }
 
   async identity({ signal }: Abortable = {}): Promise<StoreIdentity> {
@@ -86,22 +93,17 @@ class MemoryStore implements Store {
 
   async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncGenerator<FileEntry> {
     this.#check(signal);
-    const { listedMtime } = this.capabilities;
     for (const { entry, publishedUs = entry.mtimeUs } of this.#contents.files.values()) {
       signal?.throwIfAborted();
       if (prefix === '' || entry.path === prefix || entry.path.startsWith(`${prefix}/`))
-        yield listedMtime ? entry : { ...entry, mtimeUs: publishedUs };
+        yield this.#isFolder ? entry : { ...entry, mtimeUs: publishedUs };
     }
   }
 
-  async digest(
-    path: RelPath,
-    algorithm: DigestAlgorithm,
-    { signal }: Abortable = {},
-  ): Promise<Buffer | undefined> {
+  async read(path: RelPath, { start = 0, signal }: ReadOptions = {}): Promise<StoredFile | undefined> {
     this.#check(signal);
     const file = this.#contents.files.get(path);
-    return file && digestOf(algorithm, file.bytes);
+    return file && { entry: file.entry, bytes: this.#bytesOf(file, start, signal) };
   }
 
   async put(
@@ -112,30 +114,37 @@ class MemoryStore implements Store {
   ): Promise<void> {
     this.#check();
     checkContent(file, bytes, digest);
-    this.#publish(file, Uint8Array.from(bytes), options);
+    await this.#publish(file, Uint8Array.from(bytes), digest, options);
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
-    const { algorithm, resume, signal } = options;
+    const { algorithm, resume, signal, replaceDamaged = false } = options;
     this.#check(signal);
-    this.#refuseDamage(file, undefined, options);
     const key = versionKey(file);
-    if (this.#open.has(key)) throw uploadBusy(file);
-    const chunks = resume ? (this.#contents.partials.get(key) ?? []) : [];
-    this.#contents.partials.delete(key);
-    const upload = new MemoryUpload(file, chunks, {
-      publish: (bytes, digest) => {
-        checkContent(file, bytes, { algorithm, value: digest });
-        this.#publish(file, bytes, options);
-      },
-      release: (chunks) => {
-        const kept = this.capabilities.exactResume ? chunks : wholeParts(chunks);
-        this.#open.delete(key);
-        if (kept.length > 0) this.#contents.partials.set(key, kept);
-      },
+    return this.#uploads.begin(file, async () => {
+      if (!replaceDamaged) refuseShorter(this.#contents.files.get(file.path)?.entry, file);
+      const chunks = resume ? (this.#contents.partials.get(key) ?? []) : [];
+      this.#contents.partials.delete(key);
+      return new MemoryBody(chunks, {
+        publish: async (bytes, value) => {
+          const digest = { algorithm, value };
+          checkContent(file, bytes, digest);
+          await this.#publish(file, bytes, digest, options);
+        },
+        keep: (chunks) => {
+          const kept = this.#isFolder ? chunks : wholeParts(chunks);
+          if (kept.length > 0) this.#contents.partials.set(key, kept);
+        },
+      });
     });
-    this.#open.set(key, upload);
-    return upload;
+  }
+
+  async remove(path: RelPath, { signal }: Abortable = {}): Promise<void> {
+    this.#check(signal);
+    await this.#publishing.run(path, async () => {
+      this.#contents.files.delete(path);
+      this.#removeEmptyFolders(path);
+    });
   }
 
   async sync(_directory: RelPath, { signal }: Abortable = {}): Promise<void> {
@@ -144,7 +153,8 @@ class MemoryStore implements Store {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    for (const upload of this.#open.values()) await upload.suspend();
+    await this.#uploads.suspend();
+    await this.#publishing.idle();
   }
 
   #check(signal?: AbortSignal): void {
@@ -152,56 +162,67 @@ class MemoryStore implements Store {
     if (this.#closed) throw storeClosed();
   }
 
-  /** @param bytes undefined where they are still to come */
-  #refuseDamage(
+  async *#bytesOf(
+    file: MemoryFile,
+    start: number,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Uint8Array> {
+    this.#check(signal);
+    if (this.#contents.files.get(file.entry.path) !== file) throw replaced(file.entry.path);
+    for (let at = start; at < file.bytes.length; at += PIECE_BYTES) {
+      this.#check(signal);
+      yield Uint8Array.from(file.bytes.subarray(at, at + PIECE_BYTES));
+    }
+  }
+
+  async #publish(
     file: FileEntry,
-    bytes: Uint8Array | undefined,
+    bytes: Uint8Array,
+    digest: FileDigest,
     { replaceDamaged = false }: PublishOptions,
-  ): void {
-    const kept = this.#contents.files.get(file.path);
-    if (kept === undefined || replaceDamaged) return;
-    const damage = damageOf(kept.entry, file, bytes !== undefined && isAllZeros(bytes));
-    if (damage === 'shorter' || (damage === 'zeros' && !isAllZeros(kept.bytes)))
-      throw sourceDamaged(kept.entry, file, damage);
+  ): Promise<void> {
+    await this.#publishing.run(file.path, async () => {
+      const kept = this.#contents.files.get(file.path);
+      const incoming = { file, digest, allZeros: isAllZeros(bytes) };
+      if (kept !== undefined && !replaceDamaged)
+        await refuseDamage(kept.entry, incoming, async (algorithm) => digestOf(algorithm, kept.bytes));
+      if (this.#isFolder) this.#makeWay(file.path);
+      const { path, size, mtimeUs } = file;
+      const entry = { path, size, mtimeUs };
+      this.#contents.files.set(path, { entry, bytes, publishedUs: Date.now() * 1000 });
+    });
   }
 
-  #publish(file: FileEntry, bytes: Uint8Array, options: PublishOptions): void {
-    if (this.capabilities.folders) this.#checkWay(file.path);
-    this.#refuseDamage(file, bytes, options);
-    if (this.capabilities.folders) this.#makeFolders(file.path);
-    const { path, size, mtimeUs } = file;
-    const entry = { path, size, mtimeUs };
-    this.#contents.files.set(path, { entry, bytes, publishedUs: Date.now() * 1000 });
-  }
-
-  #checkWay(path: RelPath): void {
+  #makeWay(path: RelPath): void {
     const { files, folders } = this.#contents;
     if (folders.has(path)) throw conflict(path, 'a folder');
     for (const folder of foldersAbove(path))
       if (files.has(folder)) throw conflict(path, `the file ${folder}`);
+    for (const folder of foldersAbove(path)) folders.add(folder);
   }
 
-  #makeFolders(path: RelPath): void {
-    for (const folder of foldersAbove(path)) this.#contents.folders.add(folder);
+  #removeEmptyFolders(path: RelPath): void {
+    const { files, folders } = this.#contents;
+    for (const folder of foldersAbove(path)) {
+      const isBelow = (other: RelPath): boolean => other.startsWith(`${folder}/`);
+      if (files.keys().some(isBelow) || folders.keys().some(isBelow)) return;
+      folders.delete(folder);
+    }
   }
 }
 
-interface MemoryUploadEnds {
-  publish(bytes: Uint8Array, digest: Uint8Array): void;
-  /** Called once, at the end, with the chunks to keep for a resume. */
-  release(kept: readonly Uint8Array[]): void;
+interface MemoryBodyEnds {
+  publish(bytes: Uint8Array, digest: Uint8Array): Promise<void>;
+  /** Keeps the chunks for a resume. */
+  keep(chunks: readonly Uint8Array[]): void;
 }
 
-class MemoryUpload implements Upload {
-  readonly #file: FileEntry;
-  readonly #ends: MemoryUploadEnds;
+class MemoryBody implements UploadBody {
+  readonly #ends: MemoryBodyEnds;
   readonly #chunks: Uint8Array[];
   #offset: number;
-  #committed: Promise<void> | undefined;
-  #ended = false;
 
-  constructor(file: FileEntry, chunks: readonly Uint8Array[], ends: MemoryUploadEnds) {
-    this.#file = file;
+  constructor(chunks: readonly Uint8Array[], ends: MemoryBodyEnds) {
     this.#chunks = [...chunks];
     this.#offset = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
     this.#ends = ends;
@@ -211,37 +232,18 @@ class MemoryUpload implements Upload {
     return this.#offset;
   }
 
-  async write(...chunks: readonly Uint8Array[]): Promise<void> {
-    if (this.#ended) throw uploadEnded(this.#file);
+  async write(chunks: readonly Uint8Array[]): Promise<void> {
     const bytes = Buffer.concat(chunks);
-    if (this.#offset + bytes.length > this.#file.size) throw tooManyBytes(this.#file);
     this.#chunks.push(bytes);
     this.#offset += bytes.length;
   }
 
-  commit(digest: Uint8Array): Promise<void> {
-    this.#committed ??= this.#commit(digest);
-    return this.#committed;
+  async publish(digest: Uint8Array): Promise<void> {
+    await this.#ends.publish(Buffer.concat(this.#chunks), digest);
   }
 
-  async abort(): Promise<void> {
-    this.#end([]);
-  }
-
-  async suspend(): Promise<void> {
-    this.#end(this.#chunks);
-  }
-
-  async #commit(digest: Uint8Array): Promise<void> {
-    if (this.#ended) throw uploadEnded(this.#file);
-    this.#end([]);
-    this.#ends.publish(Buffer.concat(this.#chunks), digest);
-  }
-
-  #end(kept: readonly Uint8Array[]): void {
-    if (this.#ended) return;
-    this.#ended = true;
-    this.#ends.release(kept);
+  async letGo(keep: boolean): Promise<void> {
+    if (keep) this.#ends.keep(this.#chunks);
   }
 }
 

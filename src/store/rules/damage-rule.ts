@@ -4,7 +4,7 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import type { FileDigest } from '../store.ts';
 import { sourceDamaged } from '../store-errors.ts';
 
-/** An incoming version, complete and checked. */
+/** An incoming version: all of its bytes are here and have been checked. */
 export interface Incoming {
   readonly file: FileEntry;
   readonly digest: FileDigest;
@@ -13,8 +13,8 @@ export interface Incoming {
 }
 
 /**
- * Refuses what a power cut seems to have damaged. The kept bytes are read, for their digest, only where size and mtime are
- * those of the kept version and the incoming content is nothing but zeros.
+ * Refuses an incoming version that a power cut seems to have damaged. `digestKept` is called only where the incoming
+ * content is nothing but zeros, and has the size and mtime of the kept version.
  *
  * @param digestKept the kept bytes' digest; undefined where they are gone by now
  * @throws IsyncError SOURCE_DAMAGED
@@ -42,7 +42,7 @@ export function refuseShorter(kept: FileEntry | undefined, file: FileEntry): voi
   if (kept !== undefined && damage !== undefined) throw sourceDamaged(kept, file, damage);
 }
 
-/** A digester that also knows whether all bytes so far were zeros: looked at are those up to the first other one. */
+/** A digester that also tells whether all bytes so far were zeros. It looks no further than the first other one. */
 export class ZeroWatch implements Digester {
   readonly #digester: Digester;
   #allZeros = true;

@@ -3,7 +3,7 @@ import { IsyncError } from '../../model/isync-error.ts';
 import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '../store.ts';
 import { StoreDecorator } from './store-decorator.ts';
 
-/** `store` that refuses files of more than `mostBytes` with FILE_TOO_LARGE, before any byte of them is taken. */
+/** `store` that refuses files of more than `mostBytes` with FILE_TOO_LARGE, before it takes any of their bytes. */
 export function withFileSizeLimit(store: Store, mostBytes: number): Store {
   return new FileSizeLimit(store, mostBytes);
 }

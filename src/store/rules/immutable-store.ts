@@ -1,14 +1,17 @@
+import type { Abortable } from '../../model/abortable.ts';
 import type { DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
-import { IsyncError } from '../../model/isync-error.ts';
+import type { RelPath } from '../../model/rel-path.ts';
 import { checkContent } from '../check-digest.ts';
+import { digestAll } from '../read-digest.ts';
 import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '../store.ts';
+import { isKeptAlready, refuseOtherSize, refuseRemoval } from './immutability.ts';
 import { StoreDecorator } from './store-decorator.ts';
 
 /**
- * `store` where a file once kept is never replaced by different content (IMMUTABLE), for stores that have no such
- * promise of their own. It looks, then writes: two processes that get different content for one new path at the same
- * moment can both find nothing there, and the later one stays. One process is given the versions of a path in turns.
+ * `store` with the rule of immutability.ts, for stores that can't keep it themselves. It looks, then writes: two processes
+ * that get different content for one new path at the same moment can both find nothing there, and the later one stays.
+ * Within one process the versions of a path take turns.
  */
 export function withImmutable(store: Store): Store {
   return new ImmutableStore(store);
@@ -21,9 +24,14 @@ class ImmutableStore extends StoreDecorator {
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
-    const kept = await this.store.stat(file.path, options);
-    if (kept !== undefined && kept.size !== file.size) throw keptDifferent(file);
+    refuseOtherSize(await this.store.stat(file.path, options), file);
     return new ImmutableUpload(this.store, file, options.algorithm, await this.store.begin(file, options));
+  }
+
+  override async remove(path: RelPath, options?: Abortable): Promise<void> {
+    refuseRemoval(await this.store.stat(path, options));
+    // Nothing is there; what an earlier removal could not finish is made durable.
+    await this.store.remove(path, options);
   }
 }
 
@@ -69,18 +77,12 @@ class ImmutableUpload implements Upload {
   }
 }
 
-/**
- * Whether exactly this content is there already.
- * @throws IsyncError IMMUTABLE when it is another one
- */
-async function isKept(store: Store, file: FileEntry, { algorithm, value }: FileDigest): Promise<boolean> {
-  const kept = await store.stat(file.path);
-  if (kept === undefined) return false;
-  const digest = kept.size === file.size ? await store.digest(file.path, algorithm) : undefined;
-  if (digest === undefined || Buffer.compare(digest, value) !== 0) throw keptDifferent(file);
-  return true;
-}
-
-function keptDifferent(file: FileEntry): IsyncError {
-  return new IsyncError('IMMUTABLE', 'kept already with different content', { path: file.path });
+async function isKept(store: Store, file: FileEntry, digest: FileDigest): Promise<boolean> {
+  const kept = await store.read(file.path, { reuse: true });
+  return isKeptAlready(
+    kept?.entry,
+    file,
+    digest,
+    async (algorithm) => kept && digestAll(kept.bytes, algorithm),
+  );
 }

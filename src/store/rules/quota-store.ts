@@ -1,19 +1,21 @@
+import { PathOrder } from '../../flow/path-order.ts';
+import type { Abortable } from '../../model/abortable.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { firstSegment, parseRelPath, type RelPath } from '../../model/rel-path.ts';
 import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '../store.ts';
 import { StoreDecorator } from './store-decorator.ts';
 
-/** How old a count must be, in ms, before a device that is full is counted again: somebody may have made room. */
+/** Age in ms from which a count is taken anew when the device seems full: somebody may have made room. */
 const RECOUNT_MS = 60_000;
-/** Devices whose count is remembered; another one costs a listing of what it has. */
+/** Devices whose count is remembered. A forgotten one costs a listing of its files. */
 const MAX_ACCOUNTS = 1024;
 
 /**
- * `store` with at most `bytesPerDevice` bytes of files for each device, which is the first segment of a path. What a
- * device has is counted by a listing when it first puts something, and kept up to date from then on; a file that
- * replaces another counts only by what it is larger. Uploads under way count in full, so that no two of them
- * together go beyond. Refuses with STORE_FULL (retryable), and with FILE_TOO_LARGE what could never fit.
+ * `store` with at most `bytesPerDevice` bytes of files for each device, which is the first segment of a path. A listing
+ * counts what a device has when it first puts something; from then on the count is kept up to date. A replacement counts
+ * only for the bytes it adds, and a removal gives its bytes back. Uploads under way count in full, so that several
+ * together can't exceed the quota. Refuses with STORE_FULL (retryable), and with FILE_TOO_LARGE what could never fit.
  */
 export function withQuota(store: Store, bytesPerDevice: number, options: QuotaOptions = {}): Store {
   return new QuotaStore(store, bytesPerDevice, options);
@@ -21,8 +23,8 @@ export function withQuota(store: Store, bytesPerDevice: number, options: QuotaOp
 
 export interface QuotaOptions {
   /**
-   * Age in ms at which a count is made anew, for stores that other receivers fill too: what a device puts through
-   * them is known only then, or once the device seems full. Default: never.
+   * Age in ms at which a count is taken anew, for stores that other receivers fill too: their files are counted only then,
+   * or once the device seems full. Default: never.
    */
   readonly recountMs?: number | undefined;
 }
@@ -30,6 +32,8 @@ export interface QuotaOptions {
 class QuotaStore extends StoreDecorator {
   readonly #quota: number;
   readonly #recountMs: number;
+  /** So that no two changes of one path count the same bytes. */
+  readonly #changes = new PathOrder();
   /** By device. */
   readonly #accounts = new Map<string, Account>();
 
@@ -42,6 +46,15 @@ class QuotaStore extends StoreDecorator {
   async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void> {
     const reservation = await this.#reserve(file);
     await reservation.keep(() => this.store.put(file, bytes, digest, options));
+  }
+
+  override async remove(path: RelPath, options?: Abortable): Promise<void> {
+    await this.#changes.run(path, async () => {
+      const bytes = await this.#sizeOf(path);
+      await this.store.remove(path, options);
+      // Without an account nothing has been counted yet.
+      this.#accounts.get(firstSegment(path))?.changed(-bytes);
+    });
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
@@ -62,7 +75,13 @@ class QuotaStore extends StoreDecorator {
     const growth = file.size - (await this.#sizeOf(file.path));
     const account = this.#accountOf(file.path);
     await account.reserve(growth, file.path);
-    return new Reservation(account, growth, file, () => this.#sizeOf(file.path));
+    return new Reservation(account, growth, async (publish) =>
+      this.#changes.run(file.path, async () => {
+        const before = await this.#sizeOf(file.path);
+        await publish();
+        account.changed(file.size - before);
+      }),
+    );
   }
 
   async #sizeOf(path: RelPath): Promise<number> {
@@ -90,7 +109,7 @@ class QuotaStore extends StoreDecorator {
   }
 }
 
-/** What one device has, and is about to have. */
+/** The bytes that one device has, and those it is about to add. */
 class Account {
   readonly #quota: number;
   readonly #recountMs: number;
@@ -100,7 +119,7 @@ class Account {
   #users = 0;
   #counting: Promise<void> | undefined;
   #countedAt = -Infinity;
-  /** Growth while a count was under way, which that may have missed. */
+  /** Bytes added while a count was under way, which it may have missed. */
   #grown = 0;
 
   constructor(quota: number, recountMs: number, count: () => Promise<number>) {
@@ -113,7 +132,10 @@ class Account {
     return this.#users === 0;
   }
 
-  /** @throws IsyncError STORE_FULL */
+  /**
+   * Holds room for `growth` bytes; end it with {@link release}.
+   * @throws IsyncError STORE_FULL
+   */
   async reserve(growth: number, path: RelPath): Promise<void> {
     this.#users++;
     try {
@@ -127,15 +149,16 @@ class Account {
     this.#reserved += Math.max(0, growth);
   }
 
-  /** The end of what `reserve` began. */
+  /** Gives back what `reserve` took. */
   release(growth: number): void {
     this.#users--;
     this.#reserved -= Math.max(0, growth);
   }
 
+  /** Counts bytes that came, or went when negative. */
   changed(bytes: number): void {
     this.#used += bytes;
-    // Shrinking is left out: should the count have seen it, it would count twice and make room that is not there.
+    // Not the bytes that went: if the count has seen that already, they would go twice and make room that is not there.
     if (this.#counting !== undefined) this.#grown += Math.max(0, bytes);
   }
 
@@ -168,27 +191,24 @@ class Account {
   }
 }
 
-/** Room for one file, until it is kept or not. */
+/** Room for one file, held until the file is kept or given up. */
 class Reservation {
   readonly #account: Account;
   readonly #growth: number;
-  readonly #file: FileEntry;
-  readonly #sizeNow: () => Promise<number>;
+  readonly #counted: (publish: () => Promise<void>) => Promise<void>;
   #released = false;
 
-  constructor(account: Account, growth: number, file: FileEntry, sizeNow: () => Promise<number>) {
+  /** @param counted runs the publication, and counts the file if that succeeds */
+  constructor(account: Account, growth: number, counted: (publish: () => Promise<void>) => Promise<void>) {
     this.#account = account;
     this.#growth = growth;
-    this.#file = file;
-    this.#sizeNow = sizeNow;
+    this.#counted = counted;
   }
 
   /** Runs `publish`, and counts the file if that succeeds. */
   async keep(publish: () => Promise<void>): Promise<void> {
     try {
-      const before = await this.#sizeNow();
-      await publish();
-      this.#account.changed(this.#file.size - before);
+      await this.#counted(publish);
     } finally {
       this.release();
     }

@@ -1,18 +1,19 @@
 import type { Abortable } from '../../model/abortable.ts';
-import type { DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import type {
   BeginOptions,
   FileDigest,
   PublishOptions,
+  ReadOptions,
   Store,
   StoreCapabilities,
+  StoredFile,
   StoreIdentity,
   Upload,
 } from '../store.ts';
 
-/** Reads as `store` does; what is to be written is up to a rule. */
+/** A store with a rule about what is written to it. All else it does as `store`. */
 export abstract class StoreDecorator implements Store {
   protected readonly store: Store;
 
@@ -44,8 +45,12 @@ export abstract class StoreDecorator implements Store {
     return this.store.list(prefix, options);
   }
 
-  digest(path: RelPath, algorithm: DigestAlgorithm, options?: Abortable): Promise<Buffer | undefined> {
-    return this.store.digest(path, algorithm, options);
+  read(path: RelPath, options?: ReadOptions): Promise<StoredFile | undefined> {
+    return this.store.read(path, options);
+  }
+
+  remove(path: RelPath, options?: Abortable): Promise<void> {
+    return this.store.remove(path, options);
   }
 
   sync(directory: RelPath, options?: Abortable): Promise<void> {

@@ -1,35 +1,37 @@
-import type { Bucket } from './bucket.ts';
+import { abortUpload, listUploads } from '../../s3/multipart.ts';
+import { listObjects } from '../../s3/objects.ts';
 import type { Keys } from './keys.ts';
+import type { OwnObjects } from './own-objects.ts';
 import { readState } from './state-keeper.ts';
 
 /**
- * Throws away what nobody has gone on with since `before`, in ms since the epoch: the states of uploads, and multipart
- * uploads below the store's prefix, whoever began them. One request at a time, a page at a time, so that it disturbs
- * nobody. Several processes may do it at once, and one may go on with an upload that another throws away: it then begins
- * anew.
+ * Throws away the uploads below the store's prefix, of any process, that nobody has resumed since `before` (ms since the
+ * epoch), and their states. It makes one request at a time, so that it disturbs nobody. Several processes may do it at
+ * once. A process may be resuming an upload that another throws away: it then begins anew.
  */
 export async function throwAwayAbandoned(
-  bucket: Bucket,
+  own: OwnObjects,
   keys: Keys,
   before: number,
   signal: AbortSignal,
 ): Promise<void> {
+  const { bucket } = own;
   const request = { signal };
-  for await (const { key, modifiedMs } of bucket.list(keys.states, request)) {
+  for await (const { key, modifiedMs } of listObjects(bucket, keys.states, request)) {
     if (modifiedMs >= before) continue;
-    const state = await readState(bucket, key, request);
+    const state = await readState(own, key, request);
     if (state !== undefined)
-      await bucket.abort({ key: keys.all + state.path, uploadId: state.uploadId }, request);
-    await bucket.remove(key, request);
+      await abortUpload(bucket, { key: keys.all + state.path, uploadId: state.uploadId }, request);
+    await own.remove(key, request);
   }
-  for await (const { key, uploadId, startedMs } of bucket.listUploads(keys.all, request))
-    if (startedMs < before && !(await isGoneOnWith(bucket, keys, key, before, signal)))
-      await bucket.abort({ key, uploadId }, request);
+  for await (const { key, uploadId, startedMs } of listUploads(bucket, keys.all, request))
+    if (startedMs < before && !(await isResumed(own, keys, key, before, signal)))
+      await abortUpload(bucket, { key, uploadId }, request);
 }
 
-/** Whether some upload to this key has come forward lately: a large file over a bad link may take longer than a week. */
-async function isGoneOnWith(
-  bucket: Bucket,
+/** Whether an upload to this key has progressed since `before`: a large file over a bad link may take over a week. */
+async function isResumed(
+  own: OwnObjects,
   keys: Keys,
   key: string,
   before: number,
@@ -37,7 +39,7 @@ async function isGoneOnWith(
 ): Promise<boolean> {
   const path = keys.pathOf(key);
   if (path === undefined) return false;
-  for await (const { modifiedMs } of bucket.list(keys.statesOf(path), { signal }))
+  for await (const { modifiedMs } of listObjects(own.bucket, keys.statesOf(path), { signal }))
     if (modifiedMs >= before) return true;
   return false;
 }

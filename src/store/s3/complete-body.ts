@@ -1,10 +1,10 @@
 import type { FileEntry } from '../../model/file-entry.ts';
 import { checkDigest } from '../check-digest.ts';
 import type { ResumableDigester } from './resumable-digest.ts';
-import type { UploadBody } from './s3-upload.ts';
+import type { S3Body } from './s3-body.ts';
 
-/** An upload that was completed by a process that could not say so any more: all that is left is the answer. */
-export class CompleteBody implements UploadBody {
+/** An upload that another process has completed without getting to say so. Only the answer is left to give. */
+export class CompleteBody implements S3Body {
   readonly offset: number;
   readonly #file: FileEntry;
   readonly #digester: ResumableDigester;
@@ -18,15 +18,15 @@ export class CompleteBody implements UploadBody {
   }
 
   async ready(): Promise<void> {
-    // Takes none.
+    // It takes no memory.
   }
 
   async write(): Promise<void> {
-    // Nothing but empty writes can come at the end of the file.
+    // The file is at its end, so only empty writes can come.
   }
 
   async publish(digest: Uint8Array): Promise<void> {
-    // Whether it fits or not, the next upload of this file shall begin anew.
+    // Also when the digest differs: the next upload of this file is to begin anew.
     await this.#forget();
     checkDigest(this.#file, this.offset, this.#digester.digest(), digest);
   }

@@ -5,19 +5,19 @@ import { firstSegment, isRelPath, type RelPath } from '../../model/rel-path.ts';
 
 /** Longest key in bytes of UTF-8. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 const MAX_KEY_BYTES = 1024;
-/** The store's own objects are below this name. */
+/** The folder of the store's own objects. */
 const OWN_FOLDER = '.isync';
 
-/** Whether `path` is the store's own. Also `.ISYNC`, so that a path means the same in every form of the store. */
+/** Whether `path` is the store's own. Also `.ISYNC`, so that a path means the same in every store. */
 export function isOwnPath(path: string): boolean {
   const slash = path.indexOf('/');
   return (slash < 0 ? path : path.slice(0, slash)).toLowerCase() === OWN_FOLDER;
 }
 
 /**
- * What the objects of a store are called:
+ * The keys of a store's objects:
  *
- *     PREFIX/PATH                            a file; its path as it is, in UTF-8
+ *     PREFIX/PATH                            a file, its path as it is
  *     PREFIX/.isync/store-id                 tells the store from all others; see store-id.ts
  *     PREFIX/.isync/uploads/PATH-HASH/VERSION-HASH   an upload under way; see upload-state.ts
  */
@@ -34,7 +34,7 @@ export class Keys {
     return this.#before;
   }
 
-  /** Tells the store from all others. */
+  /** The key of the store's id. */
   get storeId(): string {
     return `${this.#before}${OWN_FOLDER}/store-id`;
   }
@@ -44,7 +44,10 @@ export class Keys {
     return `${this.#before}${OWN_FOLDER}/uploads/`;
   }
 
-  /** @throws IsyncError BAD_PATH where the path is the store's own, or its key too long */
+  /**
+   * The key of a file that is to be kept.
+   * @throws IsyncError BAD_PATH where the path is the store's own, or its key too long
+   */
   keyFor(path: RelPath): string {
     if (isOwnPath(firstSegment(path)))
       throw new IsyncError('BAD_PATH', "this folder is the store's own", { path });
@@ -56,14 +59,14 @@ export class Keys {
     });
   }
 
-  /** The key of a file, or undefined where none can be kept under this path. */
+  /** The key of a file; undefined where none can be kept under this path. */
   keyOf(path: RelPath): string | undefined {
     if (isOwnPath(path)) return undefined;
     const key = this.#before + path;
     return Buffer.byteLength(key) <= MAX_KEY_BYTES ? key : undefined;
   }
 
-  /** The path of a file, or undefined for a key that is no file of ours. */
+  /** The path of a file; undefined for a key that is no file of ours. */
   pathOf(key: string): RelPath | undefined {
     if (!key.startsWith(this.#before)) return undefined;
     const path = key.slice(this.#before.length);
@@ -80,7 +83,7 @@ export class Keys {
   }
 }
 
-/** 128 bits: no two paths of a bucket share them, and the state itself names its file all the same. */
+/** A hash of 128 bits: no two paths of a bucket share one, and the state itself names its file all the same. */
 function hashOf(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 32);
 }

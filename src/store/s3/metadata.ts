@@ -2,7 +2,7 @@ import type { DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { firstSegment } from '../../model/rel-path.ts';
 
-/** What rclone calls these: https://rclone.org/s3/#metadata. The mode is that of the file store. */
+/** The names that rclone uses: https://rclone.org/s3/#metadata. The mode is that of the file store. */
 const MTIME = 'mtime';
 const MODE = 'mode';
 const PUBLISHED_MODE = '100644';
@@ -10,12 +10,12 @@ const DEVICE = 'isync-device';
 const DIGEST = 'isync-digest';
 const UPLOAD = 'isync-upload';
 
-/** What rclone takes and gives: seconds since the epoch with up to nine decimals. */
+/** The form of rclone: seconds since the epoch with up to nine decimals. */
 const SECONDS = /^(-?)(\d{1,12})(?:\.(\d{1,9}))?$/;
 
 /**
- * What is kept beside the bytes of a file, as user metadata (`x-amz-meta-…`). The digest of a multipart upload is not
- * known when its metadata must be given; `upload` tells it from others instead.
+ * The user metadata (`x-amz-meta-…`) that is kept with the bytes of a file. The digest of a multipart upload is not known
+ * when its metadata must be given; instead `upload` tells it from others.
  */
 export function toMetadata(
   file: FileEntry,
@@ -25,7 +25,7 @@ export function toMetadata(
   return {
     [MTIME]: formatSeconds(file.mtimeUs),
     [MODE]: PUBLISHED_MODE,
-    // A header takes no more than this; device names are such.
+    // A header takes no other characters; device names have none.
     ...(device !== file.path && /^[\w.-]+$/.test(device) && { [DEVICE]: device }),
     ...(known.digest && {
       [DIGEST]: `${known.digest.algorithm}:${Buffer.from(known.digest.value).toString('hex')}`,
@@ -34,7 +34,7 @@ export function toMetadata(
   };
 }
 
-/** The mtime in µs, or undefined where there is none that can be read. */
+/** The mtime in µs; undefined where there is none that can be read. */
 export function mtimeOf(metadata: Readonly<Record<string, string>> | undefined): number | undefined {
   const [, sign, seconds, fraction] = SECONDS.exec(metadata?.[MTIME] ?? '') ?? [];
   if (seconds === undefined) return undefined;
@@ -42,7 +42,7 @@ export function mtimeOf(metadata: Readonly<Record<string, string>> | undefined):
   return sign === '-' ? 0 - us : us;
 }
 
-/** Which multipart upload has made the object, if it was one of ours. */
+/** The multipart upload of ours that has made the object; undefined where none has. */
 export function uploadOf(metadata: Readonly<Record<string, string>> | undefined): string | undefined {
   return metadata?.[UPLOAD];
 }

@@ -5,54 +5,55 @@ import { isAllZeros } from '../../model/damage.ts';
 import { checkDigest } from '../check-digest.ts';
 import type { Incoming } from '../rules/damage-rule.ts';
 import { digestOfZeros } from '../digest-of-zeros.ts';
-import type { Bucket, PartBody } from './bucket.ts';
-import type { UploadKey } from '../../s3/upload-key.ts';
+import { abortUpload, completeUpload, type PartBody, putPart, type UploadKey } from '../../s3/multipart.ts';
+import { headObject } from '../../s3/objects.ts';
+import type { OwnObjects } from './own-objects.ts';
 import { uploadOf } from './metadata.ts';
 import type { Lease, PartBuffers } from './part-buffers.ts';
 import { PartLedger, type Boundary } from './part-ledger.ts';
 import { cutInto } from './part-plan.ts';
 import type { ResumableDigester } from './resumable-digest.ts';
-import { isRefusal, s3Error } from '../../s3/errors.ts';
-import type { UploadBody } from './s3-upload.ts';
+import { isRefusal } from '../../s3/errors.ts';
+import type { S3Body } from './s3-body.ts';
 import { StateKeeper } from './state-keeper.ts';
 import type { UploadState } from './upload-state.ts';
 
 /**
  * Parts of one upload that await their answer at a time, which hides the server's answer times. Their bodies travel one
- * after the other: what has been sent whole arrives though this process be killed, so that but one part is cut and must
- * be sent again, and the one that was being filled.
+ * after the other: a part that has been sent whole arrives even when this process is killed. So a kill costs the part on
+ * its way and the one being filled, and no more.
  */
 const PARTS_AT_ONCE = 4;
-/** Parts that may be handed over beyond one that is not kept yet: the state tells of each of them. */
+/** Parts that may be handed over after one that is not kept yet: the state has an entry for each of them. */
 const PARTS_AHEAD = 16;
 
 export interface MultipartOptions {
   readonly file: FileEntry;
-  readonly bucket: Bucket;
+  readonly own: OwnObjects;
   readonly buffers: PartBuffers;
   readonly upload: UploadKey;
   readonly stateKey: string;
-  /** Without boundaries, which grow with the upload. */
+  /** All of the state but its boundaries, which grow with the upload. */
   readonly state: Omit<UploadState, 'boundaries'>;
-  /** Where an earlier process came to. */
+  /** The point from which the upload is resumed. */
   readonly from?: { readonly boundary: Boundary; readonly etags: readonly string[] } | undefined;
-  /** Has seen the bytes up to there. */
+  /** Has seen the bytes up to that point. */
   readonly digester: ResumableDigester;
   /** Rejects where the complete file must not replace what is kept. */
   readonly mayReplace: (incoming: Incoming) => Promise<void>;
 }
 
 /**
- * A file in parts. They are filled one after the other, travel some at a time, and may arrive in any order.
+ * A file in parts. Parts are filled one after the other, travel a few at a time, and may arrive in any order.
  *
- * Two processes may be at the same upload: a receiver whose session broke without its noticing, and the one that the
- * device has come back to. Both have the path, size and mtime that the upload is known by, both cut it alike (the state
- * says how), and each part is put whole under its number: who comes second puts the same bytes again. Where the bytes
- * differ nonetheless, the file is completed with the ETags of the parts that we have put ourselves, and the server
- * refuses a part with another one. When either completes or throws away the upload, the other one's next request
- * fails, and is tried again from the start, where the file is found complete or begun anew.
+ * Two processes may work on the same upload: a receiver that has not noticed that its session broke, and the one that the
+ * device came back to. Both know it by path, size and mtime, both cut it alike (the state says how), and each puts whole
+ * parts under their numbers, so the second one puts the same bytes again. Should the bytes differ nonetheless, each
+ * completes the file with the ETags of its own parts, and the server refuses when it has another part. When one of them
+ * completes or aborts the upload, the next request of the other fails. That one starts over, and finds the file complete
+ * or begins anew.
  */
-export class MultipartBody implements UploadBody {
+export class MultipartBody implements S3Body {
   readonly #options: MultipartOptions;
   readonly #ledger: PartLedger;
   readonly #keeper: StateKeeper;
@@ -60,7 +61,7 @@ export class MultipartBody implements UploadBody {
   readonly #parts: number;
   readonly #stop = new AbortController();
   readonly #onTheWay = new Set<Promise<void>>();
-  /** Resolves when the body of the last part handed over begins to leave. */
+  /** Resolves when the body of the part handed over last begins to leave. */
   #begun: Promise<void> = Promise.resolve();
   /** Resolves when it has left, or never will. */
   #sent: Promise<void> = Promise.resolve();
@@ -68,18 +69,18 @@ export class MultipartBody implements UploadBody {
   #filling: Lease | undefined;
   #filled = 0;
   #offset: number;
-  /** Of the bytes that this process has seen. */
+  /** Whether the bytes that this process has seen are nothing but zeros. */
   #allZeros = true;
   #failure: IsyncError | undefined;
-  /** The server has other parts than those that were put. */
+  /** Whether the server has other parts than those that were put. */
   #spoilt = false;
 
   constructor(options: MultipartOptions) {
-    const { file, bucket, stateKey, state, from } = options;
+    const { file, own, stateKey, state, from } = options;
     this.#options = options;
     ({ partBytes: this.#partBytes, parts: this.#parts } = cutInto(file.size, state.partBytes));
     this.#ledger = new PartLedger(from?.boundary, from?.etags);
-    this.#keeper = new StateKeeper(bucket, stateKey, () => ({
+    this.#keeper = new StateKeeper(own, stateKey, () => ({
       ...state,
       boundaries: [...this.#ledger.boundaries()],
     }));
@@ -94,7 +95,12 @@ export class MultipartBody implements UploadBody {
     this.#filling ??= await this.#nextBuffer();
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
+  async write(chunks: readonly Uint8Array[]): Promise<void> {
+    for (const bytes of chunks) await this.#fill(bytes);
+  }
+
+  /** Copies `bytes` into parts, and hands over each one that is full. */
+  async #fill(bytes: Uint8Array): Promise<void> {
     this.#checkSound();
     for (let at = 0; at < bytes.length;) {
       const lease = (this.#filling ??= await this.#nextBuffer());
@@ -137,7 +143,7 @@ export class MultipartBody implements UploadBody {
   }
 
   async letGo(keep: boolean): Promise<void> {
-    const { bucket, upload, file } = this.#options;
+    const { own, upload, file } = this.#options;
     if (!keep)
       this.#stop.abort(new IsyncError('INTERRUPTED', 'the upload was thrown away', { path: file.path }));
     this.#filling?.release();
@@ -148,7 +154,7 @@ export class MultipartBody implements UploadBody {
       await this.#keeper.kept();
       return;
     }
-    await bucket.abort(upload, { path: file.path });
+    await abortUpload(own.bucket, upload, { path: file.path });
     await this.#keeper.remove();
   }
 
@@ -156,19 +162,19 @@ export class MultipartBody implements UploadBody {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** What an earlier process has put was not seen by us; the digest of the whole tells. */
+  /** We have not seen the bytes that an earlier process put; the digest of the whole file tells about those. */
   async #isAllZeros(digest: Uint8Array): Promise<boolean> {
     const { file, state, from } = this.#options;
     if (!this.#allZeros || from === undefined) return this.#allZeros;
     return (await digestOfZeros(state.algorithm, file.size)).equals(digest);
   }
 
-  /** Bytes of the part with this index. */
+  /** The length of the part with this index, in bytes. */
   #bytesOf(index: number): number {
     return index + 1 < this.#parts ? this.#partBytes : this.#options.file.size - index * this.#partBytes;
   }
 
-  /** Waits until the part before is leaving, another one may travel, and there is memory for it. */
+  /** Waits until the part before is leaving, one more may travel, and there is memory for it. */
   async #nextBuffer(): Promise<Lease> {
     const isAhead = (): boolean => this.#ledger.handed - this.#ledger.kept >= PARTS_AHEAD;
     while (this.#failure === undefined && (this.#onTheWay.size >= PARTS_AT_ONCE || isAhead()))
@@ -205,50 +211,50 @@ export class MultipartBody implements UploadBody {
 
   /** Never rejects: the next write tells. */
   async #put(number: number, body: PartBody, before: Promise<void>): Promise<void> {
-    const { bucket, upload, file } = this.#options;
+    const { own, upload, file } = this.#options;
     const { signal } = this.#stop;
     await before;
     try {
-      const { etag } = await bucket.putPart(upload, number, body, { signal, path: file.path });
+      const { etag } = await putPart(own.bucket, upload, number, body, { signal, path: file.path });
       this.#ledger.arrived(number, etag);
     } catch (error) {
       this.#failure ??= toIsyncError(error, 'INTERNAL', { path: file.path });
     }
   }
 
-  /** Resolves when no part is on its way any more. */
+  /** Resolves when no part is on its way. */
   async #settled(): Promise<void> {
     await Promise.all(this.#onTheWay);
   }
 
   async #complete(): Promise<void> {
-    const { bucket, upload, file, state } = this.#options;
+    const { own, upload, file, state } = this.#options;
+    const { bucket } = own;
     const { path } = file;
-    let failure: unknown;
+    let failure: IsyncError | undefined;
     try {
-      await bucket.complete(upload, this.#ledger.etags);
+      await completeUpload(bucket, upload, this.#ledger.etags, { path });
     } catch (error) {
-      failure = error;
+      failure = toIsyncError(error, 'INTERNAL', { path });
     }
-    // Also after a failure: it may be that of the answer alone, or of a second try whose first one has succeeded.
-    const head = await bucket.head(upload.key, { path });
+    // Also after a failure: only the answer may have been lost, or a second try failed because the first one succeeded.
+    const head = await headObject(bucket, upload.key, { path });
     const isOurs = head !== undefined && uploadOf(head.metadata) === state.nonce;
     if (isOurs && head.size === file.size) return;
     if (failure !== undefined && isRefusal(failure)) {
-      // Parts of other bytes, or none: the next try begins anew.
+      // The server has parts of other bytes, or none: the next try begins anew.
       this.#spoilt = true;
-      throw new IsyncError('STORE_FAILED', s3Error(failure, bucket.where).message, {
-        path,
-        cause: failure,
-      });
+      const { message, cause } = failure;
+      throw new IsyncError('STORE_FAILED', message, { path, retryable: true, cause });
     }
-    if (failure !== undefined) throw s3Error(failure, bucket.where, path);
+    if (failure !== undefined) throw failure;
     // Another version of the file may have been published right after ours.
     if (head !== undefined && uploadOf(head.metadata) !== undefined && !isOurs) return;
     // Or the server has not kept our metadata.
     if (head?.size === file.size) return;
     throw new IsyncError('STORE_FAILED', `${head?.size ?? 'no'} bytes are kept where ${file.size} were put`, {
       path,
+      retryable: true,
     });
   }
 }

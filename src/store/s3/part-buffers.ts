@@ -1,16 +1,16 @@
 import { IsyncError } from '../../model/isync-error.ts';
 
-/** How long a buffer that is being filled may get nothing, in ms, before an upload that waits may have it. */
+/** Time in ms after which a buffer that gets no bytes may go to an upload that waits. */
 const IDLE_MS = 10_000;
-/** How often those that wait look for such a buffer, in ms. */
+/** How often we look for such a buffer while uploads wait, in ms. */
 const LOOK_MS = 1000;
 
-/** A buffer that one upload has. Give it back in every case. */
+/** A buffer that one upload has. Release it in every case. */
 export interface Lease {
   readonly bytes: Buffer;
-  /** It is being filled right now. */
+  /** Notes that the buffer gets bytes right now. */
   touch(): void;
-  /** It is on its way: it can't be taken away any more. */
+  /** Keeps the buffer from being taken away: it is on its way. */
   pin(): void;
   release(): void;
 }
@@ -29,16 +29,16 @@ interface Held {
 }
 
 /**
- * The memory of all parts of a store: at most `totalBytes`, used again and again. Who comes when there is none left
- * waits, first come first served; but whoever has begun a file goes before those that have not, because what its sender
- * sends meanwhile holds up all else on that link, also what would fill other buffers. An upload whose sender has gone quiet loses its buffer to one that waits: otherwise
- * a few slow devices, each with a part half full, would hold up all others for ever.
+ * The memory for all parts of a store: at most `totalBytes`, used again and again. When none is left, uploads wait in
+ * order of arrival, but those that have had a buffer before go first: what their senders send meanwhile holds up all else
+ * on that link. An upload whose sender has gone quiet loses its buffer to one that waits. Otherwise a few slow devices,
+ * each with a half full part, would hold up all others for ever.
  */
 export class PartBuffers {
   readonly #totalBytes: number;
   readonly #idleMs: number;
   #usedBytes = 0;
-  /** Buffers of one size that nobody has; they count as used by nobody and are dropped for other sizes. */
+  /** Buffers that no upload has. They do not count as used, and are dropped where other sizes need their room. */
   #free: Buffer[] = [];
   readonly #waiting: Waiting[] = [];
   readonly #filling = new Set<Held>();
@@ -50,8 +50,8 @@ export class PartBuffers {
   }
 
   /**
-   * A buffer of `size` bytes, which must not be more than all there are. `revoked` is told when it has been taken away:
-   * it must not be used or released any more. `goesOn`: the file has had a buffer before.
+   * Resolves to a buffer of `size` bytes, at most `totalBytes`. `revoked` is called when it has been taken away: the upload
+   * must not use or release it any more. `goesOn` says that the file has had a buffer before.
    */
   take(size: number, revoked: (error: IsyncError) => void, goesOn = false): Promise<Lease> {
     const { promise, resolve } = Promise.withResolvers<Lease>();
@@ -105,7 +105,7 @@ export class PartBuffers {
     const index = this.#free.findIndex(({ length }) => length === size);
     const [found] = index < 0 ? [] : this.#free.splice(index, 1);
     if (found !== undefined) return found;
-    // What is free must not add to what is used.
+    // Free buffers may take only the room that used ones leave.
     let spare = this.#totalBytes - this.#usedBytes;
     this.#free = this.#free.filter(({ length }) => (spare -= length) >= 0);
     return Buffer.allocUnsafeSlow(size);
@@ -113,7 +113,7 @@ export class PartBuffers {
 
   #revokeIdle(): void {
     const before = performance.now() - this.#idleMs;
-    // In the order in which they were taken; the one that has waited longest is as good as any that idles.
+    // In the order in which they were taken: any idle one will do.
     for (const held of this.#filling) {
       if (held.touchedMs > before) continue;
       const reason = 'its memory went to another file because no content came for a while';

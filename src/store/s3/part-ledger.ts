@@ -1,53 +1,48 @@
 import { createHash } from 'node:crypto';
+import type { ListedPart } from '../../s3/multipart.ts';
 
-/** The first `parts` parts of a file: what they are, and the digest of their bytes so far. */
+/** A point of a file from which an upload can be resumed: the first `parts` parts, and the digest of their bytes. */
 export interface Boundary {
   readonly parts: number;
-  /** Of the ETags of these parts; see {@link link}. */
+  /** Hash of the ETags of these parts; see {@link link}. */
   readonly chain: string;
-  /** Saved state of the running digest, base64. */
+  /** Saved state of the digest over these parts, base64. */
   readonly digest: string;
-}
-
-/** A part as the server lists it. */
-export interface ListedPart {
-  readonly number: number;
-  readonly size: number;
-  readonly etag: string;
 }
 
 /** The chain of no parts at all. */
 const NO_PARTS = '';
 
-/** Ties a part to all before it, so that one short text stands for thousands of ETags. */
+/** The chain with one more part: one short text stands for thousands of ETags, and a different part anywhere breaks it. */
 function link(chain: string, etag: string): string {
   return createHash('md5').update(`${chain} ${etag}`).digest('hex');
 }
 
 /**
- * Which parts have been handed to the server, which of them it has, and from where another process could go on.
+ * Knows which parts have been handed to the server, which of them it has kept, and from where another process could resume.
  *
- * A boundary is known as soon as its part is handed over, because the ETag of a part is the MD5 of its bytes: so it can
- * be written down while the part travels, and a part that arrives just before we are killed counts all the same. Where
- * a server has other ETags (SSE-KMS) they are known only with its answer.
+ * The ETag of a part is the MD5 of its bytes. So a boundary is known, and can be written down, as soon as its part is
+ * handed over: a part that arrives just before this process is killed still counts. Servers with other ETags (SSE-KMS)
+ * tell them only in their answer.
  */
 export class PartLedger {
   readonly #etags: (string | undefined)[];
-  /** Of parts beyond `#kept`, in order. */
+  /** The parts after `#kept`, in order. */
   #handed: { readonly etag: string; readonly digest: string }[] = [];
   #kept: Boundary;
-  #foretold = true;
+  #isExpected = true;
 
   constructor(start?: Boundary, etags: readonly string[] = []) {
     this.#kept = start ?? { parts: 0, chain: NO_PARTS, digest: '' };
     this.#etags = [...etags];
   }
 
-  /** Parts that the server has, up to the first that it has not. */
+  /** How many parts the server has kept, counted up to the first that it lacks. */
   get kept(): number {
     return this.#kept.parts;
   }
 
+  /** How many parts have been handed to the server. */
   get handed(): number {
     return this.#kept.parts + this.#handed.length;
   }
@@ -57,14 +52,14 @@ export class PartLedger {
     return this.#etags.slice(0, this.kept).map((etag) => etag ?? '');
   }
 
-  /** The next part is on its way; `etag` is foretold, `digest` that of all bytes up to its end. */
+  /** Notes that the next part is on its way. `etag` is the expected one, `digest` that of all bytes up to its end. */
   handOver(etag: string, digest: string): void {
     this.#handed.push({ etag, digest });
   }
 
-  /** The server has the part with this number (from 1) and calls it `etag`. */
+  /** Notes that the server has kept the part with this number (from 1) under `etag`. */
   arrived(number: number, etag: string): void {
-    if (this.#handed[number - this.kept - 1]?.etag !== etag) this.#foretold = false;
+    if (this.#handed[number - this.kept - 1]?.etag !== etag) this.#isExpected = false;
     this.#etags[number - 1] = etag;
     for (;;) {
       const next = this.#etags[this.kept];
@@ -75,10 +70,10 @@ export class PartLedger {
     }
   }
 
-  /** From where another process could go on, if it finds the parts there. */
+  /** The points from which another process could resume, if it finds the parts there. */
   boundaries(): readonly Boundary[] {
     const found = this.kept === 0 ? [] : [this.#kept];
-    if (!this.#foretold) return found;
+    if (!this.#isExpected) return found;
     let { parts, chain } = this.#kept;
     for (const { etag, digest } of this.#handed) {
       parts += 1;
@@ -90,9 +85,9 @@ export class PartLedger {
 }
 
 /**
- * The furthest of `boundaries` that the parts of the server bear out: all there, as long as they should be, with
- * these very ETags. A part of other bytes breaks the chain.
- * @param listed in order of their numbers
+ * The furthest of `boundaries` whose parts the server really has: all of them, of the right length, with these very ETags.
+ * @param sizeOf the length that the part with this number must have
+ * @param listed the server's parts, in order of their numbers
  */
 export async function furthest(
   boundaries: readonly Boundary[],

@@ -1,15 +1,14 @@
-/** https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
-export const MIN_PART_BYTES = 5 * 1024 * 1024;
-const MAX_PARTS = 10_000;
+import { MAX_PARTS, MIN_PART_BYTES } from '../../s3/multipart.ts';
+
 /**
- * A part unless the file is too large for it, in bytes: what is lost when a process is killed is counted in parts, and
- * larger ones are no faster.
+ * Part of a file that is not too large for it, in bytes. A killed process loses the part that it was filling, and larger
+ * parts are no faster.
  */
 export const PART_BYTES = 8 * 1024 * 1024;
 /** Parts grow in steps of this many bytes. */
 const STEP_BYTES = 1024 * 1024;
 
-/** How a file is cut: every part is as long as the first one but for the last. */
+/** How a file is cut. All parts are of one length, but the last may be shorter. */
 export interface PartPlan {
   readonly partBytes: number;
   readonly parts: number;
@@ -24,7 +23,7 @@ export function cutInto(size: number, partBytes: number): PartPlan {
   return { partBytes, parts: Math.ceil(size / partBytes) };
 }
 
-/** Whether a server takes it. */
+/** Whether servers take an upload with these parts. */
 export function isPlan({ partBytes, parts }: PartPlan): boolean {
   return partBytes >= MIN_PART_BYTES && parts > 1 && parts <= MAX_PARTS;
 }

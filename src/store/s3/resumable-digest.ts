@@ -1,15 +1,15 @@
 import { createSHA256, createXXHash64, type IHasher } from 'hash-wasm';
 import type { DigestAlgorithm, Digester } from '../../model/digest.ts';
 
-/** A digest whose state can be kept and gone on with elsewhere. */
+/** A digest whose state can be saved, and resumed elsewhere. */
 export interface ResumableDigester extends Digester {
   /** The state so far, base64. */
   save(): string;
 }
 
 /**
- * Not those of model/digest.ts, which can't be saved: neither node:crypto nor xxhash-wasm tells its state. For xxh64
- * this one is as fast; SHA-256 takes 2.3 s a GB instead of 0.5 s.
+ * A digester from the start of a file. Those of model/digest.ts can't be saved: neither node:crypto nor xxhash-wasm tells
+ * its state. For xxh64 this one is as fast; SHA-256 takes 2.3 s a GB instead of 0.5 s.
  */
 export async function createResumableDigester(algorithm: DigestAlgorithm): Promise<ResumableDigester> {
   const hash = await hasherOf(algorithm);
@@ -17,7 +17,7 @@ export async function createResumableDigester(algorithm: DigestAlgorithm): Promi
   return digesterWith(hash);
 }
 
-/** Goes on with what `save` told; undefined for a text that is no such state. */
+/** A digester that continues from a saved state; undefined for a text that is none. */
 export async function resumeDigester(
   algorithm: DigestAlgorithm,
   saved: string,
@@ -26,7 +26,7 @@ export async function resumeDigester(
   try {
     hash.load(Buffer.from(saved, 'base64'));
   } catch {
-    // Its only failure is that of a state which is none.
+    // It fails only when the text is no state.
     return undefined;
   }
   return digesterWith(hash);

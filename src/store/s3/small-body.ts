@@ -4,10 +4,10 @@ import type { IsyncError } from '../../model/isync-error.ts';
 import { checkContent } from '../check-digest.ts';
 import type { FileDigest } from '../store.ts';
 import type { Lease, PartBuffers } from './part-buffers.ts';
-import type { UploadBody } from './s3-upload.ts';
+import type { S3Body } from './s3-body.ts';
 
-/** A file smaller than a part: kept in memory until it is put as a whole. */
-export class SmallBody implements UploadBody {
+/** A file no larger than a part. It is kept in memory until it is put as a whole. */
+export class SmallBody implements S3Body {
   readonly #file: FileEntry;
   readonly #algorithm: DigestAlgorithm;
   readonly #buffers: PartBuffers;
@@ -39,14 +39,15 @@ export class SmallBody implements UploadBody {
     });
   }
 
-  async write(bytes: Uint8Array): Promise<void> {
-    if (bytes.length === 0) return;
-    await this.ready();
-    if (this.#lease === undefined) return;
-    if (this.#failure !== undefined) throw this.#failure;
-    this.#lease.touch();
-    this.#lease.bytes.set(bytes, this.#offset);
-    this.#offset += bytes.length;
+  async write(chunks: readonly Uint8Array[]): Promise<void> {
+    for (const bytes of chunks) {
+      if (bytes.length === 0) continue;
+      await this.ready();
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#lease?.touch();
+      this.#lease?.bytes.set(bytes, this.#offset);
+      this.#offset += bytes.length;
+    }
   }
 
   async publish(value: Uint8Array): Promise<void> {

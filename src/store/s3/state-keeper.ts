@@ -1,15 +1,14 @@
-import { createHash } from 'node:crypto';
-import type { IsyncError } from '../../model/isync-error.ts';
-import { toIsyncError } from '../../model/isync-error.ts';
-import type { Bucket, Request } from './bucket.ts';
+import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import type { RequestOptions } from '../../s3/requests.ts';
+import type { OwnObjects } from './own-objects.ts';
 import { formatState, MAX_STATE_BYTES, parseState, type UploadState } from './upload-state.ts';
 
 /**
- * Keeps the state of an upload in the bucket up to date. One write at a time, each of the newest state: however fast
- * parts are handed over, a write costs no more than a small part of theirs, and the state lags by one write at most.
+ * Keeps the state of an upload in the bucket up to date. It writes one state at a time, always the newest. So the kept
+ * state lags by one write at most, and writes stay few however fast parts are handed over.
  */
 export class StateKeeper {
-  readonly #bucket: Bucket;
+  readonly #own: OwnObjects;
   readonly #key: string;
   readonly #path: string;
   readonly #state: () => UploadState;
@@ -17,8 +16,8 @@ export class StateKeeper {
   #running: Promise<void> | undefined;
   #failure: IsyncError | undefined;
 
-  constructor(bucket: Bucket, key: string, state: () => UploadState) {
-    this.#bucket = bucket;
+  constructor(own: OwnObjects, key: string, state: () => UploadState) {
+    this.#own = own;
     this.#key = key;
     this.#state = state;
     this.#path = state().path;
@@ -31,8 +30,8 @@ export class StateKeeper {
   }
 
   /**
-   * Resolves when nothing is being written any more. It may have failed: the upload goes on all the same, only that a
-   * killed process would have more to send again.
+   * Resolves when no write is under way. The last one may have failed: the upload goes on all the same, but after a kill
+   * there would be more to send again.
    */
   async idle(): Promise<void> {
     await this.#running;
@@ -46,16 +45,15 @@ export class StateKeeper {
 
   async remove(): Promise<void> {
     await this.idle();
-    await this.#bucket.remove(this.#key, { path: this.#path });
+    await this.#own.remove(this.#key, { path: this.#path });
   }
 
   async #run(): Promise<void> {
     while (this.#stale) {
       this.#stale = false;
       const bytes = formatState(this.#state());
-      const md5 = createHash('md5').update(bytes).digest('base64');
       try {
-        await this.#bucket.putOwn(this.#key, { bytes, md5 }, { path: this.#path });
+        await this.#own.put(this.#key, bytes, 'application/json', { path: this.#path });
         this.#failure = undefined;
       } catch (error) {
         this.#failure = toIsyncError(error, 'INTERNAL');
@@ -67,15 +65,10 @@ export class StateKeeper {
 
 /** The state that is kept under `key`, or undefined where there is none that can be read. */
 export async function readState(
-  bucket: Bucket,
+  own: OwnObjects,
   key: string,
-  request: Request,
+  request: RequestOptions,
 ): Promise<UploadState | undefined> {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  const take = (piece: Uint8Array): void => {
-    size += piece.length;
-    if (size <= MAX_STATE_BYTES) pieces.push(piece);
-  };
-  return (await bucket.read(key, take, request)) ? parseState(Buffer.concat(pieces)) : undefined;
+  const bytes = await own.read(key, MAX_STATE_BYTES, request);
+  return bytes && parseState(bytes);
 }

@@ -1,38 +1,30 @@
-import { createHash } from 'node:crypto';
 import { IsyncError } from '../../model/isync-error.ts';
 import { formatStoreId, MAX_STORE_ID_BYTES, newStoreId, parseStoreId } from '../new-store-id.ts';
-import type { Bucket, Request } from './bucket.ts';
+import type { RequestOptions } from '../../s3/requests.ts';
+import type { OwnObjects } from './own-objects.ts';
 
 /**
- * The id that is kept under `key`, read anew. With `make` one is put where there is none. Of several processes that do
- * so at a time the first wins; where the server ignores conditions the last does, and the others read so the next time.
+ * The id that is kept under `key`, read anew. With `make` one is put where there is none. When several processes do so at
+ * once, the first wins. Where the server ignores conditions the last wins, and the others learn it at their next look.
  */
 export async function findStoreId(
-  bucket: Bucket,
+  own: OwnObjects,
   key: string,
   make: boolean,
-  request: Request,
+  request: RequestOptions,
 ): Promise<string | undefined> {
-  const found = await readStoreId(bucket, key, request);
-  if (found.id !== undefined || !make) return found.id;
+  const found = await own.read(key, MAX_STORE_ID_BYTES, request);
+  const kept = found && parseStoreId(found);
+  if (kept !== undefined || !make) return kept;
   const bytes = formatStoreId(newStoreId());
-  const body = { bytes, md5: createHash('md5').update(bytes).digest('base64') };
-  if (found.isThere) await bucket.putOwn(key, body, request);
-  else await bucket.putOwnOnce(key, body, request);
-  const { id } = await readStoreId(bucket, key, request);
+  // What is there but can't be read is damaged, and must go.
+  if (found !== undefined) await own.put(key, bytes, 'text/plain', request);
+  else await own.putIfAbsent(key, bytes, 'text/plain', request);
+  const made = await own.read(key, MAX_STORE_ID_BYTES, request);
+  const id = made && parseStoreId(made);
   if (id !== undefined) return id;
-  throw new IsyncError('STORE_FAILED', `the id of the store is not kept at ${bucket.where}`, {
+  throw new IsyncError('STORE_FAILED', `the id of the store is not kept at ${own.bucket.where}`, {
     path: key,
+    retryable: true,
   });
-}
-
-async function readStoreId(bucket: Bucket, key: string, request: Request) {
-  const pieces: Uint8Array[] = [];
-  let size = 0;
-  const take = (piece: Uint8Array): void => {
-    size += piece.length;
-    if (size <= MAX_STORE_ID_BYTES) pieces.push(piece);
-  };
-  const isThere = await bucket.read(key, take, request);
-  return { isThere, id: isThere ? parseStoreId(Buffer.concat(pieces)) : undefined };
 }

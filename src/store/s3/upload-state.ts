@@ -3,7 +3,7 @@ import { DIGEST_ALGORITHMS, type DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { cutInto, isPlan } from './part-plan.ts';
 
-/** Largest state that is read, in bytes: a path, and some boundaries of 250 bytes each. */
+/** Largest state that is read, in bytes: a path, and a few boundaries of 250 bytes each. */
 export const MAX_STATE_BYTES = 64 * 1024;
 
 const boundarySchema = z.object({
@@ -22,18 +22,18 @@ const stateSchema = z.object({
   /** Also in the metadata of the object that this upload makes. */
   nonce: z.string().min(1),
   partBytes: z.int().positive(),
-  /** From where to go on. */
+  /** The points from which it can be resumed. */
   boundaries: z.array(boundarySchema),
 });
 
-/** What is kept in the bucket about an upload under way, so that any process on any machine can go on with it. */
+/** The state of an upload under way. It is kept in the bucket, so that any process on any machine can resume it. */
 export type UploadState = z.infer<typeof stateSchema>;
 
 export function formatState(state: UploadState): Buffer {
   return Buffer.from(JSON.stringify(state));
 }
 
-/** The state in `bytes`, or undefined where there is none that can be read. */
+/** The state in `bytes`; undefined where it can't be read. */
 export function parseState(bytes: Uint8Array): UploadState | undefined {
   try {
     return stateSchema.safeParse(JSON.parse(Buffer.from(bytes).toString('utf8'))).data;
@@ -43,8 +43,8 @@ export function parseState(bytes: Uint8Array): UploadState | undefined {
   }
 }
 
-/** Whether `state` is of this version of this file, and can be gone on with. */
-export function goesOnWith(
+/** Whether `state` is of just this version of the file, and can be resumed. */
+export function canResume(
   state: UploadState,
   file: FileEntry,
   { algorithm, mostPartBytes }: { readonly algorithm: DigestAlgorithm; readonly mostPartBytes: number },

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { differences, filesBelow, isMarked, isSealed } from '../../suites/data-tree.ts';
+import { differences, filesBelow, isMarked, isSealed } from '../../../harness/data-tree.ts';
 import type { Check, Place } from './step.ts';
 
 /** A file at the target: readable by all, writable by its owner, without the mark. */

@@ -8,8 +8,8 @@ import {
   writeTokenFile,
   type CliProcess,
   type Scanned,
-} from '../../suites/cli.ts';
-import { isSealed, writeTree, type Tree } from '../../suites/data-tree.ts';
+} from '../../../harness/cli.ts';
+import { isSealed, writeTree, type Tree } from '../../../harness/data-tree.ts';
 import { checkSealed } from './checks.ts';
 import type { Check, Place, Step } from './step.ts';
 

@@ -1,7 +1,7 @@
 import { chmod, cp, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Scanned } from '../../suites/cli.ts';
-import { writeTree, type Tree } from '../../suites/data-tree.ts';
+import type { Scanned } from '../../../harness/cli.ts';
+import { writeTree, type Tree } from '../../../harness/data-tree.ts';
 import { checkSealed } from './checks.ts';
 import { runScan } from './run-scan.ts';
 import type { Step } from './step.ts';

@@ -1,4 +1,4 @@
-import { addToken, scanOnce, startReceiver, writeTokenFile, type Scanned } from '../../suites/cli.ts';
+import { addToken, scanOnce, startReceiver, writeTokenFile, type Scanned } from '../../../harness/cli.ts';
 import type { Place } from './step.ts';
 
 const DEVICE = 'edge1';

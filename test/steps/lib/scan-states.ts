@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { readdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Scanned } from '../../suites/cli.ts';
-import { filesBelow, writeTree, type Tree } from '../../suites/data-tree.ts';
+import type { Scanned } from '../../../harness/cli.ts';
+import { filesBelow, writeTree, type Tree } from '../../../harness/data-tree.ts';
 import { checkSealed, none } from './checks.ts';
 import { runScan } from './run-scan.ts';
 import type { Check, Place, Step } from './step.ts';

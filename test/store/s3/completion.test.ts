@@ -1,7 +1,7 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { digestOf } from '../../../src/model/digest.ts';
-import { startS3Front } from '../../services/s3-front.ts';
-import { withS3Server } from '../../services/s3-server.ts';
+import { startS3Front } from '../../../harness/s3-front.ts';
+import { withS3Server } from '../../../harness/s3-server.ts';
 import { fileAt } from '../../suites/store/files.ts';
 import { openStoreAt, SMALL_PART } from './stores.ts';
 

@@ -1,5 +1,5 @@
 import { DeleteObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
-import { withS3Server } from '../../services/s3-server.ts';
+import { withS3Server } from '../../../harness/s3-server.ts';
 import { storeSuite } from '../../suites/store.ts';
 import { openStoreAt } from './stores.ts';
 
@@ -12,6 +12,7 @@ await withS3Server((server) => {
     bucket ??= server.makeBucket();
     const name = await bucket;
     return {
+      like: 'bucket',
       async empty() {
         const below = { Bucket: name, Prefix: `${prefix}/` };
         for await (const { Contents = [] } of paginateListObjectsV2({ client: server.client }, below))

@@ -1,8 +1,8 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { digestOf } from '../../../src/model/digest.ts';
-import { startS3Front } from '../../services/s3-front.ts';
-import { withS3Server } from '../../services/s3-server.ts';
-import { putBytes } from '../../suites/store/files.ts';
+import { startS3Front } from '../../../harness/s3-front.ts';
+import { withS3Server } from '../../../harness/s3-server.ts';
+import { digestIn, putBytes } from '../../suites/store/files.ts';
 import { openStoreAt } from './stores.ts';
 
 /** More than a store has connections. */
@@ -23,7 +23,7 @@ await withS3Server((server) => {
     });
     const { path } = await putBytes(store, 'edge1/DC1/read', 'content');
     front.holdBody = ({ method }) => (method === 'GET' ? released : undefined);
-    const digests = Promise.all(Array.from({ length: MANY }, () => store.digest(path, 'xxh64')));
+    const digests = Promise.all(Array.from({ length: MANY }, () => digestIn(store, path)));
     await putBytes(store, 'edge2/DC1/f', 'x');
     release();
     expect(new Set((await digests).map(String))).toEqual(

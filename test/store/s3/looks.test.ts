@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { startS3Front } from '../../services/s3-front.ts';
-import { withS3Server } from '../../services/s3-server.ts';
+import { startS3Front } from '../../../harness/s3-front.ts';
+import { withS3Server } from '../../../harness/s3-server.ts';
 import { digestOf } from '../../../src/model/digest.ts';
 import { fileAt, xxh64 } from '../../suites/store/files.ts';
 import { openStoreAt } from './stores.ts';

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { furthest, PartLedger, type ListedPart } from '../../../src/store/s3/part-ledger.ts';
+import type { ListedPart } from '../../../src/s3/multipart.ts';
+import { furthest, PartLedger } from '../../../src/store/s3/part-ledger.ts';
 
 const SIZE = 10;
 

@@ -1,12 +1,6 @@
 import { expect, it } from 'vitest';
-import {
-  cutInto,
-  isPlan,
-  MIN_PART_BYTES,
-  mostBytes,
-  PART_BYTES,
-  planParts,
-} from '../../../src/store/s3/part-plan.ts';
+import { cutInto, isPlan, mostBytes, PART_BYTES, planParts } from '../../../src/store/s3/part-plan.ts';
+import { MIN_PART_BYTES } from '../../../src/s3/multipart.ts';
 
 const MIB = 1024 * 1024;
 const TIB = 1024 * 1024 * MIB;

@@ -1,7 +1,7 @@
 import type { S3StoreOptions } from '../../../src/store/s3/s3-options.ts';
 import { openS3Store } from '../../../src/store/s3/s3-store.ts';
 import type { Store } from '../../../src/store/store.ts';
-import type { S3Server } from '../../services/s3-server.ts';
+import type { S3Server } from '../../../harness/s3-server.ts';
 
 /** The smallest part that servers take. */
 export const SMALL_PART = 5 * 1024 * 1024;

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { expect, it } from 'vitest';
 import { DIGEST_ALGORITHMS, digestOf } from '../../../src/model/digest.ts';
 import { createResumableDigester, resumeDigester } from '../../../src/store/s3/resumable-digest.ts';
-import { formatState, goesOnWith, parseState, type UploadState } from '../../../src/store/s3/upload-state.ts';
+import { formatState, canResume, parseState, type UploadState } from '../../../src/store/s3/upload-state.ts';
 import { fileAt } from '../../suites/store/files.ts';
 
 const MIB = 1024 * 1024;
@@ -30,8 +30,8 @@ it.each(['', '{', 'null', '[]', '{"version":1}', JSON.stringify({ ...state, vers
 
 it('goes on only with the same version of the same file, digest and a sound cut', () => {
   const options = { algorithm: 'xxh64', mostPartBytes: 8 * MIB } as const;
-  expect(goesOnWith(state, file, options)).toBe(true);
-  expect(goesOnWith(state, file, { ...options, algorithm: 'sha256' })).toBe(false);
+  expect(canResume(state, file, options)).toBe(true);
+  expect(canResume(state, file, { ...options, algorithm: 'sha256' })).toBe(false);
   for (const other of [
     { path: 'x' },
     { size: 99 * MIB },
@@ -39,7 +39,7 @@ it('goes on only with the same version of the same file, digest and a sound cut'
     { partBytes: MIB },
     { partBytes: 200 * MIB },
   ])
-    expect(goesOnWith({ ...state, ...other }, file, options)).toBe(false);
+    expect(canResume({ ...state, ...other }, file, options)).toBe(false);
 });
 
 it.each(DIGEST_ALGORITHMS)('goes on with the %s digest of another process', async (algorithm) => {

@@ -19,7 +19,8 @@ export function closingSuite(subject: Subject): void {
       for await (const each of subject.store.list('', { signal })) expect(each).toBeUndefined();
     };
     await expect(subject.store.stat(file.path, { signal })).rejects.toThrow('no longer wanted');
-    await expect(subject.store.digest(file.path, 'xxh64', { signal })).rejects.toThrow('no longer wanted');
+    await expect(subject.store.read(file.path, { signal })).rejects.toThrow('no longer wanted');
+    await expect(subject.store.remove(file.path, { signal })).rejects.toThrow('no longer wanted');
     await expect(list()).rejects.toThrow('no longer wanted');
     await expect(
       subject.store.begin(fileAt('g', 1), { algorithm: 'xxh64', resume: true, signal }),
@@ -42,7 +43,8 @@ export function closingSuite(subject: Subject): void {
     };
     for (const call of [
       closed.stat(path),
-      closed.digest(path, 'xxh64'),
+      closed.read(path),
+      closed.remove(path),
       putBytes(closed, 'd/late', 'x'),
       closed.begin(fileAt('d/late', 1), { algorithm: 'xxh64', resume: true }),
       closed.sync(parseRelPath('d')),

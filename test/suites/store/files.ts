@@ -1,7 +1,9 @@
-import { digestOf } from '../../../src/model/digest.ts';
+import { type DigestAlgorithm, digestOf } from '../../../src/model/digest.ts';
 import type { FileEntry } from '../../../src/model/file-entry.ts';
+import { IsyncError } from '../../../src/model/isync-error.ts';
 import { parseRelPath, type RelPath } from '../../../src/model/rel-path.ts';
-import type { FileDigest, Store } from '../../../src/store/store.ts';
+import { readDigest } from '../../../src/store/read-digest.ts';
+import type { FileDigest, ReadOptions, Store } from '../../../src/store/store.ts';
 
 const MTIME_US = 1_700_000_000_123_456;
 
@@ -34,4 +36,35 @@ export async function listAll(store: Store, prefix = ''): Promise<FileEntry[]> {
 
 export async function listPaths(store: Store, prefix = ''): Promise<RelPath[]> {
   return (await listAll(store, prefix)).map(({ path }) => path);
+}
+
+/** Digest of what is published under `path`. */
+export async function digestIn(
+  store: Store,
+  path: string,
+  algorithm: DigestAlgorithm = 'xxh64',
+): Promise<Buffer | undefined> {
+  return (await readDigest(store, parseRelPath(path), algorithm))?.digest;
+}
+
+/** What is published under `path`, from `start` on. */
+export async function contentIn(
+  store: Store,
+  path: string,
+  options?: ReadOptions,
+): Promise<Buffer | undefined> {
+  const found = await store.read(parseRelPath(path), options);
+  return found && joined(found.bytes);
+}
+
+export async function joined(bytes: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bytes) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+/** The code of an IsyncError; for `catch`. */
+export function codeOf(error: unknown): string {
+  if (error instanceof IsyncError) return error.code;
+  throw error;
 }

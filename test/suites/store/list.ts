@@ -21,12 +21,16 @@ export function listSuite(subject: Subject): void {
       for (const found of await listAll(subject.store)) {
         const file = files.find(({ path }) => path === found.path)!;
         expect(found.size).toBe(file.size);
-        expect(!subject.store.capabilities.listedMtime || sameVersion(found, file)).toBe(true);
+        expect(!subject.isFolder || sameVersion(found, file)).toBe(true);
       }
     });
 
+    it('tells whether it tells mtimes', () => {
+      expect(subject.store.capabilities).toEqual({ listedMtime: subject.isFolder });
+    });
+
     it('tells when a file was published where it does not tell its mtime', async ({ skip }) => {
-      skip(subject.store.capabilities.listedMtime, 'its mtime is told');
+      skip(subject.isFolder, 'its mtime is told');
       // A server may round to seconds, and its clock may not be ours.
       const minuteUs = 60_000_000;
       const beforeUs = Date.now() * 1000 - minuteUs;

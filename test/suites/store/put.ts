@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { DIGEST_ALGORITHMS, digestOf } from '../../../src/model/digest.ts';
-import { fileAt, listAll, putBytes, xxh64 } from './files.ts';
+import { codeOf, digestIn, fileAt, listAll, putBytes, xxh64 } from './files.ts';
 import { type Subject, whole } from './subject.ts';
 
-export function putSuite(subject: Subject): void {
+export function putSuite(subject: Subject, many: number): void {
   describe('put', () => {
     it('keeps bytes, size and mtime, also after it is opened again', async () => {
       const bytes = randomBytes(5000);
@@ -33,7 +33,7 @@ export function putSuite(subject: Subject): void {
       const value = digestOf(algorithm, bytes);
       const file = fileAt('f', 100);
       await subject.store.put(file, bytes, { algorithm, value });
-      expect(await subject.store.digest(file.path, algorithm)).toEqual(value);
+      expect(await digestIn(subject.store, file.path, algorithm)).toEqual(value);
       const wrong = { algorithm, value: digestOf(algorithm, Buffer.from('other')) };
       await expect(subject.store.put(fileAt('g', 100), bytes, wrong)).rejects.toMatchObject({
         code: 'DIGEST_MISMATCH',
@@ -91,16 +91,15 @@ export function putSuite(subject: Subject): void {
       expect(await subject.kept(file)).toEqual(whole('before'));
     });
 
-    it('takes thousands at once', async () => {
-      const count = 3000;
-      const puts = Array.from({ length: count }, (_, i) =>
+    it(`takes ${many} at once`, async () => {
+      const puts = Array.from({ length: many }, (_, i) =>
         putBytes(subject.store, `dev/DC${i % 7}/f${i}`, `content of ${i}`),
       );
       await Promise.all(puts);
       const found = await listAll(subject.store);
-      expect(found).toHaveLength(count);
-      expect(new Set(found.map(({ path }) => path)).size).toBe(count);
-      for (const i of [0, 1234, 2999])
+      expect(found).toHaveLength(many);
+      expect(new Set(found.map(({ path }) => path)).size).toBe(many);
+      for (const i of [0, 1001, many - 1])
         expect(
           await subject.kept(fileAt(`dev/DC${i % 7}/f${i}`, Buffer.byteLength(`content of ${i}`))),
         ).toEqual(whole(Buffer.from(`content of ${i}`)));
@@ -121,8 +120,7 @@ export function putSuite(subject: Subject): void {
   });
 
   describe('readers', () => {
-    it('never see a torn version while files are replaced', async ({ skip }) => {
-      skip(!subject.store.capabilities.atomicReplace, 'replacing is not atomic here');
+    it('never see a torn version while files are replaced', async () => {
       const contents = [Buffer.alloc(70_000, 'a'), Buffer.alloc(10, 'b'), Buffer.alloc(300_000, 'c')];
       const known = new Set(contents.map((each) => digestOf('xxh64', each).toString('hex')));
       const sizes = new Set(contents.map(({ length }) => length));
@@ -131,7 +129,9 @@ export function putSuite(subject: Subject): void {
       let reads = 0;
       const read = async (): Promise<void> => {
         while (!writing.signal.aborted) {
-          expect(known).toContain((await subject.store.digest(path, 'xxh64'))!.toString('hex'));
+          const digest = await digestIn(subject.store, path).catch(codeOf);
+          // In a bucket it is not read where it is replaced each time.
+          expect([...known, 'FILE_CHANGED']).toContain(digest?.toString('hex'));
           expect(sizes).toContain((await subject.store.stat(path))!.size);
           reads += 1;
           await turn();

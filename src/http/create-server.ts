@@ -1,0 +1,59 @@
+import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { IsyncError } from '../model/isync-error.ts';
+
+/** Largest request head in bytes: a token, a path of 1,024 bytes percent-encoded, and what proxies add. */
+const MAX_HEADER_BYTES = 8 * 1024;
+/** Parts of the request's deadline after which it is checked. Sharper would only cost wake-ups. */
+const CHECKS_PER_DEADLINE = 4;
+
+/** PEM. With `ca`, only clients with a certificate of it are let in. */
+export interface TlsFiles {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+  readonly ca?: Buffer | undefined;
+}
+
+export interface CreateServerOptions {
+  readonly tls: TlsFiles | undefined;
+  /** For a TLS handshake, and for a whole request, in ms. */
+  readonly requestMs: number;
+  /** Between two requests of a connection, in ms. */
+  readonly keepAliveMs: number;
+  readonly onRequest: RequestListener;
+}
+
+/**
+ * Node's HTTP or HTTPS server with deadlines and limits; it does not listen yet.
+ * @throws IsyncError CONFIG_INVALID where certificate, key or CA can't be used
+ */
+export function createServer({ tls, requestMs, keepAliveMs, onRequest }: CreateServerOptions): Server {
+  const http = {
+    maxHeaderSize: MAX_HEADER_BYTES,
+    headersTimeout: requestMs,
+    requestTimeout: requestMs,
+    keepAliveTimeout: keepAliveMs,
+    connectionsCheckingInterval: Math.ceil(requestMs / CHECKS_PER_DEADLINE),
+  };
+  if (tls === undefined) return createHttpServer(http, onRequest);
+  const { cert, key, ca } = tls;
+  try {
+    return createHttpsServer(
+      {
+        ...http,
+        cert,
+        key,
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: requestMs,
+        ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: true }),
+      },
+      onRequest,
+    );
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new IsyncError('CONFIG_INVALID', `the TLS certificate or key can't be used: ${reason}`, {
+      cause: error,
+      hint: 'Both must be PEM files, and belong together.',
+    });
+  }
+}

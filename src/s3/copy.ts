@@ -1,0 +1,150 @@
+import { CopyObjectCommand, UploadPartCopyCommand } from '@aws-sdk/client-s3';
+import { Limiter } from '../flow/limiter.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import { bare } from './answers.ts';
+import { abortUpload, completeUpload, MAX_PARTS, startUpload, type UploadKey } from './multipart.ts';
+import { type ObjectSettings, toInput } from './object-attributes.ts';
+import { headObject, type ObjectHead, type Stored } from './objects.ts';
+import type { Bucket, RequestOptions } from './requests.ts';
+
+/** Largest object that one request copies, in bytes. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
+const MOST_AT_ONCE_BYTES = 5 * 1024 ** 3;
+/** Part of a larger one, in bytes: {@link MAX_PARTS} of these are the largest object that there is. */
+const PART_BYTES = 512 * 1024 ** 2;
+/** Parts copied at a time: the server does the work, so a few keep it busy. */
+const PARTS_AT_ONCE = 4;
+
+/** Where an object is, or is to be. */
+export interface Place {
+  readonly bucket: Bucket;
+  readonly key: string;
+}
+
+export interface CopyOptions extends RequestOptions {
+  /** What the copy shall be like; what is left out is the default of the target's bucket. */
+  readonly settings?: ObjectSettings | undefined;
+  /** Largest object that is copied by one request, in bytes. Default 5 GiB. */
+  readonly mostAtOnceBytes?: number | undefined;
+  /** Bytes of a part of a larger one, at least 5 MiB. Default 512 MiB. */
+  readonly partBytes?: number | undefined;
+}
+
+/**
+ * Copies an object within its server, which must let the target's credentials read the source. The copy has the bytes of
+ * one version, its user metadata and its content headers (type, encoding, language, disposition, cache control). Tags
+ * come along only where one request copies the object.
+ *
+ * Resolves to undefined where there is no such object. Rejects with FILE_CHANGED when one that is copied in parts is replaced
+ * meanwhile. A copy in parts that fails leaves nothing behind.
+ */
+export async function copyObject(
+  from: Place,
+  to: Place,
+  options: CopyOptions = {},
+): Promise<Stored | undefined> {
+  const { mostAtOnceBytes = MOST_AT_ONCE_BYTES } = options;
+  const head = await headObject(from.bucket, from.key, requestOf(options));
+  if (head === undefined) return undefined;
+  if (head.size > mostAtOnceBytes) return copyInParts(from, to, head, options);
+  return copyAtOnce(from, to, options);
+}
+
+async function copyAtOnce(from: Place, to: Place, options: CopyOptions): Promise<Stored | undefined> {
+  const { settings = {} } = options;
+  const command = new CopyObjectCommand({
+    Bucket: to.bucket.name,
+    Key: to.key,
+    CopySource: sourceOf(from),
+    ...toInput(settings),
+    ...(settings.tags !== undefined && { TaggingDirective: 'REPLACE' as const }),
+  });
+  const copied = await to.bucket.sendUnlessAbsent(options, (client, sending) =>
+    client.send(command, sending),
+  );
+  return copied && { etag: bare(copied.CopyObjectResult?.ETag) };
+}
+
+async function copyInParts(from: Place, to: Place, head: ObjectHead, options: CopyOptions): Promise<Stored> {
+  const { metadata, headers } = head;
+  const upload = await startUpload(to.bucket, to.key, { ...options.settings, metadata, headers }, options);
+  try {
+    const etags = await copyParts(from, to.bucket, upload, head, options);
+    // Not every server heeds the condition of each part.
+    const now = await headObject(from.bucket, from.key, requestOf(options));
+    if (now?.etag !== head.etag) throw replaced(options);
+    await completeUpload(to.bucket, upload, etags, options);
+    return await copied(to, head, options);
+  } catch (error) {
+    // Without the signal, which may have fired.
+    await abortUpload(to.bucket, upload).catch(() => {
+      // Why the copy failed is what counts; the upload is collected one day.
+    });
+    throw error;
+  }
+}
+
+/** Resolves to the ETags of all parts, in their order. */
+async function copyParts(
+  from: Place,
+  bucket: Bucket,
+  upload: UploadKey,
+  { size, etag }: ObjectHead,
+  options: CopyOptions,
+): Promise<string[]> {
+  const partBytes = Math.max(options.partBytes ?? PART_BYTES, Math.ceil(size / MAX_PARTS));
+  const limiter = new Limiter(PARTS_AT_ONCE);
+  // The first failure ends them all.
+  const failed = new AbortController();
+  const copyPart = async (index: number): Promise<string> => {
+    failed.signal.throwIfAborted();
+    const command = new UploadPartCopyCommand({
+      Bucket: bucket.name,
+      Key: upload.key,
+      UploadId: upload.uploadId,
+      PartNumber: index + 1,
+      CopySource: sourceOf(from),
+      CopySourceIfMatch: `"${etag}"`,
+      CopySourceRange: `bytes=${index * partBytes}-${Math.min(size, (index + 1) * partBytes) - 1}`,
+    });
+    const copied = await bucket.sendUnlessAbsent(options, (client, sending) => client.send(command, sending));
+    if (copied !== undefined) return bare(copied.CopyPartResult?.ETag);
+    throw replaced(options);
+  };
+  const parts = Array.from({ length: Math.ceil(size / partBytes) }, (_, index) =>
+    limiter
+      .run(() => copyPart(index))
+      .catch((error: unknown) => {
+        failed.abort(error);
+        throw error;
+      }),
+  );
+  const settled = await Promise.allSettled(parts);
+  failed.signal.throwIfAborted();
+  return settled.map((part) => (part.status === 'fulfilled' ? part.value : ''));
+}
+
+/** What the server has made of the parts; not every server tells it when it completes them. */
+async function copied(to: Place, { size }: ObjectHead, options: CopyOptions): Promise<Stored> {
+  const head = await headObject(to.bucket, to.key, requestOf(options));
+  if (head?.size === size) return head;
+  const message = `${head?.size ?? 'no'} bytes are kept where ${size} were copied`;
+  throw new IsyncError('STORE_FAILED', message, { retryable: true, ...pathOf(options) });
+}
+
+function replaced(options: CopyOptions): IsyncError {
+  const message = 'the object was replaced or removed while it was copied';
+  return new IsyncError('FILE_CHANGED', message, { retryable: true, ...pathOf(options) });
+}
+
+function requestOf({ signal, path }: RequestOptions): RequestOptions {
+  return { signal, path };
+}
+
+function pathOf({ path }: RequestOptions) {
+  return path === undefined ? {} : { path };
+}
+
+/** As the header `x-amz-copy-source` names it. */
+function sourceOf({ bucket, key }: Place): string {
+  return `${bucket.name}/${key.split('/').map(encodeURIComponent).join('/')}`;
+}

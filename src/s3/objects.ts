@@ -1,0 +1,293 @@
+import { addAbortSignal, Readable } from 'node:stream';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  HeadObjectCommand,
+  type HeadObjectCommandOutput,
+  ListObjectsV2Command,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
+import { bare, decodeKey } from './answers.ts';
+import { isInvalidRange, statusOf } from './errors.ts';
+import { type ContentHeaders, headersIn, type ObjectAttributes, toInput } from './object-attributes.ts';
+import type { Bucket, RequestOptions } from './requests.ts';
+
+/** Requests for single objects. A key is any text that S3 takes, and goes to the server just as it is. */
+
+export interface ObjectHead {
+  /** Bytes of the whole object. */
+  readonly size: number;
+  /** When it was put, in ms since the epoch; some servers round to seconds. */
+  readonly modifiedMs: number;
+  /** Without quotes. Another content has another one. */
+  readonly etag: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly headers: ContentHeaders;
+}
+
+export interface HeadOptions extends RequestOptions {
+  /** Rejects with FILE_CHANGED unless the object has this ETag. */
+  readonly ifMatch?: string | undefined;
+}
+
+export interface GetOptions extends HeadOptions {
+  /** The first byte that is wanted. Default 0. */
+  readonly start?: number | undefined;
+  /** The first byte that is not wanted any more, more than `start`. Default: all to the end. */
+  readonly end?: number | undefined;
+}
+
+/** An object whose bytes are coming. Read them to their end, or dispose of it: until then it holds a connection. */
+export interface ObjectContent extends ObjectHead, Disposable {
+  /** The bytes asked for, once. Rejects where fewer of them come than the server has announced. */
+  readonly bytes: AsyncIterable<Uint8Array>;
+}
+
+export interface ListedObject {
+  readonly key: string;
+  readonly size: number;
+  readonly modifiedMs: number;
+}
+
+/** Bytes to be kept. */
+export interface Body {
+  readonly bytes: Uint8Array;
+  /** MD5 of the bytes, base64: the server refuses what was damaged on its way. */
+  readonly md5: string;
+}
+
+/** What the server has kept. */
+export interface Stored {
+  readonly etag: string;
+}
+
+/** Undefined where there is no such object. */
+export async function headObject(
+  bucket: Bucket,
+  key: string,
+  options: HeadOptions = {},
+): Promise<ObjectHead | undefined> {
+  const command = new HeadObjectCommand({
+    Bucket: bucket.name,
+    Key: key,
+    IfMatch: quoted(options.ifMatch),
+  });
+  const found = await bucket.sendUnlessAbsent(options, (client, sending) => client.send(command, sending));
+  return found && headOf(found);
+}
+
+/**
+ * An object and its bytes, or some of them; undefined where there is no such object. However long that takes, all bytes
+ * are those of one version. No bytes come where the object ends before `start`.
+ */
+export async function getObject(
+  bucket: Bucket,
+  key: string,
+  options: GetOptions = {},
+): Promise<ObjectContent | undefined> {
+  const { start = 0, end, signal, ifMatch } = options;
+  const command = new GetObjectCommand({
+    Bucket: bucket.name,
+    Key: key,
+    IfMatch: quoted(ifMatch),
+    ...((start > 0 || end !== undefined) && {
+      Range: `bytes=${start}-${end === undefined ? '' : end - 1}`,
+    }),
+  });
+  const place = await bucket.reads.enter();
+  let body: Readable | undefined;
+  try {
+    const found = await bucket.sendUnlessAbsent(options, async (client, sending) => {
+      try {
+        return await client.send(command, sending);
+      } catch (error) {
+        if (isInvalidRange(error)) return 'beyond';
+        throw error;
+      }
+    });
+    if (found === 'beyond') return await emptyContent(bucket, key, options);
+    if (found === undefined) return undefined;
+    body = found.Body instanceof Readable ? found.Body : Readable.from([]);
+    body.once('close', () => place[Symbol.dispose]());
+    body.on('error', () => {
+      // Told to the reader of the bytes.
+    });
+    if (signal !== undefined) addAbortSignal(signal, body);
+    return contentOf(bucket, found, body, options);
+  } finally {
+    if (body === undefined) place[Symbol.dispose]();
+  }
+}
+
+/** Puts a whole object, also over an earlier one. */
+export async function putObject(
+  bucket: Bucket,
+  key: string,
+  body: Body,
+  attributes: ObjectAttributes = {},
+  request: RequestOptions = {},
+): Promise<Stored> {
+  const command = putCommand(bucket, key, body, attributes);
+  const stored = await bucket.send(request, (client, sending) => client.send(command, sending));
+  return { etag: bare(stored.ETag) };
+}
+
+/**
+ * Puts a whole object unless the key is in use. Of several that do so at a time one finds it free.
+ * @returns 'unsupported' where the server does not know the condition; nothing was put then
+ */
+export async function putObjectIfAbsent(
+  bucket: Bucket,
+  key: string,
+  body: Body,
+  attributes: ObjectAttributes = {},
+  request: RequestOptions = {},
+): Promise<'put' | 'in use' | 'unsupported'> {
+  const command = putCommand(bucket, key, body, attributes, '*');
+  return bucket.send(request, async (client, sending) => {
+    try {
+      await client.send(command, sending);
+      return 'put';
+    } catch (error) {
+      const status = statusOf(error);
+      // 409: another one is being put just now.
+      if (status === 412 || status === 409) return 'in use';
+      if (status === 400 || status === 501) return 'unsupported';
+      throw error;
+    }
+  });
+}
+
+/** An object that is gone already is fine. */
+export async function removeObject(bucket: Bucket, key: string, request: RequestOptions = {}): Promise<void> {
+  const command = new DeleteObjectCommand({ Bucket: bucket.name, Key: key });
+  await bucket.sendUnlessAbsent(request, (client, sending) => client.send(command, sending));
+}
+
+/** Every object whose key begins with `prefix`, in the server's order, a page at a time. */
+export async function* listObjects(
+  bucket: Bucket,
+  prefix: string,
+  request: RequestOptions = {},
+): AsyncGenerator<ListedObject> {
+  const pages = bucket.pages(
+    (mark?: { readonly token: string }) => {
+      const command = new ListObjectsV2Command({
+        Bucket: bucket.name,
+        Prefix: prefix,
+        MaxKeys: bucket.page,
+        ContinuationToken: mark?.token,
+        EncodingType: 'url',
+      });
+      return bucket.send(request, (client, sending) => client.send(command, sending));
+    },
+    ({ IsTruncated, NextContinuationToken: token }) =>
+      IsTruncated === true && token !== undefined ? { token } : undefined,
+  );
+  for await (const { Contents = [], EncodingType } of pages)
+    for (const { Key, Size = 0, LastModified } of Contents)
+      yield {
+        key: decodeKey(Key, EncodingType),
+        size: Size,
+        modifiedMs: LastModified?.getTime() ?? 0,
+      };
+}
+
+/** Rejects with why the keys below `prefix` can't be used, as far as a look tells. */
+export async function checkListable(
+  bucket: Bucket,
+  prefix: string,
+  request: RequestOptions = {},
+): Promise<void> {
+  const command = new ListObjectsV2Command({ Bucket: bucket.name, Prefix: prefix, MaxKeys: 1 });
+  await bucket.send(request, (client, sending) => client.send(command, sending));
+}
+
+function putCommand(
+  bucket: Bucket,
+  key: string,
+  { bytes, md5 }: Body,
+  attributes: ObjectAttributes,
+  ifNoneMatch?: '*',
+): PutObjectCommand {
+  return new PutObjectCommand({
+    Bucket: bucket.name,
+    Key: key,
+    Body: bytes,
+    ContentLength: bytes.length,
+    ContentMD5: md5,
+    IfNoneMatch: ifNoneMatch,
+    ...toInput(attributes),
+  });
+}
+
+function headOf(found: HeadObjectCommandOutput | GetObjectCommandOutput): ObjectHead {
+  return {
+    size: sizeOf(found),
+    modifiedMs: found.LastModified?.getTime() ?? 0,
+    etag: bare(found.ETag),
+    metadata: found.Metadata ?? {},
+    headers: headersIn(found),
+  };
+}
+
+/** Of a part of an object the length is that of the part; `Content-Range` tells the whole: `bytes 0-9/100`. */
+function sizeOf({
+  ContentLength = 0,
+  ContentRange,
+}: HeadObjectCommandOutput | GetObjectCommandOutput): number {
+  const whole = /\/(\d+)$/.exec(ContentRange ?? '')?.[1];
+  return whole === undefined ? ContentLength : Number(whole);
+}
+
+function contentOf(
+  bucket: Bucket,
+  found: GetObjectCommandOutput,
+  body: Readable,
+  request: RequestOptions,
+): ObjectContent {
+  return {
+    ...headOf(found),
+    bytes: bytesOf(bucket, body, found.ContentLength, request),
+    [Symbol.dispose]: () => void body.destroy(),
+  };
+}
+
+async function* bytesOf(
+  bucket: Bucket,
+  body: Readable,
+  announced: number | undefined,
+  request: RequestOptions,
+): AsyncGenerator<Uint8Array> {
+  const pieces: AsyncIterator<unknown> = body[Symbol.asyncIterator]();
+  let size = 0;
+  try {
+    for (;;) {
+      const { done, value } = await bucket.guard(request, () => pieces.next());
+      if (done === true) break;
+      if (!(value instanceof Uint8Array)) continue;
+      size += value.length;
+      yield value;
+    }
+  } finally {
+    // Left early, the rest is not wanted.
+    body.destroy();
+  }
+  if (announced === undefined || size === announced) return;
+  const cut = Object.assign(new Error(`${size} of ${announced} bytes`), { code: 'ECONNRESET' });
+  await bucket.guard(request, () => Promise.reject(cut));
+}
+
+async function emptyContent(
+  bucket: Bucket,
+  key: string,
+  options: HeadOptions,
+): Promise<ObjectContent | undefined> {
+  const head = await headObject(bucket, key, options);
+  return head && { ...head, bytes: Readable.from([]), [Symbol.dispose]: () => {} };
+}
+
+function quoted(etag: string | undefined): string | undefined {
+  return etag === undefined ? undefined : `"${etag}"`;
+}

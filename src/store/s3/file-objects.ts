@@ -1,0 +1,116 @@
+import { createHash } from 'node:crypto';
+import { isAllZeros } from '../../model/damage.ts';
+import type { DigestAlgorithm } from '../../model/digest.ts';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import type { RelPath } from '../../model/rel-path.ts';
+import type { ObjectSettings } from '../../s3/object-attributes.ts';
+import { getObject, headObject, type ObjectHead, putObject } from '../../s3/objects.ts';
+import type { Bucket, RequestOptions } from '../../s3/requests.ts';
+import { digestAll } from '../read-digest.ts';
+import { type Incoming, refuseDamage } from '../rules/damage-rule.ts';
+import { replaced } from '../store-errors.ts';
+import type { PublishOptions } from '../store.ts';
+import { mtimeOf, toMetadata } from './metadata.ts';
+
+/**
+ * Age in ms up to which an mtime counts as fresh. A fresh file of one request is put without a look at what it replaces: a
+ * power cut and the start after it take the device longer, and a look at each live file would cost a request. A device
+ * whose clock is ahead by just the age of a damaged file escapes the look.
+ */
+const FRESH_MS = 10_000;
+
+/** A file of the store and its object. */
+export interface FilePlace {
+  readonly key: string;
+  readonly path: RelPath;
+}
+
+/** The objects of a store's files, one object a file. */
+export class FileObjects {
+  readonly settings: ObjectSettings;
+  readonly #bucket: Bucket;
+
+  /** @param settings what each new object is given */
+  constructor(bucket: Bucket, { storageClass, sse, sseKmsKeyId, tags }: ObjectSettings) {
+    this.#bucket = bucket;
+    this.settings = { storageClass, sse, sseKmsKeyId, tags };
+  }
+
+  async stat({ key, path }: FilePlace, request: RequestOptions = {}): Promise<FileEntry | undefined> {
+    const head = await headObject(this.#bucket, key, { ...request, path });
+    return head && entryOf(path, head);
+  }
+
+  /** The file with the bytes of just this version; see `Store.read`. */
+  async read({ key, path }: FilePlace, start: number | undefined, request: RequestOptions) {
+    const head = await headObject(this.#bucket, key, { ...request, path });
+    if (head === undefined) return undefined;
+    const { etag: ifMatch } = head;
+    const bytes = bytesOf(this.#bucket, key, { ...request, path, start, ifMatch });
+    return { entry: entryOf(path, head), bytes };
+  }
+
+  /**
+   * Publishes a whole file. The server checks the MD5 of the bytes; that it has kept them is checked here.
+   * @throws IsyncError SOURCE_DAMAGED
+   */
+  async put(
+    key: string,
+    { file, digest }: Pick<Incoming, 'file' | 'digest'>,
+    bytes: Uint8Array,
+    { replaceDamaged = false }: PublishOptions,
+  ): Promise<void> {
+    const { path } = file;
+    const allZeros = bytes.length > 0 && isAllZeros(bytes);
+    if (!replaceDamaged && (allZeros || !isFresh(file)))
+      await this.refuseDamage(key, { file, digest, allZeros });
+    const md5 = createHash('md5').update(bytes).digest();
+    const body = { bytes, md5: md5.toString('base64') };
+    const attributes = { ...this.settings, metadata: toMetadata(file, { digest }) };
+    const { etag } = await putObject(this.#bucket, key, body, attributes, { path });
+    if (etag === md5.toString('hex')) return;
+    // An ETag that is no MD5, as with SSE-KMS.
+    const head = await headObject(this.#bucket, key, { path });
+    // Another version of the file may have come right after ours.
+    if (head !== undefined && (head.etag !== etag || head.size === bytes.length)) return;
+    const message = `${head?.size ?? 'no'} bytes are kept where ${bytes.length} were put`;
+    throw new IsyncError('STORE_FAILED', message, { path, retryable: true });
+  }
+
+  /**
+   * Looks at what is kept before the caller puts. Another process may publish in between, as with `--immutable`.
+   * @throws IsyncError SOURCE_DAMAGED
+   */
+  async refuseDamage(key: string, incoming: Incoming): Promise<void> {
+    const { path } = incoming.file;
+    const kept = await this.stat({ key, path });
+    await refuseDamage(kept, incoming, (algorithm) => this.#digestOf({ key, path }, algorithm));
+  }
+
+  async #digestOf({ key, path }: FilePlace, algorithm: DigestAlgorithm): Promise<Buffer | undefined> {
+    using found = await getObject(this.#bucket, key, { path });
+    return found && (await digestAll(found.bytes, algorithm));
+  }
+}
+
+/** Whether the look at what a file replaces can be spared; never for an mtime in the future, which tells nothing. */
+export function isFresh({ mtimeUs }: FileEntry): boolean {
+  const ageMs = Date.now() - mtimeUs / 1000;
+  return ageMs >= 0 && ageMs < FRESH_MS;
+}
+
+function entryOf(path: RelPath, head: ObjectHead): FileEntry {
+  return { path, size: head.size, mtimeUs: mtimeOf(head.metadata) ?? head.modifiedMs * 1000 };
+}
+
+/** Nothing is asked for, and no connection held, before the first byte is wanted. */
+async function* bytesOf(
+  bucket: Bucket,
+  key: string,
+  options: Parameters<typeof getObject>[2] & { readonly path: RelPath },
+): AsyncGenerator<Uint8Array> {
+  using found = await getObject(bucket, key, options);
+  if (found === undefined) throw replaced(options.path);
+  yield* found.bytes;
+}

@@ -1,6 +1,0 @@
-/** Tells something worth a line of log. Must not throw and must return at once. */
-export type Note = (
-  level: 'debug' | 'info' | 'warn',
-  message: string,
-  fields?: Readonly<Record<string, unknown>>,
-) => void;

@@ -1,0 +1,41 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdir, symlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { s3Differences } from '../../harness/s3-objects.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { startNode } from '../../harness/cli.ts';
+import { isSealed, temporaryFolder, writeTree } from '../../harness/data-tree.ts';
+
+const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What is published is not what all other tests run: the compiler has been at it. */
+await withS3Server((server) => {
+  test('what the build makes of it keeps files in a bucket', async () => {
+    await using folder = await temporaryFolder('built');
+    const main = await build(join(folder.path, 'package'));
+    const root = join(folder.path, 'root');
+    await writeTree(root, { 'DC1/small': 'some bytes', 'DC1/large': 100_000, 'DC1/finished.parse': '' });
+    const bucket = await server.makeBucket();
+    const to = ['--to', `s3://${bucket}/kept`, '--s3-endpoint', server.endpoint];
+    const args = [main, 'scan', root, ...to, '--device', 'edge1', '--once'];
+    const { exitCode, stderr } = await startNode(args, { env: server.env }).ended;
+    expect(stderr).not.toMatch(/INTERNAL/);
+    expect(exitCode).toBe(0);
+    expect(isSealed(root, 'DC1')).toBe(true);
+    expect(await s3Differences(server, bucket, 'kept/edge1', root)).toEqual([]);
+  });
+});
+
+/** The package as `npm run build` makes it, in `folder`; resolves to what Node is to run. */
+async function build(folder: string): Promise<string> {
+  await mkdir(folder);
+  await cp(join(CHECKOUT, 'package.json'), join(folder, 'package.json'));
+  await symlink(join(CHECKOUT, 'node_modules'), join(folder, 'node_modules'));
+  const compiler = join(CHECKOUT, 'node_modules/typescript/bin/tsc');
+  const options = ['-p', join(CHECKOUT, 'tsconfig.build.json'), '--outDir', join(folder, 'dist')];
+  await promisify(execFile)(process.execPath, [compiler, ...options]);
+  return join(folder, 'dist/cli/main.js');
+}
