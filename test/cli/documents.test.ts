@@ -57,7 +57,7 @@ describe('the documents', () => {
 
   it('name no option that there is none of', () => {
     // Those of all options, of a group of them, and of our own tests.
-    const others = ['help', 's3-', 'seed'];
+    const others = ['help', 's3-', 'seed', 'parallel'];
     const known = new Set([...others, ...tables.flatMap((table) => Object.keys(table))]);
     const named = [README, OPERATIONS, read('docs/security.md')].flatMap((text) =>
       [...text.matchAll(/`(?:isync [^`]*)?--(?:no-)?([a-z][a-z0-9-]*)/g)].map(([, name = '']) => name),

@@ -71,8 +71,8 @@ async function openS3(
     // Servers that are not AWS rarely have a host name for each bucket.
     pathStyle: settings.s3PathStyle ?? access.pathStyle ?? endpoint !== undefined,
     profile: settings.s3Profile ?? access.profile,
-    ...keysOf(settings, access),
-    ...(access.ca !== undefined && { ca: readText(access.ca, 'the file of "ca"') }),
+    credentials: keysOf(settings, access),
+    ca: access.ca === undefined ? undefined : readText(access.ca, 'the file of "ca"'),
     storageClass: settings.s3StorageClass,
     sse: settings.s3Sse,
     sseKmsKeyId: settings.s3SseKmsKeyId,
@@ -83,13 +83,11 @@ async function openS3(
 
 /** Returns the keys that `stores:` gives, unless an option names a profile in their place. */
 function keysOf({ s3Profile }: S3Settings, { credentials }: NonNullable<S3StoreAddress['access']>) {
-  if (credentials === undefined || s3Profile !== undefined) return {};
+  if (credentials === undefined || s3Profile !== undefined) return undefined;
   const { accessKeyId, secretAccessKey, sessionToken } = credentials;
   return {
-    credentials: {
-      accessKeyId: accessKeyId.reveal(),
-      secretAccessKey: secretAccessKey.reveal(),
-      sessionToken: sessionToken?.reveal(),
-    },
+    accessKeyId: accessKeyId.reveal(),
+    secretAccessKey: secretAccessKey.reveal(),
+    sessionToken: sessionToken?.reveal(),
   };
 }
