@@ -15,7 +15,7 @@ const NAMES = [...COMMANDS.map(({ name }) => name), 'completion'];
 const WORDS = [...NAMES, 'help', 'version'];
 const SECRETS = new Set(COMMANDS.flatMap(commandsOf).flatMap(({ secrets = [] }) => secrets));
 
-/** Told once the command line is known to be well-formed. */
+/** Takes what was asked for, once the command line is known to be well-formed. */
 type Found = (invocation: Invocation) => void;
 
 /**
@@ -114,7 +114,7 @@ function inWords(names: readonly string[]): string {
 }
 
 /**
- * `help scan` as `scan --help`, `version` as `--version`.
+ * Turns `help scan` into `scan --help`, and `version` into `--version`.
  * @throws IsyncError USAGE where something else stands beside them
  */
 function asFlags(args: readonly string[]): string[] {
@@ -125,7 +125,7 @@ function asFlags(args: readonly string[]): string[] {
   }
   if (word !== 'help') return [...args];
   if (command === undefined) return ['--help'];
-  // With --help yargs does not mind what else is there.
+  // With --help, yargs accepts any other word.
   const unknown = !NAMES.includes(command)
     ? command
     : more.find((word, at) => at > 0 || !membersOf(command).includes(word));
@@ -133,13 +133,13 @@ function asFlags(args: readonly string[]): string[] {
   return [command, ...more, '--help'];
 }
 
-/** A terminal may tell 0, and what is none tells nothing, whatever the types say. */
+/** Returns how wide help may be. A terminal may report 0, and a pipe reports undefined, whatever the types say. */
 function helpColumns(): number {
   const { columns } = process.stdout;
   return columns > 0 ? Math.min(columns, MAX_HELP_COLUMNS) : MAX_HELP_COLUMNS;
 }
 
-/** What yargs has to say, in one line and with the nearest right word. */
+/** Returns what yargs has to say as an error of one line, with the nearest right word. */
 function usageError(message: string, args: readonly string[]): IsyncError {
   const command = args.find((arg) => NAMES.includes(arg));
   const help = `"isync ${command === undefined ? '' : `${command} `}--help" tells more.`;
@@ -157,13 +157,13 @@ function secretHint(name: string): string {
   return `An argument shows in ps; put the ${name} into a file for --${name}-file, or into ${environmentName(name)}.`;
 }
 
-/** The names in the group `name`; empty where that is no group. */
+/** Returns the names in the group `name`; none where that is no group. */
 function membersOf(name: string): string[] {
   const entry = COMMANDS.find((entry) => entry.name === name);
   return entry !== undefined && isGroup(entry) ? entry.members.map((member) => member.name) : [];
 }
 
-/** The options of the command, or the group, `name`. */
+/** Returns the options of the command or group `name`. */
 function optionsOf(name: string | undefined): string[] {
   const entry = COMMANDS.find((entry) => entry.name === name);
   return entry === undefined ? [] : commandsOf(entry).flatMap(({ options }) => Object.keys(options));

@@ -1,6 +1,6 @@
 import { factsOf, type ErrorCode } from '../model/error-table.ts';
 
-/** What every command of isync may end with. The table is part of the interface: scripts match on it. */
+/** The exit codes of every command. The table is part of the interface: scripts match on it. */
 export const EXIT = {
   /** Done. */
   DONE: 0,
@@ -20,7 +20,7 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** What a command ends with when this error ended it. */
+/** Returns what a command ends with when an error of this code ended it. */
 export function exitCodeOf(code: ErrorCode): ExitCode {
   return factsOf(code).exit;
 }

@@ -10,7 +10,7 @@ const SENDER_YOUNG_BYTES = 8 * 1024 * 1024;
 /** Up to this much alive, buffers included, V8 may allocate ROOM_PERCENT of it before it looks through everything again. */
 const SMALL_BYTES = 72 * 1024 * 1024;
 const ROOM_PERCENT = 400;
-/** Beside more than that, it may allocate so many bytes: most of it is garbage of the last second. */
+/** Beside more than that, V8 may allocate this many bytes: most of them are garbage of the last second. */
 const ROOM_BYTES = 32 * 1024 * 1024;
 const LEAST_ROOM_PERCENT = 20;
 /**
@@ -18,7 +18,7 @@ const LEAST_ROOM_PERCENT = 20;
  * 15,000 sent files leave behind. V8 alone lets them grow by 100 MB and more in a busy process.
  */
 const OBJECTS_ROOM_BYTES = 32 * 1024 * 1024;
-/** Where more than this is alive, it would take too long at once: V8 does it bit by bit. */
+/** With more than this alive, one collection would take too long: V8 goes through it bit by bit. */
 const FEW_OBJECTS_BYTES = 40 * 1024 * 1024;
 
 /**
@@ -47,7 +47,7 @@ export function planHeapGrowth(side: 'sender' | 'receiver'): void {
       const next = roomBeside(heap);
       if (next !== percent) percent = setRoom(next);
     } else if (heap.used_heap_size > mostObjectBytes) {
-      // Once, though it take a while to come.
+      // Asked for once only: the collection may take a while to come.
       mostObjectBytes = Infinity;
       void globalThis.gc?.({ type: 'major', execution: 'async' });
     }
@@ -85,7 +85,7 @@ function setRoom(percent: number): number {
   return percent;
 }
 
-/** Not one of the young generation alone. */
+/** Whether a collection went through everything, not the young generation alone. */
 function isWhole(collection: object): boolean {
   const detail = 'detail' in collection ? collection.detail : undefined;
   const kind = typeof detail === 'object' && detail !== null && 'kind' in detail ? detail.kind : undefined;

@@ -3,11 +3,11 @@ import { printable } from '../observe/printable.ts';
 import type { StatusLine } from '../observe/status-line.ts';
 import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.ts';
 
-/** What a command tells on stdout, and why it failed on stderr. */
+/** Writes what a command tells to stdout, and why it failed to stderr. */
 export class Output {
   /** Whether stdout gets one JSON object instead of text; known for sure once the settings are read. */
   json: boolean;
-  /** Taken away before text is written, where both share a terminal; drawn again by whoever draws it. */
+  /** Cleared before text is written, because both share a terminal; Progress draws it again. */
   statusLine: StatusLine | undefined;
 
   constructor(json: boolean) {
@@ -15,18 +15,18 @@ export class Output {
     process.stdout.on('error', (error) => {
       if (!isReaderGone(error)) throw outputError(error);
     });
-    // There is no other place to tell it, and the work itself needs no log.
+    // A failure to log has no other place to go, and the work itself needs no log.
     process.stderr.on('error', () => {});
   }
 
-  /** A line for people; nothing with `json`. */
+  /** Writes a line for people; nothing with `json`. */
   text(line: string): void {
     if (this.json) return;
     this.statusLine?.set('');
     process.stdout.write(`${line}\n`);
   }
 
-  /** The object for programs; nothing without `json`. */
+  /** Writes an object for programs; nothing without `json`. */
   object(value: object): void {
     if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`);
   }
@@ -55,7 +55,7 @@ export class Output {
   }
 }
 
-/** That ("| head", a terminal that was closed) is no fault; whatever else goes wrong with stdout is. */
+/** Whether stdout's reader went away ("| head", a closed terminal), which is no fault; any other failure of stdout is. */
 function isReaderGone(error: unknown): boolean {
   const errno = errnoOf(error);
   return errno === 'EPIPE' || (errno === 'EIO' && process.stdout.isTTY);
@@ -67,7 +67,7 @@ function outputError(error: Error): IsyncError {
   });
 }
 
-/** `isync: MESSAGE [CODE] PATH`, with the hint below. */
+/** Returns `isync: MESSAGE [CODE] PATH`, with the hint below. */
 export function errorText({ code, message, path, hint }: IsyncError): string {
   const lines = message.split('\n').map(printable);
   const where = path === undefined || message.includes(path) ? '' : ` ${printable(path)}`;

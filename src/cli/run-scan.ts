@@ -65,7 +65,7 @@ class Watched implements ScanObserver {
   readonly #unsealed = new Set<string>();
   files = 0;
   bytes = 0;
-  /** Of messages to a receiver; what was sent again counts again. */
+  /** Bytes of messages to a receiver; what is sent again counts again. */
   wireBytes = 0;
   totalBytes: number | undefined;
 
@@ -77,7 +77,7 @@ class Watched implements ScanObserver {
     return this.#unsealed.size;
   }
 
-  /** What there is to send, for the time left. Who can't be told it goes without; the scan tells what is wrong. */
+  /** Takes how much there is to send, for the time left. Where that fails no time is shown; the scan tells what is wrong. */
   expect(total: Promise<number>): void {
     total.then(
       (bytes) => (this.totalBytes = bytes),
@@ -105,7 +105,7 @@ class Watched implements ScanObserver {
   }
 }
 
-/** `12 files, 3.4 MiB sent; 2 of 3 directories sealed; 1 problem`, and the problems. */
+/** Returns `12 files, 3.4 MiB sent; 2 of 3 directories sealed; 1 problem`, and a line for each problem. */
 export function summaryLines(summary: ScanSummary): string[] {
   const { problems, problemCount, directories } = summary;
   const sealed = directories.filter((directory) => directory.sealed).length;

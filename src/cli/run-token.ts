@@ -32,12 +32,12 @@ export const runList = briefCommand(tokenSchema, async ({ config, output }) => {
   return output.done({ tokens });
 });
 
-/** What of a token may be seen. */
+/** Returns what of a token may be seen. */
 function shown({ id, device, created }: TokenEntry) {
   return { id, device, created };
 }
 
-/** A bad name is the command line's fault here, not that of a file. */
+/** Checks the name of a device. A bad one is the command line's fault here, not that of a file. */
 function namedDevice(text: string): string {
   try {
     return parseDeviceName(text);

@@ -9,7 +9,7 @@ import { EXIT } from './exit-codes.ts';
 import { lastingCommand } from './lasting-command.ts';
 import { openTarget } from './open-target.ts';
 
-/** Differences that `--json` lists: some megabytes of text at most. All are counted. */
+/** Most differences that `--json` lists, so that it prints some megabytes at most. All are counted. */
 const MAX_DIFFERENCES_KEPT = 10_000;
 
 export const runVerify = lastingCommand(verifySchema, 'stopping', async (given) => {
@@ -53,7 +53,10 @@ export const runVerify = lastingCommand(verifySchema, 'stopping', async (given) 
   return output.done({ ...summary, differences }, wrong > 0 ? EXIT.PROBLEMS : EXIT.DONE);
 });
 
-/** `different PATH`, `missing PATH`, `extra PATH`, `damaged PATH: why`, `problem PATH: why [CODE]`; why also for our marker. */
+/**
+ * Returns `different PATH`, `missing PATH`, `extra PATH`, `damaged PATH: why` or `problem PATH: why [CODE]`; for our marker
+ * the reason is always there.
+ */
 export function differenceLine({ code, path, message }: Problem): string {
   if (code === 'SOURCE_DAMAGED') return `damaged ${printable(path)}: ${printable(message)}`;
   if (code === 'DIFFERENT' || code === 'MISSING' || code === 'EXTRA') {

@@ -22,11 +22,11 @@ async function execute(args: readonly string[], output: Output): Promise<ExitCod
       return EXIT.DONE;
     }
     checkWorkingFolder();
-    // Loaded here: to tell its version takes a tenth of the time of all else.
+    // Loaded here, because printing the version takes a tenth of the time of loading the rest.
     const { parseCommandLine } = await import('./command-line.ts');
     const invocation = await parseCommandLine(args, readVersion());
     if (invocation === undefined) return EXIT.DONE;
-    // Loaded here: help and completion need none of what commands need.
+    // Loaded here, because help and completion need nothing of what commands need.
     const run = await invocation.command.load();
     return await run({ ...invocation, output });
   } catch (error) {
@@ -34,7 +34,7 @@ async function execute(args: readonly string[], output: Output): Promise<ExitCod
   }
 }
 
-/** @throws IsyncError USAGE where it has been removed: no path, and nothing that yargs does, has a place to start from. */
+/** @throws IsyncError USAGE where the working folder was removed: neither paths nor yargs have a place to start from */
 function checkWorkingFolder(): void {
   try {
     process.cwd();
@@ -46,7 +46,7 @@ function checkWorkingFolder(): void {
   }
 }
 
-/** Resolves when everything written has gone to the other side, or that side has gone away. */
+/** Resolves when the reader has taken all that was written, or has gone away. */
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
     if (stream.destroyed) resolve();

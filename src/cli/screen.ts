@@ -9,7 +9,7 @@ export interface Screen extends Disposable {
   readonly log: Log;
   /** Whether anybody sees progress: stderr is a terminal. */
   readonly isShown: boolean;
-  /** Shows how far the work is, until the screen is disposed; only where stderr is a terminal. */
+  /** Shows progress until the screen is disposed; does nothing where stderr is no terminal. */
   showProgress(state: () => ProgressState): void;
 }
 

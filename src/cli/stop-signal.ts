@@ -4,19 +4,19 @@ import { EXIT } from './exit-codes.ts';
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Fires on the first SIGINT, SIGTERM or SIGHUP; the second one ends the process at once, unless it is a SIGHUP: shells and
- * service managers send that one beside another.
+ * Fires on the first SIGINT, SIGTERM or SIGHUP. A second SIGINT or SIGTERM ends the process at once. A second SIGHUP does
+ * not, because shells and service managers send one beside another signal.
  */
 export interface StopSignal extends Disposable {
   readonly signal: AbortSignal;
 }
 
-/** `told` hears of the first one. */
+/** Listens for signals until it is disposed; `told` gets the name of the first one. */
 export function stopOnSignal(told: (name: string) => void): StopSignal {
   const controller = new AbortController();
   const stop = (name: string): void => {
     if (controller.signal.aborted) {
-      // What is kept and what is marked is whole at any moment, so there is nothing to clean up.
+      // Nothing needs cleaning up: kept and marked files are whole at any moment.
       if (name !== 'SIGHUP') process.exit(EXIT.INTERRUPTED);
       return;
     }

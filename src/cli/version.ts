@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** The version in package.json, which lies two folders above both src/cli and dist/cli. */
+/** Returns the version in package.json, which lies two folders above both src/cli and dist/cli. */
 export function readVersion(): string {
   const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
   const fields: unknown = JSON.parse(text);
@@ -9,7 +9,7 @@ export function readVersion(): string {
   return typeof found === 'string' ? found : 'unknown';
 }
 
-/** What this side calls itself to the other. */
+/** Returns the name that this side gives the other for its software. */
 export function softwareName(): string {
   return `isync ${readVersion()}`;
 }

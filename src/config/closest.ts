@@ -1,7 +1,7 @@
-/** Most edits between a typo and what was meant; with more, a guess is as often wrong as right. */
+/** Most edits between a typo and the word meant; beyond, a guess is as often wrong as right. */
 const MOST_EDITS = 3;
 
-/** The one of `candidates` that `word` is most likely a typo of. */
+/** Returns the one of `candidates` that `word` is most likely a typo of. */
 export function closest(word: string, candidates: readonly string[]): string | undefined {
   let best: string | undefined;
   let fewest = Math.min(MOST_EDITS, Math.floor(word.length / 2)) + 1;
@@ -12,13 +12,13 @@ export function closest(word: string, candidates: readonly string[]): string | u
   return best;
 }
 
-/** `; did you mean "x"?`, or nothing where no candidate is near. */
+/** Returns `; did you mean "x"?`, or an empty text where no candidate is near. */
 export function didYouMean(word: string, candidates: readonly string[]): string {
   const found = closest(word, candidates);
   return found === undefined ? '' : `; did you mean "${found}"?`;
 }
 
-/** Levenshtein distance: insertions, deletions and replacements of one character. */
+/** Returns the Levenshtein distance: insertions, deletions and replacements of one character. */
 function editDistance(a: string, b: string): number {
   let above = Array.from({ length: b.length + 1 }, (_, column) => column);
   for (let row = 1; row <= a.length; row++) {

@@ -1,7 +1,7 @@
 /** Longest device name; see parseDeviceName. */
 const MAX_LENGTH = 64;
 
-/** The host name reduced to a legal device name; empty where nothing legal is left of it. */
+/** Reduces the host name to a legal device name; empty where nothing legal is left. */
 export function defaultDevice(hostName: string): string {
   return hostName
     .replaceAll(/[^A-Za-z0-9._-]+/g, '-')

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { IsyncError } from '../model/isync-error.ts';
 import { parseBoolean, splitList } from './values.ts';
 
-/** A setting in one text; `parse` throws an IsyncError whose message completes a sentence that begins with the value. */
+/** A setting of one text. `parse` throws an IsyncError whose message completes a sentence that begins with the value. */
 export function one<T>(parse: (text: string) => T): z.ZodType<T, string> {
   return z.string({ error: notOneText }).transform(tried(parse));
 }
@@ -13,12 +13,12 @@ export function oneOf<const T extends string>(...choices: readonly T[]): z.ZodTy
   });
 }
 
-/** False unless set. */
+/** A setting that is on or off; off unless set. */
 export function flag(): z.ZodType<boolean, string | undefined> {
   return one(parseBoolean).default(false);
 }
 
-/** Several settings: each on its own, or all in one text with commas between them. Empty unless set. */
+/** A setting of several texts: each on its own, or all in one text with commas between them. Empty unless set. */
 export function list(): z.ZodType<string[], string | string[] | undefined> {
   const items = z.union([z.string().transform(splitList), z.array(z.string())], {
     error: 'is neither a text nor a list of texts',
@@ -26,14 +26,14 @@ export function list(): z.ZodType<string[], string | string[] | undefined> {
   return items.default([]);
 }
 
-/** Several settings that `parse` makes one of, as {@link one}; it gets an empty list where nothing is set. */
+/** A setting of several texts, of which `parse` makes one value. It gets an empty list where nothing is set. */
 export function listOf<T>(
   parse: (items: readonly string[]) => T,
 ): z.ZodType<T, string | string[] | undefined> {
   return list().transform(tried(parse));
 }
 
-/** `parse` for zod, whose issues take the place of IsyncErrors. */
+/** Wraps `parse` for zod: an IsyncError becomes an issue. */
 function tried<Given, T>(parse: (given: Given) => T): (given: Given, context: z.RefinementCtx) => T {
   return (given, context) => {
     try {
@@ -46,7 +46,7 @@ function tried<Given, T>(parse: (given: Given) => T): (given: Given, context: z.
   };
 }
 
-/** Why something is not one text; undefined for a text. */
+/** Returns why something is not one text; undefined for a text. */
 function notOneText({ input }: { readonly input?: unknown }): string | undefined {
   if (input === undefined) return 'is missing';
   if (Array.isArray(input)) return 'is given more than once';

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
 
 /**
- * The text of a small file that a setting names; `what` says in an error which one.
+ * Reads a small file that a setting names; an error calls the file `what`.
  * @throws IsyncError CONFIG_INVALID
  */
 export function readText(path: string, what: string): string {

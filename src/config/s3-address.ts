@@ -1,7 +1,7 @@
 import { relPathFault } from '../model/rel-path.ts';
 import { badValue } from './values.ts';
 
-/** Where in S3 files lie. */
+/** The place of files in S3. */
 export interface S3Address {
   readonly bucket: string;
   /** What every key begins with, without "/" at either end; '' for the whole bucket. */
@@ -9,11 +9,11 @@ export interface S3Address {
 }
 
 /**
- * Longest prefix in bytes of UTF-8: a key has 1024, of which a device and its paths need most.
+ * Longest prefix in bytes of UTF-8. A key has 1024, most of which the device and its paths need.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
  */
 const MAX_PREFIX_BYTES = 256;
-/** The store's own objects are below it. */
+/** A store keeps its own objects below this segment. */
 const OWN_SEGMENT = '.isync';
 const EXAMPLE = 's3://BUCKET or s3://BUCKET/PREFIX';
 
@@ -25,7 +25,7 @@ const BUCKET = /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/;
 const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 
 /**
- * Taken literally, as S3's own tools do: "%20" in a prefix is three characters.
+ * Parses an address literally, as S3's own tools do: "%20" in a prefix is three characters.
  * @throws IsyncError CONFIG_INVALID whose message completes a sentence that begins with the value
  */
 export function parseS3Address(text: string): S3Address {

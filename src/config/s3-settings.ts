@@ -2,14 +2,14 @@ import type { z } from 'zod';
 import { listOf, one, oneOf } from './fields.ts';
 import { badValue, parseBoolean, parseBytes } from './values.ts';
 
-/** One part fills while another one travels; see src/store/s3/part-plan.ts. In bytes. */
+/** In bytes: one part fills while another one travels; see src/store/s3/part-plan.ts. */
 const LEAST_PART_MEMORY = 16 * 1024 * 1024;
 
-/** How to reach an s3:// address and what to write there; credentials are the AWS SDK's own matter. */
+/** How to reach an s3:// address and what to write there. Credentials are the AWS SDK's matter, or stand in `stores:`. */
 export const s3Settings = {
   s3Endpoint: one(parseEndpoint).optional(),
   s3Region: one(parseRegion).optional(),
-  /** Undefined: with an endpoint of one's own. */
+  /** Where undefined: on with an endpoint, else off. */
   s3PathStyle: one(parseBoolean).optional(),
   s3Profile: one(parseProfile).optional(),
   s3StorageClass: one(parseStorageClass).optional(),
@@ -35,7 +35,7 @@ const KEYS = [
   's3Tag',
 ] as const satisfies readonly (keyof S3Settings)[];
 
-/** What is wrong with the settings together; `place` is what the command calls its address. */
+/** Returns what is wrong with the settings together; `place` is what the command calls its address. */
 export function s3Faults(
   settings: S3Settings,
   isS3: boolean,
@@ -90,7 +90,7 @@ function parseKeyId(text: string): string {
 }
 
 /**
- * What S3 takes as tags of an object.
+ * The tags that S3 takes for an object.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
  */
 const MAX_TAGS = 10;

@@ -4,29 +4,70 @@ import type { StoreAccess } from './location.ts';
 import { parseS3Address, type S3Address } from './s3-address.ts';
 import { badValue } from './values.ts';
 
-/** Where `isync receive` keeps files. */
-export type StoreAddress =
-  /** A folder of this machine, absolute. */
-  { readonly kind: 'folder'; readonly path: string } | S3StoreAddress;
+/** A folder of this machine, absolute. */
+export interface FolderAddress {
+  readonly kind: 'folder';
+  readonly path: string;
+}
 
 /** A bucket, with what its entry in `stores:` says about reaching it. */
-export type S3StoreAddress = { readonly kind: 's3'; readonly access?: StoreAccess } & S3Address;
+export interface S3StoreAddress extends S3Address {
+  readonly kind: 's3';
+  readonly access?: StoreAccess;
+}
 
-/** Where `--to` points. */
-export type TargetAddress =
-  /** A receiver. Without credentials, query and fragment; the path is "/" where none was given. */
-  { readonly kind: 'receiver'; readonly url: URL } | StoreAddress;
+/** A receiver. The URL has no credentials, query or fragment; its path is "/" where none was given. */
+export interface ReceiverAddress {
+  readonly kind: 'receiver';
+  readonly url: URL;
+}
+
+/** A place where `isync receive` keeps files. */
+export type StoreAddress = FolderAddress | S3StoreAddress;
+
+/** A place that `--to` can name. */
+export type TargetAddress = ReceiverAddress | StoreAddress;
+
+/** Parses an address by its scheme; one without is a folder. src/cli/locations/table.ts opens each kind. */
+const STORE_SCHEMES: Schemes<StoreAddress> = new Map([['s3', parseBucket]]);
+const TARGET_SCHEMES: Schemes<TargetAddress> = new Map<string, (text: string) => TargetAddress>([
+  ['ws', parseReceiver],
+  ['wss', parseReceiver],
+  ...STORE_SCHEMES,
+]);
+
+type Schemes<Address> = ReadonlyMap<string, (text: string) => Address>;
 
 /** @throws IsyncError CONFIG_INVALID whose message completes a sentence that begins with the value */
 export function parseTargetAddress(text: string): TargetAddress {
+  const what = 'a target is ws://HOST:PORT, wss://HOST:PORT, s3://BUCKET/PREFIX or a folder';
+  if (text !== '' && schemeOf(text) === undefined) refuseHost(text);
+  return parseAddress(text, TARGET_SCHEMES, what);
+}
+
+/** @throws IsyncError CONFIG_INVALID whose message completes a sentence that begins with the value */
+export function parseStoreAddress(text: string): StoreAddress {
+  return parseAddress(text, STORE_SCHEMES, 'a store is a folder or s3://BUCKET/PREFIX');
+}
+
+function parseAddress<Address>(
+  text: string,
+  schemes: Schemes<Address>,
+  what: string,
+): Address | FolderAddress {
   if (text === '') throw badValue('is empty');
   const scheme = schemeOf(text);
-  if (scheme === undefined) refuseHost(text);
-  if (scheme === undefined || scheme === 's3') return parseStoreAddress(text);
-  if (scheme !== 'ws' && scheme !== 'wss')
-    throw badValue(
-      `has the scheme "${scheme}"; a target is ws://HOST:PORT, wss://HOST:PORT, s3://BUCKET/PREFIX or a folder`,
-    );
+  if (scheme === undefined) return { kind: 'folder', path: resolve(text) };
+  const parse = schemes.get(scheme);
+  if (parse === undefined) throw badValue(`has the scheme "${scheme}"; ${what}`);
+  return parse(text);
+}
+
+function parseBucket(text: string): S3StoreAddress {
+  return { kind: 's3', ...parseS3Address(text) };
+}
+
+function parseReceiver(text: string): ReceiverAddress {
   if (!URL.canParse(text)) throw badValue('is no URL like ws://HOST:PORT');
   const url = new URL(text);
   if (url.username !== '' || url.password !== '')
@@ -35,29 +76,25 @@ export function parseTargetAddress(text: string): TargetAddress {
   return { kind: 'receiver', url };
 }
 
-/** @throws IsyncError CONFIG_INVALID whose message completes a sentence that begins with the value */
-export function parseStoreAddress(text: string): StoreAddress {
-  if (text === '') throw badValue('is empty');
-  const scheme = schemeOf(text);
-  if (scheme === 's3') return { kind: 's3', ...parseS3Address(text) };
-  if (scheme !== undefined)
-    throw badValue(`has the scheme "${scheme}"; a store is a folder or s3://BUCKET/PREFIX`);
-  return { kind: 'folder', path: resolve(text) };
+/** Returns the address as a user would give it. */
+export function showAddress(address: TargetAddress): string {
+  switch (address.kind) {
+    case 'folder':
+      return address.path;
+    case 's3':
+      return `s3://${address.bucket}${address.prefix === '' ? '' : `/${address.prefix}`}`;
+    case 'receiver':
+      return address.url.href;
+  }
 }
 
-/** The address as a user would give it. */
-export function showStoreAddress(address: StoreAddress): string {
-  if (address.kind === 'folder') return address.path;
-  return `s3://${address.bucket}${address.prefix === '' ? '' : `/${address.prefix}`}`;
-}
-
-/** `host:7400`, `[::1]:7400`, `backup.example`: one segment that names a machine more likely than a new folder. */
+/** `host:7400`, `[::1]:7400`, `backup.example`: one segment that more likely names a machine than a new folder. */
 const HOST_AND_PORT = /^((?:\[[\da-f:.]+\]|[a-z\d][a-z\d.-]*):\d{1,5})\/?$/i;
 const HOST_WITH_DOT = /^([a-z\d][a-z\d-]*(?:\.[a-z\d-]+)+)\/?$/i;
-/** A scheme without the slashes that make it one. */
+/** A scheme whose slashes are missing. */
 const SLASHES_LACK = /^(wss?|s3):\/?([^/\d].*)$/is;
 
-/** Refuses what was meant as a receiver or a bucket and would be taken for a folder; one that is there stays a folder. */
+/** Refuses a text that likely means a receiver or a bucket, unless a folder of this name is there. */
 function refuseHost(text: string): void {
   if (existsSync(resolve(text))) return;
   const [, known, rest] = SLASHES_LACK.exec(text) ?? [];

@@ -1,12 +1,12 @@
 import { IsyncError } from '../model/isync-error.ts';
 import { readText } from './read-text.ts';
 
-/** Longest token in characters: what fits into any HTTP server's header limits with room to spare. */
+/** Longest token in characters: it fits into any HTTP server's header limits with room to spare. */
 const MAX_TOKEN_LENGTH = 1024;
 
 /**
- * The token in `text`: its only line, of printable ASCII without spaces, because it travels in an HTTP header.
- * Undefined where it is none.
+ * Returns the token in `text`: its only line, of printable ASCII without spaces, because it travels in an HTTP header.
+ * Undefined where `text` holds anything else.
  */
 export function parseToken(text: string): string | undefined {
   const token = text.trim();
@@ -14,7 +14,7 @@ export function parseToken(text: string): string | undefined {
 }
 
 /**
- * The token that a file holds. Its content never shows in an error.
+ * Reads the token that a file holds. An error never shows its content.
  * @throws IsyncError CONFIG_INVALID
  */
 export function readTokenFile(path: string): string {

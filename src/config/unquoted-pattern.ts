@@ -2,8 +2,8 @@ import { isSeq, visit, type Document, type LineCounter } from 'yaml';
 import { IsyncError } from '../model/isync-error.ts';
 
 /**
- * Refuses what YAML takes for an alias or a tag and people mean as a glob pattern: `ignore: *.log`, `- !(a).raw`. The fault
- * that YAML itself finds there, if any, names neither the pattern nor the cure.
+ * Refuses an alias or tag of YAML that people mean as a glob pattern: `ignore: *.log`, `- !(a).raw`. The fault that YAML
+ * itself may find there names neither the pattern nor the cure.
  * @throws IsyncError CONFIG_INVALID
  */
 export function refuseUnquoted(
@@ -14,7 +14,7 @@ export function refuseUnquoted(
 ): void {
   const found = firstOf(document);
   const start = found?.start ?? Infinity;
-  // What is wrong before may be the reason.
+  // A fault before it may be its cause.
   if (found === undefined || document.errors.some(({ pos }) => pos[0] < start)) return;
   const pattern = patternAt(text, start, found.inFlow);
   throw new IsyncError(
@@ -38,7 +38,7 @@ function firstOf(document: Document.Parsed): Place | undefined {
     .map(({ pos }) => ({ start: pos[0], inFlow: false }));
   visit(document, {
     Alias(_, alias, parents) {
-      // A real alias is none of our business here.
+      // An alias that resolves is a real one.
       const start = alias.range?.[0];
       if (start !== undefined && alias.resolve(document) === undefined)
         places.push({
@@ -50,7 +50,7 @@ function firstOf(document: Document.Parsed): Place | undefined {
   return places.toSorted((a, b) => a.start - b.start)[0];
 }
 
-/** From `start` to the end of the value as it was meant: of the line, or of the item in a list of one line. */
+/** Returns the text from `start` to the end of the line, or of the item in a list of one line. */
 function patternAt(text: string, start: number, inFlow: boolean): string {
   const rest = /[^\n\r]*/.exec(text.slice(start))?.[0] ?? '';
   const value = rest.replace(/\s+#.*$/, '').trimEnd();

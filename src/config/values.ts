@@ -3,7 +3,7 @@ import { IsyncError } from '../model/isync-error.ts';
 /** Longest duration in ms: a timer of Node holds no more (2^31 - 1), about 24 days. */
 const MAX_DURATION_MS = 2_147_483_647;
 
-/** Kilo is written both ways; "Mb" is not taken for "MB", because to network people it means bits. */
+/** Kilo is written both ways. "Mb" is not read as "MB": to network people it means bits. */
 const BYTE_UNITS: Readonly<Record<string, number>> = {
   '': 1,
   B: 1,
@@ -30,14 +30,14 @@ const DURATION_UNITS: Readonly<Record<string, number>> = {
 const NUMBER_AND_UNIT = /^(\d+(?:\.\d+)?) ?([a-zA-Z]*)$/;
 
 /**
- * What a value must not be, as the rest of a sentence that begins with the value.
- * The functions below all throw it.
+ * Returns the error of a bad value; `predicate` completes a sentence that begins with the value. Each function below
+ * throws it.
  */
 export function badValue(predicate: string): IsyncError {
   return new IsyncError('CONFIG_INVALID', predicate);
 }
 
-/** Whole bytes; `smallest` is the least that makes sense. */
+/** Returns whole bytes, at least `smallest`. */
 export function parseBytes(text: string, smallest = 0): number {
   const bytes = measure(text, BYTE_UNITS, '');
   if (bytes === undefined) throw badValue('is no size like 4096, 500kB, 10MiB or 2GiB');
@@ -45,7 +45,7 @@ export function parseBytes(text: string, smallest = 0): number {
   return bytes;
 }
 
-/** Whole bytes per second, at least one. */
+/** Returns whole bytes per second, at least one. */
 export function parseRate(text: string): number {
   const rate = measure(text.replace(/\/s$/, ''), BYTE_UNITS, '');
   if (rate === undefined) throw badValue('is no rate like 500kB/s, 2MB/s or 10MiB/s');
@@ -53,7 +53,7 @@ export function parseRate(text: string): number {
   return rate;
 }
 
-/** Whole milliseconds, at least `smallest`; a bare number counts in `unit`. */
+/** Returns whole milliseconds, at least `smallest`; a bare number counts in `unit`. */
 export function parseDuration(text: string, unit: 'ms' | 's', smallest = 0): number {
   const ms = measure(text, DURATION_UNITS, unit);
   const plain = unit === 'ms' ? 'milliseconds' : 'seconds';
@@ -96,7 +96,7 @@ export function parseHostPort(text: string): HostPort {
   return { host, port };
 }
 
-/** A list in one text: split at commas, but not within braces, so that `*.{tmp,part}` stays one pattern. */
+/** Splits a text at commas, but not within braces: `*.{tmp,part}` stays one pattern. */
 export function splitList(text: string): string[] {
   const items = [''];
   let depth = 0;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseStoreAddress, parseTargetAddress, showStoreAddress } from '../../src/config/target-address.ts';
+import { parseStoreAddress, parseTargetAddress, showAddress } from '../../src/config/target-address.ts';
 
 describe('an s3:// address', () => {
   it.each([
@@ -48,7 +48,7 @@ describe('an s3:// address', () => {
 
   it('is shown as it can be given again', () => {
     for (const text of ['s3://bucket', 's3://bucket/a/b', '/folder'])
-      expect(showStoreAddress(parseStoreAddress(text))).toBe(text);
+      expect(showAddress(parseStoreAddress(text))).toBe(text);
   });
 
   it('of another scheme is no store', () => {

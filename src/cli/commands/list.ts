@@ -9,12 +9,12 @@ import { verify } from './verify.ts';
 /** Every command, in the order of the help. */
 export const COMMANDS: readonly (Command | CommandGroup)[] = [scan, receive, verify, token];
 
-/** What runs under a name: the command itself, or those of the group. */
+/** Returns what runs under a name: the command itself, or the members of the group. */
 export function commandsOf(entry: Command | CommandGroup): readonly Command[] {
   return isGroup(entry) ? entry.members : [entry];
 }
 
-/** What src/config must know to read the settings of a command: `section` is its own name or that of its group. */
+/** Returns what src/config needs to read the settings of a command; `section` is its own name or that of its group. */
 export function settingsOf(command: Command, section: string): CommandSettings {
   return {
     section,

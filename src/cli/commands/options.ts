@@ -2,13 +2,13 @@ import type { OptionTable } from '../command.ts';
 import { DEFAULT_IGNORE } from '../../model/default-ignore.ts';
 
 /**
- * Every value reaches src/config as the text that it is (`parse-numbers` is off), so no type is said, which help would
- * only repeat; requiresArg keeps "--to --once" from taking a flag for a value.
+ * An option with a value. Every value reaches src/config as text (`parse-numbers` is off), so no type is given: help would
+ * only repeat it. requiresArg keeps "--to --once" from taking a flag for a value.
  */
 export const TEXT = { requiresArg: true } as const;
 export const FLAG = { type: 'boolean' } as const;
 
-/** How values that have units are written, for the end of a command's help. */
+/** How sizes, durations and rates are written, for the end of a command's help. */
 export const UNIT_HELP =
   'Durations: 250ms, 10s, 5m, 1h, 2d. Sizes: 500kB, 10MiB, 2GiB. Rates: 2MB/s, 10MiB/s.';
 
@@ -28,7 +28,7 @@ export const COMMON_OPTIONS = {
   },
 } as const satisfies OptionTable;
 
-/** For `scan` and `verify`: what is looked at, and under which name the target has it. */
+/** For `scan` and `verify`: which files are compared or sent, and under which device name. */
 export const SENDER_OPTIONS = {
   to: {
     ...TEXT,

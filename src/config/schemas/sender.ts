@@ -21,7 +21,7 @@ export const sender = {
   tag: one(parseTag).default(''),
   /** Besides those of `defaultIgnore`; `ignorePatterns` has both. */
   ignore: list(),
-  /** Whether files in progress by their usual names are left alone. */
+  /** Whether files are left alone whose names usually mean that they are in progress. */
   defaultIgnore: one(parseBoolean).default(true),
   digest: oneOf(...DIGEST_ALGORITHMS).default('xxh64'),
   /** Milliseconds; undefined where the command decides. */
@@ -50,7 +50,7 @@ export function checkSender(config: SenderConfig, context: z.RefinementCtx): voi
     if (config[key] !== undefined) fault(context, key, 'is for a wss:// target only');
 }
 
-/** Every glob pattern of files to leave alone. */
+/** Returns every glob pattern of files to leave alone. */
 export function ignorePatterns({
   ignore,
   defaultIgnore,
@@ -62,7 +62,7 @@ function parseDevice(text: string): string {
   try {
     return parseDeviceName(text);
   } catch {
-    // Its one reason, in the words of a setting.
+    // parseDeviceName has this one reason, told here in the words of a setting.
     throw badValue('is no device name: 1 to 64 of A-Z a-z 0-9 "-" "_" ".", beginning with a letter or digit');
   }
 }

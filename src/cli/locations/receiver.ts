@@ -1,0 +1,65 @@
+import { readText } from '../../config/read-text.ts';
+import type { SenderConfig } from '../../config/schemas/sender.ts';
+import type { ReceiverAddress } from '../../config/target-address.ts';
+import { readTokenFile } from '../../config/token-file.ts';
+import type { IsyncError } from '../../model/isync-error.ts';
+import type { Log } from '../../model/log.ts';
+import type { LinkState, WsTargetOptions } from '../../sender/ws/ws-target.ts';
+import { isLoopback } from '../../http/listen-address.ts';
+import type { OpenTarget, Shared, TargetUse } from '../own-target.ts';
+import { trustSystemCas } from '../trust-system-cas.ts';
+
+/** Makes a receiver a target. It is connected to in the background. */
+export async function openReceiver(
+  to: ReceiverAddress,
+  config: SenderConfig,
+  shared: Shared,
+  use: TargetUse,
+): Promise<OpenTarget> {
+  if (to.url.protocol === 'wss:' && config.tlsCa === undefined) trustSystemCas();
+  const { createWsTarget } = await import('../../sender/ws/ws-target.ts');
+  const target = createWsTarget({
+    ...shared,
+    url: to.url.href,
+    mode: use.mode,
+    token: readToken(config),
+    tls: readTls(config),
+    compress: use.compress,
+    onSend: use.onSend,
+    onUncompressed: () =>
+      use.log.info('the receiver takes nothing compressed: going on without', { to: to.url.host }),
+    onLink: (state, error) => logLink(use.log, state, error),
+  });
+  warnOfClearText(config, to.url, use.log);
+  return { target, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
+}
+
+/** Returns how to get the token. A token file is read now, and again for each connection: a new token needs no restart. */
+function readToken({ token, tokenFile }: SenderConfig): WsTargetOptions['token'] {
+  if (tokenFile === undefined) return token?.reveal();
+  readTokenFile(tokenFile);
+  return async () => readTokenFile(tokenFile);
+}
+
+function readTls({ tlsCa, tlsCert, tlsKey }: SenderConfig): WsTargetOptions['tls'] {
+  return {
+    ...(tlsCa !== undefined && { ca: readText(tlsCa, 'the file of --tls-ca') }),
+    ...(tlsCert !== undefined && { cert: readText(tlsCert, 'the file of --tls-cert') }),
+    ...(tlsKey !== undefined && { key: readText(tlsKey, 'the file of --tls-key') }),
+  };
+}
+
+function warnOfClearText({ token, tokenFile }: SenderConfig, url: URL, log: Log): void {
+  const hasToken = token !== undefined || tokenFile !== undefined;
+  if (hasToken && url.protocol === 'ws:' && !isLoopback(url.hostname))
+    log.warn('the token and all content cross the network in clear text; wss:// would hide them', {
+      to: url.host,
+    });
+}
+
+function logLink(log: Log, state: LinkState, error: IsyncError | undefined): void {
+  if (state === 'lost')
+    log.warn('link lost', { code: error?.code, reason: error?.message, hint: error?.hint });
+  else if (state === 'connected') log.info('connected');
+  else log.debug('connecting');
+}

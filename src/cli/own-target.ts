@@ -1,0 +1,80 @@
+import type { DigestAlgorithm } from '../model/digest.ts';
+import { factsOf } from '../model/error-table.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import type { Log } from '../model/log.ts';
+import type { StoreTargetOptions } from '../sender/store-target/store-target.ts';
+import type { RateLimiter } from '../flow/rate-limiter.ts';
+import { Backoff, type RetryPolicy } from '../flow/retry.ts';
+import type { Target } from '../sender/target.ts';
+import type { Store } from '../store/store.ts';
+
+/** What a command wants of its target. */
+export interface TargetUse {
+  readonly mode: 'write' | 'read';
+  /** Whether the command gives up on the target after a while; else it tries for ever. */
+  readonly endsByItself: boolean;
+  /** What goes over the link, in bytes a second. */
+  readonly bytesPerSecond?: number | undefined;
+  /** Whether the target also keeps what a power cut seems to have damaged. */
+  readonly replaceDamaged?: boolean | undefined;
+  /** Whether messages are compressed; for a receiver only. */
+  readonly compress?: boolean | undefined;
+  /** Called for each message to a receiver with the bytes that leave. */
+  readonly onSend?: ((bytes: number) => void) | undefined;
+  /** Ends the wait for a target that can't be opened yet. */
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** A target and all that was opened for it. */
+export interface OpenTarget extends AsyncDisposable {
+  readonly target: Target;
+}
+
+/** What every kind of target is opened with. */
+export interface Shared {
+  readonly device: string;
+  readonly digest: DigestAlgorithm;
+  readonly replaceDamaged: boolean | undefined;
+  readonly retry: RetryPolicy;
+  readonly limiter: RateLimiter | undefined;
+  readonly onRetry: (error: IsyncError) => void;
+}
+
+/**
+ * Waits for a store that can't be opened yet, as for a receiver. Goes by the code alone: a store also calls retryable what a
+ * running scan may wait for, and what is a wrong setting at its start.
+ */
+export async function untilOpen<T>(
+  open: () => Promise<T>,
+  { retry, onRetry }: Shared,
+  signal: AbortSignal,
+): Promise<T> {
+  const backoff = new Backoff(retry);
+  for (;;)
+    try {
+      return await open();
+    } catch (error) {
+      if (!(error instanceof IsyncError) || factsOf(error.code).retryable !== true) throw error;
+      onRetry(error);
+      if (!(await backoff.wait({ signal }))) throw error;
+    }
+}
+
+/** Makes `store` a target of this process. Closing the target closes the store, and then `lock`. */
+export async function ownTarget(
+  store: Store,
+  options: StoreTargetOptions,
+  lock?: AsyncDisposable,
+): Promise<OpenTarget> {
+  const { createStoreTarget } = await import('../sender/store-target/store-target.ts');
+  const target = createStoreTarget(store, options);
+  return {
+    target,
+    async [Symbol.asyncDispose]() {
+      await target[Symbol.asyncDispose]();
+      await store[Symbol.asyncDispose]();
+      await lock?.[Symbol.asyncDispose]();
+    },
+  };
+}
