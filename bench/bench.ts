@@ -42,6 +42,8 @@ export interface Bench {
   /** Folders that are removed at the end; `tmpfs` is undefined where there is none to write to. */
   readonly disk: string;
   readonly tmpfs: string | undefined;
+  /** Main file of an earlier build, to be measured in the same run. */
+  readonly before: string | undefined;
   /** Says on standard error what goes on. */
   say(line: string): void;
   report(row: Row): void;

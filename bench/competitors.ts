@@ -1,10 +1,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addToken, scanOnce, startReceiver, writeTokenFile } from '../harness/cli.ts';
+import type { Bench } from './bench.ts';
 import type { Competitor, Took } from './contest.ts';
 import { cpuOf, cpuOfEnded, numberFrom, startListening } from './process.ts';
 
 const DEVICE = 'edge1';
+/** What `--before` is called in the table. */
+export const BEFORE = 'isync before';
 
 /** What lies between both sides: returns the port to talk to instead of the other side's. */
 export type Link = (port: number) => Promise<AsyncDisposable & { readonly port: number }>;
@@ -15,20 +18,24 @@ export const LOOPBACK: Link = (port) =>
 /** isync as a user has it, with tokens and `args`. `folder` is for the tokens. */
 export async function isync(
   folder: string,
-  link = LOOPBACK,
-  args: readonly string[] = [],
+  {
+    link = LOOPBACK,
+    args = [],
+    main,
+  }: { readonly link?: Link; readonly args?: readonly string[]; readonly main?: string | undefined } = {},
 ): Promise<Competitor> {
   const tokens = join(folder, 'tokens.json');
   const tokenFile = await writeTokenFile(folder, DEVICE, await addToken(DEVICE, tokens));
   return {
     async run(data, store) {
-      await using receiver = await startReceiver(store, { args: ['--tokens', tokens] });
+      await using receiver = await startReceiver(store, { main, args: ['--tokens', tokens] });
       await using between = await link(receiver.port);
       const to = `ws://127.0.0.1:${between.port}`;
       return await timed(
         () => cpuOf(receiver.process.pid),
         async () => {
           const { exitCode, stderr, summary } = await scanOnce(data.root, {
+            main,
             to,
             device: DEVICE,
             args: ['--token-file', tokenFile, ...args],
@@ -40,6 +47,15 @@ export async function isync(
       );
     },
   };
+}
+
+/** The build that `--before` names, with its row's name; none where there is no such option. */
+export async function isyncBefore(
+  { before }: Bench,
+  folder: string,
+  options: Parameters<typeof isync>[1] = {},
+): Promise<Record<string, Competitor>> {
+  return before === undefined ? {} : { [BEFORE]: await isync(folder, { ...options, main: before }) };
 }
 
 /** Writes, makes durable and renames as many bytes in as many files, `atOnce` at a time, and nothing else. */

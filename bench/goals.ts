@@ -7,6 +7,9 @@ export function atMost(factor: number, name: string, isync: Sample, other: Sampl
   return [{ text: `${ratio.toFixed(2)} × ${name}, at most ${factor}`, met: ratio <= factor }];
 }
 
+/** No slower than an earlier build, but for what the measure itself moves by. */
+export const MOST_AFTER = 1.05;
+
 /** isync at least `factor` times as fast. */
 export function atLeast(factor: number, name: string, isync: Sample, other: Sample): Goal {
   const ratio = other.median / isync.median;

@@ -44,6 +44,7 @@ async function measure(cases: readonly BenchCase[], options: Options): Promise<n
     runs: options.runs,
     disk: folderIn(options.disk, folders),
     tmpfs: isTmpfs(options.tmpfs) ? folderIn(options.tmpfs, folders) : undefined,
+    before: options.before,
     say,
     report(row) {
       rows.push(row);
@@ -95,6 +96,7 @@ npm run bench -- NAME…             only these cases, or all whose names begin 
   --disk DIR    a folder on a disk (/var/tmp)
   --tmpfs DIR   a folder on a tmpfs (/dev/shm)
   --json FILE   also keep the rows there
+  --before MAIN another build (its dist/cli/main.js) in the same turns, which no line should be slower than by 5 %
 
 ${CASES.map(({ name, about }) => `  ${name.padEnd(16)}${about}`).join('\n')}`);
   return 0;

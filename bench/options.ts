@@ -7,6 +7,7 @@ export interface Options {
   readonly disk: string;
   readonly tmpfs: string;
   readonly json: string | undefined;
+  readonly before: string | undefined;
   readonly help: boolean;
 }
 
@@ -20,11 +21,12 @@ export function readOptions(args: readonly string[]): Options {
       disk: { type: 'string', default: '/var/tmp' },
       tmpfs: { type: 'string', default: '/dev/shm' },
       json: { type: 'string' },
+      before: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   const runs = Number(values.runs);
   if (!Number.isInteger(runs) || runs < 1)
     throw new TypeError(`--runs takes a number from 1, not "${values.runs}"`);
-  return { ...values, names: positionals, runs, json: values.json };
+  return { ...values, names: positionals, runs, json: values.json, before: values.before };
 }

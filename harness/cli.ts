@@ -30,6 +30,8 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** User and group to run as; only root may choose. */
   readonly uid?: number;
+  /** Another build's main file than {@link CLI_MAIN}. */
+  readonly main?: string | undefined;
   /** Shows the process's own messages to whoever runs this. */
   readonly showStderr?: boolean;
 }
@@ -47,7 +49,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
 
 /** Starts `isync ARGS` as a process of its own. */
 function startCli(args: readonly string[], options: CliOptions = {}): CliProcess {
-  return startNode([CLI_MAIN, ...args], { node: CLI_NODE, ...options });
+  return startNode([options.main ?? CLI_MAIN, ...args], { node: CLI_NODE, ...options });
 }
 
 /** Starts Node with `args` as a process of its own. */

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Bench, BenchCase, Goal } from '../bench.ts';
-import { isync, rawDisk, rawSocket, stopAndWait } from '../competitors.ts';
+import { BEFORE, isync, isyncBefore, rawDisk, rawSocket, stopAndWait } from '../competitors.ts';
 import { contest, cpuText, inCaseFolder, type Competitor, type Result } from '../contest.ts';
 import { GIB, KIB, MIB, equalSizes, mixedSizes, writeFiles } from '../data.ts';
-import { atMost } from '../goals.ts';
+import { atMost, MOST_AFTER } from '../goals.ts';
 import { rsyncs } from '../rsync.ts';
 
 /** One data set over loopback, with both sides on one file system. */
@@ -89,6 +89,7 @@ async function run(bench: Bench, of: Loopback): Promise<void> {
     const raws = Object.fromEntries(of.rawAtOnce.map((n) => [rawName(n), rawDisk(folder, n)]));
     const competitors: Record<string, Competitor> = {
       isync: await isync(folder),
+      ...(await isyncBefore(bench, folder)),
       ...(await rsyncs(bench, folder, of.rsync)),
       ...(of.stopAndWait === undefined ? {} : { 'stop and wait, no fsync': stopAndWait(sizes.length) }),
       ...raws,
@@ -109,7 +110,7 @@ async function run(bench: Bench, of: Loopback): Promise<void> {
       unit: 's',
       isync: mine,
       others,
-      goals: of.goals(mine, others),
+      goals: [...of.goals(mine, others), ...atMost(MOST_AFTER, BEFORE, mine, others[BEFORE])],
       note: noteOf(results, of.rawAtOnce.length > 1 ? `; ${RAW_DISK}: ${best} at a time` : ''),
     });
   });

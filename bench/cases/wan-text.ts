@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Bench, BenchCase } from '../bench.ts';
-import { isync } from '../competitors.ts';
+import { BEFORE, isync, isyncBefore } from '../competitors.ts';
 import { contest, inCaseFolder, type Competitor } from '../contest.ts';
 import { KIB, MIB, equalSizes, writeFiles } from '../data.ts';
-import { atMost } from '../goals.ts';
+import { atMost, MOST_AFTER } from '../goals.ts';
 import { rsyncs } from '../rsync.ts';
 import { sampleOf } from '../sample.ts';
 import { Telemetry } from '../telemetry.ts';
@@ -36,8 +36,9 @@ async function run(bench: Bench, name: string, what: string, sizes: readonly num
     const telemetry = new Telemetry(SEED);
     const data = writeFiles(join(folder, 'root'), sizes, (length) => telemetry.read(length));
     const competitors: Record<string, Competitor> = {
-      isync: await isync(folder, longLink, ['--compress']),
-      [UNCOMPRESSED]: await isync(folder, longLink),
+      isync: await isync(folder, { link: longLink, args: ['--compress'] }),
+      ...(await isyncBefore(bench, folder, { link: longLink, args: ['--compress'] })),
+      [UNCOMPRESSED]: await isync(folder, { link: longLink }),
       ...(await rsyncs(bench, folder, [PLAIN, COMPRESSED], longLink)),
     };
     const { isync: mine, ...others } = await contest(bench, folder, data, competitors);
@@ -48,7 +49,10 @@ async function run(bench: Bench, name: string, what: string, sizes: readonly num
       unit: 's',
       isync: mine,
       others: { ...others, [LIMIT]: sampleOf([reckoned(data.bytes)]) },
-      goals: atMost(1, COMPRESSED, mine, others[COMPRESSED]),
+      goals: [
+        ...atMost(1, COMPRESSED, mine, others[COMPRESSED]),
+        ...atMost(MOST_AFTER, BEFORE, mine, others[BEFORE]),
+      ],
       note: noteOf({ isync: mine, ...others }, ''),
     });
   });

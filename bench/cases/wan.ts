@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import type { Bench, BenchCase, Sample } from '../bench.ts';
-import { isync, rawSocket, stopAndWait, type Link } from '../competitors.ts';
+import { BEFORE, isync, isyncBefore, rawSocket, stopAndWait, type Link } from '../competitors.ts';
 import { contest, inCaseFolder, type Competitor } from '../contest.ts';
 import { KIB, MIB, equalSizes, writeFiles } from '../data.ts';
-import { atLeast, atMost } from '../goals.ts';
+import { atLeast, atMost, MOST_AFTER } from '../goals.ts';
 import { numberFrom, startListening } from '../process.ts';
 import { rsyncs } from '../rsync.ts';
 import { sampleOf } from '../sample.ts';
@@ -49,7 +49,8 @@ async function run(bench: Bench, name: string, what: string, sizes: readonly num
     const data = writeFiles(join(folder, 'root'), sizes);
     const waits = sizes.length >= STOP_AND_WAIT_FILES;
     const competitors: Record<string, Competitor> = {
-      isync: await isync(folder, longLink),
+      isync: await isync(folder, { link: longLink }),
+      ...(await isyncBefore(bench, folder, { link: longLink })),
       ...(await rsyncs(bench, folder, [PLAIN], longLink)),
       ...(waits ? { [STOP_AND_WAIT]: stopAndWait(STOP_AND_WAIT_FILES, longLink) } : {}),
       [RAW_SOCKET]: rawSocket(longLink),
@@ -67,6 +68,7 @@ async function run(bench: Bench, name: string, what: string, sizes: readonly num
       goals: [
         ...atMost(1.1, LIMIT, mine, limit),
         ...atMost(1.1, RAW_SOCKET, mine, others[RAW_SOCKET]),
+        ...atMost(MOST_AFTER, BEFORE, mine, others[BEFORE]),
         ...(waiting === undefined ? [] : [atLeast(50, 'stop and wait', mine, waiting)]),
       ],
       note: noteOf(results, ''),

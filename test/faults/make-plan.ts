@@ -1,6 +1,6 @@
 import type { Block } from './content.ts';
 import { Names } from './names.ts';
-import type { Plan, Step } from './plan.ts';
+import { directoryOf, type Plan, type Step } from './plan.ts';
 import type { Random } from '../../harness/random.ts';
 
 export interface PlanOptions {
@@ -74,7 +74,11 @@ class Planner {
         living,
         folders,
         isComplete,
-      } = this.#directory(directory, Math.ceil(this.#options.files / count), closed);
+      } = this.#directory(directory, Math.ceil(this.#options.files / count), {
+        closed,
+        // Into a copy that is closed as it comes, nothing comes any more.
+        mayBeComplete: !late.some((step) => 'to' in step && directoryOf(step.to) === directory),
+      });
       // Not at its beginning, which may be mixed with the end of the directory before.
       if (index === burstIn && !isComplete)
         own.splice(Math.max(own.length - random.int(0, 5), 1), 0, this.#burst(directory));
@@ -101,10 +105,14 @@ class Planner {
     return { umask: this.#options.umask, directories, steps };
   }
 
-  #directory(directory: string, files: number, closed: readonly string[]): Directory {
+  #directory(
+    directory: string,
+    files: number,
+    { closed, mayBeComplete }: { readonly closed: readonly string[]; readonly mayBeComplete: boolean },
+  ): Directory {
     const random = this.#random;
     const isCopy = closed.length > 0 && random.chance(0.25);
-    const isComplete = isCopy && random.chance(0.3);
+    const isComplete = isCopy && random.chance(0.3) && mayBeComplete;
     const steps: Step[] = [
       isCopy
         ? { do: 'template', path: directory, from: random.pick(closed), closed: isComplete }
