@@ -162,7 +162,7 @@ function meaningOf(error: unknown): Meaning {
     return {
       code: 'TLS_FAILED',
       message: 'the certificate of the object store is not trusted',
-      hint: 'Name its authority with NODE_EXTRA_CA_CERTS=FILE.',
+      hint: 'Name its authority as the "ca" of a store in the config file, or with NODE_EXTRA_CA_CERTS=FILE.',
     };
   return UNREACHABLE;
 }

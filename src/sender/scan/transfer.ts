@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { sameVersion } from '../../model/file-entry.ts';
-import { errnoOf, toIsyncError, type ErrorCode, type IsyncError } from '../../model/isync-error.ts';
+import { factsOf, type ErrorCode } from '../../model/error-table.ts';
+import { errnoOf, toIsyncError, type IsyncError } from '../../model/isync-error.ts';
 import type { FileIdentity, ListedFile } from '../../scanner/listed-file.ts';
 import { markFile } from '../../scanner/mark.ts';
 import { digestSource } from '../digest-source.ts';
@@ -29,21 +30,13 @@ export type TransferOutcome =
   /** The scan ends; whether the file is durable is not known, so it has no mark. */
   | { readonly kind: 'stopped' };
 
-/** Errors that are no file's fault: the scan ends with them. */
-const FATAL: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  'AUTH_REFUSED',
-  'VERSION_UNSUPPORTED',
-  'TLS_FAILED',
-  'FENCED',
-  'UNREACHABLE',
-  'PROTOCOL',
-  'STORE_MISSING',
-  'STORE_REFUSED',
-  'CLOCK_SKEW',
-  'ROOT_MISSING',
-  'READ_ONLY',
-  'MARK_NOT_KEPT',
-  'INTERNAL',
+/** Errors that concern more than one file, and end no scan all the same: what they befall is sent again later. */
+const PASSING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'STORE_FULL',
+  'STORE_FAILED',
+  'LINK_LOST',
+  'BUSY',
+  'WATCH_FAILED',
 ]);
 
 /** Fatal, unless the system says that we may not, of this one file: another owner's, or made immutable. */
@@ -141,7 +134,8 @@ export function outcomeOf(context: ScanContext, error: IsyncError): TransferOutc
 /** A refusal by one file or directory is its own problem; a refusal by the file system ends the scan. */
 function isFatal(error: IsyncError): boolean {
   const errno = errnoOf(error.cause);
-  return FATAL.has(error.code) && !(OF_ONE_FILE.has(error.code) && (errno === 'EPERM' || errno === 'EACCES'));
+  const concernsAll = factsOf(error.code).concerns !== 'item' && !PASSING.has(error.code);
+  return concernsAll && !(OF_ONE_FILE.has(error.code) && (errno === 'EPERM' || errno === 'EACCES'));
 }
 
 /** A full disk of ours, or too many open files: a daemon outlives them. */
