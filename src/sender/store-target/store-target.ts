@@ -11,6 +11,7 @@ import type { Store } from '../../store/store.ts';
 import { Forgotten, SendQueue, type PutJob, type Size } from '../send-queue.ts';
 import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import { retrying, type RetryPolicy } from '../../flow/retry.ts';
+import { TaskGroup } from '../../flow/task-group.ts';
 import {
   FILES_IN_FLIGHT,
   type LookOptions,
@@ -70,7 +71,7 @@ class StoreTarget implements Target {
   /** Tells this target from all others, also those of an earlier process. */
   readonly #process = randomUUID();
   readonly #running: Record<Size, number> = { small: 0, large: 0 };
-  readonly #work = new Set<Promise<void>>();
+  readonly #work = new TaskGroup();
   /** As it was when last asked for. */
   #identity: TargetIdentity | undefined;
   #identifying: Promise<TargetIdentity> | undefined;
@@ -135,7 +136,7 @@ class StoreTarget implements Target {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close(new IsyncError('INTERRUPTED', 'the target was closed'));
-    await Promise.all(this.#work);
+    await this.#work.idle();
   }
 
   readonly #onAbort = () => this.#close(this.#options.signal?.reason);
@@ -220,8 +221,7 @@ class StoreTarget implements Target {
       this.#running[job.size]--;
       this.#start();
     };
-    const work = ran().finally(() => this.#work.delete(work));
-    this.#work.add(work);
+    this.#work.add(ran());
   }
 
   async #copy(job: PutJob): Promise<Buffer> {
