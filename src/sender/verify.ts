@@ -15,8 +15,8 @@ import { unmarkFile } from '../scanner/mark.ts';
 import { removeWatchMarker } from '../scanner/markers.ts';
 import { ZeroWatch } from '../store/rules/damage-rule.ts';
 import { digestInto } from './digest-source.ts';
-import { SealCheck } from './scan/seal-check.ts';
-import { checkRoot } from './scan/root-report.ts';
+import { checkRoot } from './root-check.ts';
+import { SealCheck } from './seal-check.ts';
 import { createSourceFile } from './source-file.ts';
 import type { Target, TargetRecord } from './target.ts';
 
