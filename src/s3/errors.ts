@@ -40,7 +40,6 @@ const NO_REGION: Meaning = {
 const CLOCK: Meaning = {
   code: 'CLOCK_SKEW',
   message: 'the clocks of this machine and of the object store differ too much',
-  hint: 'Set the clock of this machine, for instance with NTP.',
 };
 const NO_TAGS: Meaning = {
   code: 'STORE_FAILED',
