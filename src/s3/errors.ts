@@ -161,7 +161,7 @@ function meaningOf(error: unknown): Meaning {
     return {
       code: 'TLS_FAILED',
       message: 'the certificate of the object store is not trusted',
-      hint: 'Name its authority with NODE_EXTRA_CA_CERTS=FILE.',
+      hint: 'Name its authority with NODE_EXTRA_CA_CERTS=FILE, or as "ca" of the store in the config file.',
     };
   return UNREACHABLE;
 }
