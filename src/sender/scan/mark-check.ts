@@ -67,7 +67,7 @@ async function sendDiscrepancies(
     if (kept === undefined && settings.marks === 'trust' && !wasKept)
       tally.problem(directory, markUnknown(file));
     // The target would refuse it all the same.
-    else if (kept !== undefined && isCutShort(file, kept) && !settings.replaceDamaged)
+    else if (kept !== undefined && isCutShort(file, kept) && !settings.target.traits.replaceDamaged)
       tally.problem(directory, sourceDamaged(file, kept));
     else {
       if (wasKept) lost++;

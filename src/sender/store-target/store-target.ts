@@ -82,8 +82,8 @@ class StoreTarget implements Target {
   constructor(store: Store, options: StoreTargetOptions) {
     this.#store = store;
     this.#options = options;
-    const { device, digest } = options;
-    this.traits = { device, digest, filesInFlight: FILES_IN_FLIGHT };
+    const { device, digest, replaceDamaged = false } = options;
+    this.traits = { device, digest, filesInFlight: FILES_IN_FLIGHT, replaceDamaged };
     this.#folder = new DeviceFolder(parseDeviceName(device));
     this.#most = options.most ?? DISK_MOST;
     this.#queue = new SendQueue(options.retry, options.onRetry);
@@ -225,8 +225,8 @@ class StoreTarget implements Target {
   }
 
   async #copy(job: PutJob): Promise<Buffer> {
-    const { replaceDamaged, limiter } = this.#options;
-    const { digest: algorithm } = this.traits;
+    const { limiter } = this.#options;
+    const { digest: algorithm, replaceDamaged } = this.traits;
     const { entry } = job.file;
     const kept = { ...entry, path: this.#folder.place(entry.path) };
     const { signal } = this.#closing;
