@@ -62,8 +62,9 @@ export interface VerifySummary {
 }
 
 /**
- * Compares every file of a root with the target, those of sealed directories too, and what their seals say. Changes nothing,
- * but for marks and markers with `repair`. Files that are not sent yet are missing. Rejects with READ_ONLY or MARK_NOT_KEPT where `repair` can't be done.
+ * Compares every file of a root with the target, those of sealed directories too, and what their seals say. Changes nothing
+ * but marks and markers, and these only with `repair`. A file that is not sent yet counts as missing. Rejects with READ_ONLY
+ * or MARK_NOT_KEPT where it can't repair.
  */
 export async function verify(options: VerifyOptions): Promise<VerifySummary> {
   const run = new Verification(options);

@@ -23,7 +23,8 @@ export interface MarkCheckOptions {
 /**
  * Compares every marked file of `directory` with what the target holds: a mark is a hint, for `cp -p`, `tar -x`, a umask of
  * 002, an ACL or a rename set it as well as we do. What differs is sent; with `--marks trust` a file that the target
- * lacks, and that this scan has not sent, is a problem instead (MARK_UNKNOWN). Resolves to how many were sent; those have settled then.
+ * lacks, and that this scan has not sent, is a problem instead (MARK_UNKNOWN). Resolves to how many were sent, once the
+ * target has answered for each.
  *
  * The question is one listing of the directory at the target, which takes about 200 bytes of memory a file meanwhile.
  */
