@@ -14,7 +14,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['cli'],
 ];
 
-/** Folders below one of src, at most. */
+/** A folder of src and those below it, each in the other, at most: no rule is made for what lies deeper. */
 const MAX_DEPTH = 3;
 
 /** A lint rule for each folder, and each depth below it, that forbids what is not on a floor above. */
@@ -49,4 +49,9 @@ export function floorRules(floors: typeof FLOORS): OxlintOverride[] {
 export function foldersWithoutFloor(floors: typeof FLOORS, folders: readonly string[]): string[] {
   const known = new Set(floors.flat());
   return folders.filter((folder) => !known.has(folder));
+}
+
+/** Those of `folders`, paths below src, that lie deeper than the rules reach. */
+export function foldersTooDeep(folders: readonly string[]): string[] {
+  return folders.filter((folder) => folder.split('/').length > MAX_DEPTH);
 }

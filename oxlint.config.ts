@@ -1,10 +1,13 @@
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { globSync, readdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { defineConfig } from 'oxlint';
-import { FLOORS, floorRules, foldersWithoutFloor } from './floors.ts';
+import { FLOORS, floorRules, foldersTooDeep, foldersWithoutFloor } from './floors.ts';
 
-const homeless = foldersWithoutFloor(FLOORS, readdirSync(join(import.meta.dirname, 'src')));
+const src = join(import.meta.dirname, 'src');
+const homeless = foldersWithoutFloor(FLOORS, readdirSync(src));
 if (homeless.length > 0) throw new Error(`src/${homeless.join(', src/')}: name it in floors.ts`);
+const deep = foldersTooDeep(globSync('**/*.ts', { cwd: src }).map((path) => dirname(path)));
+if (deep.length > 0) throw new Error(`src/${deep.join(', src/')}: deeper than the rules of floors.ts reach`);
 
 export default defineConfig({
   plugins: ['typescript', 'unicorn', 'import', 'node', 'promise', 'vitest'],

@@ -20,6 +20,11 @@ export class Random {
     return low + Math.floor((this.next() / 2 ** 32) * (high - low + 1));
   }
 
+  /** A whole number below `limit`. */
+  below(limit: number): number {
+    return this.int(0, limit - 1);
+  }
+
   chance(probability: number): boolean {
     return this.next() / 2 ** 32 < probability;
   }
@@ -37,6 +42,12 @@ export class Random {
     while (taken.length < count && left.length > 0)
       taken.push(...left.splice(this.int(0, left.length - 1), 1));
     return taken;
+  }
+
+  bytes(length: number): Buffer {
+    const bytes = Buffer.allocUnsafe(length);
+    for (let at = 0; at < length; at++) bytes[at] = this.below(256);
+    return bytes;
   }
 
   /** Independent of what else is drawn from this one. */

@@ -42,7 +42,6 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     marks: config.marks,
     maxWatched: config.maxWatched,
     reopen: config.reopen,
-    replaceDamaged: config.replaceDamaged,
     ignore,
     signal,
     observer: watched,

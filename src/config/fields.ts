@@ -1,10 +1,19 @@
+import { resolve } from 'node:path';
 import { z } from 'zod';
 import { IsyncError } from '../model/isync-error.ts';
-import { parseBoolean, splitList } from './values.ts';
+import { badValue, parseBoolean, splitList } from './values.ts';
 
 /** A setting of one text. `parse` throws an IsyncError whose message completes a sentence that begins with the value. */
 export function one<T>(parse: (text: string) => T): z.ZodType<T, string> {
   return z.string({ error: notOneText }).transform(tried(parse));
+}
+
+/** A path, made absolute. */
+export const path = one((text) => resolve(notEmpty(text)));
+
+export function notEmpty(text: string): string {
+  if (text === '') throw badValue('is empty');
+  return text;
 }
 
 export function oneOf<const T extends string>(...choices: readonly T[]): z.ZodType<T, string> {

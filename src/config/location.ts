@@ -3,34 +3,12 @@ import { didYouMean } from './closest.ts';
 import { isRecord, type ConfigFile } from './config-file.ts';
 import { one } from './fields.ts';
 import { STORES } from './names.ts';
-import { parseEndpoint, parseProfile, parseRegion } from './s3-settings.ts';
-import { notEmpty, path } from './schemas/common.ts';
-import { secret } from './secret.ts';
 import type { Setting } from './sources.ts';
+import { access } from './store-access.ts';
 import { parseStoreAddress, type StoreAddress } from './target-address.ts';
 import { unknownKeys } from './unknown-keys.ts';
-import { parseBoolean } from './values.ts';
 
 const REFERENCE = /^store:(.*)$/s;
-
-/** How to reach a bucket; what is not said is as for any other. */
-const access = z.strictObject({
-  endpoint: one(parseEndpoint).optional(),
-  region: one(parseRegion).optional(),
-  pathStyle: one(parseBoolean).optional(),
-  profile: one(parseProfile).optional(),
-  credentials: z
-    .strictObject({
-      accessKeyId: secret(notEmpty, { plain: true }),
-      secretAccessKey: secret(notEmpty),
-      sessionToken: secret(notEmpty).optional(),
-    })
-    .optional(),
-  /** A file with the certificates of the authorities to trust there (PEM). */
-  ca: path.optional(),
-});
-
-export type StoreAccess = z.output<typeof access>;
 
 /** A store of `stores:`, or in the place of its name. */
 const store = z

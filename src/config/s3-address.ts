@@ -1,3 +1,4 @@
+import { OWN_FOLDER } from '../model/own-folder.ts';
 import { relPathFault } from '../model/rel-path.ts';
 import { badValue } from './values.ts';
 
@@ -13,8 +14,6 @@ export interface S3Address {
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html
  */
 const MAX_PREFIX_BYTES = 256;
-/** A store keeps its own objects below this segment. */
-const OWN_SEGMENT = '.isync';
 const EXAMPLE = 's3://BUCKET or s3://BUCKET/PREFIX';
 
 /**
@@ -55,9 +54,9 @@ function parsePrefix(path: string): string {
   if (path === '') return '';
   const fault = prefix === '' ? 'has an empty segment' : relPathFault(prefix);
   if (fault !== undefined) throw badValue(`has a prefix that ${fault}; it must be like a/b`);
-  if (prefix.toLowerCase().split('/').includes(OWN_SEGMENT))
+  if (prefix.toLowerCase().split('/').includes(OWN_FOLDER))
     throw badValue(
-      `has the segment "${OWN_SEGMENT}", where a store keeps what is its own; choose another prefix`,
+      `has the segment "${OWN_FOLDER}", where a store keeps what is its own; choose another prefix`,
     );
   if (Buffer.byteLength(prefix) > MAX_PREFIX_BYTES)
     throw badValue(`has a prefix over ${MAX_PREFIX_BYTES} bytes; S3 allows 1024 for a whole key`);

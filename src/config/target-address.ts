@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { StoreAccess } from './location.ts';
 import { parseS3Address, type S3Address } from './s3-address.ts';
+import type { StoreAccess } from './store-access.ts';
 import { badValue } from './values.ts';
 
 /** A folder of this machine, absolute. */

@@ -1,4 +1,4 @@
-/** Items taken are dropped from the array when there are this many of them, and no fewer than wait. */
+/** Items taken are dropped from the array when none waits, or when there are this many of them and no fewer than wait. */
 const COMPACT_AT = 1024;
 
 /** A queue with push at its end and shift at its front, both in constant time. */
@@ -27,7 +27,8 @@ export class Fifo<T> {
   shift(): T | undefined {
     if (this.length === 0) return undefined;
     const item = this.#items[this.#head++];
-    if (this.#head >= COMPACT_AT && this.#head * 2 >= this.#items.length) this.unshift([]);
+    const isWorth = this.#head >= COMPACT_AT && this.#head * 2 >= this.#items.length;
+    if (this.length === 0 || isWorth) this.unshift([]);
     return item;
   }
 }

@@ -1,21 +1,17 @@
-/** Tasks that have begun are dropped from the queue when there are this many of them, and they are more than half of it. */
-const MOST_BEGUN = 1024;
+import { Fifo } from './fifo.ts';
 
 /** Runs at most `width` tasks at a time, in the order in which they were given. */
 export class Limiter {
-  readonly #width: number;
-  #running = 0;
-  #waiting: (() => void)[] = [];
-  /** Index of the first in `#waiting` that has not begun: `shift()` would move thousands of others each time. */
-  #next = 0;
+  #free: number;
+  readonly #waiting = new Fifo<() => void>();
 
   constructor(width: number) {
-    this.#width = width;
+    this.#free = width;
   }
 
   async run<T>(task: () => Promise<T>): Promise<T> {
-    if (this.#running >= this.#width) await this.#turn();
-    else this.#running += 1;
+    if (this.#free > 0) this.#free -= 1;
+    else await this.#turn();
     try {
       return await task();
     } finally {
@@ -25,8 +21,8 @@ export class Limiter {
 
   /** Resolves to a place among those at a time, for work that is no single task. Dispose of it when that is done. */
   async enter(): Promise<Disposable> {
-    if (this.#running >= this.#width) await this.#turn();
-    else this.#running += 1;
+    if (this.#free > 0) this.#free -= 1;
+    else await this.#turn();
     let held = true;
     return {
       [Symbol.dispose]: () => {
@@ -42,18 +38,8 @@ export class Limiter {
 
   /** Hands the ended task's place to the first that waits. */
   #passOn(): void {
-    const begin = this.#waiting[this.#next];
-    if (begin !== undefined) {
-      this.#next += 1;
-      if (this.#next >= MOST_BEGUN && 2 * this.#next > this.#waiting.length) {
-        this.#waiting = this.#waiting.slice(this.#next);
-        this.#next = 0;
-      }
-      begin();
-      return;
-    }
-    this.#running -= 1;
-    this.#waiting = [];
-    this.#next = 0;
+    const begin = this.#waiting.shift();
+    if (begin === undefined) this.#free += 1;
+    else begin();
   }
 }

@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
+import { TaskGroup } from '../flow/task-group.ts';
 import { errnoOf } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
 import { answer } from './answer.ts';
@@ -81,7 +82,7 @@ class NodeServer implements HttpServer {
   /** Every socket there is, also those of upgrades. */
   readonly #sockets = new Set<Socket>();
   readonly #unadmitted: UnadmittedConnections;
-  readonly #answering = new Set<Promise<void>>();
+  readonly #answering = new TaskGroup();
   #port = 0;
   #ended: Promise<boolean> | undefined;
 
@@ -93,7 +94,7 @@ class NodeServer implements HttpServer {
     this.#server = createServer({
       ...limits,
       tls,
-      onRequest: (request, response) => this.#track(this.#answer(request, response)),
+      onRequest: (request, response) => this.#answering.add(this.#answer(request, response)),
     });
     this.#server.on('connection', (socket: Socket) => this.#enter(socket));
     if (onUpgrade !== undefined)
@@ -140,18 +141,13 @@ class NodeServer implements HttpServer {
     const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
     const done = new AbortController();
     const waitedForAll = await Promise.race([
-      Promise.all([upgraded, ...this.#answering]).then(() => true),
+      Promise.all([upgraded, this.#answering.idle()]).then(() => true),
       delay(this.#options.limits.endMs, false, { signal: done.signal }).catch(() => false),
     ]);
     done.abort();
     for (const socket of this.#sockets) socket.destroy();
     await closed;
     return waitedForAll;
-  }
-
-  #track(answering: Promise<void>): void {
-    const tracked: Promise<void> = answering.finally(() => this.#answering.delete(tracked));
-    this.#answering.add(tracked);
   }
 
   async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Log, LogFields } from '../model/log.ts';
-import { networkOf } from './unadmitted-connections.ts';
+import { networkOf } from './network-of.ts';
 
 /** The same warning for one address is written again after this long, in ms. */
 const REPEAT_MS = 3600 * 1000;

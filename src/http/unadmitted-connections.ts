@@ -1,4 +1,5 @@
-import { isIPv6, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { networkOf } from './network-of.ts';
 
 export interface UnadmittedLimits {
   /** Sockets that may wait at a time. */
@@ -67,13 +68,4 @@ export class UnadmittedConnections {
 /** Identifies a connection: no two have the same ends at a time. */
 function endOf({ remoteAddress, remotePort, localAddress }: Socket): string {
   return `${remoteAddress} ${remotePort} ${localAddress}`;
-}
-
-/** The smallest network that one owner has: an IPv4 address, or the upper 64 bits of an IPv6 address. */
-export function networkOf(address = ''): string {
-  if (!isIPv6(address) || address.startsWith('::ffff:')) return address;
-  const [head = '', tail = ''] = address.split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const missing = address.includes('::') ? 8 - groups.length - (tail === '' ? 0 : tail.split(':').length) : 0;
-  return [...groups, ...Array<string>(missing).fill('0')].slice(0, 4).join(':');
 }

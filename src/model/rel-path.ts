@@ -4,7 +4,7 @@ import { IsyncError } from './isync-error.ts';
 /** Longest path on the wire and in a store, in bytes of UTF-8: Linux PATH_MAX is 4096 with the final NUL. */
 export const MAX_PATH_BYTES = 4096;
 /** Longest segment, in bytes of UTF-8: NAME_MAX of every common file system. */
-export const MAX_SEGMENT_BYTES = 255;
+const MAX_SEGMENT_BYTES = 255;
 
 /**
  * A path inside a root or a store: "/"-separated, relative, without empty, "." or ".." segments and without

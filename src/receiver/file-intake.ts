@@ -11,7 +11,7 @@ import type { Replies } from './replies.ts';
 import { PathOrder } from '../flow/path-order.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
 import type { Log } from '../model/log.ts';
-import { TaskGroup } from './task-group.ts';
+import { TaskGroup } from '../flow/task-group.ts';
 
 /** Largest id that the wire can carry. */
 const MAX_ID = 0xffff_ffff;

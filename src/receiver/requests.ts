@@ -13,7 +13,7 @@ import { Limiter } from '../flow/limiter.ts';
 import type { Replies } from './replies.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
 import type { Log } from '../model/log.ts';
-import { TaskGroup } from './task-group.ts';
+import { TaskGroup } from '../flow/task-group.ts';
 
 /** LOOKs with digest that a session handles at a time: each reads one file after the other, at the disk's speed. */
 const MAX_DIGEST_LOOKS = 2;

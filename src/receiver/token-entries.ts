@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isDeviceName } from '../model/device-name.ts';
 import { IsyncError } from '../model/isync-error.ts';
 
 /** A token as the file holds it: its hash, never the token itself. */
@@ -17,7 +18,7 @@ const TokenFileSchema = z.strictObject({
   tokens: z.array(
     z.strictObject({
       id: z.string().regex(/^[0-9a-f]{12}$/),
-      device: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
+      device: z.string().refine(isDeviceName, 'is no device name'),
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
       created: z.iso.datetime(),
     }),

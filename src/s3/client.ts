@@ -46,6 +46,7 @@ function configOf(options: S3Access, connections: number): S3ClientConfig {
     ...(region !== undefined && { region }),
     ...(profile !== undefined && { profile }),
     ...(credentials !== undefined && { credentials: credentialsOf(credentials) }),
+    // Servers that are not AWS rarely have a host name for each bucket.
     forcePathStyle: pathStyle ?? own,
     maxAttempts: ATTEMPTS,
     // All middleware is added above, before the first request, so the stack need not be built for each one.

@@ -40,7 +40,6 @@ const NO_REGION: Meaning = {
 const CLOCK: Meaning = {
   code: 'CLOCK_SKEW',
   message: 'the clocks of this machine and of the object store differ too much',
-  hint: 'Set the clock of this machine, for instance with NTP.',
 };
 const NO_TAGS: Meaning = {
   code: 'STORE_FAILED',
@@ -162,7 +161,7 @@ function meaningOf(error: unknown): Meaning {
     return {
       code: 'TLS_FAILED',
       message: 'the certificate of the object store is not trusted',
-      hint: 'Name its authority as the "ca" of a store in the config file, or with NODE_EXTRA_CA_CERTS=FILE.',
+      hint: 'Name its authority with NODE_EXTRA_CA_CERTS=FILE, or as "ca" of the store in the config file.',
     };
   return UNREACHABLE;
 }

@@ -50,6 +50,8 @@ export interface TargetTraits {
   readonly digest: DigestAlgorithm;
   /** Files of the backlog that may be unconfirmed at a time: enough to fill the link. */
   readonly filesInFlight: number;
+  /** Whether it also keeps files that a power cut seems to have damaged; else it refuses them (SOURCE_DAMAGED). */
+  readonly replaceDamaged: boolean;
 }
 
 /**

@@ -15,8 +15,8 @@ import { unmarkFile } from '../scanner/mark.ts';
 import { removeWatchMarker } from '../scanner/markers.ts';
 import { ZeroWatch } from '../store/rules/damage-rule.ts';
 import { digestInto } from './digest-source.ts';
-import { SealCheck } from './scan/seal-check.ts';
-import { checkRoot } from './scan/root-report.ts';
+import { checkRoot } from './root-check.ts';
+import { SealCheck } from './seal-check.ts';
 import { createSourceFile } from './source-file.ts';
 import type { Target, TargetRecord } from './target.ts';
 
@@ -62,8 +62,9 @@ export interface VerifySummary {
 }
 
 /**
- * Compares every file of a root with the target, those of sealed directories too, and what their seals say. Changes nothing,
- * but for marks and markers with `repair`. Files that are not sent yet are missing. Rejects with READ_ONLY or MARK_NOT_KEPT where `repair` can't be done.
+ * Compares every file of a root with the target, those of sealed directories too, and what their seals say. Changes nothing
+ * but marks and markers, and these only with `repair`. A file that is not sent yet counts as missing. Rejects with READ_ONLY
+ * or MARK_NOT_KEPT where it can't repair.
  */
 export async function verify(options: VerifyOptions): Promise<VerifySummary> {
   const run = new Verification(options);

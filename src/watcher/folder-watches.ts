@@ -9,7 +9,7 @@ import type { FolderEvents, FolderEventsOptions } from './folder-events.ts';
 import { type Folder, makeFolder, withDescendants } from './folder-tree.ts';
 
 /** Most folders watched at a time. Each costs about 2 KB here and 1 KB in the kernel, so 50 MB; a listing finds what is in others. */
-export const MAX_WATCHED_FOLDERS = 16_384;
+const MAX_WATCHED_FOLDERS = 16_384;
 /** Most names that wait to be looked at: an inotify queue (16,384 events by default), about 2 MB. Past it a listing finds them. */
 const MAX_TOUCHED = 16_384;
 /** Looks (one lstat each, a few µs) between two turns of the event loop. */

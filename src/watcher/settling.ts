@@ -24,7 +24,7 @@ interface Pending extends ListEntry<Pending> {
   since: number;
   /** When to look next. */
   dueAt: number;
-  lane: LinkedList<Pending> | undefined;
+  list: LinkedList<Pending> | undefined;
 }
 
 /**
@@ -40,7 +40,7 @@ interface Pending extends ListEntry<Pending> {
 export class Settling {
   readonly #settleMs: number;
   readonly #pending = new Map<RelPath, Pending>();
-  readonly #lanes = new Map<number, LinkedList<Pending>>();
+  readonly #lists = new Map<number, LinkedList<Pending>>();
   /** May change at any time. Holds for changes that are told while it is above `settleMs`, and only as long as it is. */
   patientMs: number;
 
@@ -75,7 +75,7 @@ export class Settling {
         patient: false,
         since: now,
         dueAt: now,
-        lane: undefined,
+        list: undefined,
         prev: undefined,
         next: undefined,
       };
@@ -128,15 +128,15 @@ export class Settling {
   forget(path: RelPath): void {
     const pending = this.#pending.get(path);
     if (pending === undefined) return;
-    pending.lane?.remove(pending);
+    pending.list?.remove(pending);
     this.#pending.delete(path);
   }
 
   /** When the next path is due; undefined when none is. */
   nextDue(): number | undefined {
     let next: number | undefined;
-    for (const lane of this.#lanes.values()) {
-      const dueAt = lane.first?.dueAt;
+    for (const list of this.#lists.values()) {
+      const dueAt = list.first?.dueAt;
       if (dueAt !== undefined && (next === undefined || dueAt < next)) next = dueAt;
     }
     return next;
@@ -145,8 +145,8 @@ export class Settling {
   /** At most `limit` paths to look at now. Each stays due until `observed` or `forget`. */
   due(now: number, limit: number): RelPath[] {
     const paths: RelPath[] = [];
-    for (const lane of this.#lanes.values()) {
-      for (let pending = lane.first; pending !== undefined; pending = pending.next) {
+    for (const list of this.#lists.values()) {
+      for (let pending = list.first; pending !== undefined; pending = pending.next) {
         if (pending.dueAt > now || paths.length >= limit) break;
         paths.push(pending.path);
       }
@@ -155,19 +155,19 @@ export class Settling {
   }
 
   #wait(pending: Pending, ms: number, now: number): void {
-    pending.lane?.remove(pending);
-    pending.lane = this.#lane(ms);
+    pending.list?.remove(pending);
+    pending.list = this.#listFor(ms);
     pending.dueAt = now + ms;
-    pending.lane.append(pending);
+    pending.list.append(pending);
   }
 
-  #lane(ms: number): LinkedList<Pending> {
-    let lane = this.#lanes.get(ms);
-    if (lane === undefined) {
-      lane = new LinkedList();
-      this.#lanes.set(ms, lane);
+  #listFor(ms: number): LinkedList<Pending> {
+    let list = this.#lists.get(ms);
+    if (list === undefined) {
+      list = new LinkedList();
+      this.#lists.set(ms, list);
     }
-    return lane;
+    return list;
   }
 }
 

@@ -12,7 +12,7 @@ export const SCHEMAS = { scan: scanSchema, receive: receiveSchema, token: tokenS
 export type Section = keyof typeof SCHEMAS;
 
 /** A command with this section; those of a group have the same settings. */
-export function commandOf(section: string): Command {
+function commandOf(section: string): Command {
   const entry = COMMANDS.find(({ name }) => name === section);
   return commandsOf(entry!)[0]!;
 }

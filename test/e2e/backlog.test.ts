@@ -1,24 +1,4 @@
-import { expect, test } from 'vitest';
-import { followMemory, MAX_MEMORY_BYTES, writeBacklog } from '../../harness/backlog.ts';
-import { startStage } from '../../harness/stage.ts';
+import { backlogTest } from '../suites/backlog.ts';
 
-/** The quick form of what test/long does in full size. */
-const DIRECTORIES = 200;
-const FILES_EACH = 10;
-
-test('a backlog of many directories is sent and sealed in bounded memory', async () => {
-  await using stage = await startStage();
-  const edge = await stage.edge('edge1');
-  const names = writeBacklog(edge.root, DIRECTORIES, FILES_EACH);
-  await using scan = edge.daemon(['--once']);
-  using memory = followMemory(scan);
-  const { exitCode } = await scan.ended;
-  expect({ exitCode, unsealed: names.filter((name) => !edge.sealed(name)) }).toEqual({
-    exitCode: 0,
-    unsealed: [],
-  });
-  expect(await edge.differences()).toEqual([]);
-  expect(memory.peakBytes).toBeGreaterThan(0);
-  expect(memory.peakBytes).toBeLessThan(MAX_MEMORY_BYTES);
-  expect(stage.receiver.process.peakMemory()).toBeLessThan(MAX_MEMORY_BYTES);
-});
+// The quick form of what test/long does in full size.
+backlogTest(200, 10);

@@ -4,7 +4,7 @@ import type { Fault } from './fault.ts';
  * What becomes of some requests to a bucket: they are refused for being too many, fail, are done without anybody being
  * told, or are answered late.
  */
-export const TROUBLES = ['busy', 'failing', 'unanswered', 'slow'] as const;
+const TROUBLES = ['busy', 'failing', 'unanswered', 'slow'] as const;
 
 export interface BucketTrouble {
   readonly kind: (typeof TROUBLES)[number];

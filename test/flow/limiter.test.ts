@@ -17,23 +17,23 @@ function heapUsed(): number {
 }
 
 test('begins tasks in their order, however many wait', async () => {
-  const window = new Limiter(3);
+  const limiter = new Limiter(3);
   const begun: number[] = [];
   const order = Array.from({ length: 10_000 }, (_, index) => index);
-  await Promise.all(order.map((index) => window.run(async () => void begun.push(index))));
+  await Promise.all(order.map((index) => limiter.run(async () => void begun.push(index))));
   expect(begun).toEqual(order);
 });
 
 test('forgets tasks that have ended, also while there is never none that waits', async () => {
-  const window = new Limiter(1);
+  const limiter = new Limiter(1);
   const before = heapUsed();
   const grown = Promise.withResolvers<number>();
   let begun = 0;
   const task = async (): Promise<void> => {
     if (begun++ === TASKS) grown.resolve(heapUsed() - before);
-    if (begun <= TASKS) void window.run(task);
+    if (begun <= TASKS) void limiter.run(task);
   };
-  void window.run(task);
-  void window.run(task);
+  void limiter.run(task);
+  void limiter.run(task);
   expect(await grown.promise).toBeLessThan(NOISE_BYTES);
 });

@@ -6,7 +6,7 @@ import { temporaryFolder } from '../../harness/data-tree.ts';
 import { mebibytes, type Checks } from './checks.ts';
 import { HostileSender, senderCorpus } from './hostile-sender.ts';
 import { COLLECTS_ON_SIGNAL, faultLines, MemoryWatch } from './process-health.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../harness/random.ts';
 import { Witness } from './witness.ts';
 
 /** Hostile devices at a time. */

@@ -9,7 +9,7 @@ import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages
 import { unpack } from '../../src/protocol/packing.ts';
 import { receiverMessages } from '../protocol/arbitraries.ts';
 import { mutate } from './mutate.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../harness/random.ts';
 
 /** Part of the connections that are refused in some way before they are sessions. */
 const REFUSED = 0.1;

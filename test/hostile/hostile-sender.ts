@@ -17,7 +17,7 @@ import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages
 import { pack } from '../../src/protocol/packing.ts';
 import { relPaths, senderMessages } from '../protocol/arbitraries.ts';
 import { mutate } from './mutate.ts';
-import type { Random } from './random.ts';
+import type { Random } from '../../harness/random.ts';
 
 /** Messages and paths that fast-check makes of the grammar; made once, for they take longer than to send. */
 export interface Corpus {

@@ -3,7 +3,7 @@ import { Checks } from './checks.ts';
 import { floodReceiver } from './floods.ts';
 import { fuzzReceiver } from './fuzz-receiver.ts';
 import { fuzzSender } from './fuzz-sender.ts';
-import { Random } from './random.ts';
+import { Random } from '../../harness/random.ts';
 
 /** Messages to the sender for each one to the receiver: its sessions are dearer. */
 const SENDER_PART = 0.1;

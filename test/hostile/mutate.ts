@@ -1,4 +1,4 @@
-import type { Random } from './random.ts';
+import type { Random } from '../../harness/random.ts';
 
 /** Values at which lengths, counts, ids and offsets tend to go wrong. */
 const EDGES = [0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0xffff, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff];

@@ -42,6 +42,15 @@ describe('the floors of src', () => {
     expect(told.match(/imports from floors above its own only/g)).toHaveLength(Object.keys(planted).length);
   });
 
+  it('reach as deep as there are folders', () => {
+    plant('src/flow/a/b/planted.ts', "export type { Port } from '../../../http/server.ts';\n");
+    expect(lint().told).toContain('imports from floors above its own only');
+    plant('src/flow/a/b/c/planted.ts', 'export type Port = number;\n');
+    const { passed, told } = lint();
+    expect(told).toContain('src/flow/a/b/c: deeper than the rules of floors.ts reach');
+    expect(passed).toBe(false);
+  });
+
   it('must name every folder', () => {
     plant('src/gossip/planted.ts', 'export type Port = number;\n');
     const { passed, told } = lint();

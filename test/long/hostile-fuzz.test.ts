@@ -3,7 +3,7 @@ import { Checks } from '../hostile/checks.ts';
 import { floodReceiver } from '../hostile/floods.ts';
 import { fuzzReceiver } from '../hostile/fuzz-receiver.ts';
 import { fuzzSender } from '../hostile/fuzz-sender.ts';
-import { Random } from '../hostile/random.ts';
+import { Random } from '../../harness/random.ts';
 
 /** Short runs of what `npm run test:hostile` does at length. */
 const SEED = 20_260_101;

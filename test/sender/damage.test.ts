@@ -1,4 +1,4 @@
-import { lstatSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -6,7 +6,9 @@ import { createStoreTarget } from '../../src/sender/store-target/store-target.ts
 import { scan } from '../../src/sender/scan/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
 import { openFileStore } from '../../src/store/file/file-store.ts';
+import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import type { Store } from '../../src/store/store.ts';
+import { rel } from '../scanner/support.ts';
 import { PATIENT, receive, send, usingForTest } from './receiver-fixture.ts';
 import { isMarked, optionsFor, setup } from './scan-fixture.ts';
 
@@ -72,5 +74,22 @@ describe.each([
     const second = await scan(optionsFor(root, await open(store, true)).options);
     expect(second.summary).toMatchObject({ files: 1, problemCount: 0, directories: [{ sealed: true }] });
     expect(kept().equals(bad)).toBe(true);
+  });
+
+  test('and has a mark all the same goes at the seal, only where that is asked for', async () => {
+    const { root, at, write } = setup();
+    const store = usingForTest(createMemoryStore());
+    write('DC1/a', 'content');
+    utimesSync(at('DC1/a'), 1_700_000_000, 1_700_000_000);
+    await scan(optionsFor(root, await open(store, false)).options);
+    damage(at('DC1/a'), Buffer.from('cont'));
+    chmodSync(at('DC1/a'), 0o664);
+    write('DC1/finished.parse');
+
+    const first = await scan(optionsFor(root, await open(store, false)).options);
+    expect(first.summary.problems).toMatchObject([{ path: 'DC1/a', code: 'SOURCE_DAMAGED' }]);
+    const second = await scan(optionsFor(root, await open(store, true)).options);
+    expect(second.summary).toMatchObject({ files: 1, problemCount: 0, directories: [{ sealed: true }] });
+    expect(await store.stat(rel('edge1/DC1/a'))).toMatchObject({ size: 4 });
   });
 });

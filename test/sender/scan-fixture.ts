@@ -58,7 +58,6 @@ export function optionsFor(root: string, target: Target, changes: Partial<ScanOp
     marks: DEFAULTS.marks,
     maxWatched: DEFAULTS.maxWatched,
     reopen: DEFAULTS.reopen,
-    replaceDamaged: DEFAULTS.replaceDamaged,
     ignore: DEFAULT_IGNORE,
     signal: new AbortController().signal,
     observer: {

@@ -68,8 +68,7 @@ async function openS3(
     prefix: address.prefix,
     endpoint: endpoint?.href,
     region: settings.s3Region ?? access.region,
-    // Servers that are not AWS rarely have a host name for each bucket.
-    pathStyle: settings.s3PathStyle ?? access.pathStyle ?? endpoint !== undefined,
+    pathStyle: settings.s3PathStyle ?? access.pathStyle,
     profile: settings.s3Profile ?? access.profile,
     credentials: keysOf(settings, access),
     ca: access.ca === undefined ? undefined : readText(access.ca, 'the file of "ca"'),

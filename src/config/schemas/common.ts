@@ -1,10 +1,5 @@
-import { resolve } from 'node:path';
 import type { z } from 'zod';
-import { flag, one, oneOf } from '../fields.ts';
-import { badValue } from '../values.ts';
-
-/** A path, made absolute. */
-export const path = one((text) => resolve(notEmpty(text)));
+import { flag, oneOf, path } from '../fields.ts';
 
 /** What every command has. */
 export const common = {
@@ -32,9 +27,4 @@ export function checkKeyPair({ tlsCert, tlsKey }: TlsPaths, context: z.Refinemen
 /** Reports what is wrong with the setting `key` beside the others; `message` goes on from its value. */
 export function fault(context: z.RefinementCtx, key: string, message: string): void {
   context.addIssue({ code: 'custom', path: [key], message });
-}
-
-export function notEmpty(text: string): string {
-  if (text === '') throw badValue('is empty');
-  return text;
 }

@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { flag, one } from '../fields.ts';
+import { flag, one, path } from '../fields.ts';
 import { location } from '../location.ts';
 import { s3Faults, s3Settings } from '../s3-settings.ts';
 import { parseStoreAddress } from '../target-address.ts';
 import { parseBytes, parseCount, parseHostPort } from '../values.ts';
-import { checkKeyPair, common, fault, path, tls } from './common.ts';
+import { checkKeyPair, common, fault, tls } from './common.ts';
 
 /** Where `isync receive` listens unless told otherwise: reachable from this machine only. */
 const DEFAULT_LISTEN = '127.0.0.1:7400';

@@ -4,14 +4,14 @@ import { DEFAULT_IGNORE } from '../../model/default-ignore.ts';
 import { parseDeviceName } from '../../model/device-name.ts';
 import { DIGEST_ALGORITHMS } from '../../model/digest.ts';
 import { defaultDevice } from '../default-device.ts';
-import { list, one, oneOf } from '../fields.ts';
+import { list, one, oneOf, path } from '../fields.ts';
 import { location } from '../location.ts';
 import { s3Faults, s3Settings } from '../s3-settings.ts';
 import { secret } from '../secret.ts';
 import { parseTargetAddress } from '../target-address.ts';
 import { parseToken } from '../token-file.ts';
 import { badValue, parseBoolean, parseDuration } from '../values.ts';
-import { checkKeyPair, common, fault, path, tls } from './common.ts';
+import { checkKeyPair, common, fault, tls } from './common.ts';
 
 /** What scan and verify share: the root, and how to reach its target. */
 export const sender = {

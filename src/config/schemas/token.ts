@@ -1,4 +1,5 @@
 import { z } from 'zod';
-import { common, path } from './common.ts';
+import { path } from '../fields.ts';
+import { common } from './common.ts';
 
 export const tokenSchema = z.strictObject({ tokens: path, ...common });

@@ -2,12 +2,11 @@ import { damageMessage, damageOf } from '../../model/damage.ts';
 import { sameVersion, type FileEntry } from '../../model/file-entry.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { RelPath } from '../../model/rel-path.ts';
-import { listDirectory } from '../../scanner/list-directory.ts';
-import type { Finding, ListedFile } from '../../scanner/listed-file.ts';
+import type { ListedFile } from '../../scanner/listed-file.ts';
+import { discrepancies } from './discrepancies.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 
-const SECOND_US = 1_000_000;
 /** Directories of no more files are asked about without waiting for others: their answers take 200 KB each. */
 const FEW_FILES = 1000;
 
@@ -21,23 +20,11 @@ export interface MarkCheckOptions {
   readonly incarnation: string;
 }
 
-interface DiscrepancyOptions {
-  readonly listedMtime: boolean;
-  readonly doubtful?: boolean;
-  readonly isProven?: (file: ListedFile) => boolean;
-}
-
-/** A marked file that the target lacks, or holds in another version. */
-export interface Discrepancy {
-  readonly file: ListedFile;
-  /** Undefined where the target has nothing under that path. */
-  readonly kept: FileEntry | undefined;
-}
-
 /**
  * Compares every marked file of `directory` with what the target holds: a mark is a hint, for `cp -p`, `tar -x`, a umask of
  * 002, an ACL or a rename set it as well as we do. What differs is sent; with `--marks trust` a file that the target
- * lacks, and that this scan has not sent, is a problem instead (MARK_UNKNOWN). Resolves to how many were sent; those have settled then.
+ * lacks, and that this scan has not sent, is a problem instead (MARK_UNKNOWN). Resolves to how many were sent, once the
+ * target has answered for each.
  *
  * The question is one listing of the directory at the target, which takes about 200 bytes of memory a file meanwhile.
  */
@@ -81,7 +68,7 @@ async function sendDiscrepancies(
     if (kept === undefined && settings.marks === 'trust' && !wasKept)
       tally.problem(directory, markUnknown(file));
     // The target would refuse it all the same.
-    else if (kept !== undefined && isCutShort(file, kept) && !settings.replaceDamaged)
+    else if (kept !== undefined && isCutShort(file, kept) && !settings.target.traits.replaceDamaged)
       tally.problem(directory, sourceDamaged(file, kept));
     else {
       if (wasKept) lost++;
@@ -97,45 +84,6 @@ async function sendDiscrepancies(
 }
 
 const LOST = 'files that the target had confirmed are gone there, or of another size: sent again';
-
-/**
- * Every file of `directory` that the target lacks, or holds in another version. With `doubtful` also those that seem to be
- * the same, but whose mtime is a whole second, as archives and coarse file systems have it: two versions may share it. Of
- * what `isProven`, only presence and size are compared.
- */
-export async function* discrepancies(
-  { options: { root, target }, ignore, stopping, cut }: ScanContext,
-  directory: RelPath,
-  { listedMtime, doubtful = false, isProven = () => false }: DiscrepancyOptions,
-): AsyncGenerator<Discrepancy> {
-  const isDoubtful = ({ entry }: ListedFile): boolean => doubtful && entry.mtimeUs % SECOND_US === 0;
-  const listed = new Map<RelPath, FileEntry>();
-  for await (const entry of target.list(directory, { signal: cut })) listed.set(entry.path, entry);
-  for await (const batch of listDirectory(root, directory, { ignore, signal: stopping })) {
-    const unsure: ListedFile[] = [];
-    for (const file of filesOf(batch)) {
-      const kept = listed.get(file.entry.path);
-      if (kept === undefined || kept.size !== file.entry.size) yield { file, kept };
-      else if (isProven(file)) continue;
-      else if (!listedMtime) unsure.push(file);
-      else if (isDoubtful(file) || !sameVersion(file.entry, kept)) yield { file, kept };
-    }
-    if (unsure.length === 0) continue;
-    // The listing tells when these were kept, not when they were written.
-    const records = await target.look(
-      unsure.map((file) => file.entry.path),
-      { signal: cut },
-    );
-    for (const [index, file] of unsure.entries()) {
-      const kept = records[index]?.entry;
-      if (kept === undefined || isDoubtful(file) || !sameVersion(file.entry, kept)) yield { file, kept };
-    }
-  }
-}
-
-function filesOf(batch: readonly Finding[]): ListedFile[] {
-  return batch.flatMap((finding) => (finding.kind === 'file' ? [finding.file] : []));
-}
 
 function isCutShort({ entry }: ListedFile, kept: FileEntry): boolean {
   return damageOf(kept, entry, false) !== undefined;

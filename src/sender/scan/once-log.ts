@@ -1,6 +1,9 @@
 import type { Log, LogFields, LogSeverity } from '../../model/log.ts';
 
-/** Tells each message once: what is true of the machine, and comes up for each directory. Logs that `with` makes of it tell all. */
+/**
+ * Writes each message once. It is for what is true of the machine and comes up again for each directory. A log that `with`
+ * makes of it writes every message.
+ */
 export class OnceLog implements Log {
   readonly #log: Log;
   readonly #told = new Set<string>();

@@ -1,6 +1,5 @@
-import { dirname } from 'node:path';
-import { IsyncError } from '../../model/isync-error.ts';
 import type { DataDirectories } from '../../scanner/list-data-directories.ts';
+import { isEmpty, looksLikeData, noneIn } from '../root-check.ts';
 import type { ScanOptions } from './scan-options.ts';
 
 /** Tells what is odd about the root itself: nothing to look after, or files where only directories belong. */
@@ -43,41 +42,4 @@ export class RootReport {
     this.#told.add(what);
     this.#options.log.warn(message, { path: this.#options.root });
   }
-}
-
-/**
- * Refuses a root that looks like a data directory itself, for nothing in it would be compared.
- * @throws IsyncError CONFIG_INVALID
- */
-export function checkRoot(root: string, tag: string, found: DataDirectories): void {
-  const error = looksLikeData('verify', root, tag, found);
-  if (error !== undefined) throw error;
-}
-
-/** Returns why a root looks like a data directory itself; undefined where it does not. */
-function looksLikeData(
-  command: 'scan' | 'verify',
-  root: string,
-  tag: string,
-  found: DataDirectories,
-): IsyncError | undefined {
-  const { looseFiles, markers } = found;
-  // With a tag there may be folders, of other names.
-  if (!markers && !(isEmpty(found) && looseFiles > 0 && tag === '')) return undefined;
-  const files = looseFiles === 1 ? '1 file' : `${looseFiles} files`;
-  const what = markers
-    ? `"${root}" holds finished.parse or finished.watch`
-    : `${noneIn(root, tag)}; it holds ${files}`;
-  return new IsyncError('CONFIG_INVALID', `${what}, so it looks like a data directory itself`, {
-    path: root,
-    hint: `Give its parent: isync ${command} ${dirname(root)}`,
-  });
-}
-
-function isEmpty({ directories, problems }: DataDirectories): boolean {
-  return directories.length === 0 && problems.length === 0;
-}
-
-function noneIn(root: string, tag: string): string {
-  return `no data directories in ${root}${tag === '' ? '' : ` whose names begin with ${tag}`}`;
 }

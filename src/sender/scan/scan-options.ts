@@ -21,8 +21,6 @@ export interface ScanOptions {
   readonly maxWatched: number;
   /** Look by itself into sealed directories that have grown. */
   readonly reopen: boolean;
-  /** Replace the target's copy also by a source that looks damaged by a power cut. */
-  readonly replaceDamaged: boolean;
   /** `verify`: marked files that the target lacks are sent before the seal; `trust`: they are problems. */
   readonly marks: 'trust' | 'verify';
   /** Glob patterns of files that are in progress and not to be touched. */

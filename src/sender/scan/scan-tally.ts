@@ -6,7 +6,7 @@ import type { ScanObserver, ScanSummary } from './scan-options.ts';
 /** Problems kept word for word at a time; more are only counted. 10,000 of about 300 bytes are 3 MB. */
 export const MAX_PROBLEMS_KEPT = 10_000;
 /** Directories told in the summary; a daemon that runs for years seals more than anyone reads. */
-export const MAX_DIRECTORIES_KEPT = 100_000;
+const MAX_DIRECTORIES_KEPT = 100_000;
 
 /** Problems remembered as told; of more the oldest may be told again. 200 bytes each. */
 const MAX_TOLD = 10_000;

@@ -7,7 +7,7 @@ import { inspectDataDirectory } from '../../scanner/list-data-directories.ts';
 import { listDirectory } from '../../scanner/list-directory.ts';
 import { removeWatchMarker } from '../../scanner/markers.ts';
 import { addTo } from './directory-round.ts';
-import { discrepancies } from './mark-check.ts';
+import { discrepancies } from './discrepancies.ts';
 import type { ScanContext } from './scan-context.ts';
 
 /** Sealed directories remembered as looked into since they changed; of more the oldest are looked into again. */

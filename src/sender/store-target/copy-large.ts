@@ -12,7 +12,7 @@ const PIECE_BYTES = 1024 * 1024;
 
 export interface CopyOptions {
   readonly algorithm: DigestAlgorithm;
-  readonly replaceDamaged: boolean | undefined;
+  readonly replaceDamaged: boolean;
   readonly limiter: RateLimiter | undefined;
   readonly signal: AbortSignal;
 }

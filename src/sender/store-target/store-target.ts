@@ -11,6 +11,7 @@ import type { Store } from '../../store/store.ts';
 import { Forgotten, SendQueue, type PutJob, type Size } from '../send-queue.ts';
 import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import { retrying, type RetryPolicy } from '../../flow/retry.ts';
+import { TaskGroup } from '../../flow/task-group.ts';
 import {
   FILES_IN_FLIGHT,
   type LookOptions,
@@ -70,7 +71,7 @@ class StoreTarget implements Target {
   /** Tells this target from all others, also those of an earlier process. */
   readonly #process = randomUUID();
   readonly #running: Record<Size, number> = { small: 0, large: 0 };
-  readonly #work = new Set<Promise<void>>();
+  readonly #work = new TaskGroup();
   /** As it was when last asked for. */
   #identity: TargetIdentity | undefined;
   #identifying: Promise<TargetIdentity> | undefined;
@@ -81,8 +82,8 @@ class StoreTarget implements Target {
   constructor(store: Store, options: StoreTargetOptions) {
     this.#store = store;
     this.#options = options;
-    const { device, digest } = options;
-    this.traits = { device, digest, filesInFlight: FILES_IN_FLIGHT };
+    const { device, digest, replaceDamaged = false } = options;
+    this.traits = { device, digest, filesInFlight: FILES_IN_FLIGHT, replaceDamaged };
     this.#folder = new DeviceFolder(parseDeviceName(device));
     this.#most = options.most ?? DISK_MOST;
     this.#queue = new SendQueue(options.retry, options.onRetry);
@@ -135,7 +136,7 @@ class StoreTarget implements Target {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#close(new IsyncError('INTERRUPTED', 'the target was closed'));
-    await Promise.all(this.#work);
+    await this.#work.idle();
   }
 
   readonly #onAbort = () => this.#close(this.#options.signal?.reason);
@@ -220,13 +221,12 @@ class StoreTarget implements Target {
       this.#running[job.size]--;
       this.#start();
     };
-    const work = ran().finally(() => this.#work.delete(work));
-    this.#work.add(work);
+    this.#work.add(ran());
   }
 
   async #copy(job: PutJob): Promise<Buffer> {
-    const { replaceDamaged, limiter } = this.#options;
-    const { digest: algorithm } = this.traits;
+    const { limiter } = this.#options;
+    const { digest: algorithm, replaceDamaged } = this.traits;
     const { entry } = job.file;
     const kept = { ...entry, path: this.#folder.place(entry.path) };
     const { signal } = this.#closing;

@@ -95,8 +95,9 @@ class WsTarget implements Target {
     this.refused = refused.promise;
     this.#refuse = refused.resolve;
     this.#options = options;
-    const { device, digest, compress = false } = options;
-    this.traits = { device, digest, filesInFlight: compress ? COMPRESSED_IN_FLIGHT : FILES_IN_FLIGHT };
+    const { device, digest, compress = false, replaceDamaged = false } = options;
+    const filesInFlight = compress ? COMPRESSED_IN_FLIGHT : FILES_IN_FLIGHT;
+    this.traits = { device, digest, filesInFlight, replaceDamaged };
     this.#queue = new SendQueue(options.retry, options.onRetry);
     this.#calls = new Calls(options.retry, options.onRetry);
     const { signal } = options;

@@ -22,7 +22,7 @@ export interface Queues {
 export class DeviceQueues {
   readonly #folders: Folders;
   readonly #immutable: boolean;
-  readonly #lanes = new Map<string, Queues & { users: number }>();
+  readonly #byDevice = new Map<string, Queues & { users: number }>();
 
   constructor(folders: Folders, immutable: boolean) {
     this.#folders = folders;
@@ -30,27 +30,27 @@ export class DeviceQueues {
   }
 
   /** Runs `work` with the queues of the device of `path`. */
-  async use<T>(path: RelPath, work: (lane: Queues) => Promise<T>): Promise<T> {
-    const owner = firstSegment(path);
-    const lane = this.#lanes.get(owner) ?? this.#make(owner);
-    lane.users += 1;
+  async use<T>(path: RelPath, work: (queues: Queues) => Promise<T>): Promise<T> {
+    const device = firstSegment(path);
+    const queues = this.#byDevice.get(device) ?? this.#make(device);
+    queues.users += 1;
     try {
-      return await work(lane);
+      return await work(queues);
     } finally {
-      lane.users -= 1;
-      if (lane.users === 0) this.#lanes.delete(owner);
+      queues.users -= 1;
+      if (queues.users === 0) this.#byDevice.delete(device);
     }
   }
 
-  #make(owner: string): Queues & { users: number } {
-    const lane = {
+  #make(device: string): Queues & { users: number } {
+    const queues = {
       staging: new Limiter(STAGED_AT_ONCE),
       claiming: new Limiter(CLAIMED_AT_ONCE),
       resuming: new Limiter(RESUMED_AT_ONCE),
       publisher: new Publisher(this.#folders, this.#immutable),
       users: 0,
     };
-    this.#lanes.set(owner, lane);
-    return lane;
+    this.#byDevice.set(device, queues);
+    return queues;
   }
 }

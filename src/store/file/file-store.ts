@@ -3,6 +3,7 @@ import type { Abortable } from '../../model/abortable.ts';
 import { createDigester } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import { isOwnPath, OWN_FOLDER } from '../../model/own-folder.ts';
 import { MAX_PATH_BYTES, type RelPath } from '../../model/rel-path.ts';
 import { isAllZeros } from '../../model/damage.ts';
 import { checkContent } from '../check-digest.ts';
@@ -32,7 +33,7 @@ import { claimPart, partOwner, releasePart } from './parts.ts';
 import { digestInto, findPublished, type Published, readPublished, statPublished } from './published.ts';
 import type { StagedFile } from './publisher.ts';
 import { discard, stageFile } from './stage-file.ts';
-import { isOwnPath, OWN_FOLDER, StagingArea } from './staging-area.ts';
+import { StagingArea } from './staging-area.ts';
 import { StoreIdFile } from './store-id.ts';
 import { existingFolder } from './existing-folder.ts';
 import { guard, rejection } from './rejections.ts';
@@ -88,7 +89,7 @@ class FileStore implements Store {
   readonly #thinner: PartThinner;
   readonly #space: FreeSpace;
   readonly #folders: Folders;
-  readonly #lanes: DeviceQueues;
+  readonly #queues: DeviceQueues;
   readonly #publishing = new PathOrder();
   readonly #uploads = new OpenUploads();
   readonly #collector: NodeJS.Timeout | undefined;
@@ -106,7 +107,7 @@ class FileStore implements Store {
     };
     this.#space = new FreeSpace(root, options.minFreeBytes ?? 0);
     this.#folders = new Folders(root);
-    this.#lanes = new DeviceQueues(this.#folders, this.#immutable);
+    this.#queues = new DeviceQueues(this.#folders, this.#immutable);
     this.#thinner = new PartThinner(area, this.#leftovers);
     if (options.readOnly !== true)
       this.#collector = setInterval(() => void this.collect(), COLLECT_EVERY_MS).unref();
@@ -153,8 +154,8 @@ class FileStore implements Store {
     checkContent(file, bytes, digest);
     await guard(file.path, undefined, () => {
       this.#space.take(bytes.length, file.path);
-      return this.#lanes.use(file.path, (lane) =>
-        this.#publishing.run(file.path, () => this.#put(lane, { file, digest, replaceDamaged }, bytes)),
+      return this.#queues.use(file.path, (queues) =>
+        this.#publishing.run(file.path, () => this.#put(queues, { file, digest, replaceDamaged }, bytes)),
       );
     });
   }
@@ -164,7 +165,7 @@ class FileStore implements Store {
     this.#checkTaken(file);
     return this.#uploads.begin(file, () =>
       guard(file.path, options.signal, () =>
-        this.#lanes.use(file.path, (lane) => this.#begin(lane, file, options)),
+        this.#queues.use(file.path, (queues) => this.#begin(queues, file, options)),
       ),
     );
   }
@@ -175,7 +176,7 @@ class FileStore implements Store {
     await guard(path, signal, async () => {
       if (this.#immutable) refuseRemoval(await statPublished(this.#root, path));
       await this.#publishing.run(path, () =>
-        this.#lanes.use(path, ({ publisher }) => publisher.remove(path)),
+        this.#queues.use(path, ({ publisher }) => publisher.remove(path)),
       );
     });
   }
@@ -233,13 +234,13 @@ class FileStore implements Store {
   }
 
   async #put(
-    lane: Queues,
+    queues: Queues,
     incoming: Pick<StagedFile, 'file' | 'digest' | 'replaceDamaged'>,
     bytes: Uint8Array,
   ): Promise<void> {
-    const staged = await lane.staging.run(() => stageFile(this.#area, incoming.file, bytes));
+    const staged = await queues.staging.run(() => stageFile(this.#area, incoming.file, bytes));
     try {
-      await lane.publisher.publish({ ...incoming, allZeros: isAllZeros(bytes), staged });
+      await queues.publisher.publish({ ...incoming, allZeros: isAllZeros(bytes), staged });
     } catch (error) {
       await discard(staged);
       throw error;
@@ -247,12 +248,12 @@ class FileStore implements Store {
   }
 
   async #begin(
-    lane: Queues,
+    queues: Queues,
     file: FileEntry,
     { algorithm, resume, signal, replaceDamaged = false }: BeginOptions,
   ): Promise<FileBody> {
     await this.#checkCanBecome(file, replaceDamaged);
-    const { path, handle, size } = await lane.claiming.run(() => claimPart(this.#area, file, resume));
+    const { path, handle, size } = await queues.claiming.run(() => claimPart(this.#area, file, resume));
     const release = async (path: string): Promise<void> => {
       await releasePart(this.#area, path);
       this.#thinner.left(partOwner(file));
@@ -262,7 +263,7 @@ class FileStore implements Store {
       const digester = new ZeroWatch(createDigester(algorithm));
       const goesOn = (): void => this.#checkGoesOn(signal);
       const offset =
-        size === 0 ? 0 : await lane.resuming.run(() => digestInto(digester, handle, size, goesOn));
+        size === 0 ? 0 : await queues.resuming.run(() => digestInto(digester, handle, size, goesOn));
       return new FileBody({
         file,
         algorithm,
@@ -274,7 +275,7 @@ class FileStore implements Store {
         release,
         publish: (staged) =>
           this.#publishing.run(file.path, () =>
-            this.#lanes.use(file.path, ({ publisher }) => publisher.publish({ ...staged, replaceDamaged })),
+            this.#queues.use(file.path, ({ publisher }) => publisher.publish({ ...staged, replaceDamaged })),
           ),
       });
     } catch (error) {

@@ -2,19 +2,12 @@ import { lstatSync, mkdirSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import { firstSegment, type RelPath } from '../../model/rel-path.ts';
+import { OWN_FOLDER } from '../../model/own-folder.ts';
 import { nameForThisProcess } from './process-identity.ts';
 
-/** The store's own folder at its root: on the same file system as the published files, so that a rename publishes. */
-export const OWN_FOLDER = '.isync';
-
-/** Whether `path` is the store's own, which nobody may publish to. Also `.ISYNC`: not every file system tells them apart. */
-export function isOwnPath(path: RelPath): boolean {
-  return firstSegment(path).toLowerCase() === OWN_FOLDER;
-}
-
 /**
- * The folders in which files are before they are published:
+ * The folders in which files are before they are published, on the file system of the published ones, so that a rename
+ * publishes:
  *
  *     STORE/.isync/store-id         tells the store from all others, see store-id.ts
  *     STORE/.isync/locks/           locks of those that send without a receiver, see device-lock.ts

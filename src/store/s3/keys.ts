@@ -1,18 +1,11 @@
 import { createHash } from 'node:crypto';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
-import { firstSegment, isRelPath, type RelPath } from '../../model/rel-path.ts';
+import { isOwnPath, OWN_FOLDER } from '../../model/own-folder.ts';
+import { isRelPath, type RelPath } from '../../model/rel-path.ts';
 
 /** Longest key in bytes of UTF-8. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
 const MAX_KEY_BYTES = 1024;
-/** The folder of the store's own objects. */
-const OWN_FOLDER = '.isync';
-
-/** Whether `path` is the store's own. Also `.ISYNC`, so that a path means the same in every store. */
-export function isOwnPath(path: string): boolean {
-  const slash = path.indexOf('/');
-  return (slash < 0 ? path : path.slice(0, slash)).toLowerCase() === OWN_FOLDER;
-}
 
 /**
  * The keys of a store's objects:
@@ -49,8 +42,7 @@ export class Keys {
    * @throws IsyncError BAD_PATH where the path is the store's own, or its key too long
    */
   keyFor(path: RelPath): string {
-    if (isOwnPath(firstSegment(path)))
-      throw new IsyncError('BAD_PATH', "this folder is the store's own", { path });
+    if (isOwnPath(path)) throw new IsyncError('BAD_PATH', "this folder is the store's own", { path });
     const key = this.keyOf(path);
     if (key !== undefined) return key;
     throw new IsyncError('BAD_PATH', `the key in the bucket would be longer than ${MAX_KEY_BYTES} bytes`, {

@@ -1,8 +1,8 @@
-import { PARSE_MARKER, WATCH_MARKER } from '../../model/markers.ts';
-import type { Problem } from '../../model/problem.ts';
-import { firstSegment, type RelPath } from '../../model/rel-path.ts';
-import { sealFault, type DataDirectory } from '../../scanner/data-directory.ts';
-import type { SealRecord } from '../../scanner/seal-record.ts';
+import { PARSE_MARKER, WATCH_MARKER } from '../model/markers.ts';
+import type { Problem } from '../model/problem.ts';
+import { firstSegment, type RelPath } from '../model/rel-path.ts';
+import { sealFault, type DataDirectory } from '../scanner/data-directory.ts';
+import type { SealRecord } from '../scanner/seal-record.ts';
 
 /** What is known of a sealed directory. */
 interface Sealed {
