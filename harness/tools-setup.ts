@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { LeftOut } from './tools.ts';
 
 /** Says at the very end of a run which test files left something out, for want of what, and how to get it. */
 export default function setup(): (() => void) | undefined {
@@ -12,21 +13,27 @@ export default function setup(): (() => void) | undefined {
   return () => {
     const lines = new Set(readFileSync(told, 'utf8').split('\n').filter(Boolean));
     rmSync(folder, { recursive: true, force: true });
-    if (lines.size > 0) console.warn(summaryOf([...lines].map((line) => JSON.parse(line) as Gap)));
+    if (lines.size > 0) console.warn(summaryOf([...lines].map((line) => JSON.parse(line) as LeftOut)));
   };
 }
 
-interface Gap {
-  readonly tool: string;
-  readonly cure: string;
-  readonly file: string;
+function summaryOf(leftOut: readonly LeftOut[]): string {
+  const [tools = '', permissions = ''] = (['tool', 'permission'] as const).map((kind) =>
+    linesOf(leftOut.filter((each) => each.kind === kind)),
+  );
+  return [
+    '\nNOT ALL WAS TESTED.',
+    ...(tools === '' ? [] : [` This machine lacks:\n${tools}`]),
+    ...(permissions === '' ? [] : [` This user may not:\n${permissions}`]),
+    '',
+  ].join('');
 }
 
-function summaryOf(gaps: readonly Gap[]): string {
-  const byTool = Object.groupBy(gaps, ({ tool }) => tool);
-  const lines = Object.entries(byTool).map(([tool, of = []]) => {
-    const files = [...new Set(of.map(({ file }) => file))].sort().join(', ');
-    return `  ${tool}: ${of[0]?.cure}\n    for ${files}`;
-  });
-  return `\nNOT ALL WAS TESTED. This machine lacks:\n${lines.join('\n')}\n`;
+function linesOf(leftOut: readonly LeftOut[]): string {
+  return Object.entries(Object.groupBy(leftOut, ({ what }) => what))
+    .map(([what, of = []]) => {
+      const files = [...new Set(of.map(({ file }) => file))].sort().join(', ');
+      return `  ${what}: ${of[0]?.cure}\n    for ${files}\n`;
+    })
+    .join('');
 }

@@ -1,6 +1,7 @@
 import { accessSync, appendFileSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
 import { expect } from 'vitest';
+import { type Gap, isFailure, isRoot, NO_GAPS } from './gaps.ts';
 
 /** What tests start beside Node and a plain Debian, and the package it comes in. */
 const PACKAGES = {
@@ -19,9 +20,6 @@ const PACKAGES = {
 
 export type Tool = keyof typeof PACKAGES;
 
-/** Set where every tool must be there: a gap is a failure then. */
-const NO_GAPS = 'ISYNC_TEST_NO_GAPS';
-
 /** Whether this machine lacks `tool`. If so, the test file is named in the last lines of the run: see {@link leaveOut}. */
 export function lacks(tool: Tool): boolean {
   if (isThere(tool)) return false;
@@ -29,13 +27,41 @@ export function lacks(tool: Tool): boolean {
   return true;
 }
 
-/** Tells that the calling test file leaves something out for want of `tool`; throws where that must not be. */
-export function leaveOut(tool: string, cure: string): void {
-  if ((process.env[NO_GAPS] ?? '') !== '') throw new Error(`${tool} is missing (${NO_GAPS} is set): ${cure}`);
+/** Whether this user is not root. If so, the test file is named likewise. */
+export function lacksRoot(): boolean {
+  return mayNot('do what only root may', isRoot ? undefined : 'run the tests as root');
+}
+
+/** Whether there is a reason, `why`, for which this user may not do something. If so, the test file is named likewise. */
+export function mayNot(act: string, why: string | undefined): boolean {
+  if (why === undefined) return false;
+  leaveOut(act, why, 'permission');
+  return true;
+}
+
+/**
+ * Tells that the calling test file leaves something out for want of a tool, or of a permission; throws where that must not be.
+ * Each test file has to call this itself: a module that several of them import runs once for all of them.
+ * @param what the tool, or what this user may not do
+ * @param cure how to get it, or why not
+ */
+export function leaveOut(what: string, cure: string, kind: Gap['kind'] = 'tool'): void {
+  if (isFailure(kind)) {
+    const gap = kind === 'tool' ? `${what} is missing` : `root may not ${what}`;
+    throw new Error(`${gap} (${NO_GAPS} is set): ${cure}`);
+  }
   const told = process.env['ISYNC_TEST_LEFT_OUT'];
   if (told === undefined) return;
   const file = relative(process.cwd(), expect.getState().testPath ?? '');
-  appendFileSync(told, `${JSON.stringify({ tool, cure, file })}\n`);
+  appendFileSync(told, `${JSON.stringify({ kind, what, cure, file } satisfies LeftOut)}\n`);
+}
+
+/** A line for the summary of the run: see tools-setup.ts. */
+export interface LeftOut {
+  readonly kind: Gap['kind'];
+  readonly what: string;
+  readonly cure: string;
+  readonly file: string;
 }
 
 /** Of Debian's package `faketime`: gives a process another clock, as far as it can tell. */

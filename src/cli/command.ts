@@ -1,6 +1,7 @@
 import type { Options } from 'yargs';
 import type { CommandSettings } from '../config/sources.ts';
 import type { ExitCode } from './exit-codes.ts';
+import type { HeapPlan } from './heap-growth.ts';
 import type { Output } from './output.ts';
 
 /** Options of a command by name, as yargs takes them; the schemas of src/config check their values. */
@@ -27,6 +28,8 @@ export interface Command {
   readonly secrets?: readonly string[];
   /** Whether the help ends with how sizes, durations and rates are written. */
   readonly hasUnits: boolean;
+  /** By what it does with the content of files. V8 is told before the command is loaded. */
+  readonly heapPlan: HeapPlan;
   readonly load: () => Promise<Run>;
 }
 

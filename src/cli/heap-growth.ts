@@ -21,6 +21,9 @@ const OBJECTS_ROOM_BYTES = 32 * 1024 * 1024;
 /** With more than this alive, one collection would take too long: V8 goes through it bit by bit. */
 const FEW_OBJECTS_BYTES = 40 * 1024 * 1024;
 
+/** Whether files are read and sent, or arrive in buffers that are soon dead. */
+export type HeapPlan = 'sender' | 'receiver';
+
 /**
  * Makes V8 collect as fits a program that passes buffers on. It counts their memory as part of the heap: beside a
  * small one, it would look through everything after every 10 MB that were read, and most of its time would go there.
@@ -29,8 +32,8 @@ const FEW_OBJECTS_BYTES = 40 * 1024 * 1024;
  * receiver also by how much it has let go of; and everything is collected more seldom, by how much objects have grown.
  * Flags, because V8 reads these whenever it plans its next collection; sizes can only be set on Node's command line.
  */
-export function planHeapGrowth(side: 'sender' | 'receiver'): void {
-  let youngGrows = side === 'sender';
+export function planHeapGrowth(plan: HeapPlan): void {
+  let youngGrows = plan === 'sender';
   if (!youngGrows) stopYoungGrowth();
   exposeGc();
   let percent = setRoom(ROOM_PERCENT);

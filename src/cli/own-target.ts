@@ -1,10 +1,10 @@
 import type { DigestAlgorithm } from '../model/digest.ts';
 import { factsOf } from '../model/error-table.ts';
-import { IsyncError } from '../model/isync-error.ts';
+import type { IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
 import type { StoreTargetOptions } from '../sender/store-target/store-target.ts';
 import type { RateLimiter } from '../flow/rate-limiter.ts';
-import { Backoff, type RetryPolicy } from '../flow/retry.ts';
+import { retrying, type RetryPolicy } from '../flow/retry.ts';
 import type { Target } from '../sender/target.ts';
 import type { Store } from '../store/store.ts';
 
@@ -50,15 +50,11 @@ export async function untilOpen<T>(
   { retry, onRetry }: Shared,
   signal: AbortSignal,
 ): Promise<T> {
-  const backoff = new Backoff(retry);
-  for (;;)
-    try {
-      return await open();
-    } catch (error) {
-      if (!(error instanceof IsyncError) || factsOf(error.code).retryable !== true) throw error;
-      onRetry(error);
-      if (!(await backoff.wait({ signal }))) throw error;
-    }
+  return await retrying(open, retry, { signal, isRetryable: mayPass, onRetry });
+}
+
+function mayPass({ code }: IsyncError): boolean {
+  return factsOf(code).retryable === true;
 }
 
 /** Makes `store` a target of this process. Closing the target closes the store, and then `lock`. */

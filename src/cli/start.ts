@@ -1,4 +1,5 @@
 import { enableCompileCache } from 'node:module';
+import { heapPlanFor } from './commands/list.ts';
 import { planHeapGrowth } from './heap-growth.ts';
 
 /** Runs the command that `args` ask for, and ends the process with its exit code. */
@@ -6,7 +7,8 @@ export async function start(args: readonly string[]): Promise<void> {
   enableCompileCache();
   // Node would open its debugger to everybody on this machine.
   process.on('SIGUSR1', () => {});
-  planHeapGrowth(args.includes('receive') ? 'receiver' : 'sender');
+  // Before anything else is loaded: by then the young generation has grown.
+  planHeapGrowth(heapPlanFor(args));
   const { run } = await import('./run.ts');
   await run(args);
 }

@@ -21,7 +21,8 @@ export interface WaitOptions extends Abortable {
 
 /**
  * Waits between the tries of one operation: exponential with full jitter, with a limit on the time without success.
- * Every retry of isync waits here.
+ * Whatever others may try at the same moment waits here: a receiver, a bucket, a disk. A scan that looks at a directory of its
+ * own again waits elsewhere (sender/scan/vain-tries.ts): nobody is in step with it.
  */
 export class Backoff {
   readonly #policy: RetryPolicy;
@@ -75,11 +76,21 @@ export class Backoff {
   }
 }
 
-/** Runs `attempt` until it succeeds, fails for good, or fails for longer than the policy allows. */
+export interface RetryOptions extends Abortable {
+  /** Whether another try may help. Default: what the error says of itself. */
+  readonly isRetryable?: (error: IsyncError) => boolean;
+  /** Called with each error after which another try may help, before the wait. Must not throw. */
+  readonly onRetry?: (error: IsyncError) => void;
+}
+
+/**
+ * Runs `attempt` until it succeeds, fails for good, or fails for longer than the policy allows: then it rejects with the last
+ * error. What is no IsyncError is never tried again.
+ */
 export async function retrying<T>(
   attempt: () => Promise<T>,
   policy: RetryPolicy,
-  { signal }: Abortable = {},
+  { signal, isRetryable = ({ retryable }) => retryable, onRetry }: RetryOptions = {},
 ): Promise<T> {
   const backoff = new Backoff(policy);
   for (;;) {
@@ -87,8 +98,9 @@ export async function retrying<T>(
     try {
       return await attempt();
     } catch (error) {
-      const again = error instanceof IsyncError && error.retryable && (await backoff.wait({ signal }));
-      if (!again) throw error;
+      if (!(error instanceof IsyncError) || !isRetryable(error)) throw error;
+      onRetry?.(error);
+      if (!(await backoff.wait({ signal }))) throw error;
     }
   }
 }

@@ -22,6 +22,12 @@ export interface HttpRequest {
   readonly body: AsyncIterable<Uint8Array>;
   /** Fires when nobody waits for the response any more. */
   readonly signal: AbortSignal;
+  /**
+   * To be called once the request is authenticated: the connection makes way for no newcomer any more, neither in this
+   * request nor in later ones. One that is never admitted is among those that a flood of connections cuts. Does nothing when
+   * called again, or where connections are not the server's own.
+   */
+  readonly admitted: () => void;
 }
 
 export interface HttpResponse {

@@ -1,11 +1,17 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { HttpError, type HttpHeaders, type HttpRequest } from './handler.ts';
 
-/** A request of Node's server as a handler sees it, with a body of at most `bodyBytes`. */
+interface RequestContext {
+  /** The most that the body may have. */
+  readonly bodyBytes: number;
+  readonly admitted: () => void;
+}
+
+/** A request of Node's server as a handler sees it. */
 export function requestOf(
   incoming: IncomingMessage,
   response: ServerResponse,
-  bodyBytes: number,
+  { bodyBytes, admitted }: RequestContext,
 ): HttpRequest {
   const gone = new AbortController();
   response.once('close', () => {
@@ -18,6 +24,7 @@ export function requestOf(
     remoteAddress: incoming.socket.remoteAddress ?? '',
     body: bodyOf(incoming, bodyBytes),
     signal: gone.signal,
+    admitted,
   };
 }
 

@@ -99,10 +99,7 @@ class NodeServer implements HttpServer {
     this.#server.on('connection', (socket: Socket) => this.#enter(socket));
     if (onUpgrade !== undefined)
       this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
-        const admitted = (): void => {
-          if (socket instanceof Socket) this.#unadmitted.leave(socket);
-        };
-        onUpgrade({ request, socket, head, admitted });
+        onUpgrade({ request, socket, head, admitted: () => this.#admitted(socket) });
       });
     this.#warnOfBroken();
   }
@@ -152,7 +149,10 @@ class NodeServer implements HttpServer {
 
   async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const { handler, limits, log } = this.#options;
-    const request = requestOf(incoming, response, limits.bodyBytes);
+    const request = requestOf(incoming, response, {
+      bodyBytes: limits.bodyBytes,
+      admitted: () => this.#admitted(incoming.socket),
+    });
     const answered = await answer(handler, request, log);
     if (limits.keepAliveMs === 0 || this.#ended !== undefined) response.shouldKeepAlive = false;
     try {
@@ -172,6 +172,10 @@ class NodeServer implements HttpServer {
         'too many connections that are not admitted: the oldest was cut',
         remoteAddressOf(socket),
       );
+  }
+
+  #admitted(socket: Duplex): void {
+    if (socket instanceof Socket) this.#unadmitted.leave(socket);
   }
 
   #warnOfBroken(): void {

@@ -3,6 +3,8 @@ import { IsyncError } from './isync-error.ts';
 
 /** Longest path on the wire and in a store, in bytes of UTF-8: Linux PATH_MAX is 4096 with the final NUL. */
 export const MAX_PATH_BYTES = 4096;
+/** Most segments in the path of a file in a store: as deep as a scan looks. Each costs the store's disk a folder. */
+export const MAX_PATH_SEGMENTS = 129;
 /** Longest segment, in bytes of UTF-8: NAME_MAX of every common file system. */
 const MAX_SEGMENT_BYTES = 255;
 

@@ -21,8 +21,6 @@ export const MAX_OPEN_UPLOADS = 16;
 export const MAX_REQUESTS_IN_FLIGHT = 32;
 /** Most paths in one LOOK or LISTED message. */
 export const MAX_PATHS_PER_MESSAGE = 256;
-/** Most segments in the path of a file: as deep as a scan looks. Each costs the receiver's disk a folder. */
-export const MAX_PATH_SEGMENTS = 129;
 /** Longest HELLO or WELCOME in bytes. */
 export const MAX_HELLO_BYTES = 4096;
 /** Longest id of a store or process in WELCOME, in characters. */

@@ -10,12 +10,12 @@ export interface Refusal {
   readonly message: string;
 }
 
-export type Admission =
+export type Verdict =
   | { readonly admitted: true; readonly identity: TokenIdentity | undefined }
   | { readonly admitted: false; readonly refusal: Refusal };
 
 /** Whether `request` may become a session, by its own path, subprotocol and token. */
-export function admit(request: IncomingMessage, tokens: TokenFile | undefined): Admission {
+export function admit(request: IncomingMessage, tokens: TokenFile | undefined): Verdict {
   if (request.url !== REPLICATE_PATH)
     return refused(404, 'UNREACHABLE', `there is nothing here; replication is at ${REPLICATE_PATH}`);
   if (!offeredProtocols(request).includes(SUBPROTOCOL))
@@ -41,7 +41,7 @@ function busy(message: string): Refusal {
   return { status: 503, code: 'BUSY', message };
 }
 
-function refused(status: Refusal['status'], code: ErrorCode, message: string): Admission {
+function refused(status: Refusal['status'], code: ErrorCode, message: string): Verdict {
   return { admitted: false, refusal: { status, code, message } };
 }
 

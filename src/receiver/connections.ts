@@ -61,17 +61,17 @@ export class Connections {
     const onError = (error: Error): void =>
       warnings.warn('socket broken before the upgrade', remote, { reason: error.message });
     socket.on('error', onError);
-    const admission = this.#admit(request);
-    if (!admission.admitted) {
-      const { status, message } = admission.refusal;
+    const verdict = this.#admit(request);
+    if (!verdict.admitted) {
+      const { status, message } = verdict.refusal;
       warnings.warn(`upgrade refused: ${message}`, remote, { status });
-      refuse(socket, admission.refusal);
+      refuse(socket, verdict.refusal);
       return;
     }
     this.#upgrader.handleUpgrade(request, socket, head, (ws) => {
       socket.off('error', onError);
       admitted();
-      this.#serve(ws, socket, admission.identity, remote);
+      this.#serve(ws, socket, verdict.identity, remote);
     });
   }
 
@@ -89,14 +89,14 @@ export class Connections {
   }
 
   #admit(request: IncomingMessage) {
-    const admission = admit(request, this.#options.tokens);
-    if (!admission.admitted) return admission;
+    const verdict = admit(request, this.#options.tokens);
+    if (!verdict.admitted) return verdict;
     if (this.#shuttingDown) return { admitted: false, refusal: SHUTTING_DOWN } as const;
     if (this.#open.size >= this.#options.maxSessions)
       return { admitted: false, refusal: NO_SESSION_LEFT } as const;
-    if (this.#sessionsOf(admission.identity) >= MAX_SESSIONS_OF_DEVICE)
+    if (this.#sessionsOf(verdict.identity) >= MAX_SESSIONS_OF_DEVICE)
       return { admitted: false, refusal: NO_SESSION_LEFT_FOR_DEVICE } as const;
-    return admission;
+    return verdict;
   }
 
   /** 0 without a token: the device is unknown before HELLO. */

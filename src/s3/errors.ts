@@ -5,7 +5,10 @@ interface Meaning {
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint?: string;
-  /** Default true: somebody can mend it while the files wait. */
+  /**
+   * Where it differs from what the table of errors says of the code. Much that only a person can mend is true here all the
+   * same: somebody can mend it at the bucket while the files wait, and a scan then goes on by itself.
+   */
   readonly retryable?: boolean;
 }
 
@@ -13,11 +16,13 @@ const CREDENTIALS: Meaning = {
   code: 'STORE_REFUSED',
   message: 'the object store refuses the credentials',
   hint: 'Check access key, secret key, session token and their expiry, and that they belong to this endpoint.',
+  retryable: true,
 };
 const DENIED: Meaning = {
   code: 'STORE_REFUSED',
   message: 'the credentials lack a permission on the bucket',
   hint: 'Needed: s3:ListBucket, GetObject, PutObject, DeleteObject, ListBucketMultipartUploads, ListMultipartUploadParts, AbortMultipartUpload (and PutObjectTagging for tags, kms:* for a key).',
+  retryable: true,
 };
 const THROTTLED: Meaning = { code: 'BUSY', message: 'the object store asks to slow down' };
 const FULL: Meaning = {
@@ -30,16 +35,17 @@ const REGION: Meaning = {
   code: 'STORE_MISSING',
   message: 'the bucket is in another region',
   hint: 'Name the region of the bucket.',
+  retryable: true,
 };
 const NO_REGION: Meaning = {
   code: 'CONFIG_INVALID',
   message: 'nothing says in which region the bucket is',
   hint: 'Give --s3-region, set AWS_REGION, or name it in the profile; a server that is not AWS needs --s3-endpoint.',
-  retryable: false,
 };
 const CLOCK: Meaning = {
   code: 'CLOCK_SKEW',
   message: 'the clocks of this machine and of the object store differ too much',
+  retryable: true,
 };
 const NO_TAGS: Meaning = {
   code: 'STORE_FAILED',
@@ -47,7 +53,12 @@ const NO_TAGS: Meaning = {
   hint: 'Leave out tags, storage class and encryption: not every server has them.',
   retryable: false,
 };
-const REPLACED: Meaning = { code: 'FILE_CHANGED', message: 'the object was replaced meanwhile' };
+// The next try reads the new one.
+const REPLACED: Meaning = {
+  code: 'FILE_CHANGED',
+  message: 'the object was replaced meanwhile',
+  retryable: true,
+};
 const UNREACHABLE: Meaning = {
   code: 'UNREACHABLE',
   message: 'the object store does not answer',
@@ -60,15 +71,17 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
     code: 'STORE_MISSING',
     message: 'there is no such bucket',
     hint: 'Make the bucket, or correct its name: isync makes none.',
+    retryable: true,
   },
   PermanentRedirect: REGION,
   AuthorizationHeaderMalformed: REGION,
   IllegalLocationConstraintException: REGION,
-  InvalidBucketName: { code: 'STORE_MISSING', message: 'this is no name of a bucket', retryable: false },
+  InvalidBucketName: { code: 'STORE_MISSING', message: 'this is no name of a bucket' },
   CredentialsProviderError: {
     code: 'STORE_REFUSED',
     message: 'no credentials for the object store were found',
     hint: 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile.',
+    retryable: true,
   },
   InvalidAccessKeyId: CREDENTIALS,
   SignatureDoesNotMatch: CREDENTIALS,
@@ -86,8 +99,8 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   OperationAborted: THROTTLED,
   PreconditionFailed: REPLACED,
   QuotaExceeded: FULL,
-  EntityTooLarge: { code: 'FILE_TOO_LARGE', message: 'larger than the bucket takes', retryable: false },
-  KeyTooLongError: { code: 'BAD_PATH', message: 'the key is too long for the bucket', retryable: false },
+  EntityTooLarge: { code: 'FILE_TOO_LARGE', message: 'larger than the bucket takes' },
+  KeyTooLongError: { code: 'BAD_PATH', message: 'the key is too long for the bucket' },
   // The part that arrived is not the one that was sent.
   BadDigest: { code: 'STORE_FAILED', message: 'the bytes were damaged on their way to the object store' },
   NotImplemented: NO_TAGS,
@@ -115,7 +128,7 @@ const TLS_ERRORS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO
  */
 export function s3Error(error: unknown, where: string, path?: string): IsyncError {
   if (error instanceof IsyncError) return error;
-  const { code, message, hint, retryable = true } = meaningOf(error);
+  const { code, message, hint, retryable } = meaningOf(error);
   return new IsyncError(code, `${message} (${where}: ${textOf(error)})`, {
     cause: error,
     retryable,
@@ -155,13 +168,13 @@ function meaningOf(error: unknown): Meaning {
   const status = statusOf(error);
   if (status !== undefined) return BY_STATUS[status] ?? BROKEN;
   const errno = errnoOf(error);
-  if (errno === undefined)
-    return { code: 'INTERNAL', message: 'a fault at the object store', retryable: false };
+  if (errno === undefined) return { code: 'INTERNAL', message: 'a fault at the object store' };
   if (TLS_ERRORS.test(errno))
     return {
       code: 'TLS_FAILED',
       message: 'the certificate of the object store is not trusted',
       hint: 'Name its authority with NODE_EXTRA_CA_CERTS=FILE, or as "ca" of the store in the config file.',
+      retryable: true,
     };
   return UNREACHABLE;
 }

@@ -1,3 +1,5 @@
+import type { ListedFile } from './listed-file.ts';
+
 /**
  * A hash of a multiset of things, each a path with some numbers: equal for two listings that saw the same things in
  * any order, and different otherwise but for a chance of about 2^-64. Not meant against somebody who wants them equal.
@@ -27,6 +29,11 @@ export class Fingerprint {
     b = avalanche(b + a);
     this.#a = (this.#a + a) | 0;
     this.#b = (this.#b + b) | 0;
+  }
+
+  /** Adds a file as rounds and seals know it. */
+  addFile({ entry, identity }: ListedFile): void {
+    this.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
   }
 
   /** 16 hexadecimal digits; of an empty set zeros. */

@@ -14,7 +14,7 @@ import type { Finding, ListedFile } from '../scanner/listed-file.ts';
 import { unmarkFile } from '../scanner/mark.ts';
 import { removeWatchMarker } from '../scanner/markers.ts';
 import { ZeroWatch } from '../store/rules/damage-rule.ts';
-import { digestInto } from './digest-source.ts';
+import { digestWith } from './digest-source.ts';
 import { checkRoot } from './root-check.ts';
 import { SealCheck } from './seal-check.ts';
 import { createSourceFile } from './source-file.ts';
@@ -184,7 +184,7 @@ class Verification {
     for (const file of files) {
       try {
         const watch = new ZeroWatch(createDigester(this.#options.target.traits.digest));
-        const digest = await digestInto(watch, createSourceFile(this.#options.root, file));
+        const digest = await digestWith(watch, createSourceFile(this.#options.root, file));
         contents.push({ digest, allZeros: watch.allZeros });
       } catch (thrown) {
         const path = file.entry.path;

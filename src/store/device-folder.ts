@@ -1,7 +1,13 @@
 import { IsyncError } from '../model/isync-error.ts';
 import { WATCH_MARKER } from '../model/markers.ts';
-import { MAX_PATH_SEGMENTS } from '../protocol/limits.ts';
-import { isRelPath, joinRelPath, nameOf, parseRelPath, type RelPath } from '../model/rel-path.ts';
+import {
+  isRelPath,
+  joinRelPath,
+  MAX_PATH_SEGMENTS,
+  nameOf,
+  parseRelPath,
+  type RelPath,
+} from '../model/rel-path.ts';
 
 /** The layout of a store by device: a device's files lie below the folder of its name, and nowhere else. */
 export class DeviceFolder {

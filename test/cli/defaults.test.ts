@@ -49,6 +49,13 @@ const told = COMMANDS.flatMap((command) =>
   ),
 );
 
+it.each([
+  { table: 'SCHEMAS', keys: Object.keys(SCHEMAS) },
+  { table: 'REQUIRED', keys: Object.keys(REQUIRED) },
+])('$table has an entry for each command, and no other', ({ keys }) => {
+  expect(keys.toSorted()).toEqual(Object.keys(tables).toSorted());
+});
+
 describe('a default that --help tells', () => {
   it.each(told.filter(({ name }) => !(name in IN_WORDS) && name !== 'retry-for'))(
     'of $command --$name is the one in force: $told',

@@ -4,25 +4,22 @@ import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
 import { until } from '../../harness/cli.ts';
 import { filesBelow, isMarked, temporaryFolder } from '../../harness/data-tree.ts';
-import { lacks } from '../../harness/tools.ts';
+import { isRoot } from '../../harness/gaps.ts';
+import { lacks, lacksRoot, mayNot } from '../../harness/tools.ts';
 import { startStage, untilSealed } from '../../harness/stage.ts';
 
 /** A user who owns nothing, for tests that root runs; see passwd(5). */
 const NOBODY = 65_534;
 /** Longest wait for the news that the store is full, in ms. */
 const FULL_TOLD_MS = 15_000;
-const isRoot = process.getuid?.() === 0;
 
-/** Skips loudly: what this machine can't show is not shown. */
-function skipUnless(condition: boolean, context: TestContext, why: string): void {
-  if (condition) return;
-  console.warn(`skipped: ${context.task.name}: ${why}`);
-  context.skip(why);
+function skipUnlessMounted({ ok }: { readonly ok: boolean }, { skip }: TestContext): void {
+  skip(mayNot('mount', ok ? undefined : 'mount fails'), 'nothing can be mounted');
 }
 
 describe('disks and permissions', () => {
   test('files of somebody else are sent, but no mark is kept: exit code 5', async (context) => {
-    skipUnless(isRoot, context, 'needs root');
+    context.skip(lacksRoot(), 'not root');
     await using stage = await startStage();
     const edge = await stage.edge('edge1');
     await edge.write({ 'DC1/a': 10, 'DC1/finished.parse': '' });
@@ -62,11 +59,9 @@ describe('disks and permissions', () => {
     for (const name of ['A', 'B', 'C'])
       await edge.write({ [`${name}/f1`]: 10, [`${name}/f2`]: 20, [`${name}/finished.parse`]: '' });
     const file = join(edge.root, 'A/f2');
-    skipUnless(
-      isRoot && !lacks('chattr') && spawnSync('chattr', ['+i', file]).status === 0,
-      context,
-      'needs root, and chattr',
-    );
+    context.skip(lacks('chattr') || lacksRoot(), 'not root, or no chattr');
+    const isFixed = spawnSync('chattr', ['+i', file]).status === 0;
+    context.skip(mayNot('make a file immutable', isFixed ? undefined : 'chattr fails'), 'chattr fails');
     try {
       await using daemon = edge.daemon();
       await untilSealed(edge, ['B', 'C'], daemon);
@@ -83,7 +78,7 @@ describe('disks and permissions', () => {
     const edge = await stage.edge('edge1');
     await edge.write({ 'DC1/a': 10, 'DC1/finished.parse': '' });
     await using mounted = mount(['--bind', '-o', 'ro', edge.root, edge.root], edge.root);
-    skipUnless(mounted.ok, context, 'needs the right to mount');
+    skipUnlessMounted(mounted, context);
     const { exitCode, stderr } = await edge.scan();
     expect({ exitCode, stderr }).toEqual({ exitCode: 5, stderr: expect.stringContaining('READ_ONLY') });
   });
@@ -119,7 +114,7 @@ describe('disks and permissions', () => {
   test('a full disk at the receiver is waited for, and nothing half is seen', async (context) => {
     await using disk = await temporaryFolder('disk');
     await using mounted = mount(['-t', 'tmpfs', '-o', 'size=8m', 'none', disk.path], disk.path);
-    skipUnless(mounted.ok, context, 'needs the right to mount a small disk');
+    skipUnlessMounted(mounted, context);
     await using stage = await startStage({ parent: disk.path });
     const ballast = join(disk.path, 'ballast');
     await writeFile(ballast, Buffer.alloc(4 * 1024 * 1024));

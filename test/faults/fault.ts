@@ -1,3 +1,4 @@
+import type { Gap } from '../../harness/gaps.ts';
 import type { FaultyProxy } from '../../harness/faulty-proxy.ts';
 import type { BucketTrouble } from './bucket-trouble.ts';
 import type { Random } from '../../harness/random.ts';
@@ -47,7 +48,7 @@ export interface Fault {
   readonly name: string;
   readonly needs: Needs;
   /** Why it can't be tried on this machine. */
-  readonly impossible?: string | undefined;
+  readonly impossible?: Gap | undefined;
   /** Files may rest half written, marks can't be judged at every moment. */
   readonly lenient?: boolean;
   /** Means nothing beside other faults. */

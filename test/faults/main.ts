@@ -17,7 +17,7 @@ import { TARGETS } from './targets.ts';
  *     node test/faults/main.ts [--seed S] [--rounds N] [--minutes M] [--parallel N] [--only FAULT|SCENARIO]
  *         [--rounds-only] [--keep]
  *
- * Ends with the line `N passed, N failed`, and with exit code 1 when any failed.
+ * Ends with the line `N passed, N failed, N skipped`, and with exit code 1 when any failed.
  */
 const options = readOptions(process.argv.slice(2));
 const report = new Report();
@@ -40,11 +40,13 @@ if (faults.length === 0 && scenarios.length === 0)
 process.setMaxListeners(0);
 for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => process.exit(130));
 process.stdout.write(`seed ${options.seed}\n`);
-report.skipped([...faults, ...TARGETS.map(({ name, impossible }) => ({ name, impossible: impossible?.() }))]);
-const deadline = performance.now() + options.minutes * 60_000;
 // One round asked for is one seen before.
-if (!options.roundsOnly && (options.rounds !== 1 || faults.length === 0))
-  for (const { name, run } of scenarios)
+const played = !options.roundsOnly && (options.rounds !== 1 || faults.length === 0) ? scenarios : [];
+const targets = TARGETS.map(({ name, impossible }) => ({ name, impossible: impossible?.() }));
+report.leftOut([...faults, ...targets, ...played]);
+const deadline = performance.now() + options.minutes * 60_000;
+for (const { name, run, impossible } of played)
+  if (impossible === undefined)
     await run().then(
       (outcome) => report.scenarioKept(name, outcome),
       (thrown: unknown) => report.scenarioBroken(name, inspect(thrown)),

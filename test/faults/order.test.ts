@@ -8,7 +8,7 @@ import type { RelPath } from '../../src/model/rel-path.ts';
 import { decodeReceiverMessage, decodeSenderMessage } from '../../src/protocol/codec.ts';
 import { plainEnvironment, until } from '../../harness/cli.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
-import { lacks } from '../../harness/tools.ts';
+import { lacks, mayNot } from '../../harness/tools.ts';
 import { available } from './machine.ts';
 import { descriptorOf, parseStrace, stringsOf, type Call } from './strace-log.ts';
 import { messagesIn, type Recorded } from './ws-stream.ts';
@@ -32,11 +32,9 @@ const FILES: Readonly<Record<string, number>> = {
   ...Object.fromEntries(Array.from({ length: 20 }, (_, index) => [`more/file-${index}`, 100])),
 };
 
-const impossible = lacks('strace') ? 'strace is not installed' : available('strace');
-if (impossible !== undefined)
-  console.warn(`SKIPPED: the order of system calls can't be seen here: ${impossible}`);
+const untraced = lacks('strace') || mayNot('trace a process', available('strace')?.why);
 
-describe.skipIf(impossible !== undefined)('what happens before what, seen from the kernel', () => {
+describe.skipIf(untraced)('what happens before what, seen from the kernel', () => {
   let recorded: Recording;
   beforeAll(async () => {
     recorded = await record();

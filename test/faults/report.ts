@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
+import { type Gap, isFailure } from '../../harness/gaps.ts';
 import type { RoundResult } from './round.ts';
 
 /** A round that takes longer, in s, is worth a look even if all is well in the end. */
@@ -11,6 +12,7 @@ const LONG_S = 120;
 export class Report {
   passed = 0;
   failed = 0;
+  #skipped = 0;
   #void = 0;
   readonly #targets = new Map<string, number>();
   readonly #strikes = new Map<string, number>();
@@ -20,9 +22,14 @@ export class Report {
   #marks = 0;
   #seals = 0;
 
-  skipped(tries: readonly { readonly name: string; readonly impossible?: string | undefined }[]): void {
-    for (const { name, impossible } of tries)
-      if (impossible !== undefined) say(`SKIPPED on this machine: ${name}: ${impossible}`);
+  leftOut(tries: readonly { readonly name: string; readonly impossible?: Gap | undefined }[]): void {
+    for (const { name, impossible } of tries) {
+      if (impossible === undefined) continue;
+      const failed = isFailure(impossible.kind);
+      if (failed) this.failed++;
+      else this.#skipped++;
+      say(`${failed ? 'FAILED' : 'SKIPPED on this machine:'} ${name}: ${impossible.why}`);
+    }
   }
 
   round(
@@ -82,7 +89,7 @@ export class Report {
     say(`faults: ${list(this.#strikes)}`);
     say(`ends that nobody asked for or that SIGTERM asked for: ${list(this.#ends)}`);
     for (const again of this.#failedSeeds) say(`again: ${again}`);
-    say(`${this.passed} passed, ${this.failed} failed`);
+    say(`${this.passed} passed, ${this.failed} failed, ${this.#skipped} skipped`);
   }
 }
 

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Fault } from './fault.ts';
-import { isRoot } from './machine.ts';
+import { isRoot } from '../../harness/gaps.ts';
 import { makePlan } from './make-plan.ts';
 import { QUIET_S, type Plan } from './plan.ts';
 import { Random } from '../../harness/random.ts';

@@ -1,4 +1,5 @@
 import { missingForCeph } from '../../harness/ceph.ts';
+import type { Gap } from '../../harness/gaps.ts';
 import type { Needs } from './fault.ts';
 
 /** What a round sends to. */
@@ -8,7 +9,7 @@ export interface TargetKind {
   readonly link: boolean;
   readonly store: 'folder' | 'bucket' | 'memory';
   /** Why it can't be had on this machine. */
-  readonly impossible?: () => string | undefined;
+  readonly impossible?: () => Gap | undefined;
 }
 
 export const TARGETS: readonly TargetKind[] = [
@@ -29,8 +30,9 @@ export function suits(target: TargetKind, { link, store, bucket, ownProcess, sma
   return (store === undefined && smallDisk !== 'store') || target.store === 'folder';
 }
 
-function noBucket(): string | undefined {
+function noBucket(): Gap | undefined {
   if (process.env['ISYNC_TEST_S3_ENDPOINT'] !== undefined) return undefined;
   const missing = missingForCeph();
-  return missing && `no S3 server ('harness/ceph install'; missing: ${missing})`;
+  if (missing === undefined) return undefined;
+  return { kind: 'tool', why: `no S3 server ('harness/ceph install'; missing: ${missing})` };
 }

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CLI_MAIN, runCli, until } from '../../harness/cli.ts';
 import { isSealed, temporaryFolder } from '../../harness/data-tree.ts';
-import { available } from './machine.ts';
 import { childrenOf } from './victim.ts';
 
 /** How long each fsync of the first scan takes, in ms: the second one does all of its work meanwhile. */
@@ -20,8 +19,6 @@ const STRACE = `strace -f -qqq -o /dev/null --trace=fsync --inject=fsync:delay_e
  * an old version in a directory that the other has sealed.
  */
 export async function twoScansOneFolder(): Promise<string> {
-  const impossible = available('strace');
-  if (impossible !== undefined) return `SKIPPED on this machine: ${impossible}`;
   await using folder = await temporaryFolder('two-scans');
   const [root, store] = [join(folder.path, 'root'), join(folder.path, 'store')];
   const [source, copy] = [join(root, 'DC1/f'), join(store, 'edge1/DC1/f')];

@@ -84,6 +84,19 @@ describe('trying again', () => {
     await expect(retrying(() => Promise.reject(bug), QUICK)).rejects.toBe(bug);
   });
 
+  it('asks its caller what may pass, and tells it of each error before the wait', async () => {
+    const passing = new IsyncError('IMMUTABLE', 'not by the table');
+    const hopeless = new IsyncError('STORE_FAILED', 'not for this caller', { retryable: true });
+    const errors = [passing, passing, hopeless];
+    const told: unknown[] = [];
+    const options = {
+      isRetryable: ({ code }: IsyncError) => code === 'IMMUTABLE',
+      onRetry: (error: IsyncError) => void told.push(error),
+    };
+    await expect(retrying(() => Promise.reject(errors.shift()), QUICK, options)).rejects.toBe(hopeless);
+    expect(told).toEqual([passing, passing]);
+  });
+
   it('gives up with the last error', async () => {
     const error = new IsyncError('STORE_FAILED', 'busy disk', { retryable: true });
     const policy = { ...QUICK, giveUpAfterMs: 10 };

@@ -1,8 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { parseRelPath } from '../../src/model/rel-path.ts';
+import { MAX_PATH_SEGMENTS, parseRelPath } from '../../src/model/rel-path.ts';
 import { encode } from '../../src/protocol/codec.ts';
-import { MAX_PATH_SEGMENTS, MAX_PATHS_PER_MESSAGE } from '../../src/protocol/limits.ts';
+import { MAX_PATHS_PER_MESSAGE } from '../../src/protocol/limits.ts';
 import type { SenderMessage } from '../../src/protocol/messages.ts';
 import { pack } from '../../src/protocol/packing.ts';
 import { MemoryBudget } from '../../src/receiver/memory-budget.ts';

@@ -240,6 +240,38 @@ describe('a connection', () => {
   });
 });
 
+describe('a flood of idle connections', () => {
+  const FEW = { unadmitted: { total: 3, perAddress: 3 } };
+  const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
+
+  /** A connection that has had its first answer, and the flood after it. */
+  async function flooded(handler: HttpHandler) {
+    const { port } = await serve(handler, FEW);
+    const socket = await tcp(port, REQUEST);
+    await once(socket, 'data');
+    const idle = await Promise.all(Array.from({ length: 12 }, () => tcp(port, '')));
+    for (const each of idle) each.resume();
+    await vi.waitFor(() => expect(idle.filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(9));
+    return socket;
+  }
+
+  it('leaves one that was admitted by an earlier request', async () => {
+    const socket = await flooded(async ({ admitted }) => {
+      admitted();
+      admitted();
+      return { status: 200, body: 'x' };
+    });
+    socket.write(REQUEST);
+    const [bytes] = (await once(socket, 'data')) as [Buffer];
+    expect(bytes.toString()).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+  });
+
+  it('cuts one that no request has admitted', async () => {
+    const socket = await flooded(async () => ({ status: 200, body: 'x' }));
+    await vi.waitFor(() => expect(socket.closed).toBe(true));
+  });
+});
+
 describe('the end of a server', () => {
   it('lets responses under way end, and takes no new connection', async () => {
     const [asking, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];

@@ -11,6 +11,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Gap, isRoot } from '../../harness/gaps.ts';
+import { errnoOf } from '../../src/model/isync-error.ts';
 
 const DISK_BYTES = 512 * 1024 * 1024;
 /**
@@ -91,14 +93,14 @@ function writesTo(device: string): { readonly done: string; readonly underWay: n
 }
 
 /** Why no disk can be mounted here; undefined where it can. */
-export function impossible(): string | undefined {
-  if (process.getuid?.() !== 0) return 'mounting needs root';
+export function impossible(): Gap | undefined {
+  if (!isRoot) return { kind: 'permission', why: 'mounting needs root' };
   const folder = mkdtempSync(join(tmpdir(), 'isync-loop-'));
   try {
     LoopDisk.make(join(folder, 'disk'), 8 * 1024 * 1024)[Symbol.dispose]();
     return undefined;
   } catch (thrown) {
-    return String(thrown);
+    return { kind: errnoOf(thrown) === 'ENOENT' ? 'tool' : 'permission', why: String(thrown) };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { isFailure } from '../../harness/gaps.ts';
 import type { Producer } from './producer.ts';
 import { PRODUCERS } from './producers.ts';
 import { runTrial } from './trial.ts';
@@ -50,9 +51,9 @@ async function tryOut(producer: Producer): Promise<void> {
   const { name, tools } = producer;
   const missing = tools.filter((tool) => !isThere(tool));
   if (missing.length > 0) {
-    const isFailure = (process.env['ISYNC_TEST_NO_GAPS'] ?? '') !== '';
-    counts[isFailure ? 'failed' : 'skipped']++;
-    say(`${isFailure ? 'FAILED' : 'SKIPPED on this machine:'} ${name}: not installed: ${missing.join(', ')}`);
+    const isOne = isFailure('tool');
+    counts[isOne ? 'failed' : 'skipped']++;
+    say(`${isOne ? 'FAILED' : 'SKIPPED on this machine:'} ${name}: not installed: ${missing.join(', ')}`);
     return;
   }
   const { broken, told, log } = await runTrial(producer, seed + PRODUCERS.indexOf(producer), kills);

@@ -2,7 +2,8 @@ import { chmodSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } fr
 import { describe, expect, test } from 'vitest';
 import { stateOf } from '../../src/scanner/data-directory.ts';
 import { inspectDataDirectory, listDataDirectories } from '../../src/scanner/list-data-directories.ts';
-import { asStranger, isRoot, makeRoot, rel, write } from './support.ts';
+import { lacksRoot } from '../../harness/tools.ts';
+import { asStranger, makeRoot, rel, write } from './support.ts';
 
 async function names(root: string, tag = ''): Promise<string[]> {
   const { directories } = await listDataDirectories(root, { tag });
@@ -84,7 +85,7 @@ describe('data directories', () => {
     ]);
   });
 
-  test.skipIf(!isRoot)('that can’t be looked into are problems', async () => {
+  test.skipIf(lacksRoot())('that can’t be looked into are problems', async () => {
     const root = makeRoot();
     mkdirSync(`${root}/DC1`, { mode: 0o700 });
     mkdirSync(`${root}/DC2`);
@@ -133,7 +134,7 @@ describe('a root', () => {
       });
   });
 
-  test.skipIf(!isRoot)('that can’t be read is an error', async () => {
+  test.skipIf(lacksRoot())('that can’t be read is an error', async () => {
     const root = makeRoot();
     chmodSync(root, 0o700);
     await expect(asStranger(() => listDataDirectories(root, { tag: '' }))).rejects.toMatchObject({
@@ -165,7 +166,7 @@ describe('one data directory', () => {
     expect(inspectDataDirectory(root, rel('DC1'))).toBeUndefined();
   });
 
-  test.skipIf(!isRoot)('that can’t be looked into is an error', () => {
+  test.skipIf(lacksRoot())('that can’t be looked into is an error', () => {
     const root = makeRoot();
     mkdirSync(`${root}/DC1`, { mode: 0o700 });
     expect(() => asStranger(() => inspectDataDirectory(root, rel('DC1')))).toThrow(

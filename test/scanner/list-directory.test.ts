@@ -14,18 +14,8 @@ import { describe, expect, test } from 'vitest';
 import { listDirectory, MAX_FINDINGS_PER_BATCH } from '../../src/scanner/list-directory.ts';
 import type { Finding } from '../../src/scanner/listed-file.ts';
 import { MAX_FOLDER_DEPTH } from '../../src/scanner/walk.ts';
-import {
-  asStranger,
-  isRoot,
-  list,
-  LONG_AGO,
-  makeRoot,
-  openBelow,
-  rel,
-  summary,
-  write,
-  makeFifo,
-} from './support.ts';
+import { lacksRoot } from '../../harness/tools.ts';
+import { asStranger, list, LONG_AGO, makeRoot, openBelow, rel, summary, write, makeFifo } from './support.ts';
 
 const nothingIgnored = (): boolean => false;
 
@@ -214,7 +204,7 @@ describe('a listing reports', () => {
     expect(totals.subfolders).toBe(2 * (MAX_FOLDER_DEPTH - 1));
   });
 
-  test.skipIf(!isRoot)('folders that can’t be read or searched, once each, and goes on', async () => {
+  test.skipIf(lacksRoot())('folders that can’t be read or searched, once each, and goes on', async () => {
     const root = makeRoot();
     write(root, 'DC1/a');
     write(root, 'DC1/z/b');
@@ -230,7 +220,7 @@ describe('a listing reports', () => {
     expect(problems).toEqual(['FILE_UNREADABLE DC1/unreadable', 'FILE_UNREADABLE DC1/unsearchable']);
   });
 
-  test.skipIf(!isRoot)('a data directory that can’t be read', async () => {
+  test.skipIf(lacksRoot())('a data directory that can’t be read', async () => {
     const root = makeRoot();
     write(root, 'DC1/a');
     chmodSync(`${root}/DC1`, 0o700);

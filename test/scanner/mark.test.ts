@@ -19,9 +19,9 @@ import { describe, expect, test } from 'vitest';
 import { inspectFile } from '../../src/scanner/inspect-file.ts';
 import { isMarked } from '../../src/scanner/is-marked.ts';
 import { markFile } from '../../src/scanner/mark.ts';
+import { lacksRoot } from '../../harness/tools.ts';
 import {
   asStranger,
-  isRoot,
   LONG_AGO,
   makeRoot,
   openBelow,
@@ -189,7 +189,7 @@ describe('a file with an mtime in the future', () => {
   });
 });
 
-describe.skipIf(!isRoot)('a mark that can’t be set', () => {
+describe.skipIf(lacksRoot())('a mark that can’t be set', () => {
   test('because the file is somebody else’s is an error that says so', async () => {
     const root = makeOld();
     const before = seen(root, PATH);

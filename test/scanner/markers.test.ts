@@ -16,7 +16,8 @@ import {
   isMarkerPath,
   watchMarkerStats,
 } from '../../src/scanner/markers.ts';
-import { isRoot, LONG_AGO, makeRoot, rel, STRANGER, write } from './support.ts';
+import { lacksRoot } from '../../harness/tools.ts';
+import { LONG_AGO, makeRoot, rel, STRANGER, write } from './support.ts';
 
 const DC1 = rel('DC1');
 const keep = { keepMtime: true };
@@ -169,7 +170,7 @@ describe('our marker can’t be written', () => {
     });
   });
 
-  test.skipIf(!isRoot)('where the directory can’t be written', async () => {
+  test.skipIf(lacksRoot())('where the directory can’t be written', async () => {
     const root = makeRoot();
     mkdirSync(`${root}/DC1`);
     process.seteuid?.(STRANGER);
@@ -179,7 +180,7 @@ describe('our marker can’t be written', () => {
     });
   });
 
-  test.skipIf(!isRoot)('where its mtime could not be put back, and then nothing is written', async () => {
+  test.skipIf(lacksRoot())('where its mtime could not be put back, and then nothing is written', async () => {
     const root = makeRoot();
     mkdirSync(`${root}/DC1`);
     chmodSync(`${root}/DC1`, 0o777);

@@ -1,6 +1,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { utimesSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { mayNot } from '../../harness/tools.ts';
 import { LONG_AGO, makeRoot, write } from './support.ts';
 
 /** Runs a command in a mount namespace of its own, so that its mounts are gone with it. */
@@ -9,7 +10,6 @@ const IN_NAMESPACE = 'exec unshare -m sh -c "$0"';
 const canMount =
   spawnSync('sh', ['-c', IN_NAMESPACE, 'mount --bind /tmp /tmp && mount -o remount,ro,bind /tmp']).status ===
   0;
-if (!canMount) console.warn('NOT TESTED: a root that is mounted read-only (needs root and unshare)');
 
 const SCRIPT = `
   import { lstatSync } from 'node:fs';
@@ -27,7 +27,7 @@ const SCRIPT = `
   }));
 `;
 
-test.skipIf(!canMount)(
+test.skipIf(mayNot('mount in a namespace', canMount ? undefined : 'unshare -m fails'))(
   'on a root that is mounted read-only marks and markers are READ_ONLY, with a hint',
   () => {
     const root = makeRoot();

@@ -24,11 +24,6 @@ export const rel = parseRelPath;
 /** An unprivileged user that owns nothing here: "nobody" on Debian; any other number would do. */
 export const STRANGER = 65_534;
 
-/** Only root can become somebody else. Without it what needs two users is skipped, and says so. */
-export const isRoot = process.geteuid?.() === 0;
-if (!isRoot)
-  console.warn('NOT TESTED without root: files of another owner, unreadable folders, read-only mounts');
-
 /** A time long enough ago for every clock tick, as utimes takes it. */
 export const LONG_AGO = new Date('2020-01-02T03:04:05.678Z');
 
@@ -61,7 +56,7 @@ export function seen(root: string, path: string): FileIdentity {
   return identityOf(lstatSync(`${root}/${path}`));
 }
 
-/** Runs something synchronous with another user's rights. */
+/** Runs something synchronous with another user's rights. Only root can. */
 export function asStranger<T>(action: () => T): T {
   process.setegid?.(STRANGER);
   process.seteuid?.(STRANGER);

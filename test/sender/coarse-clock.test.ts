@@ -9,13 +9,10 @@ import { inspectFile } from '../../src/scanner/inspect-file.ts';
 import type { ScanContext } from '../../src/sender/scan/scan-context.ts';
 import { ScanTally } from '../../src/sender/scan/scan-tally.ts';
 import { transfer } from '../../src/sender/scan/transfer.ts';
-import { lacks } from '../../harness/tools.ts';
+import { lacks, lacksRoot } from '../../harness/tools.ts';
 import { optionsFor, setup } from './scan-fixture.ts';
 
 const MIB = 1024 * 1024;
-
-const canMount = process.platform === 'linux' && process.geteuid?.() === 0;
-if (!canMount) console.warn('NOT TESTED without root on Linux: coarse clocks');
 
 /** Since Linux 6.13 ext4, XFS, Btrfs and tmpfs stamp more finely; ramfs still does as all did before. */
 function mountRamfs(root: string): void {
@@ -36,7 +33,7 @@ const CLOCKS = [
   { clock: 'a second', mount: mountSmallInodes, files: 3, laterMs: 100, lacking: lacks('mkfs.ext4') },
 ];
 
-test.runIf(canMount).for(CLOCKS)(
+test.skipIf(process.platform !== 'linux' || lacksRoot()).for(CLOCKS)(
   'a write in the tick ($clock) of the write before it is never hidden by the mark',
   async (of, { skip }) => {
     skip(of.lacking, 'mkfs.ext4 is not installed');

@@ -11,6 +11,7 @@ import {
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { lacksRoot } from '../../harness/tools.ts';
 import { putBytes } from '../suites/store/files.ts';
 import { useStoreFolder } from './folder.ts';
 
@@ -80,17 +81,14 @@ it('is not read through a symlink', async () => {
   expect(readFileSync(stranger, 'utf8')).toBe(`${'0'.repeat(32)}\n`);
 });
 
-it.skipIf(process.geteuid?.() !== 0)(
-  'tells a disk that refuses it as a file that can not be kept',
-  async () => {
-    const store = await folder.open();
-    await putBytes(store, 'a', 'a');
-    for (const path of ['.isync', '.isync/staging']) chmodSync(join(folder.root, path), 0o500);
-    process.seteuid?.(65534);
-    try {
-      await expect(store.identity()).rejects.toMatchObject({ code: 'STORE_FAILED', retryable: true });
-    } finally {
-      process.seteuid?.(0);
-    }
-  },
-);
+it.skipIf(lacksRoot())('tells a disk that refuses it as a file that can not be kept', async () => {
+  const store = await folder.open();
+  await putBytes(store, 'a', 'a');
+  for (const path of ['.isync', '.isync/staging']) chmodSync(join(folder.root, path), 0o500);
+  process.seteuid?.(65534);
+  try {
+    await expect(store.identity()).rejects.toMatchObject({ code: 'STORE_FAILED', retryable: true });
+  } finally {
+    process.seteuid?.(0);
+  }
+});

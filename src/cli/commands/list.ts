@@ -1,6 +1,7 @@
 import { optionName } from '../../config/names.ts';
 import type { CommandSettings } from '../../config/sources.ts';
 import { isGroup, type Command, type CommandGroup } from '../command.ts';
+import type { HeapPlan } from '../heap-growth.ts';
 import { receive } from './receive.ts';
 import { scan } from './scan.ts';
 import { token } from './token.ts';
@@ -12,6 +13,18 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [scan, receive, ver
 /** Returns what runs under a name: the command itself, or the members of the group. */
 export function commandsOf(entry: Command | CommandGroup): readonly Command[] {
   return isGroup(entry) ? entry.members : [entry];
+}
+
+/**
+ * Returns the heap plan of the command that `args` seem to ask for: the first one named in them. Help and a wrong command line
+ * get that of a sender. The command line itself is not read here, because what reads it is larger than all the commands.
+ */
+export function heapPlanFor(args: readonly string[]): HeapPlan {
+  for (const arg of args) {
+    const entry = COMMANDS.find(({ name }) => name === arg);
+    if (entry !== undefined) return commandsOf(entry)[0]?.heapPlan ?? 'sender';
+  }
+  return 'sender';
 }
 
 /** Returns what src/config needs to read the settings of a command; `section` is its own name or that of its group. */

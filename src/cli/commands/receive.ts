@@ -41,5 +41,6 @@ export const receive: Command = {
   ],
   options: OPTIONS,
   hasUnits: true,
+  heapPlan: 'receiver',
   load: async () => (await import('../run-receive.ts')).runReceive,
 };

@@ -94,5 +94,6 @@ export const scan: Command = {
   options: OPTIONS,
   secrets: ['token'],
   hasUnits: true,
+  heapPlan: 'sender',
   load: async () => (await import('../run-scan.ts')).runScan,
 };

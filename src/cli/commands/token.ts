@@ -8,6 +8,7 @@ const shared = {
     ...COMMON_OPTIONS,
   },
   hasUnits: false,
+  heapPlan: 'sender',
 } as const;
 
 const add: Command = {

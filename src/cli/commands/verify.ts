@@ -45,5 +45,6 @@ export const verify: Command = {
   options: OPTIONS,
   secrets: ['token'],
   hasUnits: true,
+  heapPlan: 'sender',
   load: async () => (await import('../run-verify.ts')).runVerify,
 };

@@ -7,7 +7,6 @@ import { inspectFile } from '../../scanner/inspect-file.ts';
 import { listDirectory, type ListingTotals } from '../../scanner/list-directory.ts';
 import type { Finding, ListedFile } from '../../scanner/listed-file.ts';
 import { DirectorySync } from '../directory-sync.ts';
-import type { OpenWriters } from '../../scanner/open-writers.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 import { pause } from '../../flow/wake-up.ts';
@@ -64,30 +63,6 @@ export async function runRound(
 ): Promise<RoundResult> {
   const round = new Round(context, directory, submissions, options);
   return await round.run();
-}
-
-/**
- * Lists `directory` once more: whether it holds nothing but the marked files of `markedPrint`, and none that `writers` has.
- */
-export async function holdsJust(
-  { options: { root }, ignore, stopping }: ScanContext,
-  directory: RelPath,
-  submissions: Submissions,
-  { markedPrint, writers }: { readonly markedPrint: string; readonly writers: OpenWriters },
-): Promise<boolean> {
-  const print = new Fingerprint();
-  for await (const batch of listDirectory(root, directory, { ignore, signal: stopping }))
-    for (const finding of batch) {
-      if (finding.kind === 'problem' || !submissions.isMarked(finding.file)) return false;
-      if (writers.has(finding.file.identity)) return false;
-      addTo(print, finding.file);
-    }
-  return print.toString() === markedPrint;
-}
-
-/** Adds a file as seals and rounds know it. */
-export function addTo(print: Fingerprint, { entry, identity }: ListedFile): void {
-  print.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
 }
 
 class Round {
@@ -180,7 +155,7 @@ class Round {
 
   #takeMarked(file: ListedFile): void {
     if (file.identity.ctimeMs < this.#context.tally.startedMs) this.#skipped++;
-    addTo(this.#markedPrint, file);
+    this.#markedPrint.addFile(file);
     this.#marked.files++;
     this.#marked.bytes += file.entry.size;
   }

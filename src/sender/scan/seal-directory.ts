@@ -4,13 +4,17 @@ import { IsyncError } from '../../model/isync-error.ts';
 import { PARSE_MARKER } from '../../model/markers.ts';
 import { joinRelPath, type RelPath } from '../../model/rel-path.ts';
 import { sameIdentity } from '../../scanner/file-identity.ts';
+import { Fingerprint } from '../../scanner/fingerprint.ts';
 import { inspectFile } from '../../scanner/inspect-file.ts';
 import { inspectDataDirectory } from '../../scanner/list-data-directories.ts';
+import { listDirectory } from '../../scanner/list-directory.ts';
 import type { ListedFile } from '../../scanner/listed-file.ts';
 import { makeDurable } from '../durable-source.ts';
 import { draftWatchMarker, removeWatchMarker } from '../../scanner/markers.ts';
+import type { OpenWriters } from '../../scanner/open-writers.ts';
 import type { SealRecord } from '../../scanner/seal-record.ts';
 import type { ScanContext } from './scan-context.ts';
+import type { Submissions } from './submissions.ts';
 import { createSourceFile } from '../source-file.ts';
 import type { TargetIdentity } from '../target.ts';
 
@@ -61,6 +65,25 @@ export async function sealDirectory(
   if (!isSameMarker(root, parsed)) return false;
   if (!(await draft.isUndisturbed())) return false;
   return await isStillSealed(root, directory, await draft.publish(), parsed);
+}
+
+/**
+ * Lists `directory` once more: whether it holds nothing but the marked files of `markedPrint`, and none that `writers` has.
+ */
+export async function holdsJust(
+  { options: { root }, ignore, stopping }: ScanContext,
+  directory: RelPath,
+  submissions: Submissions,
+  { markedPrint, writers }: { readonly markedPrint: string; readonly writers: OpenWriters },
+): Promise<boolean> {
+  const print = new Fingerprint();
+  for await (const batch of listDirectory(root, directory, { ignore, signal: stopping }))
+    for (const finding of batch) {
+      if (finding.kind === 'problem' || !submissions.isMarked(finding.file)) return false;
+      if (writers.has(finding.file.identity)) return false;
+      print.addFile(finding.file);
+    }
+  return print.toString() === markedPrint;
 }
 
 /** What lstat(2) says of the data directory; undefined when it is gone. */

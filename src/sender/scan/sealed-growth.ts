@@ -6,7 +6,6 @@ import { Fingerprint } from '../../scanner/fingerprint.ts';
 import { inspectDataDirectory } from '../../scanner/list-data-directories.ts';
 import { listDirectory } from '../../scanner/list-directory.ts';
 import { removeWatchMarker } from '../../scanner/markers.ts';
-import { addTo } from './directory-round.ts';
 import { discrepancies } from './discrepancies.ts';
 import type { ScanContext } from './scan-context.ts';
 
@@ -94,7 +93,7 @@ export class SealedGrowth {
     const { options, ignore, stopping } = this.#context;
     const print = new Fingerprint();
     for await (const batch of listDirectory(options.root, name, { ignore, signal: stopping }))
-      for (const finding of batch) if (finding.kind === 'file') addTo(print, finding.file);
+      for (const finding of batch) if (finding.kind === 'file') print.addFile(finding.file);
     return print.toString();
   }
 

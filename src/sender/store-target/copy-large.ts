@@ -10,7 +10,7 @@ import type { SourceReader } from '../target.ts';
 /** Read and written at a time, in bytes: larger pieces are no faster on a disk. */
 const PIECE_BYTES = 1024 * 1024;
 
-export interface CopyOptions {
+export interface CopyLargeOptions {
   readonly algorithm: DigestAlgorithm;
   readonly replaceDamaged: boolean;
   readonly limiter: RateLimiter | undefined;
@@ -22,7 +22,7 @@ export async function copyLarge(
   job: PutJob,
   store: Store,
   entry: FileEntry,
-  options: CopyOptions,
+  options: CopyLargeOptions,
 ): Promise<Buffer> {
   const { algorithm, replaceDamaged, signal } = options;
   const reader = await job.file.open();
@@ -45,7 +45,7 @@ async function transfer(
   job: PutJob,
   reader: SourceReader,
   upload: Upload,
-  { algorithm, limiter, signal }: CopyOptions,
+  { algorithm, limiter, signal }: CopyLargeOptions,
 ): Promise<Buffer> {
   const { path, size } = job.file.entry;
   const digester = createDigester(algorithm);

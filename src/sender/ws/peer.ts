@@ -52,7 +52,7 @@ export class Peer {
  * Returns the identity in a WELCOME. A receiver that tells no store may have another one each time, so nothing that it
  * confirms counts beyond the session.
  */
-export function identityOf({ session, store }: Welcome): TargetIdentity {
+export function targetIdentityOf({ session, store }: Welcome): TargetIdentity {
   if (store === undefined) return { store: undefined, incarnation: session, listedMtime: false };
   const { id, process, listedMtime } = store;
   return { store: id, incarnation: JSON.stringify([id, process]), listedMtime };

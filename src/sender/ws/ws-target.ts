@@ -22,7 +22,7 @@ import {
 } from '../target.ts';
 import { Calls } from './calls.ts';
 import { connect, type TlsOptions } from './connect.ts';
-import { identityOf, Peer } from './peer.ts';
+import { targetIdentityOf, Peer } from './peer.ts';
 import { ForeignAnswer } from './connect-errors.ts';
 import { Session } from './session.ts';
 
@@ -211,7 +211,7 @@ class WsTarget implements Target {
     try {
       onLink?.('connecting');
       const link = await this.#connect();
-      const identity = identityOf(link.welcome);
+      const identity = targetIdentityOf(link.welcome);
       const session = new Session({
         link,
         incarnation: identity.incarnation,

@@ -30,7 +30,7 @@ import { type Queues, DeviceQueues } from './device-queues.ts';
 import { collectLeftovers, type LeftoverLimits, PartThinner } from './leftovers.ts';
 import { listFiles } from './list-files.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
-import { digestInto, findPublished, type Published, readPublished, statPublished } from './published.ts';
+import { readInto, findPublished, type Published, readPublished, statPublished } from './published.ts';
 import type { StagedFile } from './publisher.ts';
 import { discard, stageFile } from './stage-file.ts';
 import { StagingArea } from './staging-area.ts';
@@ -263,7 +263,7 @@ class FileStore implements Store {
       const digester = new ZeroWatch(createDigester(algorithm));
       const goesOn = (): void => this.#checkGoesOn(signal);
       const offset =
-        size === 0 ? 0 : await queues.resuming.run(() => digestInto(digester, handle, size, goesOn));
+        size === 0 ? 0 : await queues.resuming.run(() => readInto(digester, handle, size, goesOn));
       return new FileBody({
         file,
         algorithm,

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
 import { foldersBelow } from './list-files.ts';
-import { lookAt } from './read-folder.ts';
+import { lstatAt } from './read-folder.ts';
 import { storeError, unlessAbsent, unlessAbsentSync } from './system-errors.ts';
 import { Limiter } from '../../flow/limiter.ts';
 
@@ -167,7 +167,7 @@ export class FolderBatch {
     const way: RelPath[] = [];
     for (let folder = parentOf(path); folder !== ''; folder = parentOf(folder)) way.push(folder);
     const real = way.toReversed();
-    const end = real.findIndex((folder) => !lookAt(join(this.#folders.root, folder))?.isDirectory());
+    const end = real.findIndex((folder) => !lstatAt(join(this.#folders.root, folder))?.isDirectory());
     return (end < 0 ? real : real.slice(0, end)).toReversed();
   }
 
@@ -264,7 +264,7 @@ function isVanished(error: unknown): boolean {
 }
 
 function removeFile(path: string): void {
-  if (lookAt(path)?.isFile() === true) unlessAbsentSync(() => unlinkSync(path));
+  if (lstatAt(path)?.isFile() === true) unlessAbsentSync(() => unlinkSync(path));
 }
 
 /** Whether there is no folder at `path` any more. */

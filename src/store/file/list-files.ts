@@ -2,7 +2,7 @@ import { type FileEntry, toMicroseconds } from '../../model/file-entry.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { Breath } from './breath.ts';
 import { inRealFolders, statPublished } from './published.ts';
-import { lookAt, readFolder } from './read-folder.ts';
+import { lstatAt, readFolder } from './read-folder.ts';
 
 /**
  * Streams the regular files at or below `prefix`, without symlinks and names that can't be a RelPath. Memory grows with
@@ -26,7 +26,7 @@ export async function* listFiles(
       if (breath.isDue) await breath.take();
       if (skip(path)) continue;
       if (kind === 'folder') folders.push(path);
-      const found = kind === 'file' ? lookAt(`${root}/${path}`) : undefined;
+      const found = kind === 'file' ? lstatAt(`${root}/${path}`) : undefined;
       // It may have been replaced since the folder was read.
       if (found?.isFile() === true) yield { path, size: found.size, mtimeUs: toMicroseconds(found.mtimeMs) };
       else if (found?.isDirectory() === true) folders.push(path);

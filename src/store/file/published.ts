@@ -88,7 +88,7 @@ export async function digestPublished(
   const found = await file?.stat();
   if (file === undefined || !found?.isFile()) return undefined;
   const digester = createDigester(algorithm);
-  await digestInto(digester, file, found.size, checkGoesOn);
+  await readInto(digester, file, found.size, checkGoesOn);
   return digester.digest();
 }
 
@@ -99,7 +99,7 @@ export async function syncPublished(path: string): Promise<void> {
 }
 
 /** Reads all of a file into `digester`; returns how many bytes there were. `size` is how many to expect. */
-export async function digestInto(
+export async function readInto(
   digester: Digester,
   file: FileHandle,
   size: number,

@@ -18,13 +18,13 @@ export interface FolderEntry {
  */
 export function* readFolder(root: string, folder: RelPath | ''): Generator<FolderEntry> {
   const path = join(root, folder);
-  const before = lookAt(path);
+  const before = lstatAt(path);
   if (before?.isDirectory() !== true) return;
   const dir = unlessAbsentSync(() => opendirSync(path, { bufferSize: READ_AHEAD }));
   if (dir === undefined) return;
   try {
     // opendir(3) follows a symlink that took the folder's place since the look at it.
-    const now = lookAt(path);
+    const now = lstatAt(path);
     if (now?.ino === before.ino && now.dev === before.dev) yield* entriesOf(dir, folder);
   } finally {
     dir.closeSync();
@@ -32,7 +32,7 @@ export function* readFolder(root: string, folder: RelPath | ''): Generator<Folde
 }
 
 /** What is at the absolute path, a symlink itself; undefined where nothing is. */
-export function lookAt(path: string): Stats | undefined {
+export function lstatAt(path: string): Stats | undefined {
   return unlessAbsentSync(() => lstatSync(path, { throwIfNoEntry: false }));
 }
 

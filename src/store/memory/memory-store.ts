@@ -4,7 +4,7 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { parentOf, type RelPath } from '../../model/rel-path.ts';
 import { checkContent } from '../check-digest.ts';
-import { newStoreId } from '../new-store-id.ts';
+import { newStoreId } from '../store-id.ts';
 import { PathOrder } from '../../flow/path-order.ts';
 import { isAllZeros } from '../../model/damage.ts';
 import { OpenUploads } from '../open-uploads.ts';

@@ -1,5 +1,5 @@
 import { IsyncError } from '../../model/isync-error.ts';
-import { formatStoreId, MAX_STORE_ID_BYTES, newStoreId, parseStoreId } from '../new-store-id.ts';
+import { formatStoreId, MAX_STORE_ID_BYTES, newStoreId, parseStoreId } from '../store-id.ts';
 import type { RequestOptions } from '../../s3/requests.ts';
 import type { OwnObjects } from './own-objects.ts';
 

@@ -1,0 +1,20 @@
+import { expect, it } from 'vitest';
+import { heapPlanFor } from '../../src/cli/commands/list.ts';
+
+it.each(['receive /backup', 'receive scan', 'help receive', '--json receive /backup'])(
+  'plans the heap of a receiver for "isync %s"',
+  (line) => {
+    expect(heapPlanFor(line.split(' '))).toBe('receiver');
+  },
+);
+
+it.each([
+  'scan receive --help',
+  'scan receive --to /backup',
+  'verify receive --to receive',
+  'token list --tokens receive',
+  '--help',
+  'recieve /backup',
+])('plans the heap of a sender for "isync %s"', (line) => {
+  expect(heapPlanFor(line.split(' '))).toBe('sender');
+});
