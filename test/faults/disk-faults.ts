@@ -1,14 +1,17 @@
 import {
-  chmodSync,
   chownSync,
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
   mkdirSync,
+  openSync,
+  readdirSync,
   renameSync,
   rmSync,
   statSync,
   statfsSync,
   writeFileSync,
-  lstatSync,
-  readdirSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Fault, Stage } from './fault.ts';
@@ -76,11 +79,21 @@ function permissions(): Fault[] {
 }
 
 async function without(path: string, mode: number, { random, pause }: Stage): Promise<void> {
-  const before = lstatSync(path, { throwIfNoEntry: false });
-  if (before === undefined) return;
-  chmodSync(path, mode);
-  await pause(random.int(50, 1200));
-  if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) chmodSync(path, before.mode & 0o7777);
+  let fd: number;
+  try {
+    fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  } catch {
+    return; // It is not there, or out of reach by another fault.
+  }
+  try {
+    const before = fstatSync(fd);
+    fchmodSync(fd, mode);
+    await pause(random.int(50, 1200));
+    // Wherever it is by now: another fault may have moved what it lies in.
+    fchmodSync(fd, before.mode & 0o7777);
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function someFolder(parent: string, number: number): string {

@@ -140,8 +140,9 @@ export class Victim {
     await Promise.race([ended(child), sleep(END_MS, undefined, { signal: late.signal }).catch(() => {})]);
     late.abort();
     if (child.exitCode === null && child.signalCode === null) await this.#killProcess();
-    // Before it has set up its handlers the signal itself ends it.
-    return child.signalCode === 'SIGTERM' ? 0 : child.exitCode;
+    // Before it has set up its handlers the signal itself ends it; and it may have come to where it was to die.
+    const isMeant = child.signalCode === 'SIGTERM' || (this.#wrap.dieAt !== undefined && !this.#killed);
+    return isMeant && child.signalCode !== null ? 0 : child.exitCode;
   }
 
   /** Ends it and whatever it has started, at once and for good. */
