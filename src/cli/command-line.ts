@@ -1,7 +1,8 @@
 import yargs, { type Argv, type CommandModule } from 'yargs';
 import { closest } from '../config/closest.ts';
 import { environmentName } from '../config/names.ts';
-import { IsyncError } from '../model/isync-error.ts';
+import { IsyncError, toIsyncError } from '../model/isync-error.ts';
+import { plainBooleans } from './boolean-options.ts';
 import { isGroup, type Command, type CommandGroup, type Invocation } from './command.ts';
 import { COMMANDS, commandsOf, settingsOf } from './commands/list.ts';
 import { UNIT_HELP } from './commands/options.ts';
@@ -13,6 +14,8 @@ const MAX_HELP_COLUMNS = 110;
 const NAMES = [...COMMANDS.map(({ name }) => name), 'completion'];
 /** What else may stand in the place of a command. */
 const WORDS = [...NAMES, 'help', 'version'];
+/** With this option the script of `isync completion` asks yargs for completions. */
+const COMPLETING = '--get-yargs-completions';
 const SECRETS = new Set(COMMANDS.flatMap(commandsOf).flatMap(({ secrets = [] }) => secrets));
 
 /** Takes what was asked for, once the command line is known to be well-formed. */
@@ -59,8 +62,19 @@ export async function parseCommandLine(
     .fail((message: string | null, error: Error | undefined) => {
       throw usageError(message ?? error?.message ?? '', args);
     })
-    .parseAsync(asFlags(args));
+    .parseAsync(asFlags(withPlainBooleans(args)));
   return invocation;
+}
+
+/** @throws IsyncError USAGE */
+function withPlainBooleans(args: readonly string[]): readonly string[] {
+  // What is being completed may be half a value.
+  if (args.includes(COMPLETING)) return args;
+  try {
+    return plainBooleans(args);
+  } catch (error) {
+    throw usageError(toIsyncError(error, 'USAGE').message, args);
+  }
 }
 
 function entryModule(entry: Command | CommandGroup, found: Found): CommandModule {

@@ -125,6 +125,58 @@ describe('options', () => {
   it('can be taken back', async () => {
     expect((await parsed('scan', '--no-once')).flags['once']).toBe(false);
   });
+
+  const each = all.flatMap(({ section, command }) => {
+    const start = [section, command.name].filter((word, at, words) => words.indexOf(word) === at);
+    const words = command.arguments.filter(({ kind }) => kind === 'word').map(() => 'x');
+    return Object.entries(command.options).map(([name, { type }]) => ({
+      line: [...start, ...words].join(' '),
+      name,
+      isBoolean: type === 'boolean',
+    }));
+  });
+
+  describe.each(each.filter(({ isBoolean }) => isBoolean))('$line --$name', ({ line, name }) => {
+    const flagOf = async (arg: string) => (await parsed(...line.split(' '), arg)).flags[name];
+
+    it('is on by itself and by each word for it', async () => {
+      for (const value of ['', '=true', '=yes', '=on', '=1', '=YES'])
+        expect([value, await flagOf(`--${name}${value}`)]).toEqual([value, true]);
+    });
+
+    it('is off by each word for it', async () => {
+      for (const value of ['false', 'no', 'off', '0', 'False'])
+        expect([value, await flagOf(`--${name}=${value}`)]).toEqual([value, false]);
+      expect(await flagOf(`--no-${name}`)).toBe(false);
+    });
+
+    it.each(['', 'maybe', '2', 'true '])('is not %j', async (value) => {
+      const told = await refused(...line.split(' '), `--${name}=${value}`);
+      expect(told).toContain(
+        `--${name} "${value}" is neither true nor false | "isync ${line.split(' ')[0]} --help"`,
+      );
+    });
+  });
+
+  it.each(each.filter(({ isBoolean }) => !isBoolean))('$line --no-$name is refused', async (option) => {
+    const { line, name } = option;
+    expect(await refused(...line.split(' '), `--no-${name}`)).toContain(
+      `--no-${name} is no option: --${name} takes a value |`,
+    );
+  });
+
+  it.each([
+    ['receive', '--no-store'],
+    ['scan', '--no-root'],
+  ])('%s %s, which is an argument, is refused', async (...args) => {
+    expect(await refused(...args)).toContain('takes a value');
+  });
+
+  it('end at "--"', async () => {
+    expect((await parsed('scan', '--', '--once=maybe')).flags).toMatchObject({
+      _: ['scan', '--once=maybe'],
+    });
+  });
 });
 
 describe('token', () => {
@@ -177,6 +229,7 @@ describe('completion', () => {
     [['token', ''], 'revoke'],
     [['scan', '--'], '--token-file'],
     [['scan', '--newest', ''], 'birthtime'],
+    [['scan', '--once=', '--'], '--token-file'],
   ])('of %j knows %s', async (words, completion) => {
     expect((await printed('--get-yargs-completions', 'isync', ...words)).split('\n')).toContain(completion);
   });

@@ -1,0 +1,48 @@
+import { parseBoolean } from '../config/values.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import { COMMANDS, commandsOf } from './commands/list.ts';
+
+const OPTIONS = COMMANDS.flatMap(commandsOf).flatMap(({ options }) => Object.entries(options));
+/** Those of yargs itself are among them. */
+const BOOLEAN = new Set([
+  'help',
+  'h',
+  'version',
+  ...OPTIONS.filter(([, { type }]) => type === 'boolean').map(([name]) => name),
+]);
+/** What takes a value: options, and arguments, which yargs takes by their names as well. */
+const WITH_VALUE = new Set(
+  [
+    ...OPTIONS.map(([name]) => name),
+    ...COMMANDS.flatMap(commandsOf).flatMap((command) => command.arguments.map(({ name }) => name)),
+  ].filter((name) => !BOOLEAN.has(name)),
+);
+
+/**
+ * Returns `args` with every boolean option as `--NAME` or `--no-NAME`. yargs itself takes each value but "true" for off, so
+ * that `--immutable=yes` would let files be replaced; and it takes `--no-device` for the device "false".
+ * @throws IsyncError USAGE without a hint where the value is none, or where an option that takes a value is negated
+ */
+export function plainBooleans(args: readonly string[]): string[] {
+  const end = args.indexOf('--');
+  const options = end === -1 ? args : args.slice(0, end);
+  return [...options.map(plainBoolean), ...args.slice(options.length)];
+}
+
+function plainBoolean(arg: string): string {
+  const negated = /^--no-(.+)$/.exec(arg)?.[1];
+  if (negated !== undefined && WITH_VALUE.has(negated))
+    throw new IsyncError('USAGE', `${arg} is no option: --${negated} takes a value`);
+  const [, name = '', value = ''] = /^--?([^=]+)=(.*)$/s.exec(arg) ?? [];
+  if (!BOOLEAN.has(name)) return arg;
+  return isOn(name, value) ? `--${name}` : `--no-${name}`;
+}
+
+function isOn(name: string, value: string): boolean {
+  try {
+    return parseBoolean(value);
+  } catch (error) {
+    if (!(error instanceof IsyncError)) throw error;
+    throw new IsyncError('USAGE', `--${name} ${JSON.stringify(value)} ${error.message}`, { cause: error });
+  }
+}
