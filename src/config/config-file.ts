@@ -1,4 +1,14 @@
-import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  parseDocument,
+  type Document,
+  type YAMLParseError,
+} from 'yaml';
 import { IsyncError } from '../model/isync-error.ts';
 import { readText } from './read-text.ts';
 import { refuseUnquoted } from './unquoted-pattern.ts';
@@ -31,11 +41,14 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
   const fault = document.errors[0];
   if (fault !== undefined) {
     const { line, col } = lines.linePos(fault.pos[0]);
-    throw new IsyncError('CONFIG_INVALID', `the config file is not YAML: ${fault.message} (${line}:${col})`, {
-      path,
-      cause: fault,
-      hint: 'A value that begins with one of * ! & [ { % @ ` needs quotes around it.',
-    });
+    throw new IsyncError(
+      'CONFIG_INVALID',
+      `the config file is not YAML: ${reasonOf(fault)} (${line}:${col})`,
+      {
+        path,
+        hint: 'A value that begins with one of * ! & [ { % @ ` needs quotes around it.',
+      },
+    );
   }
   const content: unknown = document.toJS({ reviver: (_, value: unknown) => value ?? '' });
   if (content !== '' && content !== null && !isRecord(content))
@@ -48,6 +61,12 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
     content: new Map(isRecord(content) ? Object.entries(content) : []),
     lineOf: (place) => lines.linePos(startOf(document, place)).line,
   };
+}
+
+/** Returns what is wrong without the text that some faults of the parser repeat: it may be a secret. */
+function reasonOf({ code, message }: YAMLParseError): string {
+  if (code === 'TAG_RESOLVE_FAILED') return 'A tag has no meaning';
+  return message.replace(/: ["|>].*$/s, '').replace(/(escape sequence) .*$/s, '$1');
 }
 
 /** Whether a value of a config file is a map. */

@@ -2,11 +2,12 @@ import { z } from 'zod';
 import { didYouMean } from './closest.ts';
 import { isRecord, type ConfigFile } from './config-file.ts';
 import { one } from './fields.ts';
+import { mapFault } from './map-fault.ts';
 import { STORES } from './names.ts';
+import { HIDDEN, isAboutSecret } from './secret.ts';
 import type { Setting } from './sources.ts';
 import { access } from './store-access.ts';
 import { parseStoreAddress, type StoreAddress } from './target-address.ts';
-import { unknownKeys } from './unknown-keys.ts';
 
 const REFERENCE = /^store:(.*)$/s;
 
@@ -37,7 +38,7 @@ export function location<Address>(parse: (text: string) => Address): z.ZodType<A
         context.addIssue({ code: 'custom', message: given.reason });
         return z.NEVER;
       }
-      const result = (isRecord(given) ? store : text).safeParse(given, { error: unknownKeys });
+      const result = (isRecord(given) ? store : text).safeParse(given, { error: mapFault });
       if (result.success) return result.data;
       for (const issue of result.error.issues) context.issues.push(passedOn(issue));
       return z.NEVER;
@@ -49,7 +50,7 @@ export function location<Address>(parse: (text: string) => Address): z.ZodType<A
 function passedOn(issue: z.core.$ZodIssue): z.core.$ZodRawIssue {
   if (issue.code === 'unrecognized_keys') return { ...issue, input: {} };
   const { path, message } = issue;
-  const params = issue.code === 'custom' ? issue.params : undefined;
+  const params = isAboutSecret(issue) ? HIDDEN : {};
   return { code: 'custom', path, message, params, input: undefined };
 }
 

@@ -4,6 +4,7 @@ import { isRecord, type ConfigFile, type ValuePath } from './config-file.ts';
 import { resolveStore } from './location.ts';
 import { environmentName, optionName, STORES } from './names.ts';
 import { isAboutSecret, Secret } from './secret.ts';
+import { shownText } from './shown.ts';
 import {
   collectSettings,
   type Collected,
@@ -11,7 +12,7 @@ import {
   type Setting,
   type Sources,
 } from './sources.ts';
-import { unknownKeys } from './unknown-keys.ts';
+import { mapFault } from './map-fault.ts';
 
 /** The settings of a command: which there are, what they may be, and how they must agree with each other. */
 export interface CommandSchema<Config> extends z.ZodType<Config> {
@@ -33,7 +34,7 @@ export function readConfig<Config>(
   const { settings, faults, file } = collected;
   for (const [key, setting] of settings) settings.set(key, resolveStore(setting, schema.shape[key], file));
   const raw = Object.fromEntries([...settings].map(([key, { value }]) => [key, value]));
-  const result = schema.safeParse(raw, { error: unknownKeys });
+  const result = schema.safeParse(raw, { error: mapFault });
   if (result.success && faults.length === 0) return result.data;
   const issues = result.success ? [] : result.error.issues;
   const all = [...faults, ...issues.map((issue) => describe(issue, collected, command))];
@@ -88,13 +89,12 @@ function howToGive(key: string, isPlace: boolean): string {
 /** A text or list of texts, with a space behind; maps are not shown, and secrets never. */
 function showValue(value: unknown, issue: z.core.$ZodIssue): string {
   if (value instanceof Secret) return `${String(value)} `;
-  const isShown = typeof value === 'string' || (Array.isArray(value) && value.every(isText));
-  if (!isShown || isAboutSecret(issue)) return '';
-  // Credentials in a URL are refused, and the refusal must not print them.
-  return `${JSON.stringify(value).replace(/\/\/.*@/s, '//(hidden)@')} `;
+  if (isAboutSecret(issue)) return '';
+  if (isText(value)) return `${JSON.stringify(shownText(value))} `;
+  return Array.isArray(value) && value.every(isText) ? `${JSON.stringify(value.map(shownText))} ` : '';
 }
 
-function isText(value: unknown): boolean {
+function isText(value: unknown): value is string {
   return typeof value === 'string';
 }
 

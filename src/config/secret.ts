@@ -39,6 +39,9 @@ interface SecretOptions {
   readonly plain?: true;
 }
 
+/** Every setting that is one. */
+const secrets = z.registry();
+
 /** Where a config file says that a secret is. */
 const sources = {
   file: (path: string) => readText(path, `the file "${path}"`).replace(/\r?\n$/, ''),
@@ -55,7 +58,7 @@ export function secret(
   parse: (text: string) => string,
   { instead = 'name a file that holds it: { file: PATH }', plain }: SecretOptions = {},
 ): z.ZodType<Secret> {
-  return z.unknown().transform((given, context) => {
+  const field = z.unknown().transform((given, context) => {
     try {
       if (given instanceof Secret) return new Secret(parse(given.reveal()));
       if (given === undefined) throw badValue('is missing');
@@ -69,12 +72,25 @@ export function secret(
       return z.NEVER;
     }
   });
+  return field.register(secrets, {});
 }
 
-const HIDDEN = { hidden: true };
+/** Whether `field` is a secret, optional or not. */
+export function isSecret(field: unknown): boolean {
+  return field instanceof z.ZodOptional
+    ? isSecret(field.unwrap())
+    : field instanceof z.ZodType && secrets.has(field);
+}
 
-/** Whether an issue of zod is about a value that must not be shown. */
+/** Of an issue about a value that must not be shown. */
+export const HIDDEN = { hidden: true };
+
+/** What zod calls a map or list. */
+const HOLDERS: ReadonlySet<string> = new Set(['object', 'record', 'map', 'array']);
+
+/** Whether an issue of zod is about a value that must not be shown: a secret, or one in the place of what may hold some. */
 export function isAboutSecret(issue: z.core.$ZodIssue): boolean {
+  if (issue.code === 'invalid_type') return HOLDERS.has(issue.expected);
   return issue.code === 'custom' && issue.params === HIDDEN;
 }
 

@@ -2,6 +2,7 @@ import { didYouMean } from './closest.ts';
 import { isRecord, readConfigFile, type ConfigFile } from './config-file.ts';
 import { environmentName, optionName, STORES } from './names.ts';
 import { Secret } from './secret.ts';
+import { shownName } from './shown.ts';
 
 /** What must be known of a command, and of all others, to read its settings. */
 export interface CommandSettings {
@@ -113,7 +114,9 @@ function settingsIn(
     const key = keyOf.get(name);
     if (key !== undefined) return [[key, { value, origin: { kind: 'file', at } }]];
     if (!isOwn || name !== STORES)
-      faults.push(`${name}: is no setting of "${section}"${didYouMean(name, names)} ${lineOf(file, at)}`);
+      faults.push(
+        `${shownName(name)}: is no setting of "${section}"${didYouMean(name, names)} ${lineOf(file, at)}`,
+      );
     return [];
   });
 }
@@ -123,7 +126,7 @@ function faultsOfSections(file: ConfigFile, sections: readonly string[]): string
     if (name === STORES) return [];
     if (!sections.includes(name))
       return [
-        `${name}: is no section of a config file${didYouMean(name, [...sections, STORES])} ${lineOf(file, [name])}`,
+        `${shownName(name)}: is no section of a config file${didYouMean(name, [...sections, STORES])} ${lineOf(file, [name])}`,
       ];
     return isMapOrEmpty(value) ? [] : [`${name}: is no map of settings ${lineOf(file, [name])}`];
   });

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseS3Address, type S3Address } from './s3-address.ts';
+import { shownText } from './shown.ts';
 import type { StoreAccess } from './store-access.ts';
 import { badValue } from './values.ts';
 
@@ -99,7 +100,7 @@ function refuseHost(text: string): void {
   if (existsSync(resolve(text))) return;
   const [, known, rest] = SLASHES_LACK.exec(text) ?? [];
   if (known !== undefined && rest !== undefined)
-    throw badValue(`lacks the "//" after "${known}:"; did you mean ${known}://${rest}?`);
+    throw badValue(`lacks the "//" after "${known}:"; did you mean ${shownText(`${known}://${rest}`)}?`);
   const dotted = HOST_WITH_DOT.exec(text)?.[1];
   const host = HOST_AND_PORT.exec(text)?.[1] ?? (dotted === undefined ? undefined : `${dotted}:7400`);
   if (host === undefined) return;
