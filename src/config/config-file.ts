@@ -11,6 +11,7 @@ import {
 } from 'yaml';
 import { IsyncError } from '../model/isync-error.ts';
 import { readText } from './read-text.ts';
+import { firstRefusal } from './refused-yaml.ts';
 import { refuseUnquoted } from './unquoted-pattern.ts';
 
 /** Keys of maps and positions in lists, from the top level of a file to a value in it. */
@@ -33,7 +34,23 @@ export function readConfigFile(path: string): ConfigFile {
   return parseConfigFile(readText(path, 'the config file'), path);
 }
 
+/** @throws IsyncError CONFIG_INVALID when `text` is not YAML, or has of YAML what a config file may not have */
 export function parseConfigFile(text: string, path: string): ConfigFile {
+  try {
+    return parsed(text, path);
+  } catch (error) {
+    // The parser throws the former where it goes too deep, and the latter where aliases of aliases multiply.
+    if (!(error instanceof RangeError || error instanceof ReferenceError)) throw error;
+    const reason = error instanceof RangeError ? 'is nested too deeply' : 'has too many aliases in aliases';
+    throw new IsyncError('CONFIG_INVALID', `the config file ${reason}`, {
+      path,
+      cause: error,
+      hint: 'Write the values out.',
+    });
+  }
+}
+
+function parsed(text: string, path: string): ConfigFile {
   const lines = new LineCounter();
   // failsafe: every scalar stays the text that it is, and one set of parsers serves flags, environment and file.
   const document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false });
@@ -49,6 +66,11 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
         hint: 'A value that begins with one of * ! & [ { % @ ` needs quotes around it.',
       },
     );
+  }
+  const refused = firstRefusal(document);
+  if (refused !== undefined) {
+    const { line } = lines.linePos(refused.start);
+    throw new IsyncError('CONFIG_INVALID', `${refused.reason} (${path}, line ${line})`, { path });
   }
   const content: unknown = document.toJS({ reviver: (_, value: unknown) => value ?? '' });
   if (content !== '' && content !== null && !isRecord(content))

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { parseConfigFile } from '../../src/config/config-file.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 
@@ -84,5 +84,46 @@ describe('a config file', () => {
   it('may hold an alias of YAML', () => {
     const file = parseConfigFile('scan:\n  tag: &x DC\n  device: *x\n', 'f');
     expect(file.content.get('scan')).toEqual({ tag: 'DC', device: 'DC' });
+  });
+
+  it.each([
+    ['scan: &x {to: store, ignore: *x}', 'an alias stands within what it is an alias of', 1],
+    ['scan: &x\n  - a: &y\n    - *x\n    - *y\n', 'an alias stands within what it is an alias of', 3],
+    ['scan:\n  to: !!binary aGVsbG8=\n', 'a value of the type !!binary is not taken', 2],
+    ['scan:\n  to: !!timestamp 2026-01-01\n', 'a value of the type !!timestamp is not taken', 2],
+    ['scan: !!set {a, b}\n', 'a value of the type !!set is not taken', 1],
+    ['scan: !!omap [a: b]\n', 'a value of the type !!omap is not taken', 1],
+    ['scan:\n  ? {a: b}\n  : c\n', 'a map or list is a key', 2],
+    ['scan:\n  [a]: c\n', 'a map or list is a key', 2],
+    ['scan:\n  to: &x [a]\n  *x : c\n', 'a map or list is a key', 3],
+    ['scan:\n  to: {{ SEKRIT }}\n', 'a map or list is a key; a template like {{ NAME }} needs quotes', 2],
+  ])('that is %j is refused with its line', (text, message, line) => {
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
+    const attempt = () => parseConfigFile(text, 'f.yaml');
+    expect(attempt).toThrow(message);
+    expect(attempt).toThrow(`(f.yaml, line ${line})`);
+    expect(attempt).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+    expect(attempt).not.toThrow('SEKRIT');
+    expect(warned).not.toHaveBeenCalled();
+    warned.mockRestore();
+  });
+
+  it('that would be endless is refused', () => {
+    const level = (name: string, of: string) => `${name}: &${name} [${Array(9).fill(of).join(', ')}]\n`;
+    const bomb = level('a', 'x') + level('b', '*a') + level('c', '*b') + level('d', '*c');
+    const refusal = (reason: string) =>
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: `the config file ${reason}`,
+        path: 'f.yaml',
+      });
+    expect(() => parseConfigFile(bomb, 'f.yaml')).toThrow(refusal('has too many aliases in aliases'));
+    const deep = `scan: ${'['.repeat(5000)}${']'.repeat(5000)}`;
+    expect(() => parseConfigFile(deep, 'f.yaml')).toThrow(IsyncError);
+  });
+
+  it('may say of a text, map or list that it is one', () => {
+    const file = parseConfigFile('scan: !!map {to: !!str 1, ignore: !!seq [a], tag: ! 2}\n', 'f');
+    expect(file.content.get('scan')).toEqual({ to: '1', ignore: ['a'], tag: '2' });
   });
 });
