@@ -223,6 +223,14 @@ describe('faults name the setting, the value and its origin', () => {
     expect(fault.message).toContain(message);
   });
 
+  it('tells the cure where the config file can not be read', () => {
+    const hintOf = (config: string) => faultOf(() => scan({ config })).hint;
+    expect(hintOf('none.yaml')).toBe(
+      `Check its path; one that does not begin with "/" starts at ${process.cwd()}.`,
+    );
+    expect(hintOf(folder)).toBe('This is a folder; give the path of a file in it.');
+  });
+
   it('tells all of them at once', () => {
     const fault = faultOf(() => scan({ settle: 'abc' }, { ISYNC_QUIET: 'x' }, 'scan: {tga: DC}'));
     expect(fault.message.split('\n')).toEqual([
