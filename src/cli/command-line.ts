@@ -158,7 +158,8 @@ function usageError(message: string, args: readonly string[]): IsyncError {
   const command = args.find((arg) => NAMES.includes(arg));
   const help = `"isync ${command === undefined ? '' : `${command} `}--help" tells more.`;
   const unknown = /^Unknown (?:argument|command)s?: (.*)$/s.exec(message)?.[1];
-  if (unknown === undefined) return new IsyncError('USAGE', plain(message), { hint: help });
+  if (unknown === undefined)
+    return new IsyncError('USAGE', missingWord(message, args) ?? plain(message), { hint: help });
   const words = [...new Set(unknown.split(', '))];
   const secret = words.find((word) => SECRETS.has(word) && !args.includes(word));
   const hint = secret === undefined ? help : secretHint(secret);
@@ -197,12 +198,22 @@ function describeUnknown(word: string, command: string | undefined, args: readon
   return `${what} "${word}"${near === undefined ? '' : `, did you mean "${near}"?`}`;
 }
 
+/** Returns which argument of a command is missing, where yargs says that one is. */
+function missingWord(message: string, args: readonly string[]): string | undefined {
+  const given = /^Not enough non-option arguments: got (\d+)/.exec(message)?.[1];
+  if (given === undefined) return undefined;
+  const named = COMMANDS.find(({ name }) => args.includes(name));
+  const command = named && commandsOf(named).find(({ name }) => args.includes(name));
+  const words = command?.arguments.filter(({ kind }) => kind === 'word') ?? [];
+  const missing = words[Number(given)]?.name.toUpperCase();
+  return `an argument is missing${missing === undefined ? '' : `: ${missing}`}`;
+}
+
 /** Puts yargs' own messages, which span lines, into one. */
 function plain(message: string): string {
   const choice = /Argument: ([\w-]+), Given: (.*), Choices: (.*)$/s.exec(message);
   if (choice !== null) return `--${choice[1] ?? ''} ${choice[2] ?? ''} is none of ${choice[3] ?? ''}`;
   const missing = /^Not enough arguments following: ([\w-]+)/.exec(message);
   if (missing !== null) return `--${missing[1] ?? ''} needs a value`;
-  if (message.startsWith('Not enough non-option arguments')) return 'an argument is missing';
   return message.replaceAll(/\s*\n\s*/g, ' ');
 }

@@ -191,7 +191,8 @@ describe('token', () => {
       command: { name: 'list' },
       words: {},
     });
-    expect(await refused('token', 'revoke')).toContain('an argument is missing');
+    expect(await refused('token', 'add')).toContain('an argument is missing: DEVICE |');
+    expect(await refused('token', 'revoke', '--tokens', 'f')).toContain('an argument is missing: DEVICE |');
     expect(await refused('token')).toContain('add, list and revoke');
   });
 });
