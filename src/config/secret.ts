@@ -107,10 +107,9 @@ function isSource(name: string): name is keyof typeof sources {
 
 /** https://systemd.io/CREDENTIALS */
 function credentials(): string {
-  return (
-    process.env['CREDENTIALS_DIRECTORY'] ??
-    refuse('names a credential, and systemd has passed none on (CREDENTIALS_DIRECTORY is not set)')
-  );
+  const folder = process.env['CREDENTIALS_DIRECTORY'] ?? '';
+  if (folder !== '') return folder;
+  return refuse('names a credential, and systemd has passed none on (CREDENTIALS_DIRECTORY is not set)');
 }
 
 function checked(name: string): string {

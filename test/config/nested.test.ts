@@ -133,6 +133,12 @@ describe('a secret in a config file', () => {
     expect(told).not.toContain('sesame');
   });
 
+  it('is no credential where systemd has passed none on', () => {
+    vi.stubEnv('CREDENTIALS_DIRECTORY', '');
+    expect(refused(send('{ credential: key }'))).toContain('systemd has passed none on');
+    vi.unstubAllEnvs();
+  });
+
   it('leaves the credentials of others alone', () => {
     vi.stubEnv('CREDENTIALS_DIRECTORY', folder);
     for (const name of ['../key', '..', 'a/b'])
