@@ -8,12 +8,13 @@ import { HIDDEN, isAboutSecret } from './secret.ts';
 import type { Setting } from './sources.ts';
 import { access } from './store-access.ts';
 import { parseStoreAddress, type StoreAddress } from './target-address.ts';
+import { badValue } from './values.ts';
 
 const REFERENCE = /^store:(.*)$/s;
 
 /** A store of `stores:`, or in the place of its name. */
 const store = z
-  .strictObject({ url: one(parseStoreAddress), ...access.shape })
+  .strictObject({ url: one(parseStoreUrl), ...access.shape })
   .superRefine(({ url, ...given }, context) => {
     const fault = (key: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [key], message });
@@ -24,6 +25,12 @@ const store = z
       if (value !== undefined) fault(key, 'is for an s3://BUCKET/PREFIX url only');
   })
   .transform(({ url, ...access }): StoreAddress => (url.kind === 's3' ? { ...url, access } : url));
+
+function parseStoreUrl(text: string): StoreAddress {
+  if (REFERENCE.test(text))
+    throw badValue('names a store; a store has an address: a folder or s3://BUCKET/PREFIX');
+  return parseStoreAddress(text);
+}
 
 /** The settings that may name a store. */
 const locations = z.registry();

@@ -89,6 +89,10 @@ describe('a store that has a name', () => {
     ['scan: {}', 'to: "store:main" names a store, and no config file has "stores:" (flag --to)'],
     ['stores: { main: { } }', 'stores.main.url: is missing'],
     [
+      'stores: { main: { url: store:main } }',
+      'stores.main.url: "store:main" names a store; a store has an address',
+    ],
+    [
       'stores: { main: { url: ws://host } }',
       'has the scheme "ws"; a store is a folder or s3://BUCKET/PREFIX',
     ],
