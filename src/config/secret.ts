@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { IsyncError } from '../model/isync-error.ts';
 import { isRecord } from './config-file.ts';
-import { readText } from './read-text.ts';
+import { readSecretText } from './read-text.ts';
 import { badValue } from './values.ts';
 
 /** A text that is never printed: not in a message, not as JSON, not by a debugger's or a log's own means. */
@@ -44,9 +44,10 @@ const secrets = z.registry();
 
 /** Where a config file says that a secret is. */
 const sources = {
-  file: (path: string) => readText(path, `the file "${path}"`).replace(/\r?\n$/, ''),
+  file: (path: string) => readSecretText(path, `the file "${path}"`).replace(/\r?\n$/, ''),
   env: (name: string) => process.env[name] ?? refuse(`names the variable ${name}, which is not set`),
-  credential: (name: string) => readText(join(credentials(), checked(name)), `the credential "${name}"`),
+  credential: (name: string) =>
+    readSecretText(join(credentials(), checked(name)), `the credential "${name}"`),
 } as const;
 
 /**

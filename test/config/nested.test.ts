@@ -1,4 +1,5 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -131,6 +132,21 @@ describe('a secret in a config file', () => {
     expect(told).toContain(`mirror.rules[0].send.Authorization: ${message}`);
     expect(told).toContain(`(${file}, line 4)`);
     expect(told).not.toContain('sesame');
+  });
+
+  it('is in a regular file that is not large, and in no other', () => {
+    const pipe = join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    for (const path of [pipe, '/dev/zero', folder])
+      expect(refused(send(`{ file: ${path} }`))).toContain(`the file "${path}" is no regular file`);
+    const large = join(folder, 'large');
+    writeFileSync(large, 'x'.repeat(64 * 1024));
+    expect(revealed(`{ file: ${large} }`)).toHaveLength(64 * 1024);
+    writeFileSync(large, 'x'.repeat(64 * 1024 + 1));
+    expect(refused(send(`{ file: ${large} }`))).toContain('is too large; the most is 65536 bytes');
+    symlinkSync(join(folder, 'large'), join(folder, 'link'));
+    writeFileSync(large, 'sesame');
+    expect(revealed(`{ file: ${join(folder, 'link')} }`)).toBe('sesame');
   });
 
   it('is no credential where systemd has passed none on', () => {
