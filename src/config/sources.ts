@@ -54,6 +54,9 @@ export interface Collected {
  */
 const SERVICE_LINK = /^ISYNC_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)$/;
 
+/** The variables of isync's own tests and of harness/ceph, which a shell may export. */
+const TEST_VARIABLE = /^ISYNC_TEST_/;
+
 /** Finds the value and origin of each of `keys`: flags go before the environment, and that before the `--config` file. */
 export function collectSettings(
   keys: readonly string[],
@@ -143,7 +146,7 @@ function lineOf(file: ConfigFile, at: readonly string[]): string {
 function unknownVariables(environment: Sources['environment'], names: readonly string[]): string[] {
   const known = ['config', ...names].map(environmentName);
   return Object.keys(environment)
-    .filter((name) => name.startsWith('ISYNC_') && !known.includes(name) && !SERVICE_LINK.test(name))
+    .filter((name) => name.startsWith('ISYNC_') && !known.includes(name) && !isForeign(name))
     .map((name) => `${name}: is no setting${didYouMean(name, known)} (environment)`);
 }
 
@@ -152,4 +155,9 @@ function flagValue(value: unknown): string | string[] | undefined {
   if (typeof value === 'string') return value;
   if (typeof value === 'boolean') return String(value);
   return Array.isArray(value) ? value.map(String) : undefined;
+}
+
+/** Whether a variable is not meant for the settings. */
+function isForeign(name: string): boolean {
+  return SERVICE_LINK.test(name) || TEST_VARIABLE.test(name);
 }
