@@ -56,6 +56,16 @@ export function unreachable(where: string, message: string, cause?: unknown, hin
   return new IsyncError('UNREACHABLE', `${where} can't be reached: ${message}`, { cause, hint });
 }
 
+/** The connection stands, and then nothing comes. */
+export function notWelcomed(where: string, within: string): IsyncError {
+  return new IsyncError('UNREACHABLE', `${where} took the connection, but sent no WELCOME within ${within}`, {
+    hint: WELCOME_HINT,
+  });
+}
+
+/** All that WELCOME waits for. */
+const WELCOME_HINT =
+  'The receiver waits for its store, or for what an earlier session of this device commits: see its log, and whether its disk or bucket answers.';
 const FOREIGN_HINT =
   'Check the address, and what answers there: a login page of the network, a firewall, a proxy whose receiver is down.';
 const PATH_HINT = `Check the path of the address: a proxy must pass it on as ${REPLICATE_PATH}.`;
