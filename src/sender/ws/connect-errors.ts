@@ -1,4 +1,5 @@
 import { type ErrorCode, errnoOf, IsyncError, isErrorCode } from '../../model/isync-error.ts';
+import { tlsText } from '../../model/tls-text.ts';
 import { REPLICATE_PATH } from '../../protocol/limits.ts';
 import { plainText } from './faults.ts';
 
@@ -8,7 +9,7 @@ export function connectError(error: unknown, where: string): IsyncError {
   const errno = errnoOf(error) ?? '';
   const message = error instanceof Error && error.message !== '' ? error.message : errno;
   if (isTlsError(errno))
-    return new IsyncError('TLS_FAILED', `TLS with ${where} failed: ${message}`, { cause: error });
+    return new IsyncError('TLS_FAILED', `TLS with ${where} failed: ${tlsText(message)}`, { cause: error });
   if (errno === 'ERR_INVALID_CHAR')
     return new IsyncError('CONFIG_INVALID', 'the token has characters that no token has', { cause: error });
   if (NO_HANDSHAKE.test(message) || errno.startsWith('HPE_'))
