@@ -15,6 +15,8 @@ export interface S3Front extends AsyncDisposable {
   holdBody: ((request: IncomingMessage) => Promise<void> | undefined) | undefined;
   /** Says which requests are done without an answer: the connection is cut instead. */
   cutAnswer: ((request: IncomingMessage) => boolean) | undefined;
+  /** Says which requests are read and never answered. */
+  ignore: ((request: IncomingMessage) => boolean) | undefined;
   /** What the server has answered, in the order of its answers. */
   readonly answered: readonly Answered[];
   /** Requests refused so far. */
@@ -58,6 +60,7 @@ export async function startS3Front(
     asked,
     holdBody: undefined,
     cutAnswer: undefined,
+    ignore: undefined,
     answered: answers,
     get refused() {
       return refused;
@@ -82,6 +85,10 @@ export async function startS3Front(
     const cameMs = performance.now();
     const { method = '', url = '', rawHeaders } = request;
     asked.push({ method, url });
+    if (front.ignore?.(request) === true) {
+      request.resume();
+      return;
+    }
     const onward = send(
       { host: target.hostname, port: target.port, method, path: url, headers: rawHeaders },
       (answered) => {

@@ -13,6 +13,8 @@ export interface LastingWork<Config> extends BriefWork<Config> {
   readonly log: Log;
   /** Fires at the first SIGINT, SIGTERM or SIGHUP. */
   readonly signal: AbortSignal;
+  /** Fires when what was under way then has had its time: no server is waited for any longer. */
+  readonly cut: AbortSignal;
 }
 
 /**
@@ -28,7 +30,7 @@ export function lastingCommand<Config extends { readonly json: boolean; readonly
     using screen = openScreen(given.config.logLevel, given.output);
     const { log } = screen;
     using stop = stopOnSignal((name) => log.info(`${name}: ${stopping}`));
-    return await work({ ...given, screen, log, signal: stop.signal });
+    return await work({ ...given, screen, log, signal: stop.signal, cut: stop.cut });
   });
 }
 

@@ -23,8 +23,13 @@ export interface TargetUse {
   readonly onSend?: ((bytes: number) => void) | undefined;
   /** Ends the wait for a target that can't be opened yet. */
   readonly signal: AbortSignal;
+  /** Ends all that still waits for the target. */
+  readonly cut: AbortSignal;
   readonly log: Log;
 }
+
+/** What a store that others send to is opened with. */
+export type StoreUse = Pick<TargetUse, 'signal' | 'cut' | 'log'>;
 
 /** A target and all that was opened for it. */
 export interface OpenTarget extends AsyncDisposable {

@@ -4,14 +4,16 @@ import { receiveSchema, type ReceiveConfig } from '../config/schemas/receive.ts'
 import { showAddress } from '../config/target-address.ts';
 import { startReceiver, type ReceiverOptions } from '../receiver/receiver.ts';
 import { openTokenFile } from '../receiver/token-file.ts';
+import type { Store } from '../store/store.ts';
 import { EXIT } from './exit-codes.ts';
-import { FINISHING, lastingCommand } from './lasting-command.ts';
+import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { openStoreAt } from './locations/table.ts';
 import { softwareName } from './version.ts';
 
 export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
   const { config, output, log, signal } = given;
-  await using store = await openStoreAt(config.store, config, log);
+  await using store = await openUnlessStopped(given);
+  if (store === undefined) return EXIT.DONE;
   using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
   await using receiver = await startReceiver({
     store,
@@ -30,6 +32,17 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
   if (!signal.aborted) await once(signal, 'abort');
   return EXIT.DONE;
 });
+
+/** Undefined where the signal came first: as later, that is no failure. */
+async function openUnlessStopped(given: LastingWork<ReceiveConfig>): Promise<Store | undefined> {
+  const { config, signal } = given;
+  try {
+    return await openStoreAt(config.store, config, given);
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return undefined;
+    throw error;
+  }
+}
 
 function readTls({ tlsCert, tlsKey, tlsCa }: ReceiveConfig): ReceiverOptions['tls'] {
   if (tlsCert === undefined || tlsKey === undefined) return undefined;

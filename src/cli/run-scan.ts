@@ -15,7 +15,7 @@ import { openTarget } from './open-target.ts';
 const MAX_PROBLEMS_SHOWN = 20;
 
 export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
-  const { config, output, screen, log, signal } = given;
+  const { config, output, screen, log, signal, cut } = given;
   const ignore = ignorePatterns(config);
   const watched = new Watched(log);
   screen.showProgress(() => watched);
@@ -28,6 +28,7 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     compress: config.compress,
     onSend: (bytes) => (watched.wireBytes += bytes),
     signal,
+    cut,
     log,
   });
   const { summary: done, failure } = await scan({

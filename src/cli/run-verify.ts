@@ -13,13 +13,14 @@ import { openTarget } from './open-target.ts';
 const MAX_DIFFERENCES_KEPT = 10_000;
 
 export const runVerify = lastingCommand(verifySchema, 'stopping', async (given) => {
-  const { config, output, screen, log, signal } = given;
+  const { config, output, screen, log, signal, cut } = given;
   const seen = { files: 0, bytes: 0 };
   screen.showProgress(() => seen);
   await using opened = await openTarget(config, {
     mode: 'read',
     endsByItself: true,
     signal,
+    cut,
     log,
   });
   const differences: Problem[] = [];

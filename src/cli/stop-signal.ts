@@ -1,6 +1,11 @@
 import { IsyncError } from '../model/isync-error.ts';
 import { EXIT } from './exit-codes.ts';
 
+/**
+ * From the first signal to the cut, in ms. Senders and receivers let what is in flight end for 10 s; their own deadline comes
+ * first, so that nobody is told of a cut as of a fault.
+ */
+const CUT_AFTER_MS = 10_500;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
@@ -9,24 +14,34 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  */
 export interface StopSignal extends Disposable {
   readonly signal: AbortSignal;
+  /** Fires {@link CUT_AFTER_MS} later: whatever still waits for a server gives up then. */
+  readonly cut: AbortSignal;
 }
 
 /** Listens for signals until it is disposed; `told` gets the name of the first one. */
 export function stopOnSignal(told: (name: string) => void): StopSignal {
   const controller = new AbortController();
+  const cut = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
   const stop = (name: string): void => {
     if (controller.signal.aborted) {
       // Nothing needs cleaning up: kept and marked files are whole at any moment.
       if (name !== 'SIGHUP') process.exit(EXIT.INTERRUPTED);
       return;
     }
-    controller.abort(new IsyncError('INTERRUPTED', `stopped by ${name}`));
+    const stopped = new IsyncError('INTERRUPTED', `stopped by ${name}`);
+    controller.abort(stopped);
+    // The same file can come again as it is: what is there of it is kept.
+    const reason = new IsyncError('INTERRUPTED', `${stopped.message}, and cut`, { retryable: true });
+    timer = setTimeout(() => cut.abort(reason), CUT_AFTER_MS).unref();
     told(name);
   };
   for (const name of SIGNALS) process.on(name, stop);
   return {
     signal: controller.signal,
+    cut: cut.signal,
     [Symbol.dispose]() {
+      clearTimeout(timer);
       for (const name of SIGNALS) process.off(name, stop);
     },
   };

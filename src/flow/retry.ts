@@ -17,6 +17,8 @@ export interface RetryPolicy {
 export interface WaitOptions extends Abortable {
   /** Wait the longest delay at once: trying again soon would do harm. */
   readonly longest?: boolean;
+  /** When the try that failed began, on the clock of performance.now(): the time of the first one counts. Default: now. */
+  readonly sinceMs?: number | undefined;
 }
 
 /**
@@ -45,6 +47,11 @@ export class Backoff {
     return this.#failingSince === undefined ? 0 : performance.now() - this.#failingSince;
   }
 
+  /** What is left of the time without success, in ms; Infinity without a limit. */
+  get leftMs(): number {
+    return Math.max(0, (this.#policy.giveUpAfterMs ?? Infinity) - this.failingMs);
+  }
+
   get longestDelayMs(): number {
     return this.#policy.longestDelayMs ?? LONGEST_DELAY_MS;
   }
@@ -58,12 +65,12 @@ export class Backoff {
    * Waits after a failure. Resolves to true when it is time to try again, to false when the time limit is over.
    * Rejects with the signal's reason.
    */
-  async wait({ signal, longest = false }: WaitOptions = {}): Promise<boolean> {
-    this.#failingSince ??= performance.now();
+  async wait({ signal, longest = false, sinceMs }: WaitOptions = {}): Promise<boolean> {
+    this.#failingSince ??= sinceMs ?? performance.now();
     this.#failures++;
     const delay = longest ? this.longestDelayMs : this.#nextDelay();
-    const left = (this.#policy.giveUpAfterMs ?? Infinity) - this.failingMs;
-    if (left <= 0) return false;
+    const left = this.leftMs;
+    if (left === 0) return false;
     await sleep(Math.min(delay, left), signal);
     return true;
   }

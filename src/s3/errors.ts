@@ -1,3 +1,4 @@
+import { saysNoTls, tlsText } from '../model/tls-text.ts';
 import { errnoOf, IsyncError, type ErrorCode } from '../model/isync-error.ts';
 
 /** What is wrong, and what an administrator of the bucket can do about it. */
@@ -65,6 +66,24 @@ const UNREACHABLE: Meaning = {
   hint: 'Check the endpoint, the network and the firewall.',
 };
 
+const FOREIGN: Meaning = {
+  code: 'UNREACHABLE',
+  message: 'something that is no object store answers',
+  hint: 'Check --s3-endpoint, or "endpoint" of the store in the config file: something else answers there.',
+};
+const NO_TLS: Meaning = {
+  code: 'TLS_FAILED',
+  message: 'the server speaks no TLS there',
+  hint: 'Begin the endpoint with http://, or name the port on which the server speaks TLS.',
+  retryable: true,
+};
+const UNTRUSTED: Meaning = {
+  code: 'TLS_FAILED',
+  message: 'the certificate of the object store is not trusted',
+  hint: 'Name its authority with NODE_EXTRA_CA_CERTS=FILE, or as "ca" of the store in the config file.',
+  retryable: true,
+};
+
 /** By the code in the server's answer, or by the name of the SDK's own error. */
 const BY_NAME: Readonly<Record<string, Meaning>> = {
   NoSuchBucket: {
@@ -120,6 +139,8 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
   507: FULL,
 };
 
+/** The SDK's message for an answer that can't be read, as pages for people can't. */
+const NOT_XML = /^@aws-sdk XML parse error/;
 const TLS_ERRORS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$)/;
 
 /**
@@ -129,7 +150,7 @@ const TLS_ERRORS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO
 export function s3Error(error: unknown, where: string, path?: string): IsyncError {
   if (error instanceof IsyncError) return error;
   const { code, message, hint, retryable } = meaningOf(error);
-  return new IsyncError(code, `${message} (${where}: ${textOf(error)})`, {
+  return new IsyncError(code, oneLine(`${message} (${where}: ${textOf(error)})`), {
     cause: error,
     retryable,
     ...(path !== undefined && { path }),
@@ -152,7 +173,9 @@ export function isAbsent(error: unknown): boolean {
 export function isRefusal(error: unknown): boolean {
   const answer = error instanceof IsyncError ? error.cause : error;
   const status = statusOf(answer);
-  return status !== undefined && status >= 400 && status < 500 && meaningOf(answer) !== THROTTLED;
+  if (status === undefined || status < 400 || status >= 500) return false;
+  const meaning = meaningOf(answer);
+  return meaning !== THROTTLED && meaning !== FOREIGN;
 }
 
 /** Whether the server says that the object ends before the range that was asked for. */
@@ -166,16 +189,12 @@ function meaningOf(error: unknown): Meaning {
   const known = BY_NAME[nameOf(error)];
   if (known !== undefined) return known;
   const status = statusOf(error);
+  // With a higher status it is the page of a gateway whose server is down.
+  if (isForeign(error) && status !== undefined && status < 429) return FOREIGN;
   if (status !== undefined) return BY_STATUS[status] ?? BROKEN;
   const errno = errnoOf(error);
   if (errno === undefined) return { code: 'INTERNAL', message: 'a fault at the object store' };
-  if (TLS_ERRORS.test(errno))
-    return {
-      code: 'TLS_FAILED',
-      message: 'the certificate of the object store is not trusted',
-      hint: 'Name its authority with NODE_EXTRA_CA_CERTS=FILE, or as "ca" of the store in the config file.',
-      retryable: true,
-    };
+  if (TLS_ERRORS.test(errno)) return error instanceof Error && saysNoTls(error.message) ? NO_TLS : UNTRUSTED;
   return UNREACHABLE;
 }
 
@@ -194,9 +213,21 @@ export function statusOf(error: unknown): number | undefined {
 function textOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const status = statusOf(error);
+  // The SDK's own words; only the status is the server's.
+  if (status !== undefined && (isForeign(error) || error.message === 'UnknownError'))
+    return `HTTP status ${status}`;
   // When several addresses refuse a connection, the reasons stand inside, and the error has no message of its own.
-  const message = error.message === '' ? (errnoOf(error) ?? '') : error.message;
+  const message = error.message === '' ? (errnoOf(error) ?? '') : tlsText(error.message);
   return [error.name === 'Error' ? '' : error.name, status ?? '', message]
     .filter((each) => each !== '')
     .join(' ');
+}
+
+function isForeign(error: unknown): boolean {
+  return error instanceof Error && NOT_XML.test(error.message);
+}
+
+/** Servers and OpenSSL put several lines into a message. */
+function oneLine(text: string): string {
+  return text.replaceAll(/\s*[\r\n]+\s*/g, ' ');
 }

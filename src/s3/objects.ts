@@ -86,7 +86,8 @@ export async function getObject(
   key: string,
   options: GetOptions = {},
 ): Promise<ObjectContent | undefined> {
-  const { start = 0, end, signal, ifMatch } = options;
+  const { start = 0, end, ifMatch } = options;
+  const signal = bucket.signalFor(options);
   const command = new GetObjectCommand({
     Bucket: bucket.name,
     Key: key,

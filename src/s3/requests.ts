@@ -26,6 +26,8 @@ export interface BucketOptions {
   readonly page?: number | undefined;
   /** Objects whose bytes are read at a time, each on a connection of its own; others wait. Default 16. */
   readonly reads?: number | undefined;
+  /** Cuts every request, now and later: each rejects with the signal's reason. */
+  readonly cut?: AbortSignal | undefined;
 }
 
 /** The SDK's own options of a request. */
@@ -51,13 +53,17 @@ export class Bucket implements Disposable {
   readonly reads: Limiter;
   readonly #client: S3Client;
   readonly #limiter = new Limiter(CONNECTIONS);
+  readonly #cut: AbortSignal | undefined;
+  /** By the caller's signal, of which many requests have the same one. */
+  readonly #combined = new WeakMap<AbortSignal, AbortSignal>();
 
-  constructor(access: S3Access, { page = PAGE, reads = READS }: BucketOptions = {}) {
+  constructor(access: S3Access, { page = PAGE, reads = READS, cut }: BucketOptions = {}) {
     this.name = access.bucket;
     this.where = `s3://${access.bucket}${access.endpoint === undefined ? '' : ` at ${access.endpoint}`}`;
     this.page = page;
     this.reads = new Limiter(reads);
     this.#client = createS3Client(access, CONNECTIONS + reads);
+    this.#cut = cut;
   }
 
   [Symbol.dispose](): void {
@@ -66,8 +72,9 @@ export class Bucket implements Disposable {
 
   /** Makes one request when it is its turn. */
   send<T>(request: RequestOptions, send: Send<T>): Promise<T> {
+    const signal = this.signalFor(request);
     return this.guard(request, () =>
-      this.#limiter.run(() => send(this.#client, request.signal && { abortSignal: request.signal })),
+      this.#limiter.run(() => send(this.#client, signal && { abortSignal: signal })),
     );
   }
 
@@ -84,14 +91,26 @@ export class Bucket implements Disposable {
   }
 
   /** Runs `run`, and rejects as every request does. */
-  async guard<T>({ signal, path }: RequestOptions, run: () => Promise<T>): Promise<T> {
+  async guard<T>(request: RequestOptions, run: () => Promise<T>): Promise<T> {
+    const signal = this.signalFor(request);
     signal?.throwIfAborted();
     try {
       return await run();
     } catch (error) {
       signal?.throwIfAborted();
-      throw s3Error(error, this.where, path);
+      throw s3Error(error, this.where, request.path);
     }
+  }
+
+  /** What ends a request: its own signal, or the cut of the whole bucket. */
+  signalFor({ signal }: RequestOptions): AbortSignal | undefined {
+    if (signal === undefined || this.#cut === undefined) return signal ?? this.#cut;
+    let either = this.#combined.get(signal);
+    if (either === undefined) {
+      either = AbortSignal.any([signal, this.#cut]);
+      this.#combined.set(signal, either);
+    }
+    return either;
   }
 
   /**

@@ -38,6 +38,17 @@ describe('ws target: liveness', () => {
     await vi.waitFor(() => expect(lost[0]).toBe('UNREACHABLE'));
   });
 
+  it('waits for WELCOME no longer than it may try, and tells what that waits for', async () => {
+    const beganMs = performance.now();
+    const { target } = await start({ hello: () => {} }, { giveUpAfterMs: 1_000 });
+    await expect(target.put(folder.write('DC1/a', 'a'))).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      message: expect.stringMatching(/gave up after 1 try in 2 s.*no WELCOME within 2 s/),
+      hint: expect.stringContaining('waits for its store'),
+    });
+    expect(performance.now() - beganMs).toBeLessThan(15_000);
+  });
+
   it('says goodbye with 1000 when it is disposed of', async () => {
     const { receiver, target } = await start({ message: acknowledge });
     await target.put(folder.write('DC1/a', 'a'));

@@ -79,6 +79,15 @@ describe.skipIf(noOpenssl)('ws target with TLS', () => {
     await expect(target.put(file)).rejects.toMatchObject({ code: 'TLS_FAILED', retryable: false });
   });
 
+  it('names our cure for a certificate that signed itself, and not that of Node', async () => {
+    const refused = {
+      code: 'TLS_FAILED',
+      message: expect.stringMatching(/self-signed certificate$/) as string,
+      hint: expect.stringContaining('--tls-ca') as string,
+    };
+    await expect(over(receiver.url).put(file)).rejects.toMatchObject(refused);
+  });
+
   it('gives up on a server that answers TLS with HTTP', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');

@@ -3,10 +3,16 @@ import type { S3Settings } from '../../config/s3-settings.ts';
 import type { ReceiveConfig } from '../../config/schemas/receive.ts';
 import type { SenderConfig } from '../../config/schemas/sender.ts';
 import { showAddress, type S3StoreAddress } from '../../config/target-address.ts';
-import type { Log } from '../../model/log.ts';
 import type { Store } from '../../store/store.ts';
 import { isLoopback } from '../../http/listen-address.ts';
-import { ownTarget, untilOpen, type OpenTarget, type Shared, type TargetUse } from '../own-target.ts';
+import {
+  ownTarget,
+  untilOpen,
+  type OpenTarget,
+  type Shared,
+  type StoreUse,
+  type TargetUse,
+} from '../own-target.ts';
 import { trustSystemCas } from '../trust-system-cas.ts';
 
 /**
@@ -25,19 +31,24 @@ export async function openBucketTarget(
   to: S3StoreAddress,
   config: SenderConfig,
   shared: Shared,
-  { mode, signal, log }: TargetUse,
+  use: TargetUse,
 ): Promise<OpenTarget> {
-  const open = () => openS3(to, config, log, { readOnly: mode === 'read' });
-  return ownTarget(await untilOpen(open, shared, signal), { ...shared, most: FILES_AT_ONCE });
+  const open = () => openS3(to, config, use, { readOnly: use.mode === 'read' });
+  const store = await untilOpen(open, shared, use.signal);
+  return ownTarget(store, { ...shared, most: FILES_AT_ONCE, signal: use.cut });
 }
 
 /** Opens a bucket as the store of a receiver. */
-export async function openBucketStore(at: S3StoreAddress, config: ReceiveConfig, log: Log): Promise<Store> {
+export async function openBucketStore(
+  at: S3StoreAddress,
+  config: ReceiveConfig,
+  use: StoreUse,
+): Promise<Store> {
   const [{ withLimits }, { withImmutable }] = await Promise.all([
     import('./receiver-rules.ts'),
     import('../../store/rules/immutable-store.ts'),
   ]);
-  const store = await openS3(at, config, log);
+  const store = await openS3(at, config, use);
   const ruled = config.immutable ? withImmutable(store) : store;
   return withLimits(ruled, config, { recountMs: RECOUNT_MS });
 }
@@ -45,12 +56,12 @@ export async function openBucketStore(at: S3StoreAddress, config: ReceiveConfig,
 /**
  * Opens the store at an s3:// address. An option goes before what `stores:` says of the address. The AWS SDK is loaded
  * here and nowhere else: loading it takes longer than most commands run.
- * @throws IsyncError of the store: no such bucket, not let in, not reachable
+ * @throws IsyncError of the store: no such bucket, not let in, not reachable; the signal's reason
  */
 async function openS3(
   address: S3StoreAddress,
   settings: S3Settings,
-  log: Log,
+  { signal, cut, log }: StoreUse,
   { readOnly = false }: { readonly readOnly?: boolean } = {},
 ): Promise<Store> {
   const { access = {} } = address;
@@ -62,7 +73,7 @@ async function openS3(
   if (endpoint?.protocol !== 'http:' && access.ca === undefined) trustSystemCas();
   const { openS3Store } = await import('../../store/s3/s3-store.ts');
   log.debug('opening the bucket', { address: showAddress(address) });
-  return openS3Store({
+  const options = {
     readOnly,
     bucket: address.bucket,
     prefix: address.prefix,
@@ -77,7 +88,9 @@ async function openS3(
     sseKmsKeyId: settings.s3SseKmsKeyId,
     partBufferBytes: settings.s3PartMemory,
     tags: settings.s3Tag,
-  });
+    cut,
+  };
+  return openS3Store(options, { signal });
 }
 
 /** Returns the keys that `stores:` gives, unless an option names a profile in their place. */

@@ -1,9 +1,8 @@
 import type { ReceiveConfig } from '../../config/schemas/receive.ts';
 import type { SenderConfig } from '../../config/schemas/sender.ts';
 import type { StoreAddress, TargetAddress } from '../../config/target-address.ts';
-import type { Log } from '../../model/log.ts';
 import type { Store } from '../../store/store.ts';
-import type { OpenTarget, Shared, TargetUse } from '../own-target.ts';
+import type { OpenTarget, Shared, StoreUse, TargetUse } from '../own-target.ts';
 import { openBucketStore, openBucketTarget } from './bucket.ts';
 import { openFolderStore, openFolderTarget } from './folder.ts';
 import { openReceiver } from './receiver.ts';
@@ -25,7 +24,7 @@ const TARGETS: {
 
 /** The same as the store of a receiver, with the receiver's rules for what is kept. */
 const STORES: {
-  readonly [K in StoreKind]: (at: Addresses[K], config: ReceiveConfig, log: Log) => Promise<Store>;
+  readonly [K in StoreKind]: (at: Addresses[K], config: ReceiveConfig, use: StoreUse) => Promise<Store>;
 } = { folder: openFolderStore, s3: openBucketStore };
 
 /** @throws IsyncError CONFIG_INVALID, ROOT_MISSING, STORE_MISSING, or what an S3 store can't be opened for */
@@ -38,11 +37,11 @@ export function openTargetAt<K extends Kind>(
   return TARGETS[to.kind](to, config, shared, use);
 }
 
-/** @throws IsyncError STORE_MISSING, or what an S3 store can't be opened for */
+/** @throws IsyncError STORE_MISSING, or what an S3 store can't be opened for; the signal's reason */
 export function openStoreAt<K extends StoreKind>(
   at: Addresses[K] & { readonly kind: K },
   config: ReceiveConfig,
-  log: Log,
+  use: StoreUse,
 ): Promise<Store> {
-  return STORES[at.kind](at, config, log);
+  return STORES[at.kind](at, config, use);
 }

@@ -1,4 +1,5 @@
 import { type ErrorCode, errnoOf, IsyncError, isErrorCode } from '../../model/isync-error.ts';
+import { tlsText } from '../../model/tls-text.ts';
 import { REPLICATE_PATH } from '../../protocol/limits.ts';
 import { plainText } from './faults.ts';
 
@@ -8,7 +9,7 @@ export function connectError(error: unknown, where: string): IsyncError {
   const errno = errnoOf(error) ?? '';
   const message = error instanceof Error && error.message !== '' ? error.message : errno;
   if (isTlsError(errno))
-    return new IsyncError('TLS_FAILED', `TLS with ${where} failed: ${message}`, { cause: error });
+    return new IsyncError('TLS_FAILED', `TLS with ${where} failed: ${tlsText(message)}`, { cause: error });
   if (errno === 'ERR_INVALID_CHAR')
     return new IsyncError('CONFIG_INVALID', 'the token has characters that no token has', { cause: error });
   if (NO_HANDSHAKE.test(message) || errno.startsWith('HPE_'))
@@ -56,6 +57,16 @@ export function unreachable(where: string, message: string, cause?: unknown, hin
   return new IsyncError('UNREACHABLE', `${where} can't be reached: ${message}`, { cause, hint });
 }
 
+/** The connection stands, and then nothing comes. */
+export function notWelcomed(where: string, within: string): IsyncError {
+  return new IsyncError('UNREACHABLE', `${where} took the connection, but sent no WELCOME within ${within}`, {
+    hint: WELCOME_HINT,
+  });
+}
+
+/** All that WELCOME waits for. */
+const WELCOME_HINT =
+  'The receiver waits for its store, or for what an earlier session of this device commits: see its log, and whether its disk or bucket answers.';
 const FOREIGN_HINT =
   'Check the address, and what answers there: a login page of the network, a firewall, a proxy whose receiver is down.';
 const PATH_HINT = `Check the path of the address: a proxy must pass it on as ${REPLICATE_PATH}.`;

@@ -13,7 +13,7 @@ import {
   SUBPROTOCOL,
 } from '../../protocol/limits.ts';
 import type { Welcome } from '../../protocol/messages.ts';
-import { connectError, refusalError, unreachable } from './connect-errors.ts';
+import { connectError, notWelcomed, refusalError, unreachable } from './connect-errors.ts';
 import { closeError, protocolFault } from './faults.ts';
 
 /** From the first packet to the WebSocket standing, in ms: name lookup, TCP, TLS and upgrade on a bad link. */
@@ -23,6 +23,8 @@ const CONNECT_DEADLINE_MS = 10_000;
  * SILENCE_DEADLINE_MS, for we say nothing meanwhile.
  */
 const WELCOME_DEADLINE_MS = 20_000;
+/** A try gets at least this long however little time is left, in ms: the last one begins when that is over. */
+const SHORTEST_TRY_MS = 2_000;
 /** How long a closing handshake may take before the socket is cut, in ms. */
 const CLOSE_DEADLINE_MS = 2_000;
 /** Pieces that one message may come in; no receiver fragments at all. */
@@ -46,6 +48,8 @@ export interface ConnectOptions {
   /** Ask the receiver to keep also what a power cut seems to have damaged. */
   readonly replaceDamaged?: boolean | undefined;
   readonly signal: AbortSignal;
+  /** What is left for tries, in ms: neither deadline goes far beyond it. */
+  readonly leftMs?: number | undefined;
   readonly connectDeadlineMs?: number | undefined;
   readonly welcomeDeadlineMs?: number | undefined;
 }
@@ -70,8 +74,14 @@ interface WireMessage {
  * where trying again is in vain, with UNREACHABLE, BUSY, … that are where it is not, or with the signal's reason.
  */
 export async function connect(options: ConnectOptions): Promise<Link> {
-  const { signal } = options;
+  const {
+    signal,
+    connectDeadlineMs = CONNECT_DEADLINE_MS,
+    welcomeDeadlineMs = WELCOME_DEADLINE_MS,
+  } = options;
   signal.throwIfAborted();
+  const endMs = performance.now() + Math.max(options.leftMs ?? Infinity, SHORTEST_TRY_MS);
+  const within = (deadlineMs: number): number => Math.max(0, Math.min(deadlineMs, endMs - performance.now()));
   const url = endpoint(options.url);
   const socket = openSocket(url, options);
   const cut = () => socket.terminate();
@@ -79,9 +89,12 @@ export async function connect(options: ConnectOptions): Promise<Link> {
   // A socket that is cut while it connects tells so by an error, which `opened` has or nobody needs.
   socket.on('error', () => {});
   try {
-    const raw = await opened(socket, url.host, options.connectDeadlineMs ?? CONNECT_DEADLINE_MS);
+    const raw = await opened(socket, url.host, within(connectDeadlineMs));
     raw.setNoDelay(true);
-    return await welcomed(socket, raw, url.host, options);
+    return await welcomed(socket, raw, url.host, {
+      ...options,
+      welcomeDeadlineMs: within(welcomeDeadlineMs),
+    });
   } catch (error) {
     socket.terminate();
     signal.throwIfAborted();
@@ -136,7 +149,10 @@ function zeroMask(): void {}
 
 async function opened(socket: WebSocket, where: string, deadlineMs: number): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-  const timer = setTimeout(() => reject(unreachable(where, `no answer within ${deadlineMs} ms`)), deadlineMs);
+  const timer = setTimeout(
+    () => reject(unreachable(where, `no answer within ${seconds(deadlineMs)}`)),
+    deadlineMs,
+  );
   let raw: Socket | undefined;
   socket.once('upgrade', (response) => {
     raw = response.socket;
@@ -181,13 +197,16 @@ async function welcomed(
   socket: WebSocket,
   raw: Socket,
   where: string,
-  { device, mode, digest, replaceDamaged, welcomeDeadlineMs = WELCOME_DEADLINE_MS }: ConnectOptions,
+  {
+    device,
+    mode,
+    digest,
+    replaceDamaged,
+    welcomeDeadlineMs,
+  }: ConnectOptions & { readonly welcomeDeadlineMs: number },
 ): Promise<Link> {
   const { promise, resolve, reject } = Promise.withResolvers<Link>();
-  const timer = setTimeout(
-    () => reject(unreachable(where, `no WELCOME within ${welcomeDeadlineMs} ms`)),
-    welcomeDeadlineMs,
-  );
+  const timer = setTimeout(() => reject(notWelcomed(where, seconds(welcomeDeadlineMs))), welcomeDeadlineMs);
   const early: WireMessage[] = [];
   let welcome: Welcome | undefined;
   const onMessage = (bytes: RawData, binary: boolean) => {
@@ -220,6 +239,10 @@ async function welcomed(
     clearTimeout(timer);
     socket.off('message', onMessage);
   }
+}
+
+function seconds(ms: number): string {
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${Math.round(ms / 1000)} s`;
 }
 
 /** Undefined for a KEEPALIVE, which may come before. */

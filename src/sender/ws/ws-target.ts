@@ -89,6 +89,8 @@ class WsTarget implements Target {
   #session: Session | undefined;
   #linked: Promise<void> | undefined;
   #toldUncompressed = false;
+  /** When the try that has no link yet began; undefined once it has one. */
+  #tryingSinceMs: number | undefined;
 
   constructor(options: WsTargetOptions) {
     const refused = Promise.withResolvers<IsyncError>();
@@ -210,7 +212,9 @@ class WsTarget implements Target {
     const { onLink, digest: algorithm, limiter, deadlines } = this.#options;
     try {
       onLink?.('connecting');
-      const link = await this.#connect();
+      this.#tryingSinceMs = performance.now();
+      const link = await this.#connect(backoff.leftMs);
+      this.#tryingSinceMs = undefined;
       const identity = targetIdentityOf(link.welcome);
       const session = new Session({
         link,
@@ -243,7 +247,7 @@ class WsTarget implements Target {
     }
   }
 
-  async #connect() {
+  async #connect(leftMs: number) {
     const { url, token, tls, device, mode, digest, replaceDamaged, deadlines } = this.#options;
     return connect({
       url,
@@ -254,6 +258,7 @@ class WsTarget implements Target {
       digest,
       replaceDamaged,
       signal: this.#closing.signal,
+      leftMs,
       connectDeadlineMs: deadlines?.connectMs,
       welcomeDeadlineMs: deadlines?.welcomeMs,
     });
@@ -283,7 +288,7 @@ class WsTarget implements Target {
     const foreign = error instanceof ForeignAnswer && forEver;
     const longest = foreign || code === 'PROTOCOL' || code === 'INTERNAL' || code === 'FENCED';
     try {
-      return await backoff.wait({ longest, signal: this.#closing.signal });
+      return await backoff.wait({ longest, sinceMs: this.#tryingSinceMs, signal: this.#closing.signal });
     } catch {
       return true; // Closed while it waited; the loop sees that.
     }

@@ -18,4 +18,9 @@ export interface S3StoreOptions extends S3Access, ObjectSettings {
   readonly bufferIdleMs?: number | undefined;
   /** Smallest part of an upload in bytes; a smaller file is put in one piece. At least 5 MiB, default 8 MiB. */
   readonly minPartBytes?: number | undefined;
+  /**
+   * Cuts every request, now and later, so that closing the store waits for no server. What was not confirmed by then counts as
+   * after a kill: it may be kept or not, and uploads can be resumed.
+   */
+  readonly cut?: AbortSignal | undefined;
 }

@@ -43,13 +43,13 @@ export const PART_BUFFER_BYTES = 48 * 1024 * 1024;
  * Opens the store below a prefix of an existing bucket. Its own objects are below `.isync/` there. Any number of processes
  * on any machines may have the same store open.
  *
- * @throws IsyncError STORE_MISSING, STORE_REFUSED, CLOCK_SKEW, UNREACHABLE, … when the bucket can't be listed
+ * @throws IsyncError STORE_MISSING, STORE_REFUSED, CLOCK_SKEW, UNREACHABLE, … when the bucket can't be listed; the signal's reason
  */
-export async function openS3Store(options: S3StoreOptions): Promise<Store> {
-  const bucket = new Bucket(options);
+export async function openS3Store(options: S3StoreOptions, { signal }: Abortable = {}): Promise<Store> {
+  const bucket = new Bucket(options, { cut: options.cut });
   const keys = new Keys(options.prefix);
   try {
-    await checkListable(bucket, keys.all);
+    await checkListable(bucket, keys.all, { signal });
   } catch (error) {
     bucket[Symbol.dispose]();
     throw error;

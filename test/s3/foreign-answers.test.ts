@@ -1,0 +1,68 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, it, onTestFinished } from 'vitest';
+import { checkListable } from '../../src/s3/objects.ts';
+import { Bucket } from '../../src/s3/requests.ts';
+
+const PAGE = '<!DOCTYPE html>\n<html><body><p>Welcome<br></body></html>';
+const CREDENTIALS = { accessKeyId: 'x', secretAccessKey: 'x' };
+
+/** `host:port` of a plain HTTP server that gives everybody the same answer. */
+async function serve(status: number, body = PAGE): Promise<string> {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(status, { 'content-type': 'text/html' }).end(body);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** What a look at the bucket behind `endpoint` is told. */
+async function refusalOf(endpoint: string): Promise<unknown> {
+  using bucket = new Bucket({ bucket: 'b', endpoint, credentials: CREDENTIALS });
+  return await checkListable(bucket, '').catch((error: unknown) => error);
+}
+
+it.each([200, 302, 403, 404, 405])(
+  'tells that something else answers, with a page and %i',
+  async (status) => {
+    const endpoint = `http://${await serve(status)}`;
+    expect(await refusalOf(endpoint)).toMatchObject({
+      code: 'UNREACHABLE',
+      message: `something that is no object store answers (s3://b at ${endpoint}: HTTP status ${status})`,
+      hint: expect.stringContaining('--s3-endpoint'),
+    });
+  },
+);
+
+it('waits for a gateway whose server is down', async () => {
+  const endpoint = `http://${await serve(503)}`;
+  expect(await refusalOf(endpoint)).toMatchObject({
+    code: 'BUSY',
+    message: expect.not.stringMatching(/aws-sdk|\n/),
+  });
+});
+
+it('tells of an https:// endpoint that it speaks no TLS', async () => {
+  const endpoint = `https://${await serve(200)}`;
+  expect(await refusalOf(endpoint)).toMatchObject({
+    code: 'TLS_FAILED',
+    message: `the server speaks no TLS there (s3://b at ${endpoint}: wrong version number)`,
+    hint: expect.stringContaining('http://'),
+  });
+});
+
+it('puts what a server says into one line', async () => {
+  const body = '<Error><Code>AccessDenied</Code><Message>go\n  away\r\n</Message></Error>';
+  const endpoint = `http://${await serve(403, body)}`;
+  expect(await refusalOf(endpoint)).toMatchObject({
+    code: 'STORE_REFUSED',
+    message: expect.stringMatching(/^.*go away.*$/),
+  });
+});
