@@ -23,7 +23,8 @@ export function firstRefusal(document: Document.Parsed): Refusal | undefined {
   };
   visit(document, {
     Alias(_, alias, parents) {
-      if (parents.some((parent) => parent === alias.resolve(document)))
+      const target = alias.resolve(document);
+      if (target !== undefined && parents.includes(target))
         refuse(alias, 'an alias stands within what it is an alias of');
     },
     Pair(_, { key }) {
