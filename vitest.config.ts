@@ -34,9 +34,9 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 240_000,
     // Two cores are the smallest machine this must be quick on. Most tests wait for processes and disks half of their time.
-    maxWorkers: 4,
+    maxWorkers: 7,
     // Of one file at a time: each of these starts several processes.
-    maxConcurrency: 3,
+    maxConcurrency: 4,
     sequence: { sequencer: SlowFirst },
     projects: [
       {
