@@ -75,7 +75,7 @@ export class MemoryWatch implements Disposable {
   }
 }
 
-/** Lines that a healthy process never logs. */
+/** Lines that a healthy process never logs. The other side may have put words like these into ours. */
 export function faultLines(stderr: string): string[] {
-  return stderr.split('\n').filter((line) => /"level":"(error|fatal)"|^\s+at .+:\d+:\d+\)?$/.test(line));
+  return stderr.split('\n').filter((line) => /^\{"level":"(error|fatal)"|^\s+at .+:\d+:\d+\)?$/.test(line));
 }
