@@ -226,7 +226,10 @@ await withS3Server((server) => {
 
     test('an address that can be none', async () => {
       const { exitCode, stderr } = await runCli(['receive', 's3://Bucket?x=1'], options);
-      expect([exitCode, stderr]).toEqual([2, expect.stringContaining('store: "s3://Bucket?(hidden)" has a "?"')]);
+      expect([exitCode, stderr]).toEqual([
+        2,
+        expect.stringContaining('store: "s3://Bucket?(hidden)" has a "?"'),
+      ]);
     });
 
     test('what needs a disk', async () => {
