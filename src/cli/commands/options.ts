@@ -33,7 +33,8 @@ export const SENDER_OPTIONS = {
   to: {
     ...TEXT,
     ...WHAT,
-    describe: 'Target: ws://HOST:PORT, wss://HOST:PORT, s3://BUCKET/PREFIX or a folder [required]',
+    describe:
+      'Target: ws://HOST:PORT, wss://HOST:PORT, s3://BUCKET/PREFIX, a folder or store:NAME of the config file [required]',
   },
   device: {
     ...TEXT,
