@@ -1,0 +1,39 @@
+/** Whose way of telling about an object a message was written in. */
+export type Dialect = 'aws' | 'eventbridge' | 'minio' | 'ceph' | 'vk';
+
+/**
+ * That an object was put or removed, as a store told it. It is a hint: events come twice, late, out of order or not at all,
+ * so whoever acts on one asks the bucket how the key is now.
+ */
+export interface ObjectEvent {
+  readonly kind: 'created' | 'removed';
+  readonly dialect: Dialect;
+  /** As it was sent, without `s3:`: `ObjectCreated:Put`, `LifecycleExpiration:Delete`. */
+  readonly name: string;
+  readonly bucket: string;
+  /** Where the bucket is; undefined where the store does not tell. */
+  readonly region: string | undefined;
+  /** Decoded: as requests for the object take it. */
+  readonly key: string;
+  /** Bytes. */
+  readonly size: number | undefined;
+  /** Without quotes. */
+  readonly etag: string | undefined;
+  readonly versionId: string | undefined;
+  /** Orders the events of one key, on AWS alone: see {@link compareSequencers}. */
+  readonly sequencer: string | undefined;
+  /** When it happened, by the store's clock, in ms since the epoch. */
+  readonly timeMs: number | undefined;
+}
+
+/**
+ * Compares two sequencers of AWS, of one key: negative where `a` is the older one. They are hexadecimal and of different
+ * lengths; the shorter one is filled up with zeros on its right.
+ * https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
+ */
+export function compareSequencers(a: string, b: string): number {
+  const length = Math.max(a.length, b.length);
+  const [left, right] = [a, b].map((each) => each.toUpperCase().padEnd(length, '0'));
+  if (left === right) return 0;
+  return (left ?? '') < (right ?? '') ? -1 : 1;
+}

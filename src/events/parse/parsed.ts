@@ -1,0 +1,23 @@
+import type { Dialect, ObjectEvent } from '../object-event.ts';
+
+/** How keys are written in a message. `auto`: as its dialect does. */
+export type KeyEncoding = 'auto' | 'form' | 'raw';
+
+export interface ParseOptions {
+  readonly keyEncoding: KeyEncoding;
+}
+
+/** What one record of a message says. */
+export type ParsedRecord =
+  /** An object was put or removed. */
+  | { readonly outcome: 'event'; readonly event: ObjectEvent; readonly source: RecordSource }
+  /** Nothing that concerns the content of a bucket: done with at once. */
+  | { readonly outcome: 'ignored'; readonly dialect: Dialect; readonly name: string }
+  /** To be parked: `reason` says in a sentence why it can't be understood. */
+  | { readonly outcome: 'unparsable'; readonly reason: string; readonly source: RecordSource };
+
+/** The record itself, for parking. */
+export interface RecordSource {
+  /** A message with this record alone: parsed, it gives the same again. Made only when it is needed. */
+  body(): string;
+}
