@@ -50,6 +50,8 @@ export interface PullState extends AsyncDisposable {
   /** All keys of a bucket that begin with `prefix`, in the order of their UTF-8 bytes, read a page at a time. */
   list(bucket: string, prefix: string): Iterable<KnownObject>;
   count(bucket: string, prefix: string): number;
+  /** Those that a known object is from. */
+  buckets(): readonly string[];
 
   partial(bucket: string, key: string): PartialObject | undefined;
   setPartial(partial: PartialObject): Promise<void>;
