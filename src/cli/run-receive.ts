@@ -3,7 +3,7 @@ import { readText } from '../config/read-text.ts';
 import { receiveSchema, type ReceiveConfig } from '../config/schemas/receive.ts';
 import { showAddress } from '../config/target-address.ts';
 import { startReceiver, type ReceiverOptions } from '../receiver/receiver.ts';
-import { openTokenFile } from '../receiver/token-file.ts';
+import { openTokenFile } from '../access/token-file.ts';
 import type { Store } from '../store/store.ts';
 import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
