@@ -94,8 +94,12 @@ describe('a store that has a name', () => {
   });
 
   it('has keys that a profile of the options goes before', () => {
-    const keys = 'credentials: { accessKeyId: AKIA, secretAccessKey: { env: PATH } }';
-    const { to, ...options } = scan(`${STORE}    ${keys}\n`, { to: 'store:main', 's3-profile': 'other' });
+    const keys = 'credentials: { accessKeyId: AKIA, secretAccessKey: { env: KEY } }';
+    const { to, ...options } = scan(
+      `${STORE}    ${keys}\n`,
+      { to: 'store:main', 's3-profile': 'other' },
+      { KEY: 'sesame' },
+    );
     if (to.kind !== 's3') throw new Error('no bucket');
     expect(bucketSettings(to, options)).toMatchObject({ profile: 'other', credentials: undefined });
     expect(bucketSettings(to, {}).credentials?.accessKeyId.reveal()).toBe('AKIA');
@@ -109,7 +113,7 @@ describe('a store that has a name', () => {
     ['path-style: yes', 'did you mean "pathStyle"?', 4],
     ['endpoint: ftp://x', 'stores.main.endpoint: "ftp://x" is no URL like https://s3.example:8443', 4],
     [
-      'profile: a\n    credentials: { accessKeyId: a, secretAccessKey: {env: PATH} }',
+      'profile: a\n    credentials: { accessKeyId: a, secretAccessKey: { file: /etc/hostname } }',
       'stores.main.profile: "a" is given beside credentials',
       4,
     ],
