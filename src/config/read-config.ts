@@ -3,7 +3,7 @@ import { IsyncError } from '../model/isync-error.ts';
 import { isRecord, type ConfigFile, type ValuePath } from './config-file.ts';
 import { resolveStore } from './location.ts';
 import { environmentName, optionName, STORES } from './names.ts';
-import { isAboutSecret, Secret } from './secret.ts';
+import { isAboutSecret, Secret, withSecretsOf } from './secret.ts';
 import { shownText } from './shown.ts';
 import {
   collectSettings,
@@ -34,7 +34,7 @@ export function readConfig<Config>(
   const { settings, faults, file } = collected;
   for (const [key, setting] of settings) settings.set(key, resolveStore(setting, schema.shape[key], file));
   const raw = Object.fromEntries([...settings].map(([key, { value }]) => [key, value]));
-  const result = schema.safeParse(raw, { error: mapFault });
+  const result = withSecretsOf(sources.environment, () => schema.safeParse(raw, { error: mapFault }));
   if (result.success && faults.length === 0) return result.data;
   const issues = result.success ? [] : result.error.issues;
   const all = [...faults, ...issues.map((issue) => describe(issue, collected, command))];

@@ -5,7 +5,7 @@ import type { Abortable } from '../model/abortable.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { CloseWrite } from './close-write.ts';
-import type { FileVersion } from './file-version.ts';
+import type { FileIdentity } from '../model/file-identity.ts';
 import type { FolderEvents, FolderEventsOptions } from './folder-events.ts';
 import { FolderTimes, MAX_POLLED_FOLDERS } from './folder-times.ts';
 import { FolderWatches } from './folder-watches.ts';
@@ -61,7 +61,7 @@ export interface DirectoryWatch extends AsyncDisposable {
    * This state of a file, taken **after** our own mark was set, needs no 'complete' any more. Forgotten after
    * KNOWN_VERSIONS other files; a 'complete' too many is the worst that follows.
    */
-  handled(path: RelPath, version: FileVersion): void;
+  handled(path: RelPath, version: FileIdentity): void;
   /** A listing has ended: sets the pace of the next 'reconcile'. */
   listed(durationMs: number): void;
 }
@@ -181,7 +181,7 @@ class Watch implements DirectoryWatch {
     this.#hints.listed(path);
   }
 
-  handled(path: RelPath, version: FileVersion): void {
+  handled(path: RelPath, version: FileIdentity): void {
     this.#hints.handled(path, version);
   }
 

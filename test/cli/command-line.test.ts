@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Invocation } from '../../src/cli/command.ts';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
 import { COMMANDS, commandsOf } from '../../src/cli/commands/list.ts';
+import { isSecret } from '../../src/config/secret.ts';
 import { optionName } from '../../src/config/names.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { SCHEMAS } from './commands.ts';
@@ -96,6 +97,12 @@ describe('options', () => {
     ];
     const settings = Object.keys(SCHEMAS[section as keyof typeof SCHEMAS].shape).map(optionName);
     expect(named.toSorted()).toEqual(settings.toSorted());
+  });
+
+  it.each(all)('of $section $name are no secrets, and its secrets are those of its settings', (each) => {
+    const { shape } = SCHEMAS[each.section as keyof typeof SCHEMAS];
+    const secrets = Object.entries(shape).filter(([, field]) => isSecret(field));
+    expect(each.command.secrets ?? []).toEqual(secrets.map(([key]) => key));
   });
 
   it('reach the settings as the text they are', async () => {

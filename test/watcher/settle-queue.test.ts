@@ -2,7 +2,8 @@ import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
-import { look, versionOf } from '../../src/watcher/file-version.ts';
+import { identityOf } from '../../src/model/file-identity.ts';
+import { look } from '../../src/watcher/look.ts';
 import { SettleQueue } from '../../src/watcher/settle-queue.ts';
 import { MAX_SETTLING } from '../../src/watcher/settling.ts';
 import { cleanup, makeRoot, until } from './support.ts';
@@ -51,7 +52,7 @@ describe('SettleQueue', () => {
     const { root, directory } = makeRoot();
     writeFileSync(join(directory, 'a'), 'x');
     const { queue, told } = startQueue(root);
-    queue.changed(at('a'), versionOf(look(join(directory, 'a'))!));
+    queue.changed(at('a'), identityOf(look(join(directory, 'a'))!));
     queue.closed(at('a'));
     expect(told).toEqual(['DC1/a']);
     expect(queue.size).toBe(0);

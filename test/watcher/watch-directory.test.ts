@@ -13,7 +13,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
-import { look, versionOf } from '../../src/watcher/file-version.ts';
+import { identityOf } from '../../src/model/file-identity.ts';
+import { look } from '../../src/watcher/look.ts';
 import { makeRoot, startWatch as startAnyWatch, until } from './support.ts';
 import type { WatchDirectoryOptions } from '../../src/watcher/watch-directory.ts';
 
@@ -166,7 +167,7 @@ describe.each(['inotify', 'chokidar'] as const)('a watch of a directory that set
     writeFileSync(file, 'x');
     chmodSync(file, 0o664);
     const { watch, recorder } = await startWatch(root);
-    watch.handled(at('a'), versionOf(look(file)!));
+    watch.handled(at('a'), identityOf(look(file)!));
     chmodSync(file, 0o644);
     await recorder.completed('a');
     expect(recorder.complete).toEqual(['a']);
@@ -200,7 +201,7 @@ describe.each(['inotify', 'chokidar'] as const)('a watch of a directory that set
     for (const file of files) writeFileSync(file, 'x', { mode: 0o644 });
     const { watch, recorder } = await startWatch(root);
     for (const file of files) chmodSync(file, 0o664);
-    watch.handled(at('handled'), versionOf(look(files[0]!)!));
+    watch.handled(at('handled'), identityOf(look(files[0]!)!));
     await recorder.completed('not');
     writeFileSync(join(directory, 'after'), '');
     await recorder.completed('after');
@@ -214,7 +215,7 @@ describe.each(['inotify', 'chokidar'] as const)('a watch of a directory that set
     const { watch, recorder } = await startWatch(root);
     writeFileSync(join(directory, 'a'), 'x');
     watch.changed(at('a'));
-    watch.handled(at('a'), versionOf(look(join(directory, 'a'))!));
+    watch.handled(at('a'), identityOf(look(join(directory, 'a'))!));
     writeFileSync(join(directory, 'after'), '');
     await recorder.completed('after');
     expect(recorder.complete).toEqual(['after']);

@@ -1,5 +1,16 @@
 import type { Stats } from 'node:fs';
-import type { FileIdentity } from './listed-file.ts';
+
+/** Identifies one version of a file: a later look at its path is compared with it. */
+export interface FileIdentity {
+  readonly dev: number;
+  readonly ino: number;
+  /** Bytes. */
+  readonly size: number;
+  /** Milliseconds since the epoch with the fraction that Node gives (about 0.25 µs). */
+  readonly mtimeMs: number;
+  /** A mark or another chmod changes this one alone; a write changes `mtimeMs` as well. */
+  readonly ctimeMs: number;
+}
 
 export function identityOf(stats: Stats): FileIdentity {
   return {

@@ -1,8 +1,8 @@
-import { Backoff, type RetryPolicy } from '../flow/retry.ts';
+import { Backoff, type RetryPolicy } from './retry.ts';
 
 /**
- * Holds files back while the target is full. After each wait one file goes as a probe; once the target keeps any file, the
- * gate opens again.
+ * Holds jobs back while the place they go to is full. After each wait one job goes as a probe; once any job is kept there,
+ * the gate opens again.
  */
 export class FullGate<Job> {
   readonly #backoff: Backoff;
@@ -27,7 +27,7 @@ export class FullGate<Job> {
     if (this.#state === 'probing') this.#probe = job;
   }
 
-  /** Some file was kept. */
+  /** Some job was kept. */
   kept(): void {
     if (this.#state === 'open') return;
     this.#state = 'open';
@@ -36,7 +36,7 @@ export class FullGate<Job> {
     this.#onAdmits();
   }
 
-  /** `job` was refused because the target is full. */
+  /** `job` was refused because there is no room. */
   refused(job: Job): void {
     if (this.#state === 'shut' || (this.#state === 'probing' && this.#probe !== job)) return;
     this.#state = 'shut';

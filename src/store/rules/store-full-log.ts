@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
-import type { FileEntry } from '../model/file-entry.ts';
-import { IsyncError } from '../model/isync-error.ts';
-import { firstSegment } from '../model/rel-path.ts';
-import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '../store/store.ts';
-import type { Log } from '../model/log.ts';
-import { StoreDecorator } from '../store/rules/store-decorator.ts';
+import type { FileEntry } from '../../model/file-entry.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { firstSegment } from '../../model/rel-path.ts';
+import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '../store.ts';
+import type { Log } from '../../model/log.ts';
+import { StoreDecorator } from './store-decorator.ts';
 
 /** While files of a device are refused, a warning repeats after this long, in ms. */
 const REPEAT_MS = 3600 * 1000;

@@ -1,29 +1,5 @@
 import { lstatSync, type Stats } from 'node:fs';
 
-/** One state of one file. Its own mark or a chmod changes `ctimeMs` alone; a write changes `mtimeMs` as well. */
-export interface FileVersion {
-  readonly ino: number;
-  /** Bytes. */
-  readonly size: number;
-  /** Milliseconds since the epoch with the fraction that Node gives (about 0.25 µs). */
-  readonly mtimeMs: number;
-  readonly ctimeMs: number;
-}
-
-export function versionOf({ ino, size, mtimeMs, ctimeMs }: Stats): FileVersion {
-  return { ino, size, mtimeMs, ctimeMs };
-}
-
-/** Same file, same content as far as lstat(2) tells; mode and owner may differ. */
-export function sameContent(a: FileVersion, b: FileVersion): boolean {
-  return a.ino === b.ino && a.size === b.size && a.mtimeMs === b.mtimeMs;
-}
-
-/** Nothing at all happened between the two, not even a chmod. */
-export function sameState(a: FileVersion, b: FileVersion): boolean {
-  return sameContent(a, b) && a.ctimeMs === b.ctimeMs;
-}
-
 /**
  * Returns what is at the absolute `path` now; undefined where it can't be looked at. Synchronous: a look at a file that was
  * just written costs microseconds, a promise for it many times that.

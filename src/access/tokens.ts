@@ -41,8 +41,8 @@ export async function listTokens(path: string): Promise<readonly TokenEntry[]> {
 }
 
 /**
- * Revokes the token with this id, or every token of this device. A running receiver ends their sessions within about
- * a second.
+ * Revokes the token with this id, or every token of this device. A server that runs refuses them at once, and ends their sessions
+ * within about a second.
  * @returns the revoked tokens; none where no token has that id or device
  * @throws IsyncError CONFIG_INVALID, also where there is no file
  */
@@ -112,7 +112,7 @@ async function openLock(path: string): Promise<FileHandle> {
   }
 }
 
-/** Gives the new version owner and mode of the old one: root's change must not lock out the receiver's own user. */
+/** Gives the new version owner and mode of the old one: root's change must not lock out the server's own user. */
 async function keepReaders(file: FileHandle, path: string): Promise<void> {
   let before: { uid: number; gid: number; mode: number };
   try {

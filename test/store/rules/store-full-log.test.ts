@@ -1,14 +1,14 @@
 import { expect, it } from 'vitest';
-import { digestOf } from '../../src/model/digest.ts';
-import type { FileEntry } from '../../src/model/file-entry.ts';
-import { parseRelPath } from '../../src/model/rel-path.ts';
-import { withStoreFullLog } from '../../src/receiver/store-full-log.ts';
-import { withQuota } from '../../src/store/rules/quota-store.ts';
-import type { Store } from '../../src/store/store.ts';
-import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
-import { gatedStore, receiverFor } from './fixtures.ts';
-import { RecordingLog } from '../recording-log.ts';
-import { greet, inlineFile } from './wire-client.ts';
+import { digestOf } from '../../../src/model/digest.ts';
+import type { FileEntry } from '../../../src/model/file-entry.ts';
+import { parseRelPath } from '../../../src/model/rel-path.ts';
+import { withStoreFullLog } from '../../../src/store/rules/store-full-log.ts';
+import { withQuota } from '../../../src/store/rules/quota-store.ts';
+import type { Store } from '../../../src/store/store.ts';
+import { createMemoryStore } from '../../../src/store/memory/memory-store.ts';
+import { gatedStore, receiverFor } from '../../receiver/fixtures.ts';
+import { RecordingLog } from '../../recording-log.ts';
+import { greet, inlineFile } from '../../receiver/wire-client.ts';
 
 const MINUTE_MS = 60_000;
 const QUOTA = 100;

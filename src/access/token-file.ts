@@ -20,7 +20,7 @@ export interface TokenIdentity {
 
 /**
  * The tokens that are valid now. The file is read again whenever it has changed. When it becomes unreadable or malformed,
- * the tokens read before stay valid and the log says so. Dispose it after the receiver.
+ * the tokens read before stay valid and the log says so. Dispose it after the server that asks it.
  */
 export interface TokenFile extends Disposable {
   /** Takes the same time for every token, right or wrong. */

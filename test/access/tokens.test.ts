@@ -1,8 +1,8 @@
 import { chmod, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { openTokenFile } from '../../src/receiver/token-file.ts';
-import { addToken, listTokens, revokeToken } from '../../src/receiver/tokens.ts';
-import { temporaryFolder } from './fixtures.ts';
+import { openTokenFile } from '../../src/access/token-file.ts';
+import { addToken, listTokens, revokeToken } from '../../src/access/tokens.ts';
+import { temporaryFolder } from '../receiver/fixtures.ts';
 import { RecordingLog } from '../recording-log.ts';
 
 async function tokenPath(): Promise<string> {
