@@ -1,0 +1,99 @@
+import { awsTestEvent } from './dialects/aws.ts';
+import { readEventBridge } from './dialects/eventbridge.ts';
+import { readRecord } from './dialects/records.ts';
+import { openSns } from './dialects/sns.ts';
+import { elementTexts } from './element-texts.ts';
+import { isObject, member } from './json-fields.ts';
+import type { ParsedRecord, ParseOptions, RecordSource } from './parsed.ts';
+import { checkTold } from './told-event.ts';
+
+/** Longest message, in bytes of UTF-8: what SQS carries since 2025. Parsed, it may take fifty times that. */
+export const MAX_BODY_BYTES = 1024 * 1024;
+/** Most records in a message. AWS sends one, and the smallest record that tells anything takes some hundred bytes. */
+export const MAX_RECORDS = 10_000;
+
+/**
+ * What the records of a message say, in their order, in whatever dialect it is written. Never throws: what can't be
+ * understood is `unparsable`, one record alone where the others can be, else the message as a whole.
+ */
+export function parseMessage(body: string, options: ParseOptions): readonly ParsedRecord[] {
+  const whole: RecordSource = { body: () => body };
+  if (isLonger(body, MAX_BODY_BYTES))
+    return unparsable(`the message is longer than ${MAX_BODY_BYTES} bytes`, whole);
+  const message = parseJson(body);
+  const envelope = openSns(message);
+  if (envelope === undefined) return parseContent({ text: body, message, whole }, options);
+  if (envelope.kind === 'subscription') return ignored(envelope.name);
+  return parseContent({ text: envelope.text, message: parseJson(envelope.text), whole }, options);
+}
+
+interface Content {
+  readonly text: string;
+  /** `text` parsed; undefined where it is no JSON. */
+  readonly message: unknown;
+  readonly whole: RecordSource;
+}
+
+function parseContent({ text, message, whole }: Content, options: ParseOptions): readonly ParsedRecord[] {
+  if (message === undefined) return unparsable('the message is not JSON', whole);
+  if (!isObject(message) || Array.isArray(message)) return unparsable('the message is no JSON object', whole);
+  const records = member(message, 'Records');
+  if (records !== undefined) return parseRecords(records, text, whole, options);
+  if (Object.hasOwn(message, 'detail-type')) return [checkTold(readEventBridge(message), whole, options)];
+  const test = awsTestEvent(message);
+  if (test !== undefined) return ignored(test);
+  return unparsable('the message is of no kind that tells of objects', whole);
+}
+
+function parseRecords(
+  records: unknown,
+  text: string,
+  whole: RecordSource,
+  options: ParseOptions,
+): readonly ParsedRecord[] {
+  if (!Array.isArray(records)) return unparsable('the Records of the message are no list', whole);
+  if (records.length > MAX_RECORDS)
+    return unparsable(`the message has more than ${MAX_RECORDS} records`, whole);
+  if (records.length === 0) return ignored('no records');
+  const sourceOf = records.length === 1 ? () => whole : recordSources(text);
+  return records.map((record: unknown, index) => {
+    const told = readRecord(record);
+    const source = sourceOf(index);
+    return typeof told === 'string'
+      ? { outcome: 'unparsable', reason: told, source }
+      : checkTold(told, source, options);
+  });
+}
+
+/** Sources that share the text of the message: what was parsed may be far larger, and is not kept while records wait. */
+function recordSources(text: string): (index: number) => RecordSource {
+  let texts: readonly string[] | undefined;
+  return (index) => ({
+    body: () => {
+      texts ??= elementTexts(text, 'Records');
+      return `{"Records":[${texts[index]}]}`;
+    },
+  });
+}
+
+function unparsable(reason: string, source: RecordSource): readonly ParsedRecord[] {
+  return [{ outcome: 'unparsable', reason, source }];
+}
+
+/** What AWS sends beside events. */
+function ignored(name: string): readonly ParsedRecord[] {
+  return [{ outcome: 'ignored', dialect: 'aws', name }];
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Counts bytes only where `text` could be too long: a UTF-16 unit is at most three bytes of UTF-8. */
+function isLonger(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
+}
