@@ -7,7 +7,7 @@ import type { OxlintOverride } from 'oxlint';
 export const FLOORS: readonly (readonly string[])[] = [
   ['model'],
   ['flow'],
-  ['observe', 'http', 'config', 'protocol', 'scanner', 'watcher'],
+  ['observe', 'http', 'config', 'protocol', 'scanner', 'watcher', 'aws'],
   ['s3'],
   ['store'],
   ['sender', 'receiver', 'events', 'backup', 'mirror'],
