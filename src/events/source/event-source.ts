@@ -16,7 +16,7 @@ export interface EventSource extends AsyncDisposable {
   readonly maxDeliveries: number | undefined;
   /** Whether messages of a group come strictly in order, so that one that is released holds up those behind it. */
   readonly isFifo: boolean;
-  /** What is in hand: received and neither acknowledged nor released. */
+  /** What is in hand: received, and the queue has not confirmed yet that it is acknowledged or released. */
   readonly inHand: number;
 }
 
