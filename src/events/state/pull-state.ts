@@ -37,9 +37,19 @@ export interface PathUse {
   readonly above: KnownObject | undefined;
 }
 
+/** A path that changed and that the command of `exec` has not been told yet. */
+export interface OwedPath {
+  /** Of this change: a path that changes again is owed under another id. */
+  readonly id: number;
+  /** Absolute. */
+  readonly path: string;
+}
+
 /**
  * What a pull remembers. All of it can be found again by comparing: losing it costs time, and removals are not followed until
- * then. Reads are synchronous. A write resolves when it is durable; many at a time share one commit.
+ * then. Reads are synchronous, and see what was written before them. A write resolves when it is durable; many at a time
+ * share one commit, and writes of one turn of the event loop become durable together or not at all. One that rejects has
+ * changed nothing. All reject with an IsyncError: STORE_FULL or STORE_FAILED.
  */
 export interface PullState extends AsyncDisposable {
   get(bucket: string, key: string): KnownObject | undefined;
@@ -61,8 +71,10 @@ export interface PullState extends AsyncDisposable {
   storeId(folder: string): string | undefined;
   setStoreId(folder: string, id: string): Promise<void>;
 
-  /** Absolute paths that changed and that the command of `exec` has not been told yet, at most `limit`, oldest first. */
-  owed(limit: number): readonly string[];
+  /** What is owed to the command of `exec`: at most `limit`, the oldest change first, each path once. */
+  owed(limit: number): readonly OwedPath[];
+  /** `paths` are absolute. One that is owed already counts as changed now. */
   setOwed(paths: readonly string[]): Promise<void>;
-  removeOwed(paths: readonly string[]): Promise<void>;
+  /** What has changed again since it was read stays owed. */
+  removeOwed(owed: readonly OwedPath[]): Promise<void>;
 }

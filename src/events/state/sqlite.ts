@@ -1,0 +1,84 @@
+import type { DatabaseSync } from 'node:sqlite';
+import { IsyncError } from '../../model/isync-error.ts';
+
+/** Loads node:sqlite. Node 22 warns that it is experimental, which is no news to a user of isync; all other warnings are shown. */
+export async function loadSqlite(): Promise<typeof import('node:sqlite')> {
+  return await withoutSqliteWarning(async () => await import('node:sqlite'));
+}
+
+/** Runs `load`, and keeps the one warning back that is about SQLite being experimental. */
+export async function withoutSqliteWarning<T>(load: () => Promise<T>): Promise<T> {
+  const { emitWarning } = process;
+  process.emitWarning = new Proxy(emitWarning, {
+    apply(target, self, args: readonly unknown[]) {
+      if (!isSqliteWarning(args)) Reflect.apply(target, self, args);
+    },
+  });
+  try {
+    return await load();
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+}
+
+function isSqliteWarning([warning, type]: readonly unknown[]): boolean {
+  return type === 'ExperimentalWarning' && typeof warning === 'string' && warning.startsWith('SQLite ');
+}
+
+/** Primary result codes: https://sqlite.org/rescode.html */
+const BUSY = 5;
+const LOCKED = 6;
+const CORRUPT = 11;
+const FULL = 13;
+const NOT_A_DATABASE = 26;
+/** Those that tell of the disk or of permissions: PERM, READONLY, IOERR, CANTOPEN. */
+const OF_THE_DISK: ReadonlySet<number> = new Set([3, 8, 10, 14]);
+/** What an extended result code has beside the primary one. */
+const PRIMARY_BITS = 0xff;
+
+/** Whether another process, or another connection of this one, has the file. */
+export function isBusy(error: unknown): boolean {
+  const code = primaryCode(error);
+  return code === BUSY || code === LOCKED;
+}
+
+/** What to do with a state file that can't be used any more. */
+export function moveAway(path: string): string {
+  return `Move it away (mv ${path} ${path}.old, and ${path}-wal where there is one): isync makes a new one, which "isync pull --resync" fills by comparing.`;
+}
+
+/** `error` of SQLite as what callers of the state get; what is no error of SQLite is a fault of ours. */
+export function stateError(error: unknown, path: string): IsyncError {
+  if (error instanceof IsyncError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  const details = { path, cause: error };
+  const code = primaryCode(error);
+  if (code === FULL)
+    return new IsyncError('STORE_FULL', `the disk of the state is full (${text})`, {
+      ...details,
+      hint: 'Free some space; it goes on by itself.',
+    });
+  if (code === CORRUPT || code === NOT_A_DATABASE)
+    return new IsyncError('STORE_FAILED', `the state file is damaged (${text})`, {
+      ...details,
+      retryable: false,
+      hint: moveAway(path),
+    });
+  if (code !== undefined && OF_THE_DISK.has(code))
+    return new IsyncError('STORE_FAILED', `the state can't be read or written (${text})`, {
+      ...details,
+      hint: 'Check the disk, and that the user isync runs as may write the file and its folder.',
+    });
+  return new IsyncError('INTERNAL', `the state: ${text}`, details);
+}
+
+function primaryCode(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error)) return undefined;
+  return typeof error.errcode === 'number' ? error.errcode & PRIMARY_BITS : undefined;
+}
+
+/** The number that `PRAGMA name` tells. */
+export function pragmaNumber(db: DatabaseSync, name: string): number {
+  const value = Object.values(db.prepare(`PRAGMA ${name}`).get() ?? {})[0];
+  return typeof value === 'number' ? value : 0;
+}
