@@ -1,14 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  addToken,
-  startReceiver,
-  startScan,
-  stopScan,
-  writeTokenFile,
-  type CliProcess,
-  type Scanned,
-} from '../../../harness/cli.ts';
+import { addToken, startReceiver, startScan, stopScan, writeTokenFile, type Scanned } from '../../../harness/cli.ts';
+import type { CliProcess } from '../../../harness/process.ts';
 import { isSealed, writeTree, type Tree } from '../../../harness/data-tree.ts';
 import { checkSealed } from './checks.ts';
 import type { Check, Place, Step } from './step.ts';
