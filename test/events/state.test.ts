@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { startNode } from '../../harness/cli.ts';
+import { startNode } from '../../harness/process.ts';
 import { behindPrefix } from '../../src/events/state/key-range.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
 import type { KnownObject, PullState } from '../../src/events/state/pull-state.ts';

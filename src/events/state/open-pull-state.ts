@@ -106,6 +106,17 @@ class SqliteState implements PullState {
     return counted === undefined ? 0 : number(counted, 'n', this.#path);
   }
 
+  buckets(): readonly string[] {
+    const found: string[] = [];
+    // By the index, a step a bucket: DISTINCT would walk over all objects.
+    for (let last = ''; ;) {
+      const row = this.#row('SELECT min(bucket) AS bucket FROM objects WHERE bucket > ?', last);
+      if (row === undefined || row['bucket'] === null) return found;
+      last = text(row, 'bucket', this.#path);
+      found.push(last);
+    }
+  }
+
   partial(bucket: string, key: string): PartialObject | undefined {
     const row = this.#row('SELECT etag FROM partials WHERE bucket = ? AND key = ?', bucket, key);
     return row === undefined ? undefined : { bucket, key, etag: text(row, 'etag', this.#path) };
