@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KeyMap } from '../../src/events/match/key-map.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
