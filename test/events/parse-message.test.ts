@@ -52,6 +52,15 @@ it.each(['1.0', '1.9', '2', '2.0', '2.3', '2.6', '2.99', 2, 2.1, undefined, null
   },
 );
 
+it.each([
+  ['vk', { sequencer: 5 }, '2026-01-01T00:00:00Z'],
+  ['vk', { sequencer: '5' }, undefined],
+  ['aws', { sequencer: '5' }, '2026-01-01T00:00:00Z'],
+])('takes one of version 1 for %s with %j and the time %s', (dialect, more, eventTime) => {
+  const changes = { eventVersion: '1.0', eventTime, ...s3({ object: { key: 'k', ...more } }) };
+  expect(parse(message(record(changes)))).toHaveProperty('0.event.dialect', dialect);
+});
+
 describe('of a form-encoded key', () => {
   it.each([
     ['a+b', 'a b'],
@@ -190,6 +199,8 @@ describe('a message that is none', () => {
     expect(parse(of(MAX_BRACKETS - 7))).toMatchObject([{ outcome: 'event' }]);
     expect(parse(of(MAX_BRACKETS - 6))).toMatchObject([{ outcome: 'unparsable', reason }]);
     expect(parse(envelope(of(MAX_BRACKETS - 6)))).toMatchObject([{ outcome: 'unparsable', reason }]);
+    const escaped = envelope(of(MAX_BRACKETS - 6)).replaceAll('[', String.raw`\u005b`);
+    expect(parse(escaped)).toMatchObject([{ outcome: 'unparsable', reason }]);
   });
 
   it('is one that is too long, in bytes', () => {

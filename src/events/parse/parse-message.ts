@@ -25,24 +25,23 @@ export function parseMessage(body: string, options: ParseOptions): readonly Pars
   const whole: RecordSource = { body: () => body };
   if (isLonger(body, MAX_BODY_BYTES))
     return unparsable(`the message is longer than ${MAX_BODY_BYTES} bytes`, whole);
-  if (opensMore(body, MAX_BRACKETS))
-    return unparsable(`the message has more than ${MAX_BRACKETS} objects and lists`, whole);
-  const message = parseJson(body);
-  const envelope = openSns(message);
-  if (envelope === undefined) return parseContent({ text: body, message, whole }, options);
+  const outer = readJson(body);
+  if ('fault' in outer) return unparsable(outer.fault, whole);
+  const envelope = openSns(outer.value);
+  if (envelope === undefined) return parseContent(outer.value, body, whole, options);
   if (envelope.kind === 'subscription') return ignored(envelope.name);
-  return parseContent({ text: envelope.text, message: parseJson(envelope.text), whole }, options);
+  const inner = readJson(envelope.text);
+  if ('fault' in inner) return unparsable(inner.fault, whole);
+  return parseContent(inner.value, envelope.text, whole, options);
 }
 
-interface Content {
-  readonly text: string;
-  /** `text` parsed; undefined where it is no JSON. */
-  readonly message: unknown;
-  readonly whole: RecordSource;
-}
-
-function parseContent({ text, message, whole }: Content, options: ParseOptions): readonly ParsedRecord[] {
-  if (message === undefined) return unparsable('the message is not JSON', whole);
+/** @param text what `message` was parsed from */
+function parseContent(
+  message: unknown,
+  text: string,
+  whole: RecordSource,
+  options: ParseOptions,
+): readonly ParsedRecord[] {
   if (!isObject(message) || Array.isArray(message)) return unparsable('the message is no JSON object', whole);
   const records = member(message, 'Records');
   if (records !== undefined) return parseRecords(records, text, whole, options);
@@ -81,11 +80,13 @@ function ignored(name: string): readonly ParsedRecord[] {
   return [{ outcome: 'ignored', dialect: 'aws', name }];
 }
 
-function parseJson(text: string): unknown {
+function readJson(text: string): { readonly value: unknown } | { readonly fault: string } {
+  if (opensMore(text, MAX_BRACKETS))
+    return { fault: `the message has more than ${MAX_BRACKETS} objects and lists` };
   try {
-    return JSON.parse(text);
+    return { value: JSON.parse(text) };
   } catch {
-    return undefined;
+    return { fault: 'the message is not JSON' };
   }
 }
 
