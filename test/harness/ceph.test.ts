@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { until } from '../../harness/cli.ts';
+import { until } from '../../harness/process.ts';
 import { missingForCeph, startCeph, stopCeph } from '../../harness/ceph.ts';
 
 test.skipIf(missingForCeph() !== undefined)(

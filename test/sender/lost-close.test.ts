@@ -1,6 +1,6 @@
 import { utimesSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
-import type { DirectoryWatch } from '../../src/watcher/watch-directory.ts';
+import type { DirectoryWatch } from '../../src/watcher/directory-watch.ts';
 import { follow, isMarked, OLD_SECONDS, setup } from './scan-fixture.ts';
 
 /** A watch whose events are all lost. */

@@ -12,11 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
-import {
-  type DirectoryWatch,
-  watchDirectory,
-  type WatchDirectoryOptions,
-} from '../../src/watcher/watch-directory.ts';
+import type { DirectoryWatch, WatchDirectoryOptions } from '../../src/watcher/directory-watch.ts';
+import { watchDirectory } from '../../src/watcher/watch-directory.ts';
 import type { WatchEvent } from '../../src/watcher/watch-event.ts';
 import { RecordingLog } from '../recording-log.ts';
 

@@ -16,7 +16,7 @@ import type { RelPath } from '../../src/model/rel-path.ts';
 import { identityOf } from '../../src/model/file-identity.ts';
 import { look } from '../../src/watcher/look.ts';
 import { makeRoot, startWatch as startAnyWatch, until } from './support.ts';
-import type { WatchDirectoryOptions } from '../../src/watcher/watch-directory.ts';
+import type { WatchDirectoryOptions } from '../../src/watcher/directory-watch.ts';
 
 const at = (name: string): RelPath => `DC1/${name}` as RelPath;
 
