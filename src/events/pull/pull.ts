@@ -26,8 +26,6 @@ export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
   /** When the folders are compared with the bucket. */
   readonly resync: { readonly atStart: boolean; readonly everyMs: number | undefined };
   readonly once: boolean;
-  /** See {@link RecordsOptions}. */
-  readonly changed: (path: string) => Promise<void>;
   readonly observer: PullObserver;
   readonly log: Log;
   /** Ends the pull: what is in hand and begun is finished, the rest is given back. */
