@@ -91,10 +91,8 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
   const beside = async (): Promise<void> => {
     const { atStart, everyMs } = options.resync;
     if (atStart) await tolerant();
-    while (everyMs !== undefined && !ended.aborted) {
-      await pause(everyMs, ended);
-      if (!ended.aborted) await tolerant();
-    }
+    if (everyMs === undefined) return;
+    for (await pause(everyMs, ended); !ended.aborted; await pause(everyMs, ended)) await tolerant();
   };
   try {
     if (once) {

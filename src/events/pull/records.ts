@@ -106,7 +106,12 @@ export class Records {
   ): Promise<Verdict> {
     const { event } = task;
     const { observer, log, parking, failed } = this.#options;
-    const fields = { message: origin.messageId, attempt: origin.attempt, bucket: event.bucket, key: event.key };
+    const fields = {
+      message: origin.messageId,
+      attempt: origin.attempt,
+      bucket: event.bucket,
+      key: event.key,
+    };
     if (result.kind === 'stopped') return 'stopped';
     if (result.kind === 'failed') {
       const { code, message, hint, retryable } = result.error;
