@@ -136,3 +136,19 @@ it('tells a message again that came back before its release was confirmed', asyn
   await second.ack();
   expect(await queue.inspect()).toEqual(EMPTY);
 });
+
+it('extends in time though a connection is dead', async () => {
+  await using stand = await startStand(server, { attributes: { VisibilityTimeout: '9' } });
+  const { queue, source, proxy } = stand;
+  await queue.send(['a']);
+  const delivery = await receiveOne(source);
+  const rival = startRival(server, queue);
+  let ignored = 0;
+  proxy.fault = ({ action }) =>
+    action === 'ChangeMessageVisibilityBatch' && ignored++ === 0 ? 'ignore' : undefined;
+  const extended = () =>
+    proxy.callsOf('ChangeMessageVisibilityBatch').filter(({ answer }) => answer !== undefined);
+  await eventually(() => expect(extended().length).toBeGreaterThan(1));
+  await delivery.ack();
+  expect(rival.received).toEqual([]);
+});
