@@ -33,10 +33,10 @@ export interface Answered {
   readonly answeredMs: number;
 }
 
-export interface Refusal {
-  readonly status: number;
-  readonly code: string;
-}
+export type Refusal =
+  | { readonly status: number; readonly code: string }
+  /** What somebody else says who stands in between; '' for an answer without a body. */
+  | { readonly status: number; readonly page: string };
 
 /** The error that S3 throttles with. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
 export const SLOW_DOWN: Refusal = { status: 503, code: 'SlowDown' };
@@ -79,7 +79,10 @@ export async function startS3Front(
       refused++;
       // Read to its end, so that the client is not cut off while it sends.
       request.resume();
-      request.on('end', () => response.writeHead(refusal.status).end(errorBody(refusal)));
+      request.on('end', () => {
+        if ('page' in refusal) response.writeHead(refusal.status, { 'content-type': 'text/html' }).end(refusal.page);
+        else response.writeHead(refusal.status).end(errorBody(refusal.code));
+      });
       return;
     }
     const cameMs = performance.now();
@@ -110,6 +113,6 @@ export async function startS3Front(
   }
 }
 
-function errorBody({ code }: Refusal): string {
+function errorBody(code: string): string {
   return `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>try later</Message></Error>`;
 }
