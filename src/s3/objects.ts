@@ -1,30 +1,18 @@
-import { addAbortSignal, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
-  type GetObjectCommandOutput,
   HeadObjectCommand,
-  type HeadObjectCommandOutput,
   ListObjectsV2Command,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
-import { bare, decodeKey } from './answers.ts';
+import { bare, decodeKey, quoted } from './answers.ts';
+import { headOf, type ObjectContent, type ObjectHead, openContent } from './content.ts';
 import { isInvalidRange, statusOf } from './errors.ts';
-import { type ContentHeaders, headersIn, type ObjectAttributes, toInput } from './object-attributes.ts';
+import { type ObjectAttributes, toInput } from './object-attributes.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
 
 /** Requests for single objects. A key is any text that S3 takes, and goes to the server just as it is. */
-
-export interface ObjectHead {
-  /** Bytes of the whole object. */
-  readonly size: number;
-  /** When it was put, in ms since the epoch; some servers round to seconds. */
-  readonly modifiedMs: number;
-  /** Without quotes. Another content has another one. */
-  readonly etag: string;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly headers: ContentHeaders;
-}
 
 export interface HeadOptions extends RequestOptions {
   /** Rejects with FILE_CHANGED unless the object has this ETag. */
@@ -36,12 +24,6 @@ export interface GetOptions extends HeadOptions {
   readonly start?: number | undefined;
   /** The first byte that is not wanted any more, more than `start`. Default: all to the end. */
   readonly end?: number | undefined;
-}
-
-/** An object whose bytes are coming. Read them to their end, or dispose of it: until then it holds a connection. */
-export interface ObjectContent extends ObjectHead, Disposable {
-  /** The bytes asked for, once. Rejects where fewer of them come than the server has announced. */
-  readonly bytes: AsyncIterable<Uint8Array>;
 }
 
 export interface ListedObject {
@@ -87,7 +69,6 @@ export async function getObject(
   options: GetOptions = {},
 ): Promise<ObjectContent | undefined> {
   const { start = 0, end, ifMatch } = options;
-  const signal = bucket.signalFor(options);
   const command = new GetObjectCommand({
     Bucket: bucket.name,
     Key: key,
@@ -96,29 +77,18 @@ export async function getObject(
       Range: `bytes=${start}-${end === undefined ? '' : end - 1}`,
     }),
   });
-  const place = await bucket.reads.enter();
-  let body: Readable | undefined;
-  try {
-    const found = await bucket.sendUnlessAbsent(options, async (client, sending) => {
+  const found = await openContent(bucket, options, () =>
+    bucket.sendUnlessAbsent(options, async (client, sending) => {
       try {
         return await client.send(command, sending);
       } catch (error) {
         if (isInvalidRange(error)) return 'beyond';
         throw error;
       }
-    });
-    if (found === 'beyond') return await emptyContent(bucket, key, options);
-    if (found === undefined) return undefined;
-    body = found.Body instanceof Readable ? found.Body : Readable.from([]);
-    body.once('close', () => place[Symbol.dispose]());
-    body.on('error', () => {
-      // Told to the reader of the bytes.
-    });
-    if (signal !== undefined) addAbortSignal(signal, body);
-    return contentOf(bucket, found, body, options);
-  } finally {
-    if (body === undefined) place[Symbol.dispose]();
-  }
+    }),
+  );
+  if (found === 'beyond') return await emptyContent(bucket, key, options);
+  return found?.content;
 }
 
 /** Puts a whole object, also over an earlier one. */
@@ -223,63 +193,6 @@ function putCommand(
   });
 }
 
-function headOf(found: HeadObjectCommandOutput | GetObjectCommandOutput): ObjectHead {
-  return {
-    size: sizeOf(found),
-    modifiedMs: found.LastModified?.getTime() ?? 0,
-    etag: bare(found.ETag),
-    metadata: found.Metadata ?? {},
-    headers: headersIn(found),
-  };
-}
-
-/** Of a part of an object the length is that of the part; `Content-Range` tells the whole: `bytes 0-9/100`. */
-function sizeOf({
-  ContentLength = 0,
-  ContentRange,
-}: HeadObjectCommandOutput | GetObjectCommandOutput): number {
-  const whole = /\/(\d+)$/.exec(ContentRange ?? '')?.[1];
-  return whole === undefined ? ContentLength : Number(whole);
-}
-
-function contentOf(
-  bucket: Bucket,
-  found: GetObjectCommandOutput,
-  body: Readable,
-  request: RequestOptions,
-): ObjectContent {
-  return {
-    ...headOf(found),
-    bytes: bytesOf(bucket, body, found.ContentLength, request),
-    [Symbol.dispose]: () => void body.destroy(),
-  };
-}
-
-async function* bytesOf(
-  bucket: Bucket,
-  body: Readable,
-  announced: number | undefined,
-  request: RequestOptions,
-): AsyncGenerator<Uint8Array> {
-  const pieces: AsyncIterator<unknown> = body[Symbol.asyncIterator]();
-  let size = 0;
-  try {
-    for (;;) {
-      const { done, value } = await bucket.guard(request, () => pieces.next());
-      if (done === true) break;
-      if (!(value instanceof Uint8Array)) continue;
-      size += value.length;
-      yield value;
-    }
-  } finally {
-    // Left early, the rest is not wanted.
-    body.destroy();
-  }
-  if (announced === undefined || size === announced) return;
-  const cut = Object.assign(new Error(`${size} of ${announced} bytes`), { code: 'ECONNRESET' });
-  await bucket.guard(request, () => Promise.reject(cut));
-}
-
 async function emptyContent(
   bucket: Bucket,
   key: string,
@@ -287,8 +200,4 @@ async function emptyContent(
 ): Promise<ObjectContent | undefined> {
   const head = await headObject(bucket, key, options);
   return head && { ...head, bytes: Readable.from([]), [Symbol.dispose]: () => {} };
-}
-
-function quoted(etag: string | undefined): string | undefined {
-  return etag === undefined ? undefined : `"${etag}"`;
 }

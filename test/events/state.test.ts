@@ -167,7 +167,7 @@ describe('the use of a path', () => {
   it('is known also where mapped folders lie inside one another, or are the root', async () => {
     await using state = await open();
     await state.set(object('in/x', { folder: '/srv/in', path: 'x' }));
-    await state.set(object('f', { folder: '/' , path: 'etc' }));
+    await state.set(object('f', { folder: '/', path: 'etc' }));
     expect(state.useOf('/srv', parseRelPath('in/x')).owner?.key).toBe('in/x');
     expect(state.useOf('/srv', parseRelPath('in')).below?.key).toBe('in/x');
     expect(state.useOf('/srv', parseRelPath('in/x/y')).above?.key).toBe('in/x');
@@ -392,7 +392,10 @@ it('keeps back the one warning that SQLite is experimental', async () => {
   process.on('warning', listen);
   try {
     await withoutSqliteWarning(async () => {
-      process.emitWarning('SQLite is an experimental feature and might change at any time', 'ExperimentalWarning');
+      process.emitWarning(
+        'SQLite is an experimental feature and might change at any time',
+        'ExperimentalWarning',
+      );
       process.emitWarning('something else', 'ExperimentalWarning');
     });
     const last = once(process, 'warning');

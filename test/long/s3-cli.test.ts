@@ -4,7 +4,14 @@ import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { keysBelow, readBack, s3Differences } from '../../harness/s3-objects.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
-import { runCli, scanOnce, startReceiver, startScan, type CliOptions, type Scanned } from '../../harness/cli.ts';
+import {
+  runCli,
+  scanOnce,
+  startReceiver,
+  startScan,
+  type CliOptions,
+  type Scanned,
+} from '../../harness/cli.ts';
 import type { Ended } from '../../harness/process.ts';
 import { isSealed, temporaryFolder, writeTree, type Tree } from '../../harness/data-tree.ts';
 

@@ -17,7 +17,7 @@ export class KeyMap {
   readonly #folders: ReadonlySet<string>;
 
   /**
-   * @param pairs prefix and absolute folder. '' is the whole bucket; a prefix without a final "/" means that folder.
+   * @param pairs prefix and folder, absolute as path.resolve gives it. '' is the whole bucket; a prefix without a final "/" means that folder.
    * @throws IsyncError CONFIG_INVALID whose message begins with the prefix
    */
   constructor(pairs: Iterable<readonly [prefix: string, folder: string]>) {

@@ -18,21 +18,36 @@ export interface ParkedRecord {
   readonly body: string;
 }
 
-/** Records that wait for a person: one file each in a folder, for other processes to list, show, replay and drop. */
+/**
+ * Records that wait for a person: one file each in a folder, for other processes to list, show, replay and drop, also while a
+ * pull works on them. What fails rejects with an IsyncError: STORE_FULL and STORE_FAILED where the disk does.
+ */
 export interface Parking {
-  /** Resolves when the record is durable. */
+  /**
+   * Resolves when the record is durable. One that is parked already gets the new reason, and is not asked to be taken again
+   * any more; it keeps its time.
+   */
   park(record: Omit<ParkedRecord, 'id' | 'at'>): Promise<void>;
-  /** All records, the oldest first. One that can't be read is told to `onFault` and left where it is. */
+  /** All records, the oldest first, read one at a time. One that can't be read is told in the log and left where it is. */
   list(): AsyncIterable<ParkedRecord>;
-  /** @throws IsyncError where there is no such record */
+  /** Their ids, the oldest first; no record is read. */
+  ids(): Promise<readonly string[]>;
+  /** @throws IsyncError USAGE where there is no such record */
   get(id: string): Promise<ParkedRecord>;
+  /** @throws IsyncError USAGE where there is no such record */
   drop(id: string): Promise<void>;
-  /** Asks whoever works here to take the record again. */
+  /**
+   * Asks whoever works here to take the record again; what was asked stands until then, also over a restart.
+   * @throws IsyncError USAGE where there is no such record
+   */
   replay(id: string): Promise<void>;
-  /** Those that were asked for, and not taken yet. A record stays parked until it is dropped or settled. */
+  /**
+   * Some of the records that were asked for, the oldest first: each once in the life of this object, unless it is parked again
+   * and asked for again. It stays parked until it is dropped, settled or parked anew; whoever takes it sees to one of these.
+   */
   replays(): Promise<readonly ParkedRecord[]>;
   /** Drops what is parked for a key, once that is as it should be. Cheap where nothing is. */
   settled(bucket: string, key: string): Promise<void>;
-  /** How many there are; counted when opened and kept since. */
+  /** How many there are; counted when opened and kept since; `replays` sees what other processes dropped. */
   readonly count: number;
 }

@@ -4,8 +4,13 @@ import { isRelPath, type RelPath } from '../../model/rel-path.ts';
 import { moveAway } from './sqlite.ts';
 import type { KnownObject } from './pull-state.ts';
 
-/** A row as node:sqlite gives it. */
-export type Row = Readonly<Record<string, SQLOutputValue>>;
+/** A row as node:sqlite gives it: a value for each column, as an array, which takes half the time and memory of an object. */
+export type Row = readonly SQLOutputValue[];
+
+/** The types of node:sqlite tell of objects alone; see `setReturnArrays`. */
+export function asRow(given: Readonly<Record<string, SQLOutputValue>> | Row): Row {
+  return Array.isArray(given) ? given : Object.values(given);
+}
 
 /** Columns of an object, as {@link knownObject} reads them. */
 export const OBJECT_COLUMNS =
@@ -17,41 +22,47 @@ export function placeOf(folder: string, path: RelPath | ''): string {
   return folder.endsWith('/') ? `${folder}${path}` : `${folder}/${path}`;
 }
 
-/** `file` is named in the error of a row that holds what was never written. */
+/**
+ * @param file named in the error of a row that holds what was never written
+ * @throws IsyncError STORE_FAILED
+ */
 export function knownObject(row: Row, file: string): KnownObject {
-  const path = text(row, 'path', file);
-  if (!isRelPath(path)) throw damaged('path', file);
+  const [bucket, key, isFolder, folder, path, etag, versionId, size, mtimeUs, sequencer, timeMs] = row;
+  const relPath = text(path, file);
+  if (!isRelPath(relPath)) throw damaged(file);
   return {
-    bucket: text(row, 'bucket', file),
-    key: text(row, 'key', file),
-    kind: number(row, 'isFolder', file) === 1 ? 'folder' : 'file',
-    folder: text(row, 'folder', file),
-    path,
-    etag: text(row, 'etag', file),
-    versionId: row['versionId'] === null ? undefined : text(row, 'versionId', file),
-    size: number(row, 'size', file),
-    mtimeUs: number(row, 'mtimeUs', file),
-    sequencer: row['sequencer'] === null ? undefined : text(row, 'sequencer', file),
-    timeMs: row['timeMs'] === null ? undefined : number(row, 'timeMs', file),
+    bucket: text(bucket, file),
+    key: text(key, file),
+    kind: number(isFolder, file) === 1 ? 'folder' : 'file',
+    folder: text(folder, file),
+    path: relPath,
+    etag: text(etag, file),
+    versionId: versionId === null ? undefined : text(versionId, file),
+    size: number(size, file),
+    mtimeUs: number(mtimeUs, file),
+    sequencer: sequencer === null ? undefined : text(sequencer, file),
+    timeMs: timeMs === null ? undefined : number(timeMs, file),
   };
 }
 
-export function text(row: Row, column: string, file: string): string {
-  const value = row[column];
-  if (typeof value !== 'string') throw damaged(column, file);
+export function text(value: SQLOutputValue | undefined, file: string): string {
+  if (typeof value !== 'string') throw damaged(file);
   return value;
 }
 
-export function number(row: Row, column: string, file: string): number {
-  const value = row[column];
-  if (typeof value !== 'number') throw damaged(column, file);
+export function number(value: SQLOutputValue | undefined, file: string): number {
+  if (typeof value !== 'number') throw damaged(file);
   return value;
 }
 
-function damaged(column: string, file: string): IsyncError {
-  return new IsyncError('STORE_FAILED', `the state file is damaged: a row has a wrong "${column}"`, {
-    path: file,
-    retryable: false,
-    hint: moveAway(file),
-  });
+function damaged(file: string): IsyncError {
+  return new IsyncError(
+    'STORE_FAILED',
+    'the state file is damaged: a row has a value that was never written',
+    {
+      path: file,
+      retryable: false,
+      hint: moveAway(file),
+    },
+  );
 }

@@ -2,9 +2,10 @@ import { chmodSync, closeSync, constants, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import { ensureFolder, syncFolder } from './state-folder.ts';
+import { syncFolder } from '../../store/file/folders.ts';
 import { lockHolder } from './lock-holder.ts';
 import { isBusy, loadSqlite, moveAway, pragmaNumber, stateError } from './sqlite.ts';
+import { ensureFolder } from './state-folder.ts';
 
 /** Told by `PRAGMA application_id`, so that file(1) and we know the file: "isyn". */
 const APPLICATION_ID = 0x69_73_79_6e;
@@ -51,8 +52,8 @@ const TABLES = `
  */
 export async function openDatabase(path: string): Promise<DatabaseSync> {
   const { DatabaseSync: Database } = await loadSqlite();
-  ensureFolder(dirname(path));
-  createFile(path);
+  await ensureFolder(dirname(path));
+  await createFile(path);
   let db: DatabaseSync | undefined;
   try {
     // No wait for a lock: whoever has it keeps it for long.
@@ -66,7 +67,7 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
 }
 
 /** Not touched where it is there: to close a file drops all locks that this process has on it. */
-function createFile(path: string): void {
+async function createFile(path: string): Promise<void> {
   try {
     closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600));
   } catch (error) {
@@ -75,7 +76,7 @@ function createFile(path: string): void {
   }
   try {
     chmodSync(path, 0o600);
-    syncFolder(dirname(path));
+    await syncFolder(dirname(path));
   } catch (error) {
     throw fileError(error, path);
   }

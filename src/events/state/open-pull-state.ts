@@ -4,7 +4,7 @@ import type { Log } from '../../model/log.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { GroupCommit } from './group-commit.ts';
 import { behindPrefix } from './key-range.ts';
-import { knownObject, number, OBJECT_COLUMNS, placeOf, text } from './known-object-row.ts';
+import { asRow, knownObject, number, OBJECT_COLUMNS, placeOf, type Row, text } from './known-object-row.ts';
 import { openDatabase } from './open-database.ts';
 import type { KnownObject, OwedPath, PartialObject, PathUse, PullState } from './pull-state.ts';
 import { stateError } from './sqlite.ts';
@@ -96,14 +96,14 @@ class SqliteState implements PullState {
     const end = behindPrefix(prefix);
     const counted =
       end === undefined
-        ? this.#row('SELECT count(*) AS n FROM objects WHERE bucket = ? AND key >= ?', bucket, prefix)
+        ? this.#row('SELECT count(*) FROM objects WHERE bucket = ? AND key >= ?', bucket, prefix)
         : this.#row(
-            'SELECT count(*) AS n FROM objects WHERE bucket = ? AND key >= ? AND key < ?',
+            'SELECT count(*) FROM objects WHERE bucket = ? AND key >= ? AND key < ?',
             bucket,
             prefix,
             end,
           );
-    return counted === undefined ? 0 : number(counted, 'n', this.#path);
+    return counted === undefined ? 0 : number(counted[0], this.#path);
   }
 
   buckets(): readonly string[] {
@@ -119,7 +119,7 @@ class SqliteState implements PullState {
 
   partial(bucket: string, key: string): PartialObject | undefined {
     const row = this.#row('SELECT etag FROM partials WHERE bucket = ? AND key = ?', bucket, key);
-    return row === undefined ? undefined : { bucket, key, etag: text(row, 'etag', this.#path) };
+    return row === undefined ? undefined : { bucket, key, etag: text(row[0], this.#path) };
   }
 
   setPartial({ bucket, key, etag }: PartialObject): Promise<void> {
@@ -137,7 +137,7 @@ class SqliteState implements PullState {
 
   storeId(folder: string): string | undefined {
     const row = this.#row('SELECT id FROM stores WHERE folder = ?', folder);
-    return row === undefined ? undefined : text(row, 'id', this.#path);
+    return row === undefined ? undefined : text(row[0], this.#path);
   }
 
   setStoreId(folder: string, id: string): Promise<void> {
@@ -146,7 +146,7 @@ class SqliteState implements PullState {
 
   owed(limit: number): readonly OwedPath[] {
     const rows = this.#rows('SELECT id, path FROM owed ORDER BY id LIMIT ?', limit);
-    return rows.map((row) => ({ id: number(row, 'id', this.#path), path: text(row, 'path', this.#path) }));
+    return rows.map(([id, path]) => ({ id: number(id, this.#path), path: text(path, this.#path) }));
   }
 
   setOwed(paths: readonly string[]): Promise<void> {
@@ -197,12 +197,16 @@ class SqliteState implements PullState {
     return row === undefined ? undefined : knownObject(row, this.#path);
   }
 
-  #row(sql: string, ...values: SQLInputValue[]) {
-    return this.#reading(() => this.#statement(sql).get(...values));
+  #row(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#rows(sql, ...values)[0];
   }
 
-  #rows(sql: string, ...values: SQLInputValue[]) {
-    return this.#reading(() => this.#statement(sql).all(...values));
+  #rows(sql: string, ...values: SQLInputValue[]): readonly Row[] {
+    return this.#reading(() =>
+      this.#statement(sql)
+        .all(...values)
+        .map(asRow),
+    );
   }
 
   #reading<T>(read: () => T): T {
@@ -244,6 +248,7 @@ class SqliteState implements PullState {
     const known = this.#statements.get(sql);
     if (known !== undefined) return known;
     const made = this.#db.prepare(sql);
+    made.setReturnArrays(true);
     this.#statements.set(sql, made);
     return made;
   }

@@ -1,15 +1,16 @@
-import { closeSync, constants, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import { syncFolder } from '../../store/file/folders.ts';
 
 /**
  * Makes a folder of the state where it is missing, for its owner alone and durable. The one above it must be there.
  * @throws IsyncError STORE_MISSING, STORE_FULL or STORE_FAILED
  */
-export function ensureFolder(path: string): void {
+export async function ensureFolder(path: string): Promise<void> {
   try {
-    mkdirSync(path, 0o700);
-    syncFolder(dirname(path));
+    await mkdir(path, 0o700);
+    await syncFolder(dirname(path));
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === 'EEXIST') return;
@@ -21,19 +22,5 @@ export function ensureFolder(path: string): void {
       });
     const code = errno === 'ENOSPC' || errno === 'EDQUOT' ? 'STORE_FULL' : 'STORE_FAILED';
     throw new IsyncError(code, `the folder of the state can't be made (${errno ?? String(error)})`, details);
-  }
-}
-
-/** Makes the names in a folder durable. */
-export function syncFolder(path: string): void {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECTORY);
-  try {
-    fsyncSync(fd);
-  } catch (error) {
-    // The answer of file systems (some FUSE and network ones) that have no such thing as syncing a folder.
-    const errno = errnoOf(error);
-    if (errno !== 'EINVAL' && errno !== 'ENOTSUP') throw error;
-  } finally {
-    closeSync(fd);
   }
 }

@@ -6,7 +6,7 @@ import { KEEPALIVE_MS, MAX_PATHS_PER_MESSAGE, SILENCE_DEADLINE_MS } from '../../
 import type { Welcome } from '../../protocol/messages.ts';
 import { ZSTD } from '../../protocol/packing.ts';
 import { SendQueue } from '../send-queue.ts';
-import { Backoff, type RetryPolicy } from '../../flow/retry.ts';
+import { Backoff } from '../../flow/retry.ts';
 import {
   FILES_IN_FLIGHT,
   type LookOptions,
@@ -30,7 +30,7 @@ const COMPRESSED_IN_FLIGHT = 2048;
 
 /**
  * A receiver as a target. It connects at once and stays connected until it is disposed of; what was not acknowledged
- * when a link breaks goes first on the next one. After it gave up (see {@link RetryPolicy}) it connects again with
+ * when a link breaks goes first on the next one. After it gave up (see src/flow/retry.ts) it connects again with
  * the next call; a refusal (AUTH_REFUSED, VERSION_UNSUPPORTED, TLS_FAILED, FENCED) is final.
  */
 export function createWsTarget(options: WsTargetOptions): Target {

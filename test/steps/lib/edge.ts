@@ -1,6 +1,13 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { addToken, startReceiver, startScan, stopScan, writeTokenFile, type Scanned } from '../../../harness/cli.ts';
+import {
+  addToken,
+  startReceiver,
+  startScan,
+  stopScan,
+  writeTokenFile,
+  type Scanned,
+} from '../../../harness/cli.ts';
 import type { CliProcess } from '../../../harness/process.ts';
 import { isSealed, writeTree, type Tree } from '../../../harness/data-tree.ts';
 import { checkSealed } from './checks.ts';
