@@ -30,8 +30,21 @@ function record({ event, bucket, key, time = new Date() }: CephEvent) {
     s3: {
       s3SchemaVersion: '1.0',
       configurationId: 'bridge',
-      bucket: { name: bucket, ownerIdentity: { principalId: 'isync' }, arn: `arn:aws:s3:::${bucket}`, id: '1' },
-      object: { key, size: 0, eTag: '', versionId: '', sequencer: '9CA4076B36E1BC1C', metadata: [], tags: [] },
+      bucket: {
+        name: bucket,
+        ownerIdentity: { principalId: 'isync' },
+        arn: `arn:aws:s3:::${bucket}`,
+        id: '1',
+      },
+      object: {
+        key,
+        size: 0,
+        eTag: '',
+        versionId: '',
+        sequencer: '9CA4076B36E1BC1C',
+        metadata: [],
+        tags: [],
+      },
     },
     eventId: '1795663004.482140.',
     opaqueData: '',

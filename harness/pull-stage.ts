@@ -99,9 +99,7 @@ export async function startPullStage(server: S3Server, options: PullStageOptions
     start: (args = [], started = {}) =>
       startCli(argsFor(args), { ...started, env: { ...env, ...started.env } }),
     once: async (args = [], started = {}) =>
-      pulled(
-        await runCli(argsFor(['--once', ...args]), { ...started, env: { ...env, ...started.env } }),
-      ),
+      pulled(await runCli(argsFor(['--once', ...args]), { ...started, env: { ...env, ...started.env } })),
     parked: async (...args) => await runCli(['pull', 'parked', ...args, '--config', config], { env }),
     put: async (Key, Body) => {
       await server.client.send(new PutObjectCommand({ Bucket: bucket, Key, Body }));

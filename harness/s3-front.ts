@@ -80,7 +80,8 @@ export async function startS3Front(
       // Read to its end, so that the client is not cut off while it sends.
       request.resume();
       request.on('end', () => {
-        if ('page' in refusal) response.writeHead(refusal.status, { 'content-type': 'text/html' }).end(refusal.page);
+        if ('page' in refusal)
+          response.writeHead(refusal.status, { 'content-type': 'text/html' }).end(refusal.page);
         else response.writeHead(refusal.status).end(errorBody(refusal.code));
       });
       return;

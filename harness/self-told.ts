@@ -11,7 +11,8 @@ export function selfTold(size: number): Buffer {
 /** What is wrong with it; undefined where it is whole. */
 export function faultOf(content: Buffer): string | undefined {
   const end = content.indexOf('\n');
-  const [, size, digest] = /^(\d+) ([0-9a-f]{64})$/.exec(content.subarray(0, Math.max(0, end)).toString()) ?? [];
+  const [, size, digest] =
+    /^(\d+) ([0-9a-f]{64})$/.exec(content.subarray(0, Math.max(0, end)).toString()) ?? [];
   if (size === undefined) return `${content.length} bytes that do not begin with what they are`;
   const rest = content.subarray(end + 1);
   if (rest.length !== Number(size)) return `${rest.length} bytes instead of ${size}`;

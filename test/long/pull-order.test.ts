@@ -27,62 +27,77 @@ const SIZES: Readonly<Record<string, number>> = {
 const untraced = lacks('strace') || mayNot('trace a process', available('strace')?.why);
 
 await withS3Server((server) => {
-  test.skipIf(untraced)('content, name and folders are durable before the queue hears that a message is done', async () => {
-    await using stage = await startPullStage(server);
-    const log = stage.at('strace.log');
-    const args = [...OPTIONS, '-o', log, `--trace=${SYSCALLS}`, CLI_NODE, CLI_MAIN];
-    const child = spawn('strace', [...args, 'pull', '--config', stage.config], {
-      stdio: ['ignore', 'ignore', 'inherit'],
-      env: { ...plainEnvironment(), ...stage.env },
-    });
-    const ended = once(child, 'close');
-    for (const [key, size] of Object.entries(SIZES)) await stage.put(key, Buffer.alloc(size, key));
-    await until('all messages to be done', async () => stage.acknowledged() === 6 && (await stage.isDrained()));
-    await stage.remove('a/one');
-    await until('the removal to be done', () => stage.acknowledged() === 7);
-    stopTraced(child.pid ?? 0);
-    await ended;
-    const calls = parseStrace(readFileSync(log, 'latin1'));
-
-    const told = tellings(stage, calls);
-    for (const key of Object.keys(SIZES)) {
-      const path = stage.at(key);
-      const [naming, ...others] = calls.filter(
-        (call) => call.name.startsWith('rename') && call.result === 0 && stringsOf(call)[1]?.toString() === path,
+  test.skipIf(untraced)(
+    'content, name and folders are durable before the queue hears that a message is done',
+    async () => {
+      await using stage = await startPullStage(server);
+      const log = stage.at('strace.log');
+      const args = [...OPTIONS, '-o', log, `--trace=${SYSCALLS}`, CLI_NODE, CLI_MAIN];
+      const child = spawn('strace', [...args, 'pull', '--config', stage.config], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...plainEnvironment(), ...stage.env },
+      });
+      const ended = once(child, 'close');
+      for (const [key, size] of Object.entries(SIZES)) await stage.put(key, Buffer.alloc(size, key));
+      await until(
+        'all messages to be done',
+        async () => stage.acknowledged() === 6 && (await stage.isDrained()),
       );
-      expect(naming, `rename to ${path}`).toBeDefined();
-      expect(others).toEqual([]);
-      const staged = stringsOf(naming!)[0]!.toString();
-      const contentSync = calls.findLast((call) => isSync(call, staged) && call.end < naming!.begin);
-      expect(contentSync, `fsync of the content of ${key}`).toBeDefined();
-      for (const write of calls.filter((call) => /write/.test(call.name) && descriptorOf(call).path === staged))
-        expect(write.end).toBeLessThan(contentSync!.begin);
-      const folderSync = calls.find((call) => isSync(call, dirname(path)) && call.begin > naming!.end);
-      expect(folderSync, `fsync of the folder of ${key}`).toBeDefined();
-      const [first] = told.get(`ObjectCreated:Put ${key}`) ?? [];
-      expect(first, `DeleteMessage of ${key}`).toBeGreaterThan(folderSync!.end);
-      for (let folder = dirname(path); folder !== stage.at(key.split('/')[0]!); folder = dirname(folder)) {
-        const [making] = calls.filter(
-          (call) => call.name.startsWith('mkdir') && call.result === 0 && stringsOf(call)[0]?.toString() === folder,
+      await stage.remove('a/one');
+      await until('the removal to be done', () => stage.acknowledged() === 7);
+      stopTraced(child.pid ?? 0);
+      await ended;
+      const calls = parseStrace(readFileSync(log, 'latin1'));
+
+      const told = tellings(stage, calls);
+      for (const key of Object.keys(SIZES)) {
+        const path = stage.at(key);
+        const [naming, ...others] = calls.filter(
+          (call) =>
+            call.name.startsWith('rename') && call.result === 0 && stringsOf(call)[1]?.toString() === path,
         );
-        const entrySync = calls.find((call) => isSync(call, dirname(folder)) && call.begin > making!.end);
-        expect(entrySync!.end, `fsync of the entry of ${folder}`).toBeLessThan(first!);
+        expect(naming, `rename to ${path}`).toBeDefined();
+        expect(others).toEqual([]);
+        const staged = stringsOf(naming!)[0]!.toString();
+        const contentSync = calls.findLast((call) => isSync(call, staged) && call.end < naming!.begin);
+        expect(contentSync, `fsync of the content of ${key}`).toBeDefined();
+        for (const write of calls.filter(
+          (call) => /write/.test(call.name) && descriptorOf(call).path === staged,
+        ))
+          expect(write.end).toBeLessThan(contentSync!.begin);
+        const folderSync = calls.find((call) => isSync(call, dirname(path)) && call.begin > naming!.end);
+        expect(folderSync, `fsync of the folder of ${key}`).toBeDefined();
+        const [first] = told.get(`ObjectCreated:Put ${key}`) ?? [];
+        expect(first, `DeleteMessage of ${key}`).toBeGreaterThan(folderSync!.end);
+        for (let folder = dirname(path); folder !== stage.at(key.split('/')[0]!); folder = dirname(folder)) {
+          const [making] = calls.filter(
+            (call) =>
+              call.name.startsWith('mkdir') && call.result === 0 && stringsOf(call)[0]?.toString() === folder,
+          );
+          const entrySync = calls.find((call) => isSync(call, dirname(folder)) && call.begin > making!.end);
+          expect(entrySync!.end, `fsync of the entry of ${folder}`).toBeLessThan(first!);
+        }
       }
-    }
-    const unlinked = calls.find(
-      (call) => call.name.startsWith('unlink') && stringsOf(call)[0]?.toString() === stage.at('a/one'),
-    );
-    const gone = unlinked ?? calls.findLast((call) => call.name.startsWith('rename') && stringsOf(call)[0]?.toString() === stage.at('a/one'));
-    const entrySync = calls.find((call) => isSync(call, stage.at('a')) && call.begin > gone!.end);
-    expect(entrySync!.end).toBeLessThan(told.get('ObjectRemoved:Delete a/one')![0]!);
-  });
+      const unlinked = calls.find(
+        (call) => call.name.startsWith('unlink') && stringsOf(call)[0]?.toString() === stage.at('a/one'),
+      );
+      const gone =
+        unlinked ??
+        calls.findLast(
+          (call) => call.name.startsWith('rename') && stringsOf(call)[0]?.toString() === stage.at('a/one'),
+        );
+      const entrySync = calls.find((call) => isSync(call, stage.at('a')) && call.begin > gone!.end);
+      expect(entrySync!.end).toBeLessThan(told.get('ObjectRemoved:Delete a/one')![0]!);
+    },
+  );
 });
 
 /** Where the process began to tell the queue that a message is done, by its event and key. */
 function tellings({ proxy }: PullStage, calls: readonly Call[]): Map<string, number[]> {
   const told = new Map<string, number[]>();
   const sent = calls.filter(
-    (call) => /^(write|send)/.test(call.name) && call.result > 0 && descriptorOf(call).path.startsWith('TCP:'),
+    (call) =>
+      /^(write|send)/.test(call.name) && call.result > 0 && descriptorOf(call).path.startsWith('TCP:'),
   );
   const texts = sent.map((call) => ({ begin: call.begin, text: stringsOf(call).map(String).join('') }));
   for (const { answer } of proxy.callsOf('ReceiveMessage'))
@@ -90,7 +105,9 @@ function tellings({ proxy }: PullStage, calls: readonly Call[]): Map<string, num
       const [record] = (JSON.parse(Body) as Body).Records;
       const name = `${record?.eventName} ${record?.s3.object.key}`;
       // A handle goes to the queue to be extended, and to be deleted.
-      const begins = texts.filter(({ text }) => text.includes(ReceiptHandle) && !text.includes('VisibilityTimeout'));
+      const begins = texts.filter(
+        ({ text }) => text.includes(ReceiptHandle) && !text.includes('VisibilityTimeout'),
+      );
       told.set(name, [...(told.get(name) ?? []), ...begins.map(({ begin }) => begin)]);
     }
   return told;

@@ -31,7 +31,12 @@ await withS3Server((server) => {
       keys.filter((key) => key !== 'a/f7').map((key) => key.slice(2)),
     );
     const listed = await stage.parked('list');
-    expect(listed.stdout.trim().split('\n').filter((line) => line.includes('f7'))).toHaveLength(1);
+    expect(
+      listed.stdout
+        .trim()
+        .split('\n')
+        .filter((line) => line.includes('f7')),
+    ).toHaveLength(1);
 
     front.refuse = undefined;
     expect(await stage.parked('replay', 'all')).toMatchObject({ exitCode: 0 });
@@ -48,9 +53,11 @@ await withS3Server((server) => {
       cephRecord({ event: 'ObjectCreated:Put', bucket, key: keys[index % OBJECTS] ?? '' });
     const poison = [
       () => 'this is no event',
-      (index: number) => `{"Records":[{"eventSource":"ceph:s3","eventName":"ObjectCreated:Put","n":${index}}]}`,
+      (index: number) =>
+        `{"Records":[{"eventSource":"ceph:s3","eventName":"ObjectCreated:Put","n":${index}}]}`,
       (index: number) => cephRecord({ event: 'ObjectCreated:Put', bucket, key: `a/../../etc/f${index}` }),
-      (index: number) => cephRecord({ event: 'ObjectCreated:Put', bucket: 'none-of-ours', key: `a/p${index}` }),
+      (index: number) =>
+        cephRecord({ event: 'ObjectCreated:Put', bucket: 'none-of-ours', key: `a/p${index}` }),
       (index: number) => cephRecord({ event: 'ObjectCreated:Put', bucket, key: `a/f1/below${index}` }),
     ];
     const mixed = (index: number) =>
@@ -70,7 +77,9 @@ await withS3Server((server) => {
       return took;
     };
     const [without, with_] = [await seconds(good), await seconds(mixed)];
-    console.log(`without ${without.toFixed(1)} s, with ${with_.toFixed(1)} s: ${(without / with_).toFixed(2)}`);
+    console.log(
+      `without ${without.toFixed(1)} s, with ${with_.toFixed(1)} s: ${(without / with_).toFixed(2)}`,
+    );
     expect(without / with_).toBeGreaterThan(LEAST_SHARE);
   });
 });

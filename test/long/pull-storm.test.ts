@@ -71,7 +71,9 @@ await withS3Server((server) => {
     const seen = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Seen;
     expect({ exitCode, faults: seen.faults }).toEqual({ exitCode: 0, faults: [] });
     expect(seen.versions).toBeGreaterThan(CHANGES / 20);
-    console.log(`${stage.bridge.withheld.size} withheld, ${different.length} mended, ${seen.versions} versions seen`);
+    console.log(
+      `${stage.bridge.withheld.size} withheld, ${different.length} mended, ${seen.versions} versions seen`,
+    );
   });
 
   /** Puts, overwrites and deletes by chance; a few keys at the hottest, the many seldom. */
