@@ -43,7 +43,8 @@ export async function startStatus(options: StatusOptions): Promise<HttpServer> {
   const guarded =
     (handler: HttpHandler): HttpHandler =>
     async (request) => {
-      if (!isAllowed(request, token)) return textResponse(401, 'a token is needed', { 'www-authenticate': 'Bearer' });
+      if (!isAllowed(request, token))
+        return textResponse(401, 'a token is needed', { 'www-authenticate': 'Bearer' });
       request.admitted();
       return handler(request);
     };

@@ -30,6 +30,15 @@ export interface ListedObject {
   readonly key: string;
   readonly size: number;
   readonly modifiedMs: number;
+  /** Without quotes. */
+  readonly etag: string;
+}
+
+export interface ListOptions extends RequestOptions {
+  /** The id of the account that must own the bucket: else S3 refuses. */
+  readonly bucketOwner?: string | undefined;
+  /** Agrees to pay for the requests, which some buckets ask for. */
+  readonly requestPayer?: boolean | undefined;
 }
 
 /** Bytes to be kept. */
@@ -140,13 +149,12 @@ export async function removeObject(bucket: Bucket, key: string, request: Request
 export async function* listObjects(
   bucket: Bucket,
   prefix: string,
-  request: RequestOptions = {},
+  request: ListOptions = {},
 ): AsyncGenerator<ListedObject> {
   const pages = bucket.pages(
     (mark?: { readonly token: string }) => {
       const command = new ListObjectsV2Command({
-        Bucket: bucket.name,
-        Prefix: prefix,
+        ...listInput(bucket, prefix, request),
         MaxKeys: bucket.page,
         ContinuationToken: mark?.token,
         EncodingType: 'url',
@@ -157,11 +165,12 @@ export async function* listObjects(
       IsTruncated === true && token !== undefined ? { token } : undefined,
   );
   for await (const { Contents = [], EncodingType } of pages)
-    for (const { Key, Size = 0, LastModified } of Contents)
+    for (const { Key, Size = 0, LastModified, ETag } of Contents)
       yield {
         key: decodeKey(Key, EncodingType),
         size: Size,
         modifiedMs: LastModified?.getTime() ?? 0,
+        etag: bare(ETag),
       };
 }
 
@@ -169,10 +178,19 @@ export async function* listObjects(
 export async function checkListable(
   bucket: Bucket,
   prefix: string,
-  request: RequestOptions = {},
+  request: ListOptions = {},
 ): Promise<void> {
-  const command = new ListObjectsV2Command({ Bucket: bucket.name, Prefix: prefix, MaxKeys: 1 });
+  const command = new ListObjectsV2Command({ ...listInput(bucket, prefix, request), MaxKeys: 1 });
   await bucket.send(request, (client, sending) => client.send(command, sending));
+}
+
+function listInput(bucket: Bucket, prefix: string, { bucketOwner, requestPayer }: ListOptions) {
+  return {
+    Bucket: bucket.name,
+    Prefix: prefix,
+    ...(bucketOwner !== undefined && { ExpectedBucketOwner: bucketOwner }),
+    ...(requestPayer === true && { RequestPayer: 'requester' as const }),
+  };
 }
 
 function putCommand(

@@ -7,6 +7,7 @@ import { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 
 const UNCHANGED: Outcome = { outcome: 'unchanged' };
+const DONE: Result = { kind: 'done', outcome: UNCHANGED };
 
 describe('lanes', () => {
   it('look at different paths at a time, at most as many as they may', async () => {
@@ -30,7 +31,7 @@ describe('lanes', () => {
     looks.end(0);
     await until(() => looks.begun.length === 2);
     looks.end(1);
-    expect(await Promise.all([first, ...others])).toEqual(Array(3).fill({ kind: 'done', outcome: UNCHANGED }));
+    expect(await Promise.all([first, ...others])).toEqual([DONE, DONE, DONE]);
     expect(looks.begun).toHaveLength(2);
   });
 
@@ -159,7 +160,15 @@ class Looks {
 
 function open(apply: Apply, options: Partial<LanesOptions> = {}): Lanes {
   const never = new AbortController().signal;
-  return new Lanes({ apply, concurrency: 8, attempts: 1, onRetry: () => {}, signal: never, cut: never, ...options });
+  return new Lanes({
+    apply,
+    concurrency: 8,
+    attempts: 1,
+    onRetry: () => {},
+    signal: never,
+    cut: never,
+    ...options,
+  });
 }
 
 interface Given {

@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import { parentOf, type RelPath } from '../../src/model/rel-path.ts';
-import type { KnownObject, PartialObject, PathUse, PullState } from '../../src/events/state/pull-state.ts';
+import type {
+  KnownObject,
+  OwedPath,
+  PartialObject,
+  PathUse,
+  PullState,
+} from '../../src/events/state/pull-state.ts';
 
 /** The state of a pull in memory: for tests of what uses one. */
 export class MemoryState implements PullState {
@@ -55,14 +61,17 @@ export class MemoryState implements PullState {
   async setStoreId(folder: string, id: string): Promise<void> {
     this.#stores.set(folder, id);
   }
-  owed(limit: number): readonly string[] {
-    return [...this.#owed].slice(0, limit);
+  buckets(): readonly string[] {
+    return [...new Set([...this.objects.values()].map(({ bucket }) => bucket))];
+  }
+  owed(limit: number): readonly OwedPath[] {
+    return [...this.#owed].slice(0, limit).map((path, id) => ({ id, path }));
   }
   async setOwed(paths: readonly string[]): Promise<void> {
     for (const path of paths) this.#owed.add(path);
   }
-  async removeOwed(paths: readonly string[]): Promise<void> {
-    for (const path of paths) this.#owed.delete(path);
+  async removeOwed(owed: readonly OwedPath[]): Promise<void> {
+    for (const { path } of owed) this.#owed.delete(path);
   }
   async [Symbol.asyncDispose](): Promise<void> {}
 }

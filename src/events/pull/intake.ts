@@ -15,6 +15,8 @@ const POLLS = 4;
  * reader have (120,000; 20,000 where it is FIFO).
  */
 const MESSAGES_IN_HAND = 2_000;
+/** The same in records: one message may have 10,000 of them, some hundred bytes each. */
+const RECORDS_IN_HAND = 20_000;
 /** The same in bytes of their bodies, which may be 1 MiB each. */
 const BYTES_IN_HAND = 32 * 1024 ** 2;
 /** Before a message is delivered again that temporary trouble has stopped, in ms: the first time, and at most. */
@@ -44,6 +46,7 @@ export class Intake {
   readonly #room = new Wakeup();
   #inHand = 0;
   #bytesInHand = 0;
+  #recordsInHand = 0;
   /** Messages that have come so far. */
   #received = 0;
   #fullUntil = 0;
@@ -99,10 +102,17 @@ export class Intake {
     while (!signal.aborted) {
       const full = this.#fullUntil - performance.now();
       if (full > 0) await pause(full, signal);
-      else if (this.#inHand >= MESSAGES_IN_HAND || this.#bytesInHand >= BYTES_IN_HAND)
-        await this.#room.sleep(FULL_PAUSE_MS, signal);
-      else return;
+      else if (this.#hasRoom) return;
+      else await this.#room.sleep(FULL_PAUSE_MS, signal);
     }
+  }
+
+  get #hasRoom(): boolean {
+    return (
+      this.#inHand < MESSAGES_IN_HAND &&
+      this.#recordsInHand < RECORDS_IN_HAND &&
+      this.#bytesInHand < BYTES_IN_HAND
+    );
   }
 
   #take(delivery: Delivery): void {
@@ -145,8 +155,10 @@ export class Intake {
       staysHere: !once && maxDeliveries !== undefined && attempt >= maxDeliveries - 1,
       hasRedrive: maxDeliveries !== undefined,
     };
+    const parsed = parseMessage(body, { keyEncoding });
+    this.#recordsInHand += parsed.length;
     const verdicts = await Promise.all(
-      parseMessage(body, { keyEncoding }).map((record) =>
+      parsed.map((record) =>
         records.take(record, origin).catch((thrown: unknown): Verdict => {
           const error = toIsyncError(thrown, 'INTERNAL');
           log.error('a record could not be settled', { message: id, err: error });
@@ -155,6 +167,7 @@ export class Intake {
         }),
       ),
     );
+    this.#recordsInHand -= parsed.length;
     return new Set(verdicts);
   }
 }

@@ -51,9 +51,9 @@ export class PullMetrics implements PullObserver {
           },
         }),
       });
-    gauge('parked', 'Records that wait for a person', gauges.parked);
+    gauge('parked', 'Records that wait for a person', () => gauges.parked());
     this.#differences = gauge('resync_differences', 'Keys that differed when last compared with the bucket');
-    gauge('in_hand', 'Messages received and not dealt with', gauges.inHand);
+    gauge('in_hand', 'Messages received and not dealt with', () => gauges.inHand());
     this.#queueAge = gauge('queue_age_seconds', 'How long the message that came last was in the queue');
     this.#lastSuccess = gauge('last_success_timestamp_seconds', 'When a record was last done with');
     this.#lag = new Histogram({

@@ -26,8 +26,6 @@ export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
   /** When the folders are compared with the bucket. */
   readonly resync: { readonly atStart: boolean; readonly everyMs: number | undefined };
   readonly once: boolean;
-  /** See {@link RecordsOptions}. */
-  readonly changed: (path: string) => Promise<void>;
   readonly observer: PullObserver;
   readonly log: Log;
   /** Ends the pull: what is in hand and begun is finished, the rest is given back. */
@@ -93,10 +91,8 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
   const beside = async (): Promise<void> => {
     const { atStart, everyMs } = options.resync;
     if (atStart) await tolerant();
-    while (everyMs !== undefined && !ended.aborted) {
-      await pause(everyMs, ended);
-      if (!ended.aborted) await tolerant();
-    }
+    if (everyMs === undefined) return;
+    for (await pause(everyMs, ended); !ended.aborted; await pause(everyMs, ended)) await tolerant();
   };
   try {
     if (once) {

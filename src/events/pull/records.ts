@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { ErrorCode, IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { KeyMap } from '../match/key-map.ts';
@@ -38,8 +37,6 @@ export interface RecordsOptions {
   /** Events of other buckets are parked. Default: any. */
   readonly buckets: ReadonlySet<string> | undefined;
   readonly parking: Parking;
-  /** Told the absolute paths that changed, before the record counts as settled; it keeps them durably. */
-  readonly changed: (path: string) => Promise<void>;
   /** Told why a record is left to the queue. */
   readonly failed: (error: IsyncError) => void;
   readonly observer: PullObserver;
@@ -107,9 +104,14 @@ export class Records {
     origin: Origin,
     park: (why: Why) => Promise<Verdict>,
   ): Promise<Verdict> {
-    const { event, mapping, path } = task;
-    const { observer, log, parking, changed, failed } = this.#options;
-    const fields = { message: origin.messageId, attempt: origin.attempt, bucket: event.bucket, key: event.key };
+    const { event } = task;
+    const { observer, log, parking, failed } = this.#options;
+    const fields = {
+      message: origin.messageId,
+      attempt: origin.attempt,
+      bucket: event.bucket,
+      key: event.key,
+    };
     if (result.kind === 'stopped') return 'stopped';
     if (result.kind === 'failed') {
       const { code, message, hint, retryable } = result.error;
@@ -123,10 +125,8 @@ export class Records {
     const { outcome } = result;
     observer.done(event.kind, outcome.outcome, outcome.outcome === 'written' ? outcome.bytes : 0);
     if (outcome.outcome === 'parked') return park(outcome);
-    if (outcome.outcome === 'written' || outcome.outcome === 'removed') {
-      await changed(join(mapping.folder, path));
-      if (event.timeMs !== undefined) observer.lag(Math.max(0, Date.now() - event.timeMs));
-    }
+    const isChange = outcome.outcome === 'written' || outcome.outcome === 'removed';
+    if (isChange && event.timeMs !== undefined) observer.lag(Math.max(0, Date.now() - event.timeMs));
     await parking.settled(event.bucket, event.key);
     log.info(outcome.outcome, fields);
     return 'settled';

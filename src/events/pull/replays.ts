@@ -30,7 +30,11 @@ export async function followReplays(options: ReplayOptions): Promise<void> {
 }
 
 /** Takes those that are asked for now. One that is parked again stays; one that is done is dropped. */
-export async function replayAll({ parking, records, keyEncoding }: ReplayOptions): Promise<ReadonlySet<Verdict>> {
+export async function replayAll({
+  parking,
+  records,
+  keyEncoding,
+}: ReplayOptions): Promise<ReadonlySet<Verdict>> {
   const asked = await parking.replays();
   const verdicts = await Promise.all(
     asked.map(async (parked) => {

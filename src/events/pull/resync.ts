@@ -1,8 +1,9 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { Wakeup } from '../../flow/wake-up.ts';
+import { Limiter } from '../../flow/limiter.ts';
+import { TaskGroup } from '../../flow/task-group.ts';
 import { toMicroseconds } from '../../model/file-entry.ts';
-import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import { errnoOf, IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { KeyMap } from '../match/key-map.ts';
 import type { ObjectEvent } from '../object-event.ts';
@@ -61,58 +62,75 @@ export type MaxDelete = { readonly percent: number } | { readonly count: number 
  * @throws IsyncError of the listing; RESYNC_STOPPED where more would be removed than may be: all else is done then
  */
 export async function resync(options: ResyncOptions): Promise<ReadonlySet<Verdict>> {
-  const { records, observer, signal, log, state, keys, buckets, maxDelete, isPatient, keyEncoding } = options;
-  const origin: Origin = { messageId: 'resync', attempt: 1, staysHere: isPatient, hasRedrive: false };
-  const verdicts = new Set<Verdict>();
-  const faults: unknown[] = [];
-  const settled = new Wakeup();
-  let underWay = 0;
-  let found = 0;
-  const take = async (difference: Difference): Promise<void> => {
-    while (underWay >= UNDER_WAY && !signal.aborted) await settled.sleep(Infinity, signal);
-    if (signal.aborted) return;
-    underWay += 1;
-    found += 1;
-    void records
-      .take(recordOf(difference, keyEncoding), origin)
-      .then(
-        (verdict) => verdicts.add(verdict),
-        (error: unknown) => faults.push(error),
-      )
-      .finally(() => {
-        underWay -= 1;
-        settled.wake();
-      });
-  };
-  const known = buckets.flatMap((bucket) => keys.prefixes.map((prefix) => state.count(bucket, prefix)));
-  const most = mostOf(maxDelete, known.reduce((sum, count) => sum + count, 0));
+  const { observer, signal, log, maxDelete } = options;
+  const taken = new Taken(options);
+  const most = mostOf(maxDelete, countKnown(options));
   const gone: Difference[] = [];
   let goneCount = 0;
+  let changedCount = 0;
   for await (const difference of differences(options)) {
     if (signal.aborted) break;
-    if (difference.kind === 'created') await take(difference);
-    else {
+    if (difference.kind === 'created') {
+      changedCount += 1;
+      await taken.take(difference);
+    } else {
       goneCount += 1;
       if (goneCount <= most) gone.push(difference);
     }
   }
   const isTooMuch = goneCount > most;
-  observer.differences(found + goneCount);
-  if (!isTooMuch) for (const difference of gone) await take(difference);
-  while (underWay > 0) await settled.sleep(Infinity, new AbortController().signal);
-  if (faults.length > 0) throw faults[0];
-  if (isTooMuch && !signal.aborted)
-    throw new IsyncError('RESYNC_STOPPED', `the bucket lacks ${goneCount} known keys, and at most ${most} may be removed at a time`, {
-      hint: 'Look whether the bucket is the right one, and whole. If so, allow more with "maxDelete", once.',
-    });
-  log.info('compared with the bucket', { differences: found });
+  observer.differences(changedCount + goneCount);
+  if (!isTooMuch) for (const difference of gone) await taken.take(difference);
+  const verdicts = await taken.all();
+  if (isTooMuch && !signal.aborted) throw tooMuch(goneCount, most);
+  log.info('compared with the bucket', { differences: changedCount + goneCount });
   return verdicts;
+}
+
+/** Differences on their way. */
+class Taken {
+  readonly #options: ResyncOptions;
+  readonly #places = new Limiter(UNDER_WAY);
+  readonly #tasks = new TaskGroup();
+  readonly #verdicts = new Set<Verdict>();
+  #fault: IsyncError | undefined;
+
+  constructor(options: ResyncOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when there is room for another one. */
+  async take(difference: Difference): Promise<void> {
+    if (this.#options.signal.aborted) return;
+    const place = await this.#places.enter();
+    this.#tasks.add(this.#settle(difference, place));
+  }
+
+  /** Resolves with what they have come to, once all have; rejects where one could not be settled. */
+  async all(): Promise<ReadonlySet<Verdict>> {
+    await this.#tasks.idle();
+    if (this.#fault !== undefined) throw this.#fault;
+    return this.#verdicts;
+  }
+
+  async #settle(difference: Difference, place: Disposable): Promise<void> {
+    const { records, isPatient, keyEncoding } = this.#options;
+    const origin: Origin = { messageId: 'resync', attempt: 1, staysHere: isPatient, hasRedrive: false };
+    try {
+      this.#verdicts.add(await records.take(recordOf(difference, keyEncoding), origin));
+    } catch (error) {
+      this.#fault ??= toIsyncError(error, 'INTERNAL');
+    } finally {
+      place[Symbol.dispose]();
+    }
+  }
 }
 
 /** Every key that the bucket and what is here do not agree about. Reads only. */
 export async function* differences(options: CompareOptions): AsyncGenerator<Difference> {
   const { buckets, keys } = options;
-  for (const bucket of buckets) for (const prefix of keys.prefixes) yield* differencesBelow(bucket, prefix, options);
+  for (const bucket of buckets)
+    for (const prefix of keys.prefixes) yield* differencesBelow(bucket, prefix, options);
 }
 
 /** Walks two sorted listings side by side. */
@@ -130,7 +148,8 @@ async function* differencesBelow(
     const has = next.done !== true && next.value.key === listed.key ? next.value : undefined;
     if (has !== undefined) next = known.next();
     const target = keys.targetOf(listed.key);
-    if (target.kind !== 'root' && !isAsListed(has, listed)) yield { kind: 'created', bucket, key: listed.key };
+    if (target.kind !== 'root' && !isAsListed(has, listed))
+      yield { kind: 'created', bucket, key: listed.key };
   }
   for (; next.done !== true; next = known.next()) if (removes) yield gone(next.value);
 }
@@ -159,8 +178,21 @@ function comparesBefore(a: string, b: string): boolean {
   return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
 }
 
+function countKnown({ buckets, keys, state }: CompareOptions): number {
+  return buckets
+    .flatMap((bucket) => keys.prefixes.map((prefix) => state.count(bucket, prefix)))
+    .reduce((sum, count) => sum + count, 0);
+}
+
 function mostOf(maxDelete: MaxDelete, known: number): number {
   return 'count' in maxDelete ? maxDelete.count : Math.floor((known * maxDelete.percent) / 100);
+}
+
+function tooMuch(gone: number, most: number): IsyncError {
+  const message = `the bucket lacks ${gone} known keys, and at most ${most} may be removed at a time`;
+  return new IsyncError('RESYNC_STOPPED', message, {
+    hint: 'Look whether the bucket is the right one, and whole. If so, allow more with "maxDelete", once.',
+  });
 }
 
 /** A difference in the clothes of an event, so that it can be parked and taken again like one. */

@@ -110,9 +110,9 @@ class SqliteState implements PullState {
     const found: string[] = [];
     // By the index, a step a bucket: DISTINCT would walk over all objects.
     for (let last = ''; ;) {
-      const row = this.#row('SELECT min(bucket) AS bucket FROM objects WHERE bucket > ?', last);
-      if (row === undefined || row['bucket'] === null) return found;
-      last = text(row, 'bucket', this.#path);
+      const [next] = this.#row('SELECT min(bucket) FROM objects WHERE bucket > ?', last) ?? [];
+      if (next === undefined || next === null) return found;
+      last = text(next, this.#path);
       found.push(last);
     }
   }
