@@ -14,7 +14,7 @@ export interface CliOptions extends ProcessOptions {
 }
 
 /** Starts `isync ARGS` as a process of its own. */
-function startCli(args: readonly string[], options: CliOptions = {}): CliProcess {
+export function startCli(args: readonly string[], options: CliOptions = {}): CliProcess {
   return startNode([options.main ?? CLI_MAIN, ...args], { node: CLI_NODE, ...options });
 }
 

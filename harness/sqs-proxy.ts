@@ -17,6 +17,8 @@ export interface SqsProxy extends AsyncDisposable {
   failEntry: ((entry: SqsEntry, call: SqsCall) => EntryFault | undefined) | undefined;
   /** Answers are held for so long, in ms, after the server has done what was asked. */
   delayMs: number;
+  /** Polls that ask to wait longer wait so long only, in s. */
+  longestWaitS: number;
   /** Cuts all connections now. */
   cut(): void;
 }
@@ -79,6 +81,7 @@ export async function startSqsProxy(endpoint: string): Promise<SqsProxy> {
     fault: undefined,
     failEntry: undefined,
     delayMs: 0,
+    longestWaitS: Infinity,
     cut: () => server.closeAllConnections(),
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
@@ -112,6 +115,13 @@ export async function startSqsProxy(endpoint: string): Promise<SqsProxy> {
     response.writeHead(answered.status, answered.headers).end(JSON.stringify(answered.body));
   }
 
+  function withWait(body: SqsBody): SqsBody {
+    const { WaitTimeSeconds: wait } = body;
+    return typeof wait === 'number' && wait > proxy.longestWaitS
+      ? { ...body, WaitTimeSeconds: proxy.longestWaitS }
+      : body;
+  }
+
   async function passOn(call: SqsCall, request: IncomingMessage): Promise<Answered> {
     const faults = new Map(call.entries.map((entry) => [entry.Id, proxy.failEntry?.(entry, call)]));
     const failed = call.entries.filter(({ Id }) => faults.get(Id) !== undefined);
@@ -123,7 +133,7 @@ export async function startSqsProxy(endpoint: string): Promise<SqsProxy> {
     const headers = { 'content-type': JSON_TYPE };
     if (failed.length > 0 && Entries.length === 0)
       return { status: 200, headers, body: { Successful: [], Failed } };
-    const sent = failed.length > 0 ? { ...call.body, Entries } : call.body;
+    const sent = failed.length > 0 ? { ...call.body, Entries } : withWait(call.body);
     const answer = await fetch(endpoint, {
       method: 'POST',
       headers: {
@@ -173,4 +183,21 @@ function refuse(response: ServerResponse, fault: Exclude<Fault, string>): void {
   const { status, code, message = 'as the test wants it' } = fault;
   const body = { __type: `com.amazonaws.sqs#${code}`, message };
   response.writeHead(status, { 'content-type': JSON_TYPE }).end(JSON.stringify(body));
+}
+
+/** Ids of the messages that a reader has given back: asked to be hidden for another time than `heldS`, its extensions' own. */
+export function releasedThrough({ callsOf }: SqsProxy, heldS: number): ReadonlySet<string> {
+  const ids = new Map<unknown, string>();
+  for (const { answer } of callsOf('ReceiveMessage'))
+    for (const { MessageId, ReceiptHandle } of (answer?.['Messages'] ?? []) as readonly Received[])
+      ids.set(ReceiptHandle, MessageId);
+  const given = callsOf('ChangeMessageVisibilityBatch')
+    .flatMap(({ entries }) => entries)
+    .filter(({ VisibilityTimeout }) => VisibilityTimeout !== heldS);
+  return new Set(given.flatMap(({ ReceiptHandle }) => ids.get(ReceiptHandle) ?? []));
+}
+
+interface Received {
+  readonly MessageId: string;
+  readonly ReceiptHandle: string;
 }

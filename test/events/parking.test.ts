@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { startNode } from '../../harness/cli.ts';
+import { startNode } from '../../harness/process.ts';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import type { ParkedRecord, Parking } from '../../src/events/parking/parking.ts';
 import { SharedSync } from '../../src/events/parking/shared-sync.ts';
