@@ -1,56 +1,27 @@
 import { pullSchema, type PullConfig } from '../config/schemas/pull.ts';
-import { formatBytes, formatCount } from '../observe/units.ts';
-import type { PullSummary } from '../events/pull/pull-tally.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { trustSystemCas } from './trust-system-cas.ts';
 
-type Work = LastingWork<PullConfig>;
-
 export const runPull = lastingCommand(pullSchema, FINISHING, async (given) => {
+  const { config, signal } = given;
   trustSystemCas();
-  if (given.config.check) return (await import('./run-pull-check.ts')).runCheck(given);
-  if (given.config.dryRun) return (await import('./run-pull-dry.ts')).runDry(given);
   try {
-    return await follow(given);
+    if (config.check) return await (await import('./pull/check.ts')).runCheck(given);
+    if (config.dryRun) return await (await import('./pull/dry-run.ts')).runDry(given);
+    return await (await import('./pull/follow.ts')).follow(given);
   } catch (error) {
-    if (given.signal.aborted && error === given.signal.reason) return EXIT.DONE;
-    return whereAnotherRuns(error, given);
+    // It came while something was opened: as later, that is no failure.
+    if (signal.aborted && error === signal.reason) return EXIT.DONE;
+    return ofOtherProcess(error, given);
   }
 });
 
-async function follow(given: Work): Promise<ExitCode> {
-  const { config, output, log, signal, cut } = given;
-  const [{ openPull }, { pull }, { PullTally }, { allOf }] = await Promise.all([
-    import('./open-pull.ts'),
-    import('../events/pull/pull.ts'),
-    import('../events/pull/pull-tally.ts'),
-    import('../events/pull/pull-observer.ts'),
-  ]);
-  await using opened = await openPull(given);
-  const tally = new PullTally();
-  const running: { inHand: number } = { inHand: 0 };
-  await using metrics = config.status === undefined ? undefined : await startMetrics(given, opened.parking, () => running.inHand);
-  const { failure } = await pull({
-    ...opened,
-    buckets: config.buckets,
-    keyEncoding: config.keyEncoding,
-    unmatched: config.unmatched,
-    attempts: config.attempts,
-    concurrency: config.concurrency,
-    maxDelete: config.maxDelete,
-    removes: config.delete,
-    resync: config.resync,
-    once: config.once,
-    observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
-    log,
-    signal,
-    cut,
-  });
-  const told = opened.exec === undefined || !config.once || (await opened.exec.flush());
-  const summary = tally.summary;
-  output.text(summaryLine(summary));
-  if (config.once && failure !== undefined) return output.failed(failure, summary);
-  return output.done(summary, config.once && (!told || summary.parked > 0) ? EXIT.PROBLEMS : EXIT.DONE);
+/** What it means that another process has the state: for cron, that the work is being done. */
+function ofOtherProcess(error: unknown, { config, output }: LastingWork<PullConfig>): ExitCode {
+  if (!(error instanceof IsyncError) || error.code !== 'FENCED') throw error;
+  if (!config.once) throw new IsyncError('CONFIG_INVALID', error.message, { hint: error.hint, path: error.path, cause: error });
+  output.text(`nothing done: ${error.message}`);
+  return output.done({ skipped: error.message });
 }

@@ -4,6 +4,7 @@ import { checkListable } from '../../s3/objects.ts';
 import { lookAtObject, type LookOptions } from '../../s3/look.ts';
 import { refusalOf } from '../../s3/refusals.ts';
 import type { BucketPool } from '../action/bucket-pool.ts';
+import { REDRIVE_HINT } from './redrive-hint.ts';
 import type { CheckedQueue } from '../sqs/check-queue.ts';
 
 /** What a check has found. */
@@ -65,10 +66,6 @@ function redriveOf(
   if (unmatched === 'discard' || isFifo) return { name, level: 'ok', message };
   return { name, level: 'warning', message, hint: REDRIVE_HINT };
 }
-
-/** Why a redrive policy and `unmatched: release` do not go together well. */
-export const REDRIVE_HINT =
-  'Messages for other machines, which are given back, go that way too: give each machine its own queue, or say "unmatched: discard".';
 
 async function* checkedBucket(
   bucket: string,

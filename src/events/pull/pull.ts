@@ -2,6 +2,7 @@ import { pause } from '../../flow/wake-up.ts';
 import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { Apply } from '../action/outcome.ts';
+import type { MaxDelete } from '../../config/pull-values.ts';
 import type { Parking } from '../parking/parking.ts';
 import type { KeyEncoding } from '../parse/parsed.ts';
 import type { EventSource } from '../source/event-source.ts';
@@ -10,7 +11,7 @@ import { Lanes } from './lanes.ts';
 import type { PullObserver } from './pull-observer.ts';
 import { Records } from './records.ts';
 import { followReplays, replayAll } from './replays.ts';
-import { type CompareOptions, type MaxDelete, resync } from './resync.ts';
+import { type CompareOptions, resync } from './resync.ts';
 
 export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
   readonly source: EventSource;

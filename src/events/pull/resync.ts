@@ -5,6 +5,7 @@ import { TaskGroup } from '../../flow/task-group.ts';
 import { toMicroseconds } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
+import type { MaxDelete } from '../../config/pull-values.ts';
 import type { KeyMap } from '../match/key-map.ts';
 import type { ObjectEvent } from '../object-event.ts';
 import type { KnownObject, PullState } from '../state/pull-state.ts';
@@ -52,8 +53,6 @@ export interface ResyncOptions extends CompareOptions {
   readonly log: Log;
   readonly signal: AbortSignal;
 }
-
-export type MaxDelete = { readonly percent: number } | { readonly count: number };
 
 /**
  * Compares the mapped prefixes with the bucket, and takes each difference down the path of an event. What would be removed is
@@ -185,7 +184,7 @@ function countKnown({ buckets, keys, state }: CompareOptions): number {
 }
 
 function mostOf(maxDelete: MaxDelete, known: number): number {
-  return 'count' in maxDelete ? maxDelete.count : Math.floor((known * maxDelete.percent) / 100);
+  return 'files' in maxDelete ? maxDelete.files : Math.floor((known * maxDelete.percent) / 100);
 }
 
 function tooMuch(gone: number, most: number): IsyncError {
