@@ -4,7 +4,7 @@ import type { ExitCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
 
 /** What a command that ends by itself within moments works with. */
-export interface BriefWork<Config> extends Pick<Call, 'words'> {
+export interface BriefWork<Config> extends Pick<Call, 'words' | 'list'> {
   readonly config: Config;
   readonly output: Output;
 }
@@ -14,9 +14,9 @@ export function briefCommand<Config extends { readonly json: boolean }>(
   schema: CommandSchema<Config>,
   work: (given: BriefWork<Config>) => Promise<ExitCode>,
 ): Run {
-  return async ({ settings, flags, words, output }) => {
+  return async ({ settings, flags, words, list, output }) => {
     const config = readConfig(schema, settings, { flags, environment: process.env });
     output.json = config.json;
-    return work({ config, words, output });
+    return work({ config, words, list, output });
   };
 }

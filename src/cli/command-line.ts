@@ -3,8 +3,15 @@ import { closest } from '../config/closest.ts';
 import { environmentName } from '../config/names.ts';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import { plainBooleans } from './boolean-options.ts';
-import { isGroup, type Command, type CommandGroup, type Invocation } from './command.ts';
-import { COMMANDS, commandsOf, settingsOf } from './commands/list.ts';
+import {
+  below,
+  isGroup,
+  type Argument,
+  type Command,
+  type CommandGroup,
+  type Invocation,
+} from './command.ts';
+import { COMMANDS, commandsOf, entryAt, settingsOf } from './commands/list.ts';
 import { UNIT_HELP } from './commands/options.ts';
 import { EXIT_CODE_HELP } from './exit-codes.ts';
 
@@ -34,7 +41,7 @@ export async function parseCommandLine(
   const parser = yargs()
     .scriptName('isync')
     .usage('$0 COMMAND [options]\n\nMoves finished files from where they are made to where they are kept.');
-  for (const entry of COMMANDS) parser.command(entryModule(entry, found));
+  for (const entry of COMMANDS) parser.command(entryModule(entry, entry.name, found));
   await parser
     .completion('completion', 'Print a script that completes commands and options in the shell')
     .example('$0 receive /backup', 'On the server: keep files in /backup')
@@ -77,18 +84,18 @@ function withPlainBooleans(args: readonly string[]): readonly string[] {
   }
 }
 
-function entryModule(entry: Command | CommandGroup, found: Found): CommandModule {
-  return isGroup(entry) ? groupModule(entry, found) : commandModule(entry, entry.name, found);
+function entryModule(entry: Command | CommandGroup, section: string, found: Found): CommandModule {
+  return isGroup(entry) ? groupModule(entry, section, found) : commandModule(entry, section, found);
 }
 
-function groupModule(group: CommandGroup, found: Found): CommandModule {
+function groupModule(group: CommandGroup, section: string, found: Found): CommandModule {
   const { name, summary, usage, examples, members } = group;
   return {
     command: name,
     describe: summary,
     builder(yargs) {
-      yargs.usage(usage).demandCommand(1, `${name} needs one of ${inWords(membersOf(name))}`);
-      for (const member of members) yargs.command(commandModule(member, name, found));
+      yargs.usage(usage).demandCommand(1, `${name} needs one of ${inWords(namesBelow(group))}`);
+      for (const member of members) yargs.command(commandModule(member, section, found));
       return withExamples(yargs, examples);
     },
     handler: () => undefined,
@@ -97,24 +104,41 @@ function groupModule(group: CommandGroup, found: Found): CommandModule {
 
 function commandModule(command: Command, section: string, found: Found): CommandModule {
   const { name, summary, usage, examples, arguments: all, options, hasUnits } = command;
-  // A setting that is missing here may come from elsewhere: src/config looks for it.
-  const places = all.map(({ name, kind }) => (kind === 'word' ? `<${name}>` : `[${name}]`));
   return {
-    command: [name, ...places].join(' '),
+    command: [name, ...all.map(placeOf)].join(' '),
     describe: summary,
     builder(yargs) {
       yargs.usage(usage);
       for (const { name, kind, describe } of all)
-        yargs.positional(name, { type: 'string', demandOption: kind === 'word', describe });
-      yargs.options(options);
+        yargs.positional(name, { type: 'string', demandOption: kind !== 'setting', describe });
+      // Those of a command are not those of the commands below it.
+      for (const [name, option] of Object.entries(options)) yargs.option(name, { ...option, global: false });
+      for (const entry of below(command)) yargs.command(entryModule(entry, section, found));
       if (hasUnits) yargs.epilogue(UNIT_HELP);
       return withExamples(yargs, examples);
     },
     handler(flags) {
       const words = all.filter(({ kind }) => kind === 'word').map(({ name }) => [name, String(flags[name])]);
-      found({ command, settings: settingsOf(command, section), flags, words: Object.fromEntries(words) });
+      const list = all.filter(({ kind }) => kind === 'words').flatMap(({ name }) => textsOf(flags[name]));
+      found({
+        command,
+        settings: settingsOf(command, section),
+        flags,
+        words: Object.fromEntries(words),
+        list,
+      });
     },
   };
+}
+
+/** A setting that is missing on the command line may come from elsewhere: src/config looks for it. */
+function placeOf({ name, kind }: Argument): string {
+  if (kind === 'setting') return `[${name}]`;
+  return kind === 'word' ? `<${name}>` : `<${name}..>`;
+}
+
+function textsOf(value: unknown): string[] {
+  return Array.isArray(value) ? value.map(String) : [];
 }
 
 function withExamples(yargs: Argv, examples: Command['examples']): Argv {
@@ -140,11 +164,14 @@ function asFlags(args: readonly string[]): string[] {
   if (word !== 'help') return [...args];
   if (command === undefined) return ['--help'];
   // With --help, yargs accepts any other word.
-  const unknown = !NAMES.includes(command)
-    ? command
-    : more.find((word, at) => at > 0 || !membersOf(command).includes(word));
+  const unknown = NAMES.includes(command) ? unknownWord(command, more) : command;
   if (unknown !== undefined) throw usageError(`Unknown argument: ${unknown}`, args.slice(1));
   return [command, ...more, '--help'];
+}
+
+/** Returns the first of `words` that leads nowhere from the command or group `name`. */
+function unknownWord(name: string, words: readonly string[]): string | undefined {
+  return words.find((word, at) => !namesBelow(entryAt([name, ...words.slice(0, at)])).includes(word));
 }
 
 /** Returns how wide help may be. A terminal may report 0, and a pipe reports undefined, whatever the types say. */
@@ -172,10 +199,9 @@ function secretHint(name: string): string {
   return `An argument shows in ps; put the ${name} into a file for --${name}-file, or into ${environmentName(name)}.`;
 }
 
-/** Returns the names in the group `name`; none where that is no group. */
-function membersOf(name: string): string[] {
-  const entry = COMMANDS.find((entry) => entry.name === name);
-  return entry !== undefined && isGroup(entry) ? entry.members.map((member) => member.name) : [];
+/** Returns the names of what stands below an entry. */
+function namesBelow(entry: Command | CommandGroup | undefined): string[] {
+  return entry === undefined ? [] : below(entry).map(({ name }) => name);
 }
 
 /** Returns the options of the command or group `name`. */
@@ -191,9 +217,8 @@ function describeUnknown(word: string, command: string | undefined, args: readon
     const near = closest(word, optionsOf(command));
     return `unknown option ${dashes}${word}${near === undefined ? '' : `, did you mean --${near}?`}`;
   }
-  const atHand = command === undefined ? WORDS : membersOf(command);
-  // A member that is named already is not what was meant.
-  const near = atHand.some((name) => args.includes(name)) ? undefined : closest(word, atHand);
+  const atHand = command === undefined ? WORDS : namesBelow(entryAt(args));
+  const near = closest(word, atHand);
   const what = command === undefined ? 'unknown command' : 'unexpected argument';
   return `${what} "${word}"${near === undefined ? '' : `, did you mean "${near}"?`}`;
 }
@@ -202,9 +227,9 @@ function describeUnknown(word: string, command: string | undefined, args: readon
 function missingWord(message: string, args: readonly string[]): string | undefined {
   const given = /^Not enough non-option arguments: got (\d+)/.exec(message)?.[1];
   if (given === undefined) return undefined;
-  const named = COMMANDS.find(({ name }) => args.includes(name));
-  const command = named && commandsOf(named).find(({ name }) => args.includes(name));
-  const words = command?.arguments.filter(({ kind }) => kind === 'word') ?? [];
+  const entry = entryAt(args);
+  const words =
+    entry === undefined || isGroup(entry) ? [] : entry.arguments.filter(({ kind }) => kind !== 'setting');
   const missing = words[Number(given)]?.name.toUpperCase();
   return `an argument is missing${missing === undefined ? '' : `: ${missing}`}`;
 }

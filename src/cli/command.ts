@@ -24,6 +24,8 @@ export interface Command {
   readonly options: OptionTable;
   /** Its settings may be a config file of their own, without a section. */
   readonly ownFile?: true;
+  /** Settings that an option of another name gives, and nothing else: see CommandSettings. */
+  readonly byOption?: Readonly<Record<string, string>>;
   /** Settings that are never an option, because an argument shows in ps. */
   readonly secrets?: readonly string[];
   /** Whether the help ends with how sizes, durations and rates are written. */
@@ -31,6 +33,8 @@ export interface Command {
   /** By what it does with the content of files. V8 is told before the command is loaded. */
   readonly heapPlan: HeapPlan;
   readonly load: () => Promise<Run>;
+  /** Commands below its name, such as `isync pull parked list`; their section is its own. */
+  readonly below?: CommandGroup;
 }
 
 /** Commands under one name, such as `isync token add`, with one section in a config file. */
@@ -45,8 +49,11 @@ export interface CommandGroup {
 export interface Argument {
   readonly name: string;
   readonly describe: string;
-  /** A setting may come from the environment or a config file instead. A word must be given. */
-  readonly kind: 'setting' | 'word';
+  /**
+   * A setting may come from the environment or a config file instead. A word must be given; of `words` at least one, and they
+   * are the last argument.
+   */
+  readonly kind: 'setting' | 'word' | 'words';
 }
 
 /** What the command line asks for. */
@@ -57,6 +64,8 @@ export interface Invocation {
   readonly flags: Readonly<Record<string, unknown>>;
   /** Arguments that are no settings. */
   readonly words: Readonly<Record<string, string>>;
+  /** Those of the argument `words`; empty where the command has none. */
+  readonly list: readonly string[];
 }
 
 /** Runs a command to its end. */
@@ -64,6 +73,12 @@ export type Run = (call: Call) => Promise<ExitCode>;
 
 export interface Call extends Omit<Invocation, 'command'> {
   readonly output: Output;
+}
+
+/** Returns what stands below an entry: the members of a group, the group below a command. */
+export function below(entry: Command | CommandGroup): readonly (Command | CommandGroup)[] {
+  if (isGroup(entry)) return entry.members;
+  return entry.below === undefined ? [] : [entry.below];
 }
 
 export function isGroup(entry: Command | CommandGroup): entry is CommandGroup {

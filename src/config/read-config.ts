@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { IsyncError } from '../model/isync-error.ts';
 import { isRecord, type ConfigFile, type ValuePath } from './config-file.ts';
+import { rawValue } from './from-file.ts';
 import { resolveStore } from './location.ts';
 import { environmentName, optionName, STORES } from './names.ts';
 import { isAboutSecret, Secret, withSecretsOf } from './secret.ts';
@@ -33,7 +34,11 @@ export function readConfig<Config>(
   const collected = collectSettings(Object.keys(schema.shape), command, sources);
   const { settings, faults, file } = collected;
   for (const [key, setting] of settings) settings.set(key, resolveStore(setting, schema.shape[key], file));
-  const raw = Object.fromEntries([...settings].map(([key, { value }]) => [key, value]));
+  const raw = Object.fromEntries(
+    Object.entries(schema.shape)
+      .map(([key, field]) => [key, rawValue(field, settings.get(key), file)] as const)
+      .filter(([, value]) => value !== undefined),
+  );
   const result = withSecretsOf(sources.environment, () => schema.safeParse(raw, { error: mapFault }));
   if (result.success && faults.length === 0) return result.data;
   const issues = result.success ? [] : result.error.issues;

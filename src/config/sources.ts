@@ -16,6 +16,11 @@ export interface CommandSettings {
   readonly places: readonly string[];
   /** Settings that are never given on the command line, and never shown. */
   readonly secrets: readonly string[];
+  /**
+   * Settings that an option of another name gives, and nothing else does: where that option means something else than the
+   * setting of its name in a file.
+   */
+  readonly byOption?: Readonly<Record<string, string>> | undefined;
   /** Every setting of any command, by option name: what may stand in the environment. */
   readonly names: readonly string[];
 }
@@ -63,6 +68,11 @@ export function collectSettings(
   command: CommandSettings,
   { flags, environment }: Sources,
 ): Collected {
+  const { byOption = {} } = command;
+  const otherOptions = new Set(Object.values(byOption));
+  const optionOf = (key: string): string | undefined =>
+    byOption[key] ?? (otherOptions.has(optionName(key)) ? undefined : optionName(key));
+  const elsewhere = keys.filter((key) => byOption[key] === undefined);
   const isSecret = (key: string): boolean => command.secrets.includes(key);
   const settings = new Map<string, Setting>();
   const faults = unknownVariables(environment, command.names);
@@ -70,13 +80,13 @@ export function collectSettings(
     if (!settings.has(key)) settings.set(key, setting);
   };
   for (const key of keys) {
-    const value = flagValue(flags[optionName(key)]);
+    const value = flagValue(flags[optionOf(key) ?? '']);
     if (value !== undefined && !isSecret(key)) add(key, { value, origin: { kind: 'flag' } });
   }
   // A file named on the command line is meant instead of the token that happens to be in the environment.
   const byFlag = (key: string): boolean =>
     isSecret(key) && settings.get(`${key}File`)?.origin.kind === 'flag';
-  for (const key of keys) {
+  for (const key of elsewhere) {
     const value = environment[environmentName(key)];
     if (value === undefined || value === '' || byFlag(key)) continue;
     add(key, { value: isSecret(key) ? new Secret(value) : value, origin: { kind: 'environment' } });
@@ -92,7 +102,7 @@ export function collectSettings(
         (key === `${secret}File` && settings.has(secret)) ||
         (key === secret && settings.has(`${secret}File`)),
     );
-  const found = settingsIn(file, keys, command, faults).filter(([key]) => !isDecided(key));
+  const found = settingsIn(file, elsewhere, command, faults).filter(([key]) => !isDecided(key));
   for (const [key, setting] of found) add(key, setting);
   return { settings, faults, file };
 }

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Invocation } from '../../src/cli/command.ts';
+import { below, isGroup, type Command, type CommandGroup, type Invocation } from '../../src/cli/command.ts';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
-import { COMMANDS, commandsOf } from '../../src/cli/commands/list.ts';
+import { COMMANDS } from '../../src/cli/commands/list.ts';
 import { isSecret } from '../../src/config/secret.ts';
 import { optionName } from '../../src/config/names.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
@@ -42,6 +42,12 @@ describe('help', () => {
     [['token', 'add'], 'isync token add edge1'],
     [['token', 'list'], 'isync token list --tokens'],
     [['token', 'revoke'], 'isync token revoke edge1'],
+    [['pull'], 'isync pull --config'],
+    [['pull', 'parked'], 'isync pull parked replay all'],
+    [['pull', 'parked', 'list'], 'isync pull parked list --config'],
+    [['pull', 'parked', 'show'], 'isync pull parked show 0123'],
+    [['pull', 'parked', 'replay'], 'isync pull parked replay all'],
+    [['pull', 'parked', 'drop'], 'isync pull parked drop 0123'],
   ])('of %s has examples', async (args, example) => {
     const help = await printed(...args, '--help');
     expect(help).toContain('Examples:');
@@ -64,7 +70,14 @@ describe('help', () => {
 });
 
 describe('words instead of flags', () => {
-  it.each([[[]], [['scan']], [['token']], [['token', 'add']]])('help %j is --help', async (words) => {
+  it.each([
+    [[]],
+    [['scan']],
+    [['token']],
+    [['token', 'add']],
+    [['pull', 'parked']],
+    [['pull', 'parked', 'show']],
+  ])('help %j is --help', async (words) => {
     expect(await printed('help', ...words)).toBe(await printed(...words, '--help'));
   });
 
@@ -76,6 +89,9 @@ describe('words instead of flags', () => {
     [['help', 'scna'], 'unknown command "scna", did you mean "scan"?'],
     [['help', 'scan', 'more'], 'unexpected argument "more"'],
     [['help', 'token', 'lsit'], 'unexpected argument "lsit", did you mean "list"?'],
+    [['help', 'pull', 'praked'], 'unexpected argument "praked", did you mean "parked"?'],
+    [['help', 'pull', 'parked', 'lsit'], 'unexpected argument "lsit", did you mean "list"?'],
+    [['help', 'pull', 'list'], 'unexpected argument "list"'],
     [['version', 'scan'], 'unexpected argument "scan"'],
     [['hepl'], 'unknown command "hepl", did you mean "help"?'],
   ])('%j is refused', async (args, message) => {
@@ -84,19 +100,32 @@ describe('words instead of flags', () => {
 });
 
 describe('options', () => {
-  const all = COMMANDS.flatMap((entry) =>
-    commandsOf(entry).map((command) => ({ section: entry.name, name: command.name, command })),
-  );
+  const found = (
+    entry: Command | CommandGroup,
+    section: string,
+    above: readonly string[],
+  ): readonly { section: string; name: string; command: Command; isBelow: boolean }[] => {
+    const words = [...above, entry.name];
+    const isBelow = above.length > 1;
+    const own = isGroup(entry) ? [] : [{ section, name: words.join(' '), command: entry, isBelow }];
+    return [...own, ...below(entry).flatMap((each) => found(each, section, words))];
+  };
+  const all = COMMANDS.flatMap((entry) => found(entry, entry.name, []));
 
-  it.each(all)('of $section $name are those that its settings know', ({ section, command }) => {
-    const { options, arguments: places, secrets = [] } = command;
+  it.each(all)('of $name are those that its settings know', ({ section, command, isBelow }) => {
+    const { options, arguments: places, secrets = [], byOption = {} } = command;
     const named = [
       ...Object.keys(options).filter((name) => name !== 'config'),
       ...places.filter(({ kind }) => kind === 'setting').map(({ name }) => name),
       ...secrets,
     ];
-    const settings = Object.keys(SCHEMAS[section as keyof typeof SCHEMAS].shape).map(optionName);
-    expect(named.toSorted()).toEqual(settings.toSorted());
+    const settings = Object.keys(SCHEMAS[section as keyof typeof SCHEMAS].shape)
+      .filter((key) => byOption[key] === undefined)
+      .map(optionName);
+    expect(settings).toEqual(expect.arrayContaining(named));
+    // What stands below a command takes the settings of its section from the file.
+    if (!isBelow) expect(named.toSorted()).toEqual(settings.toSorted());
+    for (const option of Object.values(byOption)) expect(settings).toContain(option);
   });
 
   it.each(all)('of $section $name are no secrets, and its secrets are those of its settings', (each) => {
@@ -133,11 +162,10 @@ describe('options', () => {
     expect((await parsed('scan', '--no-once')).flags['once']).toBe(false);
   });
 
-  const each = all.flatMap(({ section, command }) => {
-    const start = [section, command.name].filter((word, at, words) => words.indexOf(word) === at);
-    const words = command.arguments.filter(({ kind }) => kind === 'word').map(() => 'x');
+  const each = all.flatMap(({ name: start, command }) => {
+    const words = command.arguments.filter(({ kind }) => kind !== 'setting').map(() => 'x');
     return Object.entries(command.options).map(([name, { type }]) => ({
-      line: [...start, ...words].join(' '),
+      line: [start, ...words].join(' '),
       name,
       isBoolean: type === 'boolean',
     }));
@@ -204,6 +232,50 @@ describe('token', () => {
   });
 });
 
+describe('pull', () => {
+  it('runs by itself, and so do the commands below it', async () => {
+    expect(await parsed('pull', '--config', 'f', '--once', '--resync')).toMatchObject({
+      command: { name: 'pull' },
+      settings: { section: 'pull', ownFile: true, byOption: { resyncNow: 'resync' } },
+      flags: { config: 'f', once: true, resync: true },
+      list: [],
+    });
+    expect(await parsed('pull', 'parked', 'show', 'abc', '--config', 'f')).toMatchObject({
+      command: { name: 'show' },
+      settings: { section: 'pull', ownFile: true },
+      flags: { config: 'f' },
+      words: { id: 'abc' },
+    });
+    expect(await parsed('pull', 'parked', 'drop', '1e3', '007', '--json')).toMatchObject({
+      command: { name: 'drop' },
+      list: ['1e3', '007'],
+      flags: { json: true },
+    });
+  });
+
+  it.each([
+    [['pull', 'parked'], 'parked needs one of list, show, replay and drop |'],
+    [['pull', 'praked'], 'unexpected argument "praked", did you mean "parked"? | "isync pull --help"'],
+    [['pull', 'parked', 'lsit'], 'unexpected argument "lsit", did you mean "list"?'],
+    [['pull', 'parked', 'show'], 'an argument is missing: ID |'],
+    [['pull', 'parked', 'replay'], 'an argument is missing: ID |'],
+    [['pull', 'parked', 'show', 'a', 'b'], 'unexpected argument "b" |'],
+    [['pull', 'parked', 'list', '--once'], 'unknown option --once |'],
+    [['pull', '--quee', 'x'], 'unknown option --quee, did you mean --queue?'],
+    [['pull', 'parked', 'list', '--jsn'], 'unknown option --jsn, did you mean --json?'],
+  ])('%j is refused', async (args, message) => {
+    expect(await refused(...args)).toContain(message);
+  });
+
+  it('has its own options in its help, and the commands below only theirs', async () => {
+    const help = await printed('pull', '--help');
+    for (const text of ['isync pull parked', '--exec-delay', '--no-delete']) expect(help).toContain(text);
+    const below = await printed('pull', 'parked', 'list', '--help');
+    expect(below).toContain('--log-level');
+    expect(below).not.toContain('--exec-delay');
+  });
+});
+
 describe('a wrong command line', () => {
   it.each([
     [[], 'give a command | "isync --help" tells more.'],
@@ -235,6 +307,9 @@ describe('completion', () => {
   it.each([
     [[''], 'receive'],
     [['token', ''], 'revoke'],
+    [['pull', ''], 'parked'],
+    [['pull', 'parked', ''], 'replay'],
+    [['pull', '--'], '--max-delete'],
     [['scan', '--'], '--token-file'],
     [['scan', '--newest', ''], 'birthtime'],
     [['scan', '--once=', '--'], '--token-file'],

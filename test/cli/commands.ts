@@ -1,13 +1,20 @@
 import type { Command, OptionTable } from '../../src/cli/command.ts';
 import { COMMANDS, commandsOf, settingsOf } from '../../src/cli/commands/list.ts';
 import type { CommandSettings } from '../../src/config/sources.ts';
+import { pullSchema } from '../../src/config/schemas/pull.ts';
 import { receiveSchema } from '../../src/config/schemas/receive.ts';
 import { scanSchema } from '../../src/config/schemas/scan.ts';
 import { tokenSchema } from '../../src/config/schemas/token.ts';
 import { verifySchema } from '../../src/config/schemas/verify.ts';
 
 /** By section of the config file. */
-export const SCHEMAS = { scan: scanSchema, receive: receiveSchema, token: tokenSchema, verify: verifySchema };
+export const SCHEMAS = {
+  scan: scanSchema,
+  receive: receiveSchema,
+  token: tokenSchema,
+  verify: verifySchema,
+  pull: pullSchema,
+};
 
 export type Section = keyof typeof SCHEMAS;
 

@@ -16,7 +16,8 @@ const REQUIRED = {
   verify: { root: '/datas', to: '/mnt' },
   receive: { store: '/mnt' },
   token: { tokens: '/tokens' },
-} as const satisfies Record<Section, Readonly<Record<string, string>>>;
+  pull: { queue: 'events', sync: ['a/=/srv/a'] },
+} as const satisfies Record<Section, Readonly<Record<string, unknown>>>;
 
 /** Defaults that are words, because what they say is known only when the command runs. */
 const IN_WORDS: Readonly<Record<string, string>> = {
@@ -24,6 +25,9 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   's3-region': 'that of the profile',
   's3-path-style': 'with --s3-endpoint',
   's3-sse': "the bucket's",
+  state: 'CONFIG.state, beside the config file',
+  region: 'that of the profile',
+  buckets: 'any',
 };
 /** Values that the settings leave open, and that the code which uses them fills in. */
 const FILLED_IN_LATER: Readonly<Record<string, number>> = {

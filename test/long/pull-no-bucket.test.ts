@@ -57,7 +57,12 @@ const TROUBLES: readonly Trouble[] = [
   },
   answering('hidden behind a 404 page', { status: 404, code: '', body: PAGE, headers: HTML }),
   answering('hidden behind a bare 404', { status: 404, code: '', body: '' }),
-  answering('hidden behind a page that calls itself a success', { status: 200, code: '', body: PAGE, headers: HTML }),
+  answering('hidden behind a page that calls itself a success', {
+    status: 200,
+    code: '',
+    body: PAGE,
+    headers: HTML,
+  }),
   answering('hidden behind a 403 page', { status: 403, code: '', body: PAGE, headers: HTML }),
   answering('hidden behind a 410 page', { status: 410, code: '', body: PAGE, headers: HTML }),
   answering('gone, as the server says', { status: 404, code: 'NoSuchBucket' }),

@@ -1,18 +1,27 @@
 import { optionName } from '../../config/names.ts';
 import type { CommandSettings } from '../../config/sources.ts';
-import { isGroup, type Command, type CommandGroup } from '../command.ts';
+import { below, isGroup, type Command, type CommandGroup } from '../command.ts';
 import type { HeapPlan } from '../heap-growth.ts';
+import { pull } from './pull.ts';
 import { receive } from './receive.ts';
 import { scan } from './scan.ts';
 import { token } from './token.ts';
 import { verify } from './verify.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly (Command | CommandGroup)[] = [scan, receive, verify, token];
+export const COMMANDS: readonly (Command | CommandGroup)[] = [scan, receive, verify, token, pull];
 
-/** Returns what runs under a name: the command itself, or the members of the group. */
+/** Returns what runs under a name: the command itself, and all that stand below it. */
 export function commandsOf(entry: Command | CommandGroup): readonly Command[] {
-  return isGroup(entry) ? entry.members : [entry];
+  return [...(isGroup(entry) ? [] : [entry]), ...below(entry).flatMap(commandsOf)];
+}
+
+/** Returns the entry that `args` lead to, by the names among them: `token` and `add` lead to `isync token add`. */
+export function entryAt(args: readonly string[]): Command | CommandGroup | undefined {
+  let found: Command | CommandGroup | undefined;
+  for (const arg of args)
+    found = (found === undefined ? COMMANDS : below(found)).find(({ name }) => name === arg) ?? found;
+  return found;
 }
 
 /**
@@ -35,6 +44,7 @@ export function settingsOf(command: Command, section: string): CommandSettings {
     sections: COMMANDS.map(({ name }) => name),
     places: placesOf(command),
     secrets: command.secrets ?? [],
+    byOption: command.byOption,
     names: [...new Set(COMMANDS.flatMap(commandsOf).flatMap(namesOf))],
   };
 }

@@ -15,7 +15,9 @@ export async function runDry(given: LastingWork<PullConfig>): Promise<ExitCode> 
   for await (const { kind, bucket, key } of differences({ ...parts, buckets, removes: config.delete })) {
     if (signal.aborted) return EXIT.INTERRUPTED;
     counts[kind] += 1;
-    output.text(`${kind === 'created' ? 'would write ' : 'would remove'} ${printable(`s3://${bucket}/${key}`)}`);
+    output.text(
+      `${kind === 'created' ? 'would write ' : 'would remove'} ${printable(`s3://${bucket}/${key}`)}`,
+    );
     output.object({ event: 'difference', kind, bucket, key });
   }
   const { created, removed } = counts;

@@ -25,7 +25,11 @@ export async function follow(given: Work): Promise<ExitCode> {
   const tally = new PullTally();
   await using metrics = await startMetrics(given, parts, source);
   output.text(`isync pull: following ${source.where}`);
-  output.object({ event: 'following', queue: source.where, ...(metrics !== undefined && { status: metrics.url }) });
+  output.object({
+    event: 'following',
+    queue: source.where,
+    ...(metrics !== undefined && { status: metrics.url }),
+  });
   const { failure } = await pull({
     ...config,
     ...parts,

@@ -85,7 +85,15 @@ export function stateFile({ state }: PullConfig): string {
 /** How to reach the queue. */
 export function sqsOptions(config: PullConfig, log: Log): SqsOptions {
   const { queue, sqsEndpoint, region, profile, roleArn } = config;
-  return { queue, endpoint: sqsEndpoint?.href, region, profile, roleArn, ...awsEndpoints(config, sqsEndpoint), log };
+  return {
+    queue,
+    endpoint: sqsEndpoint?.href,
+    region,
+    profile,
+    roleArn,
+    ...awsEndpoints(config, sqsEndpoint),
+    log,
+  };
 }
 
 function s3Access(config: PullConfig) {

@@ -20,6 +20,8 @@ export interface EventSource extends AsyncDisposable {
   readonly isFifo: boolean;
   /** What is in hand: received, and the queue has not confirmed yet that it is acknowledged or released. */
   readonly inHand: number;
+  /** Whether the last request to the queue was answered. */
+  readonly isReachable: boolean;
 }
 
 /** One message in hand. Nobody else receives it until it is acknowledged or released; exactly one of both ends it. */

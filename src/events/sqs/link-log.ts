@@ -16,6 +16,10 @@ export class LinkLog {
     this.#log = log;
   }
 
+  get isReached(): boolean {
+    return this.#failingSinceMs === undefined;
+  }
+
   /** Why the queue refuses what is needed; undefined where it does not. */
   get refusal(): IsyncError | undefined {
     return this.#refusal;

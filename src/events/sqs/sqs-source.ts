@@ -84,6 +84,10 @@ export class SqsSource implements EventSource {
     this.#deletions = new Deletions({ ...parts, onDeleted: onOver });
   }
 
+  get isReachable(): boolean {
+    return this.#link.isReached;
+  }
+
   get inHand(): number {
     return this.#held.size;
   }

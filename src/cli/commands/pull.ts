@@ -1,0 +1,176 @@
+import type { Command, CommandGroup, OptionTable } from '../command.ts';
+import { COMMON_OPTIONS, FLAG, TEXT, WHAT } from './options.ts';
+
+const HOW = { group: 'How to get there:' } as const;
+const EVENTS = { group: 'Events:' } as const;
+const FILES = { group: 'Files:' } as const;
+const RUN = { group: 'This run:' } as const;
+
+const OPTIONS = {
+  queue: { ...TEXT, ...WHAT, describe: 'Queue with the events: name, URL or ARN [required]' },
+  sync: {
+    ...WHAT,
+    type: 'array',
+    string: true,
+    requiresArg: true,
+    describe: 'PREFIX=FOLDER: where what is below a prefix goes; may be repeated; in a file a map [required]',
+  },
+  state: {
+    ...TEXT,
+    ...WHAT,
+    describe: 'Folder for what isync remembers, and for parked records',
+    defaultDescription: 'CONFIG.state, beside the config file',
+  },
+  once: { ...FLAG, ...RUN, describe: 'End when the queue is empty; else go on until stopped' },
+  resync: { ...FLAG, ...RUN, describe: 'Compare everything at the start (in a file: start, or an interval)' },
+  check: { ...FLAG, ...RUN, describe: 'Try queue, rights and folders, say what is lacking, and end' },
+  'dry-run': { ...FLAG, ...RUN, describe: 'Say what would be done, and do nothing' },
+  status: { ...TEXT, ...RUN, describe: 'HOST:PORT that serves /metrics, /healthz and /readyz' },
+  region: { ...TEXT, ...HOW, describe: 'Region of the queue', defaultDescription: 'that of the profile' },
+  profile: { ...TEXT, ...HOW, describe: 'Profile of ~/.aws/config with the credentials' },
+  'role-arn': { ...TEXT, ...HOW, describe: 'Role to assume' },
+  'sqs-endpoint': { ...TEXT, ...HOW, describe: 'URL of a queue server that is not AWS' },
+  's3-endpoint': { ...TEXT, ...HOW, describe: 'URL of an object store that is not AWS' },
+  fips: { ...FLAG, ...HOW, describe: 'Endpoints validated for FIPS' },
+  'dual-stack': { ...FLAG, ...HOW, describe: 'Endpoints with IPv6' },
+  'request-payer': { ...FLAG, ...HOW, describe: 'Pay for the requests to a bucket that asks for it' },
+  buckets: {
+    ...EVENTS,
+    type: 'array',
+    string: true,
+    requiresArg: true,
+    describe: 'Bucket whose events count; may be repeated',
+    defaultDescription: 'any',
+  },
+  'bucket-owner': { ...TEXT, ...EVENTS, describe: 'Account that must own the buckets' },
+  'key-encoding': {
+    ...TEXT,
+    ...EVENTS,
+    choices: ['auto', 'form', 'raw'],
+    describe: 'How keys are written in events',
+    defaultDescription: 'auto',
+  },
+  unmatched: {
+    ...TEXT,
+    ...EVENTS,
+    choices: ['release', 'discard'],
+    describe: 'What to do with an event below no prefix',
+    defaultDescription: 'release',
+  },
+  attempts: {
+    ...TEXT,
+    ...EVENTS,
+    describe: 'Failures of a record before it is parked',
+    defaultDescription: '5',
+  },
+  concurrency: { ...TEXT, ...EVENTS, describe: 'Keys at a time', defaultDescription: '32' },
+  delete: {
+    ...FLAG,
+    ...FILES,
+    describe: 'Remove the files of removed objects; --no-delete keeps them',
+    defaultDescription: 'on',
+  },
+  'max-delete': {
+    ...TEXT,
+    ...FILES,
+    describe: 'A comparison that would remove more of the known files stops: a share, or a number',
+    defaultDescription: '25%',
+  },
+  mode: { ...TEXT, ...FILES, describe: 'Mode of what is written', defaultDescription: '0644' },
+  owner: { ...TEXT, ...FILES, describe: 'Owner of what is written: USER, USER:GROUP or UID:GID' },
+  'min-free': { ...TEXT, ...FILES, describe: 'Leave so much of the disk free', defaultDescription: '1GiB' },
+  exec: {
+    ...TEXT,
+    ...FILES,
+    describe: 'Program to run after changes, with their paths on stdin; in a file also a list of words',
+  },
+  'exec-delay': {
+    ...TEXT,
+    ...FILES,
+    describe: 'From the last change to the program (bare number: s)',
+    defaultDescription: '2s',
+  },
+  ...COMMON_OPTIONS,
+} as const satisfies OptionTable;
+
+/** What the commands of `isync pull parked` share. */
+const shared = {
+  options: COMMON_OPTIONS,
+  ownFile: true,
+  byOption: { resyncNow: 'resync' },
+  hasUnits: false,
+  heapPlan: 'receiver',
+} as const;
+
+const IDS = { name: 'id', kind: 'words', describe: 'Ids of records, or "all"' } as const;
+
+const parked: CommandGroup = {
+  name: 'parked',
+  summary: 'See, take again or drop the records that could not be worked on',
+  usage:
+    '$0 pull parked list --config FILE\n$0 pull parked show ID --config FILE\n$0 pull parked replay|drop ID…|all --config FILE',
+  examples: [
+    ['$0 pull parked list --config /etc/isync/pull.yaml', 'What is parked, and why'],
+    ['$0 pull parked replay all --config /etc/isync/pull.yaml', 'Once the cause is mended'],
+    ['$0 pull parked drop 0123456789abcdef --config /etc/isync/pull.yaml', 'Forget one'],
+  ],
+  members: [
+    {
+      ...shared,
+      name: 'list',
+      summary: 'List the parked records with their reasons',
+      usage: '$0 pull parked list --config FILE',
+      examples: [['$0 pull parked list --config /etc/isync/pull.yaml', '']],
+      arguments: [],
+      load: async () => (await import('../run-parked.ts')).runList,
+    },
+    {
+      ...shared,
+      name: 'show',
+      summary: 'Show one record, with its message',
+      usage: '$0 pull parked show ID --config FILE',
+      examples: [['$0 pull parked show 0123456789abcdef --config /etc/isync/pull.yaml', '']],
+      arguments: [{ name: 'id', kind: 'word', describe: 'Id of the record' }],
+      load: async () => (await import('../run-parked.ts')).runShow,
+    },
+    {
+      ...shared,
+      name: 'replay',
+      summary: 'Have the pull take records again: the running one, or the next',
+      usage: '$0 pull parked replay ID…|all --config FILE',
+      examples: [['$0 pull parked replay all --config /etc/isync/pull.yaml', '']],
+      arguments: [IDS],
+      load: async () => (await import('../run-parked.ts')).runReplay,
+    },
+    {
+      ...shared,
+      name: 'drop',
+      summary: 'Forget records for good',
+      usage: '$0 pull parked drop ID…|all --config FILE',
+      examples: [['$0 pull parked drop 0123456789abcdef --config /etc/isync/pull.yaml', '']],
+      arguments: [IDS],
+      load: async () => (await import('../run-parked.ts')).runDrop,
+    },
+  ],
+};
+
+export const pull: Command = {
+  name: 'pull',
+  summary: 'Follow a bucket by the events in a queue, into local folders',
+  usage: '$0 pull --config FILE [options]\n$0 pull parked list|show|replay|drop --config FILE',
+  examples: [
+    ['$0 pull --config /etc/isync/pull.yaml', 'Follow until stopped'],
+    ['$0 pull --config /etc/isync/pull.yaml --check', 'What is lacking?'],
+    ['$0 pull --config /etc/isync/pull.yaml --once --json', 'What there is to do, for cron or a script'],
+    ['$0 pull --config /etc/isync/pull.yaml --resync', 'On a new machine, or after lost events'],
+    ['$0 pull --queue events --sync web/=/srv/www', 'Without a file'],
+  ],
+  arguments: [],
+  options: OPTIONS,
+  ownFile: true,
+  byOption: { resyncNow: 'resync' },
+  hasUnits: true,
+  heapPlan: 'receiver',
+  load: async () => (await import('../run-pull.ts')).runPull,
+  below: parked,
+};

@@ -1,0 +1,93 @@
+import { join } from 'node:path';
+import { pullSchema, type PullConfig } from '../config/schemas/pull.ts';
+import { openParking } from '../events/parking/open-parking.ts';
+import type { ParkedRecord, Parking } from '../events/parking/parking.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import { printable } from '../observe/printable.ts';
+import { formatCount } from '../observe/units.ts';
+import { EXIT } from './exit-codes.ts';
+import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
+
+/** Stands for every record where ids are asked for. */
+const ALL = 'all';
+/** Records changed at a time: they share the syncs of the folder. */
+const AT_ONCE = 64;
+
+/** The folder of a state that has the parked records. */
+export function parkingFolder({ state }: Pick<PullConfig, 'state'>): string {
+  return join(state, 'parked');
+}
+
+/** For programs an object for each record, without its message, which may be large: `show` has that. */
+export const runList = lastingCommand(pullSchema, FINISHING, async ({ config, output, log, signal }) => {
+  const parking = await openParking(parkingFolder(config), { log });
+  let records = 0;
+  for await (const record of parking.list()) {
+    if (signal.aborted) return EXIT.INTERRUPTED;
+    records++;
+    const { body: _, ...shown } = record;
+    output.text(lineOf(record));
+    output.object(shown);
+  }
+  return output.done({ records });
+});
+
+export const runShow = lastingCommand(pullSchema, FINISHING, async ({ config, words, output, log }) => {
+  const parking = await openParking(parkingFolder(config), { log });
+  const record = await parking.get(words['id'] ?? '');
+  const { id, at, messageId, code, reason, hint, bucket, key, body } = record;
+  const lines = { id, at, messageId, code, reason, hint, bucket, key };
+  for (const [name, value] of Object.entries(lines))
+    if (value !== undefined) output.text(`${name.padEnd(10)} ${printable(value)}`);
+  output.text('');
+  for (const line of body.split('\n')) output.text(printable(line));
+  return output.done(record);
+});
+
+/** A record that is taken again stays parked until that has come to a good end. */
+export const runReplay = lastingCommand(pullSchema, FINISHING, async (given) => {
+  const records = await changed(given, (parking, id) => parking.replay(id));
+  const what = formatCount(records, 'record');
+  given.output.text(`${what} to be taken again, by the pull that is running or the next one`);
+  return given.output.done({ records });
+});
+
+export const runDrop = lastingCommand(pullSchema, FINISHING, async (given) => {
+  const records = await changed(given, (parking, id) => parking.drop(id));
+  given.output.text(`${formatCount(records, 'record')} dropped`);
+  return given.output.done({ records });
+});
+
+/** Changes the records that were named, and returns how many. */
+async function changed(
+  { config, list, log, signal }: LastingWork<PullConfig>,
+  change: (parking: Parking, id: string) => Promise<void>,
+): Promise<number> {
+  const parking = await openParking(parkingFolder(config), { log });
+  const ids = await idsOf(parking, list);
+  for (let from = 0; from < ids.length; from += AT_ONCE) {
+    signal.throwIfAborted();
+    await Promise.all(ids.slice(from, from + AT_ONCE).map((id) => change(parking, id)));
+  }
+  return ids.length;
+}
+
+/** @throws IsyncError USAGE where one is not there: then nothing has been changed */
+async function idsOf(parking: Parking, list: readonly string[]): Promise<readonly string[]> {
+  const known = await parking.ids();
+  if (list.includes(ALL)) {
+    if (list.length === 1) return known;
+    throw new IsyncError('USAGE', `"${ALL}" stands for every record; give it alone`);
+  }
+  const there = new Set(known);
+  const missing = list.find((id) => !there.has(id));
+  // Its refusal is the one that all others give.
+  if (missing !== undefined) await parking.get(missing);
+  return [...new Set(list)];
+}
+
+/** `ID  TIME  CODE  BUCKET/KEY: REASON` */
+function lineOf({ id, at, code, bucket, key, reason }: ParkedRecord): string {
+  const what = bucket === undefined || key === undefined ? '' : `${bucket}/${key}: `;
+  return `${id}  ${at}  ${code.padEnd(15)}  ${printable(`${what}${reason}`)}`;
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { flag, listOf, one, oneOf } from '../fields.ts';
+import { fromFile } from '../from-file.ts';
+import { parseOwner } from '../owner.ts';
+import {
+  parseAccount,
+  parseBuckets,
+  parseCommand,
+  parseConcurrency,
+  parseMaxDelete,
+  parseMode,
+  parseQueueText,
+  parseResync,
+  parseRoleArn,
+  parseState,
+} from '../pull-values.ts';
+import { endpoint, profile, region } from '../s3-settings.ts';
+import { isWithin, parseSync } from '../sync-map.ts';
+import { parseBoolean, parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
+import { common, fault } from './common.ts';
+
+export const pullSchema = z
+  .strictObject({
+    /** Name, URL or ARN. */
+    queue: one(parseQueueText),
+    sync: fromFile(parseSync),
+    region: region.optional(),
+    profile: profile.optional(),
+    roleArn: one(parseRoleArn).optional(),
+    sqsEndpoint: endpoint.optional(),
+    s3Endpoint: endpoint.optional(),
+    fips: flag(),
+    dualStack: flag(),
+    /** Empty: any. */
+    buckets: listOf(parseBuckets),
+    bucketOwner: one(parseAccount).optional(),
+    keyEncoding: oneOf('auto', 'form', 'raw').default('auto'),
+    requestPayer: flag(),
+    delete: one(parseBoolean).default(true),
+    unmatched: oneOf('release', 'discard').default('release'),
+    attempts: one(parseCount).prefault('5'),
+    concurrency: one(parseConcurrency).prefault('32'),
+    /** In the file and the environment: when to compare, by itself. */
+    resync: one(parseResync).prefault('false'),
+    /** `--resync` on the command line: compare at the start, beside what `resync` says. */
+    resyncNow: flag(),
+    maxDelete: one(parseMaxDelete).prefault('25%'),
+    /** Permission bits. */
+    mode: one(parseMode).prefault('0644'),
+    /** See {@link resolveOwner}. */
+    owner: one(parseOwner).optional(),
+    /** Bytes. */
+    minFree: one((text) => parseBytes(text)).prefault('1GiB'),
+    /** Program and arguments. */
+    exec: fromFile(parseCommand),
+    /** Milliseconds. */
+    execDelay: one((text) => parseDuration(text, 's')).prefault('2s'),
+    /** Absolute path of the folder with state.db and parked/. */
+    state: fromFile(parseState),
+    once: flag(),
+    check: flag(),
+    dryRun: flag(),
+    status: one(parseHostPort).optional(),
+    ...common,
+  })
+  .superRefine(({ sync, state }, context) => {
+    for (const { folder } of sync)
+      if (isWithin(state, folder) || isWithin(folder, state))
+        fault(
+          context,
+          'state',
+          `must be apart from the folders of "sync", or an object could replace it: ${state} and ${folder}`,
+        );
+  });
+
+export type PullConfig = z.output<typeof pullSchema>;

@@ -1,0 +1,100 @@
+import { resolve, sep } from 'node:path';
+import { isRecord, type ValuePath } from './config-file.ts';
+import type { Fault, Given } from './from-file.ts';
+import { badValue, splitList } from './values.ts';
+
+/** A prefix of keys, and the folder for what is below it. */
+export interface SyncEntry {
+  /** '' for the whole bucket; else it ends with "/". */
+  readonly prefix: string;
+  /** Absolute. */
+  readonly folder: string;
+}
+
+/** Longest key of S3, in bytes of UTF-8. */
+const MAX_KEY_BYTES = 1024;
+
+/** A pair as it was given, with where it stands in the setting. */
+interface Pair {
+  readonly at: ValuePath;
+  readonly prefix: string;
+  readonly folder: unknown;
+}
+
+/**
+ * Parses prefix → folder: a map, a list of maps (each usually of one pair), or texts like PREFIX=FOLDER. A prefix without a "/"
+ * at its end means that folder, so that `web` is not `website/`.
+ */
+export function parseSync(given: Given, fault: Fault): readonly SyncEntry[] {
+  if (given.value === undefined) throw badValue('is missing');
+  const entries = new Map<string, string>();
+  for (const { at, prefix, folder } of pairsOf(given.value, fault)) {
+    const whole = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
+    const reason =
+      prefixFault(whole) ?? folderFault(folder) ?? (entries.has(whole) ? 'is given twice' : undefined);
+    if (reason !== undefined || typeof folder !== 'string') {
+      fault(`${JSON.stringify(prefix)}: ${reason ?? ''}`, at);
+      continue;
+    }
+    const path = resolve(given.folder, folder);
+    if (given.file !== undefined && isWithin(resolve(given.file), path))
+      fault(
+        `${JSON.stringify(prefix)}: the config file lies in this folder, where an object could replace it`,
+        at,
+      );
+    entries.set(whole, path);
+  }
+  if (entries.size === 0 && isEmpty(given.value))
+    throw badValue('is empty; it is like { "PREFIX/": FOLDER }');
+  return [...entries].map(([prefix, folder]) => ({ prefix, folder }));
+}
+
+/** Whether `path` is `folder` or lies below it; both are absolute. */
+export function isWithin(path: string, folder: string): boolean {
+  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
+}
+
+function pairsOf(value: unknown, fault: Fault): Pair[] {
+  if (isRecord(value)) return mapPairs(value, []);
+  if (typeof value === 'string') return splitList(value).flatMap((text) => textPair(text, [], fault));
+  if (!Array.isArray(value)) throw badValue('is neither a map of prefixes nor a list of such maps');
+  return value.flatMap((item: unknown, at) => {
+    if (isRecord(item)) return mapPairs(item, [at]);
+    if (typeof item === 'string') return textPair(item, [at], fault);
+    fault('is no map like { "PREFIX/": FOLDER }', [at]);
+    return [];
+  });
+}
+
+function mapPairs(map: Readonly<Record<string, unknown>>, at: ValuePath): Pair[] {
+  return Object.entries(map).map(([prefix, folder]) => ({ at: [...at, prefix], prefix, folder }));
+}
+
+/** The last "=" parts the two: prefixes like `year=2026/` are common, and such folders are not. */
+function textPair(text: string, at: ValuePath, fault: Fault): Pair[] {
+  const equals = text.lastIndexOf('=');
+  if (equals >= 0) return [{ at, prefix: text.slice(0, equals), folder: text.slice(equals + 1) }];
+  fault(`${JSON.stringify(text)} is not PREFIX=FOLDER`, at);
+  return [];
+}
+
+function prefixFault(prefix: string): string | undefined {
+  if (prefix.includes('\0') || !prefix.isWellFormed()) return 'no key begins so';
+  if (Buffer.byteLength(prefix) > MAX_KEY_BYTES) return `is longer than the ${MAX_KEY_BYTES} bytes of a key`;
+  if (prefix.startsWith('s3://')) return 'is an address; a prefix begins behind the bucket';
+  return undefined;
+}
+
+function folderFault(folder: unknown): string | undefined {
+  if (typeof folder !== 'string') return 'has no folder, but a list or map';
+  if (folder === '') return 'has no folder';
+  if (folder.includes('\0')) return 'has a folder with a NUL character';
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(folder)) return 'has an address for a folder';
+  return undefined;
+}
+
+function isEmpty(value: unknown): boolean {
+  return (
+    (isRecord(value) ? Object.keys(value) : Array.isArray(value) ? value : String(value).trim()).length === 0
+  );
+}
