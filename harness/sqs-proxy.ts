@@ -56,6 +56,8 @@ export type Fault =
   | 'cut'
   /** The server does what was asked, and the connection is cut instead of the answer. */
   | 'cut answer'
+  /** The server never hears of it, and nobody answers. */
+  | 'ignore'
   /** An error of SQS. */
   | { readonly status: number; readonly code: string; readonly message?: string }
   /** A page of somebody else. */
@@ -97,6 +99,7 @@ export async function startSqsProxy(endpoint: string): Promise<SqsProxy> {
       response.destroy();
       return;
     }
+    if (fault === 'ignore') return;
     if (fault !== undefined && fault !== 'cut answer') {
       refuse(response, fault);
       return;

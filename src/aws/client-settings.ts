@@ -44,6 +44,8 @@ export function clientSettings(access: AwsAccess, connections: number) {
     requestHandler: {
       connectionTimeout: CONNECT_MS,
       socketTimeout: SILENCE_MS,
+      // Where a request brings a time limit of its own; else the SDK would only write a warning then.
+      throwOnRequestTimeout: true,
       httpAgent: new HttpAgent(agent),
       httpsAgent: new HttpsAgent({ ...agent, ca }),
     },

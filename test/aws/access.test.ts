@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, expect, it, onTestFinished, vi } from 'vitest';
 import { clientSettings } from '../../src/aws/client-settings.ts';
@@ -89,6 +92,26 @@ it('takes on a role again before its keys expire', async () => {
   await source.receive();
   expect(roles.length).toBeGreaterThan(1);
   expect(proxy.calls.at(-1)?.accessKey).not.toBe('RoleKey1');
+});
+
+it('takes on a role with the keys of the profile that is named', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'isync-aws-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = join(folder, 'credentials');
+  const section = (name: string) =>
+    `[${name}]\naws_access_key_id = key-of-${name}\naws_secret_access_key = secret\n`;
+  writeFileSync(file, section('default') + section('edge'));
+  for (const name of ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_PROFILE'])
+    vi.stubEnv(name, undefined);
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', file);
+  vi.stubEnv('AWS_CONFIG_FILE', '/dev/null');
+  const roles = await serveRoles(3600 * 1000);
+  const { name } = await server.makeQueue();
+  await using proxy = await startSqsProxy(server.endpoint);
+  const access = { endpoint: proxy.endpoint, region: server.region, profile: 'edge', roleArn: ROLE };
+  await using _ = await openSqsSource({ ...access, queue: name, log: new RecordingLog() });
+  expect(roles).toMatchObject([{ accessKey: 'key-of-edge' }]);
+  expect(proxy.calls.at(-1)?.accessKey).toBe('RoleKey1');
 });
 
 it('takes on a role for a bucket, too', async () => {

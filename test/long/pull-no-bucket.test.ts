@@ -10,6 +10,7 @@ import { withS3Server, type S3Server } from '../../harness/s3-server.ts';
 const KEYS = Array.from({ length: 40 }, (_, index) => `${['a', 'a/deep', 'b'][index % 3]}/f${index}`);
 /** Visibility timeout of the queue, which no delay of a release is. */
 const HELD_S = 31;
+const HTML = { 'content-type': 'text/html' };
 const PAGE = '<!DOCTYPE html><html><head><title>404</title></head><body><h1>Not Found</h1></body></html>';
 
 interface Trouble {
@@ -54,11 +55,11 @@ const TROUBLES: readonly Trouble[] = [
       await client.send(new PutBucketPolicyCommand({ Bucket: bucket, Policy }));
     },
   },
-  answering('hidden behind a 404 page', { status: 404, page: PAGE }),
-  answering('hidden behind a bare 404', { status: 404, page: '' }),
-  answering('hidden behind a page that calls itself a success', { status: 200, page: PAGE }),
-  answering('hidden behind a 403 page', { status: 403, page: PAGE }),
-  answering('hidden behind a 410 page', { status: 410, page: PAGE }),
+  answering('hidden behind a 404 page', { status: 404, code: '', body: PAGE, headers: HTML }),
+  answering('hidden behind a bare 404', { status: 404, code: '', body: '' }),
+  answering('hidden behind a page that calls itself a success', { status: 200, code: '', body: PAGE, headers: HTML }),
+  answering('hidden behind a 403 page', { status: 403, code: '', body: PAGE, headers: HTML }),
+  answering('hidden behind a 410 page', { status: 410, code: '', body: PAGE, headers: HTML }),
   answering('gone, as the server says', { status: 404, code: 'NoSuchBucket' }),
   answering('forbidden, as the server says', { status: 403, code: 'AccessDenied' }),
   answering('of somebody with keys that are no good any more', { status: 403, code: 'InvalidAccessKeyId' }),

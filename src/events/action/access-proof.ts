@@ -1,7 +1,7 @@
 import type { KnownObject, PullState } from '../state/pull-state.ts';
 
-/** How long it counts that something could be read, or nothing could, in ms: removals come in thousands. */
-const BELIEVED_MS = 3000;
+/** How long it counts that nothing could be read, in ms: removals come in thousands, and nothing goes meanwhile. */
+const REFUSED_MS = 3000;
 /** How far down the known keys we look for one that can be read: each look is twice as far as the one before. */
 const FARTHEST = 16_384;
 /** Prefixes remembered, about 200 bytes each. */
@@ -17,7 +17,9 @@ export type Access = 'works' | 'refused' | 'unknown';
 export class AccessProof {
   readonly #state: PullState;
   readonly #canRead: (witness: KnownObject) => Promise<boolean>;
-  readonly #found = new Map<string, { readonly at: number; readonly access: Promise<Access> }>();
+  readonly #looks = new Map<string, Looks>();
+  /** By prefix: the key that was read last, which likely can be read again. */
+  readonly #lastRead = new Map<string, string>();
 
   /** @param canRead resolves to whether S3 gives this object, changed or not; false where it refuses */
   constructor(state: PullState, canRead: (witness: KnownObject) => Promise<boolean>) {
@@ -25,21 +27,41 @@ export class AccessProof {
     this.#canRead = canRead;
   }
 
-  /** Notes that an object below `prefix` has just been read. */
-  works(bucket: string, prefix: string): void {
-    this.#remember(`${bucket}/${prefix}`, Promise.resolve('works'));
+  /** Notes that a key below `prefix` has been read. */
+  read(bucket: string, prefix: string, key: string): void {
+    const [oldest] = this.#lastRead.keys();
+    if (this.#lastRead.size >= MAX_PREFIXES && oldest !== undefined) this.#lastRead.delete(oldest);
+    this.#lastRead.set(`${bucket}/${prefix}`, key);
   }
 
-  /** Looks at other keys below `prefix`; where there are none, at those of the whole bucket. */
+  /**
+   * Looks at other keys below `prefix`; where there are none, at those of the whole bucket. The look begins after the call,
+   * because the bucket may have been forbidden a moment ago; calls that wait for one share it.
+   */
   async of(bucket: string, prefix: string, except: string): Promise<Access> {
     const id = `${bucket}/${prefix}`;
-    const known = this.#found.get(id);
-    if (known !== undefined && performance.now() - known.at < BELIEVED_MS) return await known.access;
-    const access = this.#look(bucket, prefix, except);
-    this.#remember(id, access);
-    // Trouble with the network says nothing.
-    access.catch(() => void this.#found.delete(id));
-    return await access;
+    const looks = this.#looks.get(id) ?? { refusedAt: -Infinity, running: undefined, next: undefined };
+    this.#looks.set(id, looks);
+    if (performance.now() - looks.refusedAt < REFUSED_MS) return 'refused';
+    looks.next ??= this.#after(looks, () => this.#look(bucket, prefix, except));
+    try {
+      const access = await looks.next;
+      if (access === 'refused') looks.refusedAt = performance.now();
+      return access;
+    } finally {
+      this.#tidy(id, looks);
+    }
+  }
+
+  async #after(looks: Looks, look: () => Promise<Access>): Promise<Access> {
+    await Promise.allSettled([looks.running]);
+    looks.running = looks.next;
+    looks.next = undefined;
+    return await look();
+  }
+
+  #tidy(id: string, looks: Looks): void {
+    if (looks.next === undefined && this.#looks.size > MAX_PREFIXES) this.#looks.delete(id);
   }
 
   async #look(bucket: string, prefix: string, except: string): Promise<Access> {
@@ -54,23 +76,29 @@ export class AccessProof {
     return access;
   }
 
-  /** The first, second, fourth, … of the known keys: of a folder that was removed as a whole none can be read. */
+  /** The one that was read last; then the first, second, fourth, … known key: a folder may be removed as a whole. */
   *#witnesses(bucket: string, prefix: string, except: string): Generator<KnownObject> {
+    const last = this.#lastRead.get(`${bucket}/${prefix}`);
+    const known = last === undefined || last === except ? undefined : this.#state.get(bucket, last);
+    if (known !== undefined) yield known;
     let position = 0;
     let next = 1;
-    for (const known of this.#state.list(bucket, prefix)) {
-      if (known.key === except) continue;
+    for (const each of this.#state.list(bucket, prefix)) {
+      if (each.key === except) continue;
       position += 1;
       if (position < next) continue;
-      yield known;
+      yield each;
       next *= 2;
       if (next > FARTHEST) return;
     }
   }
+}
 
-  #remember(id: string, access: Promise<Access>): void {
-    const [oldest] = this.#found.keys();
-    if (this.#found.size >= MAX_PREFIXES && oldest !== undefined) this.#found.delete(oldest);
-    this.#found.set(id, { at: performance.now(), access });
-  }
+/** The looks of one prefix. */
+interface Looks {
+  /** When the last one found that nothing can be read, on the clock of performance.now(). */
+  refusedAt: number;
+  running: Promise<Access> | undefined;
+  /** One that has not begun. */
+  next: Promise<Access> | undefined;
 }

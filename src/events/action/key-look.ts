@@ -47,7 +47,7 @@ export class KeyLook {
     try {
       const ifNoneMatch = etag === '' ? undefined : etag;
       const object = await this.#get(event, { ifNoneMatch, signal, path: task.path });
-      this.#proof.works(event.bucket, mapping.prefix);
+      this.#proof.read(event.bucket, mapping.prefix, event.key);
       return object === 'same' ? { kind: 'same' } : { kind: 'found', object };
     } catch (error) {
       const refusal = refusalOf(error);

@@ -1,6 +1,7 @@
 import type { Abortable } from '../../model/abortable.ts';
 
-/** Where messages about objects come from: a queue that gives each one again until it is acknowledged. */
+/** Where messages about objects come from: a queue that gives each one again until it is acknowledged. Disposing
+ * waits for confirmations under way, within a bound, and gives back what is in hand, so that another reader has it at once. */
 export interface EventSource extends AsyncDisposable {
   /** The source, for people. */
   readonly where: string;
@@ -9,7 +10,8 @@ export interface EventSource extends AsyncDisposable {
    * that is in hand already is not told again, even when the queue delivers it again. Several calls may overlap.
    *
    * Temporary trouble (network, throttling, expired credentials) is waited out here, and logged. Rejects with an IsyncError
-   * that is not retryable (no such queue, forbidden), or with the reason of the signal.
+   * that is not retryable (no such queue, forbidden: also where acknowledging or releasing is), with a retryable one once the
+   * time is over for which the source was told to wait, or with the reason of the signal.
    */
   receive(options?: Abortable): Promise<readonly Delivery[]>;
   /** After how many deliveries the queue moves a message elsewhere by itself; undefined where it never does. */

@@ -6,6 +6,8 @@ import type { SqsOptions } from './sqs-options.ts';
 
 /** Connections for a handful of requests, one after the other. */
 const CONNECTIONS = 1;
+/** Of each request, in ms: somebody waits for it. */
+const LIMIT_MS = 10_000;
 /** Belongs to no message: who may delete is told so, who may not is refused before. */
 const NO_HANDLE = 'isync-check';
 
@@ -23,12 +25,11 @@ export interface CheckedQueue {
  * @throws IsyncError of the first right that is missing, or of what is wrong with the queue
  */
 export async function checkQueue(options: SqsOptions, { signal }: Abortable = {}): Promise<CheckedQueue> {
-  const never = signal ?? new AbortController().signal;
   using queue = new Queue(options, CONNECTIONS);
   const { visibilitySeconds, isFifo, redrivePolicy } = await queue.open({ signal });
-  await queue.receive(0, 0, never);
-  await allowed(() => queue.changeVisibility([{ handle: NO_HANDLE, seconds: 0 }], never));
-  await allowed(() => queue.delete([NO_HANDLE], never));
+  await queue.receive(0, 0, signal ?? new AbortController().signal);
+  await allowed(() => queue.changeVisibility([{ handle: NO_HANDLE, seconds: 0 }], { signal, limitMs: LIMIT_MS }));
+  await allowed(() => queue.delete([NO_HANDLE], { signal, limitMs: LIMIT_MS }));
   return { where: queue.where, visibilitySeconds, isFifo, maxDeliveries: maxDeliveriesOf(redrivePolicy) };
 }
 

@@ -9,6 +9,8 @@ const FINAL = new Set(['ReceiptHandleIsInvalid', 'InvalidParameterValue']);
 
 export interface DeletionOptions {
   readonly queue: Queue;
+  /** Of a request, in ms. */
+  readonly limitMs: number;
   readonly link: LinkLog;
   readonly log: Log;
   /** Called when a deletion is confirmed or hopeless. */
@@ -22,12 +24,12 @@ export class Deletions {
   readonly #options: DeletionOptions;
 
   constructor(options: DeletionOptions) {
-    const { queue, link, signal } = options;
+    const { queue, link, limitMs, signal } = options;
     this.#options = options;
     this.#calls = new BatchCalls<HeldMessage, string>({
       perCall: PER_CALL,
       entryFor: ({ isOver, handle }) => (isOver ? undefined : handle),
-      call: (handles) => queue.delete(handles, signal),
+      call: (handles) => queue.delete(handles, { signal, limitMs }),
       finalCodes: FINAL,
       settled: (message, handle, failure) => this.#settled(message, handle, failure),
       link,

@@ -17,7 +17,7 @@ interface Meaning {
 const NO_QUEUE: Meaning = {
   code: 'STORE_MISSING',
   message: 'there is no such queue',
-  hint: 'Make the queue, or correct its name, region and account: isync makes none.',
+  hint: "Make the queue, or correct its name, region and account: isync makes none. Another account's queue must let us in by its policy.",
 };
 const CREDENTIALS: Meaning = {
   code: 'STORE_REFUSED',

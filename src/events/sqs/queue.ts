@@ -18,6 +18,17 @@ import type { SqsOptions } from './sqs-options.ts';
 /** Messages in one answer, and entries of one batch: what SQS takes. */
 export const PER_CALL = 10;
 
+/** Kept for the way there and back, beside what a poll waits, in s. A connection may be dead without a sign. */
+const POLL_MARGIN_S = 10;
+/** For a look at the queue, in ms, with the way to a new connection. */
+const LOOK_MS = 20_000;
+
+/** What ends a request. */
+interface Limits extends Abortable {
+  /** Of each try, in ms, until its answer begins. */
+  readonly limitMs: number;
+}
+
 /** What a queue says of itself. */
 export interface QueueAttributes {
   /** A message that was received comes again after this long, in s, unless that is extended. */
@@ -69,15 +80,18 @@ export class Queue implements Disposable {
   /** Finds the queue and reads what it says of itself. */
   async open({ signal }: Abortable): Promise<QueueAttributes> {
     const QueueUrl = (this.#url ??= await this.#findUrl(signal));
-    const { Attributes = {} } = await this.#send('GetQueueAttributes', signal, (options) =>
-      this.#client.send(
-        new GetQueueAttributesCommand({
-          QueueUrl,
-          // By name, a queue that is not FIFO would refuse to say so.
-          AttributeNames: ['All'],
-        }),
-        options,
-      ),
+    const { Attributes = {} } = await this.#send(
+      'GetQueueAttributes',
+      { signal, limitMs: LOOK_MS },
+      (options) =>
+        this.#client.send(
+          new GetQueueAttributesCommand({
+            QueueUrl,
+            // By name, a queue that is not FIFO would refuse to say so.
+            AttributeNames: ['All'],
+          }),
+          options,
+        ),
     );
     const { VisibilityTimeout = '', FifoQueue, RedrivePolicy } = Attributes;
     if (!/^\d+$/.test(VisibilityTimeout)) throw foreignAnswer(this.where);
@@ -94,7 +108,8 @@ export class Queue implements Disposable {
     visibilitySeconds: number,
     signal: AbortSignal,
   ): Promise<readonly Message[]> {
-    const { Messages = [] } = await this.#send('ReceiveMessage', signal, (options) =>
+    const limitMs = (waitSeconds + POLL_MARGIN_S) * 1000;
+    const { Messages = [] } = await this.#send('ReceiveMessage', { signal, limitMs }, (options) =>
       this.#client.send(
         new ReceiveMessageCommand({
           QueueUrl: this.#url,
@@ -112,9 +127,9 @@ export class Queue implements Disposable {
   /** Resolves with what failed of each entry; undefined where it was done. At most {@link PER_CALL} entries. */
   async changeVisibility(
     entries: readonly VisibilityEntry[],
-    signal: AbortSignal,
+    limits: Limits,
   ): Promise<readonly (EntryFailure | undefined)[]> {
-    const answer = await this.#send('ChangeMessageVisibility', signal, (options) =>
+    const answer = await this.#send('ChangeMessageVisibility', limits, (options) =>
       this.#client.send(
         new ChangeMessageVisibilityBatchCommand({
           QueueUrl: this.#url,
@@ -131,11 +146,8 @@ export class Queue implements Disposable {
   }
 
   /** As {@link changeVisibility}. */
-  async delete(
-    handles: readonly string[],
-    signal: AbortSignal,
-  ): Promise<readonly (EntryFailure | undefined)[]> {
-    const answer = await this.#send('DeleteMessage', signal, (options) =>
+  async delete(handles: readonly string[], limits: Limits): Promise<readonly (EntryFailure | undefined)[]> {
+    const answer = await this.#send('DeleteMessage', limits, (options) =>
       this.#client.send(
         new DeleteMessageBatchCommand({
           QueueUrl: this.#url,
@@ -149,7 +161,7 @@ export class Queue implements Disposable {
 
   async #findUrl(signal: AbortSignal | undefined): Promise<string> {
     const { name, account } = this.#address;
-    const { QueueUrl } = await this.#send('GetQueueUrl', signal, (options) =>
+    const { QueueUrl } = await this.#send('GetQueueUrl', { signal, limitMs: LOOK_MS }, (options) =>
       this.#client.send(
         new GetQueueUrlCommand({
           QueueName: name,
@@ -164,12 +176,12 @@ export class Queue implements Disposable {
 
   async #send<T>(
     action: SqsAction,
-    signal: AbortSignal | undefined,
-    send: (options: { readonly abortSignal?: AbortSignal }) => Promise<T>,
+    { signal, limitMs }: Limits,
+    send: (options: { readonly abortSignal?: AbortSignal; readonly requestTimeout: number }) => Promise<T>,
   ): Promise<T> {
     signal?.throwIfAborted();
     try {
-      return await send(signal === undefined ? {} : { abortSignal: signal });
+      return await send({ requestTimeout: limitMs, ...(signal !== undefined && { abortSignal: signal }) });
     } catch (error) {
       signal?.throwIfAborted();
       throw queueError(error, this.where, action);

@@ -2,7 +2,8 @@ import type { AwsAccess } from '../../aws/access.ts';
 import type { Log } from '../../model/log.ts';
 
 export interface SqsOptions extends AwsAccess {
-  /** Name, URL (of any host) or ARN, which may be that of another account's queue. An ARN or a URL of AWS tells the region. */
+  /** Name, URL (of any host) or ARN, which may be that of another account's queue. An ARN or a URL of AWS tells the
+   * region; with an endpoint that tells none, `region` or AWS_REGION does. */
   readonly queue: string;
   readonly log: Log;
   /** Gives up when the queue could not be reached for this long, in ms. Default: never. */

@@ -24,6 +24,13 @@ const LEAST_VISIBILITY_S = 2;
 /** An answer without anything new that comes sooner is followed by a wait until then, in ms: a server that does not wait must not be
  * asked in a loop. */
 const EMPTY_MS = 1000;
+/**
+ * Of the visibility timeout: the longest wait for the answer to a call, so that a dead connection leaves time for another try.
+ * In ms no less than a bad link takes, no more than it ever should.
+ */
+const CALL_SHARE = 1 / 4;
+const LEAST_CALL_MS = 3000;
+const LONGEST_CALL_MS = 10_000;
 /** How long closing waits for confirmations, in ms: a round trip or two, with a try that failed. */
 const CLOSE_MS = 5000;
 
@@ -68,7 +75,11 @@ export class SqsSource implements EventSource {
     this.#visibilitySeconds = Math.max(LEAST_VISIBILITY_S, attributes.visibilitySeconds);
     const { signal } = this.#closed;
     const onOver = (message: HeldMessage) => this.#over(message);
-    const parts = { queue, link, log, signal };
+    const limitMs = Math.min(
+      LONGEST_CALL_MS,
+      Math.max(LEAST_CALL_MS, this.#visibilitySeconds * CALL_SHARE * 1000),
+    );
+    const parts = { queue, link, log, limitMs, signal };
     this.#visibility = new Visibility({ ...parts, seconds: this.#visibilitySeconds, onReleased: onOver });
     this.#deletions = new Deletions({ ...parts, onDeleted: onOver });
   }

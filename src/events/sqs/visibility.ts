@@ -25,6 +25,8 @@ export interface VisibilityOptions {
   readonly queue: Queue;
   /** The visibility timeout, in s. */
   readonly seconds: number;
+  /** Of a request, in ms. */
+  readonly limitMs: number;
   readonly link: LinkLog;
   readonly log: Log;
   /** Called when a release is confirmed or hopeless. */
@@ -44,12 +46,12 @@ export class Visibility {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: VisibilityOptions) {
-    const { queue, link, signal } = options;
+    const { queue, link, limitMs, signal } = options;
     this.#options = options;
     this.#calls = new BatchCalls<HeldMessage, Change>({
       perCall: PER_CALL,
       entryFor: (message) => this.#changeOf(message),
-      call: (changes) => queue.changeVisibility(changes, signal),
+      call: (changes) => queue.changeVisibility(changes, { signal, limitMs }),
       finalCodes: FINAL,
       settled: (message, change, failure) => this.#settled(message, change, failure),
       link,
@@ -118,7 +120,8 @@ export class Visibility {
   }
 
   #extended(message: HeldMessage, { askedMs }: Change, failure: EntryFailure | undefined): void {
-    if (failure === undefined) {
+    // After a failure that may pass, what is left of the time is there for another round.
+    if (failure === undefined || !FINAL.has(failure.code)) {
       if (message.ending?.how !== 'release') this.#setDue(message, askedMs);
       return;
     }
