@@ -39,7 +39,11 @@ export async function writeObject(object: LookedAt, entry: FileEntry, needs: Wri
   }
 }
 
-async function writeSmall(object: LookedAt, entry: FileEntry, { store, noted, signal }: WriteNeeds): Promise<void> {
+async function writeSmall(
+  object: LookedAt,
+  entry: FileEntry,
+  { store, noted, signal }: WriteNeeds,
+): Promise<void> {
   const checks = await checksFor(object, false);
   const bytes = Buffer.allocUnsafe(object.size);
   let filled = 0;
@@ -56,7 +60,11 @@ async function writeSmall(object: LookedAt, entry: FileEntry, { store, noted, si
   await store.put(entry, bytes, { algorithm: 'xxh64', value }, { replaceDamaged: true });
 }
 
-async function writeStream(object: LookedAt, entry: FileEntry, { store, noted, signal }: WriteNeeds): Promise<void> {
+async function writeStream(
+  object: LookedAt,
+  entry: FileEntry,
+  { store, noted, signal }: WriteNeeds,
+): Promise<void> {
   const checks = await checksFor(object, false);
   const upload = await store.begin(entry, {
     algorithm: 'xxh64',

@@ -36,7 +36,8 @@ export async function* check(options: CheckOptions): AsyncGenerator<Finding> {
     yield {
       name: 'buckets',
       level: 'warning',
-      message: 'none are named, so that their rights can not be tried and --resync has nothing to compare with',
+      message:
+        'none are named, so that their rights can not be tried and --resync has nothing to compare with',
       hint: 'Name them as "buckets" in the config file.',
     };
   for (const bucket of options.buckets) yield* checkedBucket(bucket, options);
@@ -47,7 +48,11 @@ async function* checkedQueue({ queue, unmatched }: CheckOptions): AsyncGenerator
   const name = 'queue';
   try {
     const { where, visibilitySeconds, isFifo, maxDeliveries } = await queue();
-    yield { name, level: 'ok', message: `${where}: messages can be received, hidden and deleted (${visibilitySeconds} s)` };
+    yield {
+      name,
+      level: 'ok',
+      message: `${where}: messages can be received, hidden and deleted (${visibilitySeconds} s)`,
+    };
     yield redriveOf({ isFifo, maxDeliveries }, unmatched);
   } catch (error) {
     yield faultOf(name, error);

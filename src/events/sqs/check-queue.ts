@@ -28,7 +28,9 @@ export async function checkQueue(options: SqsOptions, { signal }: Abortable = {}
   using queue = new Queue(options, CONNECTIONS);
   const { visibilitySeconds, isFifo, redrivePolicy } = await queue.open({ signal });
   await queue.receive(0, 0, signal ?? new AbortController().signal);
-  await allowed(() => queue.changeVisibility([{ handle: NO_HANDLE, seconds: 0 }], { signal, limitMs: LIMIT_MS }));
+  await allowed(() =>
+    queue.changeVisibility([{ handle: NO_HANDLE, seconds: 0 }], { signal, limitMs: LIMIT_MS }),
+  );
   await allowed(() => queue.delete([NO_HANDLE], { signal, limitMs: LIMIT_MS }));
   return { where: queue.where, visibilitySeconds, isFifo, maxDeliveries: maxDeliveriesOf(redrivePolicy) };
 }

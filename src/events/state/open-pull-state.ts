@@ -4,7 +4,16 @@ import type { Log } from '../../model/log.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { GroupCommit } from './group-commit.ts';
 import { behindPrefix } from './key-range.ts';
-import { asRow, knownObject, number, OBJECT_COLUMNS, placeOf, type Row, text, valuesOf } from './known-object-row.ts';
+import {
+  asRow,
+  knownObject,
+  number,
+  OBJECT_COLUMNS,
+  placeOf,
+  type Row,
+  text,
+  valuesOf,
+} from './known-object-row.ts';
 import { openDatabase } from './open-database.ts';
 import type { KnownObject, OwedPath, PartialObject, PathUse, PullState } from './pull-state.ts';
 import { stateError } from './sqlite.ts';
