@@ -12,6 +12,7 @@ import type {
 export class MemoryState implements PullState {
   readonly objects = new Map<string, KnownObject>();
   readonly #partials = new Map<string, PartialObject>();
+  readonly #pending = new Map<string, KnownObject>();
   readonly #stores = new Map<string, string>();
   readonly #owed = new Set<string>();
 
@@ -23,6 +24,15 @@ export class MemoryState implements PullState {
   }
   async remove(bucket: string, key: string): Promise<void> {
     this.objects.delete(`${bucket}/${key}`);
+  }
+  async setPending(object: KnownObject): Promise<void> {
+    this.#pending.set(`${object.bucket}/${object.key}`, object);
+  }
+  async removePending(bucket: string, key: string): Promise<void> {
+    this.#pending.delete(`${bucket}/${key}`);
+  }
+  pending(): readonly KnownObject[] {
+    return [...this.#pending.values()];
   }
   useOf(folder: string, path: RelPath | ''): PathUse {
     const at = join(folder, path);

@@ -5,6 +5,7 @@ import type { Log } from '../../model/log.ts';
 import type { BucketPool } from './bucket-pool.ts';
 import { KeyAction } from './key-action.ts';
 import { type FolderOptions, type MappedFolders, openMappedFolders } from './mapped-folders.ts';
+import { settleKilledWrites } from './killed-writes.ts';
 import type { Apply, Outcome, Task } from './outcome.ts';
 import { parked } from './parked.ts';
 
@@ -35,6 +36,10 @@ export interface Actions extends AsyncDisposable {
  */
 export async function createActions(options: ActionOptions): Promise<Actions> {
   const folders = await openMappedFolders(options);
+  await using cleanup = new AsyncDisposableStack();
+  cleanup.use(folders);
+  await settleKilledWrites(options, folders);
+  cleanup.move();
   const action = new KeyAction(options);
   // Keys may share a path: the second one then finds whose it is.
   const paths = new PathOrder<string>();

@@ -131,12 +131,12 @@ export class KeyAction {
 
   async #makeFolder(task: Task, folder: MappedFolder, object: LookedAt): Promise<Outcome> {
     if (this.#options.dryRun === true) return { outcome: 'written', bytes: 0 };
+    const { etag, versionId, modifiedMs } = object;
+    const known = knownFrom(task, folder, { etag, versionId, size: 0, mtimeUs: 0 }, modifiedMs);
+    await this.#options.state.setPending(known);
     await storeOf(folder).makeFolder(task.path);
     await this.#changed(folder, task);
-    const { etag, versionId, modifiedMs } = object;
-    await this.#options.state.set(
-      knownFrom(task, folder, { etag, versionId, size: 0, mtimeUs: 0 }, modifiedMs),
-    );
+    await this.#written(known);
     return { outcome: 'written', bytes: 0 };
   }
 
@@ -144,22 +144,32 @@ export class KeyAction {
     const { size, etag, versionId, modifiedMs } = object;
     if (this.#options.dryRun === true) return { outcome: 'written', bytes: size };
     const entry: FileEntry = { path: task.path, size, mtimeUs: modifiedMs * 1000 };
+    const known = knownFrom(task, folder, { etag, versionId, size, mtimeUs: entry.mtimeUs }, modifiedMs);
+    const noted = this.#options.state.setPending(known);
+    noted.catch(() => {
+      // Told to whoever waits for it.
+    });
     await writeObject(object, entry, {
       store: storeOf(folder),
       buffers: this.#buffers,
       fetch: (start, end, signal) => this.#look.range(task.event, { ifMatch: etag, start, end, signal }),
       mayResume: () => this.#mayResume(task, etag),
+      noted,
       signal,
     });
     await this.#changed(folder, task);
-    const { bucket, key } = task.event;
-    const { state } = this.#options;
-    const forget = state.partial(bucket, key) === undefined ? undefined : state.removePartial(bucket, key);
-    await Promise.all([
-      state.set(knownFrom(task, folder, { etag, versionId, size, mtimeUs: entry.mtimeUs }, modifiedMs)),
-      forget,
-    ]);
+    await this.#written(known);
     return { outcome: 'written', bytes: size };
+  }
+
+  async #written(known: KnownObject): Promise<void> {
+    const { state } = this.#options;
+    const { bucket, key } = known;
+    await Promise.all([
+      state.set(known),
+      state.removePending(bucket, key),
+      state.partial(bucket, key) === undefined ? undefined : state.removePartial(bucket, key),
+    ]);
   }
 
   async #mayResume({ event: { bucket, key } }: Task, etag: string): Promise<boolean> {
