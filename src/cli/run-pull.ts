@@ -19,7 +19,7 @@ export const runPull = lastingCommand(pullSchema, FINISHING, async (given) => {
 });
 
 /** What it means that another process has the state: for cron, that the work is being done. */
-function ofOtherProcess(error: unknown, { config, output }: LastingWork<PullConfig>): ExitCode {
+function ofOtherProcess(error: unknown, { config, output, log }: LastingWork<PullConfig>): ExitCode {
   if (!(error instanceof IsyncError) || error.code !== 'FENCED') throw error;
   if (!config.once)
     throw new IsyncError('CONFIG_INVALID', error.message, {
@@ -27,6 +27,6 @@ function ofOtherProcess(error: unknown, { config, output }: LastingWork<PullConf
       path: error.path,
       cause: error,
     });
-  output.text(`nothing done: ${error.message}`);
+  log.warn(`nothing done: ${error.message}`);
   return output.done({ skipped: error.message });
 }

@@ -26,20 +26,26 @@ export interface PullParts extends AsyncDisposable {
   readonly list: (bucket: string, prefix: string) => AsyncIterable<ListedKey>;
 }
 
+export interface PartsOptions {
+  /** Nothing is made, and nothing is run. Default false. */
+  readonly isLook?: boolean;
+  /** Default: that of the config. */
+  readonly state?: string;
+}
+
 /**
  * Opens state, parking and folders.
- * @param isLook nothing is made, and nothing is run
  * @throws IsyncError FENCED where another process has the state, and what the folders can't be opened for
  */
 export async function openPullParts(
   { config, log, cut }: LastingWork<PullConfig>,
-  { isLook = false }: { readonly isLook?: boolean } = {},
+  { isLook = false, state: file = stateFile(config) }: PartsOptions = {},
 ): Promise<PullParts> {
   await using opened = new AsyncDisposableStack();
   const { bucketOwner, requestPayer } = config;
   const keys = new KeyMap(config.sync.map(({ prefix, folder }) => [prefix, folder]));
   const pool = opened.use(new BucketPool(s3Access(config), { cut }));
-  const state = opened.use(await openPullState(stateFile(config), { log }));
+  const state = opened.use(await openPullState(file, { log }));
   const parking = await openParking(parkingFolder(config), { log });
   const exec =
     config.exec === undefined || isLook
@@ -78,7 +84,7 @@ export function parkingFolder({ state }: PullConfig): string {
   return join(state, 'parked');
 }
 
-export function stateFile({ state }: PullConfig): string {
+function stateFile({ state }: PullConfig): string {
   return join(state, 'state.db');
 }
 
