@@ -53,7 +53,8 @@ async function writeSmall(object: LookedAt, entry: FileEntry, { store, signal }:
   await store.put(entry, bytes, { algorithm: 'xxh64', value }, { replaceDamaged: true });
 }
 
-async function writeStream(object: LookedAt, entry: FileEntry, { store, signal }: WriteNeeds): Promise<void> {
+async function writeStream(object: LookedAt, entry: FileEntry, needs: WriteNeeds): Promise<void> {
+  const { store, signal, buffers } = needs;
   const checks = await checksFor(object, false);
   const upload = await store.begin(entry, {
     algorithm: 'xxh64',
@@ -62,7 +63,7 @@ async function writeStream(object: LookedAt, entry: FileEntry, { store, signal }
     signal,
   });
   try {
-    await append(upload, checks, object.bytes);
+    await append(upload, checks, object.bytes, (bytes) => buffers.scavenger.freed(bytes));
     await upload.commit(checks.digest());
   } catch (error) {
     await upload.abort();
@@ -97,12 +98,18 @@ async function writeLarge(object: LookedAt, entry: FileEntry, needs: WriteNeeds)
 
 const USELESS: ReadonlySet<string> = new Set(['DIGEST_MISMATCH', 'FILE_CHANGED']);
 
-async function append(upload: Upload, checks: ObjectChecks, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+async function append(
+  upload: Upload,
+  checks: ObjectChecks,
+  bytes: AsyncIterable<Uint8Array>,
+  freed?: (bytes: number) => void,
+): Promise<void> {
   for await (const piece of bytes) {
     const written = upload.write(piece);
     // While the disk writes.
     checks.update(piece);
     await written;
+    freed?.(piece.length);
   }
 }
 
