@@ -18,8 +18,6 @@ export interface WriteNeeds {
   readonly buffers: RangeBuffers;
   /** Tells that a large object begins; resolves to whether bytes of just this version may be staged. */
   readonly mayResume: () => Promise<boolean>;
-  /** Settled before anything gets its name. */
-  readonly noted: Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -39,11 +37,7 @@ export async function writeObject(object: LookedAt, entry: FileEntry, needs: Wri
   }
 }
 
-async function writeSmall(
-  object: LookedAt,
-  entry: FileEntry,
-  { store, noted, signal }: WriteNeeds,
-): Promise<void> {
+async function writeSmall(object: LookedAt, entry: FileEntry, { store, signal }: WriteNeeds): Promise<void> {
   const checks = await checksFor(object, false);
   const bytes = Buffer.allocUnsafe(object.size);
   let filled = 0;
@@ -55,16 +49,12 @@ async function writeSmall(
   if (filled !== bytes.length) throw otherSize(entry);
   checks.update(bytes);
   const value = checks.digest();
-  await noted;
   signal.throwIfAborted();
   await store.put(entry, bytes, { algorithm: 'xxh64', value }, { replaceDamaged: true });
 }
 
-async function writeStream(
-  object: LookedAt,
-  entry: FileEntry,
-  { store, noted, signal }: WriteNeeds,
-): Promise<void> {
+async function writeStream(object: LookedAt, entry: FileEntry, needs: WriteNeeds): Promise<void> {
+  const { store, signal, buffers } = needs;
   const checks = await checksFor(object, false);
   const upload = await store.begin(entry, {
     algorithm: 'xxh64',
@@ -73,8 +63,7 @@ async function writeStream(
     signal,
   });
   try {
-    await append(upload, checks, object.bytes);
-    await noted;
+    await append(upload, checks, object.bytes, (bytes) => buffers.scavenger.freed(bytes));
     await upload.commit(checks.digest());
   } catch (error) {
     await upload.abort();
@@ -83,7 +72,7 @@ async function writeStream(
 }
 
 async function writeLarge(object: LookedAt, entry: FileEntry, needs: WriteNeeds): Promise<void> {
-  const { store, signal, buffers, fetch, mayResume, noted } = needs;
+  const { store, signal, buffers, fetch, mayResume } = needs;
   // Its bytes come in ranges instead.
   object[Symbol.dispose]();
   const checks = await checksFor(object, true);
@@ -98,7 +87,6 @@ async function writeLarge(object: LookedAt, entry: FileEntry, needs: WriteNeeds)
   try {
     const { size } = object;
     await append(upload, checks, readRanges({ start: upload.offset, size }, fetch, buffers, signal));
-    await noted;
     await upload.commit(checks.digest());
   } catch (error) {
     // Of use again only where these very bytes are wanted again.
@@ -110,12 +98,18 @@ async function writeLarge(object: LookedAt, entry: FileEntry, needs: WriteNeeds)
 
 const USELESS: ReadonlySet<string> = new Set(['DIGEST_MISMATCH', 'FILE_CHANGED']);
 
-async function append(upload: Upload, checks: ObjectChecks, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+async function append(
+  upload: Upload,
+  checks: ObjectChecks,
+  bytes: AsyncIterable<Uint8Array>,
+  freed?: (bytes: number) => void,
+): Promise<void> {
   for await (const piece of bytes) {
     const written = upload.write(piece);
     // While the disk writes.
     checks.update(piece);
     await written;
+    freed?.(piece.length);
   }
 }
 
