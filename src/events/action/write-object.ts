@@ -18,6 +18,8 @@ export interface WriteNeeds {
   readonly buffers: RangeBuffers;
   /** Tells that a large object begins; resolves to whether bytes of just this version may be staged. */
   readonly mayResume: () => Promise<boolean>;
+  /** Settled before anything gets its name. */
+  readonly noted: Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -37,7 +39,7 @@ export async function writeObject(object: LookedAt, entry: FileEntry, needs: Wri
   }
 }
 
-async function writeSmall(object: LookedAt, entry: FileEntry, { store, signal }: WriteNeeds): Promise<void> {
+async function writeSmall(object: LookedAt, entry: FileEntry, { store, noted, signal }: WriteNeeds): Promise<void> {
   const checks = await checksFor(object, false);
   const bytes = Buffer.allocUnsafe(object.size);
   let filled = 0;
@@ -49,12 +51,13 @@ async function writeSmall(object: LookedAt, entry: FileEntry, { store, signal }:
   if (filled !== bytes.length) throw otherSize(entry);
   checks.update(bytes);
   const value = checks.digest();
+  await noted;
   signal.throwIfAborted();
   await store.put(entry, bytes, { algorithm: 'xxh64', value }, { replaceDamaged: true });
 }
 
 async function writeStream(object: LookedAt, entry: FileEntry, needs: WriteNeeds): Promise<void> {
-  const { store, signal, buffers } = needs;
+  const { store, noted, signal, buffers } = needs;
   const checks = await checksFor(object, false);
   const upload = await store.begin(entry, {
     algorithm: 'xxh64',
@@ -64,6 +67,7 @@ async function writeStream(object: LookedAt, entry: FileEntry, needs: WriteNeeds
   });
   try {
     await append(upload, checks, object.bytes, (bytes) => buffers.scavenger.freed(bytes));
+    await noted;
     await upload.commit(checks.digest());
   } catch (error) {
     await upload.abort();
@@ -72,7 +76,7 @@ async function writeStream(object: LookedAt, entry: FileEntry, needs: WriteNeeds
 }
 
 async function writeLarge(object: LookedAt, entry: FileEntry, needs: WriteNeeds): Promise<void> {
-  const { store, signal, buffers, fetch, mayResume } = needs;
+  const { store, signal, buffers, fetch, mayResume, noted } = needs;
   // Its bytes come in ranges instead.
   object[Symbol.dispose]();
   const checks = await checksFor(object, true);
@@ -87,6 +91,7 @@ async function writeLarge(object: LookedAt, entry: FileEntry, needs: WriteNeeds)
   try {
     const { size } = object;
     await append(upload, checks, readRanges({ start: upload.offset, size }, fetch, buffers, signal));
+    await noted;
     await upload.commit(checks.digest());
   } catch (error) {
     // Of use again only where these very bytes are wanted again.
