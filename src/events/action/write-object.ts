@@ -39,7 +39,11 @@ export async function writeObject(object: LookedAt, entry: FileEntry, needs: Wri
   }
 }
 
-async function writeSmall(object: LookedAt, entry: FileEntry, { store, noted, signal }: WriteNeeds): Promise<void> {
+async function writeSmall(
+  object: LookedAt,
+  entry: FileEntry,
+  { store, noted, signal }: WriteNeeds,
+): Promise<void> {
   const checks = await checksFor(object, false);
   const bytes = Buffer.allocUnsafe(object.size);
   let filled = 0;
