@@ -69,7 +69,14 @@ describe('help', () => {
 });
 
 describe('words instead of flags', () => {
-  it.each([[[]], [['scan']], [['token']], [['token', 'add']], [['pull', 'parked']], [['pull', 'parked', 'show']]])('help %j is --help', async (words) => {
+  it.each([
+    [[]],
+    [['scan']],
+    [['token']],
+    [['token', 'add']],
+    [['pull', 'parked']],
+    [['pull', 'parked', 'show']],
+  ])('help %j is --help', async (words) => {
     expect(await printed('help', ...words)).toBe(await printed(...words, '--help'));
   });
 
@@ -116,7 +123,7 @@ describe('options', () => {
       .map(optionName);
     expect(settings).toEqual(expect.arrayContaining(named));
     // What stands below a command takes the settings of its section from the file.
-    if (!isBelow) expect(named.toSorted()).toEqual(settings.toSorted());
+    expect((isBelow ? settings : named).toSorted()).toEqual(settings.toSorted());
     for (const option of Object.values(byOption)) expect(settings).toContain(option);
   });
 
