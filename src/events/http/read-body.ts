@@ -1,39 +1,38 @@
-import { promisify } from 'node:util';
+import type { Duplex } from 'node:stream';
 import zlib from 'node:zlib';
-import type { Limiter } from '../../flow/limiter.ts';
 import { HttpError, type HttpRequest } from '../../http/handler.ts';
 import { errnoOf } from '../../model/isync-error.ts';
+import { BodyShape } from './body-shape.ts';
 import type { HeldShare } from './held-bytes.ts';
 import { MAX_INFLATED_BYTES, MAX_SENT_BYTES } from './webhook-limits.ts';
 
-type Unpack = (bytes: Buffer) => Promise<Buffer>;
+type Unpacker = () => zlib.Gunzip | zlib.Inflate | zlib.BrotliDecompress;
 
-/** Each stops at the limit, and holds no more than that. */
-const options = { maxOutputLength: MAX_INFLATED_BYTES };
-const [gunzip, inflate, brotli] = [
-  promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.gunzip),
-  promisify<zlib.InputType, zlib.ZlibOptions, Buffer>(zlib.inflate),
-  promisify<zlib.InputType, zlib.BrotliOptions, Buffer>(zlib.brotliDecompress),
-];
-const ENCODINGS: ReadonlyMap<string, Unpack | undefined> = new Map<string, Unpack | undefined>([
+const ENCODINGS: ReadonlyMap<string, Unpacker | undefined> = new Map<string, Unpacker | undefined>([
   ['', undefined],
   ['identity', undefined],
-  ['gzip', (bytes) => gunzip(bytes, options)],
-  ['x-gzip', (bytes) => gunzip(bytes, options)],
-  ['deflate', (bytes) => inflate(bytes, options)],
-  ['br', (bytes) => brotli(bytes, options)],
+  ['gzip', () => zlib.createGunzip()],
+  ['x-gzip', () => zlib.createGunzip()],
+  ['deflate', () => zlib.createInflate()],
+  ['br', () => zlib.createBrotliDecompress()],
 ]);
 
 /** JSON, or what stores call it: SNS says text/plain, a curl without -H says that it is a form. */
 const TYPES =
   /^(?:application\/(?:[\w.-]+\+)?json|text\/plain|application\/octet-stream|application\/x-www-form-urlencoded)$/;
 
+/** A body as it came. */
+export interface SentBody {
+  readonly bytes: Buffer;
+  /** Undefined where it is not packed. */
+  readonly unpacker: Unpacker | undefined;
+}
+
 /**
- * The text of a request's body, unpacked.
- * @throws HttpError 400 not UTF-8, cut, or broken; 413; 415; 503 where all requests together hold too much
+ * Reads a request's body.
+ * @throws HttpError 400 cut; 413; 415; 503 where all requests together hold too much
  */
-export async function readBody(request: HttpRequest, held: HeldShare, unpacking: Limiter): Promise<string> {
-  const { headers } = request;
+export async function readBody({ headers, body }: HttpRequest, held: HeldShare): Promise<SentBody> {
   const encoding = (headers['content-encoding'] ?? '').trim().toLowerCase();
   if (!ENCODINGS.has(encoding))
     throw new HttpError(415, 'the content encoding is none of gzip, deflate and br');
@@ -41,21 +40,6 @@ export async function readBody(request: HttpRequest, held: HeldShare, unpacking:
   if (type !== '' && !TYPES.test(type.trim().toLowerCase()))
     throw new HttpError(415, 'the content type is not application/json');
   if (Number(headers['content-length'] ?? 0) > MAX_SENT_BYTES) throw tooLarge(MAX_SENT_BYTES);
-  const sent = await sentBytes(request, held);
-  const unpack = ENCODINGS.get(encoding);
-  if (unpack === undefined) return textOf(sent);
-  return unpacking.run(async () => {
-    const unpacked = await unpack(sent).catch((error: unknown) => {
-      throw errnoOf(error) === 'ERR_BUFFER_TOO_LARGE'
-        ? tooLarge(MAX_INFLATED_BYTES)
-        : new HttpError(400, 'the body can not be unpacked', { cause: error });
-    });
-    held.add(unpacked.length);
-    return textOf(unpacked);
-  });
-}
-
-async function sentBytes({ body }: HttpRequest, held: HeldShare): Promise<Buffer> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of body) {
@@ -64,15 +48,49 @@ async function sentBytes({ body }: HttpRequest, held: HeldShare): Promise<Buffer
     held.add(chunk.length);
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks, size);
+  return { bytes: Buffer.concat(chunks, size), unpacker: ENCODINGS.get(encoding) };
 }
 
-const decoder = new TextDecoder('utf-8', { fatal: true });
+/**
+ * The text of a body. It is checked piece by piece while it is unpacked: of one that is too much, no more than a piece is there.
+ * @throws HttpError 400 not UTF-8, or broken; 413; 503 where all requests together hold too much
+ */
+export async function textOf({ bytes, unpacker }: SentBody, held: HeldShare): Promise<string> {
+  const shape = new BodyShape();
+  const decoder = new TextDecoder('utf-8', { fatal: true });
+  if (unpacker === undefined) {
+    shape.add(bytes);
+    return decoded(() => decoder.decode(bytes));
+  }
+  const texts: string[] = [];
+  let size = 0;
+  for await (const chunk of unpacked(unpacker(), bytes)) {
+    size += chunk.length;
+    if (size > MAX_INFLATED_BYTES) throw tooLarge(MAX_INFLATED_BYTES);
+    held.add(chunk.length);
+    shape.add(chunk);
+    texts.push(decoded(() => decoder.decode(chunk, { stream: true })));
+  }
+  texts.push(decoded(() => decoder.decode()));
+  return texts.join('');
+}
 
-function textOf(bytes: Buffer): string {
+async function* unpacked(stream: Duplex, bytes: Buffer): AsyncGenerator<Buffer> {
+  stream.end(bytes);
   try {
-    return decoder.decode(bytes);
+    for await (const chunk of stream) if (Buffer.isBuffer(chunk)) yield chunk;
   } catch (error) {
+    throw new HttpError(400, 'the body can not be unpacked', { cause: error });
+  } finally {
+    stream.destroy();
+  }
+}
+
+function decoded(decode: () => string): string {
+  try {
+    return decode();
+  } catch (error) {
+    if (errnoOf(error) !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error;
     throw new HttpError(400, 'the body is not UTF-8', { cause: error });
   }
 }

@@ -13,7 +13,7 @@ import { type Caller, callerOf } from './caller.ts';
 import { HeldBytes } from './held-bytes.ts';
 import { IntakeGate } from './intake-gate.ts';
 import type { Networks } from './networks.ts';
-import { readBody } from './read-body.ts';
+import { readBody, textOf } from './read-body.ts';
 import { Refusals } from './refusals.ts';
 import { RequestIds } from './request-ids.ts';
 import { httpsGet, type SnsGet } from './sns/https-get.ts';
@@ -21,13 +21,7 @@ import { SnsDoor } from './sns/sns-door.ts';
 import { snsTypeOf } from './sns/sns-message.ts';
 import { type QueueMessage, takeMessage, type Taken, type ToPark } from './take-message.ts';
 import { vkQuestionIn, vkSignature } from './vk-handshake.ts';
-import {
-  HOLD_MS,
-  MAX_BODY_BRACKETS,
-  MAX_HELD_BYTES,
-  MAX_PARKED,
-  UNPACKED_AT_ONCE,
-} from './webhook-limits.ts';
+import { HOLD_MS, MAX_BODY_BRACKETS, MAX_HELD_BYTES, MAX_PARKED, LARGE_BYTES } from './webhook-limits.ts';
 import { NO_OBSERVER, type WebhookObserver } from './webhook-observer.ts';
 
 export interface WebhookOptions {
@@ -87,7 +81,8 @@ class Webhook {
   readonly #ids = new RequestIds();
   readonly #refusals = new Refusals();
   readonly #held = new HeldBytes(MAX_HELD_BYTES);
-  readonly #unpacking = new Limiter(UNPACKED_AT_ONCE);
+  /** Large bodies, one at a time. */
+  readonly #large = new Limiter(1);
   readonly #gate: IntakeGate;
   readonly #sns: SnsDoor;
   readonly #observer: WebhookObserver;
@@ -144,9 +139,12 @@ class Webhook {
     const { id, request } = asked;
     const { buckets, keyEncoding = 'auto' } = this.#options;
     using held = this.#held.open();
-    const body = await readBody(request, held, this.#unpacking);
+    const sent = await readBody(request, held);
+    const isLarge = sent.unpacker !== undefined || sent.bytes.length > LARGE_BYTES;
+    using _turn = isLarge ? await this.#large.enter() : undefined;
+    const body = await textOf(sent, held);
     const read = readJson(body, MAX_BODY_BRACKETS);
-    if ('fault' in read) throw new HttpError(read.isTooLarge ? 413 : 400, read.fault);
+    if ('fault' in read) throw new HttpError(400, read.fault);
     const { value } = read;
     const question = vkQuestionIn(value);
     if (question !== undefined) {

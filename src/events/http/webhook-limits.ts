@@ -7,13 +7,15 @@ export const MAX_SENT_BYTES = 1024 * 1024;
 export const MAX_INFLATED_BYTES = 8 * 1024 * 1024;
 /** Objects and lists in a body: ten thousand records of AWS have 15 each. */
 export const MAX_BODY_BRACKETS = 16 * MAX_RECORDS;
+/** Commas in a body: a member of a real record has 25 bytes. Four million numbers in 8 MiB would take 100 MB parsed. */
+export const MAX_BODY_COMMAS = 400_000;
 /**
  * Bytes of bodies and messages that all requests hold, from their arrival until they are durable. Beyond it requests are
  * answered with 503. With it, the process stays below 150 MB.
  */
 export const MAX_HELD_BYTES = 24 * 1024 * 1024;
-/** Bodies that are unpacked at a time: each may take {@link MAX_INFLATED_BYTES} twice. */
-export const UNPACKED_AT_ONCE = 1;
+/** Larger bodies, in bytes, are worked on one at a time: parsed, one may take eight times as much. */
+export const LARGE_BYTES = 256 * 1024;
 /** Records that can't be understood, of one message, that are parked one by one. With more, the message is parked whole. */
 export const MAX_PARKED_OF_ONE = 100;
 /** Parked records, all in all. Beyond it what would have to be parked is answered with 503, for the disk is not endless. */
