@@ -1,6 +1,7 @@
 import { Readable } from 'node:stream';
 import type { QueueMessage, ToPark } from '../../src/events/http/take-message.ts';
-import { webhookHandler, type WebhookOptions } from '../../src/events/http/webhook-handler.ts';
+import { webhookHandler } from '../../src/events/http/webhook-handler.ts';
+import type { WebhookOptions } from '../../src/events/http/webhook-options.ts';
 import type { HttpHeaders, HttpRequest } from '../../src/http/handler.ts';
 import { ThrottledLog } from '../../src/http/throttled-log.ts';
 import { RecordingLog } from '../recording-log.ts';

@@ -160,7 +160,9 @@ export function snsMessage(
     ...fields,
   };
   const sign = createSign(message['SignatureVersion'] === '1' ? 'sha1' : 'sha256');
-  for (const name of FIELDS[type])
-    if (message[name] !== undefined) sign.update(`${name}\n${String(message[name])}\n`);
+  for (const name of FIELDS[type]) {
+    const text = message[name];
+    if (typeof text === 'string') sign.update(`${name}\n${text}\n`);
+  }
   return { Signature: sign.sign(key, 'base64'), ...message };
 }

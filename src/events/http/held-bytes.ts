@@ -1,11 +1,12 @@
 import { Scavenger } from '../../flow/scavenger.ts';
 import { HttpError } from '../../http/handler.ts';
+import { LARGE_BYTES } from './webhook-limits.ts';
 
 /**
- * After a request that held so many bytes, everything is collected, in some 20 ms: parsed, they were eight times as much, and
- * V8 would let several of the kind gather.
+ * After a request that held so many bytes, everything is collected, in some 20 ms: parsed, they were many times as much, and V8
+ * would let several of the kind gather.
  */
-const COLLECT_FROM_BYTES = 2 * 1024 * 1024;
+const COLLECT_FROM_BYTES = LARGE_BYTES;
 
 /** Counts the bytes that all requests hold. */
 export class HeldBytes {

@@ -23,7 +23,8 @@ const TYPES =
 
 /** A body as it came. */
 export interface SentBody {
-  readonly bytes: Buffer;
+  readonly chunks: readonly Uint8Array[];
+  readonly size: number;
   /** Undefined where it is not packed. */
   readonly unpacker: Unpacker | undefined;
 }
@@ -48,35 +49,45 @@ export async function readBody({ headers, body }: HttpRequest, held: HeldShare):
     held.add(chunk.length);
     chunks.push(chunk);
   }
-  return { bytes: Buffer.concat(chunks, size), unpacker: ENCODINGS.get(encoding) };
+  return { chunks, size, unpacker: ENCODINGS.get(encoding) };
 }
 
 /**
  * The text of a body. It is checked piece by piece while it is unpacked: of one that is too much, no more than a piece is there.
  * @throws HttpError 400 not UTF-8, or broken; 413; 503 where all requests together hold too much
  */
-export async function textOf({ bytes, unpacker }: SentBody, held: HeldShare): Promise<string> {
-  const shape = new BodyShape();
-  const decoder = new TextDecoder('utf-8', { fatal: true });
-  if (unpacker === undefined) {
-    shape.add(bytes);
-    return decoded(() => decoder.decode(bytes));
-  }
-  const texts: string[] = [];
-  let size = 0;
-  for await (const chunk of unpacked(unpacker(), bytes)) {
-    size += chunk.length;
-    if (size > MAX_INFLATED_BYTES) throw tooLarge(MAX_INFLATED_BYTES);
-    held.add(chunk.length);
-    shape.add(chunk);
-    texts.push(decoded(() => decoder.decode(chunk, { stream: true })));
-  }
-  texts.push(decoded(() => decoder.decode()));
-  return texts.join('');
+export async function textOf({ chunks, unpacker }: SentBody, held: HeldShare): Promise<string> {
+  const text = new BodyText();
+  if (unpacker === undefined) for (const chunk of chunks) text.add(chunk);
+  else
+    for await (const chunk of unpacked(unpacker(), chunks)) {
+      held.add(chunk.length);
+      text.add(chunk);
+    }
+  return text.end();
 }
 
-async function* unpacked(stream: Duplex, bytes: Buffer): AsyncGenerator<Buffer> {
-  stream.end(bytes);
+class BodyText {
+  readonly #shape = new BodyShape();
+  readonly #decoder = new TextDecoder('utf-8', { fatal: true });
+  #size = 0;
+  #text = '';
+
+  add(chunk: Uint8Array): void {
+    this.#size += chunk.length;
+    if (this.#size > MAX_INFLATED_BYTES) throw tooLarge(MAX_INFLATED_BYTES);
+    this.#shape.add(chunk);
+    this.#text += decoded(() => this.#decoder.decode(chunk, { stream: true }));
+  }
+
+  end(): string {
+    return this.#text + decoded(() => this.#decoder.decode());
+  }
+}
+
+async function* unpacked(stream: Duplex, chunks: readonly Uint8Array[]): AsyncGenerator<Buffer> {
+  for (const chunk of chunks) stream.write(chunk);
+  stream.end();
   try {
     for await (const chunk of stream) if (Buffer.isBuffer(chunk)) yield chunk;
   } catch (error) {

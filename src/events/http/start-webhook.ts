@@ -5,7 +5,8 @@ import { type HttpLimits, type HttpServer, type ServerOptions, startServer } fro
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { ThrottledLog } from '../../http/throttled-log.ts';
 import { isGuarded } from './access-rule.ts';
-import { webhookHandler, type WebhookOptions } from './webhook-handler.ts';
+import { webhookHandler } from './webhook-handler.ts';
+import type { WebhookOptions } from './webhook-options.ts';
 import { WEBHOOK_LIMITS } from './webhook-limits.ts';
 
 export interface StartWebhookOptions extends Omit<WebhookOptions, 'isTls' | 'warnings'> {

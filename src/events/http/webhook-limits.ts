@@ -11,9 +11,9 @@ export const MAX_BODY_BRACKETS = 16 * MAX_RECORDS;
 export const MAX_BODY_COMMAS = 400_000;
 /**
  * Bytes of bodies and messages that all requests hold, from their arrival until they are durable. Beyond it requests are
- * answered with 503. With it, the process stays below 150 MB.
+ * answered with 503. With it, and one large body at a time, the process stays below 150 MB.
  */
-export const MAX_HELD_BYTES = 24 * 1024 * 1024;
+export const MAX_HELD_BYTES = 16 * 1024 * 1024;
 /** Larger bodies, in bytes, are worked on one at a time: parsed, one may take eight times as much. */
 export const LARGE_BYTES = 256 * 1024;
 /** Records that can't be understood, of one message, that are parked one by one. With more, the message is parked whole. */
