@@ -38,7 +38,8 @@ export function createServer({
 }: CreateServerOptions): Server {
   const http = {
     maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: headerMs,
+    // Node refuses a longer one than that of the whole request.
+    headersTimeout: Math.min(headerMs, requestMs),
     requestTimeout: requestMs,
     keepAliveTimeout: keepAliveMs,
     connectionsCheckingInterval: Math.ceil(Math.min(headerMs, requestMs) / CHECKS_PER_DEADLINE),
