@@ -1,13 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  addToken,
-  startReceiver,
-  startScan,
-  writeTokenFile,
-  type CliProcess,
-  type Receiver,
-} from '../harness/cli.ts';
+import { addToken, startReceiver, startScan, writeTokenFile, type Receiver } from '../harness/cli.ts';
+import type { CliProcess } from '../harness/process.ts';
 
 const DEVICE = 'edge1';
 

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { CliProcess, startNode, type Ended } from '../harness/cli.ts';
+import { CliProcess, startNode, type Ended } from '../harness/process.ts';
 
 /** Of the times in /proc, in one second: USER_HZ, which Linux has fixed for programs. */
 const TICKS_PER_SECOND = 100;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { until } from '../harness/cli.ts';
+import { until } from '../harness/process.ts';
 import type { Bench } from './bench.ts';
 import { LOOPBACK, timed, type Link } from './competitors.ts';
 import type { Competitor } from './contest.ts';

@@ -9,7 +9,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { keeperOfCeph, missingForCeph, startCeph, stopCeph } from '../harness/ceph.ts';
-import { accessFrom, clientFor, environmentOf } from '../harness/s3-access.ts';
+import { accessFrom, clientFor, environmentOf, type S3Access } from '../harness/s3-access.ts';
 import { readBack, digestOfFile } from '../harness/s3-objects.ts';
 import { filesBelow } from '../harness/data-tree.ts';
 import type { Bench } from './bench.ts';
@@ -20,8 +20,8 @@ import { cpuOfChildren } from './process.ts';
 const READS_AT_ONCE = 16;
 
 /** A bucket of our own on a server that is nobody else's meanwhile. */
-export interface BenchBucket extends AsyncDisposable {
-  readonly endpoint: string;
+export interface BenchBucket extends S3Access, AsyncDisposable {
+  readonly client: S3Client;
   readonly name: string;
   /** With which processes reach it. */
   readonly env: Readonly<Record<string, string>>;
@@ -68,7 +68,8 @@ async function makeBucket(
   await client.send(new CreateBucketCommand({ Bucket: name }));
   await warmUp(client, name);
   return {
-    endpoint: access.endpoint,
+    ...access,
+    client,
     name,
     env: environmentOf(access.credentials, access.region),
     cpu: () => (Number.isNaN(keeper) ? NaN : cpuOfChildren(keeper)),

@@ -43,19 +43,24 @@ export async function rclone(
 ): Promise<Record<string, Competitor>> {
   const found = await findTool(bench, 'rclone', ['version']);
   if (found === undefined) return {};
-  const env = {
-    ...bucket.env,
-    RCLONE_CONFIG: '/dev/null',
-    RCLONE_CONFIG_BENCH_TYPE: 's3',
-    RCLONE_CONFIG_BENCH_PROVIDER: 'Ceph',
-    RCLONE_CONFIG_BENCH_ENV_AUTH: 'true',
-    RCLONE_CONFIG_BENCH_ENDPOINT: bucket.endpoint,
-  };
+  const env = rcloneEnvironment(bucket);
   const competitor = (flags: readonly string[]): Competitor =>
     tool(bucket, async (root, prefix) => {
       await runProgram(found, [...flags, root, `bench:${bucket.name}/${prefix}`], env);
     });
   return Object.fromEntries(variants.map((variant) => [variant, competitor(variant.split(' ').slice(1))]));
+}
+
+/** With which rclone knows the bucket's server as `bench:`. */
+export function rcloneEnvironment({ env, endpoint }: BenchBucket): Record<string, string> {
+  return {
+    ...env,
+    RCLONE_CONFIG: '/dev/null',
+    RCLONE_CONFIG_BENCH_TYPE: 's3',
+    RCLONE_CONFIG_BENCH_PROVIDER: 'Ceph',
+    RCLONE_CONFIG_BENCH_ENV_AUTH: 'true',
+    RCLONE_CONFIG_BENCH_ENDPOINT: endpoint,
+  };
 }
 
 /** `aws s3 cp --recursive`. */
@@ -89,7 +94,11 @@ function tool(bucket: BenchBucket, copy: (root: string, prefix: string) => Promi
 }
 
 /** The first one that runs; undefined, and said so, where none does. */
-async function findTool(bench: Bench, command: string, ask: readonly string[]): Promise<string | undefined> {
+export async function findTool(
+  bench: Bench,
+  command: string,
+  ask: readonly string[],
+): Promise<string | undefined> {
   for (const candidate of [join(PACKAGED, command), command]) {
     const ended = await runProgram(candidate, ask).catch(() => undefined);
     if (ended === undefined) continue;

@@ -2,16 +2,8 @@ import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import {
-  addToken,
-  startNode,
-  startReceiver,
-  startScan,
-  stopScan,
-  until,
-  writeTokenFile,
-  type CliProcess,
-} from '../harness/cli.ts';
+import { addToken, startReceiver, startScan, stopScan, writeTokenFile } from '../harness/cli.ts';
+import { startNode, until, type CliProcess } from '../harness/process.ts';
 import { differences, filesBelow, isMarked, isSealed } from '../harness/data-tree.ts';
 import { DemoFault } from './demo-fault.ts';
 import { bytes, good, latencies, plural, status, tell, title } from './story.ts';

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CliProcess } from './cli.ts';
+import type { CliProcess } from './process.ts';
 
 /** Most memory that either side may ever take, in bytes, however many files there are. */
 export const MAX_MEMORY_BYTES = 250 * 1000 * 1000;

@@ -13,6 +13,10 @@ export interface S3Front extends AsyncDisposable {
   readonly asked: readonly Pick<Answered, 'method' | 'url'>[];
   /** Says which answers stop after their head, and until when. */
   holdBody: ((request: IncomingMessage) => Promise<void> | undefined) | undefined;
+  /** Says which answers are cut, and after how many bytes of their body. */
+  cutBody: ((request: IncomingMessage) => number | undefined) | undefined;
+  /** Called with each request before it is passed on. */
+  before: ((request: IncomingMessage) => Promise<void> | undefined) | undefined;
   /** Says which requests are done without an answer: the connection is cut instead. */
   cutAnswer: ((request: IncomingMessage) => boolean) | undefined;
   /** Says which requests are read and never answered. */
@@ -36,6 +40,11 @@ export interface Answered {
 export interface Refusal {
   readonly status: number;
   readonly code: string;
+  /** Default: "try later". */
+  readonly message?: string;
+  /** Instead of S3's own XML. */
+  readonly body?: string;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** The error that S3 throttles with. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
@@ -59,6 +68,8 @@ export async function startS3Front(
     refuse: undefined,
     asked,
     holdBody: undefined,
+    cutBody: undefined,
+    before: undefined,
     cutAnswer: undefined,
     ignore: undefined,
     answered: answers,
@@ -79,7 +90,7 @@ export async function startS3Front(
       refused++;
       // Read to its end, so that the client is not cut off while it sends.
       request.resume();
-      request.on('end', () => response.writeHead(refusal.status).end(errorBody(refusal)));
+      request.on('end', () => response.writeHead(refusal.status, refusal.headers).end(errorBody(refusal)));
       return;
     }
     const cameMs = performance.now();
@@ -89,6 +100,7 @@ export async function startS3Front(
       request.resume();
       return;
     }
+    await front.before?.(request);
     const onward = send(
       { host: target.hostname, port: target.port, method, path: url, headers: rawHeaders },
       (answered) => {
@@ -102,7 +114,9 @@ export async function startS3Front(
         response.writeHead(status, answered.rawHeaders);
         response.flushHeaders();
         const held = front.holdBody?.(request) ?? Promise.resolve();
-        held.then(() => pipeline(answered, response)).catch(() => response.destroy());
+        held
+          .then(() => pipeline(answered, cutAfter(front.cutBody?.(request)), response))
+          .catch(() => response.destroy());
       },
     );
     onward.on('error', () => response.destroy());
@@ -110,6 +124,19 @@ export async function startS3Front(
   }
 }
 
-function errorBody({ code }: Refusal): string {
-  return `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>try later</Message></Error>`;
+/** Passes bytes on, and fails after so many. */
+function cutAfter(most = Infinity): (bytes: AsyncIterable<Buffer>) => AsyncGenerator<Buffer> {
+  return async function* (bytes) {
+    let passed = 0;
+    for await (const piece of bytes) {
+      yield piece.subarray(0, most - passed);
+      passed += piece.length;
+      if (passed >= most) throw new Error('cut');
+    }
+  };
+}
+
+function errorBody({ code, message = 'try later', body }: Refusal): string {
+  if (body !== undefined) return body;
+  return `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>${message}</Message></Error>`;
 }

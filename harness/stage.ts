@@ -1,15 +1,8 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  scanOnce,
-  startReceiver,
-  startScan,
-  type CliProcess,
-  type CliOptions,
-  type Receiver,
-  type Scanned,
-} from './cli.ts';
+import { scanOnce, startReceiver, startScan, type CliOptions, type Receiver, type Scanned } from './cli.ts';
+import type { CliProcess } from './process.ts';
 import { differences, isSealed, temporaryFolder, writeTree, type Tree } from './data-tree.ts';
 
 /** A receiver and as many edge devices as a test wants, in one temporary folder. */

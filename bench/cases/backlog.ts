@@ -2,7 +2,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, watch, writeFileSync, writ
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CliProcess } from '../../harness/cli.ts';
+import type { CliProcess } from '../../harness/process.ts';
 import type { Bench, BenchCase } from '../bench.ts';
 import { inCaseFolder } from '../contest.ts';
 import { MIB } from '../data.ts';

@@ -3,6 +3,7 @@ import { BACKLOG_CASES } from './backlog.ts';
 import { FLEET_CASES } from './fleet.ts';
 import { LATENCY_CASES } from './latency.ts';
 import { LOOPBACK_CASES } from './loopback.ts';
+import { PULL_CASES } from './pull.ts';
 import { RESTART_CASES } from './restart.ts';
 import { S3_CASES } from './s3.ts';
 import { S3_RECEIVERS_CASES } from './s3-receivers.ts';
@@ -21,5 +22,6 @@ export const CASES: readonly BenchCase[] = [
   ...FLEET_CASES,
   ...S3_CASES,
   ...S3_RECEIVERS_CASES,
+  ...PULL_CASES,
   ...STARTUP_CASES,
 ];

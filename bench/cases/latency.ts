@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { until } from '../../harness/cli.ts';
+import { until } from '../../harness/process.ts';
 import type { Bench, BenchCase, Goal } from '../bench.ts';
 import { inCaseFolder } from '../contest.ts';
 import { startPair, type Pair } from '../pair.ts';

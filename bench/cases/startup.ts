@@ -1,4 +1,5 @@
-import { runCli, startNode } from '../../harness/cli.ts';
+import { runCli } from '../../harness/cli.ts';
+import { startNode } from '../../harness/process.ts';
 import type { Bench, BenchCase } from '../bench.ts';
 import { inTurns } from '../sample.ts';
 

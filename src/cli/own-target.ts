@@ -28,9 +28,6 @@ export interface TargetUse {
   readonly log: Log;
 }
 
-/** What a store that others send to is opened with. */
-export type StoreUse = Pick<TargetUse, 'signal' | 'cut' | 'log'>;
-
 /** A target and all that was opened for it. */
 export interface OpenTarget extends AsyncDisposable {
   readonly target: Target;

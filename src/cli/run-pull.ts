@@ -1,5 +1,32 @@
-import { pullSchema } from '../config/schemas/pull.ts';
-import { EXIT } from './exit-codes.ts';
-import { FINISHING, lastingCommand } from './lasting-command.ts';
+import { pullSchema, type PullConfig } from '../config/schemas/pull.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
+import { trustSystemCas } from './trust-system-cas.ts';
 
-export const runPull = lastingCommand(pullSchema, FINISHING, async () => EXIT.DONE);
+export const runPull = lastingCommand(pullSchema, FINISHING, async (given) => {
+  const { config, signal } = given;
+  trustSystemCas();
+  try {
+    if (config.check) return await (await import('./pull/check.ts')).runCheck(given);
+    if (config.dryRun) return await (await import('./pull/dry-run.ts')).runDry(given);
+    return await (await import('./pull/follow.ts')).follow(given);
+  } catch (error) {
+    // It came while something was opened: as later, that is no failure.
+    if (signal.aborted && error === signal.reason) return EXIT.DONE;
+    return ofOtherProcess(error, given);
+  }
+});
+
+/** What it means that another process has the state: for cron, that the work is being done. */
+function ofOtherProcess(error: unknown, { config, output, log }: LastingWork<PullConfig>): ExitCode {
+  if (!(error instanceof IsyncError) || error.code !== 'FENCED') throw error;
+  if (!config.once)
+    throw new IsyncError('CONFIG_INVALID', error.message, {
+      hint: error.hint,
+      path: error.path,
+      cause: error,
+    });
+  log.warn(`nothing done: ${error.message}`);
+  return output.done({ skipped: error.message });
+}

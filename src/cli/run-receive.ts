@@ -3,11 +3,11 @@ import { readText } from '../config/read-text.ts';
 import { receiveSchema, type ReceiveConfig } from '../config/schemas/receive.ts';
 import { showAddress } from '../config/target-address.ts';
 import { startReceiver, type ReceiverOptions } from '../receiver/receiver.ts';
-import { openTokenFile } from '../receiver/token-file.ts';
+import { openTokenFile } from '../access/token-file.ts';
 import type { Store } from '../store/store.ts';
 import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
-import { openStoreAt } from './locations/table.ts';
+import { openStore } from './locations/table.ts';
 import { softwareName } from './version.ts';
 
 export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
@@ -37,7 +37,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
 async function openUnlessStopped(given: LastingWork<ReceiveConfig>): Promise<Store | undefined> {
   const { config, signal } = given;
   try {
-    return await openStoreAt(config.store, config, given);
+    return await openStore(config.store, config, given);
   } catch (error) {
     if (signal.aborted && error === signal.reason) return undefined;
     throw error;

@@ -2,8 +2,8 @@ import { tokenSchema } from '../config/schemas/token.ts';
 import { parseDeviceName } from '../model/device-name.ts';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import { formatCount } from '../observe/units.ts';
-import type { TokenEntry } from '../receiver/token-entries.ts';
-import { addToken, listTokens, revokeToken } from '../receiver/tokens.ts';
+import type { TokenEntry } from '../access/token-entries.ts';
+import { addToken, listTokens, revokeToken } from '../access/tokens.ts';
 import { briefCommand } from './brief-command.ts';
 
 /** Nothing but the token is on stdout, so that "> token-file" makes what --token-file reads. */

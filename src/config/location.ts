@@ -20,6 +20,8 @@ const store = z
       context.addIssue({ code: 'custom', path: [key], message });
     if (given.profile !== undefined && given.credentials !== undefined)
       fault('profile', 'is given beside credentials; which of the two is meant?');
+    if (given.sseKmsKeyId !== undefined && given.sse !== 'aws:kms')
+      fault('sseKmsKeyId', 'needs sse: aws:kms as well');
     if (url.kind === 's3') return;
     for (const [key, value] of Object.entries(given))
       if (value !== undefined) fault(key, 'is for an s3://BUCKET/PREFIX url only');

@@ -4,7 +4,7 @@ import { isRecord, type ConfigFile, type ValuePath } from './config-file.ts';
 import { rawValue } from './from-file.ts';
 import { resolveStore } from './location.ts';
 import { environmentName, optionName, STORES } from './names.ts';
-import { isAboutSecret, Secret } from './secret.ts';
+import { isAboutSecret, Secret, withSecretsOf } from './secret.ts';
 import { shownText } from './shown.ts';
 import {
   collectSettings,
@@ -39,7 +39,7 @@ export function readConfig<Config>(
       .map(([key, field]) => [key, rawValue(field, settings.get(key), file)] as const)
       .filter(([, value]) => value !== undefined),
   );
-  const result = schema.safeParse(raw, { error: mapFault });
+  const result = withSecretsOf(sources.environment, () => schema.safeParse(raw, { error: mapFault }));
   if (result.success && faults.length === 0) return result.data;
   const issues = result.success ? [] : result.error.issues;
   const all = [...faults, ...issues.map((issue) => describe(issue, collected, command))];

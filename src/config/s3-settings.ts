@@ -5,53 +5,35 @@ import { badValue, parseBoolean, parseBytes } from './values.ts';
 /** In bytes: one part fills while another one travels; see src/store/s3/part-plan.ts. */
 const LEAST_PART_MEMORY = 16 * 1024 * 1024;
 
+export const endpoint = one(parseEndpoint);
+export const region = one(parseRegion);
+export const pathStyle = one(parseBoolean);
+export const profile = one(parseProfile);
+export const storageClass = one(parseStorageClass);
+export const sse = oneOf('AES256', 'aws:kms');
+export const sseKmsKeyId = one(parseKeyId);
+/** Bytes. */
+export const partMemory = one((text) => parseBytes(text, LEAST_PART_MEMORY));
+/** By key; undefined unless there is one. */
+export const tags = listOf(parseTags);
+
 /** How to reach an s3:// address and what to write there. Credentials are the AWS SDK's matter, or stand in `stores:`. */
 export const s3Settings = {
-  s3Endpoint: one(parseEndpoint).optional(),
-  s3Region: one(parseRegion).optional(),
+  s3Endpoint: endpoint.optional(),
+  s3Region: region.optional(),
   /** Where undefined: on with an endpoint, else off. */
-  s3PathStyle: one(parseBoolean).optional(),
-  s3Profile: one(parseProfile).optional(),
-  s3StorageClass: one(parseStorageClass).optional(),
-  s3Sse: oneOf('AES256', 'aws:kms').optional(),
-  s3SseKmsKeyId: one(parseKeyId).optional(),
-  /** Bytes. */
-  s3PartMemory: one((text) => parseBytes(text, LEAST_PART_MEMORY)).optional(),
-  /** By key; undefined unless there is one. */
-  s3Tag: listOf(parseTags),
+  s3PathStyle: pathStyle.optional(),
+  s3Profile: profile.optional(),
+  s3StorageClass: storageClass.optional(),
+  s3Sse: sse.optional(),
+  s3SseKmsKeyId: sseKmsKeyId.optional(),
+  s3PartMemory: partMemory.optional(),
+  s3Tag: tags,
 };
 
 export type S3Settings = z.output<z.ZodObject<typeof s3Settings>>;
 
-const KEYS = [
-  's3Endpoint',
-  's3Region',
-  's3PathStyle',
-  's3Profile',
-  's3StorageClass',
-  's3Sse',
-  's3SseKmsKeyId',
-  's3PartMemory',
-  's3Tag',
-] as const satisfies readonly (keyof S3Settings)[];
-
-/** Returns what is wrong with the settings together; `place` is what the command calls its address. */
-export function s3Faults(
-  settings: S3Settings,
-  isS3: boolean,
-  place: 'target' | 'store',
-): { readonly key: string; readonly message: string }[] {
-  if (!isS3)
-    return KEYS.filter((key) => settings[key] !== undefined).map((key) => ({
-      key,
-      message: `is for an s3://BUCKET/PREFIX ${place} only`,
-    }));
-  if (settings.s3SseKmsKeyId !== undefined && settings.s3Sse !== 'aws:kms')
-    return [{ key: 's3SseKmsKeyId', message: 'needs --s3-sse aws:kms as well' }];
-  return [];
-}
-
-export function parseEndpoint(text: string): URL {
+function parseEndpoint(text: string): URL {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
     throw badValue('is no URL like https://s3.example:8443');
@@ -64,12 +46,12 @@ export function parseEndpoint(text: string): URL {
   return url;
 }
 
-export function parseRegion(text: string): string {
+function parseRegion(text: string): string {
   if (!/^[a-z0-9-]{1,64}$/i.test(text)) throw badValue('is no region like eu-central-1');
   return text;
 }
 
-export function parseProfile(text: string): string {
+function parseProfile(text: string): string {
   if (!/^[^\s[\]]{1,128}$/.test(text)) throw badValue('is no name of a profile in ~/.aws/config');
   return text;
 }

@@ -42,10 +42,26 @@ interface SecretOptions {
 /** Every setting that is one. */
 const secrets = z.registry();
 
+/** The variables that `{ env: NAME }` may name, while settings are read: zod hands nothing down to a field. */
+let environment: Environment = {};
+
+/** Runs `parse`, whose secrets may be in `given`. */
+export function withSecretsOf<T>(given: Environment, parse: () => T): T {
+  const before = environment;
+  environment = given;
+  try {
+    return parse();
+  } finally {
+    environment = before;
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
 /** Where a config file says that a secret is. */
 const sources = {
   file: (path: string) => readSecretText(path, `the file "${path}"`).replace(/\r?\n$/, ''),
-  env: (name: string) => process.env[name] ?? refuse(`names the variable ${name}, which is not set`),
+  env: (name: string) => environment[name] ?? refuse(`names the variable ${name}, which is not set`),
   credential: (name: string) =>
     readSecretText(join(credentials(), checked(name)), `the credential "${name}"`),
 } as const;
@@ -108,7 +124,7 @@ function isSource(name: string): name is keyof typeof sources {
 
 /** https://systemd.io/CREDENTIALS */
 function credentials(): string {
-  const folder = process.env['CREDENTIALS_DIRECTORY'] ?? '';
+  const folder = environment['CREDENTIALS_DIRECTORY'] ?? '';
   if (folder !== '') return folder;
   return refuse('names a credential, and systemd has passed none on (CREDENTIALS_DIRECTORY is not set)');
 }

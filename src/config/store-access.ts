@@ -1,15 +1,24 @@
 import { z } from 'zod';
-import { notEmpty, one, path } from './fields.ts';
-import { parseEndpoint, parseProfile, parseRegion } from './s3-settings.ts';
+import { notEmpty, path } from './fields.ts';
+import {
+  endpoint,
+  partMemory,
+  pathStyle,
+  profile,
+  region,
+  sse,
+  sseKmsKeyId,
+  storageClass,
+  tags,
+} from './s3-settings.ts';
 import { secret } from './secret.ts';
-import { parseBoolean } from './values.ts';
 
-/** How to reach a bucket; what is not said is as for any other. */
+/** How to reach a bucket, and what to write there; what is not said is as for any other. */
 export const access = z.strictObject({
-  endpoint: one(parseEndpoint).optional(),
-  region: one(parseRegion).optional(),
-  pathStyle: one(parseBoolean).optional(),
-  profile: one(parseProfile).optional(),
+  endpoint: endpoint.optional(),
+  region: region.optional(),
+  pathStyle: pathStyle.optional(),
+  profile: profile.optional(),
   credentials: z
     .strictObject({
       accessKeyId: secret(notEmpty, { plain: true }),
@@ -19,6 +28,11 @@ export const access = z.strictObject({
     .optional(),
   /** A file with the certificates of the authorities to trust there (PEM). */
   ca: path.optional(),
+  storageClass: storageClass.optional(),
+  sse: sse.optional(),
+  sseKmsKeyId: sseKmsKeyId.optional(),
+  partMemory: partMemory.optional(),
+  tags,
 });
 
-export type StoreAccess = z.output<typeof access>;
+export type StoreAccess = Partial<z.output<typeof access>>;

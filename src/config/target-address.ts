@@ -11,7 +11,7 @@ export interface FolderAddress {
   readonly path: string;
 }
 
-/** A bucket, with what its entry in `stores:` says about reaching it. */
+/** A bucket, with what its entry in `stores:` says about reaching it and writing there. */
 export interface S3StoreAddress extends S3Address {
   readonly kind: 's3';
   readonly access?: StoreAccess;

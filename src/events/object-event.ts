@@ -10,17 +10,18 @@ export interface ObjectEvent {
   readonly dialect: Dialect;
   /** As it was sent, without `s3:`: `ObjectCreated:Put`, `LifecycleExpiration:Delete`. */
   readonly name: string;
+  /** Letters, digits, ".", "_" and "-" alone. */
   readonly bucket: string;
-  /** Where the bucket is; undefined where the store does not tell. */
+  /** Where the bucket is, in the store's own words, with the form of a label of a host name; undefined where it does not tell. */
   readonly region: string | undefined;
-  /** Decoded: as requests for the object take it. */
+  /** Decoded: as requests for the object take it. Well-formed Unicode of 1 to 1,024 bytes, and safe as a path in no way. */
   readonly key: string;
   /** Bytes. */
   readonly size: number | undefined;
   /** Without quotes. */
   readonly etag: string | undefined;
   readonly versionId: string | undefined;
-  /** Orders the events of one key, on AWS alone: see {@link compareSequencers}. */
+  /** Hexadecimal. Orders the events of one key in the dialects of AWS (`aws`, `eventbridge`): see {@link compareSequencers}. */
   readonly sequencer: string | undefined;
   /** When it happened, by the store's clock, in ms since the epoch. */
   readonly timeMs: number | undefined;

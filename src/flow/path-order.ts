@@ -4,15 +4,15 @@ import type { RelPath } from '../model/rel-path.ts';
  * Steps at the same path run one after the other, in the order they were asked for, so that of two versions the one that
  * came later stays. Steps at different paths overlap.
  */
-export class PathOrder {
+export class PathOrder<Path extends string = RelPath> {
   /** The last step asked for at each path. */
-  readonly #last = new Map<RelPath, Promise<void>>();
+  readonly #last = new Map<Path, Promise<unknown>>();
 
   /**
    * Runs `step` after every earlier one at `path`, however those ended; at once where there is none. Settles as `step`
    * does.
    */
-  run(path: RelPath, step: () => Promise<void>): Promise<void> {
+  run<T>(path: Path, step: () => Promise<T>): Promise<T> {
     const earlier = this.#last.get(path);
     const result = earlier === undefined ? step() : earlier.then(step, step);
     const last = result.finally(() => {
@@ -23,7 +23,7 @@ export class PathOrder {
   }
 
   /** Resolves when the steps asked for so far at `path` have ended. A rejection is told to whoever asked for the step. */
-  async ended(path: RelPath): Promise<void> {
+  async ended(path: Path): Promise<void> {
     await Promise.allSettled([this.#last.get(path)]);
   }
 

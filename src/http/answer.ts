@@ -1,5 +1,6 @@
 import type { Log } from '../model/log.ts';
 import { HttpError, type HttpHandler, type HttpRequest, type HttpResponse } from './handler.ts';
+import { textResponse } from './text-response.ts';
 
 /** The response of `handler`; where it rejects, one with the status of its HttpError, or 500. Never rejects. */
 export async function answer(handler: HttpHandler, request: HttpRequest, log: Log): Promise<HttpResponse> {
@@ -11,8 +12,4 @@ export async function answer(handler: HttpHandler, request: HttpRequest, log: Lo
     if (!request.signal.aborted) log.error('fault in an HTTP handler', { err: error });
     return textResponse(500, 'a fault in the server');
   }
-}
-
-function textResponse(status: number, message: string): HttpResponse {
-  return { status, headers: { 'content-type': 'text/plain; charset=utf-8' }, body: `${message}\n` };
 }

@@ -44,10 +44,7 @@ const NO_SUCH_ADDRESS = {
 };
 
 const LISTEN_FAULTS: ReadonlyMap<string, { readonly reason: string; readonly hint: string }> = new Map([
-  [
-    'EADDRINUSE',
-    { reason: 'the port is taken', hint: 'Stop what uses it, or choose another with --listen.' },
-  ],
+  ['EADDRINUSE', { reason: 'the port is taken', hint: 'Stop what uses it, or choose another one.' }],
   ['EACCES', { reason: 'not permitted', hint: 'Ports below 1024 need privileges; choose a higher one.' }],
   ['EADDRNOTAVAIL', NO_SUCH_ADDRESS],
   ['ENOTFOUND', NO_SUCH_ADDRESS],

@@ -171,6 +171,18 @@ export const ERRORS = {
     exit: 1,
     cure: 'Nothing, where the device made room; isync removes nothing there.',
   },
+  // An event that can't be understood, or is about a bucket that is not followed.
+  EVENT_INVALID: {
+    concerns: 'item',
+    exit: 1,
+    cure: 'isync pull parked show has it; when its cause is mended, isync pull parked replay takes it again.',
+  },
+  // A comparison with a bucket would remove more than it may.
+  RESYNC_STOPPED: {
+    concerns: 'peer',
+    exit: 1,
+    cure: 'See that the bucket is the right one, and whole; then allow more with maxDelete, once.',
+  },
   // stdout can't be written to.
   OUTPUT_FAILED: {
     concerns: 'machine',

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
+import { bearerToken } from '../access/bearer-token.ts';
 import type { ErrorCode } from '../model/isync-error.ts';
 import { REPLICATE_PATH, SUBPROTOCOL } from '../protocol/limits.ts';
-import type { TokenFile, TokenIdentity } from './token-file.ts';
+import type { TokenFile, TokenIdentity } from '../access/token-file.ts';
 
 /** The answer to a request that is not upgraded, as in the table of PROTOCOL.md. */
 export interface Refusal {
@@ -26,7 +27,7 @@ export function admit(request: IncomingMessage, tokens: TokenFile | undefined): 
       return refused(401, 'AUTH_REFUSED', 'no web page may send without a token');
     return { admitted: true, identity: undefined };
   }
-  const token = bearerToken(request);
+  const token = bearerToken(request.headers.authorization);
   if (token === undefined) return refused(401, 'AUTH_REFUSED', 'a token is needed');
   const identity = tokens.authenticate(token);
   if (identity === undefined) return refused(401, 'AUTH_REFUSED', 'the token is wrong or has been revoked');
@@ -48,8 +49,4 @@ function refused(status: Refusal['status'], code: ErrorCode, message: string): V
 function offeredProtocols(request: IncomingMessage): string[] {
   const header = request.headers['sec-websocket-protocol'] ?? '';
   return header.split(',').map((name) => name.trim());
-}
-
-function bearerToken(request: IncomingMessage): string | undefined {
-  return /^Bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
 }

@@ -9,7 +9,7 @@ import type { IdentityLookup } from './identity-lookup.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
 import { ReceiverSession, type SessionLink } from './session.ts';
-import type { TokenIdentity } from './token-file.ts';
+import type { TokenIdentity } from '../access/token-file.ts';
 import type { WriterFence } from './writer-fence.ts';
 
 /** Longest reason in a close frame, in bytes (RFC 6455, 5.5: 125 with the code). */

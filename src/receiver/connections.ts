@@ -14,7 +14,7 @@ import { Connection } from './connection.ts';
 import { IdentityLookup } from './identity-lookup.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { MAX_SESSIONS_OF_DEVICE, type ReceiverLimits } from './receiver-limits.ts';
-import type { TokenFile, TokenIdentity } from './token-file.ts';
+import type { TokenFile, TokenIdentity } from '../access/token-file.ts';
 import { createUpgrader, refuse } from './upgrade.ts';
 import { WriterFence } from './writer-fence.ts';
 

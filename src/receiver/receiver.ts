@@ -5,8 +5,8 @@ import { ThrottledLog } from '../http/throttled-log.ts';
 import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
 import { Connections } from './connections.ts';
-import { checkExposure } from './exposure.ts';
-import { withStoreFullLog } from './store-full-log.ts';
+import { checkExposure } from '../http/exposure.ts';
+import { withStoreFullLog } from '../store/rules/store-full-log.ts';
 import { answerHealth } from './health.ts';
 import {
   DEFAULT_MAX_CONNECTIONS,
@@ -14,7 +14,7 @@ import {
   type ReceiverLimits,
   UNADMITTED_LIMITS,
 } from './receiver-limits.ts';
-import type { TokenFile } from './token-file.ts';
+import type { TokenFile } from '../access/token-file.ts';
 
 export interface ReceiverOptions {
   /** The receiver uses it and leaves closing it to its owner. */
@@ -50,7 +50,7 @@ export interface Receiver extends AsyncDisposable {
 /** @throws IsyncError CONFIG_INVALID: exposed without tokens, unusable certificate, or no such address to listen on */
 export async function startReceiver(options: ReceiverOptions): Promise<Receiver> {
   const { listen, tokens, tls, log } = options;
-  checkExposure(listen, tokens !== undefined || options.insecure === true);
+  checkExposure(listen, tokens !== undefined || options.insecure === true, EXPOSURE);
   if (tokens !== undefined && tls === undefined && !isLoopback(listen.host))
     log.warn('without TLS, tokens and data cross the network in the clear', { host: listen.host });
   const limits = { ...RECEIVER_LIMITS, ...options.limits };
@@ -78,6 +78,11 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   log.info('listening', { url: receiver.url });
   return receiver;
 }
+
+const EXPOSURE = {
+  server: 'a receiver',
+  hint: 'Give it tokens (--tokens), or say --insecure where everybody on the network may write.',
+};
 
 class WebSocketReceiver implements Receiver {
   readonly host: string;

@@ -14,3 +14,8 @@ export function decodeKey(key: string | undefined, encoding: string | undefined)
 export function bare(etag: string | undefined): string {
   return (etag ?? '').replaceAll('"', '');
 }
+
+/** An ETag as conditions name it. */
+export function quoted(etag: string | undefined): string | undefined {
+  return etag === undefined ? undefined : `"${etag}"`;
+}

@@ -4,7 +4,8 @@ import { IsyncError } from '../model/isync-error.ts';
 import { bare } from './answers.ts';
 import { abortUpload, completeUpload, MAX_PARTS, startUpload, type UploadKey } from './multipart.ts';
 import { type ObjectSettings, toInput } from './object-attributes.ts';
-import { headObject, type ObjectHead, type Stored } from './objects.ts';
+import type { ObjectHead } from './content.ts';
+import { headObject, type Stored } from './objects.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
 
 /** Largest object that one request copies, in bytes. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */

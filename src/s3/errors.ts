@@ -66,6 +66,10 @@ const UNREACHABLE: Meaning = {
   hint: 'Check the endpoint, the network and the firewall.',
 };
 
+const DAMAGED: Meaning = {
+  code: 'DIGEST_MISMATCH',
+  message: 'the bytes that came are not those of the checksum of the object',
+};
 const FOREIGN: Meaning = {
   code: 'UNREACHABLE',
   message: 'something that is no object store answers',
@@ -124,6 +128,7 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
   BadDigest: { code: 'STORE_FAILED', message: 'the bytes were damaged on their way to the object store' },
   NotImplemented: NO_TAGS,
   TimeoutError: UNREACHABLE,
+  RequestTimeout: UNREACHABLE,
 };
 
 const BY_STATUS: Readonly<Record<number, Meaning>> = {
@@ -139,6 +144,8 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
   507: FULL,
 };
 
+/** The SDK's message for bytes that are not those of the checksum that came with them. */
+const DAMAGED_BODY = /^Checksum mismatch/;
 /** The SDK's message for an answer that can't be read, as pages for people can't. */
 const NOT_XML = /^@aws-sdk XML parse error/;
 const TLS_ERRORS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$)/;
@@ -166,12 +173,28 @@ export function isAbsent(error: unknown): boolean {
 }
 
 /**
+ * Whether the object store itself says, in the body of its answer, that it has no such object. A bare 404, a page, a bucket
+ * that is gone and every other answer say nothing about the object.
+ * @param error what a request rejected with
+ */
+export function isNoSuchKey(error: unknown): boolean {
+  const answer = answerIn(error);
+  // The SDK takes this name from the body alone; of a 404 without one it makes `NotFound`.
+  return nameOf(answer) === 'NoSuchKey' && statusOf(answer) === 404;
+}
+
+/** The server's answer, or the fault, as the SDK has it. */
+export function answerIn(error: unknown): unknown {
+  return error instanceof IsyncError ? error.cause : error;
+}
+
+/**
  * Whether the server has refused a request for good. After a fault of the network the request may have succeeded, and a
  * busy server may still serve the next try.
  * @param error what a request rejected with
  */
 export function isRefusal(error: unknown): boolean {
-  const answer = error instanceof IsyncError ? error.cause : error;
+  const answer = answerIn(error);
   const status = statusOf(answer);
   if (status === undefined || status < 400 || status >= 500) return false;
   const meaning = meaningOf(answer);
@@ -186,6 +209,7 @@ export function isInvalidRange(error: unknown): boolean {
 function meaningOf(error: unknown): Meaning {
   // The SDK gives this error no name.
   if (error instanceof Error && error.message === 'Region is missing') return NO_REGION;
+  if (error instanceof Error && DAMAGED_BODY.test(error.message)) return DAMAGED;
   const known = BY_NAME[nameOf(error)];
   if (known !== undefined) return known;
   const status = statusOf(error);
@@ -198,7 +222,8 @@ function meaningOf(error: unknown): Meaning {
   return UNREACHABLE;
 }
 
-function nameOf(error: unknown): string {
+/** The code in the server's answer; '' where there is none. */
+export function nameOf(error: unknown): string {
   return error instanceof Error ? error.name : '';
 }
 

@@ -1,30 +1,18 @@
-import { addAbortSignal, Readable } from 'node:stream';
+import { Readable } from 'node:stream';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
-  type GetObjectCommandOutput,
   HeadObjectCommand,
-  type HeadObjectCommandOutput,
   ListObjectsV2Command,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
-import { bare, decodeKey } from './answers.ts';
+import { bare, decodeKey, quoted } from './answers.ts';
+import { headOf, type ObjectContent, type ObjectHead, openContent } from './content.ts';
 import { isInvalidRange, statusOf } from './errors.ts';
-import { type ContentHeaders, headersIn, type ObjectAttributes, toInput } from './object-attributes.ts';
+import { type ObjectAttributes, toInput } from './object-attributes.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
 
 /** Requests for single objects. A key is any text that S3 takes, and goes to the server just as it is. */
-
-export interface ObjectHead {
-  /** Bytes of the whole object. */
-  readonly size: number;
-  /** When it was put, in ms since the epoch; some servers round to seconds. */
-  readonly modifiedMs: number;
-  /** Without quotes. Another content has another one. */
-  readonly etag: string;
-  readonly metadata: Readonly<Record<string, string>>;
-  readonly headers: ContentHeaders;
-}
 
 export interface HeadOptions extends RequestOptions {
   /** Rejects with FILE_CHANGED unless the object has this ETag. */
@@ -38,16 +26,19 @@ export interface GetOptions extends HeadOptions {
   readonly end?: number | undefined;
 }
 
-/** An object whose bytes are coming. Read them to their end, or dispose of it: until then it holds a connection. */
-export interface ObjectContent extends ObjectHead, Disposable {
-  /** The bytes asked for, once. Rejects where fewer of them come than the server has announced. */
-  readonly bytes: AsyncIterable<Uint8Array>;
-}
-
 export interface ListedObject {
   readonly key: string;
   readonly size: number;
   readonly modifiedMs: number;
+  /** Without quotes. */
+  readonly etag: string;
+}
+
+export interface ListOptions extends RequestOptions {
+  /** The id of the account that must own the bucket: else S3 refuses. */
+  readonly bucketOwner?: string | undefined;
+  /** Agrees to pay for the requests, which some buckets ask for. */
+  readonly requestPayer?: boolean | undefined;
 }
 
 /** Bytes to be kept. */
@@ -87,7 +78,6 @@ export async function getObject(
   options: GetOptions = {},
 ): Promise<ObjectContent | undefined> {
   const { start = 0, end, ifMatch } = options;
-  const signal = bucket.signalFor(options);
   const command = new GetObjectCommand({
     Bucket: bucket.name,
     Key: key,
@@ -96,29 +86,18 @@ export async function getObject(
       Range: `bytes=${start}-${end === undefined ? '' : end - 1}`,
     }),
   });
-  const place = await bucket.reads.enter();
-  let body: Readable | undefined;
-  try {
-    const found = await bucket.sendUnlessAbsent(options, async (client, sending) => {
+  const found = await openContent(bucket, options, () =>
+    bucket.sendUnlessAbsent(options, async (client, sending) => {
       try {
         return await client.send(command, sending);
       } catch (error) {
         if (isInvalidRange(error)) return 'beyond';
         throw error;
       }
-    });
-    if (found === 'beyond') return await emptyContent(bucket, key, options);
-    if (found === undefined) return undefined;
-    body = found.Body instanceof Readable ? found.Body : Readable.from([]);
-    body.once('close', () => place[Symbol.dispose]());
-    body.on('error', () => {
-      // Told to the reader of the bytes.
-    });
-    if (signal !== undefined) addAbortSignal(signal, body);
-    return contentOf(bucket, found, body, options);
-  } finally {
-    if (body === undefined) place[Symbol.dispose]();
-  }
+    }),
+  );
+  if (found === 'beyond') return await emptyContent(bucket, key, options);
+  return found?.content;
 }
 
 /** Puts a whole object, also over an earlier one. */
@@ -170,13 +149,12 @@ export async function removeObject(bucket: Bucket, key: string, request: Request
 export async function* listObjects(
   bucket: Bucket,
   prefix: string,
-  request: RequestOptions = {},
+  request: ListOptions = {},
 ): AsyncGenerator<ListedObject> {
   const pages = bucket.pages(
     (mark?: { readonly token: string }) => {
       const command = new ListObjectsV2Command({
-        Bucket: bucket.name,
-        Prefix: prefix,
+        ...listInput(bucket, prefix, request),
         MaxKeys: bucket.page,
         ContinuationToken: mark?.token,
         EncodingType: 'url',
@@ -187,11 +165,12 @@ export async function* listObjects(
       IsTruncated === true && token !== undefined ? { token } : undefined,
   );
   for await (const { Contents = [], EncodingType } of pages)
-    for (const { Key, Size = 0, LastModified } of Contents)
+    for (const { Key, Size = 0, LastModified, ETag } of Contents)
       yield {
         key: decodeKey(Key, EncodingType),
         size: Size,
         modifiedMs: LastModified?.getTime() ?? 0,
+        etag: bare(ETag),
       };
 }
 
@@ -199,10 +178,19 @@ export async function* listObjects(
 export async function checkListable(
   bucket: Bucket,
   prefix: string,
-  request: RequestOptions = {},
+  request: ListOptions = {},
 ): Promise<void> {
-  const command = new ListObjectsV2Command({ Bucket: bucket.name, Prefix: prefix, MaxKeys: 1 });
+  const command = new ListObjectsV2Command({ ...listInput(bucket, prefix, request), MaxKeys: 1 });
   await bucket.send(request, (client, sending) => client.send(command, sending));
+}
+
+function listInput(bucket: Bucket, prefix: string, { bucketOwner, requestPayer }: ListOptions) {
+  return {
+    Bucket: bucket.name,
+    Prefix: prefix,
+    ...(bucketOwner !== undefined && { ExpectedBucketOwner: bucketOwner }),
+    ...(requestPayer === true && { RequestPayer: 'requester' as const }),
+  };
 }
 
 function putCommand(
@@ -223,63 +211,6 @@ function putCommand(
   });
 }
 
-function headOf(found: HeadObjectCommandOutput | GetObjectCommandOutput): ObjectHead {
-  return {
-    size: sizeOf(found),
-    modifiedMs: found.LastModified?.getTime() ?? 0,
-    etag: bare(found.ETag),
-    metadata: found.Metadata ?? {},
-    headers: headersIn(found),
-  };
-}
-
-/** Of a part of an object the length is that of the part; `Content-Range` tells the whole: `bytes 0-9/100`. */
-function sizeOf({
-  ContentLength = 0,
-  ContentRange,
-}: HeadObjectCommandOutput | GetObjectCommandOutput): number {
-  const whole = /\/(\d+)$/.exec(ContentRange ?? '')?.[1];
-  return whole === undefined ? ContentLength : Number(whole);
-}
-
-function contentOf(
-  bucket: Bucket,
-  found: GetObjectCommandOutput,
-  body: Readable,
-  request: RequestOptions,
-): ObjectContent {
-  return {
-    ...headOf(found),
-    bytes: bytesOf(bucket, body, found.ContentLength, request),
-    [Symbol.dispose]: () => void body.destroy(),
-  };
-}
-
-async function* bytesOf(
-  bucket: Bucket,
-  body: Readable,
-  announced: number | undefined,
-  request: RequestOptions,
-): AsyncGenerator<Uint8Array> {
-  const pieces: AsyncIterator<unknown> = body[Symbol.asyncIterator]();
-  let size = 0;
-  try {
-    for (;;) {
-      const { done, value } = await bucket.guard(request, () => pieces.next());
-      if (done === true) break;
-      if (!(value instanceof Uint8Array)) continue;
-      size += value.length;
-      yield value;
-    }
-  } finally {
-    // Left early, the rest is not wanted.
-    body.destroy();
-  }
-  if (announced === undefined || size === announced) return;
-  const cut = Object.assign(new Error(`${size} of ${announced} bytes`), { code: 'ECONNRESET' });
-  await bucket.guard(request, () => Promise.reject(cut));
-}
-
 async function emptyContent(
   bucket: Bucket,
   key: string,
@@ -287,8 +218,4 @@ async function emptyContent(
 ): Promise<ObjectContent | undefined> {
   const head = await headObject(bucket, key, options);
   return head && { ...head, bytes: Readable.from([]), [Symbol.dispose]: () => {} };
-}
-
-function quoted(etag: string | undefined): string | undefined {
-  return etag === undefined ? undefined : `"${etag}"`;
 }

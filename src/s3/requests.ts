@@ -28,6 +28,8 @@ export interface BucketOptions {
   readonly reads?: number | undefined;
   /** Cuts every request, now and later: each rejects with the signal's reason. */
   readonly cut?: AbortSignal | undefined;
+  /** Has the connections, for several buckets; whoever made it closes it. Default: a client of the bucket's own. */
+  readonly client?: S3Client | undefined;
 }
 
 /** The SDK's own options of a request. */
@@ -52,22 +54,24 @@ export class Bucket implements Disposable {
   /** Gives places to answers whose body is being read: such an answer holds its connection until its last byte. */
   readonly reads: Limiter;
   readonly #client: S3Client;
+  readonly #ownsClient: boolean;
   readonly #limiter = new Limiter(CONNECTIONS);
   readonly #cut: AbortSignal | undefined;
   /** By the caller's signal, of which many requests have the same one. */
   readonly #combined = new WeakMap<AbortSignal, AbortSignal>();
 
-  constructor(access: S3Access, { page = PAGE, reads = READS, cut }: BucketOptions = {}) {
+  constructor(access: S3Access, { page = PAGE, reads = READS, cut, client }: BucketOptions = {}) {
     this.name = access.bucket;
     this.where = `s3://${access.bucket}${access.endpoint === undefined ? '' : ` at ${access.endpoint}`}`;
     this.page = page;
     this.reads = new Limiter(reads);
-    this.#client = createS3Client(access, CONNECTIONS + reads);
+    this.#client = client ?? createS3Client(access, CONNECTIONS + reads);
+    this.#ownsClient = client === undefined;
     this.#cut = cut;
   }
 
   [Symbol.dispose](): void {
-    this.#client.destroy();
+    if (this.#ownsClient) this.#client.destroy();
   }
 
   /** Makes one request when it is its turn. */

@@ -1,8 +1,8 @@
 import type { Stats } from 'node:fs';
+import { identityOf } from '../model/file-identity.ts';
 import { toMicroseconds } from '../model/file-entry.ts';
 import { errnoOf, type ErrorCode } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import { identityOf } from './file-identity.ts';
 import { isMarked } from './is-marked.ts';
 import type { Finding } from './listed-file.ts';
 

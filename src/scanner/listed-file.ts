@@ -1,15 +1,6 @@
 import type { FileEntry } from '../model/file-entry.ts';
+import type { FileIdentity } from '../model/file-identity.ts';
 import type { Problem } from '../model/problem.ts';
-
-/** Identifies one version of a file: a later look at its path is compared with it. */
-export interface FileIdentity {
-  readonly dev: number;
-  readonly ino: number;
-  readonly size: number;
-  /** Milliseconds since the epoch with the fraction that Node gives (about 0.25 µs). */
-  readonly mtimeMs: number;
-  readonly ctimeMs: number;
-}
 
 /** A regular file of a data directory as one lstat(2) saw it. */
 export interface ListedFile {

@@ -1,10 +1,9 @@
 import { closeSync, constants, fchmodSync, fstatSync, openSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { type FileIdentity, identityOf, sameContentVersion, sameIdentity } from '../model/file-identity.ts';
 import { errnoOf, IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import { identityOf, sameContentVersion, sameIdentity } from './file-identity.ts';
 import { isMarked, MARK_BIT } from './is-marked.ts';
-import type { FileIdentity } from './listed-file.ts';
 import { isAbsence, lookAt } from './look-at.ts';
 
 /** First wait for the file system's clock to tick, in ms; doubled each time. Ticks are 1 to 10 ms on most. */

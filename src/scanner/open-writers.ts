@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import type { FileIdentity } from './listed-file.ts';
+import type { FileIdentity } from '../model/file-identity.ts';
 
 /** Other work gets its turn after this long, in ms: a process may have thousands of descriptors, of some 10 µs each. */
 const SLICE_MS = 4;

@@ -2,7 +2,7 @@ import { IsyncError } from '../model/isync-error.ts';
 import { MAX_INLINE_BYTES } from '../protocol/limits.ts';
 import { AbortWatch } from '../flow/abort-watch.ts';
 import { Fifo } from '../flow/fifo.ts';
-import { FullGate } from './full-gate.ts';
+import { FullGate } from '../flow/full-gate.ts';
 import { Backoff, type RetryPolicy } from '../flow/retry.ts';
 import type { PutOptions, Receipt, SourceFile } from './target.ts';
 

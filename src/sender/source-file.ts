@@ -1,9 +1,10 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
+import { type FileIdentity, identityOf, sameIdentity } from '../model/file-identity.ts';
 import { withoutBytes } from '../model/chunks.ts';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
-import type { FileIdentity, ListedFile } from '../scanner/listed-file.ts';
+import type { ListedFile } from '../scanner/listed-file.ts';
 import type { SourceFile, SourceReader } from './target.ts';
 
 /**
@@ -111,14 +112,7 @@ class GuardedReader implements SourceReader {
 /** ctime tells of writes whose mtime was set back, and of a rename over the path, which unlinks the open file. */
 function checkIdentity(now: Stats, listed: FileIdentity, path: string): void {
   if (!now.isFile()) throw notRegular(path);
-  if (
-    now.dev !== listed.dev ||
-    now.ino !== listed.ino ||
-    now.size !== listed.size ||
-    now.mtimeMs !== listed.mtimeMs ||
-    now.ctimeMs !== listed.ctimeMs
-  )
-    throw changed(path);
+  if (!sameIdentity(identityOf(now), listed)) throw changed(path);
 }
 
 export function changed(path: string): IsyncError {

@@ -2,7 +2,7 @@ import type { Stats } from 'node:fs';
 import { join } from 'node:path';
 import { type FSWatcher, watch } from 'chokidar';
 import { IsyncError } from '../model/isync-error.ts';
-import { look } from './file-version.ts';
+import { look } from './look.ts';
 import type { FolderEvents, FolderEventsOptions } from './folder-events.ts';
 
 /**

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Stats } from 'node:fs';
-import { isSameFolder, look } from './file-version.ts';
+import { isSameFolder, look } from './look.ts';
 
 /** Most folders whose times are looked at, each a few µs a round. Changes in others are found by the slow reconcile. */
 export const MAX_POLLED_FOLDERS = 1024;

@@ -4,7 +4,7 @@ import { basename, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { IsyncError } from '../model/isync-error.ts';
 import { decodeName } from '../model/rel-path.ts';
-import { isSameFolder, look } from './file-version.ts';
+import { isSameFolder, look } from './look.ts';
 import type { FolderEvents, FolderEventsOptions } from './folder-events.ts';
 import { type Folder, makeFolder, withDescendants } from './folder-tree.ts';
 

@@ -3,7 +3,8 @@ import { dirname, join } from 'node:path';
 import { LRUCache } from 'lru-cache';
 import { PARSE_MARKER, WATCH_MARKER } from '../model/markers.ts';
 import { isRelPath, type RelPath } from '../model/rel-path.ts';
-import { type FileVersion, look, sameState, versionOf } from './file-version.ts';
+import { type FileIdentity, sameIdentity, identityOf } from '../model/file-identity.ts';
+import { look } from './look.ts';
 import { SettleQueue } from './settle-queue.ts';
 import type { WatchEvent } from './watch-event.ts';
 
@@ -41,7 +42,7 @@ export interface HintFilterOptions {
 export class HintFilter implements Disposable {
   readonly #options: HintFilterOptions;
   readonly #queue: SettleQueue;
-  readonly #known = new LRUCache<RelPath, FileVersion>({ max: KNOWN_VERSIONS });
+  readonly #known = new LRUCache<RelPath, FileIdentity>({ max: KNOWN_VERSIONS });
 
   readonly #young = new LRUCache<string, true>({ max: MAX_YOUNG_FOLDERS, ttl: YOUNG_FOLDER_MS });
 
@@ -64,7 +65,7 @@ export class HintFilter implements Disposable {
   changed(hint: string, stats: Stats): void {
     const path = this.#pathOf(hint);
     if (path === undefined) return;
-    const version = versionOf(stats);
+    const version = identityOf(stats);
     if (this.#isKnown(path, version)) return;
     if (hint === PARSE_MARKER) this.#parseMarker(path, version);
     else this.#queue.changed(path, stats.isFile() ? version : undefined, !this.#young.has(dirname(hint)));
@@ -98,7 +99,7 @@ export class HintFilter implements Disposable {
     return this.#queue.has(path) || this.#known.has(path);
   }
 
-  handled(path: RelPath, version: FileVersion): void {
+  handled(path: RelPath, version: FileIdentity): void {
     this.#queue.handled(path, version);
     this.#known.set(path, version);
   }
@@ -116,20 +117,20 @@ export class HintFilter implements Disposable {
     return path;
   }
 
-  #parseMarker(path: RelPath, version: FileVersion): void {
+  #parseMarker(path: RelPath, version: FileIdentity): void {
     this.#known.set(path, version);
     this.#options.onEvent({ kind: 'closed' });
   }
 
-  #complete(path: RelPath, version: FileVersion, how: 'settled' | 'closed'): void {
+  #complete(path: RelPath, version: FileIdentity, how: 'settled' | 'closed'): void {
     // A close is never an echo, and on a coarse clock a second write may leave the same times.
     if (how === 'settled' && this.#isKnown(path, version)) return;
     this.#known.set(path, version);
     this.#options.onEvent({ kind: 'complete', path });
   }
 
-  #isKnown(path: RelPath, version: FileVersion): boolean {
+  #isKnown(path: RelPath, version: FileIdentity): boolean {
     const known = this.#known.get(path);
-    return known !== undefined && sameState(known, version);
+    return known !== undefined && sameIdentity(known, version);
   }
 }

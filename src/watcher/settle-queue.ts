@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { Stats } from 'node:fs';
 import type { RelPath } from '../model/rel-path.ts';
-import { type FileVersion, look, versionOf } from './file-version.ts';
+import { type FileIdentity, identityOf } from '../model/file-identity.ts';
+import { look } from './look.ts';
 import { Settling } from './settling.ts';
 
 /** Looks (one lstat each, a few µs) between two turns of the event loop. */
@@ -16,7 +17,7 @@ export interface SettleQueueOptions {
   /** A file is complete when its inode, size and mtime were unchanged for this long, in ms. */
   readonly settleMs: number;
   /** The file is complete, in the state `version`. What is neither file nor folder is told at once. */
-  onComplete(path: RelPath, version: FileVersion, how: 'settled' | 'closed'): void;
+  onComplete(path: RelPath, version: FileIdentity, how: 'settled' | 'closed'): void;
   /** The queue is full and has dropped paths: list again. */
   onOverflow(): void;
 }
@@ -49,14 +50,14 @@ export class SettleQueue implements Disposable {
   }
 
   /** `path` may have changed; `version` is what the teller saw, where it looked just now. */
-  changed(path: RelPath, version?: FileVersion, patient = true): void {
+  changed(path: RelPath, version?: FileIdentity, patient = true): void {
     if (this.#disposed) return;
     if (!this.#settling.changed(path, performance.now(), version, patient)) this.#options.onOverflow();
     this.#arm();
   }
 
   /** See {@link Settling.handled}. */
-  handled(path: RelPath, version: FileVersion): void {
+  handled(path: RelPath, version: FileIdentity): void {
     this.#settling.handled(path, version);
   }
 
@@ -66,7 +67,7 @@ export class SettleQueue implements Disposable {
     this.#settling.forget(path);
     const stats = this.#look(path);
     if (stats !== undefined && !stats.isDirectory())
-      this.#options.onComplete(path, versionOf(stats), 'closed');
+      this.#options.onComplete(path, identityOf(stats), 'closed');
   }
 
   [Symbol.dispose](): void {
@@ -91,7 +92,7 @@ export class SettleQueue implements Disposable {
       this.#settling.observed(path, undefined, now);
       return;
     }
-    const version = versionOf(stats);
+    const version = identityOf(stats);
     if (!stats.isFile()) {
       this.#settling.forget(path);
       this.#options.onComplete(path, version, 'settled');

@@ -1,5 +1,5 @@
 import type { RelPath } from '../model/rel-path.ts';
-import { type FileVersion, sameContent } from './file-version.ts';
+import { type FileIdentity, sameContentVersion } from '../model/file-identity.ts';
 import { LinkedList, type ListEntry } from './linked-list.ts';
 
 /**
@@ -10,14 +10,14 @@ export const MAX_SETTLING = 131_072;
 
 /** What one look at a path found. */
 export interface Observation {
-  readonly version: FileVersion;
+  readonly version: FileIdentity;
   /** For how long, in ms, nothing touched the file by the file system's own clock; what is not known is 0. */
   readonly quietMs: number;
 }
 
 interface Pending extends ListEntry<Pending> {
   readonly path: RelPath;
-  seen: FileVersion | undefined;
+  seen: FileIdentity | undefined;
   /** Its writer may pause: {@link Settling.patientMs} holds for it. */
   patient: boolean;
   /** When `seen` was seen first. */
@@ -62,7 +62,7 @@ export class Settling {
    * `path` may have changed; `version` is what the teller saw, where it looked. Without one the path is due at
    * once, to have something to compare with. False when there is no room: the caller must list instead.
    */
-  changed(path: RelPath, now: number, version?: FileVersion, patient = true): boolean {
+  changed(path: RelPath, now: number, version?: FileIdentity, patient = true): boolean {
     let pending = this.#pending.get(path);
     if (pending !== undefined) {
       // Without a version there is nothing new: the look that is due anyway will tell.
@@ -90,9 +90,9 @@ export class Settling {
   }
 
   /** Our own mark was set on `version`, as it is since then: a change that was told before that needs no settling. */
-  handled(path: RelPath, version: FileVersion): void {
+  handled(path: RelPath, version: FileIdentity): void {
     const seen = this.#pending.get(path)?.seen;
-    if (seen !== undefined && sameContent(seen, version) && seen.ctimeMs <= version.ctimeMs)
+    if (seen !== undefined && sameContentVersion(seen, version) && seen.ctimeMs <= version.ctimeMs)
       this.forget(path);
   }
 
@@ -171,6 +171,6 @@ export class Settling {
   }
 }
 
-function isSame(seen: FileVersion | undefined, version: FileVersion): boolean {
-  return seen !== undefined && sameContent(seen, version);
+function isSame(seen: FileIdentity | undefined, version: FileIdentity): boolean {
+  return seen !== undefined && sameContentVersion(seen, version);
 }

@@ -1,6 +1,6 @@
 import { type FSWatcher, type Stats, watch } from 'node:fs';
 import { performance } from 'node:perf_hooks';
-import { isSameFolder, look } from './file-version.ts';
+import { isSameFolder, look } from './look.ts';
 import type { Log } from '../model/log.ts';
 import { watchFailure } from './watch-failure.ts';
 

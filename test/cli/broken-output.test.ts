@@ -3,7 +3,8 @@ import { once } from 'node:events';
 import { closeSync, existsSync, openSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CLI_MAIN, plainEnvironment } from '../../harness/cli.ts';
+import { CLI_MAIN } from '../../harness/cli.ts';
+import { plainEnvironment } from '../../harness/process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 /** Takes nothing: every write to it fails with ENOSPC (full(4)). */

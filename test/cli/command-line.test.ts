@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { below, isGroup, type Command, type CommandGroup, type Invocation } from '../../src/cli/command.ts';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
 import { COMMANDS } from '../../src/cli/commands/list.ts';
+import { isSecret } from '../../src/config/secret.ts';
 import { optionName } from '../../src/config/names.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { SCHEMAS } from './commands.ts';
@@ -125,6 +126,12 @@ describe('options', () => {
     // What stands below a command takes the settings of its section from the file.
     expect((isBelow ? settings : named).toSorted()).toEqual(settings.toSorted());
     for (const option of Object.values(byOption)) expect(settings).toContain(option);
+  });
+
+  it.each(all)('of $section $name are no secrets, and its secrets are those of its settings', (each) => {
+    const { shape } = SCHEMAS[each.section as keyof typeof SCHEMAS];
+    const secrets = Object.entries(shape).filter(([, field]) => isSecret(field));
+    expect(each.command.secrets ?? []).toEqual(secrets.map(([key]) => key));
   });
 
   it('reach the settings as the text they are', async () => {

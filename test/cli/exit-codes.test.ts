@@ -37,6 +37,8 @@ const TABLE: Record<ErrorCode, number> = {
   DIFFERENT: 1,
   MISSING: 1,
   EXTRA: 1,
+  EVENT_INVALID: 1,
+  RESYNC_STOPPED: 1,
   OUTPUT_FAILED: 5,
   INTERRUPTED: 130,
   INTERNAL: 1,

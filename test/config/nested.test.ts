@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { one } from '../../src/config/fields.ts';
 import { readConfig } from '../../src/config/read-config.ts';
@@ -42,14 +42,14 @@ beforeEach(() => {
   file = join(folder, 'isync.yaml');
 });
 
-function read(text: string, ownFile = false) {
+function read(text: string, ownFile = false, environment = {}) {
   writeFileSync(file, text);
-  return readConfig(SCHEMA, { ...COMMAND, ownFile }, { flags: { config: file }, environment: {} });
+  return readConfig(SCHEMA, { ...COMMAND, ownFile }, { flags: { config: file }, environment });
 }
 
-function refused(text: string, ownFile = false): string {
+function refused(text: string, ownFile = false, environment = {}): string {
   try {
-    read(text, ownFile);
+    read(text, ownFile, environment);
   } catch (error) {
     if (error instanceof IsyncError && error.code === 'CONFIG_INVALID') return error.message;
     throw error;
@@ -105,18 +105,17 @@ describe('a config file with maps and lists of maps', () => {
 describe('a secret in a config file', () => {
   const send = (value: string): string =>
     `mirror:\n  rules:\n    - origins: [1]\n      send: { Authorization: ${value} }\n`;
-  const revealed = (value: string) => read(send(value)).rules?.[0]?.send?.['Authorization']?.reveal();
+  const revealed = (value: string, environment = {}) =>
+    read(send(value), false, environment).rules?.[0]?.send?.['Authorization']?.reveal();
 
   it('is in a file, a variable, or a credential of systemd', () => {
     writeFileSync(join(folder, 'key'), 'sesame \n');
     expect(revealed(`{ file: ${join(folder, 'key')} }`)).toBe('sesame ');
-    vi.stubEnv('MIRROR_KEY', 'open');
-    expect(revealed('{ env: MIRROR_KEY }')).toBe('open');
+    expect(revealed('{ env: MIRROR_KEY }', { MIRROR_KEY: 'open' })).toBe('open');
     mkdirSync(join(folder, 'credentials'));
     writeFileSync(join(folder, 'credentials/key'), 'barley');
-    vi.stubEnv('CREDENTIALS_DIRECTORY', join(folder, 'credentials'));
-    expect(revealed('{ credential: key }')).toBe('barley');
-    vi.unstubAllEnvs();
+    const CREDENTIALS_DIRECTORY = join(folder, 'credentials');
+    expect(revealed('{ credential: key }', { CREDENTIALS_DIRECTORY })).toBe('barley');
   });
 
   it.each([
@@ -150,16 +149,15 @@ describe('a secret in a config file', () => {
   });
 
   it('is no credential where systemd has passed none on', () => {
-    vi.stubEnv('CREDENTIALS_DIRECTORY', '');
-    expect(refused(send('{ credential: key }'))).toContain('systemd has passed none on');
-    vi.unstubAllEnvs();
+    const told = refused(send('{ credential: key }'), false, { CREDENTIALS_DIRECTORY: '' });
+    expect(told).toContain('systemd has passed none on');
   });
 
   it('leaves the credentials of others alone', () => {
-    vi.stubEnv('CREDENTIALS_DIRECTORY', folder);
     for (const name of ['../key', '..', 'a/b'])
-      expect(refused(send(`{ credential: ${name} }`))).toContain('is no name');
-    vi.unstubAllEnvs();
+      expect(refused(send(`{ credential: ${name} }`), false, { CREDENTIALS_DIRECTORY: folder })).toContain(
+        'is no name',
+      );
   });
 });
 

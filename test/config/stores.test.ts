@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { bucketSettings } from '../../src/config/bucket-settings.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { SCHEMAS, settingsFor } from '../cli/commands.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
@@ -58,12 +59,61 @@ describe('a store that has a name', () => {
     expect(JSON.stringify(to)).not.toContain('sesame');
   });
 
+  it('tells what to write there, before which options go', () => {
+    const kept = `${STORE}    storageClass: STANDARD_IA
+    sse: aws:kms
+    sseKmsKeyId: alias/site
+    partMemory: 64MiB
+    tags: [project=alpha]
+`;
+    const settingsOf = (options: Readonly<Record<string, unknown>> = {}) => {
+      const config = scan(kept, { to: 'store:main', ...options });
+      if (config.to.kind !== 's3') throw new Error('no bucket');
+      return bucketSettings(config.to, config);
+    };
+    const written = {
+      storageClass: 'STANDARD_IA',
+      sse: 'aws:kms',
+      sseKmsKeyId: 'alias/site',
+      partMemory: 64 * 2 ** 20,
+      tags: { project: 'alpha' },
+    };
+    expect(settingsOf()).toMatchObject(written);
+    const options = { 's3-storage-class': 'GLACIER_IR', 's3-part-memory': '32MiB', 's3-tag': ['a=b'] };
+    expect(settingsOf(options)).toMatchObject({
+      ...written,
+      storageClass: 'GLACIER_IR',
+      partMemory: 32 * 2 ** 20,
+      tags: { a: 'b' },
+    });
+    expect(settingsOf({ 's3-sse-kms-key-id': 'alias/other' })).toMatchObject({
+      sse: 'aws:kms',
+      sseKmsKeyId: 'alias/other',
+    });
+    expect(settingsOf({ 's3-sse': 'AES256' })).toMatchObject({ sse: 'AES256', sseKmsKeyId: undefined });
+  });
+
+  it('has keys that a profile of the options goes before', () => {
+    const keys = 'credentials: { accessKeyId: AKIA, secretAccessKey: { env: KEY } }';
+    const { to, ...options } = scan(
+      `${STORE}    ${keys}\n`,
+      { to: 'store:main', 's3-profile': 'other' },
+      { KEY: 'sesame' },
+    );
+    if (to.kind !== 's3') throw new Error('no bucket');
+    expect(bucketSettings(to, options)).toMatchObject({ profile: 'other', credentials: undefined });
+    expect(bucketSettings(to, {}).credentials?.accessKeyId.reveal()).toBe('AKIA');
+  });
+
   it.each([
+    ['sseKmsKeyId: alias/site', 'stores.main.sseKmsKeyId: "alias/site" needs sse: aws:kms as well', 4],
+    ['storageClass: GLACIER', 'stores.main.storageClass: "GLACIER" can not be read back at once', 4],
+    ['tags: { project: alpha }', 'stores.main.tags: is neither a text nor a list of texts', 4],
     ['endpont: x', 'stores.main: has no setting "endpont"; did you mean "endpoint"?', 4],
     ['path-style: yes', 'did you mean "pathStyle"?', 4],
     ['endpoint: ftp://x', 'stores.main.endpoint: "ftp://x" is no URL like https://s3.example:8443', 4],
     [
-      'profile: a\n    credentials: { accessKeyId: a, secretAccessKey: {env: PATH} }',
+      'profile: a\n    credentials: { accessKeyId: a, secretAccessKey: { file: /etc/hostname } }',
       'stores.main.profile: "a" is given beside credentials',
       4,
     ],

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { s3Differences } from '../../harness/s3-objects.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
-import { startNode } from '../../harness/cli.ts';
+import { startNode } from '../../harness/process.ts';
 import { isSealed, temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));

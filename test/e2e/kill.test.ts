@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 import { expect, test } from 'vitest';
-import { until } from '../../harness/cli.ts';
+import { until } from '../../harness/process.ts';
 import { differences, filesBelow, sameContent, type Tree } from '../../harness/data-tree.ts';
 import { startStage, untilSealed } from '../../harness/stage.ts';
 import { VisibleFiles } from './visible-files.ts';

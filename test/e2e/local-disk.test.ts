@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmod, chown, mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test, type TestContext } from 'vitest';
-import { until } from '../../harness/cli.ts';
+import { until } from '../../harness/process.ts';
 import { filesBelow, isMarked, temporaryFolder } from '../../harness/data-tree.ts';
 import { isRoot } from '../../harness/gaps.ts';
 import { lacks, lacksRoot, mayNot } from '../../harness/tools.ts';

@@ -7,7 +7,8 @@ import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { lacks } from '../../harness/tools.ts';
-import { addToken, runCli, startReceiver, writeTokenFile, type Ended } from '../../harness/cli.ts';
+import { addToken, runCli, startReceiver, writeTokenFile } from '../../harness/cli.ts';
+import type { Ended } from '../../harness/process.ts';
 import { filesBelow, isMarked, temporaryFolder } from '../../harness/data-tree.ts';
 import { startStage, type Edge, type Stage } from '../../harness/stage.ts';
 

@@ -1,6 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { runCli, type CliProcess, type Summary } from '../../harness/cli.ts';
+import { runCli, type Summary } from '../../harness/cli.ts';
+import type { CliProcess } from '../../harness/process.ts';
 import { differences, filesBelow, temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 import { startStage, untilSealed } from '../../harness/stage.ts';
 

@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { startNode, until } from '../../harness/cli.ts';
+import { startNode, until } from '../../harness/process.ts';
 import { childEnvironment } from '../../src/events/exec/child-environment.ts';
 import { ExecRunner } from '../../src/events/exec/exec-runner.ts';
 import { OutputLines } from '../../src/events/exec/output-lines.ts';

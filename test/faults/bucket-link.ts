@@ -32,8 +32,7 @@ export class BucketLink implements AsyncDisposable {
     const front = this.#front;
     const hit = (kind: BucketTrouble['kind']): boolean =>
       trouble?.kind === kind && this.#random.chance(trouble.share);
-    front.refuse = (): typeof FAILING | undefined =>
-      hit('busy') ? SLOW_DOWN : hit('failing') ? FAILING : undefined;
+    front.refuse = () => (hit('busy') ? SLOW_DOWN : hit('failing') ? FAILING : undefined);
     front.cutAnswer = () => hit('unanswered');
     front.holdBody = (_request: IncomingMessage) =>
       hit('slow') ? sleep(this.#random.int(0, LATE_MS)) : undefined;

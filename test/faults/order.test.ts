@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
 import { decodeReceiverMessage, decodeSenderMessage } from '../../src/protocol/codec.ts';
-import { plainEnvironment, until } from '../../harness/cli.ts';
+import { plainEnvironment, until } from '../../harness/process.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
 import { lacks, mayNot } from '../../harness/tools.ts';
 import { available } from './machine.ts';

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openFileStore } from '../../src/store/file/file-store.ts';
-import { until } from '../../harness/cli.ts';
+import { until } from '../../harness/process.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
 import type { Gap } from '../../harness/gaps.ts';
 import { faultyProxy } from '../../harness/faulty-proxy.ts';

@@ -2,7 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CLI_MAIN, runCli, until } from '../../harness/cli.ts';
+import { CLI_MAIN, runCli } from '../../harness/cli.ts';
+import { until } from '../../harness/process.ts';
 import { isSealed, temporaryFolder } from '../../harness/data-tree.ts';
 import { childrenOf } from './victim.ts';
 

@@ -5,10 +5,14 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { until } from '../../harness/cli.ts';
+import { until } from '../../harness/process.ts';
 import { missingForCeph, startCeph, stopCeph } from '../../harness/ceph.ts';
+import { leaveOut } from '../../harness/tools.ts';
 
-test.skipIf(missingForCeph() !== undefined)(
+const missing = missingForCeph();
+if (missing !== undefined) leaveOut('Ceph', `harness/ceph install (missing: ${missing})`);
+
+test.skipIf(missing !== undefined)(
   'is one server for all who ask, and ends with the process that it is for',
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'isync-ceph-'));

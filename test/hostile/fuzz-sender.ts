@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { scanOnce, startNode } from '../../harness/cli.ts';
+import { scanOnce } from '../../harness/cli.ts';
+import { startNode } from '../../harness/process.ts';
 import { filesBelow, temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 import { mebibytes } from './checks.ts';
 import type { FuzzOptions } from './fuzz-receiver.ts';

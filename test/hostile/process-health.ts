@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CliProcess } from '../../harness/cli.ts';
+import type { CliProcess } from '../../harness/process.ts';
 
 const SAMPLE_MS = 250;
 /** Collections in a row: memory goes back to the system over several of them. */

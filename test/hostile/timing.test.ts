@@ -1,8 +1,8 @@
 import * as crypto from 'node:crypto';
 import { join } from 'node:path';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { openTokenFile } from '../../src/receiver/token-file.ts';
-import { addToken } from '../../src/receiver/tokens.ts';
+import { openTokenFile } from '../../src/access/token-file.ts';
+import { addToken } from '../../src/access/tokens.ts';
 import { temporaryFolder } from '../receiver/fixtures.ts';
 import { RecordingLog } from '../recording-log.ts';
 

@@ -10,9 +10,9 @@ import {
   startReceiver,
   startScan,
   type CliOptions,
-  type Ended,
   type Scanned,
 } from '../../harness/cli.ts';
+import type { Ended } from '../../harness/process.ts';
 import { isSealed, temporaryFolder, writeTree, type Tree } from '../../harness/data-tree.ts';
 
 /** What `isync verify --json` prints at its end. */

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { SLOW_DOWN, startS3Front } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
-import type { CliProcess } from '../../harness/cli.ts';
+import type { CliProcess } from '../../harness/process.ts';
 import { faultyProxy } from '../../harness/faulty-proxy.ts';
 import { startS3Stage, type S3Stage } from '../../harness/s3-stage.ts';
 import { untilSealed, type Edge } from '../../harness/stage.ts';

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, test } from 'vitest';
-import { CLI_MAIN, CLI_NODE, startNode, type CliProcess } from '../../harness/cli.ts';
+import { CLI_MAIN, CLI_NODE } from '../../harness/cli.ts';
+import { startNode, type CliProcess } from '../../harness/process.ts';
 import { temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 import { environmentOf } from '../../harness/s3-access.ts';
 import { startS3Front, type S3Front } from '../../harness/s3-front.ts';

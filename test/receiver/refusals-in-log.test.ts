@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { addToken } from '../../src/receiver/tokens.ts';
-import { openTokenFile } from '../../src/receiver/token-file.ts';
+import { addToken } from '../../src/access/tokens.ts';
+import { openTokenFile } from '../../src/access/token-file.ts';
 import { gatedStore, receiverFor, temporaryFolder } from './fixtures.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { connect, greet, UpgradeRefused } from './wire-client.ts';

@@ -14,7 +14,7 @@ const canMount =
 const SCRIPT = `
   import { lstatSync } from 'node:fs';
   const from = (name) => import(new URL(name, process.env.SCANNER));
-  const { identityOf } = await from('file-identity.ts');
+  const { identityOf } = await from('../model/file-identity.ts');
   const { markFile } = await from('mark.ts');
   const { draftWatchMarker } = await from('markers.ts');
   const root = process.env.ROOT;

@@ -12,12 +12,12 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach } from 'vitest';
+import { type FileIdentity, identityOf } from '../../src/model/file-identity.ts';
 import { DEFAULT_IGNORE } from '../../src/model/default-ignore.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import { identityOf } from '../../src/scanner/file-identity.ts';
 import { createIgnoreRule } from '../../src/scanner/ignore-rule.ts';
 import { listDirectory, type ListingTotals } from '../../src/scanner/list-directory.ts';
-import type { FileIdentity, Finding, ListedFile } from '../../src/scanner/listed-file.ts';
+import type { Finding, ListedFile } from '../../src/scanner/listed-file.ts';
 
 export const rel = parseRelPath;
 

@@ -4,8 +4,7 @@ import type * as nodeOs from 'node:os';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import type { FileIdentity } from '../../src/scanner/listed-file.ts';
-import { identityOf } from '../../src/scanner/file-identity.ts';
+import { type FileIdentity, identityOf } from '../../src/model/file-identity.ts';
 import type { DirectorySync as Sync } from '../../src/sender/directory-sync.ts';
 import { lacks } from '../../harness/tools.ts';
 import { mapFile } from './mapped-writer.ts';
@@ -52,21 +51,21 @@ describe('a sync of a directory', () => {
     expect(sync?.running).toBe(true);
     expect(sync?.covers(file)).toBe(false);
     writeFileSync(`${program}.go`, '');
-    await vi.waitFor(() => expect(sync?.covers(file)).toBe(true), 10_000);
+    await vi.waitFor(() => expect(sync?.covers(file)).toBe(true), 60_000);
     expect(sync?.running).toBe(false);
     expect(readFileSync(`${program}.asked`, 'utf8')).toBe(`-f\n${folder.path('DC1')}\n`);
   });
 
   test('is what the machine’s own sync does', async () => {
     const sync = await start();
-    await vi.waitFor(() => expect(sync?.running).toBe(false), 10_000);
+    await vi.waitFor(() => expect(sync?.running).toBe(false), 60_000);
     expect(sync?.covers(file)).toBe(true);
   });
 
   test('covers nothing of another device', async () => {
     fakeSync('exit 0');
     const sync = await start();
-    await vi.waitFor(() => expect(sync?.covers(file)).toBe(true), 10_000);
+    await vi.waitFor(() => expect(sync?.covers(file)).toBe(true), 60_000);
     expect(sync?.covers({ ...file, dev: file.dev + 1 })).toBe(false);
   });
 
@@ -78,7 +77,7 @@ describe('a sync of a directory', () => {
     vi.useFakeTimers({ toFake: ['Date'], now: 1_000_000_000_000 + ageMs });
     onTestFinished(() => void vi.useRealTimers());
     const sync = await start();
-    await vi.waitFor(() => expect(sync?.running).toBe(false), 10_000);
+    await vi.waitFor(() => expect(sync?.running).toBe(false), 60_000);
     expect(sync?.covers({ ...file, ctimeMs: 1_000_000_000_000 })).toBe(false);
     expect(sync?.covers({ ...file, ctimeMs: 1_000_000_000_000 - 1000 })).toBe(true);
   });
@@ -91,7 +90,7 @@ describe('a sync of a directory', () => {
     fakeSync(script);
     const { DirectorySync } = await fresh();
     const sync = DirectorySync.start(folder.path('DC1'));
-    await vi.waitFor(() => expect(sync?.running).toBe(false), 10_000);
+    await vi.waitFor(() => expect(sync?.running).toBe(false), 60_000);
     expect(sync?.covers(file)).toBe(false);
     expect(DirectorySync.start(folder.path('DC1'))).toBeUndefined();
   });
@@ -100,7 +99,7 @@ describe('a sync of a directory', () => {
     vi.stubEnv('PATH', '/nowhere');
     onTestFinished(() => void vi.unstubAllEnvs());
     const sync = await start();
-    await vi.waitFor(() => expect(sync?.running ?? false).toBe(false), 10_000);
+    await vi.waitFor(() => expect(sync?.running ?? false).toBe(false), 60_000);
     expect(sync?.covers(file) ?? false).toBe(false);
   });
 
@@ -135,7 +134,7 @@ describe('a sync of a directory', () => {
     }, 10_000);
     for (const sync of most) sync?.[Symbol.dispose]();
     for (const pid of pids)
-      await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 10_000);
+      await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 60_000);
     const another = DirectorySync.start(folder.path('DC1'));
     expect(another?.running).toBe(true);
     another?.[Symbol.dispose]();
@@ -146,7 +145,7 @@ describe('a sync of a directory', () => {
     async () => {
       const map = await mapFile(folder.path('DC1/a'));
       const sync = await start();
-      await vi.waitFor(() => expect(sync?.running).toBe(false), 10_000);
+      await vi.waitFor(() => expect(sync?.running).toBe(false), 60_000);
       const before = lstatSync(folder.path('DC1/a')).mtimeMs;
       await map.store();
       expect(lstatSync(folder.path('DC1/a')).mtimeMs).toBeGreaterThan(before);

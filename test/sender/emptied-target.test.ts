@@ -53,10 +53,10 @@ test.each(KINDS)('%s that was emptied has all again before the seal', async (_, 
   const { store, target, empty } = await kind();
   for (const file of FILES) write(file);
   const { log, problems } = follow(root, target);
-  await vi.waitFor(() => expect(FILES.every((file) => isMarked(at(file)))).toBe(true), 10_000);
+  await vi.waitFor(() => expect(FILES.every((file) => isMarked(at(file)))).toBe(true), 60_000);
   empty();
   write('DC1/finished.parse');
-  await vi.waitFor(() => expect(existsSync(at('DC1/finished.watch'))).toBe(true), 20_000);
+  await vi.waitFor(() => expect(existsSync(at('DC1/finished.watch'))).toBe(true), 60_000);
   for (const file of [...FILES, 'DC1/finished.parse'])
     expect(await store.stat(parseRelPath(`edge1/${file}`))).toMatchObject({ path: `edge1/${file}` });
   expect(problems).toEqual([]);
@@ -69,10 +69,10 @@ test('with --marks trust what this scan has sent and the target has lost is sent
   const store = usingForTest(createMemoryStore(contents));
   for (const file of FILES) write(file);
   const { problems } = follow(root, local(store), { marks: 'trust' });
-  await vi.waitFor(() => expect(FILES.every((file) => isMarked(at(file)))).toBe(true), 10_000);
+  await vi.waitFor(() => expect(FILES.every((file) => isMarked(at(file)))).toBe(true), 60_000);
   contents.files.clear();
   write('DC1/finished.parse');
-  await vi.waitFor(() => expect(existsSync(at('DC1/finished.watch'))).toBe(true), 20_000);
+  await vi.waitFor(() => expect(existsSync(at('DC1/finished.watch'))).toBe(true), 60_000);
   expect(await store.stat(parseRelPath('edge1/DC1/a'))).toBeDefined();
   expect(problems).toEqual([]);
 });
@@ -103,17 +103,17 @@ test('a version that comes back is sent again, though it was confirmed once', as
   write('DC1/a', 'one');
   utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
   follow(root, target, { settleMs: 20 });
-  await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 10_000);
+  await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 60_000);
   write('DC1/a', 'two');
   utimesSync(at('DC1/a'), OLD_SECONDS + 1, OLD_SECONDS + 1);
   chmodSync(at('DC1/a'), 0o644);
   const kept = async () => (await store.stat(parseRelPath('edge1/DC1/a')))?.mtimeUs;
-  await vi.waitFor(async () => expect(await kept()).toBe((OLD_SECONDS + 1) * 1e6), 20_000);
-  await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 10_000);
+  await vi.waitFor(async () => expect(await kept()).toBe((OLD_SECONDS + 1) * 1e6), 60_000);
+  await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 60_000);
   write('DC1/a', 'one');
   utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
   write('DC1/finished.parse');
-  await vi.waitFor(() => expect(existsSync(at('DC1/finished.watch'))).toBe(true), 20_000);
+  await vi.waitFor(() => expect(existsSync(at('DC1/finished.watch'))).toBe(true), 60_000);
   expect(await kept()).toBe(OLD_SECONDS * 1e6);
 });
 

@@ -1,6 +1,6 @@
 import { utimesSync } from 'node:fs';
 import { expect, test, vi } from 'vitest';
-import type { DirectoryWatch } from '../../src/watcher/watch-directory.ts';
+import type { DirectoryWatch } from '../../src/watcher/directory-watch.ts';
 import { follow, isMarked, OLD_SECONDS, setup } from './scan-fixture.ts';
 
 /** A watch whose events are all lost. */
@@ -22,8 +22,8 @@ test('the parser’s marker in the active directory is found soon, though its ev
   // Settled at the first listing, for nobody tells of it later.
   utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
   const { sealed } = follow(root, target);
-  await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 10_000);
+  await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 60_000);
   write('DC1/finished.parse');
   // The look at all directories, once a minute, would find it as well.
-  await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 20_000);
+  await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 60_000);
 });

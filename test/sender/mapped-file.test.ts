@@ -49,7 +49,7 @@ test.skipIf(noPython)('what a mapped file got after it was sent is sent when it 
   write(PATH, 'content');
   const close = await map(at(PATH));
   follow(root, target, { complete: 'close-write' });
-  await vi.waitFor(() => expect(isMarked(at(PATH))).toBe(true), 10_000);
+  await vi.waitFor(() => expect(isMarked(at(PATH))).toBe(true), 60_000);
   await close();
   await expectKept(target, at(PATH));
 });

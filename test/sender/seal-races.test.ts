@@ -102,7 +102,7 @@ describe('while a directory is being sealed', () => {
       ...bound(target),
       seal: async (directory, marker, options) => {
         rmSync(at('DC2'), { recursive: true });
-        await vi.waitFor(() => expect(states.at(-1)).toBe('active'), 10_000);
+        await vi.waitFor(() => expect(states.at(-1)).toBe('active'), 60_000);
         await target.seal(directory, marker, options);
         sealed.resolve();
       },
@@ -111,9 +111,9 @@ describe('while a directory is being sealed', () => {
     const directory = (name: string, state: string): void => void (name === 'DC1' && states.push(state));
     follow(root, removing, { newest: 'name', observer: { ...options.observer, directory } });
     await sealed.promise;
-    await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 10_000);
+    await vi.waitFor(() => expect(isMarked(at('DC1/a'))).toBe(true), 60_000);
     write('DC1/late');
-    await vi.waitFor(async () => expect(await kept('DC1/late')).toBeDefined(), 10_000);
+    await vi.waitFor(async () => expect(await kept('DC1/late')).toBeDefined(), 60_000);
     expect(existsSync(at('DC1/finished.watch'))).toBe(false);
   });
 });

@@ -111,8 +111,8 @@ describe('a sealed directory', () => {
     const { root, target, write, kept, at } = await sealedSetup();
     const { sealed } = follow(root, target, { reopen: true });
     write('DC1/late');
-    await vi.waitFor(async () => expect(await kept('DC1/late')).toBeDefined(), 20_000);
-    await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 20_000);
+    await vi.waitFor(async () => expect(await kept('DC1/late')).toBeDefined(), 60_000);
+    await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 60_000);
     expect(existsSync(at('DC1/finished.watch'))).toBe(true);
   });
 
@@ -136,7 +136,7 @@ describe('a sealed directory', () => {
       },
     };
     const { sealed, problems } = follow(root, slow);
-    await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 20_000);
+    await vi.waitFor(() => expect(sealed).toEqual(['DC1']), 60_000);
     expect(await kept('DC1/late')).toBeDefined();
     expect(problems).toEqual([]);
   });

@@ -84,13 +84,13 @@ describe('a directory that is neither closed nor the newest', () => {
       () => expect(log.messages.filter((note) => note === 'watching')).toHaveLength(3),
       10_000,
     );
-    await vi.waitFor(() => expect(isMarked(at('cam1/first'))).toBe(true), 10_000);
+    await vi.waitFor(() => expect(isMarked(at('cam1/first'))).toBe(true), 60_000);
     const file = openSync(at('cam1/first'), 'a');
     onTestFinished(() => closeSync(file));
     writeSync(file, ' and more');
     write('cam2/second');
-    await vi.waitFor(async () => expect(await kept('cam2/second')).toBeDefined(), 10_000);
-    await vi.waitFor(async () => expect(await kept('cam1/first')).toBe('cam1/first and more'.length), 10_000);
+    await vi.waitFor(async () => expect(await kept('cam2/second')).toBeDefined(), 60_000);
+    await vi.waitFor(async () => expect(await kept('cam1/first')).toBe('cam1/first and more'.length), 60_000);
   });
 
   test('is listed in its turn where there are more than may be watched', async () => {
@@ -98,7 +98,7 @@ describe('a directory that is neither closed nor the newest', () => {
     for (const name of ['cam1', 'cam2', 'cam3']) write(`${name}/first`);
     const { log } = follow(root, target, { ...LONG, maxWatched: 2 });
     for (const name of ['cam1', 'cam2', 'cam3'])
-      await vi.waitFor(() => expect(isMarked(at(`${name}/first`))).toBe(true), 10_000);
+      await vi.waitFor(() => expect(isMarked(at(`${name}/first`))).toBe(true), 60_000);
     expect(log.messages.filter((note) => note === 'watching')).toHaveLength(2);
     write('cam1/second');
     await vi.waitFor(() => expect(isMarked(at('cam1/second'))).toBe(true), 30_000);

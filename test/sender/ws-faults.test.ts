@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import type { RetryPolicy } from '../../src/flow/retry.ts';
-import type { WsTargetOptions } from '../../src/sender/ws/ws-target.ts';
+import type { WsTargetOptions } from '../../src/sender/ws/ws-target-options.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { faultyProxy, type FaultyProxy } from '../../harness/faulty-proxy.ts';
 import { MemorySource } from './memory-source.ts';

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import type { LinkState } from '../../src/sender/ws/ws-target.ts';
+import type { LinkState } from '../../src/sender/ws/ws-target-options.ts';
 import { acknowledge, type Script, welcome } from './fake-receiver.ts';
 import { PATIENT, QUICK, scripted as start, usingForTest } from './receiver-fixture.ts';
 import { SourceFolder } from './source-folder.ts';

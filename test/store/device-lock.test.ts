@@ -162,6 +162,7 @@ describe('the lock of a device', () => {
     await expect(lock()).rejects.toMatchObject({ code: 'FENCED' });
     renameSync(folder.root, join(folder.outside, 'unmounted'));
     mkdirSync(folder.root);
+    // Timers go off in the order of their times, however late: some beats before this one.
     await sleep(50);
     expect(readdirSync(folder.root)).toEqual([]);
   });

@@ -3,8 +3,8 @@ import { readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach } from 'vitest';
-import { type FileStoreOptions, openFileStore } from '../../src/store/file/file-store.ts';
-import type { Store } from '../../src/store/store.ts';
+import { openFileStore } from '../../src/store/file/file-store.ts';
+import type { FileStoreOptions, LocalStore } from '../../src/store/file/local-store.ts';
 
 /** A folder for stores, another one for every test, with what else a test needs beside it. */
 export interface StoreFolder {
@@ -13,7 +13,7 @@ export interface StoreFolder {
   /** A folder outside of the store. */
   readonly outside: string;
   /** Opens the store; it is closed after the test. */
-  open(options?: FileStoreOptions): Promise<Store>;
+  open(options?: FileStoreOptions): Promise<LocalStore>;
   /** Runs after the test, before the folder is removed. */
   afterwards(task: () => unknown): void;
   /** Files in the store's own folder, unfinished ones of open processes included. */

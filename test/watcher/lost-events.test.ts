@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
-import { look } from '../../src/watcher/file-version.ts';
+import { look } from '../../src/watcher/look.ts';
 import { enterFolders, makeRoot, startWatch, until } from './support.ts';
 
 const at = (name: string): RelPath => `DC1/${name}` as RelPath;

@@ -1,19 +1,24 @@
 import { appendFileSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
-import { look, versionOf } from '../../src/watcher/file-version.ts';
+import { identityOf } from '../../src/model/file-identity.ts';
+import { look } from '../../src/watcher/look.ts';
 import { SettleQueue } from '../../src/watcher/settle-queue.ts';
 import { MAX_SETTLING } from '../../src/watcher/settling.ts';
 import { cleanup, makeRoot, until } from './support.ts';
 
-function startQueue(root: string, settleMs = 50) {
+function startQueue(root: string, settleMs = 50, onComplete = () => {}) {
   const told: string[] = [];
   const overflows = { count: 0 };
   const queue = new SettleQueue({
     root,
     settleMs,
-    onComplete: (path) => void told.push(path),
+    onComplete: (path) => {
+      told.push(path);
+      onComplete();
+    },
     onOverflow: () => void overflows.count++,
   });
   cleanup(() => queue[Symbol.dispose]());
@@ -37,21 +42,26 @@ describe('SettleQueue', () => {
     const { root, directory } = makeRoot();
     const file = join(directory, 'a');
     writeFileSync(file, 'x');
-    const { queue, told } = startQueue(root, 1000);
+    const settleMs = 1000;
+    const quietMs: number[] = [];
+    let writtenMs = performance.now();
+    const { queue } = startQueue(root, settleMs, () => quietMs.push(performance.now() - writtenMs));
     queue.changed(at('a'));
-    for (let i = 0; i < 30; i++) {
-      await new Promise((resolve) => setTimeout(resolve, 50));
-      expect(told).toEqual([]);
+    for (const end = writtenMs + 1.5 * settleMs; performance.now() < end;) {
+      await sleep(settleMs / 20);
+      writtenMs = performance.now();
       appendFileSync(file, 'x');
     }
-    await until(() => told.length > 0);
+    await until(() => quietMs.length > 0);
+    // Where the machine paused as long between two writes, it had settled indeed.
+    for (const ms of quietMs) expect(ms).toBeGreaterThan(settleMs / 2);
   });
 
   it('tells a closed file in the same turn, and not again when it settles', async () => {
     const { root, directory } = makeRoot();
     writeFileSync(join(directory, 'a'), 'x');
     const { queue, told } = startQueue(root);
-    queue.changed(at('a'), versionOf(look(join(directory, 'a'))!));
+    queue.changed(at('a'), identityOf(look(join(directory, 'a'))!));
     queue.closed(at('a'));
     expect(told).toEqual(['DC1/a']);
     expect(queue.size).toBe(0);

@@ -1,18 +1,19 @@
 import { describe, expect, it } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
-import type { FileVersion } from '../../src/watcher/file-version.ts';
+import type { FileIdentity } from '../../src/model/file-identity.ts';
 import { MAX_SETTLING, Settling } from '../../src/watcher/settling.ts';
 
 const a = 'DC1/a' as RelPath;
 const b = 'DC1/b' as RelPath;
-const version = (change: Partial<FileVersion> = {}): FileVersion => ({
+const version = (change: Partial<FileIdentity> = {}): FileIdentity => ({
+  dev: 1,
   ino: 1,
   size: 10,
   mtimeMs: 1000,
   ctimeMs: 1000,
   ...change,
 });
-const seen = (change: Partial<FileVersion> = {}, quietMs = 0) => ({ version: version(change), quietMs });
+const seen = (change: Partial<FileIdentity> = {}, quietMs = 0) => ({ version: version(change), quietMs });
 
 describe('Settling', () => {
   it('wants a look at once for a path that nobody has looked at', () => {

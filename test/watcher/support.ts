@@ -12,11 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
-import {
-  type DirectoryWatch,
-  watchDirectory,
-  type WatchDirectoryOptions,
-} from '../../src/watcher/watch-directory.ts';
+import type { DirectoryWatch, WatchDirectoryOptions } from '../../src/watcher/directory-watch.ts';
+import { watchDirectory } from '../../src/watcher/watch-directory.ts';
 import type { WatchEvent } from '../../src/watcher/watch-event.ts';
 import { RecordingLog } from '../recording-log.ts';
 
@@ -40,7 +37,7 @@ export function makeRoot(where: 'disk' | 'memory' = 'disk'): { root: string; dir
 }
 
 /** Waits until `condition` returns something but false and undefined. */
-export async function until<T>(condition: () => T | false | undefined, ms = 20_000): Promise<T> {
+export async function until<T>(condition: () => T | false | undefined, ms = 60_000): Promise<T> {
   const deadline = performance.now() + ms;
   for (;;) {
     const value = condition();
@@ -53,12 +50,26 @@ export async function until<T>(condition: () => T | false | undefined, ms = 20_0
 export class Recorder {
   readonly events: WatchEvent[] = [];
   readonly log = new RecordingLog();
+  readonly #times: number[] = [];
+
+  add(event: WatchEvent): void {
+    this.events.push(event);
+    this.#times.push(performance.now());
+  }
 
   /** Paths told complete, relative to DC1, in order. */
   get complete(): string[] {
     return this.events.flatMap((event) =>
       event.kind === 'complete' ? [event.path.slice('DC1/'.length)] : [],
     );
+  }
+
+  /** When `name` was told complete, in ms of `performance.now()`. */
+  toldMs(name: string): number[] {
+    return this.#times.filter((_, at) => {
+      const event = this.events[at];
+      return event?.kind === 'complete' && event.path === `DC1/${name}`;
+    });
   }
 
   get reconciles(): string[] {
@@ -85,7 +96,7 @@ export async function startWatch(
     directory: 'DC1' as RelPath,
     complete: 'settle',
     settleMs: 100,
-    onEvent: (event) => void recorder.events.push(event),
+    onEvent: (event) => recorder.add(event),
     log: recorder.log,
     ...options,
   });

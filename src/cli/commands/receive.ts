@@ -37,7 +37,11 @@ export const receive: Command = {
     ['$0 receive s3://bucket --s3-endpoint https://s3.example', 'Into one of another server'],
   ],
   arguments: [
-    { name: 'store', kind: 'setting', describe: 'Folder or s3://BUCKET/PREFIX for the files; must exist' },
+    {
+      name: 'store',
+      kind: 'setting',
+      describe: 'Folder, s3://BUCKET/PREFIX or store:NAME for the files; must exist',
+    },
   ],
   options: OPTIONS,
   hasUnits: true,

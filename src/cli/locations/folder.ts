@@ -1,9 +1,9 @@
-import type { ReceiveConfig } from '../../config/schemas/receive.ts';
 import type { SenderConfig } from '../../config/schemas/sender.ts';
 import type { FolderAddress } from '../../config/target-address.ts';
 import type { Store } from '../../store/store.ts';
 import { ownTarget, untilOpen, type OpenTarget, type Shared, type TargetUse } from '../own-target.ts';
 import { checkSeparate } from '../separate-folders.ts';
+import type { StoreSettings, StoreUse } from './store-use.ts';
 
 /** Opens a folder as a target. It is locked against other senders of the device, unless it is only read. */
 export async function openFolderTarget(
@@ -32,14 +32,19 @@ export async function openFolderTarget(
   }
 }
 
-/** Opens a folder as the store of a receiver. It keeps the rule of --immutable itself, and between processes too. */
-export async function openFolderStore(at: FolderAddress, config: ReceiveConfig): Promise<Store> {
+/** Opens a folder as a store. It keeps the rule of immutability itself, and between processes too. */
+export async function openFolderStore(
+  at: FolderAddress,
+  settings: StoreSettings,
+  { readOnly }: StoreUse,
+): Promise<Store> {
   const { openFileStore } = await import('../../store/file/file-store.ts');
   const store = await openFileStore(at.path, {
-    immutable: config.immutable,
-    minFreeBytes: config.minFree,
-    maxStagedBytes: config.quota,
+    readOnly,
+    immutable: settings.immutable,
+    minFreeBytes: settings.minFree,
+    maxStagedBytes: settings.quota,
   });
-  const { withLimits } = await import('./receiver-rules.ts');
-  return withLimits(store, config);
+  const { withLimits } = await import('./store-rules.ts');
+  return withLimits(store, settings);
 }

@@ -4,7 +4,7 @@ import type { ReceiverAddress } from '../../config/target-address.ts';
 import { readTokenFile } from '../../config/token-file.ts';
 import type { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
-import type { LinkState, WsTargetOptions } from '../../sender/ws/ws-target.ts';
+import type { LinkState, WsTargetOptions } from '../../sender/ws/ws-target-options.ts';
 import { isLoopback } from '../../http/listen-address.ts';
 import type { OpenTarget, Shared, TargetUse } from '../own-target.ts';
 import { trustSystemCas } from '../trust-system-cas.ts';

@@ -1,11 +1,11 @@
-import type { ReceiveConfig } from '../../config/schemas/receive.ts';
 import type { SenderConfig } from '../../config/schemas/sender.ts';
 import type { StoreAddress, TargetAddress } from '../../config/target-address.ts';
 import type { Store } from '../../store/store.ts';
-import type { OpenTarget, Shared, StoreUse, TargetUse } from '../own-target.ts';
+import type { OpenTarget, Shared, TargetUse } from '../own-target.ts';
 import { openBucketStore, openBucketTarget } from './bucket.ts';
 import { openFolderStore, openFolderTarget } from './folder.ts';
 import { openReceiver } from './receiver.ts';
+import type { StoreSettings, StoreUse } from './store-use.ts';
 
 type Kind = TargetAddress['kind'];
 type StoreKind = StoreAddress['kind'];
@@ -22,9 +22,9 @@ const TARGETS: {
   ) => Promise<OpenTarget>;
 } = { folder: openFolderTarget, s3: openBucketTarget, receiver: openReceiver };
 
-/** The same as the store of a receiver, with the receiver's rules for what is kept. */
+/** The same as a store. */
 const STORES: {
-  readonly [K in StoreKind]: (at: Addresses[K], config: ReceiveConfig, use: StoreUse) => Promise<Store>;
+  readonly [K in StoreKind]: (at: Addresses[K], settings: StoreSettings, use: StoreUse) => Promise<Store>;
 } = { folder: openFolderStore, s3: openBucketStore };
 
 /** @throws IsyncError CONFIG_INVALID, ROOT_MISSING, STORE_MISSING, or what an S3 store can't be opened for */
@@ -37,11 +37,15 @@ export function openTargetAt<K extends Kind>(
   return TARGETS[to.kind](to, config, shared, use);
 }
 
-/** @throws IsyncError STORE_MISSING, or what an S3 store can't be opened for; the signal's reason */
-export function openStoreAt<K extends StoreKind>(
+/**
+ * Opens a folder or a bucket, with the rules for what is kept there that `settings` have; the caller disposes it. A command's
+ * `location(parseStoreAddress)` is such an address, also where its user said `store:NAME`.
+ * @throws IsyncError STORE_MISSING, or what an S3 store can't be opened for; the signal's reason
+ */
+export function openStore<K extends StoreKind>(
   at: Addresses[K] & { readonly kind: K },
-  config: ReceiveConfig,
+  settings: StoreSettings,
   use: StoreUse,
 ): Promise<Store> {
-  return STORES[at.kind](at, config, use);
+  return STORES[at.kind](at, settings, use);
 }

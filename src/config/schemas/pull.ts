@@ -14,7 +14,7 @@ import {
   parseRoleArn,
   parseState,
 } from '../pull-values.ts';
-import { parseEndpoint, parseProfile, parseRegion } from '../s3-settings.ts';
+import { endpoint, profile, region } from '../s3-settings.ts';
 import { isWithin, parseSync } from '../sync-map.ts';
 import { parseBoolean, parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
 import { common, fault } from './common.ts';
@@ -24,11 +24,11 @@ export const pullSchema = z
     /** Name, URL or ARN. */
     queue: one(parseQueueText),
     sync: fromFile(parseSync),
-    region: one(parseRegion).optional(),
-    profile: one(parseProfile).optional(),
+    region: region.optional(),
+    profile: profile.optional(),
     roleArn: one(parseRoleArn).optional(),
-    sqsEndpoint: one(parseEndpoint).optional(),
-    s3Endpoint: one(parseEndpoint).optional(),
+    sqsEndpoint: endpoint.optional(),
+    s3Endpoint: endpoint.optional(),
     fips: flag(),
     dualStack: flag(),
     /** Empty: any. */

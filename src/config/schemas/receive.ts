@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { s3Faults } from '../bucket-settings.ts';
 import { flag, one, path } from '../fields.ts';
 import { location } from '../location.ts';
-import { s3Faults, s3Settings } from '../s3-settings.ts';
+import { s3Settings } from '../s3-settings.ts';
 import { parseStoreAddress } from '../target-address.ts';
 import { parseBytes, parseCount, parseHostPort } from '../values.ts';
 import { checkKeyPair, common, fault, tls } from './common.ts';
@@ -30,7 +31,7 @@ export const receiveSchema = z
   .superRefine((config, context) => {
     checkKeyPair(config, context);
     const isS3 = config.store.kind === 's3';
-    for (const { key, message } of s3Faults(config, isS3, 'store')) fault(context, key, message);
+    for (const { key, message } of s3Faults(config, config.store, 'store')) fault(context, key, message);
     if (isS3 && config.minFree !== undefined)
       fault(
         context,

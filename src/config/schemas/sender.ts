@@ -3,10 +3,11 @@ import type { z } from 'zod';
 import { DEFAULT_IGNORE } from '../../model/default-ignore.ts';
 import { parseDeviceName } from '../../model/device-name.ts';
 import { DIGEST_ALGORITHMS } from '../../model/digest.ts';
+import { s3Faults } from '../bucket-settings.ts';
 import { defaultDevice } from '../default-device.ts';
 import { list, one, oneOf, path } from '../fields.ts';
 import { location } from '../location.ts';
-import { s3Faults, s3Settings } from '../s3-settings.ts';
+import { s3Settings } from '../s3-settings.ts';
 import { secret } from '../secret.ts';
 import { parseTargetAddress } from '../target-address.ts';
 import { parseToken } from '../token-file.ts';
@@ -43,8 +44,7 @@ export function checkSender(config: SenderConfig, context: z.RefinementCtx): voi
       'tokenFile',
       'is given, and the token itself (ISYNC_TOKEN) as well; which of the two is meant?',
     );
-  for (const { key, message } of s3Faults(config, config.to.kind === 's3', 'target'))
-    fault(context, key, message);
+  for (const { key, message } of s3Faults(config, config.to, 'target')) fault(context, key, message);
   if (config.to.kind === 'receiver' && config.to.url.protocol === 'wss:') return;
   for (const key of ['tlsCa', 'tlsCert', 'tlsKey'] as const)
     if (config[key] !== undefined) fault(context, key, 'is for a wss:// target only');

@@ -11,7 +11,10 @@ export interface ParseOptions {
 export type ParsedRecord =
   /** An object was put or removed. */
   | { readonly outcome: 'event'; readonly event: ObjectEvent; readonly source: RecordSource }
-  /** Nothing that concerns the content of a bucket: done with at once. */
+  /**
+   * Nothing that concerns the content of a bucket: done with at once. `name` is whatever the message says, printable and at most
+   * 100 characters; as there may be any number of them, a label of a metric needs a limit of its own.
+   */
   | { readonly outcome: 'ignored'; readonly dialect: Dialect; readonly name: string }
   /** To be parked: `reason` says in a sentence why it can't be understood. */
   | { readonly outcome: 'unparsable'; readonly reason: string; readonly source: RecordSource };

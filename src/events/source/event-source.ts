@@ -1,6 +1,7 @@
 import type { Abortable } from '../../model/abortable.ts';
 
-/** Where messages about objects come from: a queue that gives each one again until it is acknowledged. */
+/** Where messages about objects come from: a queue that gives each one again until it is acknowledged. Disposing
+ * waits for confirmations under way, within a bound, and gives back what is in hand, so that another reader has it at once. */
 export interface EventSource extends AsyncDisposable {
   /** The source, for people. */
   readonly where: string;
@@ -9,15 +10,18 @@ export interface EventSource extends AsyncDisposable {
    * that is in hand already is not told again, even when the queue delivers it again. Several calls may overlap.
    *
    * Temporary trouble (network, throttling, expired credentials) is waited out here, and logged. Rejects with an IsyncError
-   * that is not retryable (no such queue, forbidden), or with the reason of the signal.
+   * that is not retryable (no such queue, forbidden: also where acknowledging or releasing is), with a retryable one once the
+   * time is over for which the source was told to wait, or with the reason of the signal.
    */
   receive(options?: Abortable): Promise<readonly Delivery[]>;
   /** After how many deliveries the queue moves a message elsewhere by itself; undefined where it never does. */
   readonly maxDeliveries: number | undefined;
   /** Whether messages of a group come strictly in order, so that one that is released holds up those behind it. */
   readonly isFifo: boolean;
-  /** What is in hand: received and neither acknowledged nor released. */
+  /** What is in hand: received, and the queue has not confirmed yet that it is acknowledged or released. */
   readonly inHand: number;
+  /** Whether the last request to the queue was answered. */
+  readonly isReachable: boolean;
 }
 
 /** One message in hand. Nobody else receives it until it is acknowledged or released; exactly one of both ends it. */

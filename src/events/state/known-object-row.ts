@@ -1,4 +1,4 @@
-import type { SQLOutputValue } from 'node:sqlite';
+import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import { IsyncError } from '../../model/isync-error.ts';
 import { isRelPath, type RelPath } from '../../model/rel-path.ts';
 import { moveAway } from './sqlite.ts';
@@ -15,6 +15,24 @@ export function asRow(given: Readonly<Record<string, SQLOutputValue>> | Row): Ro
 /** Columns of an object, as {@link knownObject} reads them. */
 export const OBJECT_COLUMNS =
   'bucket, key, isFolder, folder, path, etag, versionId, size, mtimeUs, sequencer, timeMs';
+
+/** The values of {@link OBJECT_COLUMNS}, in their order. */
+export function valuesOf(object: KnownObject): SQLInputValue[] {
+  const { bucket, key, kind, folder, path, etag, versionId, size, mtimeUs, sequencer, timeMs } = object;
+  return [
+    bucket,
+    key,
+    kind === 'folder' ? 1 : 0,
+    folder,
+    path,
+    etag,
+    versionId ?? null,
+    size,
+    mtimeUs,
+    sequencer ?? null,
+    timeMs ?? null,
+  ];
+}
 
 /** The absolute path of what is at `path` below `folder`. */
 export function placeOf(folder: string, path: RelPath | ''): string {

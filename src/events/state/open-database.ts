@@ -38,6 +38,20 @@ const TABLES = `
   ) STRICT;
   CREATE UNIQUE INDEX objects_by_key ON objects (bucket, key);
   CREATE INDEX objects_by_place ON objects (place, isFolder);
+  CREATE TABLE pending (
+    bucket TEXT NOT NULL,
+    key TEXT NOT NULL,
+    isFolder INTEGER NOT NULL,
+    folder TEXT NOT NULL,
+    path TEXT NOT NULL,
+    etag TEXT NOT NULL,
+    versionId TEXT,
+    size INTEGER NOT NULL,
+    mtimeUs INTEGER NOT NULL,
+    sequencer TEXT,
+    timeMs INTEGER,
+    PRIMARY KEY (bucket, key)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE partials (
     bucket TEXT NOT NULL, key TEXT NOT NULL, etag TEXT NOT NULL, PRIMARY KEY (bucket, key)
   ) STRICT, WITHOUT ROWID;

@@ -4,7 +4,16 @@ import type { Log } from '../../model/log.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { GroupCommit } from './group-commit.ts';
 import { behindPrefix } from './key-range.ts';
-import { asRow, knownObject, number, OBJECT_COLUMNS, placeOf, type Row, text } from './known-object-row.ts';
+import {
+  asRow,
+  knownObject,
+  number,
+  OBJECT_COLUMNS,
+  placeOf,
+  type Row,
+  text,
+  valuesOf,
+} from './known-object-row.ts';
 import { openDatabase } from './open-database.ts';
 import type { KnownObject, OwedPath, PartialObject, PathUse, PullState } from './pull-state.ts';
 import { stateError } from './sqlite.ts';
@@ -44,30 +53,34 @@ class SqliteState implements PullState {
   }
 
   set(object: KnownObject): Promise<void> {
-    const { bucket, key, kind, folder, path, etag, versionId, size, mtimeUs, sequencer, timeMs } = object;
     return this.#write(
       `INSERT INTO objects (${OBJECT_COLUMNS}, place) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (bucket, key) DO UPDATE SET
          isFolder = excluded.isFolder, folder = excluded.folder, path = excluded.path, place = excluded.place,
          etag = excluded.etag, versionId = excluded.versionId, size = excluded.size, mtimeUs = excluded.mtimeUs,
          sequencer = excluded.sequencer, timeMs = excluded.timeMs`,
-      bucket,
-      key,
-      kind === 'folder' ? 1 : 0,
-      folder,
-      path,
-      etag,
-      versionId ?? null,
-      size,
-      mtimeUs,
-      sequencer ?? null,
-      timeMs ?? null,
-      placeOf(folder, path),
+      ...valuesOf(object),
+      placeOf(object.folder, object.path),
     );
   }
 
   remove(bucket: string, key: string): Promise<void> {
     return this.#write('DELETE FROM objects WHERE bucket = ? AND key = ?', bucket, key);
+  }
+
+  setPending(object: KnownObject): Promise<void> {
+    return this.#write(
+      `INSERT OR REPLACE INTO pending (${OBJECT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      ...valuesOf(object),
+    );
+  }
+
+  removePending(bucket: string, key: string): Promise<void> {
+    return this.#write('DELETE FROM pending WHERE bucket = ? AND key = ?', bucket, key);
+  }
+
+  pending(): readonly KnownObject[] {
+    return this.#rows(`SELECT ${OBJECT_COLUMNS} FROM pending`).map((row) => knownObject(row, this.#path));
   }
 
   useOf(folder: string, path: RelPath | ''): PathUse {
@@ -104,6 +117,17 @@ class SqliteState implements PullState {
             end,
           );
     return counted === undefined ? 0 : number(counted[0], this.#path);
+  }
+
+  buckets(): readonly string[] {
+    const found: string[] = [];
+    // By the index, a step a bucket: DISTINCT would walk over all objects.
+    for (let last = ''; ;) {
+      const [next] = this.#row('SELECT min(bucket) FROM objects WHERE bucket > ?', last) ?? [];
+      if (next === undefined || next === null) return found;
+      last = text(next, this.#path);
+      found.push(last);
+    }
   }
 
   partial(bucket: string, key: string): PartialObject | undefined {

@@ -55,11 +55,20 @@ export interface PullState extends AsyncDisposable {
   get(bucket: string, key: string): KnownObject | undefined;
   set(object: KnownObject): Promise<void>;
   remove(bucket: string, key: string): Promise<void>;
+  /**
+   * Notes what is about to be written for a key: of a process that is killed between the writing and the `set`, the next one
+   * would not know what it wrote, and never remove it.
+   */
+  setPending(object: KnownObject): Promise<void>;
+  removePending(bucket: string, key: string): Promise<void>;
+  pending(): readonly KnownObject[];
   /** Who uses a path, of any bucket and prefix; also where mapped folders lie inside another. `path` may be '' for `folder` itself. */
   useOf(folder: string, path: RelPath | ''): PathUse;
   /** All keys of a bucket that begin with `prefix`, in the order of their UTF-8 bytes, read a page at a time. */
   list(bucket: string, prefix: string): Iterable<KnownObject>;
   count(bucket: string, prefix: string): number;
+  /** Those that a known object is from. */
+  buckets(): readonly string[];
 
   partial(bucket: string, key: string): PartialObject | undefined;
   setPartial(partial: PartialObject): Promise<void>;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
+import { sameIdentity } from '../../model/file-identity.ts';
 import type { RelPath } from '../../model/rel-path.ts';
-import { sameIdentity } from '../../scanner/file-identity.ts';
 import { Fingerprint } from '../../scanner/fingerprint.ts';
 import { inspectFile } from '../../scanner/inspect-file.ts';
 import { listDirectory, type ListingTotals } from '../../scanner/list-directory.ts';

@@ -1,6 +1,6 @@
+import { type FileIdentity, sameContentVersion } from '../../model/file-identity.ts';
 import type { RelPath } from '../../model/rel-path.ts';
-import { sameContentVersion } from '../../scanner/file-identity.ts';
-import type { FileIdentity, ListedFile } from '../../scanner/listed-file.ts';
+import type { ListedFile } from '../../scanner/listed-file.ts';
 
 /** Files remembered, a directory. 400 bytes each. */
 const MAX_FUTURE_MARKS = 100_000;

@@ -1,9 +1,9 @@
 import { lstatSync, type Stats } from 'node:fs';
 import { join } from 'node:path';
+import { sameIdentity } from '../../model/file-identity.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { PARSE_MARKER } from '../../model/markers.ts';
 import { joinRelPath, type RelPath } from '../../model/rel-path.ts';
-import { sameIdentity } from '../../scanner/file-identity.ts';
 import { Fingerprint } from '../../scanner/fingerprint.ts';
 import { inspectFile } from '../../scanner/inspect-file.ts';
 import { inspectDataDirectory } from '../../scanner/list-data-directories.ts';

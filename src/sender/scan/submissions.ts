@@ -1,8 +1,8 @@
+import { type FileIdentity, sameIdentity } from '../../model/file-identity.ts';
 import { problemOf, type Problem } from '../../model/problem.ts';
 import type { RelPath } from '../../model/rel-path.ts';
-import { sameIdentity } from '../../scanner/file-identity.ts';
 import { FutureMarks } from './future-marks.ts';
-import type { FileIdentity, ListedFile } from '../../scanner/listed-file.ts';
+import type { ListedFile } from '../../scanner/listed-file.ts';
 import { Proven } from './proven.ts';
 import type { ScanContext } from './scan-context.ts';
 import { transfer, type TransferOptions, type TransferOutcome } from './transfer.ts';

@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { FileIdentity } from '../../model/file-identity.ts';
 import { sameVersion } from '../../model/file-entry.ts';
 import { factsOf, type ErrorCode } from '../../model/error-table.ts';
 import { errnoOf, toIsyncError, type IsyncError } from '../../model/isync-error.ts';
-import type { FileIdentity, ListedFile } from '../../scanner/listed-file.ts';
+import type { ListedFile } from '../../scanner/listed-file.ts';
 import { markFile } from '../../scanner/mark.ts';
 import { digestSource } from '../digest-source.ts';
 import { makeDurable } from '../durable-source.ts';

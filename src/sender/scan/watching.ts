@@ -1,7 +1,9 @@
+import type { FileIdentity } from '../../model/file-identity.ts';
 import type { RelPath } from '../../model/rel-path.ts';
-import type { FileIdentity, ListedFile } from '../../scanner/listed-file.ts';
+import type { ListedFile } from '../../scanner/listed-file.ts';
 import type { WatchEvent } from '../../watcher/watch-event.ts';
-import { watchDirectory, type DirectoryWatch } from '../../watcher/watch-directory.ts';
+import type { DirectoryWatch } from '../../watcher/directory-watch.ts';
+import { watchDirectory } from '../../watcher/watch-directory.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { SubmissionListener } from './submissions.ts';
 

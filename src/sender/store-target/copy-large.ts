@@ -1,9 +1,10 @@
-import { createDigester, type DigestAlgorithm } from '../../model/digest.ts';
+import type { RateLimiter } from '../../flow/rate-limiter.ts';
+import type { DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
-import type { Store, Upload } from '../../store/store.ts';
+import { putStream } from '../../store/put-stream.ts';
+import type { Store } from '../../store/store.ts';
 import { Forgotten, type PutJob } from '../send-queue.ts';
-import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import { changed } from '../source-file.ts';
 import type { SourceReader } from '../target.ts';
 
@@ -24,53 +25,33 @@ export async function copyLarge(
   entry: FileEntry,
   options: CopyLargeOptions,
 ): Promise<Buffer> {
-  const { algorithm, replaceDamaged, signal } = options;
   const reader = await job.file.open();
   try {
-    const upload = await store.begin(entry, { algorithm, resume: true, replaceDamaged, signal });
-    try {
-      const digest = await transfer(job, reader, upload, options);
-      await upload.commit(digest);
-      return digest;
-    } catch (error) {
-      await (mayGoOn(error, job) ? upload.suspend() : upload.abort());
-      throw error;
-    }
+    return await putStream(store, entry, piecesOf(job, reader, options), {
+      ...options,
+      onWritten: (bytes) => job.sent(bytes),
+      // Kept are the bytes of a file that may come again as it is.
+      mayGoOn: (error) => job.settled || (error instanceof IsyncError && error.retryable),
+    });
   } finally {
     await reader[Symbol.asyncDispose]();
   }
 }
 
-async function transfer(
+/** The bytes of the file, all in one buffer, one piece after the other. */
+async function* piecesOf(
   job: PutJob,
   reader: SourceReader,
-  upload: Upload,
-  { algorithm, limiter, signal }: CopyLargeOptions,
-): Promise<Buffer> {
+  { limiter }: CopyLargeOptions,
+): AsyncGenerator<Uint8Array> {
   const { path, size } = job.file.entry;
-  const digester = createDigester(algorithm);
   const piece = Buffer.allocUnsafeSlow(Math.min(PIECE_BYTES, limiter?.quantumBytes ?? Infinity));
-  const offset = upload.offset;
   for (let position = 0; position < size;) {
-    // Up to the offset the bytes are there and only digested; from there on they are written too.
-    const end = position < offset ? offset : size;
-    const part = piece.subarray(0, Math.min(piece.length, end - position));
+    const part = piece.subarray(0, Math.min(piece.length, size - position));
     if ((await reader.read([part], position)) < part.length) throw changed(path);
-    digester.update(part);
-    if (position >= offset) {
-      await limiter?.ready({ signal });
-      await upload.write(part);
-      limiter?.spend(part.length);
-      job.sent(part.length);
-    }
+    yield part;
     position += part.length;
     if (job.settled) throw new Forgotten();
   }
   await reader.check();
-  return digester.digest();
-}
-
-/** Kept are the bytes of a file that may come again as it is. */
-function mayGoOn(error: unknown, { settled }: PutJob): boolean {
-  return settled || (error instanceof IsyncError && error.retryable);
 }

@@ -1,5 +1,4 @@
 import type { Abortable } from '../../model/abortable.ts';
-import type { DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
@@ -7,8 +6,7 @@ import { KEEPALIVE_MS, MAX_PATHS_PER_MESSAGE, SILENCE_DEADLINE_MS } from '../../
 import type { Welcome } from '../../protocol/messages.ts';
 import { ZSTD } from '../../protocol/packing.ts';
 import { SendQueue } from '../send-queue.ts';
-import type { RateLimiter } from '../../flow/rate-limiter.ts';
-import { Backoff, type RetryPolicy } from '../../flow/retry.ts';
+import { Backoff } from '../../flow/retry.ts';
 import {
   FILES_IN_FLIGHT,
   type LookOptions,
@@ -21,56 +19,18 @@ import {
   type TargetTraits,
 } from '../target.ts';
 import { Calls } from './calls.ts';
-import { connect, type TlsOptions } from './connect.ts';
+import { connect } from './connect.ts';
 import { targetIdentityOf, Peer } from './peer.ts';
 import { ForeignAnswer } from './connect-errors.ts';
 import { Session } from './session.ts';
+import type { WsTargetOptions } from './ws-target-options.ts';
 
 /** Files unconfirmed at a time where they are compressed, to an eighth or so: 10,000 over 100 ms take 2.3 s instead of 4.0 s. */
 const COMPRESSED_IN_FLIGHT = 2048;
 
-export interface WsTargetOptions {
-  /** `ws://` or `wss://` with host and port; a path is put before that of the protocol. */
-  readonly url: string;
-  /** Asked for anew before each connection when it is a function. */
-  readonly token?: string | (() => Promise<string>) | undefined;
-  readonly tls?: TlsOptions | undefined;
-  readonly device: string;
-  /** In mode `read` only `look` and `list` may be called. */
-  readonly mode: 'write' | 'read';
-  readonly digest: DigestAlgorithm;
-  /** Have the receiver keep files that a power cut seems to have damaged, too. Default false. */
-  readonly replaceDamaged?: boolean | undefined;
-  readonly retry: RetryPolicy;
-  readonly limiter?: RateLimiter | undefined;
-  /** Compress messages that shrink by it, where the receiver takes them. Default false. */
-  readonly compress?: boolean | undefined;
-  /** Called with the bytes of each message as it leaves: content and header, also when sent again. Must not throw. */
-  readonly onSend?: ((bytes: number) => void) | undefined;
-  /** Called once when the receiver takes no compressed messages. Must not throw. */
-  readonly onUncompressed?: (() => void) | undefined;
-  /** Called at each change of the link; `error` says why it was lost. Must not throw. */
-  readonly onLink?: ((state: LinkState, error?: IsyncError) => void) | undefined;
-  /** Called each time the target refuses a file or a request for now, with the reason. Must not throw. */
-  readonly onRetry?: ((error: IsyncError) => void) | undefined;
-  /** Rejects everything, now and later, with the signal's reason, and closes the link. */
-  readonly signal?: AbortSignal | undefined;
-  readonly deadlines?: Partial<LinkDeadlines> | undefined;
-}
-
-export type LinkState = 'connecting' | 'connected' | 'lost';
-
-/** All in ms. The defaults are those of the protocol. */
-interface LinkDeadlines {
-  readonly connectMs: number;
-  readonly welcomeMs: number;
-  readonly keepaliveMs: number;
-  readonly silenceMs: number;
-}
-
 /**
  * A receiver as a target. It connects at once and stays connected until it is disposed of; what was not acknowledged
- * when a link breaks goes first on the next one. After it gave up (see {@link RetryPolicy}) it connects again with
+ * when a link breaks goes first on the next one. After it gave up (see src/flow/retry.ts) it connects again with
  * the next call; a refusal (AUTH_REFUSED, VERSION_UNSUPPORTED, TLS_FAILED, FENCED) is final.
  */
 export function createWsTarget(options: WsTargetOptions): Target {

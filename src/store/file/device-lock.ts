@@ -221,7 +221,7 @@ function heldBy(holder: Holder, { path, device }: Claim): IsyncError {
   const message = `another isync sends files of "${device}" to this folder: ${nameOf(holder)}`;
   return new IsyncError('FENCED', message, {
     path,
-    hint: `Wait until it has ended, stop it, or give each root its own --device. Remove ${path} only where you know that it no longer runs.`,
+    hint: `Wait until it has ended, stop it, or give each root a device name of its own. Remove ${path} only where you know that it no longer runs.`,
   });
 }
 

@@ -18,20 +18,26 @@ export interface Queues {
   readonly publisher: Publisher;
 }
 
+export interface QueueOptions {
+  readonly immutable: boolean;
+  /** One set of queues for all paths. */
+  readonly oneQueue: boolean;
+}
+
 /** Queues for each first-level folder: a device that sends a thousand files or new folders keeps no other one waiting. */
 export class DeviceQueues {
   readonly #folders: Folders;
-  readonly #immutable: boolean;
+  readonly #options: QueueOptions;
   readonly #byDevice = new Map<string, Queues & { users: number }>();
 
-  constructor(folders: Folders, immutable: boolean) {
+  constructor(folders: Folders, options: QueueOptions) {
     this.#folders = folders;
-    this.#immutable = immutable;
+    this.#options = options;
   }
 
   /** Runs `work` with the queues of the device of `path`. */
   async use<T>(path: RelPath, work: (queues: Queues) => Promise<T>): Promise<T> {
-    const device = firstSegment(path);
+    const device = this.#options.oneQueue ? '' : firstSegment(path);
     const queues = this.#byDevice.get(device) ?? this.#make(device);
     queues.users += 1;
     try {
@@ -47,7 +53,7 @@ export class DeviceQueues {
       staging: new Limiter(STAGED_AT_ONCE),
       claiming: new Limiter(CLAIMED_AT_ONCE),
       resuming: new Limiter(RESUMED_AT_ONCE),
-      publisher: new Publisher(this.#folders, this.#immutable),
+      publisher: new Publisher(this.#folders, this.#options.immutable),
       users: 0,
     };
     this.#byDevice.set(device, queues);

@@ -9,7 +9,7 @@ import type { UploadBody } from '../store-upload.ts';
 import type { FreeSpace } from './free-space.ts';
 import type { StagedFile } from './publisher.ts';
 import { discard } from './stage-file.ts';
-import { stamp } from './stamp.ts';
+import { stamp, type Stamping } from './stamp.ts';
 import { storeError } from './system-errors.ts';
 
 /** Bytes written between two fdatasyncs in the background: the fsync at the end has not much more than this to do. */
@@ -25,6 +25,7 @@ export interface FileBodyParts {
   readonly handle: FileHandle;
   readonly path: string;
   readonly space: FreeSpace;
+  readonly stamping: Stamping;
   /** Names the finished file; see Publisher. */
   readonly publish: (file: Omit<StagedFile, 'replaceDamaged'>) => Promise<void>;
   /** Keeps the part for a later upload. */
@@ -98,12 +99,12 @@ export class FileBody implements UploadBody {
   }
 
   async publish(digest: Uint8Array): Promise<void> {
-    const { file, algorithm, digester, handle, path, publish } = this.#parts;
+    const { file, algorithm, digester, handle, path, publish, stamping } = this.#parts;
     try {
       await this.#syncing;
       this.#checkSound();
       checkDigest(file, this.#offset, digester.digest(), digest);
-      stamp(handle.fd, file);
+      stamp(handle.fd, file, stamping);
       await this.#sync(() => handle.sync());
       this.#checkSound();
       await handle.close();

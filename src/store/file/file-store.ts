@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Abortable } from '../../model/abortable.ts';
-import { createDigester } from '../../model/digest.ts';
+import { createDigester, type Digester } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { isOwnPath, OWN_FOLDER } from '../../model/own-folder.ts';
@@ -9,11 +9,9 @@ import { isAllZeros } from '../../model/damage.ts';
 import { checkContent } from '../check-digest.ts';
 import { refuseShorter, ZeroWatch } from '../rules/damage-rule.ts';
 import type {
-  BeginOptions,
   FileDigest,
   PublishOptions,
   ReadOptions,
-  Store,
   StoreCapabilities,
   StoredFile,
   StoreIdentity,
@@ -29,28 +27,17 @@ import { FreeSpace } from './free-space.ts';
 import { type Queues, DeviceQueues } from './device-queues.ts';
 import { collectLeftovers, type LeftoverLimits, PartThinner } from './leftovers.ts';
 import { listFiles } from './list-files.ts';
+import type { FileStoreOptions, LocalBeginOptions, LocalStore } from './local-store.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
 import { readInto, findPublished, type Published, readPublished, statPublished } from './published.ts';
-import type { StagedFile } from './publisher.ts';
+import type { Publisher, StagedFile } from './publisher.ts';
 import { discard, stageFile } from './stage-file.ts';
+import { PUBLISHED_MODE, type Stamping } from './stamp.ts';
 import { StagingArea } from './staging-area.ts';
 import { StoreIdFile } from './store-id.ts';
 import { existingFolder } from './existing-folder.ts';
 import { guard, rejection } from './rejections.ts';
 import { storeError } from './system-errors.ts';
-
-export interface FileStoreOptions {
-  /** Makes and collects nothing, for commands that only look and list. Default false. */
-  readonly readOnly?: boolean | undefined;
-  /** Keeps the rule of immutability.ts, also between processes. Needs hard links. Default false. */
-  readonly immutable?: boolean | undefined;
-  /** Bytes that stay free on the store's file system (else STORE_FULL). Default 0: the file system itself refuses. */
-  readonly minFreeBytes?: number | undefined;
-  /** Bytes of unfinished uploads that stay for each first-level folder; the oldest go first. Default: no limit. */
-  readonly maxStagedBytes?: number | undefined;
-  /** Age in ms at which an upload that nobody has resumed is thrown away. Default: 7 days. */
-  readonly stalePartialMs?: number | undefined;
-}
 
 const STALE_PARTIAL_MS = 7 * 24 * 3600 * 1000;
 /** How often leftovers are collected, in ms; also when the store is opened. */
@@ -63,7 +50,7 @@ const COLLECT_EVERY_MS = 3600 * 1000;
  *
  * @throws IsyncError STORE_MISSING or STORE_FAILED
  */
-export async function openFileStore(path: string, options: FileStoreOptions = {}): Promise<Store> {
+export async function openFileStore(path: string, options: FileStoreOptions = {}): Promise<LocalStore> {
   const root = await existingFolder(path);
   const area = new StagingArea(root);
   if (options.readOnly === true) return new FileStore(root, area, options);
@@ -79,15 +66,16 @@ export async function openFileStore(path: string, options: FileStoreOptions = {}
   return store;
 }
 
-class FileStore implements Store {
+class FileStore implements LocalStore {
   readonly capabilities: StoreCapabilities = { listedMtime: true };
-  readonly #root: string;
+  readonly root: string;
   readonly #area: StagingArea;
   readonly #id: StoreIdFile;
   readonly #immutable: boolean;
   readonly #leftovers: LeftoverLimits;
   readonly #thinner: PartThinner;
   readonly #space: FreeSpace;
+  readonly #stamping: Stamping;
   readonly #folders: Folders;
   readonly #queues: DeviceQueues;
   readonly #publishing = new PathOrder();
@@ -97,7 +85,7 @@ class FileStore implements Store {
   #disposed: Promise<void> | undefined;
 
   constructor(root: string, area: StagingArea, options: FileStoreOptions) {
-    this.#root = root;
+    this.root = root;
     this.#area = area;
     this.#id = new StoreIdFile(root, area, options.readOnly === true);
     this.#immutable = options.immutable ?? false;
@@ -106,8 +94,12 @@ class FileStore implements Store {
       mostBytes: options.maxStagedBytes ?? Infinity,
     };
     this.#space = new FreeSpace(root, options.minFreeBytes ?? 0);
-    this.#folders = new Folders(root);
-    this.#queues = new DeviceQueues(this.#folders, this.#immutable);
+    this.#stamping = { mode: options.mode ?? PUBLISHED_MODE, owner: options.owner };
+    this.#folders = new Folders(root, { keeps: options.keeps, owner: options.owner });
+    this.#queues = new DeviceQueues(this.#folders, {
+      immutable: this.#immutable,
+      oneQueue: options.oneQueue ?? false,
+    });
     this.#thinner = new PartThinner(area, this.#leftovers);
     if (options.readOnly !== true)
       this.#collector = setInterval(() => void this.collect(), COLLECT_EVERY_MS).unref();
@@ -121,7 +113,7 @@ class FileStore implements Store {
   async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {
     this.#checkGoesOn(signal);
     if (isOwnPath(path)) return undefined;
-    return guard(path, signal, () => statPublished(this.#root, path));
+    return guard(path, signal, () => statPublished(this.root, path));
   }
 
   async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncGenerator<FileEntry> {
@@ -129,7 +121,7 @@ class FileStore implements Store {
     goesOn();
     if (prefix !== '' && isOwnPath(prefix)) return;
     try {
-      yield* listFiles(this.#root, prefix, isOwnPath, goesOn);
+      yield* listFiles(this.root, prefix, isOwnPath, goesOn);
     } catch (error) {
       throw rejection(error, prefix, signal);
     }
@@ -139,7 +131,7 @@ class FileStore implements Store {
     const { signal } = options;
     this.#checkGoesOn(signal);
     if (isOwnPath(path)) return undefined;
-    const found = await guard(path, signal, () => findPublished(this.#root, path));
+    const found = await guard(path, signal, () => findPublished(this.root, path));
     return found && { entry: found.entry, bytes: this.#bytesOf(found, options) };
   }
 
@@ -160,7 +152,7 @@ class FileStore implements Store {
     });
   }
 
-  async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
+  async begin(file: FileEntry, options: LocalBeginOptions): Promise<Upload> {
     this.#checkGoesOn(options.signal);
     this.#checkTaken(file);
     return this.#uploads.begin(file, () =>
@@ -174,11 +166,27 @@ class FileStore implements Store {
     this.#checkGoesOn(signal);
     if (isOwnPath(path)) return;
     await guard(path, signal, async () => {
-      if (this.#immutable) refuseRemoval(await statPublished(this.#root, path));
-      await this.#publishing.run(path, () =>
-        this.#queues.use(path, ({ publisher }) => publisher.remove(path)),
-      );
+      if (this.#immutable) refuseRemoval(await statPublished(this.root, path));
+      await this.#named(path, (publisher) => publisher.remove(path));
     });
+  }
+
+  async makeFolder(path: RelPath): Promise<void> {
+    this.#checkGoesOn();
+    this.#checkTaken({ path });
+    await guard(path, undefined, () => this.#named(path, (publisher) => publisher.makeFolder(path)));
+  }
+
+  async removeFolder(path: RelPath): Promise<void> {
+    this.#checkGoesOn();
+    if (isOwnPath(path)) return;
+    await guard(path, undefined, () => this.#named(path, (publisher) => publisher.removeFolder(path)));
+  }
+
+  async settle(path: RelPath): Promise<void> {
+    this.#checkGoesOn();
+    this.#checkTaken({ path });
+    await guard(path, undefined, () => this.#named(path, (publisher) => publisher.settle(path)));
   }
 
   async sync(directory: RelPath, { signal }: Abortable = {}): Promise<void> {
@@ -215,11 +223,16 @@ class FileStore implements Store {
     signal?.throwIfAborted();
   }
 
-  #checkTaken({ path }: FileEntry): void {
+  #checkTaken({ path }: Pick<FileEntry, 'path'>): void {
     if (isOwnPath(path)) throw new IsyncError('BAD_PATH', "this folder is the store's own", { path });
     // Or half of its folders would have been made when the kernel says so.
-    if (Buffer.byteLength(join(this.#root, path)) >= MAX_PATH_BYTES)
+    if (Buffer.byteLength(join(this.root, path)) >= MAX_PATH_BYTES)
       throw new IsyncError('BAD_PATH', 'the path is too long below the folder of the store', { path });
+  }
+
+  /** Changes names when it is the turn of `path`. */
+  #named(path: RelPath, change: (publisher: Publisher) => Promise<void>): Promise<void> {
+    return this.#publishing.run(path, () => this.#queues.use(path, ({ publisher }) => change(publisher)));
   }
 
   async *#bytesOf(found: Published, options: ReadOptions): AsyncGenerator<Uint8Array> {
@@ -227,7 +240,7 @@ class FileStore implements Store {
     const goesOn = (): void => this.#checkGoesOn(signal);
     goesOn();
     try {
-      yield* readPublished(this.#root, found, options, goesOn);
+      yield* readPublished(this.root, found, options, goesOn);
     } catch (error) {
       throw rejection(error, found.entry.path, signal);
     }
@@ -238,7 +251,9 @@ class FileStore implements Store {
     incoming: Pick<StagedFile, 'file' | 'digest' | 'replaceDamaged'>,
     bytes: Uint8Array,
   ): Promise<void> {
-    const staged = await queues.staging.run(() => stageFile(this.#area, incoming.file, bytes));
+    const staged = await queues.staging.run(() =>
+      stageFile(this.#area, incoming.file, bytes, this.#stamping),
+    );
     try {
       await queues.publisher.publish({ ...incoming, allZeros: isAllZeros(bytes), staged });
     } catch (error) {
@@ -250,7 +265,7 @@ class FileStore implements Store {
   async #begin(
     queues: Queues,
     file: FileEntry,
-    { algorithm, resume, signal, replaceDamaged = false }: BeginOptions,
+    { algorithm, resume, signal, replaceDamaged = false, resumed }: LocalBeginOptions,
   ): Promise<FileBody> {
     await this.#checkCanBecome(file, replaceDamaged);
     const { path, handle, size } = await queues.claiming.run(() => claimPart(this.#area, file, resume));
@@ -263,7 +278,9 @@ class FileStore implements Store {
       const digester = new ZeroWatch(createDigester(algorithm));
       const goesOn = (): void => this.#checkGoesOn(signal);
       const offset =
-        size === 0 ? 0 : await queues.resuming.run(() => readInto(digester, handle, size, goesOn));
+        size === 0
+          ? 0
+          : await queues.resuming.run(() => readInto(teeing(digester, resumed), handle, size, goesOn));
       return new FileBody({
         file,
         algorithm,
@@ -272,11 +289,10 @@ class FileStore implements Store {
         handle,
         path,
         space: this.#space,
+        stamping: this.#stamping,
         release,
         publish: (staged) =>
-          this.#publishing.run(file.path, () =>
-            this.#queues.use(file.path, ({ publisher }) => publisher.publish({ ...staged, replaceDamaged })),
-          ),
+          this.#named(file.path, (publisher) => publisher.publish({ ...staged, replaceDamaged })),
       });
     } catch (error) {
       await handle.close();
@@ -289,8 +305,19 @@ class FileStore implements Store {
   /** Refuses at once what would be refused at the commit, after all its bytes have come. */
   async #checkCanBecome(file: FileEntry, replaceDamaged: boolean): Promise<void> {
     this.#folders.checkWay(file.path);
-    const kept = await statPublished(this.#root, file.path);
+    const kept = await statPublished(this.root, file.path);
     if (this.#immutable) refuseOtherSize(kept, file);
     if (!replaceDamaged) refuseShorter(kept, file);
   }
+}
+
+/** Hands what is read to `resumed`, too. */
+function teeing(digester: Digester, resumed: LocalBeginOptions['resumed']): Pick<Digester, 'update'> {
+  if (resumed === undefined) return digester;
+  return {
+    update: (bytes) => {
+      resumed(bytes);
+      digester.update(bytes);
+    },
+  };
 }

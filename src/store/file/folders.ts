@@ -1,9 +1,10 @@
-import { constants, lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
+import { constants, lchownSync, lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
 import { foldersBelow } from './list-files.ts';
+import type { Owner } from './local-store.ts';
 import { lstatAt } from './read-folder.ts';
 import { storeError, unlessAbsent, unlessAbsentSync } from './system-errors.ts';
 import { Limiter } from '../../flow/limiter.ts';
@@ -15,17 +16,28 @@ const DURABLE_FOLDERS = 16_384;
 /** How often a folder is made again that another process keeps removing, empty as it is, before something is put in it. */
 const MAKING_TRIES = 10;
 
+export interface FolderOptions {
+  /** Whether a folder stays when it is empty. Default: none does. */
+  readonly keeps?: ((folder: RelPath) => boolean) | undefined;
+  /** Whose new folders become. */
+  readonly owner?: Owner | undefined;
+}
+
 /** The folders of published files: makes and removes them, refuses what is none, and makes their entries durable. */
 export class Folders {
   readonly root: string;
+  readonly owner: Owner | undefined;
+  readonly keeps: (folder: RelPath) => boolean;
   /**
    * Folders whose own entry, and those of all above, this process has made durable; each by its path, with its identity: a
    * folder that another process has removed and made again is another one.
    */
   readonly #durable = new Map<string, string>();
 
-  constructor(root: string) {
+  constructor(root: string, { keeps = () => false, owner }: FolderOptions = {}) {
     this.root = root;
+    this.keeps = keeps;
+    this.owner = owner;
   }
 
   batch(): FolderBatch {
@@ -122,7 +134,7 @@ export class FolderBatch {
     const found = lookAtFolder(path, directory);
     // Also one that was durable and is no more: somebody has removed it.
     if (found === undefined) this.#folders.setNotDurable(path);
-    const identity = found ?? makeFolder(path, directory);
+    const identity = found ?? makeFolder(path, directory, this.#folders.owner);
     const durable = found !== undefined && parent.durable && this.#folders.isDurable(path, identity);
     const folder = { path, parent, identity, durable, removed: false };
     this.#standing.set(directory, folder);
@@ -155,8 +167,22 @@ export class FolderBatch {
   remove(path: RelPath): StandingFolder {
     const above = this.#realFoldersAbove(path);
     if ((above[0] ?? '') === parentOf(path)) removeFile(join(this.#folders.root, path));
-    for (const folder of above) {
-      if (!removeIfEmpty(join(this.#folders.root, folder))) return this.ensure(folder);
+    return this.#removeEmpty(above);
+  }
+
+  /** The same for a folder that is empty. */
+  removeFolder(path: RelPath): StandingFolder {
+    const above = this.#realFoldersAbove(path);
+    const isThere =
+      (above[0] ?? '') === parentOf(path) && lstatAt(join(this.#folders.root, path))?.isDirectory() === true;
+    return this.#removeEmpty(isThere ? [path, ...above] : above);
+  }
+
+  /** Removes `folders`, the lowest first, up to one that stays, which it returns. */
+  #removeEmpty(folders: readonly RelPath[]): StandingFolder {
+    for (const folder of folders) {
+      const stays = this.#folders.keeps(folder) || !removeIfEmpty(join(this.#folders.root, folder));
+      if (stays) return this.ensure(folder);
       this.#removed(folder);
     }
     return this.#root;
@@ -245,9 +271,10 @@ function lookAtFolder(path: string, directory: RelPath): string | undefined {
 }
 
 /** Makes a folder, unless another process is quicker, and tells its identity. */
-function makeFolder(path: string, directory: RelPath): string {
+function makeFolder(path: string, directory: RelPath, owner: Owner | undefined): string {
   try {
     mkdirSync(path);
+    if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
   } catch (error) {
     if (errnoOf(error) !== 'EEXIST') throw storeError(error, directory);
   }

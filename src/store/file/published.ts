@@ -100,7 +100,7 @@ export async function syncPublished(path: string): Promise<void> {
 
 /** Reads all of a file into `digester`; returns how many bytes there were. `size` is how many to expect. */
 export async function readInto(
-  digester: Digester,
+  digester: Pick<Digester, 'update'>,
   file: FileHandle,
   size: number,
   checkGoesOn: () => void,

@@ -57,6 +57,28 @@ export class Publisher {
     return this.#take(path, async (folders) => folders.remove(path));
   }
 
+  /** Resolves when the folder is durable. */
+  makeFolder(path: RelPath): Promise<void> {
+    return this.#take(path, (folders) => folders.within(path, async () => {}));
+  }
+
+  /** Resolves when the folder, if it is empty, and those above that this leaves empty are gone for good. */
+  removeFolder(path: RelPath): Promise<void> {
+    return this.#take(path, async (folders) => folders.removeFolder(path));
+  }
+
+  /** Resolves when the file that is there is durable, with its name. */
+  settle(path: RelPath): Promise<void> {
+    return this.#take(path, async (folders) => {
+      const folder = folders.ensure(parentOf(path));
+      const file = join(folder.path, nameOf(path));
+      if (lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true)
+        throw new IsyncError('FILE_VANISHED', 'the file was removed meanwhile', { path, retryable: true });
+      await syncPublished(file);
+      return folder;
+    });
+  }
+
   #take(path: RelPath, take: Step['take']): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#waiting.push({ path, take, resolve, reject });

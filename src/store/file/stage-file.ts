@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf } from '../../model/isync-error.ts';
 import type { StagingArea } from './staging-area.ts';
-import { stamp } from './stamp.ts';
+import { stamp, type Stamping } from './stamp.ts';
 
 const syncFile = promisify(fsync);
 
@@ -15,14 +15,19 @@ let staged = 0;
  * Writes a whole small file into the staging area, ready to be published. Resolves to its path when it is durable. All but
  * the fsync is synchronous: a promise for each call would cost more than the call.
  */
-export async function stageFile(area: StagingArea, file: FileEntry, bytes: Uint8Array): Promise<string> {
+export async function stageFile(
+  area: StagingArea,
+  file: FileEntry,
+  bytes: Uint8Array,
+  stamping: Stamping,
+): Promise<string> {
   staged += 1;
   const path = join(area.own, `put-${staged}`);
   const fd = create(area, path);
   try {
     try {
       writeAll(fd, bytes);
-      stamp(fd, file);
+      stamp(fd, file, stamping);
       // Not fdatasync: POSIX lets that one leave the mtime behind, and for a new file it is no faster.
       await syncFile(fd);
     } finally {

@@ -15,6 +15,7 @@ import { formatStoreId, MAX_STORE_ID_BYTES, newStoreId, parseStoreId } from '../
 import { syncFolder } from './folders.ts';
 import { discard, stageFile } from './stage-file.ts';
 import type { StagingArea } from './staging-area.ts';
+import { PUBLISHED_MODE } from './stamp.ts';
 
 /** In the store's own folder. */
 const FILE_NAME = 'store-id';
@@ -62,7 +63,7 @@ export class StoreIdFile {
   async #make(): Promise<void> {
     const bytes = formatStoreId(newStoreId());
     const entry = { path: PATH, size: bytes.length, mtimeUs: Date.now() * 1000 };
-    const staged = await stageFile(this.#area, entry, bytes);
+    const staged = await stageFile(this.#area, entry, bytes, { mode: PUBLISHED_MODE, owner: undefined });
     try {
       linkSync(staged, this.#path);
     } catch (error) {

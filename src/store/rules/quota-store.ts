@@ -169,7 +169,7 @@ class Account {
   #full(path: RelPath): IsyncError {
     return new IsyncError('STORE_FULL', `the device has used its quota of ${this.#quota} bytes`, {
       path,
-      hint: 'Raise --quota, or remove files of the device from the store; within about a minute it goes on.',
+      hint: 'Raise the quota, or remove files of the device from the store; within about a minute it goes on.',
     });
   }
 

@@ -6,9 +6,9 @@ import {
   startScan,
   stopScan,
   writeTokenFile,
-  type CliProcess,
   type Scanned,
 } from '../../../harness/cli.ts';
+import type { CliProcess } from '../../../harness/process.ts';
 import { isSealed, writeTree, type Tree } from '../../../harness/data-tree.ts';
 import { checkSealed } from './checks.ts';
 import type { Check, Place, Step } from './step.ts';

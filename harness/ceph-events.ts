@@ -1,0 +1,156 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { PutBucketNotificationConfigurationCommand, type S3Client } from '@aws-sdk/client-s3';
+import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns';
+import { Random } from './random.ts';
+import type { S3Access } from './s3-access.ts';
+import type { TestQueue } from './sqs-server.ts';
+
+/** Carries what a Ceph tells of its buckets to a queue, as S3 itself does at AWS. */
+export interface EventBridge extends AsyncDisposable {
+  /** Has Ceph tell of all that is put into the bucket and removed from it. Never use DeleteObjects there: radosgw 16.2 dies of it. */
+  follow(bucket: string): Promise<void>;
+  /** Events that Ceph has told so far. */
+  readonly told: number;
+  /** Messages that are in the queue, or have been. */
+  readonly sent: number;
+  /** Keys of the events that nobody will ever hear of. */
+  readonly withheld: ReadonlySet<string>;
+  /** Lets go of what waits to be shuffled. Resolves when the queue has all of it. */
+  flush(): Promise<void>;
+}
+
+/** What happens to events on their way; chosen by the seed. */
+export interface Unrest {
+  readonly seed: number;
+  /** So many wait at a time, and one of them by chance goes on when another comes. */
+  readonly shuffled: number;
+  /** Probability that an event is sent twice. */
+  readonly doubled: number;
+  /** Probability that an event is lost. */
+  readonly withheld: number;
+}
+
+const CALM: Unrest = { seed: 1, shuffled: 0, doubled: 0, withheld: 0 };
+/** Messages handed to the queue's client at a time. */
+const PER_SEND = 200;
+
+/** @param server a Ceph whose API for notifications is on, as harness/ceph has it */
+export async function startEventBridge(
+  server: S3Access & { readonly client: S3Client },
+  queue: TestQueue,
+  unrest: Unrest = CALM,
+): Promise<EventBridge> {
+  const random = new Random(unrest.seed);
+  const waiting: string[] = [];
+  const outbox: string[] = [];
+  const withheld = new Set<string>();
+  let told = 0;
+  let sent = 0;
+  let sending: Promise<void> | undefined;
+  let fault: unknown;
+
+  const http = createServer((request, response) => {
+    listen(request, response).catch(() => response.destroy());
+  });
+  http.listen(0, '127.0.0.1');
+  await once(http, 'listening');
+  const { port } = http.address() as AddressInfo;
+
+  return {
+    async follow(Bucket) {
+      const TopicArn = await topicAt(server, port);
+      const Events = ['s3:ObjectCreated:*', 's3:ObjectRemoved:*'] as const;
+      await server.client.send(
+        new PutBucketNotificationConfigurationCommand({
+          Bucket,
+          NotificationConfiguration: {
+            TopicConfigurations: [{ Id: 'bridge', TopicArn, Events: [...Events] }],
+          },
+        }),
+      );
+    },
+    get told() {
+      return told;
+    },
+    get sent() {
+      return sent;
+    },
+    withheld,
+    async flush() {
+      while (waiting.length > 0) outbox.push(...waiting.splice(random.below(waiting.length), 1));
+      await send();
+      if (fault !== undefined) throw fault;
+    },
+    async [Symbol.asyncDispose]() {
+      http.closeAllConnections();
+      http.close();
+      await once(http, 'close');
+      await sending;
+    },
+  };
+
+  async function listen(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const body = await text(request);
+    // Ceph lets whoever puts wait for this answer.
+    response.end();
+    told += 1;
+    take(body);
+    void send();
+  }
+
+  function take(body: string): void {
+    if (random.chance(unrest.withheld)) {
+      withheld.add(keyIn(body));
+      return;
+    }
+    waiting.push(body);
+    if (random.chance(unrest.doubled)) waiting.push(body);
+    while (waiting.length > unrest.shuffled) outbox.push(...waiting.splice(random.below(waiting.length), 1));
+  }
+
+  /** One batch after the other, so that the queue gets them in this order. Never rejects: flush tells. */
+  function send(): Promise<void> {
+    return (sending ??= sendAll()
+      .catch((thrown: unknown) => {
+        fault ??= thrown;
+      })
+      .finally(() => {
+        sending = undefined;
+      }));
+  }
+
+  async function sendAll(): Promise<void> {
+    while (outbox.length > 0) {
+      const batch = outbox.splice(0, PER_SEND);
+      await queue.send(batch);
+      sent += batch.length;
+    }
+  }
+}
+
+async function topicAt({ endpoint, region, credentials }: S3Access, port: number): Promise<string> {
+  using client = disposable(new SNSClient({ endpoint, region, credentials }));
+  const { TopicArn } = await client.sns.send(
+    new CreateTopicCommand({
+      Name: `bridge-${port}`,
+      Attributes: { 'push-endpoint': `http://127.0.0.1:${port}` },
+    }),
+  );
+  if (TopicArn === undefined) throw new Error('the server made no topic');
+  return TopicArn;
+}
+
+function disposable(sns: SNSClient): Disposable & { readonly sns: SNSClient } {
+  return { sns, [Symbol.dispose]: () => sns.destroy() };
+}
+
+interface Notification {
+  readonly Records: readonly { readonly s3: { readonly object: { readonly key: string } } }[];
+}
+
+function keyIn(body: string): string {
+  return (JSON.parse(body) as Notification).Records[0]?.s3.object.key ?? '';
+}

@@ -1,0 +1,146 @@
+import { timingSafeEqual } from 'node:crypto';
+import { closeSync, fstatSync, openSync, readSync, statSync, type BigIntStats } from 'node:fs';
+import { errnoOf, IsyncError } from '../model/isync-error.ts';
+import type { Log } from '../model/log.ts';
+import { invalidTokenFile, parseTokenEntries, type TokenEntry } from './token-entries.ts';
+import { hashToken } from './tokens.ts';
+
+/** How often the file is checked for revoked tokens, in ms: their sessions end within about a second. */
+const POLL_MS = 1000;
+/** Largest token file in bytes: some thousand devices. Every authentication compares with all of them. */
+const MAX_FILE_BYTES = 1024 * 1024;
+/** Permission bits of group and others. */
+const NOT_OWNER = 0o077n;
+
+export interface TokenIdentity {
+  readonly device: string;
+  /** Of the token. */
+  readonly id: string;
+}
+
+/**
+ * The tokens that are valid now. The file is read again whenever it has changed. When it becomes unreadable or malformed,
+ * the tokens read before stay valid and the log says so. Dispose it after the server that asks it.
+ */
+export interface TokenFile extends Disposable {
+  /** Takes the same time for every token, right or wrong. */
+  authenticate(token: string): TokenIdentity | undefined;
+  /** Calls `listener` with the ids of tokens that were removed from the file. Returns what removes the listener. */
+  onRevoked(listener: (ids: ReadonlySet<string>) => void): () => void;
+}
+
+/** @throws IsyncError CONFIG_INVALID where the file is missing, unreadable or malformed */
+export function openTokenFile(path: string, log: Log): TokenFile {
+  return new WatchedTokenFile(path, log);
+}
+
+interface KnownToken extends TokenIdentity {
+  readonly hash: Buffer;
+}
+
+class WatchedTokenFile implements TokenFile {
+  readonly #path: string;
+  readonly #log: Log;
+  readonly #listeners = new Set<(ids: ReadonlySet<string>) => void>();
+  readonly #poll: NodeJS.Timeout;
+  /** Version of the file at the last attempt to read it. */
+  #version: string;
+  #unusable = false;
+  #tokens: readonly KnownToken[];
+
+  constructor(path: string, log: Log) {
+    this.#path = path;
+    this.#log = log;
+    this.#version = versionOf(path);
+    this.#tokens = this.#read();
+    this.#poll = setInterval(() => this.#refresh(), POLL_MS);
+    this.#poll.unref();
+  }
+
+  authenticate(token: string): TokenIdentity | undefined {
+    this.#refresh();
+    const hash = hashToken(token);
+    let found: TokenIdentity | undefined;
+    // No early exit: the time must not tell how far the search went.
+    for (const known of this.#tokens) if (timingSafeEqual(known.hash, hash)) found = known;
+    return found && { device: found.device, id: found.id };
+  }
+
+  onRevoked(listener: (ids: ReadonlySet<string>) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#poll);
+  }
+
+  #refresh(): void {
+    const version = versionOf(this.#path);
+    const changed = version !== this.#version;
+    // An unusable file may become readable without a change: after too many open files, an I/O error.
+    if (!changed && !this.#unusable) return;
+    this.#version = version;
+    const before = this.#tokens;
+    try {
+      this.#tokens = this.#read();
+      this.#unusable = false;
+    } catch (error) {
+      this.#unusable = true;
+      if (!changed) return;
+      this.#log.error('the token file has become unusable: the tokens read before stay in force', {
+        err: error,
+      });
+      return;
+    }
+    this.#log.info('the token file was read again', { tokens: this.#tokens.length });
+    const kept = new Set(this.#tokens.map(keyOf));
+    const revoked = new Set(before.filter((token) => !kept.has(keyOf(token))).map(({ id }) => id));
+    if (revoked.size > 0) for (const listener of this.#listeners) listener(revoked);
+  }
+
+  #read(): KnownToken[] {
+    const { json, mode } = readSmallFile(this.#path);
+    const tokens = parseTokenEntries(json, this.#path).map(known);
+    if ((mode & NOT_OWNER) !== 0n)
+      this.#log.warn('the token file can be read by others than its owner: chmod 600', { path: this.#path });
+    return tokens;
+  }
+}
+
+function known({ id, device, sha256 }: TokenEntry): KnownToken {
+  return { id, device, hash: Buffer.from(sha256, 'hex') };
+}
+
+/** An id with another device or hash is another token. */
+function keyOf({ id, device, hash }: KnownToken): string {
+  return `${id} ${device} ${hash.toString('hex')}`;
+}
+
+/** A text that differs for every version of the file, for a missing file and for each error of stat. */
+function versionOf(path: string): string {
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(path, { bigint: true });
+    return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`;
+  } catch (error) {
+    return errnoOf(error) ?? 'unknown error';
+  }
+}
+
+function readSmallFile(path: string): { json: string; mode: BigIntStats['mode'] } {
+  try {
+    const file = openSync(path, 'r');
+    try {
+      const { mode, size } = fstatSync(file, { bigint: true });
+      if (size > MAX_FILE_BYTES) throw invalidTokenFile(path, `it is larger than ${MAX_FILE_BYTES} bytes`);
+      const bytes = Buffer.alloc(Number(size));
+      const length = readSync(file, bytes, 0, bytes.length, 0);
+      return { json: bytes.toString('utf8', 0, length), mode };
+    } finally {
+      closeSync(file);
+    }
+  } catch (error) {
+    if (error instanceof IsyncError) throw error;
+    throw invalidTokenFile(path, error instanceof Error ? error.message : String(error), error);
+  }
+}

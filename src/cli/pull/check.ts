@@ -1,0 +1,67 @@
+import { mkdtemp, rm, statfs } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { PullConfig } from '../../config/schemas/pull.ts';
+import { check, type Finding } from '../../events/pull/check.ts';
+import { checkQueue } from '../../events/sqs/check-queue.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { printable } from '../../observe/printable.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import type { LastingWork } from '../lasting-command.ts';
+import { openPullParts, type PullParts, sqsOptions } from './pull-parts.ts';
+
+/** Tries everything, says what it has found, and ends with 1 where something is wrong. */
+export async function runCheck(given: LastingWork<PullConfig>): Promise<ExitCode> {
+  const { config, output, log, signal } = given;
+  await using scratch = await scratchFolder();
+  await using parts = await openBeside(given, join(scratch.path, 'state.db'));
+  const findings: Finding[] = [];
+  const buckets = config.buckets.length > 0 ? config.buckets : parts.state.buckets();
+  const { bucketOwner, requestPayer, minFree: minFreeBytes, unmatched } = config;
+  for await (const finding of check({
+    queue: async () => await checkQueue(sqsOptions(config, log), { signal }),
+    pool: parts.pool,
+    buckets,
+    prefixes: parts.keys.prefixes,
+    folders: async () =>
+      await Promise.all(
+        parts.actions.folders.all.map(async ({ folder, root, store }) => ({
+          folder,
+          freeBytes: store === undefined ? Infinity : await freeBytes(root),
+        })),
+      ),
+    minFreeBytes,
+    unmatched,
+    requests: { bucketOwner, requestPayer },
+  })) {
+    findings.push(finding);
+    output.text(lineOf(finding));
+  }
+  const isWrong = findings.some(({ level }) => level === 'fault');
+  return output.done({ findings }, isWrong ? EXIT.PROBLEMS : EXIT.DONE);
+}
+
+/** A pull that is running has the state: then its folders and rights are tried without it. */
+async function openBeside(given: LastingWork<PullConfig>, scratch: string): Promise<PullParts> {
+  try {
+    return await openPullParts(given, { isLook: true });
+  } catch (error) {
+    if (!(error instanceof IsyncError) || error.code !== 'FENCED') throw error;
+    return openPullParts(given, { isLook: true, state: scratch });
+  }
+}
+
+async function scratchFolder(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await mkdtemp(join(tmpdir(), 'isync-check-'));
+  return { path, [Symbol.asyncDispose]: async () => await rm(path, { recursive: true, force: true }) };
+}
+
+function lineOf({ name, level, message, hint }: Finding): string {
+  const first = `${level.padEnd(7)}  ${printable(name)}: ${printable(message)}`;
+  return hint === undefined ? first : `${first}\n         ${printable(hint)}`;
+}
+
+async function freeBytes(folder: string): Promise<number> {
+  const { bavail, bsize } = await statfs(folder);
+  return bavail * bsize;
+}

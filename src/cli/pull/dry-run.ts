@@ -1,0 +1,26 @@
+import type { PullConfig } from '../../config/schemas/pull.ts';
+import { differences } from '../../events/pull/resync.ts';
+import { printable } from '../../observe/printable.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import type { LastingWork } from '../lasting-command.ts';
+import { openPullParts } from './pull-parts.ts';
+import { bucketsToCompare } from './buckets-to-compare.ts';
+
+/** Lists what a comparison with the bucket would change. No message is taken from the queue: another reader would miss it. */
+export async function runDry(given: LastingWork<PullConfig>): Promise<ExitCode> {
+  const { config, output, signal } = given;
+  await using parts = await openPullParts(given, { isLook: true });
+  const buckets = bucketsToCompare(config.buckets, parts.state);
+  const counts = { created: 0, removed: 0 };
+  for await (const { kind, bucket, key } of differences({ ...parts, buckets, removes: config.delete })) {
+    if (signal.aborted) return EXIT.INTERRUPTED;
+    counts[kind] += 1;
+    output.text(
+      `${kind === 'created' ? 'would write ' : 'would remove'} ${printable(`s3://${bucket}/${key}`)}`,
+    );
+    output.object({ event: 'difference', kind, bucket, key });
+  }
+  const { created, removed } = counts;
+  output.text(`${created} to write, ${removed} to remove`);
+  return output.done({ differences: created + removed, toWrite: created, toRemove: removed });
+}

@@ -1,0 +1,97 @@
+import type { PullConfig } from '../../config/schemas/pull.ts';
+import { REDRIVE_HINT } from '../../events/pull/redrive-hint.ts';
+import { pull } from '../../events/pull/pull.ts';
+import { allOf, type PullObserver } from '../../events/pull/pull-observer.ts';
+import { type PullSummary, PullTally } from '../../events/pull/pull-tally.ts';
+import type { EventSource } from '../../events/source/event-source.ts';
+import { openSqsSource } from '../../events/sqs/open-sqs-source.ts';
+import { formatBytes, formatCount } from '../../observe/units.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import type { LastingWork } from '../lasting-command.ts';
+import { openPullParts, type PullParts, sqsOptions } from './pull-parts.ts';
+
+/** How long `--once` waits for a queue that can't be reached, in ms: somebody, or cron, calls it again. */
+const ONCE_GIVES_UP_MS = 60_000;
+
+type Work = LastingWork<PullConfig>;
+
+/** Follows the queue until a signal comes, or with `--once` until there is no more to do. */
+export async function follow(given: Work): Promise<ExitCode> {
+  const { config, output, log, signal, cut } = given;
+  await using parts = await openPullParts(given);
+  const giveUpAfterMs = config.once ? ONCE_GIVES_UP_MS : undefined;
+  await using source = await openSqsSource({ ...sqsOptions(config, log), giveUpAfterMs }, { signal });
+  warnOfRedrive(source, given);
+  const tally = new PullTally();
+  await using metrics = await startMetrics(given, parts, source);
+  output.text(`isync pull: following ${source.where}`);
+  output.object({
+    event: 'following',
+    queue: source.where,
+    ...(metrics !== undefined && { status: metrics.url }),
+  });
+  const { failure } = await pull({
+    ...config,
+    ...parts,
+    source,
+    apply: parts.actions.apply,
+    removes: config.delete,
+    resync: {
+      atStart: config.resyncNow || config.resync === 'start',
+      everyMs: typeof config.resync === 'number' ? config.resync : undefined,
+    },
+    observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
+    log,
+    signal,
+    cut,
+  });
+  const isTold = !config.once || parts.exec === undefined || (await parts.exec.flush());
+  const { summary } = tally;
+  output.text(summaryLine(summary));
+  if (config.once && failure !== undefined) return output.failed(failure, summary);
+  return output.done(summary, config.once && (!isTold || summary.parked > 0) ? EXIT.PROBLEMS : EXIT.DONE);
+}
+
+function warnOfRedrive({ maxDeliveries, isFifo }: EventSource, { config, log }: Work): void {
+  if (maxDeliveries !== undefined && config.unmatched === 'release' && !isFifo)
+    log.warn(`the queue gives up messages after ${maxDeliveries} deliveries`, { hint: REDRIVE_HINT });
+}
+
+interface Metrics extends AsyncDisposable {
+  readonly observer: PullObserver;
+  readonly url: string;
+}
+
+/** Loaded only where somebody asks for it. */
+async function startMetrics(
+  { config, log }: Work,
+  { parking }: PullParts,
+  source: EventSource,
+): Promise<Metrics | undefined> {
+  if (config.status === undefined) return undefined;
+  const [{ Registry }, { PullMetrics }, { startStatus }] = await Promise.all([
+    import('prom-client'),
+    import('../../events/pull/pull-metrics.ts'),
+    import('../status-server.ts'),
+  ]);
+  const metrics = new Registry();
+  const observer = new PullMetrics(metrics, { parked: () => parking.count, inHand: () => source.inHand });
+  const server = await startStatus({
+    listen: config.status,
+    token: undefined,
+    metrics,
+    notReady: () => (source.isReachable ? undefined : 'the queue can not be reached'),
+    log,
+  });
+  return { observer, url: server.url('http'), [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+}
+
+/** `12 written, 3 removed, 4 unchanged (3.4 MiB); 1 parked` */
+function summaryLine({ written, removed, unchanged, parked, released, bytes }: PullSummary): string {
+  const parts = [
+    `${written} written, ${removed} removed, ${unchanged} unchanged (${formatBytes(bytes)})`,
+    ...(parked > 0 ? [`${parked} parked: "isync pull parked list" has the reasons`] : []),
+    ...(released > 0 ? [`${formatCount(released, 'message')} given back because of trouble`] : []),
+  ];
+  return parts.join('; ');
+}

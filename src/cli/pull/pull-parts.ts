@@ -1,0 +1,113 @@
+import { join } from 'node:path';
+import { resolveOwner } from '../../config/owner.ts';
+import type { PullConfig } from '../../config/schemas/pull.ts';
+import { createActions, type Actions } from '../../events/action/actions.ts';
+import { BucketPool } from '../../events/action/bucket-pool.ts';
+import { ExecRunner } from '../../events/exec/exec-runner.ts';
+import { KeyMap } from '../../events/match/key-map.ts';
+import { openParking } from '../../events/parking/open-parking.ts';
+import type { Parking } from '../../events/parking/parking.ts';
+import { listKeys } from '../../events/pull/list-keys.ts';
+import type { ListedKey } from '../../events/pull/resync.ts';
+import type { SqsOptions } from '../../events/sqs/sqs-options.ts';
+import { openPullState } from '../../events/state/open-pull-state.ts';
+import type { PullState } from '../../events/state/pull-state.ts';
+import type { Log } from '../../model/log.ts';
+import type { LastingWork } from '../lasting-command.ts';
+
+/** What a pull works with, but for its queue. */
+export interface PullParts extends AsyncDisposable {
+  readonly keys: KeyMap;
+  readonly pool: BucketPool;
+  readonly state: PullState;
+  readonly parking: Parking;
+  readonly actions: Actions;
+  readonly exec: ExecRunner | undefined;
+  readonly list: (bucket: string, prefix: string) => AsyncIterable<ListedKey>;
+}
+
+export interface PartsOptions {
+  /** Nothing is made, and nothing is run. Default false. */
+  readonly isLook?: boolean;
+  /** Default: that of the config. */
+  readonly state?: string;
+}
+
+/**
+ * Opens state, parking and folders.
+ * @throws IsyncError FENCED where another process has the state, and what the folders can't be opened for
+ */
+export async function openPullParts(
+  { config, log, cut }: LastingWork<PullConfig>,
+  { isLook = false, state: file = stateFile(config) }: PartsOptions = {},
+): Promise<PullParts> {
+  await using opened = new AsyncDisposableStack();
+  const { bucketOwner, requestPayer } = config;
+  const keys = new KeyMap(config.sync.map(({ prefix, folder }) => [prefix, folder]));
+  const pool = opened.use(new BucketPool(s3Access(config), { cut }));
+  const state = opened.use(await openPullState(file, { log }));
+  const parking = await openParking(parkingFolder(config), { log });
+  const exec =
+    config.exec === undefined || isLook
+      ? undefined
+      : opened.use(new ExecRunner({ command: config.exec, delayMs: config.execDelay, state, log }));
+  const actions = opened.use(
+    await createActions({
+      state,
+      mappings: config.sync,
+      buckets: pool,
+      removals: config.delete,
+      mode: config.mode,
+      owner: config.owner === undefined ? undefined : resolveOwner(config.owner),
+      minFreeBytes: config.minFree,
+      requestPayer,
+      bucketOwner,
+      changed: async (path) => await exec?.owe([path]),
+      dryRun: isLook,
+      log,
+    }),
+  );
+  const all = opened.move();
+  return {
+    keys,
+    pool,
+    state,
+    parking,
+    actions,
+    exec,
+    list: (bucket, prefix) => listKeys(pool, bucket, prefix, { bucketOwner, requestPayer }),
+    [Symbol.asyncDispose]: () => all[Symbol.asyncDispose](),
+  };
+}
+
+export function parkingFolder({ state }: PullConfig): string {
+  return join(state, 'parked');
+}
+
+function stateFile({ state }: PullConfig): string {
+  return join(state, 'state.db');
+}
+
+/** How to reach the queue. */
+export function sqsOptions(config: PullConfig, log: Log): SqsOptions {
+  const { queue, sqsEndpoint, region, profile, roleArn } = config;
+  return {
+    queue,
+    endpoint: sqsEndpoint?.href,
+    region,
+    profile,
+    roleArn,
+    ...awsEndpoints(config, sqsEndpoint),
+    log,
+  };
+}
+
+function s3Access(config: PullConfig) {
+  const { s3Endpoint, region, profile, roleArn } = config;
+  return { endpoint: s3Endpoint?.href, region, profile, roleArn, ...awsEndpoints(config, s3Endpoint) };
+}
+
+/** These choose among endpoints of AWS, so they say nothing of another server. */
+function awsEndpoints({ fips, dualStack }: PullConfig, endpoint: URL | undefined) {
+  return endpoint === undefined ? { fips: fips || undefined, dualStack: dualStack || undefined } : {};
+}

@@ -1,0 +1,157 @@
+import { lstatSync, lchownSync, mkdirSync, realpathSync } from 'node:fs';
+import { dirname, join, relative, sep } from 'node:path';
+import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import { OWN_FOLDER } from '../../model/own-folder.ts';
+import type { RelPath } from '../../model/rel-path.ts';
+import { openFileStore } from '../../store/file/file-store.ts';
+import { syncFolder } from '../../store/file/folders.ts';
+import type { FileStoreOptions, LocalStore, Owner } from '../../store/file/local-store.ts';
+import { storeError } from '../../store/file/system-errors.ts';
+import type { Mapping } from '../match/target-path.ts';
+import type { PullState } from '../state/pull-state.ts';
+
+export interface FolderOptions {
+  readonly mappings: readonly Mapping[];
+  readonly state: PullState;
+  /** Permission bits of files. Default 0644. */
+  readonly mode?: number | undefined;
+  /** Of files, and of folders that are made. */
+  readonly owner?: Owner | undefined;
+  /** Bytes that stay free on each disk, else STORE_FULL. Default 0. */
+  readonly minFreeBytes?: number | undefined;
+  /** Makes nothing. */
+  readonly dryRun?: boolean | undefined;
+}
+
+/** A mapped folder, and what is in it. */
+export interface MappedFolder {
+  /** As the mapping names it. */
+  readonly folder: string;
+  /** Its real path, under which the state knows its files. */
+  readonly root: string;
+  /** Undefined only in a dry run, where the folder is yet to be made. */
+  readonly store: LocalStore | undefined;
+  /** @throws IsyncError STORE_MISSING (retryable) where its disk is gone, or another one is in its place */
+  check(): Promise<void>;
+  /** Whether a path is that of files that the store, or one of a mapped folder inside this one, has for itself. */
+  isReserved(path: RelPath): boolean;
+}
+
+/**
+ * Opens the folders of all mappings, each once. One that is missing is made, unless the state knows it: then its disk is not
+ * mounted. One that the state knows must be the very same store.
+ * @throws IsyncError STORE_MISSING, STORE_FAILED
+ */
+export async function openMappedFolders(options: FolderOptions): Promise<MappedFolders> {
+  const folders = new Map<string, MappedFolder>();
+  const roots = new Set<string>();
+  const opened = new Map<string, LocalStore>();
+  await using cleanup = new AsyncDisposableStack();
+  for (const folder of new Set(options.mappings.map((mapping) => mapping.folder))) {
+    await checkKnown(folder, options.state);
+    const isThere = options.dryRun === true ? lstatAt(folder) : await makeFolder(folder, options.owner);
+    const root = isThere ? realpathSync(folder) : folder;
+    roots.add(root);
+    let store = opened.get(root);
+    if (isThere && store === undefined) {
+      store = await openFileStore(root, storeOptions(options, root, roots));
+      opened.set(root, store);
+      cleanup.use(store);
+    }
+    const id = store && (await store.identity()).id;
+    if (id !== undefined && options.dryRun !== true) await options.state.setStoreId(folder, id);
+    folders.set(folder, {
+      folder,
+      root,
+      store,
+      check: async () => {
+        if (id !== undefined && (await store?.identity())?.id !== id) throw otherStore(folder, true);
+      },
+      isReserved: (path) => [...roots].some((each) => isOwnOf(each, join(root, path))),
+    });
+  }
+  const all = cleanup.move();
+  return {
+    all: [...folders.values()],
+    of: (mapping) => {
+      const found = folders.get(mapping.folder);
+      if (found !== undefined) return found;
+      throw new IsyncError('INTERNAL', 'a folder that no mapping has', { path: mapping.folder });
+    },
+    [Symbol.asyncDispose]: () => all[Symbol.asyncDispose](),
+  };
+}
+
+export interface MappedFolders extends AsyncDisposable {
+  readonly all: readonly MappedFolder[];
+  of(mapping: Mapping): MappedFolder;
+}
+
+/** For what is not asked for in a dry run. */
+export function storeOf({ folder, store }: MappedFolder): LocalStore {
+  if (store !== undefined) return store;
+  throw new IsyncError('INTERNAL', 'a dry run writes nothing', { path: folder });
+}
+
+function storeOptions(
+  { state, mode, owner, minFreeBytes, dryRun }: FolderOptions,
+  root: string,
+  roots: ReadonlySet<string>,
+): FileStoreOptions {
+  return {
+    readOnly: dryRun,
+    mode,
+    owner,
+    minFreeBytes,
+    // Whoever fills one first-level folder shares the disk with all others: they are no devices.
+    oneQueue: true,
+    keeps: (folder) => roots.has(join(root, folder)) || state.useOf(root, folder).owner?.kind === 'folder',
+  };
+}
+
+/** Before anything is made in the folder. */
+async function checkKnown(folder: string, state: PullState): Promise<void> {
+  const known = state.storeId(folder);
+  if (known === undefined) return;
+  if (!lstatAt(folder)) throw otherStore(folder, false);
+  await using store = await openFileStore(folder, { readOnly: true });
+  if ((await store.identity()).id !== known) throw otherStore(folder, false);
+}
+
+function otherStore(folder: string, retryable: boolean): IsyncError {
+  return new IsyncError('STORE_MISSING', 'the mapped folder is not the one that was used until now', {
+    path: folder,
+    retryable,
+    hint: 'Mount its disk. Or move the state file away to begin anew: then all files are compared with the bucket.',
+  });
+}
+
+function lstatAt(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+/** Makes the folder and those above it, durable. Returns true. */
+async function makeFolder(path: string, owner: Owner | undefined): Promise<true> {
+  try {
+    if (lstatAt(path)) return true;
+    const parent = dirname(path);
+    if (parent !== path) await makeFolder(parent, owner);
+    try {
+      mkdirSync(path);
+      if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
+    } catch (error) {
+      if (errnoOf(error) !== 'EEXIST') throw error;
+    }
+    // Its path may lead over a symlink.
+    await syncFolder(realpathSync(parent));
+    return true;
+  } catch (error) {
+    throw storeError(error, path);
+  }
+}
+
+/** Whether `path` is in the folder that the store at `root` has for itself. */
+function isOwnOf(root: string, path: string): boolean {
+  const [first, second] = relative(root, path).split(sep);
+  return first?.toLowerCase() === OWN_FOLDER || (first === '' && second === undefined);
+}

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { crc32 } from 'node:zlib';
+import { createCRC32, createCRC64, type IHasher } from 'hash-wasm';
+import { createDigester, type Digester } from '../../model/digest.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { type ChecksumName, CHECKSUMS, type LookedAt } from '../../s3/look.ts';
+
+/** https://reveng.sourceforge.io/crc-catalogue/all.htm: CRC-32/ISCSI and CRC-64/NVME, the bits reversed */
+const CRC32C_POLYNOMIAL = 0x82f63b78;
+const CRC64NVME_POLYNOMIAL = '9a6c9329ac4bc9b5';
+
+/** What says that bytes are those of an object: fed with all of them, in their order. */
+export interface ObjectChecks {
+  update(bytes: Uint8Array): void;
+  /**
+   * XXH64 of the bytes, for the store. To be called once.
+   * @throws IsyncError DIGEST_MISMATCH, retryable, where they are not those of the object
+   */
+  digest(): Buffer;
+}
+
+/**
+ * MD5, where the ETag is one, and with `checksums` also those that the object has: for bytes that come in ranges. Those of a
+ * whole body are checked by the SDK.
+ */
+export async function checksFor(object: LookedAt, checksums: boolean): Promise<ObjectChecks> {
+  const digester = createDigester('xxh64');
+  const expected: Expected[] = [];
+  if (hasMd5(object)) expected.push({ name: 'MD5', value: object.etag, hash: nodeHash('md5', 'hex') });
+  for (const name of checksums ? CHECKSUMS : []) {
+    const value = object.checksums[name];
+    if (value !== undefined) expected.push({ name, value, hash: await hashOf(name) });
+  }
+  return {
+    update: (bytes) => {
+      digester.update(bytes);
+      for (const { hash } of expected) hash.update(bytes);
+    },
+    digest: () => {
+      for (const { name, value, hash } of expected) {
+        const actual = hash.digest();
+        if (actual !== value)
+          throw new IsyncError(
+            'DIGEST_MISMATCH',
+            `${name} of the bytes is ${actual}, that of the object ${value}`,
+          );
+      }
+      return digester.digest();
+    },
+  };
+}
+
+/**
+ * Whether the ETag is the MD5 of the bytes: not of multipart uploads, nor of objects under keys of KMS or of customers, nor in
+ * directory buckets. https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+ */
+export function hasMd5({ etag, encryption, hasCustomerKey, storageClass }: LookedAt): boolean {
+  if (!/^[0-9a-f]{32}$/.test(etag) || hasCustomerKey || storageClass === 'EXPRESS_ONEZONE') return false;
+  return encryption === undefined || encryption === 'AES256';
+}
+
+interface Expected {
+  readonly name: string;
+  readonly value: string;
+  readonly hash: TextHash;
+}
+
+interface TextHash extends Pick<Digester, 'update'> {
+  /** As the server writes it. */
+  digest(): string;
+}
+
+/** A hash in base64, as checksums are written. */
+export async function hashOf(name: ChecksumName): Promise<TextHash> {
+  switch (name) {
+    case 'CRC32':
+      return crc32Hash();
+    case 'CRC32C':
+      return wasmHash(await createCRC32(CRC32C_POLYNOMIAL));
+    case 'CRC64NVME':
+      return wasmHash(await createCRC64(CRC64NVME_POLYNOMIAL));
+    case 'SHA1':
+      return nodeHash('sha1', 'base64');
+    case 'SHA256':
+      return nodeHash('sha256', 'base64');
+  }
+}
+
+function nodeHash(algorithm: string, encoding: 'hex' | 'base64'): TextHash {
+  const hash = createHash(algorithm);
+  return { update: (bytes) => void hash.update(bytes), digest: () => hash.digest(encoding) };
+}
+
+function crc32Hash(): TextHash {
+  let value = 0;
+  return {
+    update: (bytes) => {
+      value = crc32(bytes, value);
+    },
+    digest: () => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeUInt32BE(value);
+      return bytes.toString('base64');
+    },
+  };
+}
+
+function wasmHash(hash: IHasher): TextHash {
+  hash.init();
+  return {
+    update: (bytes) => void hash.update(bytes),
+    digest: () => Buffer.from(hash.digest('binary')).toString('base64'),
+  };
+}

@@ -1,0 +1,107 @@
+import { awsTestEvent } from './dialects/aws.ts';
+import { readEventBridge } from './dialects/eventbridge.ts';
+import { readRecord } from './dialects/records.ts';
+import { openSns } from './dialects/sns.ts';
+import { isObject, member } from './json-fields.ts';
+import type { ParsedRecord, ParseOptions, RecordSource } from './parsed.ts';
+import { RecordOfMany, RecordTexts } from './record-texts.ts';
+import { checkTold } from './told-event.ts';
+
+/** Longest message, in bytes of UTF-8: what SQS carries since 2025. */
+export const MAX_BODY_BYTES = 1024 * 1024;
+/** Most records in a message. AWS sends one, and the smallest record that tells anything takes some hundred bytes. */
+export const MAX_RECORDS = 10_000;
+/**
+ * Most objects and lists in a message, brackets in texts counted too. 1 MiB of real records has 15,000; 1 MiB of nothing but
+ * brackets would take 60 MB parsed.
+ */
+export const MAX_BRACKETS = 40_000;
+
+/**
+ * What the records of a message say, in their order, in whatever dialect it is written. Never throws: what can't be
+ * understood is `unparsable`, one record alone where the others can be, else the message as a whole.
+ */
+export function parseMessage(body: string, options: ParseOptions): readonly ParsedRecord[] {
+  const whole: RecordSource = { body: () => body };
+  if (isLonger(body, MAX_BODY_BYTES))
+    return unparsable(`the message is longer than ${MAX_BODY_BYTES} bytes`, whole);
+  const outer = readJson(body);
+  if ('fault' in outer) return unparsable(outer.fault, whole);
+  const envelope = openSns(outer.value);
+  if (envelope === undefined) return parseContent(outer.value, body, whole, options);
+  if (envelope.kind === 'subscription') return ignored(envelope.name);
+  const inner = readJson(envelope.text);
+  if ('fault' in inner) return unparsable(inner.fault, whole);
+  return parseContent(inner.value, envelope.text, whole, options);
+}
+
+/** @param text what `message` was parsed from */
+function parseContent(
+  message: unknown,
+  text: string,
+  whole: RecordSource,
+  options: ParseOptions,
+): readonly ParsedRecord[] {
+  if (!isObject(message) || Array.isArray(message)) return unparsable('the message is no JSON object', whole);
+  const records = member(message, 'Records');
+  if (records !== undefined) return parseRecords(records, text, whole, options);
+  if (Object.hasOwn(message, 'detail-type')) return [checkTold(readEventBridge(message), whole, options)];
+  const test = awsTestEvent(message);
+  if (test !== undefined) return ignored(test);
+  return unparsable('the message is of no kind that tells of objects', whole);
+}
+
+function parseRecords(
+  records: unknown,
+  text: string,
+  whole: RecordSource,
+  options: ParseOptions,
+): readonly ParsedRecord[] {
+  if (!Array.isArray(records)) return unparsable('the Records of the message are no list', whole);
+  if (records.length > MAX_RECORDS)
+    return unparsable(`the message has more than ${MAX_RECORDS} records`, whole);
+  if (records.length === 0) return ignored('no records');
+  const texts = new RecordTexts(text);
+  return records.map((record: unknown, index) => {
+    const told = readRecord(record);
+    const source = records.length === 1 ? whole : new RecordOfMany(texts, index);
+    return typeof told === 'string'
+      ? { outcome: 'unparsable', reason: told, source }
+      : checkTold(told, source, options);
+  });
+}
+
+function unparsable(reason: string, source: RecordSource): readonly ParsedRecord[] {
+  return [{ outcome: 'unparsable', reason, source }];
+}
+
+/** What AWS sends beside events. */
+function ignored(name: string): readonly ParsedRecord[] {
+  return [{ outcome: 'ignored', dialect: 'aws', name }];
+}
+
+function readJson(text: string): { readonly value: unknown } | { readonly fault: string } {
+  if (opensMore(text, MAX_BRACKETS))
+    return { fault: `the message has more than ${MAX_BRACKETS} objects and lists` };
+  try {
+    return { value: JSON.parse(text) };
+  } catch {
+    return { fault: 'the message is not JSON' };
+  }
+}
+
+/** Counts bytes only where `text` could be too long: a UTF-16 unit is at most three bytes of UTF-8. */
+function isLonger(text: string, bytes: number): boolean {
+  return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
+}
+
+/** Costs nothing where `text` is too short to have as many. */
+function opensMore(text: string, most: number): boolean {
+  if (text.length <= most) return false;
+  let left = most;
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at];
+    if ((character === '[' || character === '{') && left-- === 0) return true;
+  }
+  return false;
+}

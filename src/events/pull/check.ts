@@ -1,0 +1,145 @@
+import { randomBytes } from 'node:crypto';
+import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import { checkListable } from '../../s3/objects.ts';
+import { lookAtObject, type LookOptions } from '../../s3/look.ts';
+import { refusalOf } from '../../s3/refusals.ts';
+import type { BucketPool } from '../action/bucket-pool.ts';
+import { REDRIVE_HINT } from './redrive-hint.ts';
+import type { CheckedQueue } from '../sqs/check-queue.ts';
+
+/** What a check has found. */
+export interface Finding {
+  /** What was looked at, in a word or two. */
+  readonly name: string;
+  readonly level: 'ok' | 'warning' | 'fault';
+  /** A sentence that goes on from `name`. */
+  readonly message: string;
+  readonly hint?: string | undefined;
+}
+
+export interface CheckOptions {
+  readonly queue: () => Promise<CheckedQueue>;
+  readonly pool: BucketPool;
+  readonly buckets: readonly string[];
+  /** The mapped prefixes that are listed. */
+  readonly prefixes: readonly string[];
+  /** Opens the mapped folders, and tells each with the bytes that are free there. */
+  readonly folders: () => Promise<readonly { readonly folder: string; readonly freeBytes: number }[]>;
+  readonly minFreeBytes: number;
+  readonly unmatched: 'release' | 'discard';
+  readonly requests: Pick<LookOptions, 'bucketOwner' | 'requestPayer'>;
+}
+
+/** Tries everything that a pull needs, and moves nothing. */
+export async function* check(options: CheckOptions): AsyncGenerator<Finding> {
+  yield* checkedQueue(options);
+  if (options.buckets.length === 0)
+    yield {
+      name: 'buckets',
+      level: 'warning',
+      message:
+        'none are named, so that their rights can not be tried and --resync has nothing to compare with',
+      hint: 'Name them as "buckets" in the config file.',
+    };
+  for (const bucket of options.buckets) yield* checkedBucket(bucket, options);
+  yield* checkedFolders(options);
+}
+
+async function* checkedQueue({ queue, unmatched }: CheckOptions): AsyncGenerator<Finding> {
+  const name = 'queue';
+  try {
+    const { where, visibilitySeconds, isFifo, maxDeliveries } = await queue();
+    yield {
+      name,
+      level: 'ok',
+      message: `${where}: messages can be received, hidden and deleted (${visibilitySeconds} s)`,
+    };
+    yield redriveOf({ isFifo, maxDeliveries }, unmatched);
+  } catch (error) {
+    yield faultOf(name, error);
+  }
+}
+
+function redriveOf(
+  { isFifo, maxDeliveries }: Pick<CheckedQueue, 'isFifo' | 'maxDeliveries'>,
+  unmatched: CheckOptions['unmatched'],
+): Finding {
+  const name = 'redrive policy';
+  if (maxDeliveries === undefined)
+    return { name, level: 'ok', message: 'none: what fails for good is parked here' };
+  const message = `what fails for good leaves the queue after ${maxDeliveries} deliveries`;
+  if (unmatched === 'discard' || isFifo) return { name, level: 'ok', message };
+  return { name, level: 'warning', message, hint: REDRIVE_HINT };
+}
+
+async function* checkedBucket(
+  bucket: string,
+  { pool, prefixes, requests }: CheckOptions,
+): AsyncGenerator<Finding> {
+  const name = `bucket ${bucket}`;
+  const prefix = prefixes[0] ?? '';
+  try {
+    await pool.use(bucket, undefined, async (opened) => {
+      for (const each of prefixes) await checkListable(opened, each, requests);
+    });
+    yield { name, level: 'ok', message: 'can be listed' };
+  } catch (error) {
+    const { message } = toIsyncError(error, 'INTERNAL');
+    yield {
+      name,
+      level: 'warning',
+      message: `can't be listed, so that --resync can't compare: ${message}`,
+      hint: `Grant s3:ListBucket on arn:aws:s3:::${bucket}.`,
+    };
+  }
+  yield await missingKey(bucket, `${prefix}.isync-check-${randomBytes(8).toString('hex')}`, pool, requests);
+}
+
+/** What S3 answers for a key that is missing: with s3:GetObject alone it is 403. */
+async function missingKey(
+  bucket: string,
+  key: string,
+  pool: BucketPool,
+  requests: CheckOptions['requests'],
+): Promise<Finding> {
+  const name = `missing key in ${bucket}`;
+  try {
+    await pool.use(bucket, undefined, async (opened) => {
+      const found = await lookAtObject(opened, key, requests);
+      if (found !== 'same') found[Symbol.dispose]();
+    });
+  } catch (error) {
+    const refusal = refusalOf(error);
+    if (refusal === 'no such key') return { name, level: 'ok', message: 'is told as missing' };
+    if (refusal === 'denied' || refusal === 'may not list')
+      return {
+        name,
+        level: 'warning',
+        message: 'is answered 403: removals are believed from their events alone, or nothing can be read',
+        hint: `Grant s3:GetObject on arn:aws:s3:::${bucket}/*, and s3:ListBucket on arn:aws:s3:::${bucket}.`,
+      };
+    return faultOf(name, error);
+  }
+  return { name, level: 'fault', message: 'is there, which no key of that name can be' };
+}
+
+async function* checkedFolders({ folders, minFreeBytes }: CheckOptions): AsyncGenerator<Finding> {
+  try {
+    for (const { folder, freeBytes } of await folders())
+      yield freeBytes < minFreeBytes
+        ? {
+            name: `folder ${folder}`,
+            level: 'fault',
+            message: `has less room than "minFree" leaves free (${freeBytes} of ${minFreeBytes} bytes)`,
+            hint: 'Make room, or lower minFree.',
+          }
+        : { name: `folder ${folder}`, level: 'ok', message: 'can be written to' };
+  } catch (error) {
+    yield faultOf('folders', error);
+  }
+}
+
+function faultOf(name: string, thrown: unknown): Finding {
+  const { message, hint }: IsyncError = toIsyncError(thrown, 'INTERNAL');
+  return { name, level: 'fault', message, hint };
+}

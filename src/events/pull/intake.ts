@@ -1,0 +1,179 @@
+import { TaskGroup } from '../../flow/task-group.ts';
+import { pause, Wakeup } from '../../flow/wake-up.ts';
+import { toIsyncError } from '../../model/isync-error.ts';
+import type { Log } from '../../model/log.ts';
+import { parseMessage } from '../parse/parse-message.ts';
+import type { KeyEncoding } from '../parse/parsed.ts';
+import type { Delivery, EventSource } from '../source/event-source.ts';
+import type { PullObserver } from './pull-observer.ts';
+import type { Records, Verdict } from './records.ts';
+
+/** Long polls under way at a time: enough that the next messages come while the last ones are worked on. */
+const POLLS = 4;
+/**
+ * Messages in hand at which no more are asked for. As many keep hundreds of looks busy, and are far fewer than a queue lets one
+ * reader have (120,000; 20,000 where it is FIFO).
+ */
+const MESSAGES_IN_HAND = 2_000;
+/** The same in records: one message may have 10,000 of them, some hundred bytes each. */
+const RECORDS_IN_HAND = 20_000;
+/** The same in bytes of their bodies, which may be 1 MiB each. */
+const BYTES_IN_HAND = 32 * 1024 ** 2;
+/** Before a message is delivered again that temporary trouble has stopped, in ms: the first time, and at most. */
+const TROUBLE_DELAY_MS = { first: 2_000, most: 15 * 60_000 };
+/** The same for one whose keys are below no prefix: another machine may be asked by then. */
+const UNMATCHED_DELAY_MS = { first: 30_000, most: 15 * 60_000 };
+/** How long nothing is received after the disk was full, in ms. */
+const FULL_PAUSE_MS = 10_000;
+
+export interface IntakeOptions {
+  readonly source: EventSource;
+  readonly records: Records;
+  readonly keyEncoding: KeyEncoding;
+  readonly unmatched: 'release' | 'discard';
+  /** Ends when a whole long poll was empty and nothing is in hand. */
+  readonly once: boolean;
+  readonly observer: PullObserver;
+  readonly log: Log;
+  /** Ends the polls. Messages in hand are still dealt with. */
+  readonly signal: AbortSignal;
+}
+
+/** Receives messages, gives their records to {@link Records}, and tells the queue what became of each message. */
+export class Intake {
+  readonly #options: IntakeOptions;
+  readonly #messages = new TaskGroup();
+  readonly #room = new Wakeup();
+  #inHand = 0;
+  #bytesInHand = 0;
+  #recordsInHand = 0;
+  /** Messages that have come so far. */
+  #received = 0;
+  #fullUntil = 0;
+
+  constructor(options: IntakeOptions) {
+    this.#options = options;
+  }
+
+  get inHand(): number {
+    return this.#inHand;
+  }
+
+  /** Resolves when the signal has fired, or with `once` when there is no more to do, and nothing is in hand. */
+  async run(): Promise<void> {
+    const { signal } = this.#options;
+    const ended = new AbortController();
+    const either = AbortSignal.any([signal, ended.signal]);
+    const polls = Array.from({ length: POLLS }, () => this.#poll(either, () => ended.abort()));
+    try {
+      await Promise.all(polls);
+    } finally {
+      ended.abort();
+      await Promise.allSettled(polls);
+      await this.#messages.idle();
+    }
+  }
+
+  /** Nothing is received for a while: this machine has no room for it. */
+  diskFull(): void {
+    this.#fullUntil = performance.now() + FULL_PAUSE_MS;
+  }
+
+  async #poll(signal: AbortSignal, end: () => void): Promise<void> {
+    const { source, once } = this.#options;
+    while (!signal.aborted) {
+      await this.#untilRoom(signal);
+      const before = this.#received;
+      const wasIdle = this.#inHand === 0;
+      let deliveries: readonly Delivery[];
+      try {
+        deliveries = await source.receive({ signal });
+      } catch (error) {
+        if (signal.aborted) return;
+        throw error;
+      }
+      for (const delivery of deliveries) this.#take(delivery);
+      const isIdle = this.#inHand === 0 && this.#received === before;
+      if (once && wasIdle && isIdle && !signal.aborted) end();
+    }
+  }
+
+  async #untilRoom(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const full = this.#fullUntil - performance.now();
+      if (full > 0) await pause(full, signal);
+      else if (this.#hasRoom) return;
+      else await this.#room.sleep(FULL_PAUSE_MS, signal);
+    }
+  }
+
+  get #hasRoom(): boolean {
+    return (
+      this.#inHand < MESSAGES_IN_HAND &&
+      this.#recordsInHand < RECORDS_IN_HAND &&
+      this.#bytesInHand < BYTES_IN_HAND
+    );
+  }
+
+  #take(delivery: Delivery): void {
+    const { observer } = this.#options;
+    this.#received += 1;
+    this.#inHand += 1;
+    this.#bytesInHand += delivery.body.length;
+    if (delivery.sentMs !== undefined) observer.queueAge(Math.max(0, Date.now() - delivery.sentMs));
+    const done = this.#deal(delivery).finally(() => {
+      this.#inHand -= 1;
+      this.#bytesInHand -= delivery.body.length;
+      this.#room.wake();
+    });
+    this.#messages.add(done);
+  }
+
+  /** Never rejects. */
+  async #deal(delivery: Delivery): Promise<void> {
+    const verdicts = await this.#verdicts(delivery);
+    const has = (verdict: Verdict): boolean => verdicts.has(verdict);
+    const { unmatched, source, observer } = this.#options;
+    if (has('stopped')) return delivery.release(0);
+    if (has('later') || has('refused')) {
+      observer.released();
+      return delivery.release(delayOf(delivery, TROUBLE_DELAY_MS));
+    }
+    // In a FIFO queue it would hold up those behind it.
+    if (has('unmatched') && unmatched === 'release' && !source.isFifo)
+      return delivery.release(delayOf(delivery, UNMATCHED_DELAY_MS));
+    return delivery.ack();
+  }
+
+  async #verdicts({ id, body, attempt }: Delivery): Promise<ReadonlySet<Verdict>> {
+    const { source, records, keyEncoding, once, log } = this.#options;
+    const { maxDeliveries } = source;
+    const origin = {
+      messageId: id,
+      attempt,
+      // Given back now, the queue would take it for one that nobody can work on.
+      staysHere: !once && maxDeliveries !== undefined && attempt >= maxDeliveries - 1,
+      hasRedrive: maxDeliveries !== undefined,
+    };
+    const parsed = parseMessage(body, { keyEncoding });
+    this.#recordsInHand += parsed.length;
+    const verdicts = await Promise.all(
+      parsed.map((record) =>
+        records.take(record, origin).catch((thrown: unknown): Verdict => {
+          const error = toIsyncError(thrown, 'INTERNAL');
+          log.error('a record could not be settled', { message: id, err: error });
+          if (error.code === 'STORE_FULL') this.diskFull();
+          return 'later';
+        }),
+      ),
+    );
+    this.#recordsInHand -= parsed.length;
+    return new Set(verdicts);
+  }
+}
+
+/** Grows with the deliveries of a message, to twice or half at random, so that many do not come back at once. */
+function delayOf({ attempt }: Delivery, { first, most }: typeof TROUBLE_DELAY_MS): number {
+  const grown = Math.min(most, first * 2 ** Math.min(attempt - 1, 20));
+  return Math.round(Math.min(most, grown * (0.5 + Math.random())));
+}

@@ -1,0 +1,117 @@
+import { pause } from '../../flow/wake-up.ts';
+import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import type { Log } from '../../model/log.ts';
+import type { Apply } from '../action/outcome.ts';
+import type { MaxDelete } from '../../config/pull-values.ts';
+import type { Parking } from '../parking/parking.ts';
+import type { KeyEncoding } from '../parse/parsed.ts';
+import type { EventSource } from '../source/event-source.ts';
+import { Intake } from './intake.ts';
+import { Lanes } from './lanes.ts';
+import type { PullObserver } from './pull-observer.ts';
+import { Records } from './records.ts';
+import { followReplays, replayAll } from './replays.ts';
+import { type CompareOptions, resync } from './resync.ts';
+
+export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
+  readonly source: EventSource;
+  readonly apply: Apply;
+  readonly parking: Parking;
+  /** The only ones that are followed. Default: any; a comparison takes those that are known by then. */
+  readonly buckets: readonly string[];
+  readonly keyEncoding: KeyEncoding;
+  readonly unmatched: 'release' | 'discard';
+  readonly attempts: number;
+  readonly concurrency: number;
+  readonly maxDelete: MaxDelete;
+  /** When the folders are compared with the bucket. */
+  readonly resync: { readonly atStart: boolean; readonly everyMs: number | undefined };
+  readonly once: boolean;
+  readonly observer: PullObserver;
+  readonly log: Log;
+  /** Ends the pull: what is in hand and begun is finished, the rest is given back. */
+  readonly signal: AbortSignal;
+  /** Ends what is still under way. */
+  readonly cut: AbortSignal;
+  /** Told when the pull is about to begin, with what it is doing at any moment. */
+  readonly started?: ((running: { readonly inHand: number }) => void) | undefined;
+}
+
+/** How a pull ended. */
+export interface PullEnd {
+  /** The last temporary trouble that left a record undone, or why a comparison stopped. */
+  readonly failure: IsyncError | undefined;
+}
+
+/**
+ * Follows a queue of events until the signal fires, or with `once` until there is no more to do.
+ * @throws IsyncError where the queue, or with `once` the comparison, can't be used at all
+ */
+export async function pull(options: PullOptions): Promise<PullEnd> {
+  const { state, once, log, observer, signal, buckets } = options;
+  let failure: IsyncError | undefined;
+  const stop = new AbortController();
+  const ended = AbortSignal.any([signal, stop.signal]);
+  const lanes = new Lanes({
+    ...options,
+    onRetry: ({ task: { event } }, error) => {
+      observer.retried();
+      log.warn(`tried again: ${error.message}`, { bucket: event.bucket, key: event.key, code: error.code });
+      if (error.code === 'STORE_FULL') intake.diskFull();
+    },
+  });
+  const records = new Records({
+    ...options,
+    lanes,
+    buckets: buckets.length > 0 ? new Set(buckets) : undefined,
+    failed: (error) => {
+      failure = error;
+      if (error.code === 'STORE_FULL') intake.diskFull();
+    },
+  });
+  const intake = new Intake({ ...options, records, signal: ended });
+  options.started?.(intake);
+  const compare = async (): Promise<void> => {
+    await resync({
+      ...options,
+      records,
+      buckets: buckets.length > 0 ? buckets : state.buckets(),
+      isPatient: !once,
+      signal: ended,
+    });
+  };
+  const tolerant = async (): Promise<void> => {
+    try {
+      await compare();
+    } catch (thrown) {
+      if (ended.aborted) return;
+      failure = toIsyncError(thrown, 'INTERNAL');
+      log.error('the comparison with the bucket failed', { err: failure });
+    }
+  };
+  const beside = async (): Promise<void> => {
+    const { atStart, everyMs } = options.resync;
+    if (atStart) await tolerant();
+    if (everyMs === undefined) return;
+    for (await pause(everyMs, ended); !ended.aborted; await pause(everyMs, ended)) await tolerant();
+  };
+  try {
+    if (once) {
+      await replayAll({ ...options, records, signal: ended });
+      if (options.resync.atStart) await tolerant();
+      await intake.run();
+    } else {
+      const others = [beside(), followReplays({ ...options, records, signal: ended })];
+      try {
+        await intake.run();
+      } finally {
+        stop.abort();
+        await Promise.all(others);
+      }
+    }
+  } finally {
+    stop.abort();
+    await lanes.idle();
+  }
+  return { failure };
+}

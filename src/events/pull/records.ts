@@ -1,0 +1,163 @@
+import type { ErrorCode, IsyncError } from '../../model/isync-error.ts';
+import type { Log } from '../../model/log.ts';
+import type { KeyMap } from '../match/key-map.ts';
+import type { ObjectEvent } from '../object-event.ts';
+import type { Parking } from '../parking/parking.ts';
+import type { ParsedRecord, RecordSource } from '../parse/parsed.ts';
+import type { Item, Lanes, Result } from './lanes.ts';
+import type { PullObserver } from './pull-observer.ts';
+
+/** What a record means for the message that it came in. */
+export type Verdict =
+  | 'settled'
+  /** Durably parked: done with, until a person looks at it. */
+  | 'parked'
+  /** Below no prefix of ours: perhaps for another machine. */
+  | 'unmatched'
+  /** Not done because of trouble that passes by itself. */
+  | 'later'
+  /** Failed for good, and the queue itself has a place for such messages. */
+  | 'refused'
+  /** This process ends. */
+  | 'stopped';
+
+/** Where records come from: a message of a queue, a parked record, a comparison with the bucket. */
+export interface Origin {
+  readonly messageId: string;
+  readonly attempt: number;
+  /** See {@link Item}. */
+  readonly staysHere: boolean;
+  /** Whether what fails for good is left to the queue, not parked. */
+  readonly hasRedrive: boolean;
+}
+
+export interface RecordsOptions {
+  readonly lanes: Lanes;
+  readonly keys: KeyMap;
+  /** Events of other buckets are parked. Default: any. */
+  readonly buckets: ReadonlySet<string> | undefined;
+  readonly parking: Parking;
+  /** Told why a record is left to the queue. */
+  readonly failed: (error: IsyncError) => void;
+  readonly observer: PullObserver;
+  readonly log: Log;
+}
+
+/** Takes records one by one to what becomes of them. */
+export class Records {
+  readonly #options: RecordsOptions;
+
+  constructor(options: RecordsOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects where something can't be parked, or a change can't be kept: then the record is not settled. */
+  async take(record: ParsedRecord, origin: Origin): Promise<Verdict> {
+    const { observer } = this.#options;
+    switch (record.outcome) {
+      case 'ignored':
+        observer.received(record.dialect, 'ignored');
+        observer.ignored(record.name);
+        return 'settled';
+      case 'unparsable':
+        observer.received('unknown', 'unparsable');
+        return this.#park(record.source, origin, { code: 'EVENT_INVALID', reason: record.reason });
+      case 'event':
+        observer.received(record.event.dialect, record.event.kind);
+        return this.#takeEvent(record.event, record.source, origin);
+    }
+  }
+
+  async #takeEvent(event: ObjectEvent, source: RecordSource, origin: Origin): Promise<Verdict> {
+    const { buckets, keys, observer } = this.#options;
+    const park = (why: Why): Promise<Verdict> => this.#park(source, origin, why, event);
+    if (buckets?.has(event.bucket) === false)
+      return park({
+        code: 'EVENT_INVALID',
+        reason: `the bucket "${event.bucket}" is none of those that are followed`,
+        hint: 'Add it to "buckets", or point its notification elsewhere; then: isync pull parked replay.',
+      });
+    const target = keys.targetOf(event.key);
+    switch (target.kind) {
+      case 'unmatched':
+        observer.unmatched();
+        return 'unmatched';
+      case 'root':
+        return 'settled';
+      case 'refused':
+        return park({ code: 'BAD_PATH', reason: `the key ${target.reason}` });
+      case 'file':
+      case 'folder': {
+        const result = await this.#look({ ...target, event }, origin);
+        return this.#judge(result, { ...target, event }, origin, park);
+      }
+    }
+  }
+
+  #look(task: Item['task'], { staysHere }: Origin): Promise<Result> {
+    return new Promise((settle) => this.#options.lanes.add({ task, staysHere, settle }));
+  }
+
+  async #judge(
+    result: Result,
+    task: Item['task'],
+    origin: Origin,
+    park: (why: Why) => Promise<Verdict>,
+  ): Promise<Verdict> {
+    const { event } = task;
+    const { observer, log, parking, failed } = this.#options;
+    const fields = {
+      message: origin.messageId,
+      attempt: origin.attempt,
+      bucket: event.bucket,
+      key: event.key,
+    };
+    if (result.kind === 'stopped') return 'stopped';
+    if (result.kind === 'failed') {
+      const { code, message, hint, retryable } = result.error;
+      log.warn(`not done: ${message}`, { ...fields, code, ...(hint !== undefined && { hint }) });
+      if (retryable || origin.hasRedrive) {
+        failed(result.error);
+        return retryable ? 'later' : 'refused';
+      }
+      return park({ code, reason: message, hint });
+    }
+    const { outcome } = result;
+    observer.done(event.kind, outcome.outcome, outcome.outcome === 'written' ? outcome.bytes : 0);
+    if (outcome.outcome === 'parked') return park(outcome);
+    const isChange = outcome.outcome === 'written' || outcome.outcome === 'removed';
+    if (isChange && event.timeMs !== undefined) observer.lag(Math.max(0, Date.now() - event.timeMs));
+    await parking.settled(event.bucket, event.key);
+    log.info(outcome.outcome, fields);
+    return 'settled';
+  }
+
+  async #park(source: RecordSource, origin: Origin, why: Why, event?: ObjectEvent): Promise<Verdict> {
+    const { parking, observer, log } = this.#options;
+    const { messageId } = origin;
+    const { code, reason, hint } = why;
+    await parking.park({
+      messageId,
+      code,
+      reason,
+      hint,
+      bucket: event?.bucket,
+      key: event?.key,
+      body: source.body(),
+    });
+    observer.parked();
+    log.warn(`parked: ${reason}`, {
+      message: messageId,
+      code,
+      ...(event !== undefined && { bucket: event.bucket, key: event.key }),
+      ...(hint !== undefined && { hint }),
+    });
+    return 'parked';
+  }
+}
+
+interface Why {
+  readonly code: ErrorCode;
+  readonly reason: string;
+  readonly hint?: string | undefined;
+}

@@ -1,0 +1,63 @@
+import { pause } from '../../flow/wake-up.ts';
+import type { Log } from '../../model/log.ts';
+import type { ParkedRecord, Parking } from '../parking/parking.ts';
+import { parseMessage } from '../parse/parse-message.ts';
+import type { KeyEncoding } from '../parse/parsed.ts';
+import type { Records, Verdict } from './records.ts';
+
+/** How often somebody may have asked for a parked record, in ms: a person waits for it. */
+const LOOK_MS = 2_000;
+
+export interface ReplayOptions {
+  readonly parking: Parking;
+  readonly records: Records;
+  readonly keyEncoding: KeyEncoding;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+}
+
+/** Takes parked records again as they are asked for, until the signal fires. */
+export async function followReplays(options: ReplayOptions): Promise<void> {
+  const { signal, log } = options;
+  while (!signal.aborted) {
+    try {
+      await replayAll(options);
+    } catch (error) {
+      log.error('a parked record could not be taken again', { err: error });
+    }
+    await pause(LOOK_MS, signal);
+  }
+}
+
+/** Takes those that are asked for now. One that is parked again stays; one that is done is dropped. */
+export async function replayAll({
+  parking,
+  records,
+  keyEncoding,
+}: ReplayOptions): Promise<ReadonlySet<Verdict>> {
+  const asked = await parking.replays();
+  const verdicts = await Promise.all(
+    asked.map(async (parked) => {
+      try {
+        const verdict = await replay(parked, records, keyEncoding);
+        if (verdict.has('later') || verdict.has('stopped')) parking.later(parked.id);
+        else if (verdict.has('settled') || verdict.has('unmatched')) await parking.drop(parked.id);
+        return verdict;
+      } catch (error) {
+        parking.later(parked.id);
+        throw error;
+      }
+    }),
+  );
+  return new Set(verdicts.flatMap((each) => [...each]));
+}
+
+async function replay(
+  { messageId, body }: ParkedRecord,
+  records: Records,
+  keyEncoding: KeyEncoding,
+): Promise<ReadonlySet<Verdict>> {
+  const origin = { messageId, attempt: 1, staysHere: false, hasRedrive: false };
+  const taken = parseMessage(body, { keyEncoding }).map((record) => records.take(record, origin));
+  return new Set(await Promise.all(taken));
+}

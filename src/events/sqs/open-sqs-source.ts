@@ -1,0 +1,35 @@
+import { retrying } from '../../flow/retry.ts';
+import type { Abortable } from '../../model/abortable.ts';
+import type { EventSource } from '../source/event-source.ts';
+import { CALLS } from './batch-calls.ts';
+import { LinkLog } from './link-log.ts';
+import { Queue } from './queue.ts';
+import type { SqsOptions } from './sqs-options.ts';
+import { POLLS, SqsSource } from './sqs-source.ts';
+
+/** All polls, deletions and changes of visibility that may be under way: none waits for a connection of another. */
+const CONNECTIONS = POLLS + 2 * CALLS;
+
+/**
+ * Finds an SQS queue and reads what it says of itself. Temporary trouble is waited out. Rejects with an IsyncError that is not
+ * retryable (CONFIG_INVALID, STORE_MISSING: no such queue, STORE_REFUSED: a right is missing), with a retryable one once
+ * `giveUpAfterMs` are over, or with the reason of the signal.
+ */
+export async function openSqsSource(options: SqsOptions, { signal }: Abortable = {}): Promise<EventSource> {
+  const { giveUpAfterMs } = options;
+  const queue = new Queue(options, CONNECTIONS);
+  const log = options.log.with({ queue: queue.where });
+  const link = new LinkLog(log);
+  try {
+    const attributes = await retrying(
+      async () => await queue.open({ signal }),
+      { giveUpAfterMs },
+      { signal, onRetry: (error) => link.failed(error) },
+    );
+    link.reached();
+    return new SqsSource({ queue, attributes, link, log }, options);
+  } catch (error) {
+    queue[Symbol.dispose]();
+    throw error;
+  }
+}

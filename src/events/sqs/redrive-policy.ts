@@ -1,0 +1,15 @@
+import { z } from 'zod';
+
+const POLICY = z.object({ maxReceiveCount: z.coerce.number().int().positive() });
+
+/** After how many deliveries a queue with this policy moves a message elsewhere; undefined where the policy does not say. */
+export function maxDeliveriesOf(policy: string | undefined): number | undefined {
+  if (policy === undefined || policy === '') return undefined;
+  try {
+    const parsed = POLICY.safeParse(JSON.parse(policy));
+    return parsed.success ? parsed.data.maxReceiveCount : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,117 @@
+import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import { IsyncError } from '../model/isync-error.ts';
+import { quoted } from './answers.ts';
+import { type ObjectContent, openContent } from './content.ts';
+import { statusOf } from './errors.ts';
+import type { Bucket, RequestOptions } from './requests.ts';
+
+/** One GET that tells how a key is now. */
+
+export interface LookOptions extends RequestOptions {
+  /** Of the version that is here already: its bytes are not sent again. Without quotes. */
+  readonly ifNoneMatch?: string | undefined;
+  /** The id of the account that must own the bucket: else S3 refuses. */
+  readonly bucketOwner?: string | undefined;
+  /** Agrees to pay for the request, which some buckets ask for. */
+  readonly requestPayer?: boolean | undefined;
+}
+
+export interface RangeOptions extends Omit<LookOptions, 'ifNoneMatch'> {
+  /** Rejects with FILE_CHANGED unless the object has this ETag. */
+  readonly ifMatch: string;
+  readonly start: number;
+  /** The first byte that is not wanted any more. */
+  readonly end: number;
+}
+
+/** An object and its bytes, and what there is to check them with. */
+export interface LookedAt extends ObjectContent {
+  readonly versionId: string | undefined;
+  /** `AES256`, `aws:kms`…; undefined where the server tells none. */
+  readonly encryption: string | undefined;
+  /** Whether it is encrypted with a key that the request brought. */
+  readonly hasCustomerKey: boolean;
+  readonly storageClass: string | undefined;
+  /** Of all bytes, base64; none for an object whose parts alone have some. */
+  readonly checksums: Checksums;
+}
+
+export const CHECKSUMS = ['CRC64NVME', 'CRC32', 'CRC32C', 'SHA1', 'SHA256'] as const;
+export type ChecksumName = (typeof CHECKSUMS)[number];
+export type Checksums = Readonly<Partial<Record<ChecksumName, string>>>;
+
+/**
+ * The object as it is now, and its bytes; 'same' where it is the version that is here already. Every other answer is a
+ * rejection: refusals.ts tells what it says of the object. The SDK checks bytes that are read to their end against a checksum
+ * of the object, where the server has one (DIGEST_MISMATCH).
+ */
+export async function lookAtObject(
+  bucket: Bucket,
+  key: string,
+  options: LookOptions = {},
+): Promise<LookedAt | 'same'> {
+  const command = new GetObjectCommand({
+    ...inputOf(bucket, key, options),
+    IfNoneMatch: quoted(options.ifNoneMatch),
+    ChecksumMode: 'ENABLED',
+  });
+  const found = await openContent(bucket, options, () =>
+    bucket.send(options, async (client, sending) => {
+      try {
+        return await client.send(command, sending);
+      } catch (error) {
+        if (statusOf(error) === 304) return 'same';
+        throw error;
+      }
+    }),
+  );
+  if (found === 'same') return 'same';
+  const { answer, content } = found;
+  if (content.etag === '' || answer.LastModified === undefined) {
+    content[Symbol.dispose]();
+    throw new IsyncError('UNREACHABLE', `something that is no object store answers (${bucket.where})`, {
+      path: options.path,
+    });
+  }
+  return {
+    ...content,
+    versionId: answer.VersionId,
+    encryption: answer.ServerSideEncryption,
+    hasCustomerKey: answer.SSECustomerAlgorithm !== undefined,
+    storageClass: answer.StorageClass,
+    checksums: checksumsIn(answer),
+  };
+}
+
+/** Bytes `start` to `end` of just one version, all of which the object must have. */
+export async function getRange(bucket: Bucket, key: string, options: RangeOptions): Promise<ObjectContent> {
+  const command = new GetObjectCommand({
+    ...inputOf(bucket, key, options),
+    IfMatch: quoted(options.ifMatch),
+    Range: `bytes=${options.start}-${options.end - 1}`,
+  });
+  const { content } = await openContent<never>(bucket, options, () =>
+    bucket.send(options, (client, sending) => client.send(command, sending)),
+  );
+  return content;
+}
+
+function inputOf(bucket: Bucket, key: string, { bucketOwner, requestPayer }: LookOptions) {
+  return {
+    Bucket: bucket.name,
+    Key: key,
+    ...(bucketOwner !== undefined && { ExpectedBucketOwner: bucketOwner }),
+    ...(requestPayer === true && { RequestPayer: 'requester' as const }),
+  };
+}
+
+function checksumsIn(answer: GetObjectCommandOutput): Checksums {
+  if (answer.ChecksumType === 'COMPOSITE') return {};
+  const found: Partial<Record<ChecksumName, string>> = {};
+  for (const name of CHECKSUMS) {
+    const value = answer[`Checksum${name}`];
+    // "-4" at the end: a checksum of the checksums of four parts.
+    if (value !== undefined && !value.includes('-')) found[name] = value;
+  }
+  return found;
+}

@@ -1,0 +1,44 @@
+import type { RateLimiter } from '../../flow/rate-limiter.ts';
+import type { RetryPolicy } from '../../flow/retry.ts';
+import type { DigestAlgorithm } from '../../model/digest.ts';
+import type { IsyncError } from '../../model/isync-error.ts';
+import type { TlsOptions } from './connect.ts';
+
+export interface WsTargetOptions {
+  /** `ws://` or `wss://` with host and port; a path is put before that of the protocol. */
+  readonly url: string;
+  /** Asked for anew before each connection when it is a function. */
+  readonly token?: string | (() => Promise<string>) | undefined;
+  readonly tls?: TlsOptions | undefined;
+  readonly device: string;
+  /** In mode `read` only `look` and `list` may be called. */
+  readonly mode: 'write' | 'read';
+  readonly digest: DigestAlgorithm;
+  /** Have the receiver keep files that a power cut seems to have damaged, too. Default false. */
+  readonly replaceDamaged?: boolean | undefined;
+  readonly retry: RetryPolicy;
+  readonly limiter?: RateLimiter | undefined;
+  /** Compress messages that shrink by it, where the receiver takes them. Default false. */
+  readonly compress?: boolean | undefined;
+  /** Called with the bytes of each message as it leaves: content and header, also when sent again. Must not throw. */
+  readonly onSend?: ((bytes: number) => void) | undefined;
+  /** Called once when the receiver takes no compressed messages. Must not throw. */
+  readonly onUncompressed?: (() => void) | undefined;
+  /** Called at each change of the link; `error` says why it was lost. Must not throw. */
+  readonly onLink?: ((state: LinkState, error?: IsyncError) => void) | undefined;
+  /** Called each time the target refuses a file or a request for now, with the reason. Must not throw. */
+  readonly onRetry?: ((error: IsyncError) => void) | undefined;
+  /** Rejects everything, now and later, with the signal's reason, and closes the link. */
+  readonly signal?: AbortSignal | undefined;
+  readonly deadlines?: Partial<LinkDeadlines> | undefined;
+}
+
+export type LinkState = 'connecting' | 'connected' | 'lost';
+
+/** All in ms. The defaults are those of the protocol. */
+interface LinkDeadlines {
+  readonly connectMs: number;
+  readonly welcomeMs: number;
+  readonly keepaliveMs: number;
+  readonly silenceMs: number;
+}

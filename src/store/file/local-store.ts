@@ -1,0 +1,46 @@
+import type { RelPath } from '../../model/rel-path.ts';
+import type { BeginOptions, Store, Upload } from '../store.ts';
+
+export interface FileStoreOptions {
+  /** Makes and collects nothing, for commands that only look and list. Default false. */
+  readonly readOnly?: boolean | undefined;
+  /** Keeps the rule of immutability.ts, also between processes. Needs hard links. Default false. */
+  readonly immutable?: boolean | undefined;
+  /** Bytes that stay free on the store's file system (else STORE_FULL). Default 0: the file system itself refuses. */
+  readonly minFreeBytes?: number | undefined;
+  /** Bytes of unfinished uploads that stay for each first-level folder; the oldest go first. Default: no limit. */
+  readonly maxStagedBytes?: number | undefined;
+  /** Age in ms at which an upload that nobody has resumed is thrown away. Default: 7 days. */
+  readonly stalePartialMs?: number | undefined;
+  /** Permission bits of published files. Default 0644. */
+  readonly mode?: number | undefined;
+  /** Whose published files and new folders become. Default: whoever runs this process. */
+  readonly owner?: Owner | undefined;
+  /** Whether a folder stays when a removal has left it empty. Must not throw. Default: none does. */
+  readonly keeps?: ((folder: RelPath) => boolean) | undefined;
+  /** All paths share one queue, for a store whose first-level folders are not devices to be kept apart. Default false. */
+  readonly oneQueue?: boolean | undefined;
+}
+
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** A store in a folder: what it can do beyond other stores. */
+export interface LocalStore extends Store {
+  /** The real path of its folder. */
+  readonly root: string;
+  begin(file: Parameters<Store['begin']>[0], options: LocalBeginOptions): Promise<Upload>;
+  /** Makes a folder, and those above it. Resolves when it is durable. Rejects with PATH_CONFLICT where something else is. */
+  makeFolder(path: RelPath): Promise<void>;
+  /** Removes a folder that is empty, and those above it that this leaves empty. What is not empty or no folder stays. */
+  removeFolder(path: RelPath): Promise<void>;
+  /** Makes a file that somebody else has put there durable, with its name. Rejects with FILE_VANISHED where there is none. */
+  settle(path: RelPath): Promise<void>;
+}
+
+export interface LocalBeginOptions extends BeginOptions {
+  /** Called with the bytes of an earlier attempt, in their order, before `begin` resolves; they may be reused afterwards. */
+  readonly resumed?: ((bytes: Uint8Array) => void) | undefined;
+}

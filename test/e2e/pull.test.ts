@@ -1,0 +1,140 @@
+import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { HeadObjectCommand } from '@aws-sdk/client-s3';
+import { describe, expect, test } from 'vitest';
+import { filesBelow } from '../../harness/data-tree.ts';
+import { isFolder, startPullStage, textsBelow } from '../../harness/pull-stage.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+
+/** Just as a tool printed it that people come from; its folders are made those of the test. */
+const PRINTED = `{ "queue": "transport-dev",
+  "sync": [ "test-folder/": "/srv/a", "test-folder/folder-01/": "/srv/b", "a/": "b", "cc/": "b" ] }
+`;
+
+await withS3Server((server) => {
+  describe.concurrent('isync pull', () => {
+    test('follows a bucket with a config just as another tool prints it', async () => {
+      await using stage = await startPullStage(server, { queueName: 'transport-dev' });
+      const { at, put, proxy } = stage;
+      await writeFile(stage.config, PRINTED.replaceAll('/srv/', `${at('srv')}/`));
+      await put('test-folder/top.html', 'top');
+      await put('test-folder/folder-01/x/y.html', 'longest prefix');
+      await put('a/one', 'one');
+      await put('cc/two', 'two');
+      const env = { AWS_ENDPOINT_URL_SQS: proxy.endpoint, AWS_ENDPOINT_URL_S3: server.endpoint };
+      const { exitCode, summary, stderr } = await stage.once([], { env });
+      expect(exitCode, stderr.slice(-2000)).toBe(0);
+      expect(await textsBelow(at('srv/a'))).toEqual({ 'top.html': 'top' });
+      expect(await textsBelow(at('srv/b'))).toEqual({ 'x/y.html': 'longest prefix' });
+      expect(await textsBelow(at('b'))).toEqual({ one: 'one', two: 'two' });
+      expect(summary).toMatchObject({ received: 4, written: 4, parked: 0 });
+      expect(await stage.isDrained()).toBe(true);
+    });
+
+    test('makes a put, an overwrite, a folder, a delete and odd keys what they are in the bucket', async () => {
+      await using stage = await startPullStage(server);
+      const { at, put, remove, isDrained } = stage;
+      const odd = [
+        'with space',
+        'plus+plus',
+        '100%25%',
+        'é ü 日本 😀',
+        'e\u0301',
+        '&<>"\'',
+        '#?;=,@:$',
+        'a\\b',
+      ];
+      await using pull = stage.start();
+      await put('a/file', 'first');
+      await put('a/gone/soon', 'x');
+      await put('a/folder/', '');
+      for (const name of odd) await put(`a/${name}`, name);
+      await pull.until('what was put', async () => (await isDrained()) && existsSync(at('a/a\\b')));
+      expect(await textsBelow(at('a'))).toEqual({
+        ...Object.fromEntries(odd.map((name) => [name, name])),
+        file: 'first',
+        'gone/soon': 'x',
+      });
+      expect(isFolder(at('a/folder'))).toBe(true);
+
+      await put('a/file', 'second');
+      await remove('a/gone/soon');
+      await remove('a/folder/');
+      await put('elsewhere/key', 'unmatched');
+      await pull.until('the changes', () => readFileSync(at('a/file'), 'utf8') === 'second');
+      await pull.until('the removals', () => !existsSync(at('a/gone')) && !existsSync(at('a/folder')));
+      const { LastModified } = await server.client.send(
+        new HeadObjectCommand({ Bucket: stage.bucket, Key: 'a/file' }),
+      );
+      expect(statSync(at('a/file')).mtimeMs).toBe(LastModified?.getTime());
+      expect(statSync(at('a/file')).mode & 0o777).toBe(0o644);
+      expect((await pull.stop('SIGTERM')).exitCode).toBe(0);
+      expect((await stage.queue.inspect()).ready).toHaveLength(0);
+      expect((await stage.queue.inspect()).inFlight.join()).toContain('elsewhere/key');
+    });
+
+    test('has one process a state: a second --once ends with 0 and a second daemon with 2', async () => {
+      await using stage = await startPullStage(server);
+      await using pull = stage.start();
+      await stage.put('a/one', 'one');
+      await pull.until('a file', () => existsSync(stage.at('a/one')));
+      const once = await stage.once();
+      expect(once.exitCode).toBe(0);
+      expect(once.stderr).toMatch(/another|already|uses/);
+      await using second = stage.start();
+      const ended = await second.ended;
+      expect(ended.exitCode).toBe(2);
+      expect(ended.stderr).toMatch(/FENCED|another|already/);
+      expect(pull.over).toBe(false);
+    });
+
+    test('brings a new machine up to date with --resync, and mends what was lost there; --dry-run only says it', async () => {
+      await using stage = await startPullStage(server);
+      const { at, put, remove } = stage;
+      for (const key of ['a/one', 'a/deep/two', 'b/three', 'b/four', 'b/five', 'b/six', 'none/x'])
+        await put(key, key);
+      // Its queue never heard of them.
+      await stage.configure({ queue: (await stage.sqs.makeQueue()).name, buckets: [stage.bucket] });
+      const dry = await stage.once(['--resync', '--dry-run']);
+      expect(dry.exitCode, dry.stderr.slice(-2000)).toBe(0);
+      expect(dry.summary).toMatchObject({ differences: 6 });
+      expect(
+        [at('a'), at('deep'), at('b')].flatMap((folder) => (existsSync(folder) ? [folder] : [])),
+      ).toEqual([]);
+
+      const first = await stage.once(['--resync']);
+      expect(first.exitCode, first.stderr.slice(-2000)).toBe(0);
+      expect(await textsBelow(at('a'))).toEqual({ one: 'a/one' });
+      expect(await textsBelow(at('deep'))).toEqual({ two: 'a/deep/two' });
+      expect(Object.keys(await textsBelow(at('b')))).toEqual(['five', 'four', 'six', 'three']);
+
+      await remove('b/six');
+      await put('b/five', 'new');
+      writeFileSync(at('b/three'), 'written by somebody');
+      const again = await stage.once(['--resync']);
+      expect(again.summary).toMatchObject({ differences: 3 });
+      expect(await textsBelow(at('b'))).toEqual({ five: 'new', four: 'b/four', three: 'b/three' });
+      expect((await stage.once(['--resync'])).summary).toMatchObject({ differences: 0, written: 0 });
+    });
+
+    test('--check says that all is well, or what is not, and takes nothing from the queue', async () => {
+      await using stage = await startPullStage(server);
+      await stage.configure({ buckets: [stage.bucket] });
+      await stage.put('a/one', 'one');
+      await stage.bridge.flush();
+      await using check = stage.start(['--check']);
+      const well = await check.ended;
+      expect(well.exitCode, well.stdout + well.stderr).toBe(0);
+      expect((await stage.queue.inspect()).ready).toHaveLength(1);
+      expect(
+        [...(await filesBelow(stage.at('a'))).keys()].filter((path) => !path.includes('.isync')),
+      ).toEqual([]);
+
+      await stage.configure({ queue: 'no-such-queue', buckets: ['no-such-bucket-of-ours'] });
+      await using bad = stage.start(['--check']);
+      const ill = await bad.ended;
+      expect(ill.exitCode).not.toBe(0);
+      expect(ill.stdout + ill.stderr).toContain('no-such-queue');
+    });
+  });
+});

@@ -1,0 +1,401 @@
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
+import {
+  CreateMultipartUploadCommand,
+  CompleteMultipartUploadCommand,
+  HeadObjectCommand,
+  PutBucketVersioningCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
+import { describe, expect, it } from 'vitest';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { ActionStage } from './action-stage.ts';
+
+await withS3Server((server) => {
+  describe('a created object', () => {
+    it('becomes a file with its bytes, its time and the mode, and is known', async () => {
+      const stage = await ActionStage.start(server, { sync: [['web/', 'site']] });
+      const etag = await stage.put('web/a/b.html', 'hello');
+      const outcome = await stage.created('web/a/b.html', { sequencer: '05' });
+      expect(outcome).toEqual({ outcome: 'written', bytes: 5 });
+      expect(stage.read('site/a/b.html')).toBe('hello');
+      const head = await server.client.send(
+        new HeadObjectCommand({ Bucket: stage.bucket, Key: 'web/a/b.html' }),
+      );
+      const { mtimeMs, mode } = statSync(stage.path('site/a/b.html'));
+      expect(mtimeMs).toBe(head.LastModified!.getTime());
+      expect(mode & 0o777).toBe(0o644);
+      expect(stage.state.get(stage.bucket, 'web/a/b.html')).toMatchObject({
+        kind: 'file',
+        folder: stage.path('site'),
+        path: 'a/b.html',
+        etag,
+        size: 5,
+        sequencer: '05',
+      });
+      expect(stage.changed).toEqual(['site/a/b.html']);
+    });
+
+    it('is not sent again while the file is the same, and is once that was changed', async () => {
+      const stage = await ActionStage.start(server);
+      await stage.put('f', 'first');
+      await stage.created('f');
+      expect(await stage.created('f')).toEqual({ outcome: 'unchanged' });
+      expect(stage.front.answered.at(-1)!.status).toBe(304);
+      writeFileSync(stage.path('in/f'), 'other');
+      expect(await stage.created('f')).toEqual({ outcome: 'written', bytes: 5 });
+      expect(stage.read('in/f')).toBe('first');
+      await stage.put('f', 'second version');
+      expect(await stage.created('f')).toEqual({ outcome: 'written', bytes: 14 });
+      expect(stage.read('in/f')).toBe('second version');
+    });
+
+    it('replaces also what the rule about damage would keep', async () => {
+      const stage = await ActionStage.start(server);
+      await stage.put('f', 'longer');
+      await stage.created('f');
+      const { mtime } = statSync(stage.path('in/f'));
+      await stage.put('f', Buffer.alloc(4));
+      const head = await server.client.send(new HeadObjectCommand({ Bucket: stage.bucket, Key: 'f' }));
+      utimesSync(stage.path('in/f'), mtime, head.LastModified!);
+      expect(await stage.created('f')).toEqual({ outcome: 'written', bytes: 4 });
+      expect(readFileSync(stage.path('in/f'))).toEqual(Buffer.alloc(4));
+    });
+
+    it('may be empty, of any name, and is given the mode that is asked for', async () => {
+      const stage = await ActionStage.start(server, { mode: 0o600 });
+      for (const key of ['empty', 'ä/á 😀', 'a+b %2F'])
+        expect(await stage.put(key, key === 'empty' ? '' : key).then(() => stage.created(key))).toMatchObject(
+          {
+            outcome: 'written',
+          },
+        );
+      expect(stage.files()).toEqual(['a+b %2F'.split('/')[0], 'empty', 'ä/', 'ä/á 😀'].sort());
+      expect(statSync(stage.path('in/empty')).mode & 0o777).toBe(0o600);
+    });
+
+    it('that is not there yet is missing, and gone at the last look', async () => {
+      const stage = await ActionStage.start(server);
+      expect(await stage.created('f')).toEqual({ outcome: 'missing' });
+      await stage.put('f');
+      await stage.created('f');
+      await stage.delete('f');
+      expect(await stage.created('f')).toEqual({ outcome: 'missing' });
+      expect(stage.files()).toEqual(['f']);
+      expect(await stage.created('f', { isLastLook: true })).toEqual({ outcome: 'removed' });
+      expect(stage.files()).toEqual([]);
+    });
+
+    it('of many parts has no MD5 and is written all the same', async () => {
+      const stage = await ActionStage.start(server);
+      const parts = [Buffer.alloc(5 * 1024 * 1024, 'a'), Buffer.from('end')];
+      await putParts(stage, 'f', parts);
+      expect(await stage.created('f')).toEqual({ outcome: 'written', bytes: 5 * 1024 * 1024 + 3 });
+      expect(readFileSync(stage.path('in/f')).equals(Buffer.concat(parts))).toBe(true);
+      expect(await stage.created('f')).toEqual({ outcome: 'unchanged' });
+    });
+  });
+
+  describe('a removed object', () => {
+    it('takes its file along, and the folders that this leaves empty, but not a mapped one', async () => {
+      const stage = await ActionStage.start(server, {
+        sync: [
+          ['a/', 'in'],
+          ['b/', 'in/inner/deep'],
+        ],
+      });
+      for (const key of ['a/x/y/f', 'a/x/g', 'b/h', 'a/inner/i']) {
+        await stage.put(key);
+        await stage.created(key);
+        await stage.delete(key);
+      }
+      expect(await stage.removed('a/x/y/f')).toEqual({ outcome: 'removed' });
+      expect(stage.files()).toEqual(['inner/', 'inner/deep/', 'inner/deep/h', 'inner/i', 'x/', 'x/g']);
+      for (const key of ['a/x/g', 'b/h', 'a/inner/i'])
+        expect(await stage.removed(key)).toEqual({ outcome: 'removed' });
+      expect(stage.files()).toEqual(['inner/', 'inner/deep/']);
+      expect(stage.state.objects.size).toBe(0);
+      expect(stage.changed).toHaveLength(8);
+    });
+
+    it('that is there again is written', async () => {
+      const stage = await ActionStage.start(server);
+      await stage.put('f', 'again');
+      expect(await stage.removed('f')).toEqual({ outcome: 'written', bytes: 5 });
+    });
+
+    it('leaves what isync did not write, and what somebody changed since', async () => {
+      const stage = await ActionStage.start(server);
+      writeFileSync(stage.path('in/mine'), 'mine');
+      expect(await stage.removed('mine')).toEqual({ outcome: 'unchanged' });
+      await stage.put('f');
+      await stage.created('f');
+      await stage.delete('f');
+      writeFileSync(stage.path('in/f'), 'changed here');
+      expect(await stage.removed('f')).toMatchObject({ outcome: 'parked', code: 'FILE_CHANGED' });
+      expect(stage.read('in/f')).toBe('changed here');
+      rmSync(stage.path('in/f'));
+      expect(await stage.removed('f')).toEqual({ outcome: 'removed' });
+    });
+
+    it('leaves its file where removals are not followed', async () => {
+      const stage = await ActionStage.start(server, { removals: false });
+      await stage.put('f');
+      await stage.created('f');
+      await stage.delete('f');
+      expect(await stage.removed('f')).toEqual({ outcome: 'unchanged' });
+      expect(stage.files()).toEqual(['f']);
+      expect(stage.state.get(stage.bucket, 'f')).toBeDefined();
+    });
+
+    it('is one with a delete marker, not one with an old version less', async () => {
+      const stage = await ActionStage.start(server);
+      await server.client.send(
+        new PutBucketVersioningCommand({
+          Bucket: stage.bucket,
+          VersioningConfiguration: { Status: 'Enabled' },
+        }),
+      );
+      await stage.put('f', 'first');
+      await stage.created('f');
+      const first = stage.state.get(stage.bucket, 'f')!.versionId;
+      expect(first).toBeTypeOf('string');
+      await stage.put('f', 'second');
+      expect(await stage.created('f')).toEqual({ outcome: 'written', bytes: 6 });
+      await stage.delete('f', first);
+      expect(await stage.removed('f', { versionId: first })).toEqual({ outcome: 'unchanged' });
+      expect(stage.read('in/f')).toBe('second');
+      await stage.delete('f');
+      expect(await stage.removed('f')).toEqual({ outcome: 'removed' });
+      expect(stage.files()).toEqual([]);
+    });
+  });
+
+  describe('a key that ends with a slash', () => {
+    it('makes a folder, which stays until its key has gone and it is empty', async () => {
+      const stage = await ActionStage.start(server);
+      await stage.put('d/e/', '');
+      await stage.put('d/e/f');
+      expect(await stage.created('d/e/')).toEqual({ outcome: 'written', bytes: 0 });
+      expect(await stage.created('d/e/')).toEqual({ outcome: 'unchanged' });
+      await stage.created('d/e/f');
+      await stage.delete('d/e/f');
+      await stage.removed('d/e/f');
+      expect(stage.files()).toEqual(['d/', 'd/e/']);
+      await stage.put('d/e/f');
+      await stage.created('d/e/f');
+      await stage.delete('d/e/');
+      expect(await stage.removed('d/e/')).toEqual({ outcome: 'removed' });
+      expect(stage.files()).toEqual(['d/', 'd/e/', 'd/e/f']);
+      await stage.delete('d/e/f');
+      await stage.removed('d/e/f');
+      expect(stage.files()).toEqual([]);
+      await stage.put('x/', '');
+      await stage.created('x/');
+      await stage.delete('x/');
+      await stage.removed('x/');
+      expect(stage.files()).toEqual([]);
+    });
+  });
+
+  describe('what is in the way stays, and the record is parked', () => {
+    const conflict = { outcome: 'parked', code: 'PATH_CONFLICT', hint: expect.any(String) };
+
+    it('where a path belongs to another key, and comes free with it', async () => {
+      const stage = await ActionStage.start(server, {
+        sync: [
+          ['a/', 'in'],
+          ['cc/', 'in'],
+        ],
+      });
+      await stage.put('a/f', 'of a');
+      await stage.put('cc/f', 'of cc');
+      const outcomes = await Promise.all([stage.created('a/f'), stage.created('cc/f')]);
+      expect(outcomes).toEqual([{ outcome: 'written', bytes: 4 }, expect.objectContaining(conflict)]);
+      expect(stage.read('in/f')).toBe('of a');
+      await stage.delete('a/f');
+      await expect(stage.created('cc/f')).rejects.toMatchObject({ code: 'BUSY', retryable: true });
+      await stage.removed('a/f');
+      expect(await stage.created('cc/f')).toEqual({ outcome: 'written', bytes: 5 });
+    });
+
+    it('where a file would be a folder, and the reverse', async () => {
+      const stage = await ActionStage.start(server);
+      for (const key of ['a', 'a/b', 'c/d', 'c', 'c/d/']) await stage.put(key);
+      await stage.created('a');
+      expect(await stage.created('a/b')).toMatchObject(conflict);
+      await stage.created('c/d');
+      expect(await stage.created('c')).toMatchObject(conflict);
+      expect(await stage.created('c/d/')).toMatchObject(conflict);
+      mkdirSync(stage.path('in/mine'));
+      writeFileSync(stage.path('in/file'), 'mine');
+      for (const key of ['mine', 'file/x']) await stage.put(key);
+      expect(await stage.created('mine')).toMatchObject(conflict);
+      expect(await stage.created('file/x')).toMatchObject(conflict);
+      expect(stage.files()).toEqual(['a', 'c/', 'c/d', 'file', 'mine/']);
+    });
+
+    it('where a symlink is on the way, or at its end', async () => {
+      const stage = await ActionStage.start(server);
+      mkdirSync(stage.path('outside'));
+      writeFileSync(stage.path('outside/f'), 'outside');
+      symlinkSync(stage.path('outside'), stage.path('in/link'));
+      symlinkSync(stage.path('outside/f'), stage.path('in/end'));
+      for (const key of ['link/f', 'end']) {
+        await stage.put(key);
+        expect(await stage.created(key)).toMatchObject(conflict);
+      }
+      expect(stage.read('outside/f')).toBe('outside');
+      expect(lstatSync(stage.path('in/end')).isSymbolicLink()).toBe(true);
+    });
+
+    it('where it is isync itself, also in a mapped folder inside', async () => {
+      const stage = await ActionStage.start(server, {
+        sync: [
+          ['', 'in'],
+          ['b/', 'in/inner'],
+        ],
+      });
+      for (const key of ['.isync/store-id', 'inner/.isync/store-id', 'inner/.ISYNC/x']) {
+        await stage.put(key);
+        expect(await stage.created(key)).toMatchObject({ outcome: 'parked', code: 'BAD_PATH' });
+      }
+    });
+  });
+
+  describe('a file that the state does not know', () => {
+    it('is taken over where it has the bytes of the object, else replaced', async () => {
+      const stage = await ActionStage.start(server);
+      const etag = await stage.put('same', 'bytes');
+      await stage.put('other', 'bytes');
+      writeFileSync(stage.path('in/same'), 'bytes');
+      writeFileSync(stage.path('in/other'), 'BYTES');
+      expect(await stage.created('same')).toEqual({ outcome: 'unchanged' });
+      expect(stage.state.get(stage.bucket, 'same')).toMatchObject({ etag, size: 5 });
+      expect(await stage.created('other')).toEqual({ outcome: 'written', bytes: 5 });
+      expect(stage.read('in/other')).toBe('bytes');
+      await stage.delete('same');
+      expect(await stage.removed('same')).toEqual({ outcome: 'removed' });
+    });
+
+    it('is taken over by size and time where the object has no MD5', async () => {
+      const stage = await ActionStage.start(server);
+      await putParts(stage, 'f', [Buffer.from('one part')]);
+      await stage.created('f');
+      await stage.state.remove(stage.bucket, 'f');
+      const { ino } = statSync(stage.path('in/f'));
+      expect(await stage.created('f')).toEqual({ outcome: 'unchanged' });
+      expect(statSync(stage.path('in/f')).ino).toBe(ino);
+      await stage.state.remove(stage.bucket, 'f');
+      utimesSync(stage.path('in/f'), 1, 1);
+      expect(await stage.created('f')).toMatchObject({ outcome: 'written' });
+    });
+  });
+
+  describe('a mapped folder', () => {
+    it('is made, unless it was known: then its disk is missing', async () => {
+      const stage = await ActionStage.start(server, { sync: [['', 'new/deep']] });
+      expect(stage.files('new')).toEqual(['deep/']);
+      await stage.close();
+      const missing = { code: 'STORE_MISSING', hint: expect.stringContaining('Mount') };
+      renameSync(stage.path('new/deep'), stage.path('away'));
+      await expect(stage.open({ sync: [['', 'new/deep']] })).rejects.toMatchObject(missing);
+      mkdirSync(stage.path('new/deep'));
+      await expect(stage.open({ sync: [['', 'new/deep']] })).rejects.toMatchObject(missing);
+      expect(stage.files('new/deep')).toEqual([]);
+      rmSync(stage.path('new/deep'), { recursive: true });
+      renameSync(stage.path('away'), stage.path('new/deep'));
+      await stage.open({ sync: [['', 'new/deep']] });
+    });
+
+    it('that goes while we run is trouble that passes: nothing is taken for removed', async () => {
+      const stage = await ActionStage.start(server);
+      await stage.put('f');
+      await stage.created('f');
+      await stage.delete('f');
+      renameSync(stage.path('in'), stage.path('away'));
+      mkdirSync(stage.path('in'));
+      const missing = { code: 'STORE_MISSING', retryable: true };
+      await expect(stage.removed('f')).rejects.toMatchObject(missing);
+      await expect(stage.created('g')).rejects.toMatchObject(missing);
+      rmSync(stage.path('in'), { recursive: true });
+      renameSync(stage.path('away'), stage.path('in'));
+      expect(await stage.removed('f')).toEqual({ outcome: 'removed' });
+    });
+
+    it('keeps some of its disk free', async () => {
+      const stage = await ActionStage.start(server, { minFreeBytes: 2 ** 60 });
+      await stage.put('f');
+      await expect(stage.created('f')).rejects.toMatchObject({ code: 'STORE_FULL', retryable: true });
+    });
+
+    it('is left alone by a dry run', async () => {
+      const stage = await ActionStage.start(server);
+      for (const key of ['f', 'd/']) {
+        await stage.put(key);
+        await stage.created(key);
+        await stage.delete(key);
+      }
+      await stage.put('g');
+      await stage.open({
+        sync: [
+          ['', 'in'],
+          ['x/', 'unmade'],
+        ],
+        dryRun: true,
+      });
+      expect(await stage.created('g')).toMatchObject({ outcome: 'written' });
+      expect(await stage.removed('f')).toEqual({ outcome: 'removed' });
+      expect(await stage.removed('d/')).toEqual({ outcome: 'removed' });
+      await stage.put('x/y');
+      expect(await stage.created('x/y')).toMatchObject({ outcome: 'written' });
+      expect(stage.files()).toEqual(['d/', 'f']);
+      expect(stage.files('.')).not.toContain('unmade/');
+      expect([...stage.state.objects.values()].map(({ key }) => key)).toEqual(['f', 'd/']);
+    });
+  });
+
+  it('needs no right to what it can not change', async ({ skip }) => {
+    skip(process.getuid?.() === 0, 'root may write everywhere');
+    const stage = await ActionStage.start(server);
+    await stage.put('f');
+    chmodSync(stage.path('in/.isync/staging'), 0o500);
+    await expect(stage.created('f')).rejects.toMatchObject({ code: 'STORE_FAILED', retryable: true });
+  });
+
+  it('gives files to the owner that is asked for', async ({ skip }) => {
+    skip(process.getuid?.() !== 0, 'only root gives files away');
+    const stage = await ActionStage.start(server, { owner: { uid: 12_345, gid: 54_321 }, mode: 0o640 });
+    await stage.put('d/f');
+    await stage.put('d/large', Buffer.alloc(2_000_000));
+    for (const key of ['d/f', 'd/large']) await stage.created(key);
+    for (const path of ['in', 'in/d', 'in/d/f', 'in/d/large'])
+      expect(statSync(stage.path(path))).toMatchObject({ uid: 12_345, gid: 54_321 });
+    expect(statSync(stage.path('in/d/large')).mode & 0o777).toBe(0o640);
+  });
+});
+
+async function putParts(stage: ActionStage, Key: string, parts: readonly Buffer[]): Promise<void> {
+  const { client } = stage.server;
+  const Bucket = stage.bucket;
+  const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+  const Parts = [];
+  for (const [index, Body] of parts.entries()) {
+    const PartNumber = index + 1;
+    const { ETag } = await client.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body }));
+    Parts.push({ PartNumber, ETag });
+  }
+  await client.send(
+    new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload: { Parts } }),
+  );
+}

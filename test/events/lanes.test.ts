@@ -1,0 +1,206 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { describe, expect, it } from 'vitest';
+import type { Apply, Outcome, Task } from '../../src/events/action/outcome.ts';
+import type { ObjectEvent } from '../../src/events/object-event.ts';
+import { type Item, Lanes, type LanesOptions, type Result } from '../../src/events/pull/lanes.ts';
+import { IsyncError } from '../../src/model/isync-error.ts';
+import { parseRelPath } from '../../src/model/rel-path.ts';
+
+const UNCHANGED: Outcome = { outcome: 'unchanged' };
+const DONE: Result = { kind: 'done', outcome: UNCHANGED };
+
+describe('lanes', () => {
+  it('look at different paths at a time, at most as many as they may', async () => {
+    const looks = new Looks();
+    const lanes = open(looks.apply, { concurrency: 2 });
+    for (const path of ['a', 'b', 'c']) void add(lanes, { path });
+    await until(() => looks.underWay.length === 2);
+    looks.end(0);
+    await until(() => looks.begun.length === 3);
+    looks.endAll();
+    await lanes.idle();
+    expect(looks.begun.map(({ path }) => path)).toEqual(['a', 'b', 'c']);
+  });
+
+  it('look once for all records of a key that wait, and tell all of them what came of it', async () => {
+    const looks = new Looks();
+    const lanes = open(looks.apply);
+    const first = add(lanes, { path: 'a' });
+    await until(() => looks.begun.length === 1);
+    const others = [add(lanes, { path: 'a' }), add(lanes, { path: 'a' })];
+    looks.end(0);
+    await until(() => looks.begun.length === 2);
+    looks.end(1);
+    expect(await Promise.all([first, ...others])).toEqual([DONE, DONE, DONE]);
+    expect(looks.begun).toHaveLength(2);
+  });
+
+  it('look for two keys of one path one after the other', async () => {
+    const looks = new Looks();
+    const lanes = open(looks.apply);
+    void add(lanes, { path: 'a', key: 'x/a' });
+    void add(lanes, { path: 'a', key: 'y/a' });
+    await until(() => looks.begun.length === 1);
+    await turn();
+    expect(looks.begun).toHaveLength(1);
+    looks.end(0);
+    await until(() => looks.begun.length === 2);
+    looks.end(1);
+    await lanes.idle();
+    expect(looks.begun.map(({ event }) => event.key)).toEqual(['x/a', 'y/a']);
+  });
+
+  it('take the newest of several events, by sequencer on AWS and else by time', async () => {
+    const looks = new Looks();
+    const lanes = open(looks.apply);
+    for (const path of ['a', 'b']) void add(lanes, { path });
+    await until(() => looks.begun.length === 2);
+    void add(lanes, { path: 'a', event: { sequencer: '0055' } });
+    void add(lanes, { path: 'a', event: { sequencer: '0054F', kind: 'removed' } });
+    void add(lanes, { path: 'b', event: { dialect: 'ceph', sequencer: '9', timeMs: 2 } });
+    void add(lanes, { path: 'b', event: { dialect: 'ceph', sequencer: '99', timeMs: 1, kind: 'removed' } });
+    looks.endAll();
+    await until(() => looks.begun.length === 4);
+    looks.endAll();
+    await lanes.idle();
+    expect(looks.begun.slice(2).map(({ event }) => event.kind)).toEqual(['created', 'created']);
+  });
+
+  it('look again for a created event that finds nothing, and then for the last time', async () => {
+    const seen: boolean[] = [];
+    const lanes = open(
+      async ({ isLastLook }) => {
+        seen.push(isLastLook);
+        return isLastLook ? { outcome: 'removed' } : { outcome: 'missing' };
+      },
+      { lookAgainMs: 5 },
+    );
+    expect(await add(lanes, { path: 'a' })).toEqual({ kind: 'done', outcome: { outcome: 'removed' } });
+    expect(seen).toEqual([false, true]);
+  });
+
+  it('look at once where another event comes while they wait for that', async () => {
+    let looks = 0;
+    const lanes = open(
+      async () => {
+        looks += 1;
+        return looks === 1 ? { outcome: 'missing' } : UNCHANGED;
+      },
+      { lookAgainMs: 1e9 },
+    );
+    const first = add(lanes, { path: 'a' });
+    await until(() => looks === 1);
+    await turn();
+    await add(lanes, { path: 'a' });
+    expect(await first).toEqual({ kind: 'done', outcome: UNCHANGED });
+  });
+
+  it('try again what fails for good, as often as they may', async () => {
+    let tries = 0;
+    const error = new IsyncError('STORE_REFUSED', 'no');
+    const apply: Apply = async () => {
+      tries += 1;
+      throw error;
+    };
+    let retries = 0;
+    const lanes = open(apply, { attempts: 2, onRetry: () => (retries += 1) });
+    expect(await add(lanes, { path: 'a' })).toEqual({ kind: 'failed', error });
+    expect([tries, retries]).toEqual([2, 1]);
+  });
+
+  it('give temporary trouble back at once, unless the record stays here', async () => {
+    let tries = 0;
+    const apply: Apply = async () => {
+      tries += 1;
+      if (tries < 3) throw new IsyncError('UNREACHABLE', 'no');
+      return UNCHANGED;
+    };
+    const lanes = open(apply);
+    expect(await add(lanes, { path: 'a' })).toMatchObject({ kind: 'failed', error: { code: 'UNREACHABLE' } });
+    expect(tries).toBe(1);
+    expect(await add(lanes, { path: 'a', staysHere: true })).toEqual({ kind: 'done', outcome: UNCHANGED });
+    expect(tries).toBe(3);
+  });
+
+  it('begin nothing once they are to stop, and finish what is under way', async () => {
+    const looks = new Looks();
+    const stop = new AbortController();
+    const lanes = open(looks.apply, { concurrency: 1, signal: stop.signal });
+    const first = add(lanes, { path: 'a' });
+    const second = add(lanes, { path: 'b' });
+    await until(() => looks.begun.length === 1);
+    stop.abort();
+    looks.end(0);
+    expect(await first).toEqual({ kind: 'done', outcome: UNCHANGED });
+    expect(await second).toEqual({ kind: 'stopped' });
+    await lanes.idle();
+    expect(looks.begun).toHaveLength(1);
+  });
+});
+
+/** Looks that end when they are told to. */
+class Looks {
+  readonly begun: Task[] = [];
+  readonly underWay: (() => void)[] = [];
+
+  readonly apply: Apply = async (task) => {
+    this.begun.push(task);
+    await new Promise<void>((resolve) => this.underWay.push(resolve));
+    return UNCHANGED;
+  };
+
+  end(index: number): void {
+    this.underWay[index]?.();
+  }
+
+  endAll(): void {
+    for (const end of this.underWay) end();
+  }
+}
+
+function open(apply: Apply, options: Partial<LanesOptions> = {}): Lanes {
+  const never = new AbortController().signal;
+  return new Lanes({
+    apply,
+    concurrency: 8,
+    attempts: 1,
+    onRetry: () => {},
+    signal: never,
+    cut: never,
+    ...options,
+  });
+}
+
+interface Given {
+  readonly path: string;
+  readonly key?: string;
+  readonly event?: Partial<ObjectEvent>;
+  readonly staysHere?: boolean;
+}
+
+function add(lanes: Lanes, { path, key = path, event = {}, staysHere = false }: Given): Promise<Result> {
+  const task: Item['task'] = {
+    event: {
+      kind: 'created',
+      dialect: 'aws',
+      name: 'ObjectCreated:Put',
+      bucket: 'bucket',
+      region: undefined,
+      key,
+      size: undefined,
+      etag: undefined,
+      versionId: undefined,
+      sequencer: undefined,
+      timeMs: undefined,
+      ...event,
+    },
+    mapping: { prefix: '', folder: '/folder' },
+    path: parseRelPath(path),
+    kind: 'file',
+  };
+  return new Promise((settle) => lanes.add({ task, staysHere, settle }));
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turn();
+}
