@@ -38,9 +38,15 @@ export async function replayAll({
   const asked = await parking.replays();
   const verdicts = await Promise.all(
     asked.map(async (parked) => {
-      const verdict = await replay(parked, records, keyEncoding);
-      if (verdict.has('settled') || verdict.has('unmatched')) await parking.drop(parked.id);
-      return verdict;
+      try {
+        const verdict = await replay(parked, records, keyEncoding);
+        if (verdict.has('later') || verdict.has('stopped')) parking.later(parked.id);
+        else if (verdict.has('settled') || verdict.has('unmatched')) await parking.drop(parked.id);
+        return verdict;
+      } catch (error) {
+        parking.later(parked.id);
+        throw error;
+      }
     }),
   );
   return new Set(verdicts.flatMap((each) => [...each]));
