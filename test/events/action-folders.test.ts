@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { ActionStage } from './action-stage.ts';
@@ -35,6 +35,30 @@ await withS3Server((server) => {
       expect(await stage.removed('f')).toEqual({ outcome: 'removed' });
     });
 
+    it('must be one, and no symlink to nowhere', async () => {
+      const stage = await ActionStage.start(server);
+      writeFileSync(stage.path('file'), '');
+      symlinkSync(stage.path('nowhere'), stage.path('dangling'));
+      for (const folder of ['file', 'dangling'])
+        await expect(stage.open({ sync: [['', folder]] })).rejects.toMatchObject({ code: 'STORE_MISSING' });
+    });
+
+    it('may be reached through a symlink, and be named twice', async () => {
+      const stage = await ActionStage.start(server);
+      symlinkSync(stage.path('in'), stage.path('link'));
+      await stage.open({
+        sync: [
+          ['a/', 'in'],
+          ['b/', 'link'],
+        ],
+      });
+      for (const key of ['a/f', 'b/f', 'b/g']) await stage.put(key);
+      expect(await stage.created('a/f')).toMatchObject({ outcome: 'written' });
+      expect(await stage.created('b/f')).toMatchObject({ outcome: 'parked', code: 'PATH_CONFLICT' });
+      expect(await stage.created('b/g')).toMatchObject({ outcome: 'written' });
+      expect(stage.files()).toEqual(['f', 'g']);
+    });
+
     it('keeps some of its disk free', async () => {
       const stage = await ActionStage.start(server, { minFreeBytes: 2 ** 60 });
       await stage.put('f');
@@ -65,14 +89,6 @@ await withS3Server((server) => {
       expect(stage.files('.')).not.toContain('unmade/');
       expect([...stage.state.objects.values()].map(({ key }) => key)).toEqual(['f', 'd/']);
     });
-  });
-
-  it('needs no right to what it can not change', async ({ skip }) => {
-    skip(process.getuid?.() === 0, 'root may write everywhere');
-    const stage = await ActionStage.start(server);
-    await stage.put('f');
-    chmodSync(stage.path('in/.isync/staging'), 0o500);
-    await expect(stage.created('f')).rejects.toMatchObject({ code: 'STORE_FAILED', retryable: true });
   });
 
   it('gives files to the owner that is asked for', async ({ skip }) => {
