@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { LARGE_BYTES } from '../../src/events/action/write-object.ts';
@@ -51,7 +51,7 @@ await withS3Server((server) => {
       const stage = await ActionStage.start(server);
       const content = contentOf(2);
       await stage.put('f', content);
-      await stopAfter(stage, 4);
+      await stopAfter(stage, 12);
       expect(existsSync(stage.path('in/f'))).toBe(false);
       expect(readdirSync(stage.path('in/.isync/staging/parts'))).toHaveLength(1);
       await stage.open();
@@ -65,7 +65,7 @@ await withS3Server((server) => {
     it('begins anew where another version has come between', async () => {
       const stage = await ActionStage.start(server);
       await stage.put('f', contentOf(3));
-      await stopAfter(stage, 4);
+      await stopAfter(stage, 12);
       const content = contentOf(4);
       await stage.put('f', content);
       await stage.open();
@@ -98,8 +98,7 @@ await withS3Server((server) => {
       const stage = await ActionStage.start(server);
       const content = contentOf(8);
       await stage.put('f', content);
-      await stopAfter(stage, 4);
-      const { writeFileSync } = await import('node:fs');
+      await stopAfter(stage, 12);
       const [part] = readdirSync(stage.path('in/.isync/staging/parts'));
       const path = stage.path('in/.isync/staging/parts', part!);
       const bytes = readFileSync(path);

@@ -3,6 +3,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { OWN_FOLDER } from '../../model/own-folder.ts';
 import type { RelPath } from '../../model/rel-path.ts';
+import { existingFolder } from '../../store/file/existing-folder.ts';
 import { openFileStore } from '../../store/file/file-store.ts';
 import { syncFolder } from '../../store/file/folders.ts';
 import type { FileStoreOptions, LocalStore, Owner } from '../../store/file/local-store.ts';
@@ -50,7 +51,7 @@ export async function openMappedFolders(options: FolderOptions): Promise<MappedF
   for (const folder of new Set(options.mappings.map((mapping) => mapping.folder))) {
     await checkKnown(folder, options.state);
     const isThere = options.dryRun === true ? lstatAt(folder) : await makeFolder(folder, options.owner);
-    const root = isThere ? realpathSync(folder) : folder;
+    const root = isThere ? await existingFolder(folder) : folder;
     roots.add(root);
     let store = opened.get(root);
     if (isThere && store === undefined) {
