@@ -1,4 +1,5 @@
 import { pause } from '../../flow/wake-up.ts';
+import { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { ParkedRecord, Parking } from '../parking/parking.ts';
 import { parseMessage } from '../parse/parse-message.ts';
@@ -35,15 +36,26 @@ export async function replayAll({
   records,
   keyEncoding,
 }: ReplayOptions): Promise<ReadonlySet<Verdict>> {
-  const asked = await parking.replays();
-  const verdicts = await Promise.all(
-    asked.map(async (parked) => {
-      const verdict = await replay(parked, records, keyEncoding);
-      if (verdict.has('settled') || verdict.has('unmatched')) await parking.drop(parked.id);
-      return verdict;
-    }),
-  );
-  return new Set(verdicts.flatMap((each) => [...each]));
+  const verdicts = new Set<Verdict>();
+  // Some at a time are told, each once.
+  for (let asked = await parking.replays(); asked.length > 0; asked = await parking.replays())
+    await Promise.all(
+      asked.map(async (parked) => {
+        const verdict = await replay(parked, records, keyEncoding);
+        if (verdict.has('settled') || verdict.has('unmatched')) await dropIfThere(parking, parked);
+        for (const each of verdict) verdicts.add(each);
+      }),
+    );
+  return verdicts;
+}
+
+/** What is done for a key drops all that is parked for it. */
+async function dropIfThere(parking: Parking, { id }: ParkedRecord): Promise<void> {
+  try {
+    await parking.drop(id);
+  } catch (error) {
+    if (!(error instanceof IsyncError) || error.code !== 'USAGE') throw error;
+  }
 }
 
 async function replay(
