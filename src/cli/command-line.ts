@@ -204,17 +204,17 @@ function namesBelow(entry: Command | CommandGroup | undefined): string[] {
   return entry === undefined ? [] : below(entry).map(({ name }) => name);
 }
 
-/** Returns the options of the command or group `name`. */
-function optionsOf(name: string | undefined): string[] {
-  const entry = COMMANDS.find((entry) => entry.name === name);
-  return entry === undefined ? [] : commandsOf(entry).flatMap(({ options }) => Object.keys(options));
+/** Returns the options of a command; of a group those of its members. */
+function optionsOf(entry: Command | CommandGroup | undefined): string[] {
+  if (entry === undefined) return [];
+  return (isGroup(entry) ? commandsOf(entry) : [entry]).flatMap(({ options }) => Object.keys(options));
 }
 
 function describeUnknown(word: string, command: string | undefined, args: readonly string[]): string {
   const dashes = word.length === 1 ? '-' : '--';
   const isOption = args.some((arg) => arg === `${dashes}${word}` || arg.startsWith(`${dashes}${word}=`));
   if (isOption) {
-    const near = closest(word, optionsOf(command));
+    const near = closest(word, optionsOf(entryAt(args)));
     return `unknown option ${dashes}${word}${near === undefined ? '' : `, did you mean --${near}?`}`;
   }
   const atHand = command === undefined ? WORDS : namesBelow(entryAt(args));

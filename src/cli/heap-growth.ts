@@ -62,7 +62,7 @@ function stopYoungGrowth(): void {
   setFlagsFromString('--semi-space-growth-factor=1');
 }
 
-/** As `node --expose-gc` does; see receiver/scavenger.ts. */
+/** As `node --expose-gc` does; see flow/scavenger.ts. */
 function exposeGc(): void {
   setFlagsFromString('--expose-gc');
   const gc: unknown = runInNewContext('gc');

@@ -30,18 +30,10 @@ export function parseSync(given: Given, fault: Fault): readonly SyncEntry[] {
   const entries = new Map<string, string>();
   for (const { at, prefix, folder } of pairsOf(given.value, fault)) {
     const whole = prefix === '' || prefix.endsWith('/') ? prefix : `${prefix}/`;
-    const reason =
-      prefixFault(whole) ?? folderFault(folder) ?? (entries.has(whole) ? 'is given twice' : undefined);
-    if (reason !== undefined || typeof folder !== 'string') {
-      fault(`${JSON.stringify(prefix)}: ${reason ?? ''}`, at);
-      continue;
-    }
-    const path = resolve(given.folder, folder);
-    if (given.file !== undefined && isWithin(resolve(given.file), path))
-      fault(
-        `${JSON.stringify(prefix)}: the config file lies in this folder, where an object could replace it`,
-        at,
-      );
+    const reason = prefixFault(whole) ?? (entries.has(whole) ? 'is given twice' : undefined);
+    if (reason !== undefined) fault(`is for a prefix that ${reason}`, at);
+    const path = folderFrom(folder, given, (message) => fault(message, at));
+    if (reason !== undefined || path === undefined) continue;
     entries.set(whole, path);
   }
   if (entries.size === 0 && isEmpty(given.value))
@@ -74,22 +66,37 @@ function mapPairs(map: Readonly<Record<string, unknown>>, at: ValuePath): Pair[]
 function textPair(text: string, at: ValuePath, fault: Fault): Pair[] {
   const equals = text.lastIndexOf('=');
   if (equals >= 0) return [{ at, prefix: text.slice(0, equals), folder: text.slice(equals + 1) }];
-  fault(`${JSON.stringify(text)} is not PREFIX=FOLDER`, at);
+  fault('is not PREFIX=FOLDER', at);
   return [];
 }
 
 function prefixFault(prefix: string): string | undefined {
-  if (prefix.includes('\0') || !prefix.isWellFormed()) return 'no key begins so';
+  if (prefix.includes('\0') || !prefix.isWellFormed()) return 'no key begins with';
   if (Buffer.byteLength(prefix) > MAX_KEY_BYTES) return `is longer than the ${MAX_KEY_BYTES} bytes of a key`;
-  if (prefix.startsWith('s3://')) return 'is an address; a prefix begins behind the bucket';
+  if (prefix.startsWith('s3://')) return 'is an address; one begins behind the bucket';
   return undefined;
 }
 
+/** Undefined where it is none, which is told. */
+function folderFrom(folder: unknown, given: Given, fault: (message: string) => void): string | undefined {
+  const reason = folderFault(folder);
+  if (reason !== undefined || typeof folder !== 'string') {
+    fault(reason ?? 'is no folder');
+    return undefined;
+  }
+  const path = resolve(given.folder, folder);
+  if (given.file !== undefined && isWithin(resolve(given.file), path)) {
+    fault('is a folder with the config file in it, which an object could replace');
+    return undefined;
+  }
+  return path;
+}
+
 function folderFault(folder: unknown): string | undefined {
-  if (typeof folder !== 'string') return 'has no folder, but a list or map';
-  if (folder === '') return 'has no folder';
-  if (folder.includes('\0')) return 'has a folder with a NUL character';
-  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(folder)) return 'has an address for a folder';
+  if (typeof folder !== 'string') return 'is no folder, but a list or map';
+  if (folder === '') return 'is no folder';
+  if (folder.includes('\0')) return 'has a NUL character';
+  if (/^[a-z][a-z0-9+.-]*:\/\//i.test(folder)) return 'is an address, not a folder';
   return undefined;
 }
 

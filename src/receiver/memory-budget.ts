@@ -1,5 +1,5 @@
 import { HighWaterMark } from '../flow/high-water-mark.ts';
-import { Scavenger } from './scavenger.ts';
+import { Scavenger } from '../flow/scavenger.ts';
 
 /**
  * Counts the memory that all sessions of a receiver hold for their peers. While it is scarce, sessions that hold more than

@@ -124,7 +124,7 @@ describe('options', () => {
       .map(optionName);
     expect(settings).toEqual(expect.arrayContaining(named));
     // What stands below a command takes the settings of its section from the file.
-    if (!isBelow) expect(named.toSorted()).toEqual(settings.toSorted());
+    expect((isBelow ? settings : named).toSorted()).toEqual(settings.toSorted());
     for (const option of Object.values(byOption)) expect(settings).toContain(option);
   });
 

@@ -261,7 +261,9 @@ describe('what a command prints', () => {
     const exec = runner('sleep 1000 & echo $! > "$1"');
     await exec.owe(['/srv/a']);
     await until('nothing is owed', () => owed().length === 0, 60_000);
-    process.kill(Number(readFileSync(told, 'utf8')), 'SIGKILL');
+    const left = Number(readFileSync(told, 'utf8'));
+    expect(isRunning(left)).toBe(true);
+    process.kill(left, 'SIGKILL');
   });
 });
 

@@ -1,19 +1,17 @@
 import { DatabaseSync } from 'node:sqlite';
-import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { startNode } from '../../harness/process.ts';
 import { behindPrefix } from '../../src/events/state/key-range.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
-import type { KnownObject, PullState } from '../../src/events/state/pull-state.ts';
-import { withoutSqliteWarning } from '../../src/events/state/sqlite.ts';
+import type { PullState } from '../../src/events/state/pull-state.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { mountTmpfs } from '../store/tmpfs.ts';
+import { faultOf, keysOf, object } from './state-objects.ts';
 
 const log = new RecordingLog();
 
@@ -24,35 +22,7 @@ beforeEach(() => {
 
 const open = (): Promise<PullState> => openPullState(file, { log });
 
-function object(key: string, more: Partial<Omit<KnownObject, 'path'>> & { path?: string } = {}): KnownObject {
-  const { path = key.replace(/\/$/, ''), ...rest } = more;
-  return {
-    bucket: 'b',
-    key,
-    kind: key.endsWith('/') ? 'folder' : 'file',
-    folder: '/srv',
-    path: parseRelPath(path),
-    etag: 'e',
-    versionId: undefined,
-    size: 1,
-    mtimeUs: 1_790_000_000_123_456,
-    sequencer: undefined,
-    timeMs: undefined,
-    ...rest,
-  };
-}
-
-const keysOf = (objects: Iterable<KnownObject>): string[] => [...objects].map(({ key }) => key);
 const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
-
-async function faultOf(attempt: Promise<unknown>): Promise<IsyncError> {
-  const error: unknown = await attempt.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof IsyncError) return error;
-  throw new Error(`no IsyncError: ${String(error)}`);
-}
 
 describe('what a pull remembers', () => {
   it('is there again after it was closed, every field of it', async () => {
@@ -256,10 +226,16 @@ describe('a commit', () => {
       await using state = await openPullState(join(disk, 'state.db'), { log });
       await state.set(object('kept'));
       const long = 'x'.repeat(100_000);
-      let fault: IsyncError | undefined;
-      for (let at = 0; fault === undefined && at < 100; at++)
-        await state.set(object(`k${at}`, { etag: long })).catch((error: IsyncError) => (fault = error));
-      expect(fault).toMatchObject({ code: 'STORE_FULL', retryable: true });
+      const fill = async (): Promise<IsyncError> => {
+        for (let at = 0; at < 100; at++) {
+          const written: unknown = await state
+            .set(object(`k${at}`, { etag: long }))
+            .catch((error: unknown) => error);
+          if (written instanceof IsyncError) return written;
+        }
+        throw new Error('the disk never filled');
+      };
+      expect(await fill()).toMatchObject({ code: 'STORE_FULL', retryable: true });
       const before = keysOf(state.list('b', ''));
       expect((await faultOf(state.set(object('no', { etag: long.repeat(5) })))).code).toBe('STORE_FULL');
       expect(keysOf(state.list('b', ''))).toEqual(before);
@@ -268,141 +244,4 @@ describe('a commit', () => {
       unmount();
     }
   });
-});
-
-/** Another process that opens the state and runs `code` with it. */
-function otherProcess(code: string, flags: readonly string[] = []) {
-  const source = `
-    import { openPullState } from ${JSON.stringify(join(import.meta.dirname, '../../src/events/state/open-pull-state.ts'))};
-    const log = { debug() {}, info() {}, warn() {}, error() {}, with() { return log; } };
-    const object = (key) => ({ bucket: 'b', key, kind: 'file', folder: '/srv', path: key, etag: 'e', size: 1, mtimeUs: 1 });
-    const state = await openPullState(${JSON.stringify(file)}, { log });
-    ${code}`;
-  return startNode([...flags, '--input-type=module', '-e', source]);
-}
-
-describe('one process a state', () => {
-  it('refuses a second one, tells which process has it, and lets it in after a kill -9', async () => {
-    const other = otherProcess(`console.log('open'); setInterval(() => {}, 1000);`);
-    await other.until('the state to be open', () => other.stdout.includes('open'));
-    const fault = await faultOf(open());
-    expect(fault).toMatchObject({ code: 'FENCED', path: file });
-    expect(fault.message).toContain(`process ${other.pid} works with this state`);
-    expect(fault.hint).toContain('One process a state');
-    await other.kill();
-    await using state = await open();
-    expect(keysOf(state.list('b', ''))).toEqual([]);
-  });
-
-  it('refuses a second one of the same process too, which does not loosen the lock of the first', async () => {
-    await using state = await open();
-    expect((await faultOf(open())).code).toBe('FENCED');
-    const other = otherProcess(`console.log('open')`);
-    expect((await other.ended).stderr).toContain('FENCED');
-    await state.set(object('a'));
-  });
-
-  it('lists more objects than there is memory for', async () => {
-    const count = 200_000;
-    const other = otherProcess(
-      `for (let from = 0; from < ${count}; from += 500)
-         await Promise.all(Array.from({ length: 500 }, (_, at) => state.set(object('key/' + (from + at)))));
-       let seen = 0;
-       for (const { key } of state.list('b', 'key/')) seen += key.length > 0 ? 1 : 0;
-       console.log(seen, state.count('b', 'key/'));`,
-      // In MB; together they would need some 80.
-      ['--max-old-space-size=40'],
-    );
-    const { stdout, stderr } = await other.ended;
-    expect([stdout, stderr]).toEqual([`${count} ${count}\n`, '']);
-  });
-
-  it('has every row that was confirmed to a writer killed with -9', async () => {
-    const other = otherProcess(`
-      let at = 0;
-      const write = async () => {
-        for (;;) {
-          const key = 'k' + at++;
-          await state.set(object(key));
-          process.stdout.write(key + '\\n');
-        }
-      };
-      for (let writer = 0; writer < 16; writer++) void write();
-    `);
-    await other.until('many rows', () => other.stdout.split('\n').length > 3000);
-    await other.kill();
-    const confirmed = other.stdout.split('\n').slice(0, -1);
-    await using state = await open();
-    const there = new Set(keysOf(state.list('b', '')));
-    expect(confirmed.filter((key) => !there.has(key))).toEqual([]);
-  });
-});
-
-describe('a state file that can not be used', () => {
-  const inFolder = (write: () => void): void => {
-    mkdirSync(join(file, '..'));
-    write();
-  };
-
-  it('because it is damaged is told with the cure', async () => {
-    inFolder(() => writeFileSync(file, 'no database '.repeat(1000)));
-    const fault = await faultOf(open());
-    expect(fault).toMatchObject({ code: 'STORE_FAILED', retryable: false, path: file });
-    expect(fault.hint).toContain(`mv ${file} ${file}.old`);
-  });
-
-  it('because it is of a newer isync is left alone', async () => {
-    await (await open())[Symbol.asyncDispose]();
-    const db = new DatabaseSync(file);
-    db.exec('PRAGMA user_version = 7');
-    db.close();
-    const fault = await faultOf(open());
-    expect(fault.message).toContain('of a newer isync (version 7');
-    expect(fault).toMatchObject({ code: 'STORE_FAILED', retryable: false });
-  });
-
-  it('because it is that of another program is left alone', async () => {
-    inFolder(() => {
-      const db = new DatabaseSync(file);
-      db.exec('CREATE TABLE other (a)');
-      db.close();
-    });
-    expect((await faultOf(open())).message).toContain('of another program');
-  });
-
-  it('because nothing is above its folder is STORE_MISSING', async () => {
-    file = join(file, '../../none/state/state.db');
-    expect((await faultOf(open())).code).toBe('STORE_MISSING');
-    expect(existsSync(file)).toBe(false);
-  });
-
-  it('any more, once it is closed, refuses what is asked of it', async () => {
-    const state = await open();
-    const last = state.set(object('a'));
-    await state[Symbol.asyncDispose]();
-    await last;
-    expect(() => state.get('b', 'a')).toThrow('closed');
-    expect((await faultOf(state.set(object('b')))).message).toContain('closed');
-  });
-});
-
-it('keeps back the one warning that SQLite is experimental', async () => {
-  const told: string[] = [];
-  const listen = (warning: Error): void => void told.push(warning.message);
-  process.on('warning', listen);
-  try {
-    await withoutSqliteWarning(async () => {
-      process.emitWarning(
-        'SQLite is an experimental feature and might change at any time',
-        'ExperimentalWarning',
-      );
-      process.emitWarning('something else', 'ExperimentalWarning');
-    });
-    const last = once(process, 'warning');
-    process.emitWarning('SQLite is old', 'DeprecationWarning');
-    await last;
-    expect(told).toEqual(['something else', 'SQLite is old']);
-  } finally {
-    process.off('warning', listen);
-  }
 });

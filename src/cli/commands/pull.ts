@@ -91,6 +91,10 @@ const OPTIONS = {
     defaultDescription: '2s',
   },
   ...COMMON_OPTIONS,
+  config: {
+    ...COMMON_OPTIONS.config,
+    describe: 'YAML file with these settings, or a section for each command',
+  },
 } as const satisfies OptionTable;
 
 /** What the commands of `isync pull parked` share. */

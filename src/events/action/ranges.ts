@@ -1,18 +1,21 @@
 import { Fifo } from '../../flow/fifo.ts';
 import { Limiter } from '../../flow/limiter.ts';
+import { Scavenger } from '../../flow/scavenger.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { ObjectContent } from '../../s3/content.ts';
 
 /** Bytes of one ranged read: its answer time is hidden by those beside it, and losing one costs little. */
-export const RANGE_BYTES = 8 * 1024 * 1024;
-/** Ranges of one object that are read at a time. */
-const AHEAD = 4;
-/** Ranges in memory, of all objects together: 48 MiB. */
-const BUFFERS = 6;
+export const RANGE_BYTES = 4 * 1024 * 1024;
+/** Ranges of one object that are read at a time: they fill a link of 100 MB/s with answer times of 100 ms. */
+const AHEAD = 6;
+/** Ranges in memory, of all objects together: 32 MiB. */
+const BUFFERS = 8;
 
 /** Memory for ranges. It is given back to the system when nobody has any of it. */
 export class RangeBuffers {
   readonly #places = new Limiter(BUFFERS);
+  /** Each range comes in some hundred buffers of the network's, which are copied here. */
+  readonly scavenger = new Scavenger();
   #free: Buffer[] = [];
   #taken = 0;
 
@@ -109,6 +112,7 @@ async function readOne(
       if (filled + bytes.length > end - start) throw otherRange(start, end);
       buffer.bytes.set(bytes, filled);
       filled += bytes.length;
+      buffers.scavenger.freed(bytes.length);
     }
     if (filled !== end - start) throw otherRange(start, end);
     return { bytes: buffer.bytes.subarray(0, filled), [Symbol.dispose]: () => buffer[Symbol.dispose]() };

@@ -60,11 +60,8 @@ async function writeSmall(
   await store.put(entry, bytes, { algorithm: 'xxh64', value }, { replaceDamaged: true });
 }
 
-async function writeStream(
-  object: LookedAt,
-  entry: FileEntry,
-  { store, noted, signal }: WriteNeeds,
-): Promise<void> {
+async function writeStream(object: LookedAt, entry: FileEntry, needs: WriteNeeds): Promise<void> {
+  const { store, noted, signal, buffers } = needs;
   const checks = await checksFor(object, false);
   const upload = await store.begin(entry, {
     algorithm: 'xxh64',
@@ -73,7 +70,7 @@ async function writeStream(
     signal,
   });
   try {
-    await append(upload, checks, object.bytes);
+    await append(upload, checks, object.bytes, (bytes) => buffers.scavenger.freed(bytes));
     await noted;
     await upload.commit(checks.digest());
   } catch (error) {
@@ -110,12 +107,18 @@ async function writeLarge(object: LookedAt, entry: FileEntry, needs: WriteNeeds)
 
 const USELESS: ReadonlySet<string> = new Set(['DIGEST_MISMATCH', 'FILE_CHANGED']);
 
-async function append(upload: Upload, checks: ObjectChecks, bytes: AsyncIterable<Uint8Array>): Promise<void> {
+async function append(
+  upload: Upload,
+  checks: ObjectChecks,
+  bytes: AsyncIterable<Uint8Array>,
+  freed?: (bytes: number) => void,
+): Promise<void> {
   for await (const piece of bytes) {
     const written = upload.write(piece);
     // While the disk writes.
     checks.update(piece);
     await written;
+    freed?.(piece.length);
   }
 }
 

@@ -2,8 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { IsyncError } from '../../model/isync-error.ts';
 
 interface Waiter {
-  resolve(): void;
-  reject(error: IsyncError): void;
+  readonly resolve: () => void;
+  readonly reject: (error: IsyncError) => void;
 }
 
 /**

@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { syncFolder } from '../../store/file/folders.ts';
 import { lockHolder } from './lock-holder.ts';
-import { isBusy, loadSqlite, moveAway, pragmaNumber, stateError } from './sqlite.ts';
+import { isBusy, moveAway, openSqlite, pragmaNumber, stateError } from './sqlite.ts';
 import { ensureFolder } from './state-folder.ts';
 
 /** Told by `PRAGMA application_id`, so that file(1) and we know the file: "isyn". */
@@ -65,13 +65,12 @@ const TABLES = `
  * @throws IsyncError FENCED, STORE_FULL, STORE_FAILED
  */
 export async function openDatabase(path: string): Promise<DatabaseSync> {
-  const { DatabaseSync: Database } = await loadSqlite();
   await ensureFolder(dirname(path));
   await createFile(path);
   let db: DatabaseSync | undefined;
   try {
     // No wait for a lock: whoever has it keeps it for long.
-    db = new Database(path, { timeout: 0, enableForeignKeyConstraints: false });
+    db = await openSqlite(path, { timeout: 0, enableForeignKeyConstraints: false });
     prepare(db, path);
     return db;
   } catch (error) {

@@ -1,15 +1,19 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync, DatabaseSyncOptions } from 'node:sqlite';
 import { IsyncError } from '../../model/isync-error.ts';
 
-/** Loads node:sqlite. Node 22 warns that it is experimental, which is no news to a user of isync; all other warnings are shown. */
-export async function loadSqlite(): Promise<typeof import('node:sqlite')> {
-  return await withoutSqliteWarning(async () => await import('node:sqlite'));
+/**
+ * Opens a database with node:sqlite. Node 22 warns that this is experimental, which is no news to a user of isync; all other
+ * warnings are shown.
+ */
+export async function openSqlite(path: string, options: DatabaseSyncOptions): Promise<DatabaseSync> {
+  const { DatabaseSync: Database } = await withoutSqliteWarning(async () => await import('node:sqlite'));
+  return new Database(path, options);
 }
 
 /** Runs `load`, and keeps the one warning back that is about SQLite being experimental. */
 export async function withoutSqliteWarning<T>(load: () => Promise<T>): Promise<T> {
-  const { emitWarning } = process;
-  process.emitWarning = new Proxy(emitWarning, {
+  const before: unknown = Reflect.get(process, 'emitWarning');
+  process.emitWarning = new Proxy(process.emitWarning.bind(process), {
     apply(target, self, args: readonly unknown[]) {
       if (!isSqliteWarning(args)) Reflect.apply(target, self, args);
     },
@@ -17,7 +21,7 @@ export async function withoutSqliteWarning<T>(load: () => Promise<T>): Promise<T
   try {
     return await load();
   } finally {
-    process.emitWarning = emitWarning;
+    Reflect.set(process, 'emitWarning', before);
   }
 }
 

@@ -2,7 +2,7 @@ import { constants, PerformanceObserver, type PerformanceEntry } from 'node:perf
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, expect, test, vi } from 'vitest';
-import { Scavenger } from '../../src/receiver/scavenger.ts';
+import { Scavenger } from '../../src/flow/scavenger.ts';
 
 const MIB = 1024 * 1024;
 
