@@ -127,12 +127,13 @@ describe('lanes', () => {
     const stop = new AbortController();
     const lanes = open(looks.apply, { concurrency: 1, signal: stop.signal });
     const first = add(lanes, { path: 'a' });
-    const second = add(lanes, { path: 'b' });
     await until(() => looks.begun.length === 1);
+    const others = [add(lanes, { path: 'b' }), add(lanes, { path: 'a' })];
     stop.abort();
+    // While the first one is still under way.
+    expect(await Promise.all(others)).toEqual([{ kind: 'stopped' }, { kind: 'stopped' }]);
     looks.end(0);
     expect(await first).toEqual({ kind: 'done', outcome: UNCHANGED });
-    expect(await second).toEqual({ kind: 'stopped' });
     await lanes.idle();
     expect(looks.begun).toHaveLength(1);
   });

@@ -52,10 +52,13 @@ export class Lanes {
   readonly #limiter: Limiter;
   readonly #lanes = new Map<string, Lane>();
   readonly #running = new TaskGroup();
+  /** Ends the wait of each look that has not begun. */
+  readonly #queued = new Set<() => void>();
 
   constructor(options: LanesOptions) {
     this.#options = options;
     this.#limiter = new Limiter(options.concurrency);
+    options.signal.addEventListener('abort', () => this.#stopWaiting(), { once: true });
   }
 
   /** Takes a record; `item.settle` is called once. */
@@ -79,6 +82,12 @@ export class Lanes {
     return this.#running.idle();
   }
 
+  /** What has not begun is told so at once: others may have it while what has begun is finished. */
+  #stopWaiting(): void {
+    for (const stop of this.#queued) stop();
+    for (const lane of this.#lanes.values()) for (const item of lane.waiting.splice(0)) item.settle(STOPPED);
+  }
+
   async #work(place: string, lane: Lane): Promise<void> {
     for (let group = takeGroup(lane); group !== undefined; group = takeGroup(lane)) {
       const result = await this.#settled(lane, group);
@@ -94,7 +103,7 @@ export class Lanes {
     let failures = 0;
     let isLastLook = false;
     for (;;) {
-      if (signal.aborted) return { kind: 'stopped' };
+      if (signal.aborted) return STOPPED;
       const looked = await this.#look(lane, group, isLastLook);
       if (looked.kind === 'done' && looked.outcome.outcome === 'missing') {
         // A record that comes meanwhile deserves two looks of its own.
@@ -123,19 +132,30 @@ export class Lanes {
   }
 
   #look(lane: Lane, group: Item[], isLastLook: boolean): Promise<Result> {
-    const { apply, signal, cut } = this.#options;
-    return this.#limiter.run(async () => {
-      if (signal.aborted) return { kind: 'stopped' };
-      join(lane, group);
-      try {
-        return { kind: 'done', outcome: await apply({ ...newestOf(group), isLastLook }, cut) };
-      } catch (error) {
-        if (cut.aborted) return { kind: 'stopped' };
-        return { kind: 'failed', error: toIsyncError(error, 'INTERNAL') };
-      }
+    return new Promise((resolve) => {
+      const stop = (): void => resolve(STOPPED);
+      this.#queued.add(stop);
+      void this.#limiter.run(async () => {
+        this.#queued.delete(stop);
+        if (this.#options.signal.aborted) return stop();
+        join(lane, group);
+        return resolve(await this.#apply(group, isLastLook));
+      });
     });
   }
+
+  /** Never rejects. */
+  async #apply(group: readonly Item[], isLastLook: boolean): Promise<Result> {
+    const { apply, cut } = this.#options;
+    try {
+      return { kind: 'done', outcome: await apply({ ...newestOf(group), isLastLook }, cut) };
+    } catch (error) {
+      return cut.aborted ? STOPPED : { kind: 'failed', error: toIsyncError(error, 'INTERNAL') };
+    }
+  }
 }
+
+const STOPPED: Result = { kind: 'stopped' };
 
 interface Lane {
   waiting: Item[];

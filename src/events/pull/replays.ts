@@ -35,21 +35,27 @@ export async function replayAll({
   records,
   keyEncoding,
 }: ReplayOptions): Promise<ReadonlySet<Verdict>> {
-  const asked = await parking.replays();
-  const verdicts = await Promise.all(
-    asked.map(async (parked) => {
-      try {
-        const verdict = await replay(parked, records, keyEncoding);
-        if (verdict.has('later') || verdict.has('stopped')) parking.later(parked.id);
-        else if (verdict.has('settled') || verdict.has('unmatched')) await parking.drop(parked.id);
-        return verdict;
-      } catch (error) {
-        parking.later(parked.id);
-        throw error;
-      }
-    }),
-  );
-  return new Set(verdicts.flatMap((each) => [...each]));
+  const verdicts = new Set<Verdict>();
+  const again = new Set<string>();
+  try {
+    // Some at a time are told, each once.
+    for (let asked = await parking.replays(); asked.length > 0; asked = await parking.replays()) {
+      for (const { id } of asked) again.add(id);
+      await Promise.all(
+        asked.map(async (parked) => {
+          const verdict = await replay(parked, records, keyEncoding);
+          for (const each of verdict) verdicts.add(each);
+          if (verdict.has('later') || verdict.has('stopped')) return;
+          again.delete(parked.id);
+          if (verdict.has('settled') || verdict.has('unmatched')) await parking.drop(parked.id);
+        }),
+      );
+    }
+  } finally {
+    // Not before: they would be told at once again.
+    for (const id of again) parking.later(id);
+  }
+  return verdicts;
 }
 
 async function replay(
