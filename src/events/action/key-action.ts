@@ -137,6 +137,8 @@ export class KeyAction {
     await this.#options.state.set(
       knownFrom(task, folder, { etag, versionId, size: 0, mtimeUs: 0 }, modifiedMs),
     );
+    // Until the state knew it, the removal of the last file in it took it along.
+    await storeOf(folder).makeFolder(task.path);
     return { outcome: 'written', bytes: 0 };
   }
 
