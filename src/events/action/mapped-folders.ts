@@ -68,7 +68,8 @@ export async function openMappedFolders(options: FolderOptions): Promise<MappedF
       check: async () => {
         if (id !== undefined && (await store?.identity())?.id !== id) throw otherStore(folder, true);
       },
-      isReserved: (path) => [...roots].some((each) => isOwnOf(each, join(root, path))),
+      isReserved: (path) =>
+        path.toLowerCase().includes(OWN_FOLDER) && [...roots].some((each) => isOwnOf(each, join(root, path))),
     });
   }
   const all = cleanup.move();
@@ -153,6 +154,5 @@ async function makeFolder(path: string, owner: Owner | undefined): Promise<true>
 
 /** Whether `path` is in the folder that the store at `root` has for itself. */
 function isOwnOf(root: string, path: string): boolean {
-  const [first, second] = relative(root, path).split(sep);
-  return first?.toLowerCase() === OWN_FOLDER || (first === '' && second === undefined);
+  return relative(root, path).split(sep)[0]?.toLowerCase() === OWN_FOLDER;
 }
