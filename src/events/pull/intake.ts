@@ -35,6 +35,8 @@ export interface IntakeOptions {
   readonly once: boolean;
   readonly observer: PullObserver;
   readonly log: Log;
+  /** Called when the queue can't be used any more: what waits in hand should be given up. */
+  readonly abandon: () => void;
   /** Ends the polls. Messages in hand are still dealt with. */
   readonly signal: AbortSignal;
 }
@@ -67,6 +69,9 @@ export class Intake {
     const polls = Array.from({ length: POLLS }, () => this.#poll(either, () => ended.abort()));
     try {
       await Promise.all(polls);
+    } catch (error) {
+      this.#options.abandon();
+      throw error;
     } finally {
       ended.abort();
       await Promise.allSettled(polls);

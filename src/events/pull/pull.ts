@@ -1,3 +1,4 @@
+import { retrying } from '../../flow/retry.ts';
 import { pause } from '../../flow/wake-up.ts';
 import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
@@ -13,6 +14,9 @@ import type { PullObserver } from './pull-observer.ts';
 import { Records } from './records.ts';
 import { followReplays, replayAll } from './replays.ts';
 import { type CompareOptions, resync } from './resync.ts';
+
+/** How long a comparison with `once` begins again in temporary trouble, in ms: somebody, or cron, calls it again. */
+const ONCE_COMPARES_FOR_MS = 20_000;
 
 export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
   readonly source: EventSource;
@@ -55,6 +59,7 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
   const ended = AbortSignal.any([signal, stop.signal]);
   const lanes = new Lanes({
     ...options,
+    signal: ended,
     onRetry: ({ task: { event } }, error) => {
       observer.retried();
       log.warn(`tried again: ${error.message}`, { bucket: event.bucket, key: event.key, code: error.code });
@@ -70,7 +75,7 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
       if (error.code === 'STORE_FULL') intake.diskFull();
     },
   });
-  const intake = new Intake({ ...options, records, signal: ended });
+  const intake = new Intake({ ...options, records, abandon: () => stop.abort(), signal: ended });
   options.started?.(intake);
   const compare = async (): Promise<void> => {
     await resync({
@@ -81,9 +86,11 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
       signal: ended,
     });
   };
+  const told = (err: IsyncError): void => log.warn('the comparison with the bucket begins again', { err });
   const tolerant = async (): Promise<void> => {
     try {
-      await compare();
+      const giveUpAfterMs = once ? ONCE_COMPARES_FOR_MS : undefined;
+      await retrying(compare, { giveUpAfterMs }, { signal: ended, onRetry: told });
     } catch (thrown) {
       if (ended.aborted) return;
       failure = toIsyncError(thrown, 'INTERNAL');
