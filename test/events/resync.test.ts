@@ -1,0 +1,191 @@
+import { mkdirSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { KeyMap } from '../../src/events/match/key-map.ts';
+import { openParking } from '../../src/events/parking/open-parking.ts';
+import { parseMessage } from '../../src/events/parse/parse-message.ts';
+import { Lanes } from '../../src/events/pull/lanes.ts';
+import { PullTally } from '../../src/events/pull/pull-tally.ts';
+import { Records } from '../../src/events/pull/records.ts';
+import {
+  type Difference,
+  differences,
+  type ListedKey,
+  resync,
+  type ResyncOptions,
+} from '../../src/events/pull/resync.ts';
+import { openPullState } from '../../src/events/state/open-pull-state.ts';
+import { toMicroseconds } from '../../src/model/file-entry.ts';
+import { IsyncError } from '../../src/model/isync-error.ts';
+import { parseRelPath } from '../../src/model/rel-path.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
+import { RecordingLog } from '../recording-log.ts';
+
+describe('a comparison with the bucket', () => {
+  it('finds nothing where all is as it should be', async () => {
+    await using given = await start(['a', 'b/c']);
+    expect(await given.differences(['a', 'b/c'])).toEqual([]);
+  });
+
+  it('finds what is new, changed, gone, and what somebody has changed or removed here', async () => {
+    await using given = await start(['changed', 'edited', 'gone', 'lost', 'same', 'touched']);
+    writeFileSync(given.path('edited'), 'longer than it was');
+    unlinkSync(given.path('lost'));
+    utimesSync(given.path('touched'), 1, 1);
+    const listed = ['changed', 'edited', 'lost', 'new', 'same', 'touched'].map((key) => given.listed(key));
+    listed[0] = { ...given.listed('changed'), etag: 'other' };
+    expect(await given.differences(listed)).toEqual([
+      'created changed',
+      'created edited',
+      'removed gone',
+      'created lost',
+      'created new',
+      'created touched',
+    ]);
+    expect(await given.differences(listed, { removes: false })).not.toContain('removed gone');
+  });
+
+  it('walks in the order of UTF-8, which is not that of JavaScript', async () => {
+    const keys = ['\u{ff5e}', '\u{10000}'];
+    await using given = await start(keys);
+    expect(await given.differences(keys)).toEqual([]);
+  });
+
+  it('takes differences down the path of events', async () => {
+    await using given = await start(['gone', 'same']);
+    const { looked, tally } = await given.resync(['new', 'same'], { maxDelete: { percent: 50 } });
+    expect(looked).toEqual(['created new', 'removed gone']);
+    expect(tally.summary).toMatchObject({ differences: 2 });
+  });
+
+  it('removes nothing where more would go than may, and does the rest', async () => {
+    await using given = await start(['a', 'b', 'c', 'd']);
+    const stopped = given.resync(['a', 'b', 'new'], { maxDelete: { percent: 25 } });
+    await expect(stopped).rejects.toMatchObject({ code: 'RESYNC_STOPPED' });
+    expect(given.looked).toEqual(['created new']);
+    await expect(given.resync(['a', 'b'], { maxDelete: { files: 1 } })).rejects.toMatchObject({
+      code: 'RESYNC_STOPPED',
+    });
+    expect(given.looked).toEqual(['created new']);
+    await given.resync(['a', 'b', 'c'], { maxDelete: { percent: 25 } });
+    expect(given.looked).toEqual(['created new', 'removed d']);
+  });
+
+  it('removes nothing where the listing breaks off', async () => {
+    await using given = await start(['a', 'b', 'c', 'd', 'e']);
+    const listing = async function* (): AsyncGenerator<ListedKey> {
+      yield given.listed('a');
+      throw new IsyncError('UNREACHABLE', 'cut');
+    };
+    await expect(given.resync(listing(), {})).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    expect(given.looked).toEqual([]);
+  });
+
+  it('parks a difference so that it can be taken again', async () => {
+    await using given = await start([]);
+    await given.resync(['in/x', 'with space+plus/../y'], {});
+    const [parked] = await all(given.parking.list());
+    expect(parsedKey(parked?.body ?? '')).toBe('with space+plus/../y');
+  });
+});
+
+async function start(keys: readonly string[]) {
+  const log = new RecordingLog();
+  const base = temporaryFolder();
+  const folder = join(base, 'folder');
+  const opened = new AsyncDisposableStack();
+  mkdirSync(join(base, 'state'));
+  const state = opened.use(await openPullState(join(base, 'state', 'state.db'), { log }));
+  const parking = await openParking(join(base, 'state', 'parked'), { log });
+  const map = new KeyMap([['', folder]]);
+  const looked: string[] = [];
+  const path = (key: string): string => join(folder, key);
+  const listed = (key: string): ListedKey => ({ key, size: key.length, etag: `of ${key}` });
+  for (const key of keys) {
+    mkdirSync(dirname(path(key)), { recursive: true });
+    writeFileSync(path(key), key);
+    const { size, mtimeMs } = statSync(path(key));
+    await state.set({
+      bucket: 'bucket',
+      key,
+      kind: 'file',
+      folder,
+      path: parseRelPath(key),
+      etag: `of ${key}`,
+      versionId: undefined,
+      size,
+      mtimeUs: toMicroseconds(mtimeMs),
+      sequencer: undefined,
+      timeMs: undefined,
+    });
+  }
+  const compared = (from: readonly (string | ListedKey)[] | AsyncIterable<ListedKey>) => ({
+    buckets: ['bucket'],
+    keys: map,
+    state,
+    removes: true,
+    list: () =>
+      Symbol.asyncIterator in from
+        ? from
+        : (async function* () {
+            for (const each of from) yield typeof each === 'string' ? listedAs(each) : each;
+          })(),
+  });
+  const listedAs = (key: string): ListedKey => ({ key, size: Buffer.byteLength(key), etag: `of ${key}` });
+  return {
+    looked,
+    parking,
+    path,
+    listed,
+    async differences(
+      from: readonly (string | ListedKey)[],
+      options: Partial<ResyncOptions> = {},
+    ): Promise<string[]> {
+      const found: Difference[] = await all(differences({ ...compared(from), ...options }));
+      return found.map(({ kind, key }) => `${kind} ${key}`);
+    },
+    async resync(
+      from: readonly (string | ListedKey)[] | AsyncIterable<ListedKey>,
+      options: Partial<ResyncOptions>,
+    ) {
+      const tally = new PullTally();
+      const never = new AbortController().signal;
+      const lanes = new Lanes({
+        apply: async ({ event }) => {
+          looked.push(`${event.kind} ${event.key}`);
+          return { outcome: 'unchanged' };
+        },
+        concurrency: 1,
+        attempts: 1,
+        onRetry: () => {},
+        signal: never,
+        cut: never,
+      });
+      const parts = { keys: map, buckets: undefined, parking, observer: tally, log, failed: () => {} };
+      await resync({
+        ...compared(from),
+        records: new Records({ ...parts, lanes }),
+        maxDelete: { percent: 25 },
+        isPatient: false,
+        keyEncoding: 'auto',
+        observer: tally,
+        log,
+        signal: never,
+        ...options,
+      });
+      return { looked, tally };
+    },
+    [Symbol.asyncDispose]: async () => await opened[Symbol.asyncDispose](),
+  };
+}
+
+function parsedKey(body: string): string | undefined {
+  const [record] = parseMessage(body, { keyEncoding: 'auto' });
+  return record?.outcome === 'event' ? record.event.key : undefined;
+}
+
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const found: T[] = [];
+  for await (const item of items) found.push(item);
+  return found;
+}
