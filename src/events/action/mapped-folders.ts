@@ -5,7 +5,7 @@ import { OWN_FOLDER } from '../../model/own-folder.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { existingFolder } from '../../store/file/existing-folder.ts';
 import { openFileStore } from '../../store/file/file-store.ts';
-import { syncFolder } from '../../store/file/folders.ts';
+import { syncFolder } from '../../store/file/folder-calls.ts';
 import type { FileStoreOptions, LocalStore, Owner } from '../../store/file/local-store.ts';
 import { storeError } from '../../store/file/system-errors.ts';
 import type { Mapping } from '../match/target-path.ts';
