@@ -26,6 +26,11 @@ const OPTIONS = {
   check: { ...FLAG, ...RUN, describe: 'Try queue, rights and folders, say what is lacking, and end' },
   'dry-run': { ...FLAG, ...RUN, describe: 'Say what would be done, and do nothing' },
   status: { ...TEXT, ...RUN, describe: 'HOST:PORT that serves /metrics, /healthz and /readyz' },
+  'status-token-file': {
+    ...TEXT,
+    ...RUN,
+    describe: 'File with the token that --status asks for; needed beyond loopback',
+  },
   region: { ...TEXT, ...HOW, describe: 'Region of the queue', defaultDescription: 'that of the profile' },
   profile: { ...TEXT, ...HOW, describe: 'Profile of ~/.aws/config with the credentials' },
   'role-arn': { ...TEXT, ...HOW, describe: 'Role to assume' },

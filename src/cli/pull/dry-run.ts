@@ -1,10 +1,10 @@
 import type { PullConfig } from '../../config/schemas/pull.ts';
+import { bucketsToCompare } from '../../events/pull/buckets-to-compare.ts';
 import { differences } from '../../events/pull/resync.ts';
 import { printable } from '../../observe/printable.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { LastingWork } from '../lasting-command.ts';
 import { openPullParts } from './pull-parts.ts';
-import { bucketsToCompare } from './buckets-to-compare.ts';
 
 /** Lists what a comparison with the bucket would change. No message is taken from the queue: another reader would miss it. */
 export async function runDry(given: LastingWork<PullConfig>): Promise<ExitCode> {

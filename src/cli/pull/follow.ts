@@ -1,4 +1,6 @@
 import type { PullConfig } from '../../config/schemas/pull.ts';
+import { readTokenFile } from '../../config/token-file.ts';
+import { bucketsToCompare } from '../../events/pull/buckets-to-compare.ts';
 import { REDRIVE_HINT } from '../../events/pull/redrive-hint.ts';
 import { pull } from '../../events/pull/pull.ts';
 import { allOf, type PullObserver } from '../../events/pull/pull-observer.ts';
@@ -19,6 +21,9 @@ type Work = LastingWork<PullConfig>;
 export async function follow(given: Work): Promise<ExitCode> {
   const { config, output, log, signal, cut } = given;
   await using parts = await openPullParts(given);
+  const atStart = config.resyncNow || config.resync === 'start';
+  // Said before anything is begun.
+  if (atStart) bucketsToCompare(config.buckets, parts.state);
   const giveUpAfterMs = config.once ? ONCE_GIVES_UP_MS : undefined;
   await using source = await openSqsSource({ ...sqsOptions(config, log), giveUpAfterMs }, { signal });
   warnOfRedrive(source, given);
@@ -37,7 +42,7 @@ export async function follow(given: Work): Promise<ExitCode> {
     apply: parts.actions.apply,
     removes: config.delete,
     resync: {
-      atStart: config.resyncNow || config.resync === 'start',
+      atStart,
       everyMs: typeof config.resync === 'number' ? config.resync : undefined,
     },
     observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
@@ -78,7 +83,7 @@ async function startMetrics(
   const observer = new PullMetrics(metrics, { parked: () => parking.count, inHand: () => source.inHand });
   const server = await startStatus({
     listen: config.status,
-    token: undefined,
+    token: config.statusTokenFile === undefined ? undefined : readTokenFile(config.statusTokenFile),
     metrics,
     notReady: () => (source.isReachable ? undefined : 'the queue can not be reached'),
     log,

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, listOf, one, oneOf } from '../fields.ts';
+import { flag, listOf, one, oneOf, path } from '../fields.ts';
 import { fromFile } from '../from-file.ts';
 import { parseOwner } from '../owner.ts';
 import {
@@ -61,6 +61,7 @@ export const pullSchema = z
     check: flag(),
     dryRun: flag(),
     status: one(parseHostPort).optional(),
+    statusTokenFile: path.optional(),
     ...common,
   })
   .superRefine(({ sync, state }, context) => {

@@ -3,6 +3,7 @@ import { dirname, join, relative, sep } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { OWN_FOLDER } from '../../model/own-folder.ts';
 import type { RelPath } from '../../model/rel-path.ts';
+import { existingFolder } from '../../store/file/existing-folder.ts';
 import { openFileStore } from '../../store/file/file-store.ts';
 import { syncFolder } from '../../store/file/folders.ts';
 import type { FileStoreOptions, LocalStore, Owner } from '../../store/file/local-store.ts';
@@ -50,7 +51,7 @@ export async function openMappedFolders(options: FolderOptions): Promise<MappedF
   for (const folder of new Set(options.mappings.map((mapping) => mapping.folder))) {
     await checkKnown(folder, options.state);
     const isThere = options.dryRun === true ? lstatAt(folder) : await makeFolder(folder, options.owner);
-    const root = isThere ? realpathSync(folder) : folder;
+    const root = isThere ? await existingFolder(folder) : folder;
     roots.add(root);
     let store = opened.get(root);
     if (isThere && store === undefined) {
@@ -67,7 +68,8 @@ export async function openMappedFolders(options: FolderOptions): Promise<MappedF
       check: async () => {
         if (id !== undefined && (await store?.identity())?.id !== id) throw otherStore(folder, true);
       },
-      isReserved: (path) => [...roots].some((each) => isOwnOf(each, join(root, path))),
+      isReserved: (path) =>
+        path.toLowerCase().includes(OWN_FOLDER) && [...roots].some((each) => isOwnOf(each, join(root, path))),
     });
   }
   const all = cleanup.move();
@@ -152,6 +154,5 @@ async function makeFolder(path: string, owner: Owner | undefined): Promise<true>
 
 /** Whether `path` is in the folder that the store at `root` has for itself. */
 function isOwnOf(root: string, path: string): boolean {
-  const [first, second] = relative(root, path).split(sep);
-  return first?.toLowerCase() === OWN_FOLDER || (first === '' && second === undefined);
+  return relative(root, path).split(sep)[0]?.toLowerCase() === OWN_FOLDER;
 }

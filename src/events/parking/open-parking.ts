@@ -94,8 +94,8 @@ class FolderParking implements Parking {
   }
 
   async drop(id: string): Promise<void> {
-    const found = await this.#find(id);
-    await this.#drop(found.id);
+    if (this.#index.get(id) === undefined) await this.refresh();
+    if (this.#index.get(id) !== undefined) await this.#drop(id);
   }
 
   async replay(id: string): Promise<void> {
@@ -119,6 +119,11 @@ class FolderParking implements Parking {
     }
     this.#allTaken = version;
     return replays;
+  }
+
+  later(id: string): void {
+    this.#taken.delete(id);
+    this.#allTaken = undefined;
   }
 
   async settled(bucket: string, key: string): Promise<void> {

@@ -6,6 +6,7 @@ import type { MaxDelete } from '../../config/pull-values.ts';
 import type { Parking } from '../parking/parking.ts';
 import type { KeyEncoding } from '../parse/parsed.ts';
 import type { EventSource } from '../source/event-source.ts';
+import { bucketsToCompare } from './buckets-to-compare.ts';
 import { Intake } from './intake.ts';
 import { Lanes } from './lanes.ts';
 import type { PullObserver } from './pull-observer.ts';
@@ -75,7 +76,7 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
     await resync({
       ...options,
       records,
-      buckets: buckets.length > 0 ? buckets : state.buckets(),
+      buckets: bucketsToCompare(buckets, state),
       isPatient: !once,
       signal: ended,
     });

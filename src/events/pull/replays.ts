@@ -1,5 +1,4 @@
 import { pause } from '../../flow/wake-up.ts';
-import { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { ParkedRecord, Parking } from '../parking/parking.ts';
 import { parseMessage } from '../parse/parse-message.ts';
@@ -37,25 +36,26 @@ export async function replayAll({
   keyEncoding,
 }: ReplayOptions): Promise<ReadonlySet<Verdict>> {
   const verdicts = new Set<Verdict>();
-  // Some at a time are told, each once.
-  for (let asked = await parking.replays(); asked.length > 0; asked = await parking.replays())
-    await Promise.all(
-      asked.map(async (parked) => {
-        const verdict = await replay(parked, records, keyEncoding);
-        if (verdict.has('settled') || verdict.has('unmatched')) await dropIfThere(parking, parked);
-        for (const each of verdict) verdicts.add(each);
-      }),
-    );
-  return verdicts;
-}
-
-/** What is done for a key drops all that is parked for it. */
-async function dropIfThere(parking: Parking, { id }: ParkedRecord): Promise<void> {
+  const again = new Set<string>();
   try {
-    await parking.drop(id);
-  } catch (error) {
-    if (!(error instanceof IsyncError) || error.code !== 'USAGE') throw error;
+    // Some at a time are told, each once.
+    for (let asked = await parking.replays(); asked.length > 0; asked = await parking.replays()) {
+      for (const { id } of asked) again.add(id);
+      await Promise.all(
+        asked.map(async (parked) => {
+          const verdict = await replay(parked, records, keyEncoding);
+          for (const each of verdict) verdicts.add(each);
+          if (verdict.has('later') || verdict.has('stopped')) return;
+          again.delete(parked.id);
+          if (verdict.has('settled') || verdict.has('unmatched')) await parking.drop(parked.id);
+        }),
+      );
+    }
+  } finally {
+    // Not before: they would be told at once again.
+    for (const id of again) parking.later(id);
   }
+  return verdicts;
 }
 
 async function replay(

@@ -1,5 +1,5 @@
-import type { PullState } from '../../events/state/pull-state.ts';
 import { IsyncError } from '../../model/isync-error.ts';
+import type { PullState } from '../state/pull-state.ts';
 
 /**
  * Those that the config names, or else those that something came from.
