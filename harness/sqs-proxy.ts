@@ -206,12 +206,13 @@ function refuse(response: ServerResponse, fault: Exclude<Fault, string>): void {
 }
 
 /** Ids of the messages that a reader has given back: asked to be hidden for another time than `heldS`, its extensions' own. */
-export function releasedThrough({ callsOf }: SqsProxy, heldS: number): ReadonlySet<string> {
+export function releasedThrough(proxy: SqsProxy, heldS: number): ReadonlySet<string> {
   const ids = new Map<unknown, string>();
-  for (const { answer } of callsOf('ReceiveMessage'))
+  for (const { answer } of proxy.callsOf('ReceiveMessage'))
     for (const { MessageId, ReceiptHandle } of (answer?.['Messages'] ?? []) as readonly Received[])
       ids.set(ReceiptHandle, MessageId);
-  const given = callsOf('ChangeMessageVisibilityBatch')
+  const given = proxy
+    .callsOf('ChangeMessageVisibilityBatch')
     .flatMap(({ entries }) => entries)
     .filter(({ VisibilityTimeout }) => VisibilityTimeout !== heldS);
   return new Set(given.flatMap(({ ReceiptHandle }) => ids.get(ReceiptHandle) ?? []));

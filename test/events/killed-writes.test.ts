@@ -53,10 +53,9 @@ await withS3Server((server) => {
 
 /** Follows `key`, and ends where a kill might: the file has its name, and the state does not hear of it. */
 async function killedIn(stage: ActionStage, key: string): Promise<void> {
-  const { set } = stage.state;
   stage.state.set = () => Promise.reject(new IsyncError('STORE_FAILED', 'killed'));
   stage.state.removePending = () => Promise.resolve();
   await expect(stage.created(key)).rejects.toThrow('killed');
-  stage.state.set = set;
+  Reflect.deleteProperty(stage.state, 'set');
   Reflect.deleteProperty(stage.state, 'removePending');
 }
