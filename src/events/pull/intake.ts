@@ -35,6 +35,8 @@ export interface IntakeOptions {
   readonly once: boolean;
   readonly observer: PullObserver;
   readonly log: Log;
+  /** Called as soon as the queue can't be used any more: what is in hand may wait for trouble that takes long to pass. */
+  readonly refused: () => void;
   /** Ends the polls. Messages in hand are still dealt with. */
   readonly signal: AbortSignal;
 }
@@ -61,12 +63,15 @@ export class Intake {
 
   /** Resolves when the signal has fired, or with `once` when there is no more to do, and nothing is in hand. */
   async run(): Promise<void> {
-    const { signal } = this.#options;
+    const { signal, refused } = this.#options;
     const ended = new AbortController();
     const either = AbortSignal.any([signal, ended.signal]);
     const polls = Array.from({ length: POLLS }, () => this.#poll(either, () => ended.abort()));
     try {
       await Promise.all(polls);
+    } catch (error) {
+      refused();
+      throw error;
     } finally {
       ended.abort();
       await Promise.allSettled(polls);

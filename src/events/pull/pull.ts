@@ -55,6 +55,7 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
   const ended = AbortSignal.any([signal, stop.signal]);
   const lanes = new Lanes({
     ...options,
+    signal: ended,
     onRetry: ({ task: { event } }, error) => {
       observer.retried();
       log.warn(`tried again: ${error.message}`, { bucket: event.bucket, key: event.key, code: error.code });
@@ -70,7 +71,7 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
       if (error.code === 'STORE_FULL') intake.diskFull();
     },
   });
-  const intake = new Intake({ ...options, records, signal: ended });
+  const intake = new Intake({ ...options, records, refused: () => stop.abort(), signal: ended });
   options.started?.(intake);
   const compare = async (): Promise<void> => {
     await resync({
