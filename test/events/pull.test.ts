@@ -135,6 +135,7 @@ async function optionsFor(
     log,
     parking: await openParking(join(folder, 'parked'), { log }),
     keys: new KeyMap([['a/', folder]]),
+    rootOf: (mapping) => mapping.folder,
     list: async function* () {},
     removes: true,
     buckets: [],

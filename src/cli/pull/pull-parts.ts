@@ -5,6 +5,7 @@ import { createActions, type Actions } from '../../events/action/actions.ts';
 import { BucketPool } from '../../events/action/bucket-pool.ts';
 import { ExecRunner } from '../../events/exec/exec-runner.ts';
 import { KeyMap } from '../../events/match/key-map.ts';
+import type { Mapping } from '../../events/match/target-path.ts';
 import { openParking } from '../../events/parking/open-parking.ts';
 import type { Parking } from '../../events/parking/parking.ts';
 import { listKeys } from '../../events/pull/list-keys.ts';
@@ -23,6 +24,7 @@ export interface PullParts extends AsyncDisposable {
   readonly parking: Parking;
   readonly actions: Actions;
   readonly exec: ExecRunner | undefined;
+  readonly rootOf: (mapping: Mapping) => string;
   readonly list: (bucket: string, prefix: string) => AsyncIterable<ListedKey>;
 }
 
@@ -75,6 +77,7 @@ export async function openPullParts(
     parking,
     actions,
     exec,
+    rootOf: (mapping) => actions.folders.of(mapping).root,
     list: (bucket, prefix) => listKeys(pool, bucket, prefix, { bucketOwner, requestPayer }),
     [Symbol.asyncDispose]: () => all[Symbol.asyncDispose](),
   };
