@@ -30,6 +30,23 @@ describe('a pull', () => {
     expect(queue.ended).toEqual([['a/one', 0]]);
   });
 
+  it('writes one line for each record, with its message, key and attempt', async () => {
+    const queue = new ScriptedQueue(undefined);
+    const log = new RecordingLog();
+    const stop = new AbortController();
+    for (const key of ['a/done', 'a/../parked', 'b/unmatched', 'a/']) queue.add(key);
+    const apply: Apply = async () => ({ outcome: 'unchanged' });
+    const pulling = pull(await optionsFor(queue, apply, { log, signal: stop.signal }));
+    await until(() => queue.ended.length === 4);
+    stop.abort();
+    await pulling;
+    const told = log.lines.filter(({ fields }) => 'message' in fields).map(({ fields }) => fields);
+    expect(told.map(({ message, key, attempt }) => [message, key, attempt])).toEqual(
+      expect.arrayContaining(['a/done', 'a/../parked', 'b/unmatched', 'a/'].map((key) => [key, key, 1])),
+    );
+    expect(told).toHaveLength(4);
+  });
+
   it('has all its polls wait at the queue once there is room again', async () => {
     const queue = new ScriptedQueue(undefined);
     const looks: (() => void)[] = [];
