@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { resolveOwner } from '../../config/owner.ts';
 import type { PullConfig } from '../../config/schemas/pull.ts';
 import { createActions, type Actions } from '../../events/action/actions.ts';
@@ -15,6 +14,7 @@ import { openPullState } from '../../events/state/open-pull-state.ts';
 import type { PullState } from '../../events/state/pull-state.ts';
 import type { Log } from '../../model/log.ts';
 import type { LastingWork } from '../lasting-command.ts';
+import { parkingFolder, stateFile } from './state-files.ts';
 
 /** What a pull works with, but for its queue. */
 export interface PullParts extends AsyncDisposable {
@@ -81,14 +81,6 @@ export async function openPullParts(
     list: (bucket, prefix) => listKeys(pool, bucket, prefix, { bucketOwner, requestPayer }),
     [Symbol.asyncDispose]: () => all[Symbol.asyncDispose](),
   };
-}
-
-export function parkingFolder({ state }: PullConfig): string {
-  return join(state, 'parked');
-}
-
-function stateFile({ state }: PullConfig): string {
-  return join(state, 'state.db');
 }
 
 /** How to reach the queue. */
