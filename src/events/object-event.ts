@@ -38,3 +38,8 @@ export function compareSequencers(a: string, b: string): number {
   if (left === right) return 0;
   return (left ?? '') < (right ?? '') ? -1 : 1;
 }
+
+/** The sequencer, where it can be compared: those of other stores than AWS say nothing of the order. */
+export function orderOf({ dialect, sequencer }: ObjectEvent): string | undefined {
+  return dialect === 'aws' || dialect === 'eventbridge' ? sequencer : undefined;
+}

@@ -147,6 +147,13 @@ await withS3Server((server) => {
       expect(stage.files()).toEqual(['g', 'h']);
     });
 
+    it('no event but a removal is believed, however often its key is looked at', async () => {
+      const stage = await startWithGone(server);
+      answerGets(stage, DENIED_LIST);
+      expect(await stage.created('f', { isLastLook: true })).toEqual({ outcome: 'unchanged' });
+      expect(stage.files()).toEqual(['f', 'g', 'h']);
+    });
+
     it('no words of a key are taken for those of the server', async () => {
       const stage = await startWithGone(server);
       answerGets(stage, {

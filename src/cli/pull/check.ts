@@ -1,10 +1,11 @@
-import { mkdtemp, rm, statfs } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdtemp, rm, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { PullConfig } from '../../config/schemas/pull.ts';
-import { check, type Finding } from '../../events/pull/check.ts';
+import { check, type Finding, type FolderRoom } from '../../events/pull/check.ts';
 import { checkQueue } from '../../events/sqs/check-queue.ts';
-import { IsyncError } from '../../model/isync-error.ts';
+import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { printable } from '../../observe/printable.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { LastingWork } from '../lasting-command.ts';
@@ -25,10 +26,7 @@ export async function runCheck(given: LastingWork<PullConfig>): Promise<ExitCode
     prefixes: parts.keys.prefixes,
     folders: async () =>
       await Promise.all(
-        parts.actions.folders.all.map(async ({ folder, root, store }) => ({
-          folder,
-          freeBytes: store === undefined ? Infinity : await freeBytes(root),
-        })),
+        parts.actions.folders.all.map(async ({ folder, root }) => await roomAt(folder, root)),
       ),
     minFreeBytes,
     unmatched,
@@ -61,7 +59,16 @@ function lineOf({ name, level, message, hint }: Finding): string {
   return hint === undefined ? first : `${first}\n         ${printable(hint)}`;
 }
 
-async function freeBytes(folder: string): Promise<number> {
-  const { bavail, bsize } = await statfs(folder);
-  return bavail * bsize;
+/** What can be written at a folder, or where it would be made. */
+async function roomAt(folder: string, path: string): Promise<FolderRoom> {
+  try {
+    const { bavail, bsize } = await statfs(path);
+    // "/.": what is no folder is refused.
+    await access(join(path, '/.'), constants.W_OK | constants.X_OK);
+    return { folder, freeBytes: bavail * bsize, fault: undefined };
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === 'ENOENT' && path !== dirname(path)) return await roomAt(folder, dirname(path));
+    return { folder, freeBytes: 0, fault: errno ?? String(error) };
+  }
 }

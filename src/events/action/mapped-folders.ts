@@ -1,4 +1,4 @@
-import { lstatSync, lchownSync, mkdirSync, realpathSync } from 'node:fs';
+import { lchownSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { OWN_FOLDER } from '../../model/own-folder.ts';
@@ -7,6 +7,7 @@ import { existingFolder } from '../../store/file/existing-folder.ts';
 import { openFileStore } from '../../store/file/file-store.ts';
 import { syncFolder } from '../../store/file/folder-calls.ts';
 import type { FileStoreOptions, LocalStore, Owner } from '../../store/file/local-store.ts';
+import { lstatAt } from '../../store/file/read-folder.ts';
 import { storeError } from '../../store/file/system-errors.ts';
 import type { Mapping } from '../match/target-path.ts';
 import type { PullState } from '../state/pull-state.ts';
@@ -50,7 +51,8 @@ export async function openMappedFolders(options: FolderOptions): Promise<MappedF
   await using cleanup = new AsyncDisposableStack();
   for (const folder of new Set(options.mappings.map((mapping) => mapping.folder))) {
     await checkKnown(folder, options.state);
-    const isThere = options.dryRun === true ? lstatAt(folder) : await makeFolder(folder, options.owner);
+    const isThere =
+      options.dryRun === true ? lstatAt(folder) !== undefined : await makeFolder(folder, options.owner);
     const root = isThere ? await existingFolder(folder) : folder;
     roots.add(root);
     let store = opened.get(root);
@@ -115,7 +117,7 @@ function storeOptions(
 async function checkKnown(folder: string, state: PullState): Promise<void> {
   const known = state.storeId(folder);
   if (known === undefined) return;
-  if (!lstatAt(folder)) throw otherStore(folder, false);
+  if (lstatAt(folder) === undefined) throw otherStore(folder, false);
   await using store = await openFileStore(folder, { readOnly: true });
   if ((await store.identity()).id !== known) throw otherStore(folder, false);
 }
@@ -128,14 +130,10 @@ function otherStore(folder: string, retryable: boolean): IsyncError {
   });
 }
 
-function lstatAt(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
 /** Makes the folder and those above it, durable. Returns true. */
 async function makeFolder(path: string, owner: Owner | undefined): Promise<true> {
   try {
-    if (lstatAt(path)) return true;
+    if (lstatAt(path) !== undefined) return true;
     const parent = dirname(path);
     if (parent !== path) await makeFolder(parent, owner);
     try {

@@ -17,14 +17,22 @@ export interface Finding {
   readonly hint?: string | undefined;
 }
 
+/** Whether a mapped folder, or one that is yet to be made, can be written to. */
+export interface FolderRoom {
+  readonly folder: string;
+  readonly freeBytes: number;
+  /** Why it can't; undefined where it can. */
+  readonly fault: string | undefined;
+}
+
 export interface CheckOptions {
   readonly queue: () => Promise<CheckedQueue>;
   readonly pool: BucketPool;
   readonly buckets: readonly string[];
   /** The mapped prefixes that are listed. */
   readonly prefixes: readonly string[];
-  /** Opens the mapped folders, and tells each with the bytes that are free there. */
-  readonly folders: () => Promise<readonly { readonly folder: string; readonly freeBytes: number }[]>;
+  /** Looks at the mapped folders. */
+  readonly folders: () => Promise<readonly FolderRoom[]>;
   readonly minFreeBytes: number;
   readonly unmatched: 'release' | 'discard';
   readonly requests: Pick<LookOptions, 'bucketOwner' | 'requestPayer'>;
@@ -125,18 +133,28 @@ async function missingKey(
 
 async function* checkedFolders({ folders, minFreeBytes }: CheckOptions): AsyncGenerator<Finding> {
   try {
-    for (const { folder, freeBytes } of await folders())
-      yield freeBytes < minFreeBytes
-        ? {
-            name: `folder ${folder}`,
-            level: 'fault',
-            message: `has less room than "minFree" leaves free (${freeBytes} of ${minFreeBytes} bytes)`,
-            hint: 'Make room, or lower minFree.',
-          }
-        : { name: `folder ${folder}`, level: 'ok', message: 'can be written to' };
+    for (const room of await folders()) yield checkedFolder(room, minFreeBytes);
   } catch (error) {
     yield faultOf('folders', error);
   }
+}
+
+function checkedFolder({ folder, freeBytes, fault }: FolderRoom, minFreeBytes: number): Finding {
+  const name = `folder ${folder}`;
+  if (fault !== undefined)
+    return {
+      name,
+      level: 'fault',
+      message: `can't be written to (${fault})`,
+      hint: 'Make it, or let the user isync runs as write there.',
+    };
+  if (freeBytes >= minFreeBytes) return { name, level: 'ok', message: 'can be written to' };
+  return {
+    name,
+    level: 'fault',
+    message: `has less room than "minFree" leaves free (${freeBytes} of ${minFreeBytes} bytes)`,
+    hint: 'Make room, or lower minFree.',
+  };
 }
 
 function faultOf(name: string, thrown: unknown): Finding {

@@ -1,5 +1,5 @@
 import type { ErrorCode, IsyncError } from '../../model/isync-error.ts';
-import type { Log } from '../../model/log.ts';
+import type { Log, LogFields } from '../../model/log.ts';
 import type { KeyMap } from '../match/key-map.ts';
 import type { ObjectEvent } from '../object-event.ts';
 import type { Parking } from '../parking/parking.ts';
@@ -53,11 +53,12 @@ export class Records {
 
   /** Rejects where something can't be parked, or a change can't be kept: then the record is not settled. */
   async take(record: ParsedRecord, origin: Origin): Promise<Verdict> {
-    const { observer } = this.#options;
+    const { observer, log } = this.#options;
     switch (record.outcome) {
       case 'ignored':
         observer.received(record.dialect, 'ignored');
         observer.ignored(record.name);
+        log.debug('ignored', { ...fieldsOf(origin), name: record.name });
         return 'settled';
       case 'unparsable':
         observer.received('unknown', 'unparsable');
@@ -69,7 +70,7 @@ export class Records {
   }
 
   async #takeEvent(event: ObjectEvent, source: RecordSource, origin: Origin): Promise<Verdict> {
-    const { buckets, keys, observer } = this.#options;
+    const { buckets, keys, observer, log } = this.#options;
     const park = (why: Why): Promise<Verdict> => this.#park(source, origin, why, event);
     if (buckets?.has(event.bucket) === false)
       return park({
@@ -81,8 +82,10 @@ export class Records {
     switch (target.kind) {
       case 'unmatched':
         observer.unmatched();
+        log.debug('below no prefix', fieldsOf(origin, event));
         return 'unmatched';
       case 'root':
+        log.debug('the mapped folder itself', fieldsOf(origin, event));
         return 'settled';
       case 'refused':
         return park({ code: 'BAD_PATH', reason: `the key ${target.reason}` });
@@ -106,12 +109,7 @@ export class Records {
   ): Promise<Verdict> {
     const { event } = task;
     const { observer, log, parking, failed } = this.#options;
-    const fields = {
-      message: origin.messageId,
-      attempt: origin.attempt,
-      bucket: event.bucket,
-      key: event.key,
-    };
+    const fields = fieldsOf(origin, event);
     if (result.kind === 'stopped') return 'stopped';
     if (result.kind === 'failed') {
       const { code, message, hint, retryable } = result.error;
@@ -134,10 +132,9 @@ export class Records {
 
   async #park(source: RecordSource, origin: Origin, why: Why, event?: ObjectEvent): Promise<Verdict> {
     const { parking, observer, log } = this.#options;
-    const { messageId } = origin;
     const { code, reason, hint } = why;
     await parking.park({
-      messageId,
+      messageId: origin.messageId,
       code,
       reason,
       hint,
@@ -147,13 +144,21 @@ export class Records {
     });
     observer.parked();
     log.warn(`parked: ${reason}`, {
-      message: messageId,
+      ...fieldsOf(origin, event),
       code,
-      ...(event !== undefined && { bucket: event.bucket, key: event.key }),
       ...(hint !== undefined && { hint }),
     });
     return 'parked';
   }
+}
+
+/** What each line about a record has. */
+function fieldsOf({ messageId, attempt }: Origin, event?: ObjectEvent): LogFields {
+  return {
+    message: messageId,
+    attempt,
+    ...(event !== undefined && { bucket: event.bucket, key: event.key }),
+  };
 }
 
 interface Why {

@@ -1,12 +1,11 @@
-import { lstatSync } from 'node:fs';
-import { join } from 'node:path';
 import { Limiter } from '../../flow/limiter.ts';
 import { TaskGroup } from '../../flow/task-group.ts';
-import { toMicroseconds } from '../../model/file-entry.ts';
-import { errnoOf, IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { MaxDelete } from '../../config/pull-values.ts';
+import { isAsWritten } from '../action/local-file.ts';
 import type { KeyMap } from '../match/key-map.ts';
+import type { Mapping, TargetPath } from '../match/target-path.ts';
 import type { ObjectEvent } from '../object-event.ts';
 import type { KnownObject, PullState } from '../state/pull-state.ts';
 import type { KeyEncoding, ParsedRecord } from '../parse/parsed.ts';
@@ -36,6 +35,8 @@ export interface CompareOptions {
   readonly buckets: readonly string[];
   readonly keys: KeyMap;
   readonly state: PullState;
+  /** The real path of a mapped folder, as the state knows it. */
+  readonly rootOf: (mapping: Mapping) => string;
   /** All keys of a bucket that begin with a prefix, in the order of their UTF-8 bytes. */
   readonly list: (bucket: string, prefix: string) => AsyncIterable<ListedKey>;
   /** Whether removals are followed. */
@@ -136,8 +137,9 @@ export async function* differences(options: CompareOptions): AsyncGenerator<Diff
 async function* differencesBelow(
   bucket: string,
   prefix: string,
-  { keys, state, list, removes }: CompareOptions,
+  options: CompareOptions,
 ): AsyncGenerator<Difference> {
+  const { keys, state, list, removes } = options;
   const known = state.list(bucket, prefix)[Symbol.iterator]();
   let next = known.next();
   const gone = (object: KnownObject): Difference => ({ kind: 'removed', bucket, key: object.key });
@@ -147,27 +149,28 @@ async function* differencesBelow(
     const has = next.done !== true && next.value.key === listed.key ? next.value : undefined;
     if (has !== undefined) next = known.next();
     const target = keys.targetOf(listed.key);
-    if (target.kind !== 'root' && !isAsListed(has, listed))
+    if (target.kind !== 'root' && !isAsListed(has, listed, target, options))
       yield { kind: 'created', bucket, key: listed.key };
   }
   for (; next.done !== true; next = known.next()) if (removes) yield gone(next.value);
 }
 
-/** Whether what is here is what was written for just that version of the object. */
-function isAsListed(known: KnownObject | undefined, { etag, size }: ListedKey): boolean {
-  if (known === undefined || known.etag !== etag) return false;
-  const found = lookAt(join(known.folder, known.path));
-  if (known.kind === 'folder') return found?.isDirectory() === true;
-  if (known.size !== size || found?.isFile() !== true) return false;
-  return found.size === known.size && Math.abs(toMicroseconds(found.mtimeMs) - known.mtimeUs) <= 1;
-}
-
-function lookAt(path: string) {
+/** Whether what is here is what was written for just that version of the object, where the key belongs by now. */
+function isAsListed(
+  known: KnownObject | undefined,
+  { etag, size }: ListedKey,
+  target: TargetPath,
+  { rootOf }: CompareOptions,
+): boolean {
+  if (known === undefined || known.etag !== etag || (known.kind === 'file' && known.size !== size))
+    return false;
+  if (!('path' in target) || known.path !== target.path || known.folder !== rootOf(target.mapping))
+    return false;
   try {
-    return lstatSync(path, { throwIfNoEntry: false });
+    return isAsWritten(known);
   } catch (error) {
-    // A file where a folder was, a folder that is closed to us: whoever mends the difference tells.
-    if (errnoOf(error) !== undefined) return undefined;
+    // A folder that is closed to us: whoever mends the difference tells.
+    if (error instanceof IsyncError) return false;
     throw error;
   }
 }
