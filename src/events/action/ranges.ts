@@ -6,8 +6,8 @@ import type { ObjectContent } from '../../s3/content.ts';
 
 /** Bytes of one ranged read: its answer time is hidden by those beside it, and losing one costs little. */
 export const RANGE_BYTES = 4 * 1024 * 1024;
-/** Ranges of one object that are read at a time: they hide the answer times of each other. */
-const AHEAD = 4;
+/** Ranges of one object that are read, or being written, at a time: they hide each other's answer times. */
+const AHEAD = 6;
 /** Ranges in memory, of all objects together: 24 MiB. */
 const BUFFERS = 6;
 
