@@ -204,6 +204,7 @@ async function run(
       // Nothing is compared here.
     },
     removes: true,
+    rootOf: ({ folder }) => folder,
     buckets: [],
     keyEncoding: 'auto',
     unmatched: 'release',

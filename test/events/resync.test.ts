@@ -124,6 +124,7 @@ async function start(keys: readonly string[]) {
     keys: map,
     state,
     removes: true,
+    rootOf: () => folder,
     list: () =>
       Symbol.asyncIterator in from
         ? from
