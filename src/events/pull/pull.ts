@@ -13,6 +13,7 @@ import type { PullObserver } from './pull-observer.ts';
 import { Records } from './records.ts';
 import { followReplays, replayAll } from './replays.ts';
 import { type CompareOptions, resync } from './resync.ts';
+import { Undone } from './undone.ts';
 
 export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
   readonly source: EventSource;
@@ -40,7 +41,7 @@ export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
 
 /** How a pull ended. */
 export interface PullEnd {
-  /** The last temporary trouble that left a record undone, or why a comparison stopped. */
+  /** Why a comparison stopped, or else why a record was left undone. */
   readonly failure: IsyncError | undefined;
 }
 
@@ -50,7 +51,8 @@ export interface PullEnd {
  */
 export async function pull(options: PullOptions): Promise<PullEnd> {
   const { state, once, log, observer, signal, buckets } = options;
-  let failure: IsyncError | undefined;
+  const undone = new Undone();
+  let stopped: IsyncError | undefined;
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
   const lanes = new Lanes({
@@ -66,10 +68,11 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
     ...options,
     lanes,
     buckets: buckets.length > 0 ? new Set(buckets) : undefined,
-    failed: (error) => {
-      failure = error;
+    failed: (what, error) => {
+      undone.failed(what, error);
       if (error.code === 'STORE_FULL') intake.diskFull();
     },
+    settled: (what) => undone.settled(what),
   });
   const intake = new Intake({ ...options, records, refused: () => stop.abort(), signal: ended });
   options.started?.(intake);
@@ -87,8 +90,8 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
       await compare();
     } catch (thrown) {
       if (ended.aborted) return;
-      failure = toIsyncError(thrown, 'INTERNAL');
-      log.error('the comparison with the bucket failed', { err: failure });
+      stopped = toIsyncError(thrown, 'INTERNAL');
+      log.error('the comparison with the bucket failed', { err: stopped });
     }
   };
   const beside = async (): Promise<void> => {
@@ -115,5 +118,5 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
     stop.abort();
     await lanes.idle();
   }
-  return { failure };
+  return { failure: stopped ?? undone.reason };
 }
