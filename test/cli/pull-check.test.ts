@@ -1,4 +1,4 @@
-import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { isync } from './isync-process.ts';
@@ -44,7 +44,29 @@ describe('isync pull --check', () => {
         'folder theirs': 'fault',
         'folder mine/new/deep': 'ok',
         'folder theirs/new': 'fault',
+        'folder state/of-pull': 'ok',
       });
+      expect(readdirSync(join(base, 'state'))).toEqual([]);
+      expect(readdirSync(join(base, 'mine'))).toEqual([]);
     },
   );
+
+  it('makes no state, nor does --dry-run', async () => {
+    const base = temporaryFolder();
+    const file = join(base, 'pull.yaml');
+    writeFileSync(
+      file,
+      JSON.stringify({
+        queue: 'q',
+        sqsEndpoint: NOWHERE,
+        s3Endpoint: NOWHERE,
+        buckets: ['bucket'],
+        sync: { '': 'in' },
+      }),
+    );
+    const env = { AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's' };
+    expect((await isync(['pull', '--check', '--config', file], { env })).code).toBe(1);
+    expect((await isync(['pull', '--dry-run', '--config', file], { env })).code).toBe(4);
+    expect(readdirSync(base)).toEqual(['pull.yaml']);
+  });
 });

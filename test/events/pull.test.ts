@@ -47,6 +47,42 @@ describe('a pull', () => {
     expect(told).toHaveLength(4);
   });
 
+  it('with --once ends well where what failed was done when its message came again', async () => {
+    const queue = new ScriptedQueue(undefined);
+    queue.isFinite = true;
+    for (const key of ['a/one', 'a/two']) queue.add(key);
+    const failures = new Map([
+      ['a/one', 1],
+      ['a/two', 2],
+    ]);
+    const apply: Apply = async ({ event: { key } }) => {
+      const left = failures.get(key) ?? 0;
+      failures.set(key, left - 1);
+      if (left > 0) throw new IsyncError('UNREACHABLE', key);
+      return { outcome: 'unchanged' };
+    };
+    expect(await pull(await optionsFor(queue, apply, { once: true }))).toEqual({ failure: undefined });
+    failures.set('a/two', Infinity);
+    queue.add('a/one');
+    queue.add('a/two');
+    queue.deliveriesLeft = 5;
+    expect(await pull(await optionsFor(queue, apply, { once: true }))).toMatchObject({
+      failure: { code: 'UNREACHABLE', message: 'a/two' },
+    });
+  });
+
+  it('with --once does not end well where something could not be parked', async () => {
+    const queue = new ScriptedQueue(undefined);
+    queue.isFinite = true;
+    queue.deliveriesLeft = 2;
+    queue.add('a/../parked');
+    const parking = await openParking('/no/such/folder/parked', { log: new RecordingLog() });
+    const apply: Apply = async () => ({ outcome: 'unchanged' });
+    expect(await pull(await optionsFor(queue, apply, { once: true, parking }))).toMatchObject({
+      failure: { code: 'STORE_MISSING' },
+    });
+  });
+
   it('has all its polls wait at the queue once there is room again', async () => {
     const queue = new ScriptedQueue(undefined);
     const looks: (() => void)[] = [];
@@ -75,6 +111,10 @@ class ScriptedQueue implements EventSource {
   readonly maxDeliveries: number | undefined;
   /** Polls reject with this from now on. */
   refusal: IsyncError | undefined;
+  /** Whether a poll that finds nothing ends, and what is given back comes again at once. */
+  isFinite = false;
+  /** What is given back later is for others. */
+  deliveriesLeft = Infinity;
   /** Polls that wait. */
   polls = 0;
   /** Keys of the messages that were given back, with the delay, or acknowledged. */
@@ -106,6 +146,7 @@ class ScriptedQueue implements EventSource {
         const keys = this.#waiting.splice(0, 10);
         if (keys.length > 0) return keys.map((key) => this.#delivery(key));
         await turn();
+        if (this.isFinite && this.#waiting.length === 0) return [];
       }
     } finally {
       this.polls -= 1;
@@ -127,7 +168,10 @@ class ScriptedQueue implements EventSource {
       attempt: 1,
       sentMs: undefined,
       ack: async () => void this.ended.push([key, 'ack']),
-      release: async (delayMs) => void this.ended.push([key, delayMs]),
+      release: async (delayMs) => {
+        this.ended.push([key, delayMs]);
+        if (this.isFinite && this.deliveriesLeft-- > 0) this.add(key);
+      },
     };
   }
 }

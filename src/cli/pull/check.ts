@@ -1,21 +1,20 @@
 import { constants } from 'node:fs';
-import { access, mkdtemp, rm, statfs } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { PullConfig } from '../../config/schemas/pull.ts';
 import { check, type Finding, type FolderRoom } from '../../events/pull/check.ts';
 import { checkQueue } from '../../events/sqs/check-queue.ts';
-import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import { errnoOf } from '../../model/isync-error.ts';
 import { printable } from '../../observe/printable.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { LastingWork } from '../lasting-command.ts';
-import { openPullParts, type PullParts, sqsOptions } from './pull-parts.ts';
+import { openLook } from './look.ts';
+import { sqsOptions } from './pull-parts.ts';
 
 /** Tries everything, says what it has found, and ends with 1 where something is wrong. */
 export async function runCheck(given: LastingWork<PullConfig>): Promise<ExitCode> {
   const { config, output, log, signal } = given;
-  await using scratch = await scratchFolder();
-  await using parts = await openBeside(given, join(scratch.path, 'state.db'));
+  await using parts = await openLook(given, { beside: true });
   const findings: Finding[] = [];
   const buckets = config.buckets.length > 0 ? config.buckets : parts.state.buckets();
   const { bucketOwner, requestPayer, minFree: minFreeBytes, unmatched } = config;
@@ -26,7 +25,9 @@ export async function runCheck(given: LastingWork<PullConfig>): Promise<ExitCode
     prefixes: parts.keys.prefixes,
     folders: async () =>
       await Promise.all(
-        parts.actions.folders.all.map(async ({ folder, root }) => await roomAt(folder, root)),
+        [...parts.actions.folders.all, { folder: config.state, root: config.state }].map(
+          async ({ folder, root }) => await roomAt(folder, root),
+        ),
       ),
     minFreeBytes,
     unmatched,
@@ -37,21 +38,6 @@ export async function runCheck(given: LastingWork<PullConfig>): Promise<ExitCode
   }
   const isWrong = findings.some(({ level }) => level === 'fault');
   return output.done({ findings }, isWrong ? EXIT.PROBLEMS : EXIT.DONE);
-}
-
-/** A pull that is running has the state: then its folders and rights are tried without it. */
-async function openBeside(given: LastingWork<PullConfig>, scratch: string): Promise<PullParts> {
-  try {
-    return await openPullParts(given, { isLook: true });
-  } catch (error) {
-    if (!(error instanceof IsyncError) || error.code !== 'FENCED') throw error;
-    return openPullParts(given, { isLook: true, state: scratch });
-  }
-}
-
-async function scratchFolder(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await mkdtemp(join(tmpdir(), 'isync-check-'));
-  return { path, [Symbol.asyncDispose]: async () => await rm(path, { recursive: true, force: true }) };
 }
 
 function lineOf({ name, level, message, hint }: Finding): string {

@@ -17,7 +17,7 @@ export interface Finding {
   readonly hint?: string | undefined;
 }
 
-/** Whether a mapped folder, or one that is yet to be made, can be written to. */
+/** Whether a folder, or one that is yet to be made, can be written to. */
 export interface FolderRoom {
   readonly folder: string;
   readonly freeBytes: number;
@@ -31,7 +31,7 @@ export interface CheckOptions {
   readonly buckets: readonly string[];
   /** The mapped prefixes that are listed. */
   readonly prefixes: readonly string[];
-  /** Looks at the mapped folders. */
+  /** Looks at the folders that a pull writes to. */
   readonly folders: () => Promise<readonly FolderRoom[]>;
   readonly minFreeBytes: number;
   readonly unmatched: 'release' | 'discard';

@@ -1,6 +1,5 @@
 import { TaskGroup } from '../../flow/task-group.ts';
 import { pause, Wakeup } from '../../flow/wake-up.ts';
-import { toIsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import { parseMessage } from '../parse/parse-message.ts';
 import type { KeyEncoding } from '../parse/parsed.ts';
@@ -164,10 +163,8 @@ export class Intake {
     this.#recordsInHand += parsed.length;
     const verdicts = await Promise.all(
       parsed.map((record) =>
-        records.take(record, origin).catch((thrown: unknown): Verdict => {
-          const error = toIsyncError(thrown, 'INTERNAL');
+        records.take(record, origin).catch((error: unknown): Verdict => {
           log.error('a record could not be settled', { message: id, err: error });
-          if (error.code === 'STORE_FULL') this.diskFull();
           return 'later';
         }),
       ),

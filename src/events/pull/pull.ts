@@ -14,6 +14,7 @@ import type { PullObserver } from './pull-observer.ts';
 import { Records } from './records.ts';
 import { followReplays, replayAll } from './replays.ts';
 import { type CompareOptions, resync } from './resync.ts';
+import { Undone } from './undone.ts';
 
 /** How long a comparison with `once` begins again in temporary trouble, in ms: somebody, or cron, calls it again. */
 const ONCE_COMPARES_FOR_MS = 20_000;
@@ -44,7 +45,7 @@ export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
 
 /** How a pull ended. */
 export interface PullEnd {
-  /** The last temporary trouble that left a record undone, or why a comparison stopped. */
+  /** Why a comparison stopped, or else why a record was left undone. */
   readonly failure: IsyncError | undefined;
 }
 
@@ -54,7 +55,8 @@ export interface PullEnd {
  */
 export async function pull(options: PullOptions): Promise<PullEnd> {
   const { state, once, log, observer, signal, buckets } = options;
-  let failure: IsyncError | undefined;
+  const undone = new Undone();
+  let stopped: IsyncError | undefined;
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
   const lanes = new Lanes({
@@ -70,10 +72,11 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
     ...options,
     lanes,
     buckets: buckets.length > 0 ? new Set(buckets) : undefined,
-    failed: (error) => {
-      failure = error;
+    failed: (what, error) => {
+      undone.failed(what, error);
       if (error.code === 'STORE_FULL') intake.diskFull();
     },
+    settled: (what) => undone.settled(what),
   });
   const intake = new Intake({ ...options, records, abandon: () => stop.abort(), signal: ended });
   options.started?.(intake);
@@ -93,8 +96,8 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
       await retrying(compare, { giveUpAfterMs }, { signal: ended, onRetry: told });
     } catch (thrown) {
       if (ended.aborted) return;
-      failure = toIsyncError(thrown, 'INTERNAL');
-      log.error('the comparison with the bucket failed', { err: failure });
+      stopped = toIsyncError(thrown, 'INTERNAL');
+      log.error('the comparison with the bucket failed', { err: stopped });
     }
   };
   const beside = async (): Promise<void> => {
@@ -121,5 +124,5 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
     stop.abort();
     await lanes.idle();
   }
-  return { failure };
+  return { failure: stopped ?? undone.reason };
 }

@@ -1,4 +1,4 @@
-import type { ErrorCode, IsyncError } from '../../model/isync-error.ts';
+import { type ErrorCode, type IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { Log, LogFields } from '../../model/log.ts';
 import type { KeyMap } from '../match/key-map.ts';
 import type { ObjectEvent } from '../object-event.ts';
@@ -37,8 +37,10 @@ export interface RecordsOptions {
   /** Events of other buckets are parked. Default: any. */
   readonly buckets: ReadonlySet<string> | undefined;
   readonly parking: Parking;
-  /** Told why a record is left to the queue. */
-  readonly failed: (error: IsyncError) => void;
+  /** Told why a record is left undone; `what` stands for its key, or for its message where no key can be read. */
+  readonly failed: (what: string, error: IsyncError) => void;
+  /** Told of each record that is done or parked. */
+  readonly settled: (what: string) => void;
   readonly observer: PullObserver;
   readonly log: Log;
 }
@@ -53,6 +55,16 @@ export class Records {
 
   /** Rejects where something can't be parked, or a change can't be kept: then the record is not settled. */
   async take(record: ParsedRecord, origin: Origin): Promise<Verdict> {
+    try {
+      return await this.#take(record, origin);
+    } catch (thrown) {
+      const error = toIsyncError(thrown, 'INTERNAL');
+      this.#options.failed(record.outcome === 'event' ? whatOf(record.event) : origin.messageId, error);
+      throw error;
+    }
+  }
+
+  async #take(record: ParsedRecord, origin: Origin): Promise<Verdict> {
     const { observer, log } = this.#options;
     switch (record.outcome) {
       case 'ignored':
@@ -108,14 +120,14 @@ export class Records {
     park: (why: Why) => Promise<Verdict>,
   ): Promise<Verdict> {
     const { event } = task;
-    const { observer, log, parking, failed } = this.#options;
+    const { observer, log, parking, failed, settled } = this.#options;
     const fields = fieldsOf(origin, event);
     if (result.kind === 'stopped') return 'stopped';
     if (result.kind === 'failed') {
       const { code, message, hint, retryable } = result.error;
       log.warn(`not done: ${message}`, { ...fields, code, ...(hint !== undefined && { hint }) });
       if (retryable || origin.hasRedrive) {
-        failed(result.error);
+        failed(whatOf(event), result.error);
         return retryable ? 'later' : 'refused';
       }
       return park({ code, reason: message, hint });
@@ -126,12 +138,13 @@ export class Records {
     const isChange = outcome.outcome === 'written' || outcome.outcome === 'removed';
     if (isChange && event.timeMs !== undefined) observer.lag(Math.max(0, Date.now() - event.timeMs));
     await parking.settled(event.bucket, event.key);
+    settled(whatOf(event));
     log.info(outcome.outcome, fields);
     return 'settled';
   }
 
   async #park(source: RecordSource, origin: Origin, why: Why, event?: ObjectEvent): Promise<Verdict> {
-    const { parking, observer, log } = this.#options;
+    const { parking, observer, log, settled } = this.#options;
     const { code, reason, hint } = why;
     await parking.park({
       messageId: origin.messageId,
@@ -143,6 +156,7 @@ export class Records {
       body: source.body(),
     });
     observer.parked();
+    settled(event === undefined ? origin.messageId : whatOf(event));
     log.warn(`parked: ${reason}`, {
       ...fieldsOf(origin, event),
       code,
@@ -150,6 +164,10 @@ export class Records {
     });
     return 'parked';
   }
+}
+
+function whatOf({ bucket, key }: ObjectEvent): string {
+  return `s3://${bucket}/${key}`;
 }
 
 /** What each line about a record has. */
