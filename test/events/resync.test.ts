@@ -162,7 +162,7 @@ async function start(keys: readonly string[]) {
         signal: never,
         cut: never,
       });
-      const parts = { keys: map, buckets: undefined, parking, observer: tally, log, failed: () => {} };
+      const parts = { keys: map, buckets: undefined, parking, observer: tally, log, failed: () => {}, settled: () => {} };
       await resync({
         ...compared(from),
         records: new Records({ ...parts, lanes }),
