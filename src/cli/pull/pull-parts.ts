@@ -84,7 +84,7 @@ export function parkingFolder({ state }: PullConfig): string {
   return join(state, 'parked');
 }
 
-function stateFile({ state }: PullConfig): string {
+export function stateFile({ state }: PullConfig): string {
   return join(state, 'state.db');
 }
 

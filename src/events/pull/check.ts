@@ -17,14 +17,24 @@ export interface Finding {
   readonly hint?: string | undefined;
 }
 
+/** A folder that is to be written to. */
+export interface Room {
+  readonly folder: string;
+  readonly freeBytes: number;
+  /** Why nothing can be written to it; undefined where all can. */
+  readonly fault: string | undefined;
+}
+
 export interface CheckOptions {
   readonly queue: () => Promise<CheckedQueue>;
   readonly pool: BucketPool;
   readonly buckets: readonly string[];
   /** The mapped prefixes that are listed. */
   readonly prefixes: readonly string[];
-  /** Opens the mapped folders, and tells each with the bytes that are free there. */
-  readonly folders: () => Promise<readonly { readonly folder: string; readonly freeBytes: number }[]>;
+  /** The mapped folders. */
+  readonly folders: () => Promise<readonly Room[]>;
+  /** The folder of the state. */
+  readonly state: () => Promise<Room>;
   readonly minFreeBytes: number;
   readonly unmatched: 'release' | 'discard';
   readonly requests: Pick<LookOptions, 'bucketOwner' | 'requestPayer'>;
@@ -123,20 +133,32 @@ async function missingKey(
   return { name, level: 'fault', message: 'is there, which no key of that name can be' };
 }
 
-async function* checkedFolders({ folders, minFreeBytes }: CheckOptions): AsyncGenerator<Finding> {
+async function* checkedFolders({ folders, state, minFreeBytes }: CheckOptions): AsyncGenerator<Finding> {
   try {
-    for (const { folder, freeBytes } of await folders())
-      yield freeBytes < minFreeBytes
-        ? {
-            name: `folder ${folder}`,
-            level: 'fault',
-            message: `has less room than "minFree" leaves free (${freeBytes} of ${minFreeBytes} bytes)`,
-            hint: 'Make room, or lower minFree.',
-          }
-        : { name: `folder ${folder}`, level: 'ok', message: 'can be written to' };
+    for (const room of await folders()) yield ofRoom(`folder ${room.folder}`, room, minFreeBytes);
+    const room = await state();
+    yield ofRoom(`state ${room.folder}`, room, 0);
   } catch (error) {
     yield faultOf('folders', error);
   }
+}
+
+function ofRoom(name: string, { freeBytes, fault }: Room, minFreeBytes: number): Finding {
+  if (fault !== undefined)
+    return {
+      name,
+      level: 'fault',
+      message: `can't be written to (${fault})`,
+      hint: 'Run the check as the user that the pull runs as, and let that one write there.',
+    };
+  if (freeBytes < minFreeBytes)
+    return {
+      name,
+      level: 'fault',
+      message: `has less room than "minFree" leaves free (${freeBytes} of ${minFreeBytes} bytes)`,
+      hint: 'Make room, or lower minFree.',
+    };
+  return { name, level: 'ok', message: 'can be written to' };
 }
 
 function faultOf(name: string, thrown: unknown): Finding {
