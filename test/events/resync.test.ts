@@ -15,6 +15,7 @@ import {
   type ResyncOptions,
 } from '../../src/events/pull/resync.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
+import type { Apply, Outcome, Task } from '../../src/events/action/outcome.ts';
 import { toMicroseconds } from '../../src/model/file-entry.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
@@ -79,6 +80,24 @@ describe('a comparison with the bucket', () => {
     };
     await expect(given.resync(listing(), {})).rejects.toMatchObject({ code: 'UNREACHABLE' });
     expect(given.looked).toEqual([]);
+  });
+
+  it('does not wait for trouble with what is new, before it has removed what is gone', async () => {
+    await using given = await start(['a']);
+    // More than are under way at a time, and none of them has a place before the file is gone.
+    const listed = Array.from({ length: 1_500 }, (_, index) => `a/${index}`);
+    const options = {
+      isPatient: true,
+      maxDelete: { percent: 100 },
+      apply: async ({ event }: Task): Promise<Outcome> => {
+        if (event.kind === 'created' && !given.looked.includes('removed a'))
+          throw new IsyncError('BUSY', 'the path is still that of another key', { retryable: true });
+        return { outcome: 'unchanged' };
+      },
+    };
+    await expect(given.resync(listed, options)).rejects.toMatchObject({ code: 'BUSY', retryable: true });
+    expect(given.looked.filter((look) => look.startsWith('removed'))).toEqual(['removed a']);
+    await given.resync(listed, options);
   });
 
   it('parks a difference so that it can be taken again', async () => {
@@ -147,14 +166,17 @@ async function start(keys: readonly string[]) {
     },
     async resync(
       from: readonly (string | ListedKey)[] | AsyncIterable<ListedKey>,
-      options: Partial<ResyncOptions>,
+      {
+        apply = async () => ({ outcome: 'unchanged' }),
+        ...options
+      }: Partial<ResyncOptions> & { readonly apply?: Apply },
     ) {
       const tally = new PullTally();
       const never = new AbortController().signal;
       const lanes = new Lanes({
-        apply: async ({ event }) => {
-          looked.push(`${event.kind} ${event.key}`);
-          return { outcome: 'unchanged' };
+        apply: async (task, signal) => {
+          looked.push(`${task.event.kind} ${task.event.key}`);
+          return await apply(task, signal);
         },
         concurrency: 1,
         attempts: 1,

@@ -18,6 +18,8 @@ import { Undone } from './undone.ts';
 
 /** How long a comparison with `once` begins again in temporary trouble, in ms: somebody, or cron, calls it again. */
 const ONCE_COMPARES_FOR_MS = 20_000;
+/** Longest wait before a comparison begins again, in ms: each lists everything. */
+const LONGEST_COMPARE_DELAY_MS = 5 * 60_000;
 
 export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
   readonly source: EventSource;
@@ -92,8 +94,11 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
   const told = (err: IsyncError): void => log.warn('the comparison with the bucket begins again', { err });
   const tolerant = async (): Promise<void> => {
     try {
-      const giveUpAfterMs = once ? ONCE_COMPARES_FOR_MS : undefined;
-      await retrying(compare, { giveUpAfterMs }, { signal: ended, onRetry: told });
+      const policy = {
+        giveUpAfterMs: once ? ONCE_COMPARES_FOR_MS : undefined,
+        longestDelayMs: LONGEST_COMPARE_DELAY_MS,
+      };
+      await retrying(compare, policy, { signal: ended, onRetry: told });
     } catch (thrown) {
       if (ended.aborted) return;
       stopped = toIsyncError(thrown, 'INTERNAL');
