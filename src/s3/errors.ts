@@ -41,7 +41,7 @@ const REGION: Meaning = {
 const NO_REGION: Meaning = {
   code: 'CONFIG_INVALID',
   message: 'nothing says in which region the bucket is',
-  hint: 'Give --s3-region, set AWS_REGION, or name it in the profile; a server that is not AWS needs --s3-endpoint.',
+  hint: 'Name the region, set AWS_REGION, or have it in the profile; a server that is not AWS needs its endpoint.',
 };
 const CLOCK: Meaning = {
   code: 'CLOCK_SKEW',
@@ -73,7 +73,7 @@ const DAMAGED: Meaning = {
 const FOREIGN: Meaning = {
   code: 'UNREACHABLE',
   message: 'something that is no object store answers',
-  hint: 'Check --s3-endpoint, or "endpoint" of the store in the config file: something else answers there.',
+  hint: 'Check the endpoint, on the command line or in the config file: something else answers there.',
 };
 const NO_TLS: Meaning = {
   code: 'TLS_FAILED',

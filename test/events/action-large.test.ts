@@ -4,6 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { LARGE_BYTES } from '../../src/events/action/write-object.ts';
 import { RANGE_BYTES } from '../../src/events/action/ranges.ts';
+import type { IsyncError } from '../../src/model/isync-error.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { ActionStage } from './action-stage.ts';
 
@@ -108,6 +109,27 @@ await withS3Server((server) => {
       await expect(stage.created('f')).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
       expect(existsSync(stage.path('in/f'))).toBe(false);
       expect(await stage.created('f')).toEqual({ outcome: 'written', bytes: SIZE });
+      expect(readFileSync(stage.path('in/f')).equals(content)).toBe(true);
+    });
+
+    it('of many parts is checked against the checksum that it has of all its bytes', async () => {
+      const stage = await ActionStage.start(server);
+      const content = contentOf(10);
+      await stage.putParts('f', [content]);
+      const sha256 = createHash('sha256').update(content).digest('base64');
+      const wrong = `${sha256.startsWith('A') ? 'B' : 'A'}${sha256.slice(1)}`;
+      for (const [value, outcome] of [
+        [wrong, 'DIGEST_MISMATCH'],
+        [sha256, 'written'],
+      ] as const) {
+        stage.front.moreHeaders = (request) =>
+          rangeStart(request) === undefined ? { 'x-amz-checksum-sha256': value } : undefined;
+        const result = await stage.created('f').then(
+          (each) => each.outcome,
+          (error: IsyncError) => error.code,
+        );
+        expect(result).toBe(outcome);
+      }
       expect(readFileSync(stage.path('in/f')).equals(content)).toBe(true);
     });
 

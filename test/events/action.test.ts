@@ -258,7 +258,13 @@ await withS3Server((server) => {
           ['b/', 'in/inner'],
         ],
       });
-      for (const key of ['.isync/store-id', 'inner/.isync/store-id', 'inner/.ISYNC/x']) {
+      for (const key of ['inner/', 'x.isync', 'x/.isync/y']) {
+        await stage.put(key);
+        expect(await stage.created(key)).toMatchObject({ outcome: 'written' });
+      }
+      await stage.delete('inner/');
+      expect(await stage.removed('inner/')).toEqual({ outcome: 'removed' });
+      for (const key of ['.isync/store-id', 'inner/.isync/store-id', 'inner/.ISYNC/x', 'b/.isync/y']) {
         await stage.put(key);
         expect(await stage.created(key)).toMatchObject({ outcome: 'parked', code: 'BAD_PATH' });
       }

@@ -122,6 +122,19 @@ describe('lanes', () => {
     expect(tries).toBe(3);
   });
 
+  it('let another key of the path go first where one waits for trouble to pass', async () => {
+    const looked: string[] = [];
+    const lanes = open(async ({ event }) => {
+      looked.push(event.key);
+      if (event.key === 'x/a' && !looked.includes('y/a')) throw new IsyncError('BUSY', 'the path is in use');
+      return UNCHANGED;
+    });
+    const first = add(lanes, { path: 'a', key: 'x/a', staysHere: true });
+    expect(await add(lanes, { path: 'a', key: 'y/a', staysHere: true })).toEqual(DONE);
+    expect(await first).toEqual(DONE);
+    expect(looked).toEqual(['x/a', 'y/a', 'x/a']);
+  });
+
   it('begin nothing once they are to stop, and finish what is under way', async () => {
     const looks = new Looks();
     const stop = new AbortController();

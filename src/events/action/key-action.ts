@@ -137,6 +137,8 @@ export class KeyAction {
     await storeOf(folder).makeFolder(task.path);
     await this.#changed(folder, task);
     await this.#written(known);
+    // Until the state knew it, the removal of the last file in it took it along.
+    await storeOf(folder).makeFolder(task.path);
     return { outcome: 'written', bytes: 0 };
   }
 

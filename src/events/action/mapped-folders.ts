@@ -5,7 +5,7 @@ import { OWN_FOLDER } from '../../model/own-folder.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { existingFolder } from '../../store/file/existing-folder.ts';
 import { openFileStore } from '../../store/file/file-store.ts';
-import { syncFolder } from '../../store/file/folders.ts';
+import { syncFolder } from '../../store/file/folder-calls.ts';
 import type { FileStoreOptions, LocalStore, Owner } from '../../store/file/local-store.ts';
 import { lstatAt } from '../../store/file/read-folder.ts';
 import { storeError } from '../../store/file/system-errors.ts';
@@ -70,7 +70,8 @@ export async function openMappedFolders(options: FolderOptions): Promise<MappedF
       check: async () => {
         if (id !== undefined && (await store?.identity())?.id !== id) throw otherStore(folder, true);
       },
-      isReserved: (path) => [...roots].some((each) => isOwnOf(each, join(root, path))),
+      isReserved: (path) =>
+        path.toLowerCase().includes(OWN_FOLDER) && [...roots].some((each) => isOwnOf(each, join(root, path))),
     });
   }
   const all = cleanup.move();
@@ -151,6 +152,5 @@ async function makeFolder(path: string, owner: Owner | undefined): Promise<true>
 
 /** Whether `path` is in the folder that the store at `root` has for itself. */
 function isOwnOf(root: string, path: string): boolean {
-  const [first, second] = relative(root, path).split(sep);
-  return first?.toLowerCase() === OWN_FOLDER || (first === '' && second === undefined);
+  return relative(root, path).split(sep)[0]?.toLowerCase() === OWN_FOLDER;
 }

@@ -34,8 +34,8 @@ export interface IntakeOptions {
   readonly once: boolean;
   readonly observer: PullObserver;
   readonly log: Log;
-  /** Called as soon as the queue can't be used any more: what is in hand may wait for trouble that takes long to pass. */
-  readonly refused: () => void;
+  /** Called when the queue can't be used any more: what waits in hand should be given up. */
+  readonly abandon: () => void;
   /** Ends the polls. Messages in hand are still dealt with. */
   readonly signal: AbortSignal;
 }
@@ -44,8 +44,7 @@ export interface IntakeOptions {
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #messages = new TaskGroup();
-  /** One for each poll that waits for room. */
-  readonly #rooms = new Set<Wakeup>();
+  readonly #room = new Wakeup();
   #inHand = 0;
   #bytesInHand = 0;
   #recordsInHand = 0;
@@ -63,14 +62,14 @@ export class Intake {
 
   /** Resolves when the signal has fired, or with `once` when there is no more to do, and nothing is in hand. */
   async run(): Promise<void> {
-    const { signal, refused } = this.#options;
+    const { signal } = this.#options;
     const ended = new AbortController();
     const either = AbortSignal.any([signal, ended.signal]);
     const polls = Array.from({ length: POLLS }, () => this.#poll(either, () => ended.abort()));
     try {
       await Promise.all(polls);
     } catch (error) {
-      refused();
+      this.#options.abandon();
       throw error;
     } finally {
       ended.abort();
@@ -86,10 +85,8 @@ export class Intake {
 
   async #poll(signal: AbortSignal, end: () => void): Promise<void> {
     const { source, once } = this.#options;
-    const room = new Wakeup();
-    this.#rooms.add(room);
     while (!signal.aborted) {
-      await this.#untilRoom(room, signal);
+      await this.#untilRoom(signal);
       const before = this.#received;
       const wasIdle = this.#inHand === 0;
       let deliveries: readonly Delivery[];
@@ -105,12 +102,12 @@ export class Intake {
     }
   }
 
-  async #untilRoom(room: Wakeup, signal: AbortSignal): Promise<void> {
+  async #untilRoom(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const full = this.#fullUntil - performance.now();
       if (full > 0) await pause(full, signal);
       else if (this.#hasRoom) return;
-      else await room.sleep(Infinity, signal);
+      else await this.#room.sleep(FULL_PAUSE_MS, signal);
     }
   }
 
@@ -131,7 +128,7 @@ export class Intake {
     const done = this.#deal(delivery).finally(() => {
       this.#inHand -= 1;
       this.#bytesInHand -= delivery.body.length;
-      for (const room of this.#rooms) room.wake();
+      this.#room.wake();
     });
     this.#messages.add(done);
   }

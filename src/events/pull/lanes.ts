@@ -91,13 +91,14 @@ export class Lanes {
   async #work(place: string, lane: Lane): Promise<void> {
     for (let group = takeGroup(lane); group !== undefined; group = takeGroup(lane)) {
       const result = await this.#settled(lane, group);
-      for (const item of group) item.settle(result);
+      if (result === 'others first') lane.waiting.push(...group);
+      else for (const item of group) item.settle(result);
     }
     this.#lanes.delete(place);
   }
 
   /** Looks at a key until that has led to something. Records of the key that come meanwhile join `group`. */
-  async #settled(lane: Lane, group: Item[]): Promise<Result> {
+  async #settled(lane: Lane, group: Item[]): Promise<Result | 'others first'> {
     const { attempts, onRetry, signal, lookAgainMs = LOOK_AGAIN_MS } = this.#options;
     const backoff = new Backoff(RETRY);
     let failures = 0;
@@ -117,6 +118,8 @@ export class Lanes {
       if (isOver) return looked;
       for (const item of group) onRetry(item, error);
       await backoff.wait({ signal }).catch(() => signal.aborted);
+      // What one waits for may be that another key gives the path up.
+      if (error.retryable && lane.waiting.length > 0) return 'others first';
     }
   }
 

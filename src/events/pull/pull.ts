@@ -1,3 +1,4 @@
+import { retrying } from '../../flow/retry.ts';
 import { pause } from '../../flow/wake-up.ts';
 import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
@@ -14,6 +15,11 @@ import { Records } from './records.ts';
 import { followReplays, replayAll } from './replays.ts';
 import { type CompareOptions, resync } from './resync.ts';
 import { Undone } from './undone.ts';
+
+/** How long a comparison with `once` begins again in temporary trouble, in ms: somebody, or cron, calls it again. */
+const ONCE_COMPARES_FOR_MS = 20_000;
+/** Longest wait before a comparison begins again, in ms: each lists everything. */
+const LONGEST_COMPARE_DELAY_MS = 5 * 60_000;
 
 export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
   readonly source: EventSource;
@@ -74,7 +80,7 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
     },
     settled: (what) => undone.settled(what),
   });
-  const intake = new Intake({ ...options, records, refused: () => stop.abort(), signal: ended });
+  const intake = new Intake({ ...options, records, abandon: () => stop.abort(), signal: ended });
   options.started?.(intake);
   const compare = async (): Promise<void> => {
     await resync({
@@ -85,9 +91,14 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
       signal: ended,
     });
   };
+  const told = (err: IsyncError): void => log.warn('the comparison with the bucket begins again', { err });
   const tolerant = async (): Promise<void> => {
     try {
-      await compare();
+      const policy = {
+        giveUpAfterMs: once ? ONCE_COMPARES_FOR_MS : undefined,
+        longestDelayMs: LONGEST_COMPARE_DELAY_MS,
+      };
+      await retrying(compare, policy, { signal: ended, onRetry: told });
     } catch (thrown) {
       if (ended.aborted) return;
       stopped = toIsyncError(thrown, 'INTERNAL');

@@ -47,7 +47,7 @@ export interface ResyncOptions extends CompareOptions {
   readonly records: Records;
   /** Share of the known keys, or their number, that may be removed by one comparison. */
   readonly maxDelete: MaxDelete;
-  /** Whether temporary trouble is waited out, for as long as it takes; else the record counts as `later`. */
+  /** Whether temporary trouble with a key rejects, so that the caller begins again; else its record counts as `later`. */
   readonly isPatient: boolean;
   readonly keyEncoding: KeyEncoding;
   readonly observer: PullObserver;
@@ -59,7 +59,9 @@ export interface ResyncOptions extends CompareOptions {
  * Compares the mapped prefixes with the bucket, and takes each difference down the path of an event. What would be removed is
  * counted before anything is.
  * @returns the verdicts that there were
- * @throws IsyncError of the listing; RESYNC_STOPPED where more would be removed than may be: all else is done then
+ * @throws IsyncError of the listing; RESYNC_STOPPED where more would be removed than may be: all else is done then; BUSY,
+ * retryable, where a patient one has left keys undone. Nothing is waited for here: what is new may have to wait for a removal
+ * that this very comparison is about to find.
  */
 export async function resync(options: ResyncOptions): Promise<ReadonlySet<Verdict>> {
   const { observer, signal, log, maxDelete } = options;
@@ -83,6 +85,7 @@ export async function resync(options: ResyncOptions): Promise<ReadonlySet<Verdic
   if (!isTooMuch) for (const difference of gone) await taken.take(difference);
   const verdicts = await taken.all();
   if (isTooMuch && !signal.aborted) throw tooMuch(goneCount, most);
+  if (options.isPatient && verdicts.has('later') && !signal.aborted) throw leftUndone();
   log.info('compared with the bucket', { differences: changedCount + goneCount });
   return verdicts;
 }
@@ -114,8 +117,8 @@ class Taken {
   }
 
   async #settle(difference: Difference, place: Disposable): Promise<void> {
-    const { records, isPatient, keyEncoding } = this.#options;
-    const origin: Origin = { messageId: 'resync', attempt: 1, staysHere: isPatient, hasRedrive: false };
+    const { records, keyEncoding } = this.#options;
+    const origin: Origin = { messageId: 'resync', attempt: 1, staysHere: false, hasRedrive: false };
     try {
       this.#verdicts.add(await records.take(recordOf(difference, keyEncoding), origin));
     } catch (error) {
@@ -194,6 +197,13 @@ function tooMuch(gone: number, most: number): IsyncError {
   const message = `the bucket lacks ${gone} known keys, and at most ${most} may be removed at a time`;
   return new IsyncError('RESYNC_STOPPED', message, {
     hint: 'Look whether the bucket is the right one, and whole. If so, allow more with "maxDelete", once.',
+  });
+}
+
+function leftUndone(): IsyncError {
+  return new IsyncError('BUSY', 'some keys could not be made what they are in the bucket yet', {
+    retryable: true,
+    hint: 'The lines before have the reasons; the comparison begins again by itself.',
   });
 }
 
