@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { isBucketName } from '../model/bucket-name.ts';
 import type { Given } from './from-file.ts';
 import { notEmpty } from './fields.ts';
 import { badValue, parseBoolean, parseCount, parseDuration } from './values.ts';
@@ -56,7 +57,7 @@ export function parseAccount(text: string): string {
 /** Names of buckets of any store; some allow more than AWS does. */
 export function parseBuckets(items: readonly string[]): readonly string[] {
   for (const item of items)
-    if (!/^[^\s/]{1,255}$/.test(item)) throw badValue(`has "${item}", which is no name of a bucket`);
+    if (!isBucketName(item)) throw badValue(`has "${item}", which is no name of a bucket`);
   return items;
 }
 

@@ -10,7 +10,7 @@ export interface ObjectEvent {
   readonly dialect: Dialect;
   /** As it was sent, without `s3:`: `ObjectCreated:Put`, `LifecycleExpiration:Delete`. */
   readonly name: string;
-  /** Letters, digits, ".", "_" and "-" alone. */
+  /** See isBucketName. */
   readonly bucket: string;
   /** Where the bucket is, in the store's own words, with the form of a label of a host name; undefined where it does not tell. */
   readonly region: string | undefined;

@@ -202,6 +202,8 @@ describe('a wrong value is told with its line', () => {
     ['roleArn: reader', 'role-arn: "reader" is no ARN like arn:aws:iam'],
     ['bucketOwner: "12"', 'is no account of 12 digits'],
     ['buckets: [a b]', 'has "a b", which is no name of a bucket'],
+    ['buckets: [arn:aws:s3:::b]', 'has "arn:aws:s3:::b", which is no name of a bucket'],
+    ['buckets: [b]', 'has "b", which is no name of a bucket'],
     ['concurrency: 1025', '"1025" is too many: the most is 1024, because each holds a connection'],
     ['concurrency: 0', 'is no whole number from 1 up'],
     ['resync: sometimes', 'is no duration like'],

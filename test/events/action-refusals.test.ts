@@ -154,6 +154,18 @@ await withS3Server((server) => {
       expect(stage.files()).toEqual(['f', 'g', 'h']);
     });
 
+    it('a path waits for the removal of the key that has it', async () => {
+      const stage = await ActionStage.start(server);
+      await stage.put('a');
+      await stage.created('a');
+      await stage.delete('a');
+      await stage.put('a/b');
+      stage.front.refuse = ({ url = '' }) => (/\/a(?:\?|$)/.test(url) ? DENIED_LIST : undefined);
+      await expect(stage.created('a/b')).rejects.toMatchObject({ code: 'BUSY', retryable: true });
+      expect(await stage.removed('a')).toEqual({ outcome: 'removed' });
+      expect(await stage.created('a/b')).toMatchObject({ outcome: 'written' });
+    });
+
     it('no words of a key are taken for those of the server', async () => {
       const stage = await startWithGone(server);
       answerGets(stage, {

@@ -27,13 +27,14 @@ afterEach(async () => {
 });
 
 /** Runs a script of sh with what the runner tells on its stdin. */
-function runner(script: string, delayMs = 5, closeWithinMs?: number): ExecRunner {
+function runner(script: string, delayMs = 5, closeWithinMs?: number, signal?: AbortSignal): ExecRunner {
   const made = new ExecRunner({
     command: ['sh', '-c', script, 'sh', told],
     delayMs,
     state,
     log,
     closeWithinMs,
+    signal,
   });
   runners.push(made);
   return made;
@@ -213,6 +214,19 @@ describe('close', () => {
     await exec.close();
     expect(owed()).toEqual(['/srv/a']);
     await until('both to be gone', () => running().every((pid) => !isRunning(pid)));
+  });
+
+  it('begins with the signal, so that what else is finished meanwhile takes no longer by it', async () => {
+    const stop = new AbortController();
+    const exec = runner(`echo $$ > "$1"; exec sleep 1000`, 5, 5, stop.signal);
+    await exec.owe(['/srv/a']);
+    const pid = () => (existsSync(told) ? Number(readFileSync(told, 'utf8')) : 0);
+    await until('the command to run', () => pid() > 0);
+    stop.abort();
+    await until('it to be gone', () => !isRunning(pid()));
+    await exec.owe(['/srv/b']);
+    expect(await exec.flush()).toBe(false);
+    expect(owed()).toEqual(['/srv/a', '/srv/b']);
   });
 });
 

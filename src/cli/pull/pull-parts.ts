@@ -40,7 +40,7 @@ export interface PartsOptions {
  * @throws IsyncError FENCED where another process has the state, and what the folders can't be opened for
  */
 export async function openPullParts(
-  { config, log, cut }: LastingWork<PullConfig>,
+  { config, log, signal, cut }: LastingWork<PullConfig>,
   { isLook = false, state: file = stateFile(config) }: PartsOptions = {},
 ): Promise<PullParts> {
   await using opened = new AsyncDisposableStack();
@@ -52,7 +52,7 @@ export async function openPullParts(
   const exec =
     config.exec === undefined || isLook
       ? undefined
-      : opened.use(new ExecRunner({ command: config.exec, delayMs: config.execDelay, state, log }));
+      : opened.use(new ExecRunner({ command: config.exec, delayMs: config.execDelay, state, log, signal }));
   const actions = opened.use(
     await createActions({
       state,

@@ -1,4 +1,5 @@
 import type { S3Client } from '@aws-sdk/client-s3';
+import { isBucketName } from '../../model/bucket-name.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { S3Access } from '../../s3/access.ts';
 import { createS3Client } from '../../s3/client.ts';
@@ -96,11 +97,6 @@ export class BucketPool implements Disposable {
     this.#clients.set(id, client);
     return client;
   }
-}
-
-/** Also names of old buckets, with capitals and underscores; no ARN, which the SDK would take for one of something else. */
-function isBucketName(text: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(text);
 }
 
 function remember<T>(map: Map<string, T>, id: string, value: T, most: number): void {

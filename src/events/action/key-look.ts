@@ -80,7 +80,7 @@ export class KeyLook {
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
-      return refusal === 'no such key';
+      return refusal === 'no such key' || refusal === 'may not list';
     }
   }
 
