@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { checkListable } from '../../src/s3/objects.ts';
+import { checkListable, listObjects } from '../../src/s3/objects.ts';
 import { Bucket } from '../../src/s3/requests.ts';
 
 const PAGE = '<!DOCTYPE html>\n<html><body><p>Welcome<br></body></html>';
@@ -40,6 +40,13 @@ it.each([200, 302, 403, 404, 405])(
     });
   },
 );
+
+it('takes a page that is well-formed XML for no empty bucket', async () => {
+  const endpoint = `http://${await serve(200, '<html><body><p>Welcome</p></body></html>')}`;
+  expect(await refusalOf(endpoint)).toMatchObject({ code: 'UNREACHABLE' });
+  using bucket = new Bucket({ bucket: 'b', endpoint, credentials: CREDENTIALS });
+  await expect(listObjects(bucket, '').next()).rejects.toMatchObject({ code: 'UNREACHABLE' });
+});
 
 it('waits for a gateway whose server is down', async () => {
   const endpoint = `http://${await serve(503)}`;
