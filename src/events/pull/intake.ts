@@ -18,9 +18,9 @@ const MESSAGES_IN_HAND = 2_000;
 const RECORDS_IN_HAND = 20_000;
 /** The same in bytes of their bodies, which may be 1 MiB each. */
 const BYTES_IN_HAND = 32 * 1024 ** 2;
-/** Before a message is delivered again that temporary trouble has stopped, in ms: the first time, and at most. */
+/** Delay of a message that temporary trouble gives back, in ms: the first one and the longest. */
 const TROUBLE_DELAY_MS = { first: 2_000, most: 15 * 60_000 };
-/** The same for one whose keys are below no prefix: another machine may be asked by then. */
+/** The same for one whose keys are below no prefix: by then another machine may receive it. */
 const UNMATCHED_DELAY_MS = { first: 30_000, most: 15 * 60_000 };
 /** How long nothing is received after the disk was full, in ms. */
 const FULL_PAUSE_MS = 10_000;
