@@ -41,7 +41,7 @@ const REGION: Meaning = {
 const NO_REGION: Meaning = {
   code: 'CONFIG_INVALID',
   message: 'nothing says in which region the bucket is',
-  hint: 'Name the region, set AWS_REGION, or have it in the profile; a server that is not AWS needs its endpoint.',
+  hint: 'Name the region (--s3-region, or "region" in the config file), set AWS_REGION, or have it in the profile; a server that is not AWS needs its endpoint.',
 };
 const CLOCK: Meaning = {
   code: 'CLOCK_SKEW',

@@ -138,7 +138,7 @@ await withS3Server((server) => {
       chmodSync(stage.folder, 0o755);
       await using closed = stage.start(['--check'], process.geteuid?.() === 0 ? { uid: 65_534 } : {});
       expect((await closed.ended).exitCode).toBe(1);
-      expect(closed.stdout).toMatch(/"fault","message":"can't be written to \(EACCES at [^"]*\/a\)"/);
+      expect(closed.stdout).toMatch(/"fault","message":"can't be written to \(EACCES\)"/);
 
       await stage.configure({ queue: 'no-such-queue', buckets: ['no-such-bucket-of-ours'] });
       await using bad = stage.start(['--check']);

@@ -112,7 +112,8 @@ describe('a request', () => {
         throw error;
       }),
     });
-    const { port, log } = await serve(handler, { requestMs: 50 });
+    // Long enough for the request to begin on a busy machine.
+    const { port, log } = await serve(handler, { requestMs: 500 });
     const socket = await tcp(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbo');
     await once(socket.resume(), 'close');
     await vi.waitFor(() => expect(errors).toMatchObject([{ status: 400 }]), 60_000);
