@@ -95,8 +95,11 @@ describe('a pull', () => {
     const pulling = pull(await optionsFor(queue, apply, { signal: stop.signal, concurrency: 1e5 }));
     await until(() => queue.polls === 0 && looks.length > 0);
     queue.clear();
+    const endedMs = performance.now();
     for (const end of looks) end();
     await until(() => queue.polls === 4);
+    // No poll has slept until some time was over.
+    expect(performance.now() - endedMs).toBeLessThan(5000);
     stop.abort();
     await pulling;
     expect(queue.ended.filter(([, how]) => how === 'ack')).toHaveLength(looks.length);

@@ -184,7 +184,15 @@ async function start(keys: readonly string[]) {
         signal: never,
         cut: never,
       });
-      const parts = { keys: map, buckets: undefined, parking, observer: tally, log, failed: () => {}, settled: () => {} };
+      const parts = {
+        keys: map,
+        buckets: undefined,
+        parking,
+        observer: tally,
+        log,
+        failed: () => {},
+        settled: () => {},
+      };
       await resync({
         ...compared(from),
         records: new Records({ ...parts, lanes }),

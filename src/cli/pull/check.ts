@@ -1,6 +1,6 @@
 import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { PullConfig } from '../../config/schemas/pull.ts';
 import { check, type Finding, type FolderRoom } from '../../events/pull/check.ts';
 import { checkQueue } from '../../events/sqs/check-queue.ts';
@@ -49,8 +49,7 @@ function lineOf({ name, level, message, hint }: Finding): string {
 async function roomAt(folder: string, path: string): Promise<FolderRoom> {
   try {
     const { bavail, bsize } = await statfs(path);
-    // "/.": what is no folder is refused.
-    await access(join(path, '/.'), constants.W_OK | constants.X_OK);
+    await access(path, constants.W_OK | constants.X_OK);
     return { folder, freeBytes: bavail * bsize, fault: undefined };
   } catch (error) {
     const errno = errnoOf(error);

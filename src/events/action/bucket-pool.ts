@@ -14,7 +14,7 @@ const CONNECTIONS_BESIDE = 32;
 const MAX_REGIONS = 64;
 const MAX_BUCKETS = 1024;
 
-/** What is told to everybody who opens a bucket of the pool; `region` is where a bucket is looked for first. */
+/** How to reach any bucket of the pool; `region` is where one is looked for first. */
 export type PoolAccess = Omit<S3Access, 'bucket'>;
 
 export interface PoolOptions {

@@ -91,7 +91,7 @@ export interface MappedFolders extends AsyncDisposable {
   of(mapping: Mapping): MappedFolder;
 }
 
-/** For what is not asked for in a dry run. */
+/** The store of the folder. A dry run, where there may be none, must not ask for it. */
 export function storeOf({ folder, store }: MappedFolder): LocalStore {
   if (store !== undefined) return store;
   throw new IsyncError('INTERNAL', 'a dry run writes nothing', { path: folder });

@@ -18,9 +18,9 @@ const MESSAGES_IN_HAND = 2_000;
 const RECORDS_IN_HAND = 20_000;
 /** The same in bytes of their bodies, which may be 1 MiB each. */
 const BYTES_IN_HAND = 32 * 1024 ** 2;
-/** Before a message is delivered again that temporary trouble has stopped, in ms: the first time, and at most. */
+/** Delay of a message that temporary trouble gives back, in ms: the first one and the longest. */
 const TROUBLE_DELAY_MS = { first: 2_000, most: 15 * 60_000 };
-/** The same for one whose keys are below no prefix: another machine may be asked by then. */
+/** The same for one whose keys are below no prefix: by then another machine may receive it. */
 const UNMATCHED_DELAY_MS = { first: 30_000, most: 15 * 60_000 };
 /** How long nothing is received after the disk was full, in ms. */
 const FULL_PAUSE_MS = 10_000;
@@ -44,7 +44,8 @@ export interface IntakeOptions {
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #messages = new TaskGroup();
-  readonly #room = new Wakeup();
+  /** One for each poll that waits for room: a Wakeup rouses one sleeper. */
+  readonly #rooms = new Set<Wakeup>();
   #inHand = 0;
   #bytesInHand = 0;
   #recordsInHand = 0;
@@ -85,8 +86,10 @@ export class Intake {
 
   async #poll(signal: AbortSignal, end: () => void): Promise<void> {
     const { source, once } = this.#options;
+    const room = new Wakeup();
+    this.#rooms.add(room);
     while (!signal.aborted) {
-      await this.#untilRoom(signal);
+      await this.#untilRoom(room, signal);
       const before = this.#received;
       const wasIdle = this.#inHand === 0;
       let deliveries: readonly Delivery[];
@@ -102,12 +105,12 @@ export class Intake {
     }
   }
 
-  async #untilRoom(signal: AbortSignal): Promise<void> {
+  async #untilRoom(room: Wakeup, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const full = this.#fullUntil - performance.now();
       if (full > 0) await pause(full, signal);
       else if (this.#hasRoom) return;
-      else await this.#room.sleep(FULL_PAUSE_MS, signal);
+      else await room.sleep(Infinity, signal);
     }
   }
 
@@ -128,7 +131,7 @@ export class Intake {
     const done = this.#deal(delivery).finally(() => {
       this.#inHand -= 1;
       this.#bytesInHand -= delivery.body.length;
-      this.#room.wake();
+      for (const room of this.#rooms) room.wake();
     });
     this.#messages.add(done);
   }
