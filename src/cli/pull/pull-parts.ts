@@ -48,7 +48,7 @@ export async function openPullParts(
   const keys = new KeyMap(config.sync.map(({ prefix, folder }) => [prefix, folder]));
   const pool = opened.use(new BucketPool(s3Access(config), { cut }));
   const state = opened.use(await openPullState(file, { log }));
-  const parking = await openParking(parkingFolder(config), { log });
+  const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
   const exec =
     config.exec === undefined || isLook
       ? undefined
