@@ -52,6 +52,18 @@ describe('a comparison with the bucket', () => {
     expect(await given.differences(keys)).toEqual([]);
   });
 
+  it.each([
+    ['out of order', ['a', 'c', 'b']],
+    ['twice', ['a', 'a']],
+  ])('compares with no listing that has keys %s', async (_, keys) => {
+    await using given = await start(['a', 'b', 'c', 'd']);
+    await expect(given.resync(keys, { maxDelete: { percent: 100 } })).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      retryable: false,
+    });
+    expect(given.looked.filter((look) => look.startsWith('removed'))).toEqual([]);
+  });
+
   it('takes differences down the path of events', async () => {
     await using given = await start(['gone', 'same']);
     const { looked, tally } = await given.resync(['new', 'same'], { maxDelete: { percent: 50 } });
@@ -85,7 +97,7 @@ describe('a comparison with the bucket', () => {
   it('does not wait for trouble with what is new, before it has removed what is gone', async () => {
     await using given = await start(['a']);
     // More than are under way at a time, and none of them has a place before the file is gone.
-    const listed = Array.from({ length: 1_500 }, (_, index) => `a/${index}`);
+    const listed = Array.from({ length: 1_500 }, (_, index) => `a/${10_000 + index}`);
     const options = {
       isPatient: true,
       maxDelete: { percent: 100 },

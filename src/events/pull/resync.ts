@@ -146,7 +146,11 @@ async function* differencesBelow(
   const known = state.list(bucket, prefix)[Symbol.iterator]();
   let next = known.next();
   const gone = (object: KnownObject): Difference => ({ kind: 'removed', bucket, key: object.key });
+  let last: string | undefined;
   for await (const listed of list(bucket, prefix)) {
+    if (!listed.key.startsWith(prefix) || (last !== undefined && !comparesBefore(last, listed.key)))
+      throw outOfOrder(bucket, listed.key);
+    last = listed.key;
     for (; next.done !== true && comparesBefore(next.value.key, listed.key); next = known.next())
       if (removes) yield gone(next.value);
     const has = next.done !== true && next.value.key === listed.key ? next.value : undefined;
@@ -191,6 +195,15 @@ function countKnown({ buckets, keys, state }: CompareOptions): number {
 
 function mostOf(maxDelete: MaxDelete, known: number): number {
   return 'files' in maxDelete ? maxDelete.files : Math.floor((known * maxDelete.percent) / 100);
+}
+
+/** Directory buckets of AWS list like this; and a listing that repeats itself might never end. */
+function outOfOrder(bucket: string, key: string): IsyncError {
+  return new IsyncError('STORE_FAILED', `the listing of s3://${bucket} is not in the order of its keys`, {
+    path: key,
+    retryable: false,
+    hint: 'Nothing can be compared with such a store; its events are followed all the same.',
+  });
 }
 
 function tooMuch(gone: number, most: number): IsyncError {
