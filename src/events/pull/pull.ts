@@ -35,6 +35,8 @@ export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
   /** When the folders are compared with the bucket. */
   readonly resync: { readonly atStart: boolean; readonly everyMs: number | undefined };
   readonly once: boolean;
+  /** How long the last deliveries of a message wait trouble out with `once`, in ms. Default 60 s. */
+  readonly onceStaysMs?: number | undefined;
   readonly observer: PullObserver;
   readonly log: Log;
   /** Ends the pull: what is in hand and begun is finished, the rest is given back. */

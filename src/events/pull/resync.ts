@@ -118,7 +118,7 @@ class Taken {
 
   async #settle(difference: Difference, place: Disposable): Promise<void> {
     const { records, keyEncoding } = this.#options;
-    const origin: Origin = { messageId: 'resync', attempt: 1, staysHere: false, hasRedrive: false };
+    const origin: Origin = { messageId: 'resync', attempt: 1, staysMs: 0, hasRedrive: false };
     try {
       this.#verdicts.add(await records.take(recordOf(difference, keyEncoding), origin));
     } catch (error) {
