@@ -26,7 +26,7 @@ export interface Origin {
   readonly messageId: string;
   readonly attempt: number;
   /** See {@link Item}. */
-  readonly staysHere: boolean;
+  readonly staysMs: number;
   /** Whether what fails for good is left to the queue, not parked. */
   readonly hasRedrive: boolean;
 }
@@ -109,8 +109,8 @@ export class Records {
     }
   }
 
-  #look(task: Item['task'], { staysHere }: Origin): Promise<Result> {
-    return new Promise((settle) => this.#options.lanes.add({ task, staysHere, settle }));
+  #look(task: Item['task'], { staysMs }: Origin): Promise<Result> {
+    return new Promise((settle) => this.#options.lanes.add({ task, staysMs, settle }));
   }
 
   async #judge(
