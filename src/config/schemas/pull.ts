@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isWithin } from '../../model/is-within.ts';
 import { flag, listOf, one, oneOf, path } from '../fields.ts';
 import { fromFile } from '../from-file.ts';
 import { parseOwner } from '../owner.ts';
@@ -15,7 +16,7 @@ import {
   parseState,
 } from '../pull-values.ts';
 import { endpoint, profile, region } from '../s3-settings.ts';
-import { isWithin, parseSync } from '../sync-map.ts';
+import { parseSync } from '../sync-map.ts';
 import { parseBoolean, parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
 import { common, fault } from './common.ts';
 
