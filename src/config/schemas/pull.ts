@@ -10,11 +10,11 @@ import {
   parseConcurrency,
   parseMaxDelete,
   parseMode,
-  parseQueueText,
   parseResync,
   parseRoleArn,
   parseState,
 } from '../pull-values.ts';
+import { parseQueue } from '../queue-address.ts';
 import { endpoint, profile, region } from '../s3-settings.ts';
 import { parseSync } from '../sync-map.ts';
 import { parseBoolean, parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
@@ -23,7 +23,7 @@ import { common, fault } from './common.ts';
 export const pullSchema = z
   .strictObject({
     /** Name, URL or ARN. */
-    queue: one(parseQueueText),
+    queue: one(parseQueue),
     sync: fromFile(parseSync),
     region: region.optional(),
     profile: profile.optional(),
