@@ -10,9 +10,9 @@ import {
 } from '@aws-sdk/client-sqs';
 import { BOUNDED_ANSWERS, boundedAnswers } from '../../aws/bounded-answers.ts';
 import { clientSettings } from '../../aws/client-settings.ts';
+import { regionOfHost, type QueueAddress } from '../../config/queue-address.ts';
 import type { Abortable } from '../../model/abortable.ts';
 import type { EntryFailure } from './batch-calls.ts';
-import { parseQueue, regionOfHost, type QueueAddress } from './queue-address.ts';
 import { bareCode, foreignAnswer, queueError, type SqsAction } from './queue-errors.ts';
 import type { SqsOptions } from './sqs-options.ts';
 
@@ -59,10 +59,10 @@ export class Queue implements Disposable {
 
   /** @param connections that may be open at a time */
   constructor(options: SqsOptions, connections: number) {
-    const address = parseQueue(options.queue);
+    const address = options.queue;
     const endpoint = endpointFor(address, options);
     const region = address.region ?? options.region ?? (endpoint && regionForEndpoint(endpoint));
-    this.where = `${options.queue}${options.endpoint === undefined ? '' : ` at ${options.endpoint}`}`;
+    this.where = `${address.text}${options.endpoint === undefined ? '' : ` at ${options.endpoint}`}`;
     this.#address = address;
     this.#url = address.url;
     this.#client = new SQSClient({
