@@ -32,6 +32,7 @@ export default defineConfig({
     globalSetup: SETUPS,
     // Real processes, sockets and disks: generous, so that a slow disk is no failure; nothing waits this long by plan.
     testTimeout: 240_000,
+    expect: { poll: { timeout: 60_000 } },
     hookTimeout: 240_000,
     // Two cores are the smallest machine this must be quick on. Most tests wait for processes and disks half of their time.
     maxWorkers: 7,

@@ -15,6 +15,8 @@ export interface S3Front extends AsyncDisposable {
   holdBody: ((request: IncomingMessage) => Promise<void> | undefined) | undefined;
   /** Says which answers are cut, and after how many bytes of their body. */
   cutBody: ((request: IncomingMessage) => number | undefined) | undefined;
+  /** Gives answers more lines of their head. */
+  moreHeaders: ((request: IncomingMessage) => Readonly<Record<string, string>> | undefined) | undefined;
   /** Called with each request before it is passed on. */
   before: ((request: IncomingMessage) => Promise<void> | undefined) | undefined;
   /** Says which requests are done without an answer: the connection is cut instead. */
@@ -69,6 +71,7 @@ export async function startS3Front(
     asked,
     holdBody: undefined,
     cutBody: undefined,
+    moreHeaders: undefined,
     before: undefined,
     cutAnswer: undefined,
     ignore: undefined,
@@ -111,7 +114,8 @@ export async function startS3Front(
         }
         const status = answered.statusCode ?? 502;
         answers.push({ method, url, status, cameMs, answeredMs: performance.now() });
-        response.writeHead(status, answered.rawHeaders);
+        const more = Object.entries(front.moreHeaders?.(request) ?? {}).flat();
+        response.writeHead(status, [...answered.rawHeaders, ...more]);
         response.flushHeaders();
         const held = front.holdBody?.(request) ?? Promise.resolve();
         held

@@ -110,9 +110,37 @@ export async function startSqsProxy(endpoint: string): Promise<SqsProxy> {
       response.destroy();
       return;
     }
+    // Nobody hears of what a poll has taken whose client is gone; the server behind has no eye for that.
+    if (call.action === 'ReceiveMessage' && response.destroyed) {
+      await giveBack(call, answered.body, request);
+      return;
+    }
     call.answer = answered.body;
     call.answeredMs = performance.now();
     response.writeHead(answered.status, answered.headers).end(JSON.stringify(answered.body));
+  }
+
+  async function giveBack({ body }: SqsCall, taken: SqsBody, request: IncomingMessage): Promise<void> {
+    const messages = (taken['Messages'] ?? []) as readonly Received[];
+    if (messages.length === 0) return;
+    const Entries = messages.map(({ ReceiptHandle }, index) => ({
+      Id: String(index),
+      ReceiptHandle,
+      VisibilityTimeout: 0,
+    }));
+    await send('ChangeMessageVisibilityBatch', { QueueUrl: body['QueueUrl'], Entries }, request);
+  }
+
+  function send(action: string, body: SqsBody, { headers }: IncomingMessage): Promise<Response> {
+    return fetch(endpoint, {
+      method: 'POST',
+      headers: {
+        'content-type': JSON_TYPE,
+        'x-amz-target': `AmazonSQS.${action}`,
+        authorization: headers.authorization ?? '',
+      },
+      body: JSON.stringify(body),
+    });
   }
 
   function withWait(body: SqsBody): SqsBody {
@@ -134,15 +162,7 @@ export async function startSqsProxy(endpoint: string): Promise<SqsProxy> {
     if (failed.length > 0 && Entries.length === 0)
       return { status: 200, headers, body: { Successful: [], Failed } };
     const sent = failed.length > 0 ? { ...call.body, Entries } : withWait(call.body);
-    const answer = await fetch(endpoint, {
-      method: 'POST',
-      headers: {
-        'content-type': JSON_TYPE,
-        'x-amz-target': `AmazonSQS.${call.action}`,
-        authorization: request.headers.authorization ?? '',
-      },
-      body: JSON.stringify(sent),
-    });
+    const answer = await send(call.action, sent, request);
     const queryError = answer.headers.get('x-amzn-query-error');
     const body = (await answer.json()) as SqsBody;
     return {
@@ -186,12 +206,13 @@ function refuse(response: ServerResponse, fault: Exclude<Fault, string>): void {
 }
 
 /** Ids of the messages that a reader has given back: asked to be hidden for another time than `heldS`, its extensions' own. */
-export function releasedThrough({ callsOf }: SqsProxy, heldS: number): ReadonlySet<string> {
+export function releasedThrough(proxy: SqsProxy, heldS: number): ReadonlySet<string> {
   const ids = new Map<unknown, string>();
-  for (const { answer } of callsOf('ReceiveMessage'))
+  for (const { answer } of proxy.callsOf('ReceiveMessage'))
     for (const { MessageId, ReceiptHandle } of (answer?.['Messages'] ?? []) as readonly Received[])
       ids.set(ReceiptHandle, MessageId);
-  const given = callsOf('ChangeMessageVisibilityBatch')
+  const given = proxy
+    .callsOf('ChangeMessageVisibilityBatch')
     .flatMap(({ entries }) => entries)
     .filter(({ VisibilityTimeout }) => VisibilityTimeout !== heldS);
   return new Set(given.flatMap(({ ReceiptHandle }) => ids.get(ReceiptHandle) ?? []));

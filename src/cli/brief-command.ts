@@ -1,4 +1,5 @@
 import { readConfig, type CommandSchema } from '../config/read-config.ts';
+import { configPath } from '../config/sources.ts';
 import type { Call, Run } from './command.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
@@ -6,6 +7,8 @@ import type { Output } from './output.ts';
 /** What a command that ends by itself within moments works with. */
 export interface BriefWork<Config> extends Pick<Call, 'words' | 'list'> {
   readonly config: Config;
+  /** As it was named; undefined where there is none. */
+  readonly configFile: string | undefined;
   readonly output: Output;
 }
 
@@ -15,8 +18,10 @@ export function briefCommand<Config extends { readonly json: boolean }>(
   work: (given: BriefWork<Config>) => Promise<ExitCode>,
 ): Run {
   return async ({ settings, flags, words, list, output }) => {
-    const config = readConfig(schema, settings, { flags, environment: process.env });
+    const sources = { flags, environment: process.env };
+    const config = readConfig(schema, settings, sources);
+    const configFile = String(configPath(sources) ?? '') || undefined;
     output.json = config.json;
-    return work({ config, words, list, output });
+    return work({ config, configFile, words, list, output });
   };
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { pullSchema, type PullConfig } from '../config/schemas/pull.ts';
 import { openParking } from '../events/parking/open-parking.ts';
 import type { ParkedRecord, Parking } from '../events/parking/parking.ts';
@@ -6,17 +5,13 @@ import { IsyncError } from '../model/isync-error.ts';
 import { printable } from '../observe/printable.ts';
 import { formatCount } from '../observe/units.ts';
 import { EXIT } from './exit-codes.ts';
+import { parkingFolder } from './pull/state-files.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 
 /** Stands for every record where ids are asked for. */
 const ALL = 'all';
 /** Records changed at a time: they share the syncs of the folder. */
 const AT_ONCE = 64;
-
-/** The folder of a state that has the parked records. */
-export function parkingFolder({ state }: Pick<PullConfig, 'state'>): string {
-  return join(state, 'parked');
-}
 
 /** For programs an object for each record, without its message, which may be large: `show` has that. */
 export const runList = lastingCommand(pullSchema, FINISHING, async ({ config, output, log, signal }) => {

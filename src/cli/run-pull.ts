@@ -1,12 +1,14 @@
 import { pullSchema, type PullConfig } from '../config/schemas/pull.ts';
 import { IsyncError } from '../model/isync-error.ts';
+import { checkApart } from './apart-from-folders.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { trustSystemCas } from './trust-system-cas.ts';
 
 export const runPull = lastingCommand(pullSchema, FINISHING, async (given) => {
-  const { config, signal } = given;
+  const { config, configFile, signal } = given;
   trustSystemCas();
+  await checkApart(config, configFile);
   try {
     if (config.check) return await (await import('./pull/check.ts')).runCheck(given);
     if (config.dryRun) return await (await import('./pull/dry-run.ts')).runDry(given);

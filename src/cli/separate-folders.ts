@@ -1,6 +1,6 @@
 import { realpath } from 'node:fs/promises';
-import { sep } from 'node:path';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
+import { isWithin } from '../model/is-within.ts';
 
 /**
  * Refuses a target folder inside the root, which would be sent into itself, and the reverse, whose files a scan
@@ -10,18 +10,14 @@ import { errnoOf, IsyncError } from '../model/isync-error.ts';
 export async function checkSeparate(root: string, target: string): Promise<void> {
   const realRoot = await realPathOf(root, 'ROOT_MISSING', 'the root');
   const realTarget = await realPathOf(target, 'STORE_MISSING', 'the target folder');
-  const inside = contains(realRoot, realTarget) ? 'lies inside the root' : undefined;
-  const around = contains(realTarget, realRoot) ? 'has the root inside' : undefined;
+  const inside = isWithin(realTarget, realRoot) ? 'lies inside the root' : undefined;
+  const around = isWithin(realRoot, realTarget) ? 'has the root inside' : undefined;
   const why = realRoot === realTarget ? 'is the root itself' : (inside ?? around);
   if (why === undefined) return;
   throw new IsyncError('CONFIG_INVALID', `the target folder ${why}`, {
     path: target,
     hint: 'Root and target must be apart; choose another --to.',
   });
-}
-
-function contains(outer: string, inner: string): boolean {
-  return inner.startsWith(outer.endsWith(sep) ? outer : outer + sep);
 }
 
 async function realPathOf(

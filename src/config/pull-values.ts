@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { isBucketName } from '../model/bucket-name.ts';
 import type { Given } from './from-file.ts';
 import { notEmpty } from './fields.ts';
 import { badValue, parseBoolean, parseCount, parseDuration } from './values.ts';
@@ -10,38 +11,7 @@ const LEAST_RESYNC_MS = 60_000;
 /** In front of the folder of a state without a config file beside it. */
 const STATE_SUFFIX = '.state';
 
-const QUEUE_NAME = /^[\w-]{1,80}$|^[\w-]{1,75}\.fifo$/;
-const QUEUE_ARN = /^arn:[a-z0-9-]+:sqs:[a-z0-9-]+:\d+:([^:]+)$/;
 const ROLE_ARN = /^arn:[a-z0-9-]+:iam::\d{12}:role\/[\w+=,.@/-]{1,576}$/;
-const QUEUE_IS = 'a queue is a name, a URL or an ARN';
-
-/** The name, URL or ARN of a queue, as it was given. */
-export function parseQueueText(text: string): string {
-  if (text.startsWith('arn:')) {
-    if (!QUEUE_NAME.test(QUEUE_ARN.exec(text)?.[1] ?? ''))
-      throw badValue('is no ARN like arn:aws:sqs:eu-central-1:123456789012:NAME');
-    return text;
-  }
-  if (text.includes('://')) return parseQueueUrl(text);
-  if (QUEUE_NAME.test(text)) return text;
-  throw badValue(
-    `is no name of 1 to 80 of A-Z a-z 0-9 "-" "_", with .fifo behind where it is one; ${QUEUE_IS}`,
-  );
-}
-
-function parseQueueUrl(text: string): string {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:'))
-    throw badValue('is no URL like https://sqs.eu-central-1.amazonaws.com/123456789012/NAME');
-  if (url.username !== '' || url.password !== '')
-    throw badValue(
-      'holds a user name or password; credentials come from the AWS environment, a profile or a role',
-    );
-  if (url.search !== '' || url.hash !== '') throw badValue('has a "?" or "#" part, which a queue has not');
-  if (!QUEUE_NAME.test(url.pathname.split('/').at(-1) ?? ''))
-    throw badValue(`has no name of a queue at its end`);
-  return text;
-}
 
 export function parseRoleArn(text: string): string {
   if (!ROLE_ARN.test(text)) throw badValue('is no ARN like arn:aws:iam::123456789012:role/NAME');
@@ -56,7 +26,7 @@ export function parseAccount(text: string): string {
 /** Names of buckets of any store; some allow more than AWS does. */
 export function parseBuckets(items: readonly string[]): readonly string[] {
   for (const item of items)
-    if (!/^[^\s/]{1,255}$/.test(item)) throw badValue(`has "${item}", which is no name of a bucket`);
+    if (!isBucketName(item)) throw badValue(`has "${item}", which is no name of a bucket`);
   return items;
 }
 

@@ -91,7 +91,7 @@ export function collectSettings(
     if (value === undefined || value === '' || byFlag(key)) continue;
     add(key, { value: isSecret(key) ? new Secret(value) : value, origin: { kind: 'environment' } });
   }
-  const path = flagValue(flags['config']) ?? environment[environmentName('config')];
+  const path = configPath({ flags, environment });
   if (Array.isArray(path)) faults.push('config: is given more than once (flag --config)');
   if (typeof path !== 'string' || path === '') return { settings, faults, file: undefined };
   const file = readConfigFile(path);
@@ -105,6 +105,11 @@ export function collectSettings(
   const found = settingsIn(file, elsewhere, command, faults).filter(([key]) => !isDecided(key));
   for (const [key, setting] of found) add(key, setting);
   return { settings, faults, file };
+}
+
+/** What names the config file, as it was given: several texts are a fault. */
+export function configPath({ flags, environment }: Sources): string | string[] | undefined {
+  return flagValue(flags['config']) ?? environment[environmentName('config')];
 }
 
 function settingsIn(

@@ -1,4 +1,5 @@
-import { resolve, sep } from 'node:path';
+import { resolve } from 'node:path';
+import { isWithin } from '../model/is-within.ts';
 import { isRecord, type ValuePath } from './config-file.ts';
 import type { Fault, Given } from './from-file.ts';
 import { badValue, splitList } from './values.ts';
@@ -39,11 +40,6 @@ export function parseSync(given: Given, fault: Fault): readonly SyncEntry[] {
   if (entries.size === 0 && isEmpty(given.value))
     throw badValue('is empty; it is like { "PREFIX/": FOLDER }');
   return [...entries].map(([prefix, folder]) => ({ prefix, folder }));
-}
-
-/** Whether `path` is `folder` or lies below it; both are absolute. */
-export function isWithin(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder.endsWith(sep) ? folder : folder + sep);
 }
 
 function pairsOf(value: unknown, fault: Fault): Pair[] {

@@ -10,7 +10,7 @@ export interface ObjectEvent {
   readonly dialect: Dialect;
   /** As it was sent, without `s3:`: `ObjectCreated:Put`, `LifecycleExpiration:Delete`. */
   readonly name: string;
-  /** Letters, digits, ".", "_" and "-" alone. */
+  /** See isBucketName. */
   readonly bucket: string;
   /** Where the bucket is, in the store's own words, with the form of a label of a host name; undefined where it does not tell. */
   readonly region: string | undefined;
@@ -37,4 +37,9 @@ export function compareSequencers(a: string, b: string): number {
   const [left, right] = [a, b].map((each) => each.toUpperCase().padEnd(length, '0'));
   if (left === right) return 0;
   return (left ?? '') < (right ?? '') ? -1 : 1;
+}
+
+/** The sequencer, where it can be compared: those of other stores than AWS say nothing of the order. */
+export function orderOf({ dialect, sequencer }: ObjectEvent): string | undefined {
+  return dialect === 'aws' || dialect === 'eventbridge' ? sequencer : undefined;
 }

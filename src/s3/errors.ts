@@ -41,7 +41,7 @@ const REGION: Meaning = {
 const NO_REGION: Meaning = {
   code: 'CONFIG_INVALID',
   message: 'nothing says in which region the bucket is',
-  hint: 'Give --s3-region, set AWS_REGION, or name it in the profile; a server that is not AWS needs --s3-endpoint.',
+  hint: 'Name the region (--s3-region, or "region" in the config file), set AWS_REGION, or have it in the profile; a server that is not AWS needs its endpoint.',
 };
 const CLOCK: Meaning = {
   code: 'CLOCK_SKEW',
@@ -73,7 +73,7 @@ const DAMAGED: Meaning = {
 const FOREIGN: Meaning = {
   code: 'UNREACHABLE',
   message: 'something that is no object store answers',
-  hint: 'Check --s3-endpoint, or "endpoint" of the store in the config file: something else answers there.',
+  hint: 'Check the endpoint, on the command line or in the config file: something else answers there.',
 };
 const NO_TLS: Meaning = {
   code: 'TLS_FAILED',
@@ -148,6 +148,8 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
 const DAMAGED_BODY = /^Checksum mismatch/;
 /** The SDK's message for an answer that can't be read, as pages for people can't. */
 const NOT_XML = /^@aws-sdk XML parse error/;
+/** Ours for one that can be read, and is no object store's. */
+const NO_STORE = 'no answer of an object store';
 const TLS_ERRORS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$)/;
 
 /**
@@ -248,8 +250,13 @@ function textOf(error: unknown): string {
     .join(' ');
 }
 
+/** For an answer without what every object store says; told like a page that can't be read. */
+export function foreignAnswer({ $metadata }: { readonly $metadata: object }): Error {
+  return Object.assign(new Error(NO_STORE), { $metadata });
+}
+
 function isForeign(error: unknown): boolean {
-  return error instanceof Error && NOT_XML.test(error.message);
+  return error instanceof Error && (NOT_XML.test(error.message) || error.message === NO_STORE);
 }
 
 /** Servers and OpenSSL put several lines into a message. */

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, expect, it, onTestFinished, vi } from 'vitest';
 import { clientSettings } from '../../src/aws/client-settings.ts';
+import { parseQueue } from '../../src/config/queue-address.ts';
 import { openSqsSource } from '../../src/events/sqs/open-sqs-source.ts';
 import { checkListable } from '../../src/s3/objects.ts';
 import { Bucket } from '../../src/s3/requests.ts';
@@ -65,7 +66,7 @@ it('takes on a role with the credentials it is given, once for many requests', a
   const access = { endpoint: proxy.endpoint, region: server.region, credentials: KEYS, roleArn: ROLE };
   await using source = await openSqsSource({
     ...access,
-    queue: name,
+    queue: parseQueue(name),
     waitSeconds: 1,
     log: new RecordingLog(),
   });
@@ -84,7 +85,7 @@ it('takes on a role again before its keys expire', async () => {
   const access = { endpoint: proxy.endpoint, region: server.region, credentials: KEYS, roleArn: ROLE };
   await using source = await openSqsSource({
     ...access,
-    queue: name,
+    queue: parseQueue(name),
     waitSeconds: 1,
     log: new RecordingLog(),
   });
@@ -109,7 +110,7 @@ it('takes on a role with the keys of the profile that is named', async () => {
   const { name } = await server.makeQueue();
   await using proxy = await startSqsProxy(server.endpoint);
   const access = { endpoint: proxy.endpoint, region: server.region, profile: 'edge', roleArn: ROLE };
-  await using _ = await openSqsSource({ ...access, queue: name, log: new RecordingLog() });
+  await using _ = await openSqsSource({ ...access, queue: parseQueue(name), log: new RecordingLog() });
   expect(roles).toMatchObject([{ accessKey: 'key-of-edge' }]);
   expect(proxy.calls.at(-1)?.accessKey).toBe('RoleKey1');
 });

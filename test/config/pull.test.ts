@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseOwner, resolveOwner } from '../../src/config/owner.ts';
+import { parseQueue } from '../../src/config/queue-address.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { SCHEMAS, settingsFor } from '../cli/commands.ts';
@@ -40,7 +41,7 @@ describe('the file', () => {
   "sync": [ "test-folder/": "/srv/a", "test-folder/folder-01/": "/srv/b", "a/": "b", "cc/": "b" ] }
 `;
     expect(read(text)).toEqual({
-      queue: 'transport-dev',
+      queue: parseQueue('transport-dev'),
       sync: [
         { prefix: 'test-folder/', folder: '/srv/a' },
         { prefix: 'test-folder/folder-01/', folder: '/srv/b' },
@@ -102,7 +103,7 @@ keyEncoding: raw
 status: 127.0.0.1:9000
 `);
     expect(config).toMatchObject({
-      queue: 'arn:aws-cn:sqs:cn-north-1:123456789012:events.fifo',
+      queue: { name: 'events.fifo', account: '123456789012', region: 'cn-north-1' },
       sync: [
         { prefix: '', folder: join(folder, 'all') },
         { prefix: 'web/', folder: '/srv/www' },
@@ -134,7 +135,10 @@ status: 127.0.0.1:9000
 
   it('may have a section for each command instead', () => {
     const config = read('pull:\n  queue: q\n  sync: { a/: b }\nscan: { root: /datas }\n');
-    expect(config).toMatchObject({ queue: 'q', sync: [{ prefix: 'a/', folder: join(folder, 'b') }] });
+    expect(config).toMatchObject({
+      queue: { name: 'q' },
+      sync: [{ prefix: 'a/', folder: join(folder, 'b') }],
+    });
   });
 
   it('may be named from another folder: paths in it start beside it, all others here', () => {
@@ -202,6 +206,8 @@ describe('a wrong value is told with its line', () => {
     ['roleArn: reader', 'role-arn: "reader" is no ARN like arn:aws:iam'],
     ['bucketOwner: "12"', 'is no account of 12 digits'],
     ['buckets: [a b]', 'has "a b", which is no name of a bucket'],
+    ['buckets: [arn:aws:s3:::b]', 'has "arn:aws:s3:::b", which is no name of a bucket'],
+    ['buckets: [b]', 'has "b", which is no name of a bucket'],
     ['concurrency: 1025', '"1025" is too many: the most is 1024, because each holds a connection'],
     ['concurrency: 0', 'is no whole number from 1 up'],
     ['resync: sometimes', 'is no duration like'],

@@ -3,7 +3,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { impossible, LoopDisk } from '../powercut/loop-disk.ts';
-import { lacks, mayNot } from '../../harness/tools.ts';
+import { lacks, lacksRoot, mayNot } from '../../harness/tools.ts';
 import { startScan } from '../../harness/cli.ts';
 import { lackingOf } from '../../harness/lacking.ts';
 import { writeTree } from '../../harness/data-tree.ts';
@@ -13,7 +13,10 @@ const DISK_BYTES = 32 * 1024 * 1024;
 /** How late a file may be at the target, in ms: a directory that is not watched is listed less often. */
 const LATE_MS = 8_000;
 
-test.skipIf(lacks('mkfs.ext4') || lacks('debugfs') || mayNot('mount a disk', impossible()?.why))(
+// Root first: tools that only root uses are on root's PATH only.
+test.skipIf(
+  lacksRoot() || lacks('mkfs.ext4') || lacks('debugfs') || mayNot('mount a disk', impossible()?.why),
+)(
   'a directory that was made while the clock was ahead does not keep later ones from being followed',
   async () => {
     await using stage = await startStage();

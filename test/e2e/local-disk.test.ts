@@ -59,7 +59,7 @@ describe('disks and permissions', () => {
     for (const name of ['A', 'B', 'C'])
       await edge.write({ [`${name}/f1`]: 10, [`${name}/f2`]: 20, [`${name}/finished.parse`]: '' });
     const file = join(edge.root, 'A/f2');
-    context.skip(lacks('chattr') || lacksRoot(), 'not root, or no chattr');
+    context.skip(lacksRoot() || lacks('chattr'), 'not root, or no chattr');
     const isFixed = spawnSync('chattr', ['+i', file]).status === 0;
     context.skip(mayNot('make a file immutable', isFixed ? undefined : 'chattr fails'), 'chattr fails');
     try {

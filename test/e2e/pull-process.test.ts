@@ -29,7 +29,8 @@ await withS3Server((server) => {
       await using pull = stage.start();
       await stage.put('a/with space', 'x');
       await stage.put('b/new\nline', 'x');
-      const lines = () => (existsSync(told) ? readFileSync(told, 'utf8').trim().split('\n') : []);
+      // Whole ones.
+      const lines = () => (existsSync(told) ? readFileSync(told, 'utf8') : '').split('\n').slice(0, -1);
       const paths = () => lines().flatMap((line) => (JSON.parse(line) as string[]).slice(0, -1));
       await pull.until('the command to be told', () => new Set(paths()).size === 2);
       expect(lines().every((line) => (JSON.parse(line) as string[]).at(-1) === '')).toBe(true);
@@ -97,7 +98,7 @@ await withS3Server((server) => {
       for (const line of [
         'isync_events_received_total{dialect="ceph",kind="created"} 2',
         'isync_events_done_total{action="created",outcome="written"} 1',
-        'isync_events_ignored_total{name="s3:TestEvent"} 1',
+        'isync_events_ignored_total{name="TestEvent"} 1',
         'isync_events_parked 1',
         'isync_events_in_hand 0',
         'isync_events_bytes_total 4',

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { HeadObjectCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
@@ -129,6 +129,16 @@ await withS3Server((server) => {
       expect(
         [...(await filesBelow(stage.at('a'))).keys()].filter((path) => !path.includes('.isync')),
       ).toEqual([]);
+
+      // Who looks is often root, and the pull itself is somebody else.
+      expect(existsSync(`${stage.config}.state`)).toBe(false);
+
+      mkdirSync(stage.at('a'));
+      chmodSync(stage.at('a'), 0o555);
+      chmodSync(stage.folder, 0o755);
+      await using closed = stage.start(['--check'], process.geteuid?.() === 0 ? { uid: 65_534 } : {});
+      expect((await closed.ended).exitCode).toBe(1);
+      expect(closed.stdout).toMatch(/"fault","message":"can't be written to \(EACCES\)"/);
 
       await stage.configure({ queue: 'no-such-queue', buckets: ['no-such-bucket-of-ours'] });
       await using bad = stage.start(['--check']);

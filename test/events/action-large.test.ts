@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { LARGE_BYTES } from '../../src/events/action/write-object.ts';
 import { RANGE_BYTES } from '../../src/events/action/ranges.ts';
+import type { IsyncError } from '../../src/model/isync-error.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { ActionStage } from './action-stage.ts';
 
@@ -51,7 +52,7 @@ await withS3Server((server) => {
       const stage = await ActionStage.start(server);
       const content = contentOf(2);
       await stage.put('f', content);
-      await stopAfter(stage, 4);
+      await stopAfter(stage, 12);
       expect(existsSync(stage.path('in/f'))).toBe(false);
       expect(readdirSync(stage.path('in/.isync/staging/parts'))).toHaveLength(1);
       await stage.open();
@@ -65,7 +66,7 @@ await withS3Server((server) => {
     it('begins anew where another version has come between', async () => {
       const stage = await ActionStage.start(server);
       await stage.put('f', contentOf(3));
-      await stopAfter(stage, 4);
+      await stopAfter(stage, 12);
       const content = contentOf(4);
       await stage.put('f', content);
       await stage.open();
@@ -98,8 +99,7 @@ await withS3Server((server) => {
       const stage = await ActionStage.start(server);
       const content = contentOf(8);
       await stage.put('f', content);
-      await stopAfter(stage, 4);
-      const { writeFileSync } = await import('node:fs');
+      await stopAfter(stage, 12);
       const [part] = readdirSync(stage.path('in/.isync/staging/parts'));
       const path = stage.path('in/.isync/staging/parts', part!);
       const bytes = readFileSync(path);
@@ -109,6 +109,27 @@ await withS3Server((server) => {
       await expect(stage.created('f')).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
       expect(existsSync(stage.path('in/f'))).toBe(false);
       expect(await stage.created('f')).toEqual({ outcome: 'written', bytes: SIZE });
+      expect(readFileSync(stage.path('in/f')).equals(content)).toBe(true);
+    });
+
+    it('of many parts is checked against the checksum that it has of all its bytes', async () => {
+      const stage = await ActionStage.start(server);
+      const content = contentOf(10);
+      await stage.putParts('f', [content]);
+      const sha256 = createHash('sha256').update(content).digest('base64');
+      const wrong = `${sha256.startsWith('A') ? 'B' : 'A'}${sha256.slice(1)}`;
+      for (const [value, outcome] of [
+        [wrong, 'DIGEST_MISMATCH'],
+        [sha256, 'written'],
+      ] as const) {
+        stage.front.moreHeaders = (request) =>
+          rangeStart(request) === undefined ? { 'x-amz-checksum-sha256': value } : undefined;
+        const result = await stage.created('f').then(
+          (each) => each.outcome,
+          (error: IsyncError) => error.code,
+        );
+        expect(result).toBe(outcome);
+      }
       expect(readFileSync(stage.path('in/f')).equals(content)).toBe(true);
     });
 

@@ -147,6 +147,25 @@ await withS3Server((server) => {
       expect(stage.files()).toEqual(['g', 'h']);
     });
 
+    it('no event but a removal is believed, however often its key is looked at', async () => {
+      const stage = await startWithGone(server);
+      answerGets(stage, DENIED_LIST);
+      expect(await stage.created('f', { isLastLook: true })).toEqual({ outcome: 'unchanged' });
+      expect(stage.files()).toEqual(['f', 'g', 'h']);
+    });
+
+    it('a path waits for the removal of the key that has it', async () => {
+      const stage = await ActionStage.start(server);
+      await stage.put('a');
+      await stage.created('a');
+      await stage.delete('a');
+      await stage.put('a/b');
+      stage.front.refuse = ({ url = '' }) => (/\/a(?:\?|$)/.test(url) ? DENIED_LIST : undefined);
+      await expect(stage.created('a/b')).rejects.toMatchObject({ code: 'BUSY', retryable: true });
+      expect(await stage.removed('a')).toEqual({ outcome: 'removed' });
+      expect(await stage.created('a/b')).toMatchObject({ outcome: 'written' });
+    });
+
     it('no words of a key are taken for those of the server', async () => {
       const stage = await startWithGone(server);
       answerGets(stage, {
@@ -268,6 +287,8 @@ await withS3Server((server) => {
         headers: { etag: `"${etag}"`, 'last-modified': new Date().toUTCString(), 'content-length': '5' },
       });
       await expect(stage.created('f')).rejects.toMatchObject({ code: 'DIGEST_MISMATCH', retryable: false });
+      // Nothing is about to be written any more.
+      expect(stage.state.pending()).toEqual([]);
       const sha256 = 'LCa0a2j/xo/5m0U8HTBBNBNCLXBkg7+g+YpeiGJm564=';
       answerGets(stage, {
         status: 200,

@@ -2,7 +2,13 @@ import { mkdtempSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DeleteObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
+import {
+  CompleteMultipartUploadCommand,
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  PutObjectCommand,
+  UploadPartCommand,
+} from '@aws-sdk/client-s3';
 import { onTestFinished } from 'vitest';
 import { type ActionOptions, type Actions, createActions } from '../../src/events/action/actions.ts';
 import { BucketPool, type PoolAccess } from '../../src/events/action/bucket-pool.ts';
@@ -108,6 +114,21 @@ export class ActionStage {
       new PutObjectCommand({ Bucket: this.bucket, Key: key, Body: Buffer.from(body) }),
     );
     return ETag.replaceAll('"', '');
+  }
+
+  /** Puts an object of several parts: it has no MD5. */
+  async putParts(Key: string, parts: readonly Buffer[]): Promise<void> {
+    const { client } = this.server;
+    const Bucket = this.bucket;
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket, Key }));
+    const Parts = [];
+    for (const [index, Body] of parts.entries()) {
+      const PartNumber = index + 1;
+      const { ETag } = await client.send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber, Body }));
+      Parts.push({ PartNumber, ETag });
+    }
+    const MultipartUpload = { Parts };
+    await client.send(new CompleteMultipartUploadCommand({ Bucket, Key, UploadId, MultipartUpload }));
   }
 
   async delete(key: string, versionId?: string): Promise<void> {

@@ -27,6 +27,23 @@ await withS3Server((server) => {
       expect(stage.files()).toEqual([]);
     });
 
+    it('is told as changed also by the next try of the same process', async () => {
+      const stage = await ActionStage.start(server);
+      await stage.put('told');
+      let isFull = true;
+      await stage.open({
+        changed: async (path) => {
+          if (isFull) throw new IsyncError('STORE_FULL', 'full');
+          stage.changed.push(path);
+        },
+      });
+      await expect(stage.created('told')).rejects.toThrow('full');
+      isFull = false;
+      expect(await stage.created('told')).toEqual({ outcome: 'unchanged' });
+      expect(stage.changed).toEqual([stage.path('in/told')]);
+      expect(stage.state.pending()).toEqual([]);
+    });
+
     it('is told as changed', async () => {
       const stage = await ActionStage.start(server);
       await stage.put('told');
@@ -53,10 +70,9 @@ await withS3Server((server) => {
 
 /** Follows `key`, and ends where a kill might: the file has its name, and the state does not hear of it. */
 async function killedIn(stage: ActionStage, key: string): Promise<void> {
-  const { set } = stage.state;
   stage.state.set = () => Promise.reject(new IsyncError('STORE_FAILED', 'killed'));
   stage.state.removePending = () => Promise.resolve();
   await expect(stage.created(key)).rejects.toThrow('killed');
-  stage.state.set = set;
+  Reflect.deleteProperty(stage.state, 'set');
   Reflect.deleteProperty(stage.state, 'removePending');
 }

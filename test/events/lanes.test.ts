@@ -118,8 +118,21 @@ describe('lanes', () => {
     const lanes = open(apply);
     expect(await add(lanes, { path: 'a' })).toMatchObject({ kind: 'failed', error: { code: 'UNREACHABLE' } });
     expect(tries).toBe(1);
-    expect(await add(lanes, { path: 'a', staysHere: true })).toEqual({ kind: 'done', outcome: UNCHANGED });
+    expect(await add(lanes, { path: 'a', staysMs: Infinity })).toEqual({ kind: 'done', outcome: UNCHANGED });
     expect(tries).toBe(3);
+  });
+
+  it('let another key of the path go first where one waits for trouble to pass', async () => {
+    const looked: string[] = [];
+    const lanes = open(async ({ event }) => {
+      looked.push(event.key);
+      if (event.key === 'x/a' && !looked.includes('y/a')) throw new IsyncError('BUSY', 'the path is in use');
+      return UNCHANGED;
+    });
+    const first = add(lanes, { path: 'a', key: 'x/a', staysMs: Infinity });
+    expect(await add(lanes, { path: 'a', key: 'y/a', staysMs: Infinity })).toEqual(DONE);
+    expect(await first).toEqual(DONE);
+    expect(looked).toEqual(['x/a', 'y/a', 'x/a']);
   });
 
   it('begin nothing once they are to stop, and finish what is under way', async () => {
@@ -127,12 +140,13 @@ describe('lanes', () => {
     const stop = new AbortController();
     const lanes = open(looks.apply, { concurrency: 1, signal: stop.signal });
     const first = add(lanes, { path: 'a' });
-    const second = add(lanes, { path: 'b' });
     await until(() => looks.begun.length === 1);
+    const others = [add(lanes, { path: 'b' }), add(lanes, { path: 'a' })];
     stop.abort();
+    // While the first one is still under way.
+    expect(await Promise.all(others)).toEqual([{ kind: 'stopped' }, { kind: 'stopped' }]);
     looks.end(0);
     expect(await first).toEqual({ kind: 'done', outcome: UNCHANGED });
-    expect(await second).toEqual({ kind: 'stopped' });
     await lanes.idle();
     expect(looks.begun).toHaveLength(1);
   });
@@ -175,10 +189,10 @@ interface Given {
   readonly path: string;
   readonly key?: string;
   readonly event?: Partial<ObjectEvent>;
-  readonly staysHere?: boolean;
+  readonly staysMs?: number;
 }
 
-function add(lanes: Lanes, { path, key = path, event = {}, staysHere = false }: Given): Promise<Result> {
+function add(lanes: Lanes, { path, key = path, event = {}, staysMs = 0 }: Given): Promise<Result> {
   const task: Item['task'] = {
     event: {
       kind: 'created',
@@ -198,7 +212,7 @@ function add(lanes: Lanes, { path, key = path, event = {}, staysHere = false }: 
     path: parseRelPath(path),
     kind: 'file',
   };
-  return new Promise((settle) => lanes.add({ task, staysHere, settle }));
+  return new Promise((settle) => lanes.add({ task, staysMs, settle }));
 }
 
 async function until(condition: () => boolean): Promise<void> {

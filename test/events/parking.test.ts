@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  statfsSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -146,8 +147,9 @@ describe('a parked record', () => {
 describe('a record that is not there', () => {
   it.each(['0123456789abcdef', '../../etc/passwd', '', 'x'])('%j is told', async (id) => {
     const parking = await open();
-    for (const attempt of [() => parking.get(id), () => parking.drop(id), () => parking.replay(id)])
+    for (const attempt of [() => parking.get(id), () => parking.replay(id)])
       expect(await faultOf(attempt())).toMatchObject({ code: 'USAGE' });
+    await parking.drop(id);
     expect(existsSync(folder)).toBe(false);
   });
 });
@@ -170,6 +172,24 @@ describe('a record that is to be taken again', () => {
     expect(await parking.replays()).toMatchObject([{ key: 'a', reason: 'again' }]);
     await parking.settled('b', 'a');
     expect([parking.count, files().length]).toEqual([1, 1]);
+  });
+
+  it('is told again when it was given back', async () => {
+    const parking = await open();
+    await parking.park(record('a'));
+    const [id = ''] = await parking.ids();
+    await parking.replay(id);
+    const long = new Date(Date.now() - 60_000);
+    utimesSync(folder, long, long);
+    for (let look = 0; look < 3; look++) {
+      expect(keysOf(await parking.replays())).toEqual(['a']);
+      expect(await parking.replays()).toEqual([]);
+      parking.later(id);
+    }
+    await parking.settled('b', 'a');
+    // Whoever took it may drop it once more.
+    await parking.drop(id);
+    expect(parking.count).toBe(0);
   });
 
   it('is told again after a restart where that came first', async () => {
@@ -304,6 +324,29 @@ describe('the folder', () => {
       expect(parking.count).toBe(1);
       await parking.park(record('second'));
       expect(parking.count).toBe(2);
+    } finally {
+      unmount();
+    }
+  });
+});
+
+describe('a disk that others need, too', () => {
+  it('keeps the room that is to stay free, whatever strangers send', async () => {
+    const disk = temporaryFolder();
+    const unmount = mountTmpfs(disk);
+    if (unmount === undefined) return;
+    try {
+      folder = join(disk, 'parked');
+      const { bavail, bsize } = statfsSync(disk);
+      const parking = await openParking(folder, { log, minFreeBytes: bavail * bsize - 64 * 1024 });
+      const parked = await Promise.allSettled(
+        Array.from({ length: 40 }, (_, index) => parking.park(record(`k-${index}`))),
+      );
+      const refused = parked.filter((each) => each.status === 'rejected');
+      expect(refused.length).toBeGreaterThan(20);
+      expect(refused[0]).toMatchObject({ reason: { code: 'STORE_FULL', retryable: true } });
+      expect(parking.count).toBe(40 - refused.length);
+      expect(parking.count).toBeGreaterThan(5);
     } finally {
       unmount();
     }

@@ -1,4 +1,5 @@
 import { afterAll, expect, it } from 'vitest';
+import { parseQueue } from '../../src/config/queue-address.ts';
 import { openSqsSource } from '../../src/events/sqs/open-sqs-source.ts';
 import { ACCESS_DENIED, startSqsProxy, THROTTLED, UNAVAILABLE, type Fault } from '../../harness/sqs-proxy.ts';
 import { startSqsServer } from '../../harness/sqs-server.ts';
@@ -119,7 +120,7 @@ it.each<[string, Fault]>([
 it('gives up after the time that it is given, with what another try might mend', async () => {
   const proxy = await startSqsProxy(server.endpoint);
   await using _ = proxy;
-  const options = { ...optionsFor(server, proxy.endpoint), giveUpAfterMs: 300, queue: 'events' };
+  const options = { ...optionsFor(server, proxy.endpoint), giveUpAfterMs: 300, queue: parseQueue('events') };
   const refusals: [Fault, object][] = [
     ['cut', { code: 'UNREACHABLE' }],
     [THROTTLED, { code: 'BUSY' }],
@@ -152,7 +153,7 @@ it('gives up after the time that it is given, with what another try might mend',
 
 it('says that there is no such queue', async () => {
   for (const queue of ['absent', `${server.endpoint}/000000000000/absent`])
-    await expect(openSqsSource({ ...optionsFor(server), queue })).rejects.toMatchObject({
+    await expect(openSqsSource({ ...optionsFor(server), queue: parseQueue(queue) })).rejects.toMatchObject({
       code: 'STORE_MISSING',
       retryable: false,
       message: expect.stringMatching(/^there is no such queue \(.*absent/),
@@ -171,7 +172,9 @@ it.each(['GetQueueUrl', 'GetQueueAttributes'])('says which right is missing: sqs
   const proxy = await startSqsProxy(server.endpoint);
   await using _ = proxy;
   proxy.fault = ({ action }) => (action === right ? ACCESS_DENIED : undefined);
-  await expect(openSqsSource({ ...optionsFor(server, proxy.endpoint), queue: name })).rejects.toMatchObject({
+  await expect(
+    openSqsSource({ ...optionsFor(server, proxy.endpoint), queue: parseQueue(name) }),
+  ).rejects.toMatchObject({
     code: 'STORE_REFUSED',
     retryable: false,
     message: expect.stringContaining(`the credentials lack sqs:${right} on the queue`),

@@ -1,4 +1,5 @@
 import { afterAll, expect, it } from 'vitest';
+import { parseQueue } from '../../src/config/queue-address.ts';
 import { openSqsSource } from '../../src/events/sqs/open-sqs-source.ts';
 import { startSqsServer } from '../../harness/sqs-server.ts';
 import { eventually, optionsFor, receiveAll, receiveOne, startRival, startStand } from './sqs-support.ts';
@@ -90,7 +91,7 @@ it('polls long, ten messages a call, and ends a poll at once when its signal fir
 it('finds a queue by name, by URL and by ARN', async () => {
   const made = await server.makeQueue();
   for (const queue of [made.name, made.url, made.arn]) {
-    await using source = await openSqsSource({ ...optionsFor(server), queue });
+    await using source = await openSqsSource({ ...optionsFor(server), queue: parseQueue(queue) });
     await made.send([queue]);
     const delivery = await receiveOne(source);
     expect(delivery.body).toBe(queue);
@@ -100,7 +101,11 @@ it('finds a queue by name, by URL and by ARN', async () => {
 
 it('finds the server by the URL of the queue alone', async () => {
   const queue = await server.makeQueue();
-  await using source = await openSqsSource({ ...optionsFor(server), endpoint: undefined, queue: queue.url });
+  await using source = await openSqsSource({
+    ...optionsFor(server),
+    endpoint: undefined,
+    queue: parseQueue(queue.url),
+  });
   await queue.send(['a']);
   expect((await receiveOne(source)).body).toBe('a');
 });
@@ -110,7 +115,7 @@ it("asks for another account's queue in the region of its ARN", async () => {
   const { proxy } = stand;
   const options = { ...optionsFor(server, proxy.endpoint), region: 'us-west-2' };
   const queue = stand.queue.arn.replace(':aws:', ':aws-cn:').replace('000000000000', '123456789012');
-  await using source = await openSqsSource({ ...options, queue });
+  await using source = await openSqsSource({ ...options, queue: parseQueue(queue) });
   expect(source.where).toContain(queue);
   expect(proxy.callsOf('GetQueueUrl').at(-1)?.body).toEqual({
     QueueName: stand.queue.name,
@@ -171,6 +176,20 @@ it('waits no longer than its bound for a queue that does not answer while it is 
   await source[Symbol.asyncDispose]();
   await ack;
   expect(log.at('warn').at(-1)).toMatchObject({ fields: { messages: 2 } });
+  await stand[Symbol.asyncDispose]();
+});
+
+it('begins to close with the cut, and lets those go that wait for a queue that does not answer', async () => {
+  const cut = new AbortController();
+  const stand = await startStand(server, { cut: cut.signal, closeWithinMs: 600_000 });
+  const { queue, source, proxy } = stand;
+  await queue.send(['a', 'b']);
+  const [first, second] = await receiveAll(source, 2);
+  proxy.fault = () => 'cut';
+  const ended = [first!.ack(), second!.release(0)];
+  cut.abort();
+  await Promise.all(ended);
+  expect(source.inHand).toBe(0);
   await stand[Symbol.asyncDispose]();
 });
 

@@ -1,5 +1,6 @@
 import { ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { onTestFinished, vi } from 'vitest';
+import { parseQueue } from '../../src/config/queue-address.ts';
 import { openSqsSource } from '../../src/events/sqs/open-sqs-source.ts';
 import type { SqsOptions } from '../../src/events/sqs/sqs-options.ts';
 import type { Delivery, EventSource } from '../../src/events/source/event-source.ts';
@@ -31,7 +32,7 @@ export async function startStand(
   const log = new RecordingLog();
   const source = await openSqsSource({
     ...optionsFor(server, proxy.endpoint),
-    queue: queue.name,
+    queue: parseQueue(queue.name),
     log,
     ...options,
   });

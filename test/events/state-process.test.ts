@@ -1,9 +1,9 @@
 import { DatabaseSync } from 'node:sqlite';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { startNode } from '../../harness/process.ts';
+import { startNode, until } from '../../harness/process.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
 import type { PullState } from '../../src/events/state/pull-state.ts';
 import { withoutSqliteWarning } from '../../src/events/state/sqlite.ts';
@@ -67,6 +67,19 @@ describe('one process a state', () => {
     expect([stdout, stderr]).toEqual([`${count} ${count}\n`, '']);
   });
 
+  it('lets exactly one of several in that begin at the same moment', async () => {
+    const others = Array.from({ length: 6 }, () =>
+      otherProcess(`console.log('open'); process.stdin.resume(); setInterval(() => {}, 1000);`),
+    );
+    const settled = () => others.filter((other) => other.over || other.stdout.includes('open')).length === 6;
+    await until('all of them to be in or refused', settled);
+    const inside = others.filter((other) => !other.over);
+    for (const other of inside) await other.kill();
+    expect(inside).toHaveLength(1);
+    for (const other of others.filter((other) => other !== inside[0]))
+      expect((await other.ended).stderr).toContain('FENCED');
+  });
+
   it('has every row that was confirmed to a writer killed with -9', async () => {
     const other = otherProcess(`
       let at = 0;
@@ -104,10 +117,12 @@ describe('a state file that can not be used', () => {
   it('because it is of a newer isync is left alone', async () => {
     await (await open())[Symbol.asyncDispose]();
     const db = new DatabaseSync(file);
-    db.exec('PRAGMA user_version = 7');
+    db.exec('PRAGMA user_version = 7; PRAGMA journal_mode = DELETE');
     db.close();
+    const before = readFileSync(file);
     const fault = await faultOf(open());
     expect(fault.message).toContain('of a newer isync (version 7');
+    expect(readFileSync(file).equals(before)).toBe(true);
     expect(fault).toMatchObject({ code: 'STORE_FAILED', retryable: false });
   });
 
@@ -117,7 +132,20 @@ describe('a state file that can not be used', () => {
       db.exec('CREATE TABLE other (a)');
       db.close();
     });
+    const before = readFileSync(file);
     expect((await faultOf(open())).message).toContain('of another program');
+    expect(readFileSync(file).equals(before)).toBe(true);
+  });
+
+  it('because its maker was killed at once is made again', async () => {
+    inFolder(() => {
+      const db = new DatabaseSync(file);
+      db.exec('PRAGMA journal_mode = WAL');
+      db.close();
+    });
+    await using state = await open();
+    await state.set(object('a'));
+    expect(keysOf(state.list('b', ''))).toEqual(['a']);
   });
 
   it('because nothing is above its folder is STORE_MISSING', async () => {

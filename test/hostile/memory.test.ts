@@ -49,7 +49,7 @@ async function stuckSession(memory = new MemoryBudget(RECEIVER_LIMITS.heldBytes,
   });
   const say = (message: SenderMessage): void => session.receive(encode(message));
   say({ type: 'hello', version: 1, device, mode: 'write', digest: 'xxh64', software: 't' });
-  await vi.waitFor(() => expect(welcome).toBe(true), { interval: 1 });
+  await vi.waitFor(() => expect(welcome).toBe(true), { interval: 1, timeout: 60_000 });
   return { ...kept, calls, say, session };
 }
 
@@ -108,8 +108,8 @@ describe('packed messages of one read of the socket', () => {
       RECEIVER_LIMITS.pendingBytes + 2 * 16 * CONTENT.length,
     );
     open();
-    await vi.waitFor(() => expect(paths()).toHaveLength(64 * 16));
-    await vi.waitFor(() => expect(calls.at(-1)).toBe('resume'));
+    await vi.waitFor(() => expect(paths()).toHaveLength(64 * 16), 60_000);
+    await vi.waitFor(() => expect(calls.at(-1)).toBe('resume'), 60_000);
   });
 
   it('keep the event loop no longer than a few MiB take, also for an upload that was refused', async () => {
@@ -152,7 +152,7 @@ describe('what all sessions hold together is bounded', () => {
       modest.say({ type: 'files', firstId: id, files: [inlineFile(`DC1/${id}`, content)] });
     expect(modest.calls).toEqual([]);
     greedy.open();
-    await vi.waitFor(() => expect(greedy.calls).toEqual(['pause', 'resume']));
+    await vi.waitFor(() => expect(greedy.calls).toEqual(['pause', 'resume']), 60_000);
   });
 });
 

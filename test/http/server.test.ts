@@ -112,10 +112,11 @@ describe('a request', () => {
         throw error;
       }),
     });
-    const { port, log } = await serve(handler, { requestMs: 50 });
+    // Long enough for the request to begin on a busy machine.
+    const { port, log } = await serve(handler, { requestMs: 500 });
     const socket = await tcp(port, 'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbo');
     await once(socket.resume(), 'close');
-    await vi.waitFor(() => expect(errors).toMatchObject([{ status: 400 }]));
+    await vi.waitFor(() => expect(errors).toMatchObject([{ status: 400 }]), 60_000);
     expect(log.at('error')).toEqual([]);
   });
 
@@ -160,9 +161,9 @@ describe('a response', () => {
     const before = told.taken;
     expect(before).toBeLessThan(1000);
     response.resume();
-    await vi.waitFor(() => expect(told.taken).toBeGreaterThan(before + 100));
+    await vi.waitFor(() => expect(told.taken).toBeGreaterThan(before + 100), 60_000);
     response.destroy();
-    await vi.waitFor(() => expect(told.ended).toBe(true));
+    await vi.waitFor(() => expect(told.ended).toBe(true), 60_000);
   });
 
   it('that a client does not read is cut at the deadline', async () => {
@@ -190,8 +191,9 @@ describe('a response', () => {
     }
     const { url, log } = await serve(async () => ({ status: 200, body: failing() }));
     await expect(fetch(url).then((response) => response.text())).rejects.toThrow(/terminated|fetch failed/);
-    await vi.waitFor(() =>
-      expect(log.at('warn')).toMatchObject([{ fields: { err: { message: 'the origin is gone' } } }]),
+    await vi.waitFor(
+      () => expect(log.at('warn')).toMatchObject([{ fields: { err: { message: 'the origin is gone' } } }]),
+      60_000,
     );
   });
 
@@ -251,7 +253,10 @@ describe('a flood of idle connections', () => {
     await once(socket, 'data');
     const idle = await Promise.all(Array.from({ length: 12 }, () => tcp(port, '')));
     for (const each of idle) each.resume();
-    await vi.waitFor(() => expect(idle.filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(9));
+    await vi.waitFor(
+      () => expect(idle.filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(9),
+      60_000,
+    );
     return socket;
   }
 
@@ -268,7 +273,7 @@ describe('a flood of idle connections', () => {
 
   it('cuts one that no request has admitted', async () => {
     const socket = await flooded(async () => ({ status: 200, body: 'x' }));
-    await vi.waitFor(() => expect(socket.closed).toBe(true));
+    await vi.waitFor(() => expect(socket.closed).toBe(true), 60_000);
   });
 });
 

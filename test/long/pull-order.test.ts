@@ -34,7 +34,7 @@ await withS3Server((server) => {
       const log = stage.at('strace.log');
       const args = [...OPTIONS, '-o', log, `--trace=${SYSCALLS}`, CLI_NODE, CLI_MAIN];
       const child = spawn('strace', [...args, 'pull', '--config', stage.config], {
-        stdio: ['ignore', 'ignore', 'inherit'],
+        stdio: 'ignore',
         env: { ...plainEnvironment(), ...stage.env },
       });
       const ended = once(child, 'close');

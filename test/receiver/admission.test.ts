@@ -79,7 +79,7 @@ describe('an upgrade', () => {
     for (let time = 0; time < 5; time++) expect(await refusalOf(connect(url))).toEqual(busy);
     expect(log.at('warn')).toHaveLength(1);
     await client.close();
-    await vi.waitFor(() => greet(url, 'edge1'));
+    await vi.waitFor(() => greet(url, 'edge1'), 60_000);
   });
 });
 
@@ -139,7 +139,10 @@ describe('plain HTTP', () => {
     socket.on('error', () => undefined);
     socket.write('\x16\x03\x01 no HTTP\r\n\r\n');
     await once(socket.resume(), 'close');
-    await vi.waitFor(() => expect(log.at('warn')).toMatchObject([{ message: 'not an HTTP request' }]));
+    await vi.waitFor(
+      () => expect(log.at('warn')).toMatchObject([{ message: 'not an HTTP request' }]),
+      60_000,
+    );
   });
 
   it('with a head that is too long is cut', async () => {
@@ -156,8 +159,9 @@ describe('plain HTTP', () => {
     const sockets: Socket[] = [];
     for (let n = 0; n < 2 * UNADMITTED_LIMITS.perAddress; n++) sockets.push(await socketTo(receiver.port));
     await greet(url, 'edge1');
-    await vi.waitFor(() =>
-      expect(sockets.filter((socket) => socket.closed)).toHaveLength(UNADMITTED_LIMITS.perAddress + 1),
+    await vi.waitFor(
+      () => expect(sockets.filter((socket) => socket.closed)).toHaveLength(UNADMITTED_LIMITS.perAddress + 1),
+      60_000,
     );
     expect(sockets.at(0)?.closed).toBe(true);
     expect(sockets.at(-1)?.closed).toBe(false);

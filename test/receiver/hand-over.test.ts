@@ -144,6 +144,6 @@ describe('links that break', () => {
     await vi.waitFor(() => {
       const ended = log.lines.filter(({ message }) => message === 'session ended');
       expect(ended).toHaveLength(opened.length - 1);
-    });
+    }, 60_000);
   });
 });

@@ -98,7 +98,7 @@ describe('which store a receiver has', () => {
     const { url } = await receiverFor(store, { limits: { keepaliveMs: 10 } });
     const client = await connect(url);
     client.hello('edge1');
-    await vi.waitFor(() => expect(client.keepalives).toBeGreaterThan(2));
+    await vi.waitFor(() => expect(client.keepalives).toBeGreaterThan(2), 60_000);
     expect(client.inbox).toEqual([]);
     answer();
     expect((await client.next('welcome')).store).toBeDefined();
@@ -109,11 +109,11 @@ describe('which store a receiver has', () => {
     const { url, log } = await receiverFor(store, { limits: { keepaliveMs: 10 } });
     const [leaves, stays] = [await connect(url), await connect(url)];
     for (const client of [leaves, stays]) client.hello('edge1', { mode: 'read' });
-    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    await vi.waitFor(() => expect(asked).toHaveLength(1), 60_000);
     await leaves.close();
     const comes = await connect(url);
     comes.hello('edge2');
-    await vi.waitFor(() => expect(comes.keepalives).toBeGreaterThan(0));
+    await vi.waitFor(() => expect(comes.keepalives).toBeGreaterThan(0), 60_000);
     answer();
     for (const client of [stays, comes]) expect((await client.next('welcome')).store).toBeDefined();
     expect(asked).toHaveLength(1);
@@ -139,7 +139,7 @@ describe('which store a receiver has', () => {
     const { url, receiver } = await receiverFor(store);
     const client = await connect(url);
     client.hello('edge1');
-    await vi.waitFor(() => expect(asked).toHaveLength(1));
+    await vi.waitFor(() => expect(asked).toHaveLength(1), 60_000);
     await receiver[Symbol.asyncDispose]();
     expect((await client.closed).code).toBe(1001);
     expect(asked[0]?.aborted).toBe(true);

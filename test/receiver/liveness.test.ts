@@ -27,7 +27,10 @@ describe('deadlines', () => {
     const dead = await greet(url, 'edge1');
     // As if a router had forgotten it: it hears nothing and answers nothing.
     dead.ws.pause();
-    await vi.waitFor(() => expect(log.lines.map(({ message }) => message)).toContain('connection closed'));
+    await vi.waitFor(
+      () => expect(log.lines.map(({ message }) => message)).toContain('connection closed'),
+      60_000,
+    );
     await greet(url, 'edge1');
   });
 
@@ -37,7 +40,10 @@ describe('deadlines', () => {
     const start = performance.now();
     while (performance.now() - start < 1000) {
       const { keepalives } = client;
-      await vi.waitFor(() => expect(client.keepalives).toBeGreaterThan(keepalives), { interval: 5 });
+      await vi.waitFor(() => expect(client.keepalives).toBeGreaterThan(keepalives), {
+        interval: 5,
+        timeout: 60_000,
+      });
       client.say({ type: 'keepalive' });
     }
     expect(client.ws.readyState).toBe(WebSocket.OPEN);
@@ -52,7 +58,10 @@ describe('deadlines', () => {
     const start = performance.now();
     for (const byte of frame) {
       const { keepalives } = client;
-      await vi.waitFor(() => expect(client.keepalives).toBeGreaterThan(keepalives), { interval: 5 });
+      await vi.waitFor(() => expect(client.keepalives).toBeGreaterThan(keepalives), {
+        interval: 5,
+        timeout: 60_000,
+      });
       socket.write(Buffer.of(byte));
     }
     expect(await client.acknowledged(1)).toEqual([1]);
@@ -73,7 +82,7 @@ describe('a store that is slow', () => {
     store.shut();
     for (let id = 1; id <= 256; id++)
       client.say({ type: 'files', firstId: id, files: [inlineFile(`DC1/${id}`, content)] });
-    await vi.waitFor(() => expect(pause).toHaveBeenCalledTimes(1));
+    await vi.waitFor(() => expect(pause).toHaveBeenCalledTimes(1), 60_000);
     // Long past the deadline for silence.
     await vi.waitFor(() => expect(client.keepalives).toBeGreaterThan(30), { timeout: 10_000 });
     expect(pause).toHaveBeenCalledTimes(1);

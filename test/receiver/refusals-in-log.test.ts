@@ -45,5 +45,5 @@ it('a sender that is refused again and again costs one line of log, with its add
     },
   ]);
   expect(log.at('info').map(({ message }) => message)).toEqual(['listening']);
-  await vi.waitFor(() => greet(url, 'edge1', { token }));
+  await vi.waitFor(() => greet(url, 'edge1', { token }), 60_000);
 });

@@ -73,7 +73,7 @@ function sessionFor(store: Store, limits: Partial<ReceiverLimits> = {}) {
 async function openSession(store: Store, limits: Partial<ReceiverLimits> = {}) {
   const opened = sessionFor(store, limits);
   opened.say({ type: 'hello', version: 1, device: 'd', mode: 'write', digest: 'xxh64', software: 't' });
-  await vi.waitFor(() => expect(opened.link.types()).toEqual(['welcome']), { interval: 1 });
+  await vi.waitFor(() => expect(opened.link.types()).toEqual(['welcome']), { interval: 1, timeout: 60_000 });
   opened.link.said.length = 0;
   return opened;
 }
@@ -92,7 +92,7 @@ describe('backpressure', () => {
     say({ type: 'files', firstId: 6, files: [inlineFile('DC1/6', content)] });
     expect(link.calls).toEqual(['pause']);
     store.open();
-    await vi.waitFor(() => expect(link.types()).toContain('ack'));
+    await vi.waitFor(() => expect(link.types()).toContain('ack'), 60_000);
     expect(link.calls).toEqual(['pause', 'resume']);
   });
 
@@ -105,7 +105,7 @@ describe('backpressure', () => {
     for (let n = 0; n < 5; n++) say({ type: 'chunk', id: 1, offset: n * 1000, content });
     expect(link.calls).toEqual(['pause']);
     store.open();
-    await vi.waitFor(() => expect(link.calls).toEqual(['pause', 'resume']));
+    await vi.waitFor(() => expect(link.calls).toEqual(['pause', 'resume']), 60_000);
   });
 
   it('bounds uploads that were opened and cancelled faster than the store lets go of them', async () => {
@@ -126,14 +126,14 @@ describe('backpressure', () => {
     expect(link.calls).toEqual(['pause']);
     expect(id).toBeLessThan(200);
     held.resolve();
-    await vi.waitFor(() => expect(link.calls).toEqual(['pause', 'resume']));
+    await vi.waitFor(() => expect(link.calls).toEqual(['pause', 'resume']), 60_000);
   });
 
   it('pauses while the sender does not read its answers', async () => {
     const { link, say } = await openSession(gatedStore().store, { outgoingBytes: 500 });
     link.flushing = false;
     for (let id = 1; id <= 10; id++) say({ type: 'files', firstId: id, files: [inlineFile('shallow', 'x')] });
-    await vi.waitFor(() => expect(link.types()).toHaveLength(10));
+    await vi.waitFor(() => expect(link.types()).toHaveLength(10), 60_000);
     expect(link.calls).toEqual(['pause']);
     link.flush();
     expect(link.calls).toEqual(['pause', 'resume']);
@@ -146,16 +146,16 @@ describe('backpressure', () => {
       const files = Array.from({ length: 256 }, (_, i) => inlineFile(`DC1/${batch}-${i}`, ''));
       say({ type: 'files', firstId: 1 + batch * 256, files });
     }
-    await vi.waitFor(() => expect(store.paths()).toHaveLength(768));
-    await vi.waitFor(() => expect(link.types()).toContain('ack'));
+    await vi.waitFor(() => expect(store.paths()).toHaveLength(768), 60_000);
+    await vi.waitFor(() => expect(link.types()).toContain('ack'), 60_000);
     link.said.length = 0;
     link.flushing = false;
     say({ type: 'list', request: 1, prefix: '' });
-    await vi.waitFor(() => expect(link.types()).toEqual(['listed']));
+    await vi.waitFor(() => expect(link.types()).toEqual(['listed']), 60_000);
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
     expect(link.types()).toEqual(['listed']);
     link.flush();
-    await vi.waitFor(() => expect(link.types()).toEqual(['listed', 'listed', 'listed']));
+    await vi.waitFor(() => expect(link.types()).toEqual(['listed', 'listed', 'listed']), 60_000);
   });
 });
 
@@ -168,7 +168,7 @@ describe('a file in flight', () => {
     say({ type: 'open', id: 1, resume: false, entry });
     say({ type: 'cancel', id: 1, keep: false });
     say({ type: 'open', id: 2, resume: false, entry: { ...entry, path: parseRelPath('shallow') } });
-    await vi.waitFor(() => expect(link.types()).toEqual(['refused']));
+    await vi.waitFor(() => expect(link.types()).toEqual(['refused']), 60_000);
     say({ type: 'cancel', id: 2, keep: false });
     say({ type: 'files', firstId: 3, files: two });
     expect(link.calls).toEqual(['close 4400']);
@@ -180,7 +180,7 @@ describe('a file in flight', () => {
     say({ type: 'cancel', id: 1, keep: false });
     await new Promise((resolve) => setImmediate(resolve));
     say({ type: 'files', firstId: 2, files: two });
-    await vi.waitFor(() => expect(link.types()).toEqual(['ack']));
+    await vi.waitFor(() => expect(link.types()).toEqual(['ack']), 60_000);
   });
 });
 
@@ -207,10 +207,10 @@ describe('the end of a session', () => {
     const files = Array.from({ length: 256 }, (_, i) => inlineFile(`DC1/${i}`, ''));
     say({ type: 'files', firstId: 1, files });
     say({ type: 'files', firstId: 257, files: [inlineFile('DC1/more', '')] });
-    await vi.waitFor(() => expect(link.types()).toContain('ack'));
+    await vi.waitFor(() => expect(link.types()).toContain('ack'), 60_000);
     link.flushing = false;
     say({ type: 'list', request: 1, prefix: '' });
-    await vi.waitFor(() => expect(link.types()).toContain('listed'));
+    await vi.waitFor(() => expect(link.types()).toContain('listed'), 60_000);
     await session.end();
     expect(link.types().filter((type) => type === 'listed')).toHaveLength(1);
   });

@@ -60,7 +60,10 @@ describe.skipIf(noOpenssl)('a receiver with TLS', () => {
     const start = performance.now();
     for (let id = 1; performance.now() - start < 800; id++) {
       const { keepalives } = client;
-      await vi.waitFor(() => expect(client.keepalives).toBeGreaterThan(keepalives), { interval: 5 });
+      await vi.waitFor(() => expect(client.keepalives).toBeGreaterThan(keepalives), {
+        interval: 5,
+        timeout: 60_000,
+      });
       client.say({ type: 'files', firstId: id, files: [inlineFile('DC1/a', `version ${id}`)] });
       await client.acknowledged(1);
     }
@@ -82,7 +85,7 @@ describe.skipIf(noOpenssl)('a receiver with TLS', () => {
       await expect(connect(url.replace('wss:', 'ws:'))).rejects.toThrow(/hang up|ECONNRESET/);
       await expect(connect(url)).rejects.toThrow(/certificate/);
     }
-    await vi.waitFor(() => expect(log.at('warn')).not.toEqual([]));
+    await vi.waitFor(() => expect(log.at('warn')).not.toEqual([]), 60_000);
     for (const { fields } of log.at('warn')) expect(fields?.['remote']).toMatch(/^127\.0\.0\.1:\d+$/);
     expect(log.at('warn').map(({ message }) => message)).toEqual(['TLS handshake failed']);
   });

@@ -28,12 +28,21 @@ function mountSmallInodes(root: string): void {
   execFileSync('mount', ['-o', 'loop', image, root]);
 }
 
+/** Asked first: tools that only root uses are on root's PATH only. */
+const noRoot = process.platform !== 'linux' || lacksRoot();
+
 const CLOCKS = [
   { clock: '1 to 10 ms', mount: mountRamfs, files: 100, laterMs: 0, lacking: false },
-  { clock: 'a second', mount: mountSmallInodes, files: 3, laterMs: 100, lacking: lacks('mkfs.ext4') },
+  {
+    clock: 'a second',
+    mount: mountSmallInodes,
+    files: 3,
+    laterMs: 100,
+    lacking: !noRoot && lacks('mkfs.ext4'),
+  },
 ];
 
-test.skipIf(process.platform !== 'linux' || lacksRoot()).for(CLOCKS)(
+test.skipIf(noRoot).for(CLOCKS)(
   'a write in the tick ($clock) of the write before it is never hidden by the mark',
   async (of, { skip }) => {
     skip(of.lacking, 'mkfs.ext4 is not installed');

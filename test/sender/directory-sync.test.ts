@@ -131,7 +131,7 @@ describe('a sync of a directory', () => {
     const pids = await vi.waitUntil(() => {
       const told = existsSync(`${program}.pids`) ? readFileSync(`${program}.pids`, 'utf8') : '';
       return told.split('\n').length > most.length && told.trim().split('\n').map(Number);
-    }, 10_000);
+    }, 60_000);
     for (const sync of most) sync?.[Symbol.dispose]();
     for (const pid of pids)
       await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow('ESRCH'), 60_000);
@@ -176,7 +176,7 @@ describe('a scan of many files', () => {
       },
     };
     void vi
-      .waitFor(() => expect(existsSync(`${program}.asked`)).toBe(true), 10_000)
+      .waitFor(() => expect(existsSync(`${program}.asked`)).toBe(true), 60_000)
       .finally(() => setTimeout(ended.resolve, 500));
     const { summary } = await scan(optionsFor(root, slow).options);
     expect(summary).toMatchObject({ files: FILES, problems: [], directories: [{ sealed: true }] });

@@ -41,7 +41,7 @@ async function expectKept(target: Target, file: string): Promise<void> {
   await vi.waitFor(async () => {
     const [record] = await target.look([PATH], { digest: true });
     expect(record?.digest?.toString('hex')).toBe(digestOf('xxh64', readFileSync(file)).toString('hex'));
-  }, 10_000);
+  }, 60_000);
 }
 
 test.skipIf(noPython)('what a mapped file got after it was sent is sent when it is closed', async () => {
@@ -76,7 +76,7 @@ test.skipIf(noPython)('what it got while it was on its way is sent too', async (
   write('DC1/b');
   await vi.waitFor(
     async () => expect(await target.look([parseRelPath('DC1/b')])).not.toEqual([undefined]),
-    10_000,
+    60_000,
   );
   told.resolve();
   await expectKept(target, at(PATH));

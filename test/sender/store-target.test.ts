@@ -62,11 +62,11 @@ describe('a local target', () => {
     };
     const target = over();
     const first = target.put(new MemorySource('DC1/first', noise(10)));
-    await vi.waitFor(() => expect(refusals).toBeGreaterThan(0), { interval: 1 });
+    await vi.waitFor(() => expect(refusals).toBeGreaterThan(0), { interval: 1, timeout: 60_000 });
     most = 0;
     const rest = Array.from({ length: 50 }, (_, i) => target.put(new MemorySource(`DC1/${i}`, noise(10))));
     const seen = refusals;
-    await vi.waitFor(() => expect(refusals).toBeGreaterThan(seen + 4), { interval: 1 });
+    await vi.waitFor(() => expect(refusals).toBeGreaterThan(seen + 4), { interval: 1, timeout: 60_000 });
     expect(most).toBe(1);
     full = false;
     await Promise.all([first, ...rest]);
@@ -119,7 +119,10 @@ describe('a local target', () => {
     });
     const source = new MemorySource('DC1/a', content);
     const put = slow.put(source);
-    await vi.waitFor(() => expect(source.readBytes).toBeGreaterThan(10 * MIB), { interval: 1 });
+    await vi.waitFor(() => expect(source.readBytes).toBeGreaterThan(10 * MIB), {
+      interval: 1,
+      timeout: 60_000,
+    });
     await slow[Symbol.asyncDispose]();
     await expect(put).rejects.toMatchObject({ code: 'INTERRUPTED' });
     const again = createStoreTarget(createMemoryStore(contents), {

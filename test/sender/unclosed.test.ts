@@ -82,7 +82,7 @@ describe('a directory that is neither closed nor the newest', () => {
     const { log } = follow(root, target, LONG);
     await vi.waitFor(
       () => expect(log.messages.filter((note) => note === 'watching')).toHaveLength(3),
-      10_000,
+      60_000,
     );
     await vi.waitFor(() => expect(isMarked(at('cam1/first'))).toBe(true), 60_000);
     const file = openSync(at('cam1/first'), 'a');
@@ -113,7 +113,7 @@ test('that inotifywait is missing is told once, however many directories are wat
   const { log } = follow(root, target, { complete: 'auto', quietMs: 60_000 });
   await vi.waitFor(
     () => expect(log.messages.filter((message) => message === 'watching')).toHaveLength(3),
-    10_000,
+    60_000,
   );
   expect(log.messages.filter((message) => message.startsWith('inotifywait'))).toHaveLength(1);
 });

@@ -72,7 +72,7 @@ describe('ws target on a bad link', () => {
     const target = sender();
     const large = new MemorySource('DC1/large', noise(40 * MIB));
     const puts = [target.put(large), ...small(50, KIB).map((file) => target.put(file))];
-    await vi.waitFor(() => expect(proxy.bytesUp).toBeGreaterThan(10 * MIB), { interval: 1 });
+    await vi.waitFor(() => expect(proxy.bytesUp).toBeGreaterThan(10 * MIB), { interval: 1, timeout: 60_000 });
     await first[Symbol.asyncDispose]();
     const second = usingForTest(await receive(usingForTest(createMemoryStore(contents))));
     proxy.target = second.port;
@@ -87,7 +87,7 @@ describe('ws target on a bad link', () => {
     proxy.refuse = true;
     const target = sender();
     const put = target.put(new MemorySource('DC1/a', noise(KIB)));
-    await vi.waitFor(() => expect(proxy.connections).toBeGreaterThan(2));
+    await vi.waitFor(() => expect(proxy.connections).toBeGreaterThan(2), 60_000);
     proxy.refuse = false;
     await put;
   });
@@ -101,7 +101,7 @@ describe('ws target on a bad link', () => {
     await target.put(new MemorySource('DC1/a', noise(KIB)));
     proxy.blackhole = true;
     const put = target.put(new MemorySource('DC1/b', noise(KIB)));
-    await vi.waitFor(() => expect(lost[0]).toMatch(/nothing was heard/));
+    await vi.waitFor(() => expect(lost[0]).toMatch(/nothing was heard/), 60_000);
     proxy.blackhole = false;
     proxy.cut();
     await put;

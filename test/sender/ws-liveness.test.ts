@@ -12,7 +12,7 @@ beforeEach(() => {
 describe('ws target: liveness', () => {
   it('says KEEPALIVE when it has nothing else to say', async () => {
     const { receiver } = await start({}, QUICK, { deadlines: { keepaliveMs: 10 } });
-    await vi.waitFor(() => expect(receiver.heard.at(-1)).toEqual({ type: 'keepalive' }));
+    await vi.waitFor(() => expect(receiver.heard.at(-1)).toEqual({ type: 'keepalive' }), 60_000);
   });
 
   it('leaves a receiver that says nothing for too long', async () => {
@@ -35,7 +35,7 @@ describe('ws target: liveness', () => {
       deadlines: { welcomeMs: 20 },
       onLink: (state, error) => state === 'lost' && lost.push(error?.code),
     });
-    await vi.waitFor(() => expect(lost[0]).toBe('UNREACHABLE'));
+    await vi.waitFor(() => expect(lost[0]).toBe('UNREACHABLE'), 60_000);
   });
 
   it('waits for WELCOME no longer than it may try, and tells what that waits for', async () => {
@@ -55,7 +55,7 @@ describe('ws target: liveness', () => {
     const codes: number[] = [];
     receiver.sessions[0]?.socket.on('close', (code) => codes.push(code));
     await target[Symbol.asyncDispose]();
-    await vi.waitFor(() => expect(codes).toEqual([1000]));
+    await vi.waitFor(() => expect(codes).toEqual([1000]), 60_000);
   });
 
   it('ends with the reason of its signal', async () => {

@@ -42,7 +42,7 @@ describe('ws target: refusals', () => {
       const onLink = (state: LinkState, error?: IsyncError) => state === 'lost' && lost.push(error);
       const foreign = { status, body: '<html>', headers: ['Location: http://portal.example/'] };
       await start({ status: () => foreign }, PATIENT, { onLink });
-      await vi.waitFor(() => expect(lost).toHaveLength(1));
+      await vi.waitFor(() => expect(lost).toHaveLength(1), 60_000);
       expect(lost[0]).toMatchObject({
         code: 'UNREACHABLE',
         retryable: true,
@@ -92,7 +92,7 @@ describe('ws target: refusals', () => {
     const lost: (IsyncError | undefined)[] = [];
     const onLink = (state: LinkState, error?: IsyncError) => state === 'lost' && lost.push(error);
     await start({ protocol: () => false }, PATIENT, { onLink });
-    await vi.waitFor(() => expect(lost).toHaveLength(1));
+    await vi.waitFor(() => expect(lost).toHaveLength(1), 60_000);
     expect(lost[0]).toMatchObject({ code: 'UNREACHABLE', retryable: true });
     let left = 2;
     const { target } = await start({ message: acknowledge, protocol: () => left-- <= 0 });
@@ -147,7 +147,7 @@ describe('ws target: refusals', () => {
     const { receiver } = await start({ hello: ({ socket }) => socket.close(4409) }, PATIENT, {
       onLink: (state, error) => state === 'lost' && lost.push(error?.code),
     });
-    await vi.waitFor(() => expect(lost).toEqual(['FENCED']));
+    await vi.waitFor(() => expect(lost).toEqual(['FENCED']), 60_000);
     expect(receiver.sessions).toHaveLength(1);
   });
 
@@ -174,7 +174,7 @@ describe('ws target: refusals', () => {
     });
     const put = target.put(folder.write('DC1/a', 'a'));
     put.catch(() => {});
-    await vi.waitFor(() => expect(lost).toEqual(['PROTOCOL']));
+    await vi.waitFor(() => expect(lost).toEqual(['PROTOCOL']), 60_000);
     expect(receiver.sessions).toHaveLength(1);
     await target[Symbol.asyncDispose]();
     await expect(put).rejects.toMatchObject({ code: 'INTERRUPTED' });
@@ -196,7 +196,7 @@ describe('ws target: refusals', () => {
     await start({ hello: ({ say }) => say(welcome('edge2')) }, PATIENT, {
       onLink: (state, error) => state === 'lost' && lost.push(error?.code),
     });
-    await vi.waitFor(() => expect(lost).toEqual(['PROTOCOL']));
+    await vi.waitFor(() => expect(lost).toEqual(['PROTOCOL']), 60_000);
   });
 
   it('hears what is said together with WELCOME', async () => {
@@ -208,6 +208,6 @@ describe('ws target: refusals', () => {
       },
     };
     await start(script, PATIENT, { onLink: (state, error) => state === 'lost' && lost.push(error?.code) });
-    await vi.waitFor(() => expect(lost).toEqual(['PROTOCOL']));
+    await vi.waitFor(() => expect(lost).toEqual(['PROTOCOL']), 60_000);
   });
 });

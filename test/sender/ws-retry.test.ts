@@ -165,7 +165,7 @@ describe('ws target: trying again', () => {
       },
     });
     const puts = first.map((file) => target.put(file));
-    await vi.waitFor(() => expect(probes.length).toBeGreaterThanOrEqual(3));
+    await vi.waitFor(() => expect(probes.length).toBeGreaterThanOrEqual(3), 60_000);
     for (const files of probes) expect(files).toBe(1);
     full = false;
     await Promise.all(puts);
@@ -187,14 +187,14 @@ describe('ws target: trying again', () => {
     expect(target.stalled).toBe(true);
     const first = target.put(folder.write('DC1/a', 'a'));
     first.catch(() => {});
-    await vi.waitFor(() => expect(kept).toBe(1));
+    await vi.waitFor(() => expect(kept).toBe(1), 60_000);
     expect(target.stalled).toBe(false);
     receiver.sessions[0]?.say({ type: 'ack', ranges: [{ first: 1, last: 1 }] });
     await first;
     const second = target.put(folder.write('DC1/b', 'b'));
     second.catch(() => {});
-    await vi.waitFor(() => expect(kept).toBe(2));
-    await vi.waitFor(() => expect(target.stalled).toBe(true));
+    await vi.waitFor(() => expect(kept).toBe(2), 60_000);
+    await vi.waitFor(() => expect(target.stalled).toBe(true), 60_000);
   });
 
   it('gives up on a full target with STORE_FULL', async () => {

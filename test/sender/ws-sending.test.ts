@@ -47,7 +47,7 @@ describe('ws target: sending', () => {
       ...Array.from({ length: 5 }, (_, i) => folder.write(`DC2/${i}`, noise(99_999))),
     ];
     const all = Promise.allSettled(puts.map((file) => target.put(file)));
-    await vi.waitFor(() => expect(inFlight(unanswered)).toBeGreaterThanOrEqual(8));
+    await vi.waitFor(() => expect(inFlight(unanswered)).toBeGreaterThanOrEqual(8), 60_000);
     await target.look([parseRelPath('DC1/0')], { signal: AbortSignal.timeout(50) }).catch(() => {});
     expect(inFlight(unanswered)).toBeLessThanOrEqual(10);
     expect(receiver.sessions).toHaveLength(1);
@@ -82,9 +82,9 @@ describe('ws target: sending', () => {
     };
     const puts = [slow, ...writeMany(5)].map((file) => target.put(file, { priority: 'live' }));
     const all = Promise.allSettled(puts);
-    await vi.waitFor(() => expect(inFlight(receiver.heard)).toBe(1));
+    await vi.waitFor(() => expect(inFlight(receiver.heard)).toBe(1), 60_000);
     hold.resolve();
-    await vi.waitFor(() => expect(receiver.heard.at(-1)?.type).toBe('end'));
+    await vi.waitFor(() => expect(receiver.heard.at(-1)?.type).toBe('end'), 60_000);
     expect(inFlight(receiver.heard)).toBe(2);
     await target[Symbol.asyncDispose]();
     await all;
@@ -175,7 +175,10 @@ describe('ws target: sending', () => {
     });
     const put = target.put(folder.write('DC1/a', noise(50_000_000)), { signal: aborts.signal });
     await expect(put).rejects.toThrow('not needed');
-    await vi.waitFor(() => expect(receiver.heard).toContainEqual({ type: 'cancel', id: 1, keep: true }));
+    await vi.waitFor(
+      () => expect(receiver.heard).toContainEqual({ type: 'cancel', id: 1, keep: true }),
+      60_000,
+    );
   });
 
   it('seals by one request after the marker is kept', async () => {

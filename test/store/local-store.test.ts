@@ -61,15 +61,6 @@ describe('a folder', () => {
   });
 });
 
-it('shares its syncs among all paths where these share one queue', async () => {
-  const store = await folder.open({ oneQueue: true });
-  const names = Array.from({ length: 200 }, (_, i) => `f${i}`);
-  await Promise.all(names.map((name) => put(store, name)));
-  expect(found()).toEqual(names.toSorted());
-  await Promise.all(names.map((name) => store.remove(path(name))));
-  expect(found()).toEqual([]);
-});
-
 it('settles what somebody else has put there, and nothing that is not', async () => {
   const store = await folder.open();
   writeFileSync(join(folder.root, 'f'), 'bytes');

@@ -4,12 +4,12 @@ import { differences } from '../../events/pull/resync.ts';
 import { printable } from '../../observe/printable.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { LastingWork } from '../lasting-command.ts';
-import { openPullParts } from './pull-parts.ts';
+import { openLook } from './look.ts';
 
 /** Lists what a comparison with the bucket would change. No message is taken from the queue: another reader would miss it. */
 export async function runDry(given: LastingWork<PullConfig>): Promise<ExitCode> {
   const { config, output, signal } = given;
-  await using parts = await openPullParts(given, { isLook: true });
+  await using parts = await openLook(given);
   const buckets = bucketsToCompare(config.buckets, parts.state);
   const counts = { created: 0, removed: 0 };
   for await (const { kind, bucket, key } of differences({ ...parts, buckets, removes: config.delete })) {

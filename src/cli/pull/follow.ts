@@ -25,7 +25,7 @@ export async function follow(given: Work): Promise<ExitCode> {
   // Said before anything is begun.
   if (atStart) bucketsToCompare(config.buckets, parts.state);
   const giveUpAfterMs = config.once ? ONCE_GIVES_UP_MS : undefined;
-  await using source = await openSqsSource({ ...sqsOptions(config, log), giveUpAfterMs }, { signal });
+  await using source = await openSqsSource({ ...sqsOptions(config, log), giveUpAfterMs, cut }, { signal });
   warnOfRedrive(source, given);
   const tally = new PullTally();
   await using metrics = await startMetrics(given, parts, source);
@@ -70,7 +70,7 @@ interface Metrics extends AsyncDisposable {
 /** Loaded only where somebody asks for it. */
 async function startMetrics(
   { config, log }: Work,
-  { parking }: PullParts,
+  { parking, exec }: PullParts,
   source: EventSource,
 ): Promise<Metrics | undefined> {
   if (config.status === undefined) return undefined;
@@ -80,7 +80,11 @@ async function startMetrics(
     import('../status-server.ts'),
   ]);
   const metrics = new Registry();
-  const observer = new PullMetrics(metrics, { parked: () => parking.count, inHand: () => source.inHand });
+  const observer = new PullMetrics(metrics, {
+    parked: () => parking.count,
+    inHand: () => source.inHand,
+    exec: exec && (() => exec.counts),
+  });
   const server = await startStatus({
     listen: config.status,
     token: config.statusTokenFile === undefined ? undefined : readTokenFile(config.statusTokenFile),

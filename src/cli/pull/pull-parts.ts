@@ -1,10 +1,10 @@
-import { join } from 'node:path';
 import { resolveOwner } from '../../config/owner.ts';
 import type { PullConfig } from '../../config/schemas/pull.ts';
 import { createActions, type Actions } from '../../events/action/actions.ts';
 import { BucketPool } from '../../events/action/bucket-pool.ts';
 import { ExecRunner } from '../../events/exec/exec-runner.ts';
 import { KeyMap } from '../../events/match/key-map.ts';
+import type { Mapping } from '../../events/match/target-path.ts';
 import { openParking } from '../../events/parking/open-parking.ts';
 import type { Parking } from '../../events/parking/parking.ts';
 import { listKeys } from '../../events/pull/list-keys.ts';
@@ -14,6 +14,7 @@ import { openPullState } from '../../events/state/open-pull-state.ts';
 import type { PullState } from '../../events/state/pull-state.ts';
 import type { Log } from '../../model/log.ts';
 import type { LastingWork } from '../lasting-command.ts';
+import { parkingFolder, stateFile } from './state-files.ts';
 
 /** What a pull works with, but for its queue. */
 export interface PullParts extends AsyncDisposable {
@@ -23,6 +24,7 @@ export interface PullParts extends AsyncDisposable {
   readonly parking: Parking;
   readonly actions: Actions;
   readonly exec: ExecRunner | undefined;
+  readonly rootOf: (mapping: Mapping) => string;
   readonly list: (bucket: string, prefix: string) => AsyncIterable<ListedKey>;
 }
 
@@ -38,7 +40,7 @@ export interface PartsOptions {
  * @throws IsyncError FENCED where another process has the state, and what the folders can't be opened for
  */
 export async function openPullParts(
-  { config, log, cut }: LastingWork<PullConfig>,
+  { config, log, signal, cut }: LastingWork<PullConfig>,
   { isLook = false, state: file = stateFile(config) }: PartsOptions = {},
 ): Promise<PullParts> {
   await using opened = new AsyncDisposableStack();
@@ -46,11 +48,11 @@ export async function openPullParts(
   const keys = new KeyMap(config.sync.map(({ prefix, folder }) => [prefix, folder]));
   const pool = opened.use(new BucketPool(s3Access(config), { cut }));
   const state = opened.use(await openPullState(file, { log }));
-  const parking = await openParking(parkingFolder(config), { log });
+  const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
   const exec =
     config.exec === undefined || isLook
       ? undefined
-      : opened.use(new ExecRunner({ command: config.exec, delayMs: config.execDelay, state, log }));
+      : opened.use(new ExecRunner({ command: config.exec, delayMs: config.execDelay, state, log, signal }));
   const actions = opened.use(
     await createActions({
       state,
@@ -75,17 +77,10 @@ export async function openPullParts(
     parking,
     actions,
     exec,
+    rootOf: (mapping) => actions.folders.of(mapping).root,
     list: (bucket, prefix) => listKeys(pool, bucket, prefix, { bucketOwner, requestPayer }),
     [Symbol.asyncDispose]: () => all[Symbol.asyncDispose](),
   };
-}
-
-export function parkingFolder({ state }: PullConfig): string {
-  return join(state, 'parked');
-}
-
-function stateFile({ state }: PullConfig): string {
-  return join(state, 'state.db');
 }
 
 /** How to reach the queue. */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isWithin } from '../../model/is-within.ts';
 import { flag, listOf, one, oneOf, path } from '../fields.ts';
 import { fromFile } from '../from-file.ts';
 import { parseOwner } from '../owner.ts';
@@ -9,20 +10,20 @@ import {
   parseConcurrency,
   parseMaxDelete,
   parseMode,
-  parseQueueText,
   parseResync,
   parseRoleArn,
   parseState,
 } from '../pull-values.ts';
+import { parseQueue } from '../queue-address.ts';
 import { endpoint, profile, region } from '../s3-settings.ts';
-import { isWithin, parseSync } from '../sync-map.ts';
+import { parseSync } from '../sync-map.ts';
 import { parseBoolean, parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
 import { common, fault } from './common.ts';
 
 export const pullSchema = z
   .strictObject({
     /** Name, URL or ARN. */
-    queue: one(parseQueueText),
+    queue: one(parseQueue),
     sync: fromFile(parseSync),
     region: region.optional(),
     profile: profile.optional(),

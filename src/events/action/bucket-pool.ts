@@ -1,20 +1,28 @@
 import type { S3Client } from '@aws-sdk/client-s3';
+import { isBucketName } from '../../model/bucket-name.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { S3Access } from '../../s3/access.ts';
 import { createS3Client } from '../../s3/client.ts';
 import { isRegion, regionIn } from '../../s3/refusals.ts';
 import { Bucket } from '../../s3/requests.ts';
 
-/** Connections of one region: as many as keys are worked on at a time, and the ranges of large objects. */
-const CONNECTIONS = 64;
-/** Objects of one bucket whose bytes are read at a time. */
-const READS = 48;
+/** Keys worked on at a time, unless more are asked for. */
+const CONCURRENCY = 32;
+/** Connections of one region beside one for each key: for ranges of large objects, looks at other keys, and listings. */
+const CONNECTIONS_BESIDE = 32;
 /** Regions and buckets remembered, some KB each: names come from outside. The oldest go, and are found again. */
 const MAX_REGIONS = 64;
 const MAX_BUCKETS = 1024;
 
-/** What is told to everybody who opens a bucket of the pool; `region` is where a bucket is looked for first. */
+/** How to reach any bucket of the pool; `region` is where one is looked for first. */
 export type PoolAccess = Omit<S3Access, 'bucket'>;
+
+export interface PoolOptions {
+  /** Ends every request, now and later. */
+  readonly cut?: AbortSignal | undefined;
+  /** Keys that are worked on at a time: a request that waits for a connection fails after a while. Default 32. */
+  readonly concurrency?: number | undefined;
+}
 
 /**
  * Buckets by name, wherever they are: one client a region. A bucket that answers that it is in another region is followed
@@ -25,15 +33,16 @@ export type PoolAccess = Omit<S3Access, 'bucket'>;
 export class BucketPool implements Disposable {
   readonly #access: PoolAccess;
   readonly #cut: AbortSignal | undefined;
+  readonly #connections: number;
   readonly #clients = new Map<string, S3Client>();
   readonly #buckets = new Map<string, Bucket>();
   /** Where buckets are, as they have told. */
   readonly #regions = new Map<string, string>();
 
-  /** @param cut ends every request, now and later */
-  constructor(access: PoolAccess, { cut }: { readonly cut?: AbortSignal | undefined } = {}) {
+  constructor(access: PoolAccess, { cut, concurrency = CONCURRENCY }: PoolOptions = {}) {
     this.#access = access;
     this.#cut = cut;
+    this.#connections = concurrency + CONNECTIONS_BESIDE;
   }
 
   /**
@@ -69,7 +78,11 @@ export class BucketPool implements Disposable {
     const known = this.#buckets.get(id);
     if (known !== undefined) return known;
     const access = { ...this.#access, bucket: name, region };
-    const bucket = new Bucket(access, { reads: READS, cut: this.#cut, client: this.#client(access) });
+    const bucket = new Bucket(access, {
+      reads: this.#connections,
+      cut: this.#cut,
+      client: this.#client(access),
+    });
     remember(this.#buckets, id, bucket, MAX_BUCKETS);
     return bucket;
   }
@@ -80,15 +93,10 @@ export class BucketPool implements Disposable {
     if (known !== undefined) return known;
     // What uses an older one goes on: its idle connections close by themselves.
     if (this.#clients.size >= MAX_REGIONS) this.#clients.clear();
-    const client = createS3Client(access, CONNECTIONS);
+    const client = createS3Client(access, this.#connections);
     this.#clients.set(id, client);
     return client;
   }
-}
-
-/** Also names of old buckets, with capitals and underscores; no ARN, which the SDK would take for one of something else. */
-function isBucketName(text: string): boolean {
-  return /^[A-Za-z0-9][A-Za-z0-9._-]{1,254}$/.test(text);
 }
 
 function remember<T>(map: Map<string, T>, id: string, value: T, most: number): void {

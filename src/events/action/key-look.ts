@@ -80,7 +80,7 @@ export class KeyLook {
     } catch (error) {
       const refusal = refusalOf(error);
       if (refusal === undefined) throw error;
-      return refusal === 'no such key';
+      return refusal === 'no such key' || refusal === 'may not list';
     }
   }
 
@@ -119,8 +119,9 @@ export class KeyLook {
       case 'no such key':
         return isRemoved || task.isLastLook ? { kind: 'gone' } : MISSING;
       case 'may not list':
-        if (!isRemoved && !task.isLastLook) return MISSING;
-        return believed(task, error, known);
+        if (isRemoved) return believed(task, error, known);
+        // The event of its removal is the one to act on.
+        return task.isLastLook ? UNCHANGED : MISSING;
       case 'denied':
         if (!isRemoved) throw refused(error, GRANT_READ);
         if ((await this.#proof.of(task.event.bucket, task.mapping.prefix, task.event.key)) === 'refused')
@@ -143,6 +144,7 @@ export class KeyLook {
 }
 
 const MISSING: Looked = { kind: 'done', outcome: { outcome: 'missing' } };
+const UNCHANGED: Looked = { kind: 'done', outcome: { outcome: 'unchanged' } };
 
 const GRANT_READ =
   'Grant s3:GetObject on the keys, and s3:ListBucket on the bucket: without that one S3 answers a missing key with 403.';
@@ -156,7 +158,7 @@ function believed({ event }: Task, error: unknown, known: KnownObject | undefine
   if (known === undefined) return { kind: 'gone' };
   if (isNotOlder(event, known)) return { kind: 'gone' };
   if (event.sequencer === undefined && event.timeMs === undefined) throw refused(error, GRANT_READ);
-  return { kind: 'done', outcome: { outcome: 'unchanged' } };
+  return UNCHANGED;
 }
 
 function refused(error: unknown, hint: string): IsyncError {

@@ -1,8 +1,6 @@
 import { join } from 'node:path';
-import { sameVersion } from '../../model/file-entry.ts';
-import type { KnownObject } from '../state/pull-state.ts';
 import type { ActionOptions } from './actions.ts';
-import { lookAtLocal } from './local-file.ts';
+import { isAsWritten } from './local-file.ts';
 import type { MappedFolders } from './mapped-folders.ts';
 
 /**
@@ -19,17 +17,11 @@ export async function settleKilledWrites(
     // What is mapped no longer may be mapped again, or lie on a disk that is away.
     if (!roots.has(object.folder)) continue;
     const forget = (): Promise<void> => state.removePending(object.bucket, object.key);
-    if (!isThere(object)) {
+    if (!isAsWritten(object)) {
       await forget();
       continue;
     }
     await changed?.(join(object.folder, object.path));
     await Promise.all([state.set(object), forget()]);
   }
-}
-
-function isThere(object: KnownObject): boolean {
-  const local = lookAtLocal(object.folder, object.path);
-  if (object.kind === 'folder') return local.kind === 'folder';
-  return local.kind === 'file' && sameVersion(local.entry, object);
 }

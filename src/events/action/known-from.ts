@@ -1,4 +1,4 @@
-import { compareSequencers, type ObjectEvent } from '../object-event.ts';
+import { compareSequencers, type ObjectEvent, orderOf } from '../object-event.ts';
 import type { KnownObject } from '../state/pull-state.ts';
 import type { MappedFolder } from './mapped-folders.ts';
 import type { Task } from './outcome.ts';
@@ -21,7 +21,7 @@ export function knownFrom(
     folder: root,
     path,
     ...version,
-    sequencer: sequencerOf(event),
+    sequencer: orderOf(event),
     timeMs:
       timeMs === undefined && modifiedMs === undefined ? undefined : Math.max(timeMs ?? 0, modifiedMs ?? 0),
   };
@@ -29,7 +29,7 @@ export function knownFrom(
 
 /** `known` with the time of a later event of the same version; undefined where the event is not later. */
 export function laterKnown(known: KnownObject, event: ObjectEvent): KnownObject | undefined {
-  const sequencer = sequencerOf(event);
+  const sequencer = orderOf(event);
   const isLater =
     later(sequencer, known.sequencer, compareSequencers) ||
     later(event.timeMs, known.timeMs, (a, b) => a - b);
@@ -43,15 +43,10 @@ export function laterKnown(known: KnownObject, event: ObjectEvent): KnownObject 
 
 /** Whether an event is certainly not older than what is here. Where nothing can be compared it is not. */
 export function isNotOlder(event: ObjectEvent, known: KnownObject): boolean {
-  const sequencer = sequencerOf(event);
+  const sequencer = orderOf(event);
   if (sequencer !== undefined && known.sequencer !== undefined)
     return compareSequencers(sequencer, known.sequencer) >= 0;
   return event.timeMs !== undefined && known.timeMs !== undefined && event.timeMs >= known.timeMs;
-}
-
-/** Other stores than AWS have sequencers that say nothing of the order. */
-function sequencerOf({ dialect, sequencer }: ObjectEvent): string | undefined {
-  return dialect === 'aws' || dialect === 'eventbridge' ? sequencer : undefined;
 }
 
 function later<T>(a: T | undefined, b: T | undefined, compare: (a: T, b: T) => number): boolean {

@@ -6,6 +6,7 @@ import { type FileEntry, sameVersion, toMicroseconds } from '../../model/file-en
 import { parentOf, type RelPath } from '../../model/rel-path.ts';
 import { lstatAt } from '../../store/file/read-folder.ts';
 import { storeError, unlessAbsent } from '../../store/file/system-errors.ts';
+import type { KnownObject } from '../state/pull-state.ts';
 
 /** Bytes read at a time: a millisecond of a disk. */
 const READ_BYTES = 256 * 1024;
@@ -40,6 +41,13 @@ export function lookAtLocal(root: string, path: RelPath): Local {
   } catch (error) {
     throw storeError(error, path);
   }
+}
+
+/** Whether what was written for a key is there, and nobody has changed it since. */
+export function isAsWritten(known: KnownObject): boolean {
+  const local = lookAtLocal(known.folder, known.path);
+  if (known.kind === 'folder') return local.kind === 'folder';
+  return local.kind === 'file' && sameVersion(local.entry, known);
 }
 
 /** From the first segment on. */

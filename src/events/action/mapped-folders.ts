@@ -1,11 +1,13 @@
-import { lstatSync, lchownSync, mkdirSync, realpathSync } from 'node:fs';
+import { lchownSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join, relative, sep } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { OWN_FOLDER } from '../../model/own-folder.ts';
 import type { RelPath } from '../../model/rel-path.ts';
+import { existingFolder } from '../../store/file/existing-folder.ts';
 import { openFileStore } from '../../store/file/file-store.ts';
-import { syncFolder } from '../../store/file/folders.ts';
+import { syncFolder } from '../../store/file/folder-calls.ts';
 import type { FileStoreOptions, LocalStore, Owner } from '../../store/file/local-store.ts';
+import { lstatAt } from '../../store/file/read-folder.ts';
 import { storeError } from '../../store/file/system-errors.ts';
 import type { Mapping } from '../match/target-path.ts';
 import type { PullState } from '../state/pull-state.ts';
@@ -49,8 +51,9 @@ export async function openMappedFolders(options: FolderOptions): Promise<MappedF
   await using cleanup = new AsyncDisposableStack();
   for (const folder of new Set(options.mappings.map((mapping) => mapping.folder))) {
     await checkKnown(folder, options.state);
-    const isThere = options.dryRun === true ? lstatAt(folder) : await makeFolder(folder, options.owner);
-    const root = isThere ? realpathSync(folder) : folder;
+    const isThere =
+      options.dryRun === true ? lstatAt(folder) !== undefined : await makeFolder(folder, options.owner);
+    const root = isThere ? await existingFolder(folder) : folder;
     roots.add(root);
     let store = opened.get(root);
     if (isThere && store === undefined) {
@@ -67,7 +70,8 @@ export async function openMappedFolders(options: FolderOptions): Promise<MappedF
       check: async () => {
         if (id !== undefined && (await store?.identity())?.id !== id) throw otherStore(folder, true);
       },
-      isReserved: (path) => [...roots].some((each) => isOwnOf(each, join(root, path))),
+      isReserved: (path) =>
+        path.toLowerCase().includes(OWN_FOLDER) && [...roots].some((each) => isOwnOf(each, join(root, path))),
     });
   }
   const all = cleanup.move();
@@ -87,7 +91,7 @@ export interface MappedFolders extends AsyncDisposable {
   of(mapping: Mapping): MappedFolder;
 }
 
-/** For what is not asked for in a dry run. */
+/** The store of the folder. A dry run, where there may be none, must not ask for it. */
 export function storeOf({ folder, store }: MappedFolder): LocalStore {
   if (store !== undefined) return store;
   throw new IsyncError('INTERNAL', 'a dry run writes nothing', { path: folder });
@@ -113,7 +117,7 @@ function storeOptions(
 async function checkKnown(folder: string, state: PullState): Promise<void> {
   const known = state.storeId(folder);
   if (known === undefined) return;
-  if (!lstatAt(folder)) throw otherStore(folder, false);
+  if (lstatAt(folder) === undefined) throw otherStore(folder, false);
   await using store = await openFileStore(folder, { readOnly: true });
   if ((await store.identity()).id !== known) throw otherStore(folder, false);
 }
@@ -126,14 +130,10 @@ function otherStore(folder: string, retryable: boolean): IsyncError {
   });
 }
 
-function lstatAt(path: string): boolean {
-  return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
 /** Makes the folder and those above it, durable. Returns true. */
 async function makeFolder(path: string, owner: Owner | undefined): Promise<true> {
   try {
-    if (lstatAt(path)) return true;
+    if (lstatAt(path) !== undefined) return true;
     const parent = dirname(path);
     if (parent !== path) await makeFolder(parent, owner);
     try {
@@ -152,6 +152,5 @@ async function makeFolder(path: string, owner: Owner | undefined): Promise<true>
 
 /** Whether `path` is in the folder that the store at `root` has for itself. */
 function isOwnOf(root: string, path: string): boolean {
-  const [first, second] = relative(root, path).split(sep);
-  return first?.toLowerCase() === OWN_FOLDER || (first === '' && second === undefined);
+  return relative(root, path).split(sep)[0]?.toLowerCase() === OWN_FOLDER;
 }

@@ -6,10 +6,10 @@ import type { ObjectContent } from '../../s3/content.ts';
 
 /** Bytes of one ranged read: its answer time is hidden by those beside it, and losing one costs little. */
 export const RANGE_BYTES = 4 * 1024 * 1024;
-/** Ranges of one object that are read at a time: they fill a link of 100 MB/s with answer times of 100 ms. */
+/** Ranges of one object that are read, or being written, at a time: they hide each other's answer times. */
 const AHEAD = 6;
-/** Ranges in memory, of all objects together: 32 MiB. */
-const BUFFERS = 8;
+/** Ranges in memory, of all objects together: 24 MiB. */
+const BUFFERS = 6;
 
 /** Memory for ranges. It is given back to the system when nobody has any of it. */
 export class RangeBuffers {

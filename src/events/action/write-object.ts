@@ -122,7 +122,7 @@ async function append(
   }
 }
 
-/** Damaged on the way it would be another one next time: who counts tries must be able to give up. */
+/** Bytes that were damaged on their way are right at the next try. Where they never are, the tries must be counted to end. */
 function forGood(error: IsyncError, { path }: FileEntry): IsyncError {
   return new IsyncError('DIGEST_MISMATCH', error.message, {
     path,

@@ -24,6 +24,8 @@ export interface ExecOptions {
   readonly log: Log;
   /** How long closing waits for the command, in ms. Default {@link CLOSE_WITHIN_MS}. */
   readonly closeWithinMs?: number | undefined;
+  /** Begins the closing, while others finish what they have begun. What changes then is owed to the next process. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -51,6 +53,8 @@ export class ExecRunner implements AsyncDisposable {
     // A crash may have left some.
     this.#arm();
     this.#loop = this.#work();
+    if (options.signal?.aborted === true) this.#closing.abort();
+    options.signal?.addEventListener('abort', () => void this.close(), { once: true });
   }
 
   /** Runs so far, and those of them that failed. */

@@ -34,7 +34,7 @@ export interface Parking {
   ids(): Promise<readonly string[]>;
   /** @throws IsyncError USAGE where there is no such record */
   get(id: string): Promise<ParkedRecord>;
-  /** @throws IsyncError USAGE where there is no such record */
+  /** Nothing happens where there is no such record: somebody else, or `settled`, was quicker. */
   drop(id: string): Promise<void>;
   /**
    * Asks whoever works here to take the record again; what was asked stands until then, also over a restart.
@@ -43,9 +43,12 @@ export interface Parking {
   replay(id: string): Promise<void>;
   /**
    * Some of the records that were asked for, the oldest first: each once in the life of this object, unless it is parked again
-   * and asked for again. It stays parked until it is dropped, settled or parked anew; whoever takes it sees to one of these.
+   * and asked for again. It stays parked until it is dropped, settled or parked anew; whoever takes it sees to one of these, or
+   * gives it back with `later`.
    */
   replays(): Promise<readonly ParkedRecord[]>;
+  /** Has `replays` tell a record again: trouble that passes has kept it from being worked on. */
+  later(id: string): void;
   /** Drops what is parked for a key, once that is as it should be. Cheap where nothing is. */
   settled(bucket: string, key: string): Promise<void>;
   /** How many there are; counted when opened and kept since; `replays` sees what other processes dropped. */

@@ -1,3 +1,4 @@
+import { isBucketName } from '../../model/bucket-name.ts';
 import type { Dialect, ObjectEvent } from '../object-event.ts';
 import { decodeKey, type WrittenKey } from './object-key.ts';
 import { countOf, textLike } from './json-fields.ts';
@@ -22,8 +23,6 @@ export interface ToldEvent {
 
 /** The longest name of AWS, MinIO and Ceph has 50 characters. Names become labels of metrics and stand in log lines. */
 const EVENT_NAME = /^[\x20-\x7e]{1,100}$/;
-/** From 3 characters, as every store wants it, to the 255 of the oldest buckets of AWS. Becomes part of a host or a URL. */
-const BUCKET_NAME = /^[A-Za-z0-9._-]{3,255}$/;
 /** One label of a host name, because it becomes one. */
 const REGION = /^[A-Za-z0-9-]{1,63}$/;
 /** A digest, and for a multipart upload its number of parts. Some stores have others; none is this long. */
@@ -47,8 +46,9 @@ export function checkTold(told: ToldEvent, source: RecordSource, options: ParseO
   const kind = told.kindOf(name);
   if (kind === undefined) return { outcome: 'ignored', dialect: told.dialect, name };
 
-  const bucket = textLike(BUCKET_NAME, told.bucket);
-  if (bucket === undefined) return unparsable(`the name of the bucket ${fault(told.bucket)}`);
+  const { bucket } = told;
+  if (typeof bucket !== 'string' || !isBucketName(bucket))
+    return unparsable(`the name of the bucket ${fault(bucket)}`);
   if (typeof told.key !== 'string' || told.key === '') return unparsable(`the key ${fault(told.key)}`);
   const decoded = decodeKey(told.key, told.writtenKey, options.keyEncoding);
   if ('fault' in decoded) return unparsable(`the key ${decoded.fault}`);

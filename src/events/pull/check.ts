@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import type { Abortable } from '../../model/abortable.ts';
+import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { checkListable } from '../../s3/objects.ts';
 import { lookAtObject, type LookOptions } from '../../s3/look.ts';
 import { refusalOf } from '../../s3/refusals.ts';
 import type { BucketPool } from '../action/bucket-pool.ts';
 import { REDRIVE_HINT } from './redrive-hint.ts';
 import type { CheckedQueue } from '../sqs/check-queue.ts';
+
+/** Of a request to a bucket, in ms: somebody waits for it. */
+const ANSWER_MS = 15_000;
 
 /** What a check has found. */
 export interface Finding {
@@ -17,17 +21,30 @@ export interface Finding {
   readonly hint?: string | undefined;
 }
 
+/** Whether a folder, or one that is yet to be made, can be written to. */
+export interface FolderRoom {
+  readonly folder: string;
+  readonly freeBytes: number;
+  /** Why it can't; undefined where it can. */
+  readonly fault: string | undefined;
+}
+
 export interface CheckOptions {
   readonly queue: () => Promise<CheckedQueue>;
   readonly pool: BucketPool;
   readonly buckets: readonly string[];
   /** The mapped prefixes that are listed. */
   readonly prefixes: readonly string[];
-  /** Opens the mapped folders, and tells each with the bytes that are free there. */
-  readonly folders: () => Promise<readonly { readonly folder: string; readonly freeBytes: number }[]>;
+  /** Looks at the folders that a pull writes to. */
+  readonly folders: () => Promise<readonly FolderRoom[]>;
   readonly minFreeBytes: number;
   readonly unmatched: 'release' | 'discard';
-  readonly requests: Pick<LookOptions, 'bucketOwner' | 'requestPayer'>;
+  readonly requests: BucketRequests;
+}
+
+interface BucketRequests extends Pick<LookOptions, 'bucketOwner' | 'requestPayer'> {
+  /** How long an answer is waited for, in ms. Default {@link ANSWER_MS}. */
+  readonly answerMs?: number | undefined;
 }
 
 /** Tries everything that a pull needs, and moves nothing. */
@@ -80,19 +97,38 @@ async function* checkedBucket(
   const prefix = prefixes[0] ?? '';
   try {
     await pool.use(bucket, undefined, async (opened) => {
-      for (const each of prefixes) await checkListable(opened, each, requests);
+      for (const each of prefixes)
+        await within(requests, async (request) => await checkListable(opened, each, request));
     });
     yield { name, level: 'ok', message: 'can be listed' };
   } catch (error) {
-    const { message } = toIsyncError(error, 'INTERNAL');
+    const { message, hint } = toIsyncError(error, 'INTERNAL');
+    const isDenied = refusalOf(error) !== undefined;
     yield {
       name,
       level: 'warning',
       message: `can't be listed, so that --resync can't compare: ${message}`,
-      hint: `Grant s3:ListBucket on arn:aws:s3:::${bucket}.`,
+      hint: isDenied ? `Grant s3:ListBucket on arn:aws:s3:::${bucket}.` : hint,
     };
   }
   yield await missingKey(bucket, `${prefix}.isync-check-${randomBytes(8).toString('hex')}`, pool, requests);
+}
+
+/** Runs a request, and rejects with UNREACHABLE where no answer comes. */
+async function within<T>(
+  { answerMs = ANSWER_MS, ...requests }: BucketRequests,
+  run: (request: Omit<BucketRequests, 'answerMs'> & Abortable) => Promise<T>,
+): Promise<T> {
+  const limit = new AbortController();
+  const late = new IsyncError('UNREACHABLE', `no answer came within ${answerMs / 1000} s`, {
+    hint: 'Check the endpoint, the network and the firewall.',
+  });
+  const timer = setTimeout(() => limit.abort(late), answerMs);
+  try {
+    return await run({ ...requests, signal: limit.signal });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** What S3 answers for a key that is missing: with s3:GetObject alone it is 403. */
@@ -100,12 +136,12 @@ async function missingKey(
   bucket: string,
   key: string,
   pool: BucketPool,
-  requests: CheckOptions['requests'],
+  requests: BucketRequests,
 ): Promise<Finding> {
   const name = `missing key in ${bucket}`;
   try {
     await pool.use(bucket, undefined, async (opened) => {
-      const found = await lookAtObject(opened, key, requests);
+      const found = await within(requests, async (request) => await lookAtObject(opened, key, request));
       if (found !== 'same') found[Symbol.dispose]();
     });
   } catch (error) {
@@ -125,18 +161,28 @@ async function missingKey(
 
 async function* checkedFolders({ folders, minFreeBytes }: CheckOptions): AsyncGenerator<Finding> {
   try {
-    for (const { folder, freeBytes } of await folders())
-      yield freeBytes < minFreeBytes
-        ? {
-            name: `folder ${folder}`,
-            level: 'fault',
-            message: `has less room than "minFree" leaves free (${freeBytes} of ${minFreeBytes} bytes)`,
-            hint: 'Make room, or lower minFree.',
-          }
-        : { name: `folder ${folder}`, level: 'ok', message: 'can be written to' };
+    for (const room of await folders()) yield checkedFolder(room, minFreeBytes);
   } catch (error) {
     yield faultOf('folders', error);
   }
+}
+
+function checkedFolder({ folder, freeBytes, fault }: FolderRoom, minFreeBytes: number): Finding {
+  const name = `folder ${folder}`;
+  if (fault !== undefined)
+    return {
+      name,
+      level: 'fault',
+      message: `can't be written to (${fault})`,
+      hint: 'Make it, or let the user isync runs as write there.',
+    };
+  if (freeBytes >= minFreeBytes) return { name, level: 'ok', message: 'can be written to' };
+  return {
+    name,
+    level: 'fault',
+    message: `has less room than "minFree" leaves free (${freeBytes} of ${minFreeBytes} bytes)`,
+    hint: 'Make room, or lower minFree.',
+  };
 }
 
 function faultOf(name: string, thrown: unknown): Finding {

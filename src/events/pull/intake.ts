@@ -1,12 +1,11 @@
 import { TaskGroup } from '../../flow/task-group.ts';
 import { pause, Wakeup } from '../../flow/wake-up.ts';
-import { toIsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import { parseMessage } from '../parse/parse-message.ts';
 import type { KeyEncoding } from '../parse/parsed.ts';
 import type { Delivery, EventSource } from '../source/event-source.ts';
 import type { PullObserver } from './pull-observer.ts';
-import type { Records, Verdict } from './records.ts';
+import type { Origin, Records, Verdict } from './records.ts';
 
 /** Long polls under way at a time: enough that the next messages come while the last ones are worked on. */
 const POLLS = 4;
@@ -19,10 +18,15 @@ const MESSAGES_IN_HAND = 2_000;
 const RECORDS_IN_HAND = 20_000;
 /** The same in bytes of their bodies, which may be 1 MiB each. */
 const BYTES_IN_HAND = 32 * 1024 ** 2;
-/** Before a message is delivered again that temporary trouble has stopped, in ms: the first time, and at most. */
+/** Delay of a message that temporary trouble gives back, in ms: the first one and the longest. */
 const TROUBLE_DELAY_MS = { first: 2_000, most: 15 * 60_000 };
-/** The same for one whose keys are below no prefix: another machine may be asked by then. */
+/** The same for one whose keys are below no prefix: by then another machine may receive it. */
 const UNMATCHED_DELAY_MS = { first: 30_000, most: 15 * 60_000 };
+/**
+ * How long the last deliveries that the queue allows wait trouble out with `once`, in ms: giving them back moves good messages to
+ * where the failed ones go, and somebody, or cron, waits for the end.
+ */
+const ONCE_STAYS_MS = 60_000;
 /** How long nothing is received after the disk was full, in ms. */
 const FULL_PAUSE_MS = 10_000;
 
@@ -33,8 +37,12 @@ export interface IntakeOptions {
   readonly unmatched: 'release' | 'discard';
   /** Ends when a whole long poll was empty and nothing is in hand. */
   readonly once: boolean;
+  /** Default {@link ONCE_STAYS_MS}. */
+  readonly onceStaysMs?: number | undefined;
   readonly observer: PullObserver;
   readonly log: Log;
+  /** Called when the queue can't be used any more: what waits in hand should be given up. */
+  readonly abandon: () => void;
   /** Ends the polls. Messages in hand are still dealt with. */
   readonly signal: AbortSignal;
 }
@@ -43,13 +51,16 @@ export interface IntakeOptions {
 export class Intake {
   readonly #options: IntakeOptions;
   readonly #messages = new TaskGroup();
-  readonly #room = new Wakeup();
+  /** One for each poll that waits for room: a Wakeup rouses one sleeper. */
+  readonly #rooms = new Set<Wakeup>();
   #inHand = 0;
   #bytesInHand = 0;
   #recordsInHand = 0;
   /** Messages that have come so far. */
   #received = 0;
   #fullUntil = 0;
+  /** Ends the polls. */
+  readonly #ended = new AbortController();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -62,13 +73,15 @@ export class Intake {
   /** Resolves when the signal has fired, or with `once` when there is no more to do, and nothing is in hand. */
   async run(): Promise<void> {
     const { signal } = this.#options;
-    const ended = new AbortController();
-    const either = AbortSignal.any([signal, ended.signal]);
-    const polls = Array.from({ length: POLLS }, () => this.#poll(either, () => ended.abort()));
+    const either = AbortSignal.any([signal, this.#ended.signal]);
+    const polls = Array.from({ length: POLLS }, () => this.#poll(either));
     try {
       await Promise.all(polls);
+    } catch (error) {
+      this.#options.abandon();
+      throw error;
     } finally {
-      ended.abort();
+      this.#ended.abort();
       await Promise.allSettled(polls);
       await this.#messages.idle();
     }
@@ -79,10 +92,12 @@ export class Intake {
     this.#fullUntil = performance.now() + FULL_PAUSE_MS;
   }
 
-  async #poll(signal: AbortSignal, end: () => void): Promise<void> {
+  async #poll(signal: AbortSignal): Promise<void> {
     const { source, once } = this.#options;
+    const room = new Wakeup();
+    this.#rooms.add(room);
     while (!signal.aborted) {
-      await this.#untilRoom(signal);
+      await this.#untilRoom(room, signal);
       const before = this.#received;
       const wasIdle = this.#inHand === 0;
       let deliveries: readonly Delivery[];
@@ -94,16 +109,16 @@ export class Intake {
       }
       for (const delivery of deliveries) this.#take(delivery);
       const isIdle = this.#inHand === 0 && this.#received === before;
-      if (once && wasIdle && isIdle && !signal.aborted) end();
+      if (once && wasIdle && isIdle && !signal.aborted) this.#ended.abort();
     }
   }
 
-  async #untilRoom(signal: AbortSignal): Promise<void> {
+  async #untilRoom(room: Wakeup, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       const full = this.#fullUntil - performance.now();
       if (full > 0) await pause(full, signal);
       else if (this.#hasRoom) return;
-      else await this.#room.sleep(FULL_PAUSE_MS, signal);
+      else await room.sleep(Infinity, signal);
     }
   }
 
@@ -124,7 +139,7 @@ export class Intake {
     const done = this.#deal(delivery).finally(() => {
       this.#inHand -= 1;
       this.#bytesInHand -= delivery.body.length;
-      this.#room.wake();
+      for (const room of this.#rooms) room.wake();
     });
     this.#messages.add(done);
   }
@@ -133,8 +148,14 @@ export class Intake {
   async #deal(delivery: Delivery): Promise<void> {
     const verdicts = await this.#verdicts(delivery);
     const has = (verdict: Verdict): boolean => verdicts.has(verdict);
-    const { unmatched, source, observer } = this.#options;
+    const { unmatched, source, observer, once } = this.#options;
     if (has('stopped')) return delivery.release(0);
+    if (once && has('later') && isLast(delivery, source)) {
+      // Received once more in the same trouble, it would be moved away, and so would others.
+      this.#ended.abort();
+      observer.released();
+      return delivery.release(TROUBLE_DELAY_MS.most);
+    }
     if (has('later') || has('refused')) {
       observer.released();
       return delivery.release(delayOf(delivery, TROUBLE_DELAY_MS));
@@ -145,24 +166,22 @@ export class Intake {
     return delivery.ack();
   }
 
-  async #verdicts({ id, body, attempt }: Delivery): Promise<ReadonlySet<Verdict>> {
-    const { source, records, keyEncoding, once, log } = this.#options;
-    const { maxDeliveries } = source;
-    const origin = {
+  async #verdicts(delivery: Delivery): Promise<ReadonlySet<Verdict>> {
+    const { id, body, attempt } = delivery;
+    const { source, records, keyEncoding, once, onceStaysMs = ONCE_STAYS_MS, log } = this.#options;
+    const origin: Origin = {
       messageId: id,
       attempt,
       // Given back now, the queue would take it for one that nobody can work on.
-      staysHere: !once && maxDeliveries !== undefined && attempt >= maxDeliveries - 1,
-      hasRedrive: maxDeliveries !== undefined,
+      staysMs: isLast(delivery, source) ? (once ? onceStaysMs : Infinity) : 0,
+      hasRedrive: source.maxDeliveries !== undefined,
     };
     const parsed = parseMessage(body, { keyEncoding });
     this.#recordsInHand += parsed.length;
     const verdicts = await Promise.all(
       parsed.map((record) =>
-        records.take(record, origin).catch((thrown: unknown): Verdict => {
-          const error = toIsyncError(thrown, 'INTERNAL');
+        records.take(record, origin).catch((error: unknown): Verdict => {
           log.error('a record could not be settled', { message: id, err: error });
-          if (error.code === 'STORE_FULL') this.diskFull();
           return 'later';
         }),
       ),
@@ -170,6 +189,11 @@ export class Intake {
     this.#recordsInHand -= parsed.length;
     return new Set(verdicts);
   }
+}
+
+/** Whether the queue may move a message away once it is given back: its count may run ahead of ours by one. */
+function isLast({ attempt }: Delivery, { maxDeliveries }: EventSource): boolean {
+  return maxDeliveries !== undefined && attempt >= maxDeliveries - 1;
 }
 
 /** Grows with the deliveries of a message, to twice or half at random, so that many do not come back at once. */

@@ -22,8 +22,8 @@ export type Result =
 /** A record that waits for its turn. */
 export interface Item {
   readonly task: Omit<Task, 'isLastLook'>;
-  /** Whether temporary trouble is waited out here, because its message can't be given back without harm. */
-  readonly staysHere: boolean;
+  /** How long temporary trouble is waited out here, in ms from the first failure: its message can't be given back without harm. */
+  readonly staysMs: number;
   readonly settle: (result: Result) => void;
 }
 
@@ -52,10 +52,15 @@ export class Lanes {
   readonly #limiter: Limiter;
   readonly #lanes = new Map<string, Lane>();
   readonly #running = new TaskGroup();
+  /** Ends the wait of each look that has not begun. */
+  readonly #queued = new Set<() => void>();
+  /** When each record that waits trouble out failed first, on the clock of performance.now(). */
+  readonly #failedAt = new WeakMap<Item, number>();
 
   constructor(options: LanesOptions) {
     this.#options = options;
     this.#limiter = new Limiter(options.concurrency);
+    options.signal.addEventListener('abort', () => this.#stopWaiting(), { once: true });
   }
 
   /** Takes a record; `item.settle` is called once. */
@@ -79,22 +84,29 @@ export class Lanes {
     return this.#running.idle();
   }
 
+  /** What has not begun is told so at once: others may have it while what has begun is finished. */
+  #stopWaiting(): void {
+    for (const stop of this.#queued) stop();
+    for (const lane of this.#lanes.values()) for (const item of lane.waiting.splice(0)) item.settle(STOPPED);
+  }
+
   async #work(place: string, lane: Lane): Promise<void> {
     for (let group = takeGroup(lane); group !== undefined; group = takeGroup(lane)) {
       const result = await this.#settled(lane, group);
-      for (const item of group) item.settle(result);
+      if (result === 'others first') lane.waiting.push(...group);
+      else for (const item of group) item.settle(result);
     }
     this.#lanes.delete(place);
   }
 
   /** Looks at a key until that has led to something. Records of the key that come meanwhile join `group`. */
-  async #settled(lane: Lane, group: Item[]): Promise<Result> {
+  async #settled(lane: Lane, group: Item[]): Promise<Result | 'others first'> {
     const { attempts, onRetry, signal, lookAgainMs = LOOK_AGAIN_MS } = this.#options;
     const backoff = new Backoff(RETRY);
     let failures = 0;
     let isLastLook = false;
     for (;;) {
-      if (signal.aborted) return { kind: 'stopped' };
+      if (signal.aborted) return STOPPED;
       const looked = await this.#look(lane, group, isLastLook);
       if (looked.kind === 'done' && looked.outcome.outcome === 'missing') {
         // A record that comes meanwhile deserves two looks of its own.
@@ -104,11 +116,20 @@ export class Lanes {
       if (looked.kind !== 'failed') return looked;
       const { error } = looked;
       if (!error.retryable) failures += 1;
-      const isOver = error.retryable ? !group.some(({ staysHere }) => staysHere) : failures >= attempts;
+      const isOver = error.retryable ? !this.#staysAny(group) : failures >= attempts;
       if (isOver) return looked;
       for (const item of group) onRetry(item, error);
       await backoff.wait({ signal }).catch(() => signal.aborted);
+      // What one waits for may be that another key gives the path up.
+      if (error.retryable && lane.waiting.length > 0) return 'others first';
     }
+  }
+
+  /** Whether the trouble is still to be waited out for one of `group`, give or take the wait between two tries. */
+  #staysAny(group: readonly Item[]): boolean {
+    const now = performance.now();
+    for (const item of group) if (!this.#failedAt.has(item)) this.#failedAt.set(item, now);
+    return group.some((item) => now - (this.#failedAt.get(item) ?? now) < item.staysMs);
   }
 
   /** Resolves to true as soon as another record of the key waits, or to false after `ms`. */
@@ -123,19 +144,30 @@ export class Lanes {
   }
 
   #look(lane: Lane, group: Item[], isLastLook: boolean): Promise<Result> {
-    const { apply, signal, cut } = this.#options;
-    return this.#limiter.run(async () => {
-      if (signal.aborted) return { kind: 'stopped' };
-      join(lane, group);
-      try {
-        return { kind: 'done', outcome: await apply({ ...newestOf(group), isLastLook }, cut) };
-      } catch (error) {
-        if (cut.aborted) return { kind: 'stopped' };
-        return { kind: 'failed', error: toIsyncError(error, 'INTERNAL') };
-      }
+    return new Promise((resolve) => {
+      const stop = (): void => resolve(STOPPED);
+      this.#queued.add(stop);
+      void this.#limiter.run(async () => {
+        this.#queued.delete(stop);
+        if (this.#options.signal.aborted) return stop();
+        join(lane, group);
+        return resolve(await this.#apply(group, isLastLook));
+      });
     });
   }
+
+  /** Never rejects. */
+  async #apply(group: readonly Item[], isLastLook: boolean): Promise<Result> {
+    const { apply, cut } = this.#options;
+    try {
+      return { kind: 'done', outcome: await apply({ ...newestOf(group), isLastLook }, cut) };
+    } catch (error) {
+      return cut.aborted ? STOPPED : { kind: 'failed', error: toIsyncError(error, 'INTERNAL') };
+    }
+  }
 }
+
+const STOPPED: Result = { kind: 'stopped' };
 
 interface Lane {
   waiting: Item[];

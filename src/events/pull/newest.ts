@@ -1,4 +1,4 @@
-import { compareSequencers, type ObjectEvent } from '../object-event.ts';
+import { compareSequencers, type ObjectEvent, orderOf } from '../object-event.ts';
 import type { Item } from './lanes.ts';
 
 /** The task of the newest event in `group`, which has one at least: by AWS' sequencer, else by time, else the one that came last. */
@@ -9,13 +9,8 @@ export function newestOf(group: readonly Item[]): Item['task'] {
 }
 
 /** Whether `a` tells of something older than `b` does, as far as they tell. */
-export function isOlder(a: ObjectEvent, b: ObjectEvent): boolean {
-  if (isOfAws(a) && isOfAws(b) && a.sequencer !== undefined && b.sequencer !== undefined)
-    return compareSequencers(a.sequencer, b.sequencer) < 0;
+function isOlder(a: ObjectEvent, b: ObjectEvent): boolean {
+  const [left, right] = [orderOf(a), orderOf(b)];
+  if (left !== undefined && right !== undefined) return compareSequencers(left, right) < 0;
   return a.timeMs !== undefined && b.timeMs !== undefined && a.timeMs < b.timeMs;
-}
-
-/** Sequencers of other stores are not in order. */
-function isOfAws({ dialect }: ObjectEvent): boolean {
-  return dialect === 'aws' || dialect === 'eventbridge';
 }

@@ -12,6 +12,8 @@ const MOST_NAMES = 50;
 export interface PullGauges {
   parked(): number;
   inHand(): number;
+  /** Runs of the command so far, and those of them that failed; undefined where there is no command. */
+  readonly exec: (() => { readonly runs: number; readonly failures: number }) | undefined;
 }
 
 /** Keeps the metrics of a pull in `registry`. */
@@ -56,6 +58,11 @@ export class PullMetrics implements PullObserver {
     gauge('in_hand', 'Messages received and not dealt with', () => gauges.inHand());
     this.#queueAge = gauge('queue_age_seconds', 'How long the message that came last was in the queue');
     this.#lastSuccess = gauge('last_success_timestamp_seconds', 'When a record was last done with');
+    const { exec } = gauges;
+    if (exec !== undefined) {
+      counted(registry, 'exec_runs_total', 'Runs of the command after changes', () => exec().runs);
+      counted(registry, 'exec_failures_total', 'Runs of the command that failed', () => exec().failures);
+    }
     this.#lag = new Histogram({
       name: 'isync_events_lag_seconds',
       help: 'From an event to its durable effect here',
@@ -106,4 +113,17 @@ export class PullMetrics implements PullObserver {
   differences(count: number): void {
     this.#differences.set(count);
   }
+}
+
+/** A counter of what is counted elsewhere. */
+function counted(registry: Registry, name: string, help: string, count: () => number): Counter {
+  return new Counter({
+    name: `isync_events_${name}`,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(count());
+    },
+  });
 }

@@ -14,9 +14,9 @@ export interface PullObserver {
   /** A record is below no prefix. */
   unmatched(): void;
   parked(): void;
-  /** A record, or with its message, is tried again. */
+  /** A record is tried again here. */
   retried(): void;
-  /** Given back to the queue for want of success, after `attempts` and in the hope of its redrive policy, or until trouble has passed. */
+  /** A message is given back: trouble must pass first, or the queue's redrive policy is to take it. */
   released(): void;
   /** A message that has just come waited this long in the queue, in ms. */
   queueAge(ms: number): void;

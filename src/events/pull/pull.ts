@@ -1,3 +1,4 @@
+import { retrying } from '../../flow/retry.ts';
 import { pause } from '../../flow/wake-up.ts';
 import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
@@ -13,6 +14,12 @@ import type { PullObserver } from './pull-observer.ts';
 import { Records } from './records.ts';
 import { followReplays, replayAll } from './replays.ts';
 import { type CompareOptions, resync } from './resync.ts';
+import { Undone } from './undone.ts';
+
+/** How long a comparison with `once` begins again where the listing fails, in ms: somebody, or cron, calls it again. */
+const ONCE_COMPARES_FOR_MS = 20_000;
+/** Longest wait before a comparison begins again, in ms: each lists everything. */
+const LONGEST_COMPARE_DELAY_MS = 5 * 60_000;
 
 export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
   readonly source: EventSource;
@@ -28,6 +35,8 @@ export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
   /** When the folders are compared with the bucket. */
   readonly resync: { readonly atStart: boolean; readonly everyMs: number | undefined };
   readonly once: boolean;
+  /** How long the last deliveries of a message wait trouble out with `once`, in ms. Default 60 s. */
+  readonly onceStaysMs?: number | undefined;
   readonly observer: PullObserver;
   readonly log: Log;
   /** Ends the pull: what is in hand and begun is finished, the rest is given back. */
@@ -40,7 +49,7 @@ export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
 
 /** How a pull ended. */
 export interface PullEnd {
-  /** The last temporary trouble that left a record undone, or why a comparison stopped. */
+  /** Why a comparison stopped, or else why a record was left undone. */
   readonly failure: IsyncError | undefined;
 }
 
@@ -50,11 +59,13 @@ export interface PullEnd {
  */
 export async function pull(options: PullOptions): Promise<PullEnd> {
   const { state, once, log, observer, signal, buckets } = options;
-  let failure: IsyncError | undefined;
+  const undone = new Undone();
+  let stopped: IsyncError | undefined;
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
   const lanes = new Lanes({
     ...options,
+    signal: ended,
     onRetry: ({ task: { event } }, error) => {
       observer.retried();
       log.warn(`tried again: ${error.message}`, { bucket: event.bucket, key: event.key, code: error.code });
@@ -65,29 +76,36 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
     ...options,
     lanes,
     buckets: buckets.length > 0 ? new Set(buckets) : undefined,
-    failed: (error) => {
-      failure = error;
+    failed: (what, error) => {
+      undone.failed(what, error);
       if (error.code === 'STORE_FULL') intake.diskFull();
     },
+    settled: (what) => undone.settled(what),
   });
-  const intake = new Intake({ ...options, records, signal: ended });
+  const intake = new Intake({ ...options, records, abandon: () => stop.abort(), signal: ended });
   options.started?.(intake);
   const compare = async (): Promise<void> => {
     await resync({
       ...options,
       records,
       buckets: bucketsToCompare(buckets, state),
-      isPatient: !once,
+      // The next comparison finds them again.
+      patienceMs: once ? 0 : (options.resync.everyMs ?? Infinity),
       signal: ended,
     });
   };
+  const told = (err: IsyncError): void => log.warn('the comparison with the bucket begins again', { err });
   const tolerant = async (): Promise<void> => {
     try {
-      await compare();
+      const policy = {
+        giveUpAfterMs: once ? ONCE_COMPARES_FOR_MS : undefined,
+        longestDelayMs: LONGEST_COMPARE_DELAY_MS,
+      };
+      await retrying(compare, policy, { signal: ended, onRetry: told });
     } catch (thrown) {
       if (ended.aborted) return;
-      failure = toIsyncError(thrown, 'INTERNAL');
-      log.error('the comparison with the bucket failed', { err: failure });
+      stopped = toIsyncError(thrown, 'INTERNAL');
+      log.error('the comparison with the bucket failed', { err: stopped });
     }
   };
   const beside = async (): Promise<void> => {
@@ -114,5 +132,5 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
     stop.abort();
     await lanes.idle();
   }
-  return { failure };
+  return { failure: stopped ?? undone.reason };
 }

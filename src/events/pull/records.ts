@@ -1,5 +1,5 @@
-import type { ErrorCode, IsyncError } from '../../model/isync-error.ts';
-import type { Log } from '../../model/log.ts';
+import { type ErrorCode, type IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import type { Log, LogFields } from '../../model/log.ts';
 import type { KeyMap } from '../match/key-map.ts';
 import type { ObjectEvent } from '../object-event.ts';
 import type { Parking } from '../parking/parking.ts';
@@ -26,7 +26,7 @@ export interface Origin {
   readonly messageId: string;
   readonly attempt: number;
   /** See {@link Item}. */
-  readonly staysHere: boolean;
+  readonly staysMs: number;
   /** Whether what fails for good is left to the queue, not parked. */
   readonly hasRedrive: boolean;
 }
@@ -37,8 +37,10 @@ export interface RecordsOptions {
   /** Events of other buckets are parked. Default: any. */
   readonly buckets: ReadonlySet<string> | undefined;
   readonly parking: Parking;
-  /** Told why a record is left to the queue. */
-  readonly failed: (error: IsyncError) => void;
+  /** Told why a record is left undone; `what` stands for its key, or for its message where no key can be read. */
+  readonly failed: (what: string, error: IsyncError) => void;
+  /** Told of each record that is done or parked. */
+  readonly settled: (what: string) => void;
   readonly observer: PullObserver;
   readonly log: Log;
 }
@@ -53,11 +55,22 @@ export class Records {
 
   /** Rejects where something can't be parked, or a change can't be kept: then the record is not settled. */
   async take(record: ParsedRecord, origin: Origin): Promise<Verdict> {
-    const { observer } = this.#options;
+    try {
+      return await this.#take(record, origin);
+    } catch (thrown) {
+      const error = toIsyncError(thrown, 'INTERNAL');
+      this.#options.failed(record.outcome === 'event' ? whatOf(record.event) : origin.messageId, error);
+      throw error;
+    }
+  }
+
+  async #take(record: ParsedRecord, origin: Origin): Promise<Verdict> {
+    const { observer, log } = this.#options;
     switch (record.outcome) {
       case 'ignored':
         observer.received(record.dialect, 'ignored');
         observer.ignored(record.name);
+        log.debug('ignored', { ...fieldsOf(origin), name: record.name });
         return 'settled';
       case 'unparsable':
         observer.received('unknown', 'unparsable');
@@ -69,7 +82,7 @@ export class Records {
   }
 
   async #takeEvent(event: ObjectEvent, source: RecordSource, origin: Origin): Promise<Verdict> {
-    const { buckets, keys, observer } = this.#options;
+    const { buckets, keys, observer, log } = this.#options;
     const park = (why: Why): Promise<Verdict> => this.#park(source, origin, why, event);
     if (buckets?.has(event.bucket) === false)
       return park({
@@ -81,8 +94,10 @@ export class Records {
     switch (target.kind) {
       case 'unmatched':
         observer.unmatched();
+        log.debug('below no prefix', fieldsOf(origin, event));
         return 'unmatched';
       case 'root':
+        log.debug('the mapped folder itself', fieldsOf(origin, event));
         return 'settled';
       case 'refused':
         return park({ code: 'BAD_PATH', reason: `the key ${target.reason}` });
@@ -94,8 +109,8 @@ export class Records {
     }
   }
 
-  #look(task: Item['task'], { staysHere }: Origin): Promise<Result> {
-    return new Promise((settle) => this.#options.lanes.add({ task, staysHere, settle }));
+  #look(task: Item['task'], { staysMs }: Origin): Promise<Result> {
+    return new Promise((settle) => this.#options.lanes.add({ task, staysMs, settle }));
   }
 
   async #judge(
@@ -105,19 +120,14 @@ export class Records {
     park: (why: Why) => Promise<Verdict>,
   ): Promise<Verdict> {
     const { event } = task;
-    const { observer, log, parking, failed } = this.#options;
-    const fields = {
-      message: origin.messageId,
-      attempt: origin.attempt,
-      bucket: event.bucket,
-      key: event.key,
-    };
+    const { observer, log, parking, failed, settled } = this.#options;
+    const fields = fieldsOf(origin, event);
     if (result.kind === 'stopped') return 'stopped';
     if (result.kind === 'failed') {
       const { code, message, hint, retryable } = result.error;
       log.warn(`not done: ${message}`, { ...fields, code, ...(hint !== undefined && { hint }) });
       if (retryable || origin.hasRedrive) {
-        failed(result.error);
+        failed(whatOf(event), result.error);
         return retryable ? 'later' : 'refused';
       }
       return park({ code, reason: message, hint });
@@ -128,16 +138,16 @@ export class Records {
     const isChange = outcome.outcome === 'written' || outcome.outcome === 'removed';
     if (isChange && event.timeMs !== undefined) observer.lag(Math.max(0, Date.now() - event.timeMs));
     await parking.settled(event.bucket, event.key);
+    settled(whatOf(event));
     log.info(outcome.outcome, fields);
     return 'settled';
   }
 
   async #park(source: RecordSource, origin: Origin, why: Why, event?: ObjectEvent): Promise<Verdict> {
-    const { parking, observer, log } = this.#options;
-    const { messageId } = origin;
+    const { parking, observer, log, settled } = this.#options;
     const { code, reason, hint } = why;
     await parking.park({
-      messageId,
+      messageId: origin.messageId,
       code,
       reason,
       hint,
@@ -146,14 +156,27 @@ export class Records {
       body: source.body(),
     });
     observer.parked();
+    settled(event === undefined ? origin.messageId : whatOf(event));
     log.warn(`parked: ${reason}`, {
-      message: messageId,
+      ...fieldsOf(origin, event),
       code,
-      ...(event !== undefined && { bucket: event.bucket, key: event.key }),
       ...(hint !== undefined && { hint }),
     });
     return 'parked';
   }
+}
+
+function whatOf({ bucket, key }: ObjectEvent): string {
+  return `s3://${bucket}/${key}`;
+}
+
+/** What each line about a record has. */
+function fieldsOf({ messageId, attempt }: Origin, event?: ObjectEvent): LogFields {
+  return {
+    message: messageId,
+    attempt,
+    ...(event !== undefined && { bucket: event.bucket, key: event.key }),
+  };
 }
 
 interface Why {

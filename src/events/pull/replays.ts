@@ -35,15 +35,27 @@ export async function replayAll({
   records,
   keyEncoding,
 }: ReplayOptions): Promise<ReadonlySet<Verdict>> {
-  const asked = await parking.replays();
-  const verdicts = await Promise.all(
-    asked.map(async (parked) => {
-      const verdict = await replay(parked, records, keyEncoding);
-      if (verdict.has('settled') || verdict.has('unmatched')) await parking.drop(parked.id);
-      return verdict;
-    }),
-  );
-  return new Set(verdicts.flatMap((each) => [...each]));
+  const verdicts = new Set<Verdict>();
+  const again = new Set<string>();
+  try {
+    // Some at a time are told, each once.
+    for (let asked = await parking.replays(); asked.length > 0; asked = await parking.replays()) {
+      for (const { id } of asked) again.add(id);
+      await Promise.all(
+        asked.map(async (parked) => {
+          const verdict = await replay(parked, records, keyEncoding);
+          for (const each of verdict) verdicts.add(each);
+          if (verdict.has('later') || verdict.has('stopped')) return;
+          again.delete(parked.id);
+          if (verdict.has('settled') || verdict.has('unmatched')) await parking.drop(parked.id);
+        }),
+      );
+    }
+  } finally {
+    // Not before: they would be told at once again.
+    for (const id of again) parking.later(id);
+  }
+  return verdicts;
 }
 
 async function replay(
@@ -51,7 +63,7 @@ async function replay(
   records: Records,
   keyEncoding: KeyEncoding,
 ): Promise<ReadonlySet<Verdict>> {
-  const origin = { messageId, attempt: 1, staysHere: false, hasRedrive: false };
+  const origin = { messageId, attempt: 1, staysMs: 0, hasRedrive: false };
   const taken = parseMessage(body, { keyEncoding }).map((record) => records.take(record, origin));
   return new Set(await Promise.all(taken));
 }

@@ -8,16 +8,19 @@ import {
   type BatchResultErrorEntry,
   type Message,
 } from '@aws-sdk/client-sqs';
+import { BOUNDED_ANSWERS, boundedAnswers } from '../../aws/bounded-answers.ts';
 import { clientSettings } from '../../aws/client-settings.ts';
+import { regionOfHost, type QueueAddress } from '../../config/queue-address.ts';
 import type { Abortable } from '../../model/abortable.ts';
 import type { EntryFailure } from './batch-calls.ts';
-import { parseQueue, regionOfHost, type QueueAddress } from './queue-address.ts';
 import { bareCode, foreignAnswer, queueError, type SqsAction } from './queue-errors.ts';
 import type { SqsOptions } from './sqs-options.ts';
 
 /** Messages in one answer, and entries of one batch: what SQS takes. */
 export const PER_CALL = 10;
 
+/** Longest answer, in bytes: ten messages of 1 MiB, each byte escaped. */
+const MOST_ANSWER_BYTES = 64 * 1024 * 1024;
 /** Kept for the way there and back, beside what a poll waits, in s. A connection may be dead without a sign. */
 const POLL_MARGIN_S = 10;
 /** For a look at the queue, in ms, with the way to a new connection. */
@@ -56,10 +59,10 @@ export class Queue implements Disposable {
 
   /** @param connections that may be open at a time */
   constructor(options: SqsOptions, connections: number) {
-    const address = parseQueue(options.queue);
+    const address = options.queue;
     const endpoint = endpointFor(address, options);
     const region = address.region ?? options.region ?? (endpoint && regionForEndpoint(endpoint));
-    this.where = `${options.queue}${options.endpoint === undefined ? '' : ` at ${options.endpoint}`}`;
+    this.where = `${address.text}${options.endpoint === undefined ? '' : ` at ${options.endpoint}`}`;
     this.#address = address;
     this.#url = address.url;
     this.#client = new SQSClient({
@@ -71,6 +74,7 @@ export class Queue implements Disposable {
     });
     // It walks through each request and answer for a log that nobody reads.
     this.#client.middlewareStack.remove('loggerMiddleware');
+    this.#client.middlewareStack.add(boundedAnswers({ mostBytes: MOST_ANSWER_BYTES }), BOUNDED_ANSWERS);
   }
 
   [Symbol.dispose](): void {

@@ -1,10 +1,11 @@
 import type { AwsAccess } from '../../aws/access.ts';
+import type { QueueAddress } from '../../config/queue-address.ts';
 import type { Log } from '../../model/log.ts';
 
 export interface SqsOptions extends AwsAccess {
-  /** Name, URL (of any host) or ARN, which may be that of another account's queue. An ARN or a URL of AWS tells the
-   * region; with an endpoint that tells none, `region` or AWS_REGION does. */
-  readonly queue: string;
+  /** May be that of another account. An ARN or a URL of AWS tells the region; with an endpoint that tells none, `region` or
+   * AWS_REGION does. */
+  readonly queue: QueueAddress;
   readonly log: Log;
   /** Gives up when the queue could not be reached for this long, in ms. Default: never. */
   readonly giveUpAfterMs?: number | undefined;
@@ -12,4 +13,6 @@ export interface SqsOptions extends AwsAccess {
   readonly waitSeconds?: number | undefined;
   /** How long closing waits for the queue's confirmations, in ms. Default 5 s. */
   readonly closeWithinMs?: number | undefined;
+  /** Fires when the process has to end: closing begins then, and waits for half a second at most. */
+  readonly cut?: AbortSignal | undefined;
 }

@@ -1,8 +1,8 @@
-import { chmodSync, closeSync, constants, openSync } from 'node:fs';
+import { chmodSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import { syncFolder } from '../../store/file/folders.ts';
+import { syncFolder } from '../../store/file/folder-calls.ts';
 import { lockHolder } from './lock-holder.ts';
 import { isBusy, moveAway, openSqlite, pragmaNumber, stateError } from './sqlite.ts';
 import { ensureFolder } from './state-folder.ts';
@@ -105,22 +105,31 @@ function fileError(error: unknown, path: string): IsyncError {
 }
 
 function prepare(db: DatabaseSync, path: string): void {
-  // Before the first look: then there is no shared memory, and the first write takes the lock for good.
+  // Before the first look: then there is no shared memory, and whoever has the lock keeps it.
   db.exec('PRAGMA locking_mode = EXCLUSIVE');
+  // One that is not ours, or newer, is not written to. An empty one is not looked at: two processes that do so at a time would
+  // keep each other from writing.
+  const isEmpty = statSync(path).size === 0;
+  if (!isEmpty) check(db, path);
   db.exec('PRAGMA journal_mode = WAL');
   db.exec('PRAGMA synchronous = FULL');
   db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
   db.exec(`PRAGMA journal_size_limit = ${WAL_BYTES}`);
   db.exec('BEGIN EXCLUSIVE');
-  const version = pragmaNumber(db, 'user_version');
-  if (version === 0) create(db, path);
-  else if (pragmaNumber(db, 'application_id') !== APPLICATION_ID) throw foreign(path);
-  else if (version > SCHEMA_VERSION) throw tooNew(version, path);
+  if (pragmaNumber(db, 'user_version') === 0) create(db);
   db.exec('COMMIT');
 }
 
-function create(db: DatabaseSync, path: string): void {
-  if (db.prepare('SELECT 1 FROM sqlite_schema').get() !== undefined) throw foreign(path);
+function check(db: DatabaseSync, path: string): void {
+  const version = pragmaNumber(db, 'user_version');
+  const isOurs = pragmaNumber(db, 'application_id') === APPLICATION_ID;
+  // A process that was killed as it made the file has left one without anything in it.
+  const isBlank = version === 0 && db.prepare('SELECT 1 FROM sqlite_schema').get() === undefined;
+  if (!isOurs && !isBlank) throw foreign(path);
+  if (version > SCHEMA_VERSION) throw tooNew(version, path);
+}
+
+function create(db: DatabaseSync): void {
   db.exec(TABLES);
   db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
   db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);

@@ -6,9 +6,13 @@ import { IsyncError } from '../../model/isync-error.ts';
  * warnings are shown.
  */
 export async function openSqlite(path: string, options: DatabaseSyncOptions): Promise<DatabaseSync> {
-  const { DatabaseSync: Database } = await withoutSqliteWarning(async () => await import('node:sqlite'));
+  loading ??= withoutSqliteWarning(async () => (await import('node:sqlite')).DatabaseSync);
+  const Database = await loading;
   return new Database(path, options);
 }
+
+/** Once a process: to keep a warning back is done in a place that all share. */
+let loading: Promise<typeof DatabaseSync> | undefined;
 
 /** Runs `load`, and keeps the one warning back that is about SQLite being experimental. */
 export async function withoutSqliteWarning<T>(load: () => Promise<T>): Promise<T> {

@@ -1,10 +1,9 @@
-import { join } from 'node:path';
 import type { Abortable } from '../../model/abortable.ts';
-import { createDigester, type Digester } from '../../model/digest.ts';
+import { createDigester } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
-import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import { errnoOf } from '../../model/isync-error.ts';
 import { isOwnPath, OWN_FOLDER } from '../../model/own-folder.ts';
-import { MAX_PATH_BYTES, type RelPath } from '../../model/rel-path.ts';
+import type { RelPath } from '../../model/rel-path.ts';
 import { isAllZeros } from '../../model/damage.ts';
 import { checkContent } from '../check-digest.ts';
 import { refuseShorter, ZeroWatch } from '../rules/damage-rule.ts';
@@ -29,12 +28,13 @@ import { collectLeftovers, type LeftoverLimits, PartThinner } from './leftovers.
 import { listFiles } from './list-files.ts';
 import type { FileStoreOptions, LocalBeginOptions, LocalStore } from './local-store.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
-import { readInto, findPublished, type Published, readPublished, statPublished } from './published.ts';
+import { tee, readInto, findPublished, type Published, readPublished, statPublished } from './published.ts';
 import type { Publisher, StagedFile } from './publisher.ts';
 import { discard, stageFile } from './stage-file.ts';
 import { PUBLISHED_MODE, type Stamping } from './stamp.ts';
 import { StagingArea } from './staging-area.ts';
 import { StoreIdFile } from './store-id.ts';
+import { checkTaken } from './taken-path.ts';
 import { existingFolder } from './existing-folder.ts';
 import { guard, rejection } from './rejections.ts';
 import { storeError } from './system-errors.ts';
@@ -142,7 +142,7 @@ class FileStore implements LocalStore {
     { replaceDamaged = false }: PublishOptions = {},
   ): Promise<void> {
     this.#checkGoesOn();
-    this.#checkTaken(file);
+    checkTaken(this.root, file.path);
     checkContent(file, bytes, digest);
     await guard(file.path, undefined, () => {
       this.#space.take(bytes.length, file.path);
@@ -154,7 +154,7 @@ class FileStore implements LocalStore {
 
   async begin(file: FileEntry, options: LocalBeginOptions): Promise<Upload> {
     this.#checkGoesOn(options.signal);
-    this.#checkTaken(file);
+    checkTaken(this.root, file.path);
     return this.#uploads.begin(file, () =>
       guard(file.path, options.signal, () =>
         this.#queues.use(file.path, (queues) => this.#begin(queues, file, options)),
@@ -173,7 +173,7 @@ class FileStore implements LocalStore {
 
   async makeFolder(path: RelPath): Promise<void> {
     this.#checkGoesOn();
-    this.#checkTaken({ path });
+    checkTaken(this.root, path);
     await guard(path, undefined, () => this.#named(path, (publisher) => publisher.makeFolder(path)));
   }
 
@@ -185,7 +185,7 @@ class FileStore implements LocalStore {
 
   async settle(path: RelPath): Promise<void> {
     this.#checkGoesOn();
-    this.#checkTaken({ path });
+    checkTaken(this.root, path);
     await guard(path, undefined, () => this.#named(path, (publisher) => publisher.settle(path)));
   }
 
@@ -221,13 +221,6 @@ class FileStore implements LocalStore {
   #checkGoesOn(signal?: AbortSignal): void {
     if (this.#disposed !== undefined) throw storeClosed();
     signal?.throwIfAborted();
-  }
-
-  #checkTaken({ path }: Pick<FileEntry, 'path'>): void {
-    if (isOwnPath(path)) throw new IsyncError('BAD_PATH', "this folder is the store's own", { path });
-    // Or half of its folders would have been made when the kernel says so.
-    if (Buffer.byteLength(join(this.root, path)) >= MAX_PATH_BYTES)
-      throw new IsyncError('BAD_PATH', 'the path is too long below the folder of the store', { path });
   }
 
   /** Changes names when it is the turn of `path`. */
@@ -280,7 +273,7 @@ class FileStore implements LocalStore {
       const offset =
         size === 0
           ? 0
-          : await queues.resuming.run(() => readInto(teeing(digester, resumed), handle, size, goesOn));
+          : await queues.resuming.run(() => readInto(tee(digester, resumed), handle, size, goesOn));
       return new FileBody({
         file,
         algorithm,
@@ -309,15 +302,4 @@ class FileStore implements LocalStore {
     if (this.#immutable) refuseOtherSize(kept, file);
     if (!replaceDamaged) refuseShorter(kept, file);
   }
-}
-
-/** Hands what is read to `resumed`, too. */
-function teeing(digester: Digester, resumed: LocalBeginOptions['resumed']): Pick<Digester, 'update'> {
-  if (resumed === undefined) return digester;
-  return {
-    update: (bytes) => {
-      resumed(bytes);
-      digester.update(bytes);
-    },
-  };
 }

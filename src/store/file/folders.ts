@@ -1,12 +1,19 @@
-import { constants, lchownSync, lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
-import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import { IsyncError } from '../../model/isync-error.ts';
 import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
+import {
+  isVanished,
+  lookAtFolder,
+  makeFolder,
+  removeFile,
+  removeIfEmpty,
+  syncFolder,
+} from './folder-calls.ts';
 import { foldersBelow } from './list-files.ts';
 import type { Owner } from './local-store.ts';
 import { lstatAt } from './read-folder.ts';
-import { storeError, unlessAbsent, unlessAbsentSync } from './system-errors.ts';
+import { unlessAbsent } from './system-errors.ts';
 import { Limiter } from '../../flow/limiter.ts';
 
 /** Folders of a batch fsynced at a time: together they need few commits of the journal, and they leave threads to others. */
@@ -250,71 +257,4 @@ function* upToDurable(folder: StandingFolder): Generator<StandingFolder> {
 function firstFailure(folder: StandingFolder, failures: ReadonlyMap<StandingFolder, unknown>): unknown {
   if (failures.size === 0) return undefined;
   return [...upToDurable(folder)].map((each) => failures.get(each)).find((failure) => failure !== undefined);
-}
-
-/**
- * The identity of the folder at `path`; undefined where nothing is.
- * @throws IsyncError PATH_CONFLICT where something else is
- */
-function lookAtFolder(path: string, directory: RelPath): string | undefined {
-  let found;
-  try {
-    found = lstatSync(path, { throwIfNoEntry: false });
-  } catch (error) {
-    throw storeError(error, directory);
-  }
-  if (found === undefined) return undefined;
-  // The inode of a folder that was removed is soon used again.
-  if (found.isDirectory()) return `${found.dev} ${found.ino} ${found.birthtimeMs}`;
-  const what = found.isSymbolicLink() ? 'a symlink' : 'a file';
-  throw new IsyncError('PATH_CONFLICT', `${what} is where a folder is needed`, { path: directory });
-}
-
-/** Makes a folder, unless another process is quicker, and tells its identity. */
-function makeFolder(path: string, directory: RelPath, owner: Owner | undefined): string {
-  try {
-    mkdirSync(path);
-    if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
-  } catch (error) {
-    if (errnoOf(error) !== 'EEXIST') throw storeError(error, directory);
-  }
-  const made = lookAtFolder(path, directory);
-  if (made !== undefined) return made;
-  const message = 'the folder was removed as it was made';
-  const cause = Object.assign(new Error(message), { code: 'ENOENT' });
-  throw new IsyncError('STORE_FAILED', message, { path: directory, retryable: true, cause });
-}
-
-/** Whether something on the way is not there any more. */
-function isVanished(error: unknown): boolean {
-  return errnoOf(error instanceof IsyncError ? error.cause : error) === 'ENOENT';
-}
-
-function removeFile(path: string): void {
-  if (lstatAt(path)?.isFile() === true) unlessAbsentSync(() => unlinkSync(path));
-}
-
-/** Whether there is no folder at `path` any more. */
-function removeIfEmpty(path: string): boolean {
-  try {
-    unlessAbsentSync(() => rmdirSync(path));
-    return true;
-  } catch (error) {
-    // EBUSY: another file system is mounted there.
-    const errno = errnoOf(error);
-    if (errno === 'ENOTEMPTY' || errno === 'EEXIST' || errno === 'EBUSY') return false;
-    throw error;
-  }
-}
-
-/** Makes the names in the folder at the absolute path durable. */
-export async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-  try {
-    await folder.sync();
-  } catch (error) {
-    // The answer of file systems (some FUSE and network ones) that have no such thing as syncing a folder.
-    const errno = errnoOf(error);
-    if (errno !== 'EINVAL' && errno !== 'ENOTSUP') throw error;
-  }
 }

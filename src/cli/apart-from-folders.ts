@@ -1,0 +1,51 @@
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import type { PullConfig } from '../config/schemas/pull.ts';
+import { errnoOf, IsyncError } from '../model/isync-error.ts';
+import { isWithin } from '../model/is-within.ts';
+
+/**
+ * Refuses a mapped folder that holds the state or the config file, which an object could replace, and one inside the state.
+ * The config has been checked by its text; here symlinks are followed.
+ * @throws IsyncError CONFIG_INVALID
+ */
+export async function checkApart(
+  { sync, state }: Pick<PullConfig, 'sync' | 'state'>,
+  configFile: string | undefined,
+): Promise<void> {
+  const config = configFile === undefined ? [] : await placesOf(resolve(configFile));
+  const states = await placesOf(state);
+  for (const path of new Set(sync.map(({ folder }) => folder))) {
+    const real = await realPlace(path);
+    if (states.some((place) => isWithin(place, real) || isWithin(real, place)))
+      throw notApart(`the state ${state} and the mapped folder must be apart`, path, 'state');
+    if (config.some((place) => isWithin(place, real)))
+      throw notApart(
+        `the config file ${resolve(configFile ?? '')} lies in the mapped folder`,
+        path,
+        'config',
+      );
+  }
+}
+
+function notApart(message: string, path: string, what: 'state' | 'config'): IsyncError {
+  return new IsyncError('CONFIG_INVALID', message, {
+    path,
+    hint: `An object could replace the ${what}. Put it elsewhere; symlinks are followed here.`,
+  });
+}
+
+/** Where a path leads, and where its name lies: what replaces either replaces it. */
+async function placesOf(path: string): Promise<readonly string[]> {
+  return [await realPlace(path), join(await realPlace(dirname(path)), basename(path))];
+}
+
+/** The real path of what is there, or would be made there. What can't be looked at stays as it is named: opening it fails. */
+async function realPlace(path: string): Promise<string> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (errnoOf(error) === undefined || path === dirname(path)) throw error;
+    return join(await realPlace(dirname(path)), basename(path));
+  }
+}
