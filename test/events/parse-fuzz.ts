@@ -29,6 +29,7 @@ const MAPS = [
     ['test-folder/', '/srv/b'],
   ]),
 ];
+
 planHeapGrowth('sender');
 const [seed = '1', count = '1000'] = process.argv.slice(2);
 const random = new Random(Number(seed));

@@ -1,7 +1,7 @@
 export type ReadJson =
   | { readonly value: unknown }
-  /** Why it was not read, in a sentence; `isTooLarge` where it may be JSON all the same. */
-  | { readonly fault: string; readonly isTooLarge: boolean };
+  /** Why it was not read, in a sentence. */
+  | { readonly fault: string };
 
 /**
  * Reads JSON of at most `maxBrackets` objects and lists, brackets in texts counted too: 1 MiB of nothing but brackets would
@@ -9,11 +9,11 @@ export type ReadJson =
  */
 export function readJson(text: string, maxBrackets: number): ReadJson {
   if (opensMore(text, maxBrackets))
-    return { fault: `the message has more than ${maxBrackets} objects and lists`, isTooLarge: true };
+    return { fault: `the message has more than ${maxBrackets} objects and lists` };
   try {
     return { value: JSON.parse(text) };
   } catch {
-    return { fault: 'the message is not JSON', isTooLarge: false };
+    return { fault: 'the message is not JSON' };
   }
 }
 
