@@ -134,6 +134,7 @@ export class Records {
     }
     const { outcome } = result;
     observer.done(event.kind, outcome.outcome, outcome.outcome === 'written' ? outcome.bytes : 0);
+    // Here also where the queue has a place for what fails: another delivery would change nothing about the key or its path.
     if (outcome.outcome === 'parked') return park(outcome);
     const isChange = outcome.outcome === 'written' || outcome.outcome === 'removed';
     if (isChange && event.timeMs !== undefined) observer.lag(Math.max(0, Date.now() - event.timeMs));
