@@ -134,7 +134,6 @@ export class Records {
     }
     const { outcome } = result;
     observer.done(event.kind, outcome.outcome, outcome.outcome === 'written' ? outcome.bytes : 0);
-    // Here also where the queue has a place for what fails: another delivery would change nothing about the key or its path.
     if (outcome.outcome === 'parked') return park(outcome);
     const isChange = outcome.outcome === 'written' || outcome.outcome === 'removed';
     if (isChange && event.timeMs !== undefined) observer.lag(Math.max(0, Date.now() - event.timeMs));
@@ -144,6 +143,10 @@ export class Records {
     return 'settled';
   }
 
+  /**
+   * Parks a record, also where the queue has a redrive policy: only what fails is left to that. Another delivery would not make
+   * a body readable, a key safe, a path free or an archived object restored.
+   */
   async #park(source: RecordSource, origin: Origin, why: Why, event?: ObjectEvent): Promise<Verdict> {
     const { parking, observer, log, settled } = this.#options;
     const { code, reason, hint } = why;
