@@ -66,6 +66,17 @@ await withS3Server((server) => {
     expect(stage.state.get(stage.bucket, 'key')).toBeUndefined();
     expect(stage.state.pending()).toEqual([]);
   });
+
+  it('what has the size and time of the version before is not taken for the new one', async () => {
+    const stage = await ActionStage.start(server);
+    await stage.put('key', 'first');
+    await stage.created('key');
+    const known = stage.state.get(stage.bucket, 'key');
+    await stage.state.setPending({ ...known!, etag: 'of others in the same second' });
+    await stage.open();
+    expect(stage.state.get(stage.bucket, 'key')).toEqual(known);
+    expect(stage.state.pending()).toEqual([]);
+  });
 });
 
 /** Follows `key`, and ends where a kill might: the file has its name, and the state does not hear of it. */

@@ -94,7 +94,6 @@ async function* checkedBucket(
   { pool, prefixes, requests }: CheckOptions,
 ): AsyncGenerator<Finding> {
   const name = `bucket ${bucket}`;
-  const prefix = prefixes[0] ?? '';
   try {
     await pool.use(bucket, undefined, async (opened) => {
       for (const each of prefixes)
@@ -103,15 +102,19 @@ async function* checkedBucket(
     yield { name, level: 'ok', message: 'can be listed' };
   } catch (error) {
     const { message, hint } = toIsyncError(error, 'INTERNAL');
-    const isDenied = refusalOf(error) !== undefined;
+    const refusal = refusalOf(error);
     yield {
       name,
       level: 'warning',
       message: `can't be listed, so that --resync can't compare: ${message}`,
-      hint: isDenied ? `Grant s3:ListBucket on arn:aws:s3:::${bucket}.` : hint,
+      hint:
+        refusal === 'denied' || refusal === 'may not list'
+          ? `Grant s3:ListBucket on the bucket ${bucket}.`
+          : hint,
     };
   }
-  yield await missingKey(bucket, `${prefix}.isync-check-${randomBytes(8).toString('hex')}`, pool, requests);
+  // Rights may differ from prefix to prefix.
+  for (const prefix of prefixes) yield await missingKey(bucket, prefix, pool, requests);
 }
 
 /** Runs a request, and rejects with UNREACHABLE where no answer comes. */
@@ -134,11 +137,12 @@ async function within<T>(
 /** What S3 answers for a key that is missing: with s3:GetObject alone it is 403. */
 async function missingKey(
   bucket: string,
-  key: string,
+  prefix: string,
   pool: BucketPool,
   requests: BucketRequests,
 ): Promise<Finding> {
-  const name = `missing key in ${bucket}`;
+  const name = `missing key in ${bucket}/${prefix}`;
+  const key = `${prefix}.isync-check-${randomBytes(8).toString('hex')}`;
   try {
     await pool.use(bucket, undefined, async (opened) => {
       const found = await within(requests, async (request) => await lookAtObject(opened, key, request));
@@ -152,7 +156,7 @@ async function missingKey(
         name,
         level: 'warning',
         message: 'is answered 403: removals are believed from their events alone, or nothing can be read',
-        hint: `Grant s3:GetObject on arn:aws:s3:::${bucket}/*, and s3:ListBucket on arn:aws:s3:::${bucket}.`,
+        hint: `Grant s3:GetObject on the keys, and s3:ListBucket on the bucket ${bucket}.`,
       };
     return faultOf(name, error);
   }
@@ -163,7 +167,8 @@ async function* checkedFolders({ folders, minFreeBytes }: CheckOptions): AsyncGe
   try {
     for (const room of await folders()) yield checkedFolder(room, minFreeBytes);
   } catch (error) {
-    yield faultOf('folders', error);
+    const { path } = toIsyncError(error, 'INTERNAL');
+    yield faultOf(path === undefined ? 'folders' : `folder ${path}`, error);
   }
 }
 

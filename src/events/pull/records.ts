@@ -143,6 +143,10 @@ export class Records {
     return 'settled';
   }
 
+  /**
+   * Parks a record, also where the queue has a redrive policy: only what fails is left to that. Another delivery would not make
+   * a body readable, a key safe, a path free or an archived object restored.
+   */
   async #park(source: RecordSource, origin: Origin, why: Why, event?: ObjectEvent): Promise<Verdict> {
     const { parking, observer, log, settled } = this.#options;
     const { code, reason, hint } = why;
