@@ -13,7 +13,7 @@ import { onTestFinished } from 'vitest';
 import { type ActionOptions, type Actions, createActions } from '../../src/events/action/actions.ts';
 import { BucketPool, type PoolAccess } from '../../src/events/action/bucket-pool.ts';
 import type { Outcome } from '../../src/events/action/outcome.ts';
-import type { Mapping } from '../../src/events/match/target-path.ts';
+import type { Mapping } from '../../src/config/sync-map.ts';
 import type { ObjectEvent } from '../../src/events/object-event.ts';
 import type { Log, LogFields } from '../../src/model/log.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';

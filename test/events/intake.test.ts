@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import type { Apply, Outcome } from '../../src/events/action/outcome.ts';
-import { KeyMap } from '../../src/events/match/key-map.ts';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import type { Parking } from '../../src/events/parking/parking.ts';
 import { pull, type PullOptions } from '../../src/events/pull/pull.ts';
@@ -11,6 +10,7 @@ import { IsyncError } from '../../src/model/isync-error.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { MemoryState } from './memory-state.ts';
+import { keyMapOf } from './key-map-of.ts';
 
 const WRITTEN: Outcome = { outcome: 'written', bytes: 1 };
 const AWAY = new IsyncError('UNREACHABLE', 'away');
@@ -198,7 +198,7 @@ async function run(
     source,
     parking,
     state: new MemoryState(),
-    keys: new KeyMap([['in/', '/folder']]),
+    keys: keyMapOf([['in/', '/folder']]),
     apply: async () => WRITTEN,
     list: async function* () {
       // Nothing is compared here.

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Apply, Task } from '../../src/events/action/outcome.ts';
-import { KeyMap } from '../../src/events/match/key-map.ts';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import { pull, type PullOptions } from '../../src/events/pull/pull.ts';
 import { PullTally } from '../../src/events/pull/pull-tally.ts';
@@ -12,6 +11,7 @@ import type { Delivery, EventSource } from '../../src/events/source/event-source
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { RecordingLog } from '../recording-log.ts';
+import { keyMapOf } from './key-map-of.ts';
 
 const REFUSED = new IsyncError('STORE_REFUSED', 'the credentials lack sqs:DeleteMessage');
 
@@ -198,7 +198,7 @@ async function optionsFor(
     state,
     log,
     parking: await openParking(join(folder, 'parked'), { log }),
-    keys: new KeyMap([['a/', folder]]),
+    keys: keyMapOf([['a/', folder]]),
     rootOf: (mapping) => mapping.folder,
     list: async function* () {},
     removes: true,

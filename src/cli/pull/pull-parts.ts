@@ -1,10 +1,10 @@
 import { resolveOwner } from '../../config/owner.ts';
 import type { PullConfig } from '../../config/schemas/pull.ts';
+import type { Mapping } from '../../config/sync-map.ts';
 import { createActions, type Actions } from '../../events/action/actions.ts';
 import { BucketPool } from '../../events/action/bucket-pool.ts';
 import { ExecRunner } from '../../events/exec/exec-runner.ts';
 import { KeyMap } from '../../events/match/key-map.ts';
-import type { Mapping } from '../../events/match/target-path.ts';
 import { openParking } from '../../events/parking/open-parking.ts';
 import type { Parking } from '../../events/parking/parking.ts';
 import { listKeys } from '../../events/pull/list-keys.ts';
@@ -45,7 +45,7 @@ export async function openPullParts(
 ): Promise<PullParts> {
   await using opened = new AsyncDisposableStack();
   const { bucketOwner, requestPayer } = config;
-  const keys = new KeyMap(config.sync.map(({ prefix, folder }) => [prefix, folder]));
+  const keys = new KeyMap(config.sync);
   const pool = opened.use(new BucketPool(s3Access(config), { cut }));
   const state = opened.use(await openPullState(file, { log }));
   const parking = await openParking(parkingFolder(config), { log });

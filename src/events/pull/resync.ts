@@ -1,3 +1,4 @@
+import type { Mapping } from '../../config/sync-map.ts';
 import { Limiter } from '../../flow/limiter.ts';
 import { TaskGroup } from '../../flow/task-group.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
@@ -5,7 +6,7 @@ import type { Log } from '../../model/log.ts';
 import type { MaxDelete } from '../../config/pull-values.ts';
 import { isAsWritten } from '../action/local-file.ts';
 import type { KeyMap } from '../match/key-map.ts';
-import type { Mapping, TargetPath } from '../match/target-path.ts';
+import type { TargetPath } from '../match/target-path.ts';
 import type { ObjectEvent } from '../object-event.ts';
 import type { KnownObject, PullState } from '../state/pull-state.ts';
 import type { KeyEncoding, ParsedRecord } from '../parse/parsed.ts';
