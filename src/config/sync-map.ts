@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { isWithin } from '../model/is-within.ts';
+import { MAX_KEY_BYTES } from '../model/object-key.ts';
 import { relPathFault } from '../model/rel-path.ts';
 import { isRecord, type ValuePath } from './config-file.ts';
 import type { Fault, Given } from './from-file.ts';
@@ -12,9 +13,6 @@ export interface Mapping {
   /** Absolute. */
   readonly folder: string;
 }
-
-/** Longest key of S3, in bytes of UTF-8. */
-const MAX_KEY_BYTES = 1024;
 
 /** A pair as it was given, with where it stands in the setting. */
 interface Pair {

@@ -2,11 +2,12 @@ import { lchownSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Mapping } from '../../config/sync-map.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import type { OwnerIds } from '../../model/owner-ids.ts';
 import type { RelPath } from '../../model/rel-path.ts';
+import { syncFolder } from '../../model/sync-folder.ts';
 import { existingFolder } from '../../store/file/existing-folder.ts';
 import { openFileStore } from '../../store/file/file-store.ts';
-import { syncFolder } from '../../store/file/folder-calls.ts';
-import type { FileStoreOptions, LocalStore, Owner } from '../../store/file/local-store.ts';
+import type { FileStoreOptions, LocalStore } from '../../store/file/local-store.ts';
 import { lstatAt } from '../../store/file/read-folder.ts';
 import { storeError } from '../../store/file/system-errors.ts';
 import { OwnPaths } from '../match/own-paths.ts';
@@ -18,7 +19,7 @@ export interface FolderOptions {
   /** Permission bits of files. Default 0644. */
   readonly mode?: number | undefined;
   /** Of files, and of folders that are made. */
-  readonly owner?: Owner | undefined;
+  readonly owner?: OwnerIds | undefined;
   /** Bytes that stay free on each disk, else STORE_FULL. Default 0. */
   readonly minFreeBytes?: number | undefined;
   /** Makes nothing. */
@@ -132,7 +133,7 @@ function otherStore(folder: string, retryable: boolean): IsyncError {
 }
 
 /** Makes the folder and those above it, durable. Returns true. */
-async function makeFolder(path: string, owner: Owner | undefined): Promise<true> {
+async function makeFolder(path: string, owner: OwnerIds | undefined): Promise<true> {
   try {
     if (lstatAt(path) !== undefined) return true;
     const parent = dirname(path);
