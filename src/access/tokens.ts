@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type FileHandle, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, open, readFile, realpath, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseDeviceName } from '../model/device-name.ts';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
+import { syncFolder } from '../model/sync-folder.ts';
 import { formatTokenEntries, invalidTokenFile, parseTokenEntries, type TokenEntry } from './token-entries.ts';
 
 /** Marks a secret as a token of isync, for people and for scanners of leaked secrets. */
@@ -91,7 +92,8 @@ async function changeTokens(
     await rm(temporary, { force: true });
     throw error instanceof IsyncError ? error : unusable(path, error);
   }
-  await syncFolder(dirname(path));
+  // Its path may lead over a symlink.
+  await syncFolder(await realpath(dirname(path)));
 }
 
 async function openLock(path: string): Promise<FileHandle> {
@@ -124,15 +126,6 @@ async function keepReaders(file: FileHandle, path: string): Promise<void> {
   const ours = await file.stat();
   if (ours.uid !== before.uid || ours.gid !== before.gid) await file.chown(before.uid, before.gid);
   await file.chmod(before.mode & 0o777);
-}
-
-async function syncFolder(path: string): Promise<void> {
-  const folder = await open(path, 'r');
-  try {
-    await folder.sync();
-  } finally {
-    await folder.close();
-  }
 }
 
 function folderMissing(folder: string): IsyncError {

@@ -1,18 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { IsyncError } from '../model/isync-error.ts';
+import type { OwnerIds } from '../model/owner-ids.ts';
 import { badValue } from './values.ts';
 
 /** Whose files are; names, or numbers as text. */
-export interface Owner {
+export interface OwnerNames {
   readonly user: string;
   /** Undefined: the group that the user has in the system's list. */
   readonly group: string | undefined;
-}
-
-export interface OwnerIds {
-  readonly uid: number;
-  readonly gid: number;
 }
 
 /** POSIX names, and what directory services have beside: DOMAIN\user, user@domain, machine$. */
@@ -21,7 +17,7 @@ const NAME = /^[\p{L}\p{N}_][\p{L}\p{N}_.@\\-]{0,255}\$?$/u;
 const MAX_ID = 2 ** 32 - 2;
 
 /** `USER`, `USER:GROUP` or `UID:GID`. */
-export function parseOwner(text: string): Owner {
+export function parseOwner(text: string): OwnerNames {
   const [user = '', group, ...more] = text.split(':');
   const names = group === undefined ? [user] : [user, group];
   if (more.length > 0 || !names.every((name) => NAME.test(name)))
@@ -36,7 +32,7 @@ export function parseOwner(text: string): Owner {
  * Looks names up in the system's lists, those of directory services among them.
  * @throws IsyncError CONFIG_INVALID where a name is in none
  */
-export function resolveOwner({ user, group }: Owner): OwnerIds {
+export function resolveOwner({ user, group }: OwnerNames): OwnerIds {
   const found = isNumber(user) ? undefined : lookUp('passwd', user);
   const uid = isNumber(user) ? Number(user) : Number(found?.[2]);
   if (group === undefined) return { uid, gid: Number(found?.[3]) };

@@ -1,19 +1,18 @@
 import { resolve } from 'node:path';
 import { isWithin } from '../model/is-within.ts';
+import { MAX_KEY_BYTES } from '../model/object-key.ts';
+import { relPathFault } from '../model/rel-path.ts';
 import { isRecord, type ValuePath } from './config-file.ts';
 import type { Fault, Given } from './from-file.ts';
 import { badValue, splitList } from './values.ts';
 
-/** A prefix of keys, and the folder for what is below it. */
-export interface SyncEntry {
+/** A prefix of keys, and the folder that has what is below it. */
+export interface Mapping {
   /** '' for the whole bucket; else it ends with "/". */
   readonly prefix: string;
   /** Absolute. */
   readonly folder: string;
 }
-
-/** Longest key of S3, in bytes of UTF-8. */
-const MAX_KEY_BYTES = 1024;
 
 /** A pair as it was given, with where it stands in the setting. */
 interface Pair {
@@ -26,7 +25,7 @@ interface Pair {
  * Parses prefix → folder: a map, a list of maps (each usually of one pair), or texts like PREFIX=FOLDER. A prefix without a "/"
  * at its end means that folder, so that `web` is not `website/`.
  */
-export function parseSync(given: Given, fault: Fault): readonly SyncEntry[] {
+export function parseSync(given: Given, fault: Fault): readonly Mapping[] {
   if (given.value === undefined) throw badValue('is missing');
   const entries = new Map<string, string>();
   for (const { at, prefix, folder } of pairsOf(given.value, fault)) {
@@ -66,11 +65,14 @@ function textPair(text: string, at: ValuePath, fault: Fault): Pair[] {
   return [];
 }
 
+/** Why a whole prefix is none; goes on from it. A key below it must be able to become a path. */
 function prefixFault(prefix: string): string | undefined {
-  if (prefix.includes('\0') || !prefix.isWellFormed()) return 'no key begins with';
-  if (Buffer.byteLength(prefix) > MAX_KEY_BYTES) return `is longer than the ${MAX_KEY_BYTES} bytes of a key`;
+  if (prefix === '') return undefined;
   if (prefix.startsWith('s3://')) return 'is an address; one begins behind the bucket';
-  return undefined;
+  if (Buffer.byteLength(prefix) > MAX_KEY_BYTES) return `is longer than the ${MAX_KEY_BYTES} bytes of a key`;
+  if (prefix.startsWith('/')) return 'begins with "/"; write it as keys begin, or "" for the whole bucket';
+  const fault = relPathFault(prefix.slice(0, -1));
+  return fault && `${fault}, so that no key below it could become a path; map one above it`;
 }
 
 /** Undefined where it is none, which is told. */

@@ -1,10 +1,11 @@
 import { expect, it } from 'vitest';
 import { AccessProof } from '../../src/events/action/access-proof.ts';
+import type { PullState } from '../../src/events/state/pull-state.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import { MemoryState } from './memory-state.ts';
+import { temporaryState } from './temporary-state.ts';
 
-async function stateWith(...keys: string[]): Promise<MemoryState> {
-  const state = new MemoryState();
+async function stateWith(...keys: string[]): Promise<PullState> {
+  const state = await temporaryState();
   for (const key of keys)
     await state.set({
       bucket: 'b',

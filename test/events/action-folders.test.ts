@@ -101,7 +101,7 @@ await withS3Server((server) => {
       expect(await stage.created('x/y')).toMatchObject({ outcome: 'written' });
       expect(stage.files()).toEqual(['d/', 'f']);
       expect(stage.files('.')).not.toContain('unmade/');
-      expect([...stage.state.objects.values()].map(({ key }) => key)).toEqual(['f', 'd/']);
+      expect([...stage.state.list(stage.bucket, '')].map(({ key }) => key)).toEqual(['d/', 'f']);
     });
   });
 

@@ -90,7 +90,7 @@ await withS3Server((server) => {
       await expect(stage.removed('f')).rejects.toMatchObject(error);
       await expect(stage.created('f', { isLastLook: true })).rejects.toMatchObject(error);
       expect(stage.files()).toEqual(['f', 'g', 'h']);
-      expect(stage.state.objects.size).toBe(3);
+      expect(stage.state.count(stage.bucket, '')).toBe(3);
       stage.front.refuse = undefined;
       expect(await stage.removed('f')).toEqual({ outcome: 'removed' });
     });

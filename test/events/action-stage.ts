@@ -13,13 +13,14 @@ import { onTestFinished } from 'vitest';
 import { type ActionOptions, type Actions, createActions } from '../../src/events/action/actions.ts';
 import { BucketPool, type PoolAccess } from '../../src/events/action/bucket-pool.ts';
 import type { Outcome } from '../../src/events/action/outcome.ts';
-import type { Mapping } from '../../src/events/match/target-path.ts';
+import type { Mapping } from '../../src/config/sync-map.ts';
 import type { ObjectEvent } from '../../src/events/object-event.ts';
+import type { PullState } from '../../src/events/state/pull-state.ts';
 import type { Log, LogFields } from '../../src/model/log.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { startS3Front, type S3Front } from '../../harness/s3-front.ts';
 import type { S3Server } from '../../harness/s3-server.ts';
-import { MemoryState } from './memory-state.ts';
+import { temporaryState } from './temporary-state.ts';
 
 export interface StageOptions extends Partial<Omit<ActionOptions, 'mappings' | 'state' | 'buckets' | 'log'>> {
   /** Prefixes and folders below the stage's own. Default: the whole bucket to `in`. */
@@ -32,7 +33,7 @@ export class ActionStage {
   readonly server: S3Server;
   readonly bucket: string;
   readonly front: S3Front;
-  readonly state = new MemoryState();
+  readonly state: PullState;
   /** What has been told of as changed, below the stage's folder. */
   readonly changed: string[] = [];
   readonly logged: { readonly message: string; readonly fields: LogFields | undefined }[] = [];
@@ -41,17 +42,18 @@ export class ActionStage {
   #actions: Actions | undefined;
   #pool: BucketPool | undefined;
 
-  private constructor(server: S3Server, bucket: string, front: S3Front, base: string) {
+  private constructor(server: S3Server, bucket: string, front: S3Front, base: string, state: PullState) {
     this.server = server;
     this.bucket = bucket;
     this.front = front;
     this.#base = base;
+    this.state = state;
   }
 
   static async start(server: S3Server, options: StageOptions = {}): Promise<ActionStage> {
     const base = realpathSync(mkdtempSync(join(tmpdir(), 'isync-action-')));
     const front = await startS3Front(server.endpoint);
-    const stage = new ActionStage(server, await server.makeBucket(), front, base);
+    const stage = new ActionStage(server, await server.makeBucket(), front, base, await temporaryState());
     onTestFinished(async () => {
       await stage.close();
       await front[Symbol.asyncDispose]();

@@ -116,7 +116,7 @@ await withS3Server((server) => {
       for (const key of ['a/x/g', 'b/h', 'a/inner/i'])
         expect(await stage.removed(key)).toEqual({ outcome: 'removed' });
       expect(stage.files()).toEqual(['inner/', 'inner/deep/']);
-      expect(stage.state.objects.size).toBe(0);
+      expect(stage.state.count(stage.bucket, '')).toBe(0);
       expect(stage.changed).toHaveLength(8);
     });
 

@@ -4,37 +4,38 @@ import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Apply, Task } from '../../src/events/action/outcome.ts';
-import { KeyMap } from '../../src/events/match/key-map.ts';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import { pull, type PullOptions } from '../../src/events/pull/pull.ts';
 import { PullTally } from '../../src/events/pull/pull-tally.ts';
-import type { Delivery, EventSource } from '../../src/events/source/event-source.ts';
-import { openPullState } from '../../src/events/state/open-pull-state.ts';
+import type { EventSource } from '../../src/events/source/event-source.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { RecordingLog } from '../recording-log.ts';
+import { keyMapOf } from './key-map-of.ts';
+import { MemoryQueue } from './memory-queue.ts';
+import { temporaryState } from './temporary-state.ts';
 
 const REFUSED = new IsyncError('STORE_REFUSED', 'the credentials lack sqs:DeleteMessage');
 
 describe('a pull', () => {
   it('ends where the queue refuses it, also while a record waits for trouble to pass', async () => {
-    const queue = new ScriptedQueue(1);
+    const queue = new MemoryQueue({ maxDeliveries: 1 });
     let looks = 0;
     const apply: Apply = async () => {
       looks += 1;
       queue.refusal = REFUSED;
       throw new IsyncError('UNREACHABLE', 'the bucket does not answer');
     };
-    queue.add('a/one');
+    queue.addKeys('a/one');
     await expect(pull(await optionsFor(queue, apply))).rejects.toBe(REFUSED);
     expect(looks).toBeGreaterThan(0);
     expect(queue.ended).toEqual([['a/one', 0]]);
   });
 
   it('writes one line for each record, with its message, key and attempt', async () => {
-    const queue = new ScriptedQueue(undefined);
+    const queue = new MemoryQueue();
     const log = new RecordingLog();
     const stop = new AbortController();
-    for (const key of ['a/done', 'a/../parked', 'b/unmatched', 'a/']) queue.add(key);
+    for (const key of ['a/done', 'a/../parked', 'b/unmatched', 'a/']) queue.addKeys(key);
     const apply: Apply = async () => ({ outcome: 'unchanged' });
     const pulling = pull(await optionsFor(queue, apply, { log, signal: stop.signal }));
     await until(() => queue.ended.length === 4);
@@ -48,9 +49,9 @@ describe('a pull', () => {
   });
 
   it('with --once ends well where what failed was done when its message came again', async () => {
-    const queue = new ScriptedQueue(undefined);
-    queue.isFinite = true;
-    for (const key of ['a/one', 'a/two']) queue.add(key);
+    const queue = new MemoryQueue({ isFinite: true });
+    queue.redeliveries = Infinity;
+    queue.addKeys('a/one', 'a/two');
     const failures = new Map([
       ['a/one', 1],
       ['a/two', 2],
@@ -63,19 +64,18 @@ describe('a pull', () => {
     };
     expect(await pull(await optionsFor(queue, apply, { once: true }))).toEqual({ failure: undefined });
     failures.set('a/two', Infinity);
-    queue.add('a/one');
-    queue.add('a/two');
-    queue.deliveriesLeft = 5;
+    queue.addKeys('a/one');
+    queue.addKeys('a/two');
+    queue.redeliveries = 5;
     expect(await pull(await optionsFor(queue, apply, { once: true }))).toMatchObject({
       failure: { code: 'UNREACHABLE', message: 'a/two' },
     });
   });
 
   it('with --once does not end well where something could not be parked', async () => {
-    const queue = new ScriptedQueue(undefined);
-    queue.isFinite = true;
-    queue.deliveriesLeft = 2;
-    queue.add('a/../parked');
+    const queue = new MemoryQueue({ isFinite: true });
+    queue.redeliveries = 2;
+    queue.addKeys('a/../parked');
     const parking = await openParking('/no/such/folder/parked', { log: new RecordingLog() });
     const apply: Apply = async () => ({ outcome: 'unchanged' });
     expect(await pull(await optionsFor(queue, apply, { once: true, parking }))).toMatchObject({
@@ -84,13 +84,13 @@ describe('a pull', () => {
   });
 
   it('has all its polls wait at the queue once there is room again', async () => {
-    const queue = new ScriptedQueue(undefined);
+    const queue = new MemoryQueue();
     const looks: (() => void)[] = [];
     const apply: Apply = async () => {
       await new Promise<void>((resolve) => looks.push(resolve));
       return { outcome: 'unchanged' };
     };
-    for (let i = 0; i < 5_000; i++) queue.add(`a/${i}`);
+    for (let i = 0; i < 5_000; i++) queue.addKeys(`a/${i}`);
     const stop = new AbortController();
     const pulling = pull(await optionsFor(queue, apply, { signal: stop.signal, concurrency: 1e5 }));
     await until(() => queue.polls === 0 && looks.length > 0);
@@ -106,79 +106,6 @@ describe('a pull', () => {
   });
 });
 
-/** A queue that holds its polls open until it has a message. */
-class ScriptedQueue implements EventSource {
-  readonly where = 'scripted';
-  readonly isFifo = false;
-  readonly isReachable = true;
-  readonly maxDeliveries: number | undefined;
-  /** Polls reject with this from now on. */
-  refusal: IsyncError | undefined;
-  /** Whether a poll that finds nothing ends, and what is given back comes again at once. */
-  isFinite = false;
-  /** What is given back later is for others. */
-  deliveriesLeft = Infinity;
-  /** Polls that wait. */
-  polls = 0;
-  /** Keys of the messages that were given back, with the delay, or acknowledged. */
-  readonly ended: (readonly [key: string, delayMs: number | 'ack'])[] = [];
-  #waiting: string[] = [];
-
-  constructor(maxDeliveries: number | undefined) {
-    this.maxDeliveries = maxDeliveries;
-  }
-
-  get inHand(): number {
-    return 0;
-  }
-
-  add(key: string): void {
-    this.#waiting.push(key);
-  }
-
-  clear(): void {
-    this.#waiting = [];
-  }
-
-  async receive({ signal }: { readonly signal?: AbortSignal } = {}): Promise<readonly Delivery[]> {
-    this.polls += 1;
-    try {
-      for (;;) {
-        signal?.throwIfAborted();
-        if (this.refusal !== undefined) throw this.refusal;
-        const keys = this.#waiting.splice(0, 10);
-        if (keys.length > 0) return keys.map((key) => this.#delivery(key));
-        await turn();
-        if (this.isFinite && this.#waiting.length === 0) return [];
-      }
-    } finally {
-      this.polls -= 1;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
-
-  #delivery(key: string): Delivery {
-    const record = {
-      eventVersion: '2.1',
-      eventSource: 'aws:s3',
-      eventName: 'ObjectCreated:Put',
-      s3: { bucket: { name: 'bucket' }, object: { key } },
-    };
-    return {
-      id: key,
-      body: JSON.stringify({ Records: [record] }),
-      attempt: 1,
-      sentMs: undefined,
-      ack: async () => void this.ended.push([key, 'ack']),
-      release: async (delayMs) => {
-        this.ended.push([key, delayMs]);
-        if (this.isFinite && this.deliveriesLeft-- > 0) this.add(key);
-      },
-    };
-  }
-}
-
 async function optionsFor(
   source: EventSource,
   apply: (task: Task, signal: AbortSignal) => ReturnType<Apply>,
@@ -186,19 +113,15 @@ async function optionsFor(
 ): Promise<PullOptions> {
   const folder = mkdtempSync(join(tmpdir(), 'isync-pull-'));
   const log = new RecordingLog();
-  const state = await openPullState(join(folder, 'state.db'), { log });
-  onTestFinished(async () => {
-    await state[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true });
-  });
+  onTestFinished(() => rmSync(folder, { recursive: true }));
   const never = new AbortController().signal;
   return {
     source,
     apply,
-    state,
+    state: await temporaryState(),
     log,
     parking: await openParking(join(folder, 'parked'), { log }),
-    keys: new KeyMap([['a/', folder]]),
+    keys: keyMapOf([['a/', folder]]),
     rootOf: (mapping) => mapping.folder,
     list: async function* () {},
     removes: true,

@@ -2,7 +2,6 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { KeyMap } from '../../src/events/match/key-map.ts';
 import { differences } from '../../src/events/pull/resync.ts';
 import type { Difference } from '../../src/events/pull/taken.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
@@ -10,6 +9,7 @@ import type { PullState } from '../../src/events/state/pull-state.ts';
 import { toMicroseconds } from '../../src/model/file-entry.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { object } from './state-objects.ts';
+import { keyMapOf } from './key-map-of.ts';
 
 let base: string;
 let state: PullState;
@@ -77,7 +77,9 @@ async function found(
   listed: readonly string[],
 ): Promise<readonly string[]> {
   const all: Difference[] = [];
-  const keys = new KeyMap(Object.entries(sync).map(([prefix, folder]) => [prefix, join(base, folder)]));
+  const keys = keyMapOf(
+    Object.entries(sync).map(([prefix, folder]) => [prefix, join(base, folder)] as const),
+  );
   for await (const each of differences({
     buckets: ['b'],
     keys,

@@ -2,7 +2,6 @@ import { mkdirSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { KeyMap } from '../../src/events/match/key-map.ts';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import { parseMessage } from '../../src/events/parse/parse-message.ts';
 import { Lanes } from '../../src/events/pull/lanes.ts';
@@ -17,6 +16,7 @@ import { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
 import { RecordingLog } from '../recording-log.ts';
+import { keyMapOf } from './key-map-of.ts';
 
 describe('a comparison with the bucket', () => {
   it('finds nothing where all is as it should be', async () => {
@@ -169,7 +169,7 @@ async function start(keys: readonly string[]) {
   mkdirSync(join(base, 'state'));
   const state = opened.use(await openPullState(join(base, 'state', 'state.db'), { log }));
   const parking = await openParking(join(base, 'state', 'parked'), { log });
-  const map = new KeyMap([['', folder]]);
+  const map = keyMapOf([['', folder]]);
   const looked: string[] = [];
   const path = (key: string): string => join(folder, key);
   const listed = (key: string): ListedKey => ({ key, size: key.length, etag: `of ${key}` });

@@ -1,12 +1,12 @@
 import type { PullConfig } from '../../config/schemas/pull.ts';
 import { readTokenFile } from '../../config/token-file.ts';
 import { bucketsToCompare } from '../../events/pull/buckets-to-compare.ts';
-import { REDRIVE_HINT } from '../../events/pull/redrive-hint.ts';
 import { pull } from '../../events/pull/pull.ts';
 import { allOf, type PullObserver } from '../../events/pull/pull-observer.ts';
 import { type PullSummary, PullTally } from '../../events/pull/pull-tally.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
 import { openSqsSource } from '../../events/sqs/open-sqs-source.ts';
+import { REDRIVE_HINT } from '../../events/sqs/redrive-policy.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { LastingWork } from '../lasting-command.ts';

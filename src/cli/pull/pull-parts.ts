@@ -1,10 +1,10 @@
 import { resolveOwner } from '../../config/owner.ts';
 import type { PullConfig } from '../../config/schemas/pull.ts';
+import type { Mapping } from '../../config/sync-map.ts';
 import { createActions, type Actions } from '../../events/action/actions.ts';
 import { BucketPool } from '../../events/action/bucket-pool.ts';
 import { ExecRunner } from '../../events/exec/exec-runner.ts';
 import { KeyMap } from '../../events/match/key-map.ts';
-import type { Mapping } from '../../events/match/target-path.ts';
 import { openParking } from '../../events/parking/open-parking.ts';
 import type { Parking } from '../../events/parking/parking.ts';
 import { listKeys } from '../../events/pull/list-keys.ts';
@@ -84,7 +84,7 @@ export async function openPullParts(
 }
 
 export function keysOf({ sync }: PullConfig): KeyMap {
-  return new KeyMap(sync.map(({ prefix, folder }) => [prefix, folder]));
+  return new KeyMap(sync);
 }
 
 /** The buckets, however many there are. */

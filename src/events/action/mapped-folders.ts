@@ -1,15 +1,16 @@
 import { lchownSync, mkdirSync, realpathSync } from 'node:fs';
-import { dirname, join, relative, sep } from 'node:path';
+import { dirname, join } from 'node:path';
+import type { Mapping } from '../../config/sync-map.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import { OWN_FOLDER } from '../../model/own-folder.ts';
+import type { OwnerIds } from '../../model/owner-ids.ts';
 import type { RelPath } from '../../model/rel-path.ts';
+import { syncFolder } from '../../model/sync-folder.ts';
 import { existingFolder } from '../../store/file/existing-folder.ts';
 import { openFileStore } from '../../store/file/file-store.ts';
-import { syncFolder } from '../../store/file/folder-calls.ts';
-import type { FileStoreOptions, LocalStore, Owner } from '../../store/file/local-store.ts';
+import type { FileStoreOptions, LocalStore } from '../../store/file/local-store.ts';
 import { lstatAt } from '../../store/file/read-folder.ts';
 import { storeError } from '../../store/file/system-errors.ts';
-import type { Mapping } from '../match/target-path.ts';
+import { OwnPaths } from '../match/own-paths.ts';
 import type { PullState } from '../state/pull-state.ts';
 
 export interface FolderOptions {
@@ -18,7 +19,7 @@ export interface FolderOptions {
   /** Permission bits of files. Default 0644. */
   readonly mode?: number | undefined;
   /** Of files, and of folders that are made. */
-  readonly owner?: Owner | undefined;
+  readonly owner?: OwnerIds | undefined;
   /** Bytes that stay free on each disk, else STORE_FULL. Default 0. */
   readonly minFreeBytes?: number | undefined;
   /** Makes nothing. */
@@ -47,6 +48,7 @@ export interface MappedFolder {
 export async function openMappedFolders(options: FolderOptions): Promise<MappedFolders> {
   const folders = new Map<string, MappedFolder>();
   const roots = new Set<string>();
+  const own = new OwnPaths();
   const opened = new Map<string, LocalStore>();
   await using cleanup = new AsyncDisposableStack();
   for (const folder of new Set(options.mappings.map((mapping) => mapping.folder))) {
@@ -55,6 +57,7 @@ export async function openMappedFolders(options: FolderOptions): Promise<MappedF
       options.dryRun === true ? lstatAt(folder) !== undefined : await makeFolder(folder, options.owner);
     const root = isThere ? await existingFolder(folder) : folder;
     roots.add(root);
+    own.add(root);
     let store = opened.get(root);
     if (isThere && store === undefined) {
       store = await openFileStore(root, storeOptions(options, root, roots));
@@ -70,8 +73,7 @@ export async function openMappedFolders(options: FolderOptions): Promise<MappedF
       check: async () => {
         if (id !== undefined && (await store?.identity())?.id !== id) throw otherStore(folder, true);
       },
-      isReserved: (path) =>
-        path.toLowerCase().includes(OWN_FOLDER) && [...roots].some((each) => isOwnOf(each, join(root, path))),
+      isReserved: (path) => own.has(root, path),
     });
   }
   const all = cleanup.move();
@@ -131,7 +133,7 @@ function otherStore(folder: string, retryable: boolean): IsyncError {
 }
 
 /** Makes the folder and those above it, durable. Returns true. */
-async function makeFolder(path: string, owner: Owner | undefined): Promise<true> {
+async function makeFolder(path: string, owner: OwnerIds | undefined): Promise<true> {
   try {
     if (lstatAt(path) !== undefined) return true;
     const parent = dirname(path);
@@ -148,9 +150,4 @@ async function makeFolder(path: string, owner: Owner | undefined): Promise<true>
   } catch (error) {
     throw storeError(error, path);
   }
-}
-
-/** Whether `path` is in the folder that the store at `root` has for itself. */
-function isOwnOf(root: string, path: string): boolean {
-  return relative(root, path).split(sep)[0]?.toLowerCase() === OWN_FOLDER;
 }

@@ -1,6 +1,6 @@
+import type { Mapping } from '../../config/sync-map.ts';
 import type { ErrorCode } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
-import type { Mapping } from '../match/target-path.ts';
 import type { ObjectEvent } from '../object-event.ts';
 
 /** A key to look at, and where its object goes. */

@@ -1,12 +1,5 @@
+import type { Mapping } from '../../config/sync-map.ts';
 import type { RelPath } from '../../model/rel-path.ts';
-
-/** A prefix of keys, and the folder that has what is below it. */
-export interface Mapping {
-  /** '' for the whole bucket; else it ends with "/". */
-  readonly prefix: string;
-  /** Absolute. */
-  readonly folder: string;
-}
 
 /** Where a key goes. */
 export type TargetPath =

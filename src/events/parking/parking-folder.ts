@@ -4,7 +4,7 @@ import { open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Limiter } from '../../flow/limiter.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import { syncFolder } from '../../store/file/folder-calls.ts';
+import { syncFolder } from '../../model/sync-folder.ts';
 import { FreeSpace } from '../../store/file/free-space.ts';
 import { ensureFolder } from '../state/state-folder.ts';
 import { parseRecordName, type RecordName } from './record-file.ts';

@@ -1,10 +1,8 @@
+import { MAX_KEY_BYTES } from '../../model/object-key.ts';
 import type { KeyEncoding } from './parsed.ts';
 
 /** How a dialect writes keys; undefined where that is not known. */
 export type WrittenKey = Exclude<KeyEncoding, 'auto'> | undefined;
-
-/** The longest key of S3, in bytes of UTF-8; the stores that follow it have the same limit. */
-const MAX_KEY_BYTES = 1024;
 
 /**
  * The key that `text` stands for, or why it stands for none, in words that go on from "the key". Form encoding is what HTML

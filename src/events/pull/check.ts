@@ -5,8 +5,8 @@ import { checkListable } from '../../s3/objects.ts';
 import { lookAtObject, type LookOptions } from '../../s3/look.ts';
 import { refusalOf } from '../../s3/refusals.ts';
 import type { BucketPool } from '../action/bucket-pool.ts';
-import { REDRIVE_HINT } from './redrive-hint.ts';
 import type { CheckedQueue } from '../sqs/check-queue.ts';
+import { REDRIVE_HINT } from '../sqs/redrive-policy.ts';
 
 /** Of a request to a bucket, in ms: somebody waits for it. */
 const ANSWER_MS = 15_000;

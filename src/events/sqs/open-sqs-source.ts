@@ -5,10 +5,10 @@ import { CALLS } from './batch-calls.ts';
 import { LinkLog } from './link-log.ts';
 import { Queue } from './queue.ts';
 import type { SqsOptions } from './sqs-options.ts';
-import { POLLS, SqsSource } from './sqs-source.ts';
+import { POLL_CONNECTIONS, SqsSource } from './sqs-source.ts';
 
 /** All polls, deletions and changes of visibility that may be under way: none waits for a connection of another. */
-const CONNECTIONS = POLLS + 2 * CALLS;
+const CONNECTIONS = POLL_CONNECTIONS + 2 * CALLS;
 
 /**
  * Finds an SQS queue and reads what it says of itself. Temporary trouble is waited out. Rejects with an IsyncError that is not

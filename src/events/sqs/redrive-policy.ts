@@ -2,6 +2,10 @@ import { z } from 'zod';
 
 const POLICY = z.object({ maxReceiveCount: z.coerce.number().int().positive() });
 
+/** Why a redrive policy and `unmatched: release` do not go together well. */
+export const REDRIVE_HINT =
+  'Messages for other machines, which are given back, go that way too: give each machine its own queue, or say "unmatched: discard".';
+
 /** After how many deliveries a queue with this policy moves a message elsewhere; undefined where the policy does not say. */
 export function maxDeliveriesOf(policy: string | undefined): number | undefined {
   if (policy === undefined || policy === '') return undefined;

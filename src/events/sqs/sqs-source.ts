@@ -16,7 +16,7 @@ import type { SqsOptions } from './sqs-options.ts';
 import { Visibility } from './visibility.ts';
 
 /** Polls under way at a time; further ones wait for their turn. Each keeps a connection for as long as it waits. */
-export const POLLS = 8;
+export const POLL_CONNECTIONS = 8;
 /** How long the queue waits for a message by itself, in s: its longest. */
 const WAIT_S = 20;
 /** Shortest visibility timeout that is asked for, in s: below it no extension could be relied on. */
@@ -55,7 +55,7 @@ export class SqsSource implements EventSource {
   readonly #visibilitySeconds: number;
   readonly #visibility: Visibility;
   readonly #deletions: Deletions;
-  readonly #polls = new Limiter(POLLS);
+  readonly #polls = new Limiter(POLL_CONNECTIONS);
   /** By id. */
   readonly #held = new Map<string, HeldMessage>();
   /** Ends polls. */

@@ -2,7 +2,7 @@ import { chmodSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import { syncFolder } from '../../store/file/folder-calls.ts';
+import { syncFolder } from '../../model/sync-folder.ts';
 import { lockHolder } from './lock-holder.ts';
 import { isBusy, moveAway, openSqlite, pragmaNumber, stateError } from './sqlite.ts';
 import { ensureFolder } from './state-folder.ts';

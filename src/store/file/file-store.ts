@@ -24,7 +24,7 @@ import { FileBody } from './file-body.ts';
 import { Folders } from './folders.ts';
 import { FreeSpace } from './free-space.ts';
 import { type Queues, DeviceQueues } from './device-queues.ts';
-import { collectLeftovers, type LeftoverLimits, PartThinner } from './leftovers.ts';
+import { LeftoverCollector } from './leftover-collector.ts';
 import { listFiles } from './list-files.ts';
 import type { FileStoreOptions, LocalBeginOptions, LocalStore } from './local-store.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
@@ -40,8 +40,6 @@ import { guard, rejection } from './rejections.ts';
 import { storeError } from './system-errors.ts';
 
 const STALE_PARTIAL_MS = 7 * 24 * 3600 * 1000;
-/** How often leftovers are collected, in ms; also when the store is opened. */
-const COLLECT_EVERY_MS = 3600 * 1000;
 
 /**
  * Opens the store in the folder `path`, which must be there already: a missing folder is more likely a disk that is not
@@ -62,26 +60,23 @@ export async function openFileStore(path: string, options: FileStoreOptions = {}
     if (reason.code !== 'STORE_FULL') throw reason;
   }
   const store = new FileStore(root, area, options);
-  await store.collect();
+  await store.leftovers.collect();
   return store;
 }
 
 class FileStore implements LocalStore {
   readonly capabilities: StoreCapabilities = { listedMtime: true };
   readonly root: string;
+  readonly leftovers: LeftoverCollector;
   readonly #area: StagingArea;
   readonly #id: StoreIdFile;
   readonly #immutable: boolean;
-  readonly #leftovers: LeftoverLimits;
-  readonly #thinner: PartThinner;
   readonly #space: FreeSpace;
   readonly #stamping: Stamping;
   readonly #folders: Folders;
   readonly #queues: DeviceQueues;
   readonly #publishing = new PathOrder();
   readonly #uploads = new OpenUploads();
-  readonly #collector: NodeJS.Timeout | undefined;
-  #collecting: Promise<void> = Promise.resolve();
   #disposed: Promise<void> | undefined;
 
   constructor(root: string, area: StagingArea, options: FileStoreOptions) {
@@ -89,10 +84,10 @@ class FileStore implements LocalStore {
     this.#area = area;
     this.#id = new StoreIdFile(root, area, options.readOnly === true);
     this.#immutable = options.immutable ?? false;
-    this.#leftovers = {
+    this.leftovers = new LeftoverCollector(area, {
       staleMs: options.stalePartialMs ?? STALE_PARTIAL_MS,
       mostBytes: options.maxStagedBytes ?? Infinity,
-    };
+    });
     this.#space = new FreeSpace(root, options.minFreeBytes ?? 0);
     this.#stamping = { mode: options.mode ?? PUBLISHED_MODE, owner: options.owner };
     this.#folders = new Folders(root, { keeps: options.keeps, owner: options.owner });
@@ -100,9 +95,7 @@ class FileStore implements LocalStore {
       immutable: this.#immutable,
       oneQueue: options.oneQueue ?? false,
     });
-    this.#thinner = new PartThinner(area, this.#leftovers);
-    if (options.readOnly !== true)
-      this.#collector = setInterval(() => void this.collect(), COLLECT_EVERY_MS).unref();
+    if (options.readOnly !== true) this.leftovers.start();
   }
 
   async identity({ signal }: Abortable = {}): Promise<StoreIdentity> {
@@ -195,26 +188,17 @@ class FileStore implements LocalStore {
     await guard(directory, signal, () => this.#folders.sync(directory, goesOn));
   }
 
-  /** Removes what killed processes and abandoned uploads left behind; see leftovers.ts. Never rejects. */
-  async collect(): Promise<void> {
-    this.#collecting = collectLeftovers(this.#area, this.#leftovers).catch(() => {
-      // Nothing that is kept depends on it, the next round tries again, and a store that fails says so elsewhere.
-    });
-    await this.#collecting;
-  }
-
   [Symbol.asyncDispose](): Promise<void> {
     this.#disposed ??= this.#dispose();
     return this.#disposed;
   }
 
   async #dispose(): Promise<void> {
-    clearInterval(this.#collector);
+    this.leftovers.stop();
     // A part that could not be released waits for the next process.
     await this.#uploads.suspend();
     await this.#publishing.idle();
-    await this.#collecting;
-    await this.#thinner.idle();
+    await this.leftovers.idle();
     await this.#area[Symbol.asyncDispose]();
   }
 
@@ -264,7 +248,7 @@ class FileStore implements LocalStore {
     const { path, handle, size } = await queues.claiming.run(() => claimPart(this.#area, file, resume));
     const release = async (path: string): Promise<void> => {
       await releasePart(this.#area, path);
-      this.#thinner.left(partOwner(file));
+      this.leftovers.left(partOwner(file));
     };
     try {
       this.#space.check(file.size - size, file.path);

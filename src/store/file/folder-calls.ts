@@ -1,8 +1,7 @@
-import { constants, lchownSync, lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { lchownSync, lstatSync, mkdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import type { OwnerIds } from '../../model/owner-ids.ts';
 import type { RelPath } from '../../model/rel-path.ts';
-import type { Owner } from './local-store.ts';
 import { lstatAt } from './read-folder.ts';
 import { storeError, unlessAbsentSync } from './system-errors.ts';
 
@@ -27,7 +26,7 @@ export function lookAtFolder(path: string, directory: RelPath): string | undefin
 }
 
 /** Makes a folder, unless another process is quicker, and tells its identity. */
-export function makeFolder(path: string, directory: RelPath, owner: Owner | undefined): string {
+export function makeFolder(path: string, directory: RelPath, owner: OwnerIds | undefined): string {
   try {
     mkdirSync(path);
     if (owner !== undefined) lchownSync(path, owner.uid, owner.gid);
@@ -60,17 +59,5 @@ export function removeIfEmpty(path: string): boolean {
     const errno = errnoOf(error);
     if (errno === 'ENOTEMPTY' || errno === 'EEXIST' || errno === 'EBUSY') return false;
     throw error;
-  }
-}
-
-/** Makes the names in the folder at the absolute path durable. */
-export async function syncFolder(path: string): Promise<void> {
-  await using folder = await open(path, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
-  try {
-    await folder.sync();
-  } catch (error) {
-    // The answer of file systems (some FUSE and network ones) that have no such thing as syncing a folder.
-    const errno = errnoOf(error);
-    if (errno !== 'EINVAL' && errno !== 'ENOTSUP') throw error;
   }
 }

@@ -1,17 +1,11 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import { IsyncError } from '../../model/isync-error.ts';
+import { syncFolder } from '../../model/sync-folder.ts';
+import type { OwnerIds } from '../../model/owner-ids.ts';
 import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
-import {
-  isVanished,
-  lookAtFolder,
-  makeFolder,
-  removeFile,
-  removeIfEmpty,
-  syncFolder,
-} from './folder-calls.ts';
+import { isVanished, lookAtFolder, makeFolder, removeFile, removeIfEmpty } from './folder-calls.ts';
 import { foldersBelow } from './list-files.ts';
-import type { Owner } from './local-store.ts';
 import { lstatAt } from './read-folder.ts';
 import { unlessAbsent } from './system-errors.ts';
 import { Limiter } from '../../flow/limiter.ts';
@@ -27,13 +21,13 @@ export interface FolderOptions {
   /** Whether a folder stays when it is empty. Default: none does. */
   readonly keeps?: ((folder: RelPath) => boolean) | undefined;
   /** Whose new folders become. */
-  readonly owner?: Owner | undefined;
+  readonly owner?: OwnerIds | undefined;
 }
 
 /** The folders of published files: makes and removes them, refuses what is none, and makes their entries durable. */
 export class Folders {
   readonly root: string;
-  readonly owner: Owner | undefined;
+  readonly owner: OwnerIds | undefined;
   readonly keeps: (folder: RelPath) => boolean;
   /**
    * Folders whose own entry, and those of all above, this process has made durable; each by its path, with its identity: a

@@ -1,3 +1,4 @@
+import type { OwnerIds } from '../../model/owner-ids.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import type { BeginOptions, Store, Upload } from '../store.ts';
 
@@ -15,16 +16,11 @@ export interface FileStoreOptions {
   /** Permission bits of published files. Default 0644. */
   readonly mode?: number | undefined;
   /** Whose published files and new folders become. Default: whoever runs this process. */
-  readonly owner?: Owner | undefined;
+  readonly owner?: OwnerIds | undefined;
   /** Whether a folder stays when a removal has left it empty. Must not throw. Default: none does. */
   readonly keeps?: ((folder: RelPath) => boolean) | undefined;
   /** All paths share one queue, for a store whose first-level folders are not devices to be kept apart. Default false. */
   readonly oneQueue?: boolean | undefined;
-}
-
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
 }
 
 /** A store in a folder: what it can do beyond other stores. */

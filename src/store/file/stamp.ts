@@ -1,6 +1,6 @@
 import { fchmodSync, fchownSync, futimesSync } from 'node:fs';
 import type { FileEntry } from '../../model/file-entry.ts';
-import type { Owner } from './local-store.ts';
+import type { OwnerIds } from '../../model/owner-ids.ts';
 
 /** Everybody may read what is published; the group may not write, for that bit is the scanner's mark. */
 export const PUBLISHED_MODE = 0o644;
@@ -8,7 +8,7 @@ export const PUBLISHED_MODE = 0o644;
 /** What published files are given. */
 export interface Stamping {
   readonly mode: number;
-  readonly owner: Owner | undefined;
+  readonly owner: OwnerIds | undefined;
 }
 
 /** Gives an open file the owner, the mode (whatever the umask) and the mtime it is published with. */

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { parseRelPath } from '../../model/rel-path.ts';
 import { formatStoreId, MAX_STORE_ID_BYTES, newStoreId, parseStoreId } from '../store-id.ts';
-import { syncFolder } from './folder-calls.ts';
+import { syncFolder } from '../../model/sync-folder.ts';
 import { discard, stageFile } from './stage-file.ts';
 import type { StagingArea } from './staging-area.ts';
 import { PUBLISHED_MODE } from './stamp.ts';

@@ -1,11 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
+import { MAX_KEY_BYTES } from '../../model/object-key.ts';
 import { isOwnPath, OWN_FOLDER } from '../../model/own-folder.ts';
 import { isRelPath, type RelPath } from '../../model/rel-path.ts';
-
-/** Longest key in bytes of UTF-8. https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html */
-const MAX_KEY_BYTES = 1024;
 
 /**
  * The keys of a store's objects:
