@@ -186,6 +186,8 @@ describe('a full disk', () => {
     const unmount = mountTmpfs(folder);
     if (unmount === undefined) return skip('no tmpfs can be mounted here');
     try {
+      const filler = join(folder, 'filler');
+      writeFileSync(filler, Buffer.alloc(500_000));
       await using queue = await open();
       const body = 'x'.repeat(20_000);
       let count = 0;
@@ -198,9 +200,6 @@ describe('a full disk', () => {
       expect(fault).toMatchObject({ code: 'STORE_FULL', retryable: true, path: file });
       expect(count).toBeGreaterThan(5);
       expect(await queue.counts()).toMatchObject({ waiting: count });
-      const filler = join(folder, 'filler');
-      const { bavail, bsize } = statfsSync(folder);
-      writeFileSync(filler, Buffer.alloc(bavail * bsize));
       const deliveries: QueueDelivery[] = [];
       const received = queue.receive().then((first) => deliveries.push(...first));
       await until('either of both', () => deliveries.length > 0 || !queue.isReachable);

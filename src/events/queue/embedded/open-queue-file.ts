@@ -82,6 +82,7 @@ export async function lockForWork(path: string): Promise<DatabaseSync> {
     db = await openSqlite(lockPath, { timeout: 0 });
     // Nothing is written: the lock is all that is wanted of it, because the kernel takes it off a killed process.
     db.exec('PRAGMA locking_mode = EXCLUSIVE');
+    db.exec('PRAGMA journal_mode = MEMORY');
     db.exec('BEGIN EXCLUSIVE');
     return db;
   } catch (error) {

@@ -182,6 +182,11 @@ export class QueueFile {
     return true;
   }
 
+  /** Empties the log into the file, which makes room where the file has free pages. */
+  checkpoint(): void {
+    this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
   row(sql: string, ...values: SQLInputValue[]): Row | undefined {
     return this.rows(sql, ...values)[0];
   }

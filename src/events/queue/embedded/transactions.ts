@@ -32,13 +32,13 @@ export class Transactions {
       return this.#run(calls);
     } catch (thrown) {
       const error = queueFileError(thrown, this.#file.path);
-      const isPublish = ({ command }: AskedCommand): boolean => command.do === 'publish';
-      const others = calls.filter((call) => !isPublish(call));
-      const failed =
-        error.code === 'STORE_FULL' && others.length < calls.length ? calls.filter(isPublish) : calls;
-      const answers = failed.map(({ call }): Answer => ({ call, error: toldError(error) }));
+      if (error.code !== 'STORE_FULL') return failed(calls, error);
+      this.#makeRoom();
       // On a full disk what makes it emptier must go on.
-      return failed === calls || others.length === 0 ? answers : [...answers, ...this.run(others)];
+      const others = calls.filter(({ command }) => command.do !== 'publish');
+      if (others.length === 0 || others.length === calls.length) return failed(calls, error);
+      const publishes = calls.filter(({ command }) => command.do === 'publish');
+      return [...failed(publishes, error), ...this.run(others)];
     }
   }
 
@@ -49,6 +49,14 @@ export class Transactions {
     } catch {
       // Another process writes, or the disk is full: another time.
       return false;
+    }
+  }
+
+  #makeRoom(): void {
+    try {
+      this.#file.checkpoint();
+    } catch {
+      // There is no room for that either. The callers are told that the disk is full.
     }
   }
 
@@ -131,6 +139,10 @@ export class Transactions {
         return file.drop(command.id);
     }
   }
+}
+
+function failed(calls: readonly AskedCommand[], error: IsyncError): readonly Answer[] {
+  return calls.map(({ call }): Answer => ({ call, error: toldError(error) }));
 }
 
 const NEVER = new Int32Array(new SharedArrayBuffer(4));
