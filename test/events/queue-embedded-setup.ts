@@ -20,12 +20,14 @@ export const queueOptions = (given: Partial<EmbeddedQueueOptions> = {}): Embedde
   ...given,
 });
 
-/** The text of a module that opens the queue in `file` as `queue` and runs `code`. */
+/** The text of a module that opens the queue in `file` as `queue` and runs `code`; errors that were waited out are in `warned`. */
 export function queueProgram(file: string, code: string, options = ''): string {
   const source = join(import.meta.dirname, '../../src/events/queue/embedded/embedded-queue.ts');
   return `
     import { EmbeddedQueue } from ${JSON.stringify(source)};
-    const log = { debug() {}, info() {}, warn() {}, error() {}, with() { return log; } };
+    const warned = [];
+    const warn = (_, { err }) => void warned.push(err);
+    const log = { debug() {}, info() {}, warn, error() {}, with() { return log; } };
     const queue = await EmbeddedQueue.open(${JSON.stringify(file)}, {
       works: true, maxMessages: ${MANY}, minFreeBytes: 0, log, ${options}
     });
