@@ -43,6 +43,7 @@ export async function embeddedSetup(): Promise<QueueSetup> {
   const file = join(folder, 'state', 'queue.db');
   return {
     sharesWork: false,
+    tellsInHand: true,
     open: (limits) => EmbeddedQueue.open(file, queueOptions(limits)),
     start: (code) => startQueueProgram(file, code),
     [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true, force: true }),

@@ -35,6 +35,7 @@ async function setup(): Promise<QueueSetup> {
   const url = await newUrl();
   return {
     sharesWork: true,
+    tellsInHand: false,
     open: (limits) => openNatsQueue(url, options(limits)),
     start: (code) =>
       startNode([

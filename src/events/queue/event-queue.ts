@@ -47,7 +47,7 @@ export interface QueueDelivery extends Delivery {
 export interface QueueCounts {
   /** To be delivered: now, after a delay, or again. */
   readonly waiting: number;
-  /** Delivered and not ended yet, to any reader. */
+  /** Delivered to any reader and not ended yet. A broker counts those with it that wait for their delay, or were fetched ahead. */
   readonly inHand: number;
   readonly dead: number;
   /** When the oldest of those waiting or in hand was published, in ms since the epoch; undefined where there is none. */

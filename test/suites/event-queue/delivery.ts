@@ -75,7 +75,7 @@ export function deliverySuite(subject: Subject): void {
       const [delivery] = await subject.receive(1);
       await delivery!.release(DELAY_MS);
       await subject.reopen();
-      expect(await subject.queue.counts()).toMatchObject({ waiting: 1, inHand: 0 });
+      await subject.expectCounts({ waiting: 1, inHand: 0 });
       expect((await subject.receive(1)).map(({ id, attempt }) => [id, attempt])).toEqual([['m0', 2]]);
     });
 
@@ -95,7 +95,7 @@ export function deliverySuite(subject: Subject): void {
       await until('the good ones', async () => {
         for (const delivery of await subject.queue.receive()) {
           if (delivery.id.startsWith('good')) await delivery.ack();
-          else void delivery.release(1);
+          else void delivery.release(300);
           seen.add(delivery.id);
         }
         if (!wasPublished) await subject.queue.publish(messages(20, 'good'));
@@ -111,10 +111,7 @@ export function deliverySuite(subject: Subject): void {
       await subject.queue.publish(messages(5));
       const deliveries = await subject.receive(5);
       await subject.queue.publish(messages(3, 'more'));
-      await until('the counts', async () => {
-        const { waiting, inHand } = await subject.queue.counts();
-        return waiting === 3 && inHand === 5;
-      });
+      await subject.expectCounts({ waiting: 3, inHand: 5 });
       const { oldestMs } = await subject.queue.counts();
       expect(oldestMs).toBeGreaterThanOrEqual(beforeMs - 1000);
       expect(oldestMs).toBeLessThanOrEqual(Date.now() + 1000);

@@ -10,6 +10,8 @@ export interface QueueLimits {
 export interface QueueSetup extends AsyncDisposable {
   /** Whether several may work on it at once. Where not, it is closed before it is opened again. */
   readonly sharesWork: boolean;
+  /** Whether what waits for its time, or has been fetched ahead, is told from what is in hand. */
+  readonly tellsInHand: boolean;
   open(limits?: QueueLimits): Promise<EventQueue>;
   /** A process that opens it as `queue` and runs `code`, which is a module's and may use `until` of harness/process.ts. */
   start(code: string): CliProcess;
@@ -19,6 +21,8 @@ export interface QueueSetup extends AsyncDisposable {
 export interface Subject {
   readonly queue: EventQueue;
   readonly sharesWork: boolean;
+  /** Fails unless so many are to be delivered, and so many in hand, as far as the queue tells one from the other. */
+  expectCounts(expected: { readonly waiting: number; readonly inHand: number }): Promise<void>;
   /** Closes the queue and opens it again. */
   reopen(limits?: QueueLimits): Promise<void>;
   close(): Promise<void>;
@@ -47,6 +51,11 @@ export function useQueue(setup: () => Promise<QueueSetup>): Subject {
     },
     get sharesWork() {
       return place.sharesWork;
+    },
+    async expectCounts(expected) {
+      const { waiting, inHand } = await queue.counts();
+      if (place.tellsInHand) expect({ waiting, inHand }).toEqual(expected);
+      else expect(waiting + inHand).toBe(expected.waiting + expected.inHand);
     },
     async reopen(limits) {
       await queue[Symbol.asyncDispose]();

@@ -28,8 +28,11 @@ const RENEW_SHARE = 1 / 3;
 const HEADER_BYTES = 32 * 1024;
 /** What a server takes by default, in bytes. */
 const MAX_PAYLOAD = 1024 * 1024;
-/** Longest delay, in ms. */
-const LONGEST_DELAY_MS = 3_600_000;
+/**
+ * Shortest and longest delay, in ms. A server of 2.9 miscounts the deliveries of what is given back without any while nobody asks
+ * for it.
+ */
+const DELAY_MS = { least: 100, most: 3_600_000 };
 /** How long closing waits for the server, in ms. */
 const CLOSE_MS = 5000;
 const RETRY_MS = 5000;
@@ -199,7 +202,7 @@ export class NatsQueue implements EventQueue {
   async #end(delivery: NatsDelivery, ending: NatsEnding): Promise<void> {
     try {
       if (ending.how === 'release') {
-        const delayMs = Math.min(LONGEST_DELAY_MS, Math.max(0, Math.ceil(ending.delayMs)));
+        const delayMs = Math.min(DELAY_MS.most, Math.max(DELAY_MS.least, Math.ceil(ending.delayMs)));
         delivery.message.nak(delayMs);
         // The server has read it, then.
         await this.#parts.connection.flush();
