@@ -11,6 +11,8 @@ const MANY = 1_000_000;
 /** How long a receive waits that finds none, in ms. */
 const WAIT_MS = 300;
 
+const SOURCE = join(import.meta.dirname, '../../src/events/queue/embedded/embedded-queue.ts');
+
 export const queueOptions = (given: Partial<EmbeddedQueueOptions> = {}): EmbeddedQueueOptions => ({
   works: true,
   maxMessages: MANY,
@@ -21,8 +23,7 @@ export const queueOptions = (given: Partial<EmbeddedQueueOptions> = {}): Embedde
 });
 
 /** The text of a module that opens the queue in `file` as `queue` and runs `code`; errors that were waited out are in `warned`. */
-export function queueProgram(file: string, code: string, options = ''): string {
-  const source = join(import.meta.dirname, '../../src/events/queue/embedded/embedded-queue.ts');
+export function queueProgram(file: string, code: string, options = '', source = SOURCE): string {
   return `
     import { EmbeddedQueue } from ${JSON.stringify(source)};
     const warned = [];

@@ -28,7 +28,7 @@ it('holds a million messages in a bounded memory, opens with them, and gives the
      while (count < ${MESSAGES}) {
        const deliveries = await queue.receive();
        for (const { id } of deliveries) inOrder &&= id === 'message-number-' + count++;
-       void Promise.all(deliveries.map((delivery) => delivery.ack()));
+       await Promise.all(deliveries.map((delivery) => delivery.ack()));
      }
      console.log(count, inOrder);
      setInterval(() => {}, 1000);`,
