@@ -63,8 +63,8 @@ it('syncs before a publish, an acknowledgement or a burial resolves', (context) 
      mark('replayed');`,
   );
   const order = ['begun', 'published', 'received', 'acknowledged', 'buried', 'replayed'];
-  for (const [at, name] of order.entries())
-    if (at > 0) expect([name, walSyncs(order[at - 1]!, name)]).toEqual([name, [expect.anything()]]);
+  const counts = order.slice(1).map((name, at) => [name, walSyncs(order[at]!, name).length]);
+  expect(counts).toEqual(order.slice(1).map((name) => [name, 1]));
 });
 
 it('shares a commit among those who publish at once', (context) => {

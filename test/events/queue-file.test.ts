@@ -47,8 +47,9 @@ describe('several processes of one queue file', () => {
   });
 
   it('are one worker within a process too', async () => {
-    await using _queue = await open();
+    await using queue = await open();
     expect((await faultOf(open())).code).toBe('FENCED');
+    await queue.publish(messages(1));
     const other = startQueueProgram(file, '');
     expect((await other.ended).stderr).toContain('FENCED');
   });
@@ -130,6 +131,7 @@ describe('a queue file', () => {
       return page_count;
     };
     await until('a small file', () => pages() < 6000);
+    expect(await queue.counts()).toMatchObject({ waiting: 0 });
   });
 
   it('that is damaged is told with the cure', async () => {
@@ -191,13 +193,13 @@ describe('a full disk', () => {
       await using queue = await open();
       const body = 'x'.repeat(20_000);
       let count = 0;
-      let fault: IsyncError | undefined;
-      while (fault === undefined)
-        await queue.publish([{ id: `m${count}`, body }]).then(
-          () => (count += 1),
-          (error: IsyncError) => (fault = error),
-        );
-      expect(fault).toMatchObject({ code: 'STORE_FULL', retryable: true, path: file });
+      const publish = async (): Promise<void> => {
+        for (;;) {
+          await queue.publish([{ id: `m${count}`, body }]);
+          count += 1;
+        }
+      };
+      expect(await faultOf(publish())).toMatchObject({ code: 'STORE_FULL', retryable: true, path: file });
       expect(count).toBeGreaterThan(5);
       expect(await queue.counts()).toMatchObject({ waiting: count });
       const deliveries: QueueDelivery[] = [];

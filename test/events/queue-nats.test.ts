@@ -119,7 +119,8 @@ describe.skipIf(lacks('nats-server'))('NATS', () => {
 
   it('warns of a single server that acknowledges before its disk has a message', async () => {
     const log = new RecordingLog();
-    await using _queue = await openNatsQueue(await newUrl(), options({ log }));
+    await using queue = await openNatsQueue(await newUrl(), options({ log }));
+    expect(queue.isReachable).toBe(true);
     expect(log.at('warn').map(({ message }) => message)).toEqual([expect.stringContaining('sync_interval')]);
   });
 

@@ -47,15 +47,22 @@ export function parseNatsUrl(url: string): NatsAddress {
   const servers = [parsed.host, ...parsed.searchParams.getAll('server')].map(
     (host) => `${parsed.protocol}//${host}`,
   );
-  const secret = (text: string): string | undefined => (text === '' ? undefined : decodeURIComponent(text));
   return {
     servers,
-    user: secret(parsed.username),
-    pass: secret(parsed.password),
+    user: decoded(parsed.username),
+    pass: decoded(parsed.password),
     name,
     replicas: Number(replicas),
     where: `${parsed.protocol}//${parsed.host}/${name}`,
   };
+}
+
+function decoded(text: string): string | undefined {
+  try {
+    return text === '' ? undefined : decodeURIComponent(text);
+  } catch {
+    throw invalid('its user or password has a % that is none; write %25');
+  }
 }
 
 function invalid(why: string): IsyncError {
