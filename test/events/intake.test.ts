@@ -86,7 +86,7 @@ describe('a message', () => {
   });
 
   it('with --once waits out trouble too at its last deliveries, and the pull ends where that lasts', async () => {
-    const queue = new MemoryQueue([{ keys: ['in/a'], attempt: 4 }], { maxDeliveries: 5 });
+    const queue = queueOf([{ keys: ['in/a'], attempt: 4 }], { maxDeliveries: 5 });
     let tries = 0;
     const mends = async () => {
       tries += 1;
@@ -96,7 +96,7 @@ describe('a message', () => {
     await run(queue, { apply: mends });
     expect(queue.ends).toEqual(['ack']);
 
-    const failing = new MemoryQueue([{ keys: ['in/b'], attempt: 4 }], { maxDeliveries: 5 });
+    const failing = queueOf([{ keys: ['in/b'], attempt: 4 }], { maxDeliveries: 5 });
     let looks = 0;
     const { failure } = await run(failing, {
       onceStaysMs: 300,
