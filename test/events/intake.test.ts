@@ -106,7 +106,7 @@ describe('a message', () => {
       },
     });
     expect(looks).toBeGreaterThan(1);
-    expect(failing.ends).toEqual(['release 900000']);
+    expect(failing.ends).toEqual([900_000]);
     expect(failure).toBe(AWAY);
   });
 
