@@ -51,7 +51,7 @@ export async function startEventBridge(
   let told = 0;
   let sent = 0;
   let sending: Promise<void> | undefined;
-  let fault: unknown;
+  let fault: Error | undefined;
 
   const http = createServer((request, response) => {
     listen(request, response).catch(() => response.destroy());
@@ -108,7 +108,7 @@ export async function startEventBridge(
   function send(): Promise<void> {
     return (sending ??= sendAll()
       .catch((thrown: unknown) => {
-        fault ??= thrown;
+        fault ??= thrown instanceof Error ? thrown : new Error(String(thrown));
       })
       .finally(() => {
         sending = undefined;

@@ -24,20 +24,20 @@ export interface PullStage extends AsyncDisposable {
   /** With which a process reaches queue and bucket. */
   readonly env: Readonly<Record<string, string>>;
   /** A path on the machine. */
-  at(path: string): string;
+  readonly at: (path: string) => string;
   /** Writes the config: what is needed here, and `settings`. */
-  configure(settings?: Readonly<Record<string, unknown>>): Promise<void>;
-  start(args?: readonly string[], options?: ProcessOptions): CliProcess;
+  readonly configure: (settings?: Readonly<Record<string, unknown>>) => Promise<void>;
+  readonly start: (args?: readonly string[], options?: ProcessOptions) => CliProcess;
   /** Runs it with `--once` to its end. */
-  once(args?: readonly string[], options?: ProcessOptions): Promise<Pulled>;
+  readonly once: (args?: readonly string[], options?: ProcessOptions) => Promise<Pulled>;
   /** `isync pull parked ARGS`. */
-  parked(...args: string[]): Promise<Ended>;
-  put(key: string, content: string | Uint8Array): Promise<void>;
-  remove(key: string): Promise<void>;
+  readonly parked: (...args: string[]) => Promise<Ended>;
+  readonly put: (key: string, content: string | Uint8Array) => Promise<void>;
+  readonly remove: (key: string) => Promise<void>;
   /** Messages that the machine has told the queue are done. */
-  acknowledged(): number;
+  readonly acknowledged: () => number;
   /** Everything that Ceph told is with the queue, and the queue has nothing more. */
-  isDrained(): Promise<boolean>;
+  readonly isDrained: () => Promise<boolean>;
 }
 
 export interface Pulled extends Ended {
@@ -142,6 +142,11 @@ export function pulled(ended: Ended): Pulled {
       cause: thrown,
     });
   }
+}
+
+/** '' of a process that ended well; else how it ended, and its last words. */
+export function failureOf({ exitCode, stderr }: Pick<Ended, 'exitCode' | 'stderr'>): string {
+  return exitCode === 0 ? '' : `exit code ${exitCode}: ${stderr.slice(-2000)}`;
 }
 
 function acknowledgedThrough({ callsOf }: SqsProxy): number {

@@ -10,7 +10,7 @@ export interface SqsProxy extends AsyncDisposable {
   /** All calls, in the order in which they arrived. */
   readonly calls: readonly SqsCall[];
   /** Those of one action. */
-  callsOf(action: string): readonly SqsCall[];
+  readonly callsOf: (action: string) => readonly SqsCall[];
   /** Says what becomes of a call; undefined lets it through. */
   fault: ((call: SqsCall) => Fault | undefined) | undefined;
   /** Says which entries of a batch call fail; they do not reach the server. */

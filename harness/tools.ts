@@ -11,6 +11,7 @@ const PACKAGES = {
   faketime: 'faketime',
   inotifywait: 'inotify-tools',
   'mkfs.ext4': 'e2fsprogs',
+  'nats-server': 'nats-server',
   openssl: 'openssl',
   python3: 'python3',
   rclone: 'rclone',

@@ -6,6 +6,7 @@ import { startEventBridge } from '../../harness/ceph-events.ts';
 import { startCli } from '../../harness/cli.ts';
 import { startSqsServer } from '../../harness/sqs-server.ts';
 import type { Bench, BenchCase, Goal } from '../bench.ts';
+import { rawDisk } from '../competitors.ts';
 import { contest, inCaseFolder, type Competitor, type Result } from '../contest.ts';
 import { GIB, KIB, equalSizes, writeFiles } from '../data.ts';
 import { atMost } from '../goals.ts';
@@ -21,6 +22,10 @@ const OF_AWS = 0.8;
 const OF_RCLONE = 1.5;
 /** What is aimed at. */
 const AIM_OF_RCLONE = 1;
+
+/** What the disk can do at best: the same files, written and made durable. */
+const DISK = 'disk alone, fsync';
+const DISK_AT_ONCE = 32;
 
 const PUTS = 100;
 /** Between puts, in ms: the machine has done with the one before. */
@@ -59,6 +64,7 @@ async function run(bench: Bench, of: FromBucket): Promise<void> {
       isync: isyncPull(bucket, sqs),
       ...(await rcloneDownload(bench, bucket, RCLONE)),
       ...(await awsDownload(bench, bucket, AWS)),
+      [DISK]: rawDisk(folder, DISK_AT_ONCE),
     };
     const { isync, ...others } = await contest(bench, folder, data, competitors);
     if (isync === undefined) return;

@@ -18,6 +18,8 @@ export interface CreateServerOptions {
   readonly tls: TlsFiles | undefined;
   /** For a TLS handshake, and for a whole request, in ms. */
   readonly requestMs: number;
+  /** For the head of a request, in ms. Default: `requestMs`. */
+  readonly headerMs?: number | undefined;
   /** Between two requests of a connection, in ms. */
   readonly keepAliveMs: number;
   readonly onRequest: RequestListener;
@@ -27,13 +29,20 @@ export interface CreateServerOptions {
  * Node's HTTP or HTTPS server with deadlines and limits; it does not listen yet.
  * @throws IsyncError CONFIG_INVALID where certificate, key or CA can't be used
  */
-export function createServer({ tls, requestMs, keepAliveMs, onRequest }: CreateServerOptions): Server {
+export function createServer({
+  tls,
+  requestMs,
+  headerMs = requestMs,
+  keepAliveMs,
+  onRequest,
+}: CreateServerOptions): Server {
   const http = {
     maxHeaderSize: MAX_HEADER_BYTES,
-    headersTimeout: requestMs,
+    // Node refuses a longer one than that of the whole request.
+    headersTimeout: Math.min(headerMs, requestMs),
     requestTimeout: requestMs,
     keepAliveTimeout: keepAliveMs,
-    connectionsCheckingInterval: Math.ceil(requestMs / CHECKS_PER_DEADLINE),
+    connectionsCheckingInterval: Math.ceil(Math.min(headerMs, requestMs) / CHECKS_PER_DEADLINE),
   };
   if (tls === undefined) return createHttpServer(http, onRequest);
   const { cert, key, ca } = tls;

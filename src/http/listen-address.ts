@@ -45,7 +45,13 @@ const NO_SUCH_ADDRESS = {
 
 const LISTEN_FAULTS: ReadonlyMap<string, { readonly reason: string; readonly hint: string }> = new Map([
   ['EADDRINUSE', { reason: 'the port is taken', hint: 'Stop what uses it, or choose another one.' }],
-  ['EACCES', { reason: 'not permitted', hint: 'Ports below 1024 need privileges; choose a higher one.' }],
+  [
+    'EACCES',
+    {
+      reason: 'not permitted',
+      hint: 'Ports below 1024 need CAP_NET_BIND_SERVICE (AmbientCapabilities= of systemd); or choose a higher one.',
+    },
+  ],
   ['EADDRNOTAVAIL', NO_SUCH_ADDRESS],
   ['ENOTFOUND', NO_SUCH_ADDRESS],
 ]);

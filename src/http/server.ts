@@ -19,6 +19,8 @@ import { UnadmittedConnections, type UnadmittedLimits } from './unadmitted-conne
 export interface HttpLimits {
   /** For a TLS handshake, and for a whole request with its body, in ms. */
   readonly requestMs: number;
+  /** For the head of a request, in ms. Default: `requestMs`. */
+  readonly headerMs?: number | undefined;
   /** Body of a request, in bytes. It counts where the handler reads the body. */
   readonly bodyBytes: number;
   /** For a client to read something of a response, in ms. */
@@ -28,6 +30,8 @@ export interface HttpLimits {
   /** For responses under way when the server ends, in ms. */
   readonly endMs: number;
   readonly unadmitted: UnadmittedLimits;
+  /** At a time, admitted or not: one more is closed at once. Default: any number. */
+  readonly connections?: number | undefined;
 }
 
 export interface ServerOptions {
@@ -97,6 +101,15 @@ class NodeServer implements HttpServer {
       onRequest: (request, response) => this.#answering.add(this.#answer(request, response)),
     });
     this.#server.on('connection', (socket: Socket) => this.#enter(socket));
+    if (limits.connections !== undefined) {
+      this.#server.maxConnections = limits.connections;
+      this.#server.on('drop', (dropped?: { readonly remoteAddress?: string | undefined }) => {
+        this.#options.warnings.warn(
+          'too many connections: the newest was closed',
+          `${dropped?.remoteAddress ?? '?'}:?`,
+        );
+      });
+    }
     if (onUpgrade !== undefined)
       this.#server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
         onUpgrade({ request, socket, head, admitted: () => this.#admitted(socket) });

@@ -1,12 +1,21 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
+import { BOUNDED_ANSWERS, boundedAnswers } from '../aws/bounded-answers.ts';
 import { clientSettings } from '../aws/client-settings.ts';
 import type { S3Access } from './access.ts';
+
+/** Longest answer that is kept whole, in bytes: a page of 1,000 keys of 1 KiB, each byte escaped, and as many ETags. */
+const MOST_ANSWER_BYTES = 16 * 1024 * 1024;
+const STREAMED: ReadonlySet<string> = new Set(['GetObjectCommand']);
 
 /** A client of the SDK for `options`, with at most `connections` open, set up for servers that are not AWS, too. */
 export function createS3Client(options: S3Access, connections: number): S3Client {
   const client = new S3Client(configOf(options, connections));
   // It walks through each request and answer for a log that nobody reads.
   client.middlewareStack.remove('loggerMiddleware');
+  client.middlewareStack.add(
+    boundedAnswers({ mostBytes: MOST_ANSWER_BYTES, streamed: STREAMED }),
+    BOUNDED_ANSWERS,
+  );
   // The SDK would hash each body a second time to sign it. Content-MD5 is signed, and ties the body to the signature.
   client.middlewareStack.add(
     (next) => (call) => {

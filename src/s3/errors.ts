@@ -148,6 +148,8 @@ const BY_STATUS: Readonly<Record<number, Meaning>> = {
 const DAMAGED_BODY = /^Checksum mismatch/;
 /** The SDK's message for an answer that can't be read, as pages for people can't. */
 const NOT_XML = /^@aws-sdk XML parse error/;
+/** Ours for one that can be read, and is no object store's. */
+const NO_STORE = 'no answer of an object store';
 const TLS_ERRORS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|EPROTO$)/;
 
 /**
@@ -248,8 +250,13 @@ function textOf(error: unknown): string {
     .join(' ');
 }
 
+/** For an answer without what every object store says; told like a page that can't be read. */
+export function foreignAnswer({ $metadata }: { readonly $metadata: object }): Error {
+  return Object.assign(new Error(NO_STORE), { $metadata });
+}
+
 function isForeign(error: unknown): boolean {
-  return error instanceof Error && NOT_XML.test(error.message);
+  return error instanceof Error && (NOT_XML.test(error.message) || error.message === NO_STORE);
 }
 
 /** Servers and OpenSSL put several lines into a message. */

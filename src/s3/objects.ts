@@ -4,11 +4,12 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
+  type ListObjectsV2CommandOutput,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
 import { bare, decodeKey, quoted } from './answers.ts';
 import { headOf, type ObjectContent, type ObjectHead, openContent } from './content.ts';
-import { isInvalidRange, statusOf } from './errors.ts';
+import { foreignAnswer, isInvalidRange, statusOf } from './errors.ts';
 import { type ObjectAttributes, toInput } from './object-attributes.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
 
@@ -159,7 +160,7 @@ export async function* listObjects(
         ContinuationToken: mark?.token,
         EncodingType: 'url',
       });
-      return bucket.send(request, (client, sending) => client.send(command, sending));
+      return bucket.send(request, async (client, sending) => ofStore(await client.send(command, sending)));
     },
     ({ IsTruncated, NextContinuationToken: token }) =>
       IsTruncated === true && token !== undefined ? { token } : undefined,
@@ -181,7 +182,13 @@ export async function checkListable(
   request: ListOptions = {},
 ): Promise<void> {
   const command = new ListObjectsV2Command({ ...listInput(bucket, prefix, request), MaxKeys: 1 });
-  await bucket.send(request, (client, sending) => client.send(command, sending));
+  await bucket.send(request, async (client, sending) => ofStore(await client.send(command, sending)));
+}
+
+/** Every store names the bucket, or says whether more follows. A page that happens to be XML would be a bucket without keys. */
+function ofStore(listing: ListObjectsV2CommandOutput): ListObjectsV2CommandOutput {
+  if (listing.Name === undefined && listing.IsTruncated === undefined) throw foreignAnswer(listing);
+  return listing;
 }
 
 function listInput(bucket: Bucket, prefix: string, { bucketOwner, requestPayer }: ListOptions) {

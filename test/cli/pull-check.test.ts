@@ -51,6 +51,36 @@ describe('isync pull --check', () => {
     },
   );
 
+  it('takes a folder that can not be opened for a finding, and checks all else', async () => {
+    const base = temporaryFolder();
+    const file = join(base, 'pull.yaml');
+    writeFileSync(join(base, 'in'), 'a file');
+    writeFileSync(
+      file,
+      JSON.stringify({
+        queue: 'q',
+        sqsEndpoint: NOWHERE,
+        s3Endpoint: NOWHERE,
+        buckets: ['bucket'],
+        sync: { '': 'in' },
+      }),
+    );
+    const { stdout, code } = await isync(['pull', '--check', '--config', file, '--json'], {
+      env: { AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's', AWS_MAX_ATTEMPTS: '1' },
+    });
+    expect(code).toBe(1);
+    const { findings } = JSON.parse(stdout) as {
+      findings: { name: string; level: string }[];
+    };
+    expect(findings.map(({ name }) => name)).toEqual([
+      'queue',
+      'bucket bucket',
+      'missing key in bucket/',
+      `folder ${join(base, 'in')}`,
+    ]);
+    expect(findings.at(-1)?.level).toBe('fault');
+  });
+
   it('makes no state, nor does --dry-run', async () => {
     const base = temporaryFolder();
     const file = join(base, 'pull.yaml');

@@ -111,10 +111,7 @@ await withS3Server((server) => {
         'resync_differences',
         'last_success_timestamp_seconds',
       ])
-        expect(
-          lines.some((line) => line.startsWith(`isync_events_${name} `)),
-          name,
-        ).toBe(true);
+        expect(lines.find((line) => line.startsWith(`isync_events_${name} `)) ?? name).toMatch(/ [\d.e+]+$/);
     });
   });
 });

@@ -35,6 +35,20 @@ await withS3Server((server) => {
       expect(await stage.removed('f')).toEqual({ outcome: 'removed' });
     });
 
+    it('that a key had before another one keeps its file, and that is told', async () => {
+      const stage = await ActionStage.start(server, { sync: [['', 'old']] });
+      for (const key of ['f', 'd/']) await stage.put(key);
+      for (const key of ['f', 'd/']) await stage.created(key);
+      await stage.open({ sync: [['', 'new']] });
+      for (const key of ['f', 'd/']) expect(await stage.created(key)).toMatchObject({ outcome: 'written' });
+      expect(stage.files('old')).toEqual(['d/', 'f']);
+      const told = stage.logged.filter(({ message }) => message.endsWith('the old file stays'));
+      expect(told.map(({ fields }) => fields)).toEqual([
+        { bucket: stage.bucket, key: 'f', file: stage.path('old/f') },
+        { bucket: stage.bucket, key: 'd/', file: stage.path('old/d') },
+      ]);
+    });
+
     it('must be one, and no symlink to nowhere', async () => {
       const stage = await ActionStage.start(server);
       writeFileSync(stage.path('file'), '');

@@ -29,6 +29,8 @@ await withS3Server((server) => {
         headers: { etag: `"${etag}"`, 'last-modified': new Date().toUTCString(), 'content-length': '5' },
       });
       await expect(stage.created('f')).rejects.toMatchObject({ code: 'DIGEST_MISMATCH', retryable: false });
+      // Nothing is about to be written any more.
+      expect(stage.state.pending()).toEqual([]);
       const sha256 = 'LCa0a2j/xo/5m0U8HTBBNBNCLXBkg7+g+YpeiGJm564=';
       answerGets(stage, {
         status: 200,

@@ -220,6 +220,21 @@ await withS3Server((server) => {
       expect(stage.files()).toEqual(['b']);
     });
 
+    it('a whole prefix that is removed stays, and the hint says what would tell it from a forbidden one', async () => {
+      const stage = await ActionStage.start(server);
+      for (const key of ['1', '2', '3']) {
+        await stage.put(key);
+        await stage.created(key);
+      }
+      answerGets(stage, DENIED);
+      for (const key of ['1', '2', '3'])
+        await expect(stage.removed(key)).rejects.toMatchObject({
+          ...REFUSED,
+          hint: expect.stringMatching(/^Grant s3:ListBucket on the bucket: .* all removed at once/),
+        });
+      expect(stage.files()).toEqual(['1', '2', '3']);
+    });
+
     it('does so with a user who may read and not list', async ({ skip }) => {
       const stranger = await server.stranger();
       skip(stranger === undefined, 'this server makes no users');

@@ -200,6 +200,8 @@ await withS3Server((server) => {
       writeFileSync(stage.path('in/other'), 'BYTES');
       expect(await stage.created('same')).toEqual({ outcome: 'unchanged' });
       expect(stage.state.get(stage.bucket, 'same')).toMatchObject({ etag, size: 5 });
+      // No file has changed.
+      expect(stage.changed).toEqual([]);
       expect(await stage.created('other')).toEqual({ outcome: 'written', bytes: 5 });
       expect(stage.read('in/other')).toBe('bytes');
       await stage.delete('same');

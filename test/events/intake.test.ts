@@ -85,6 +85,31 @@ describe('a message', () => {
     expect(tries).toBe(3);
   });
 
+  it('with --once waits out trouble too at its last deliveries, and the pull ends where that lasts', async () => {
+    const queue = queueOf([{ keys: ['in/a'], attempt: 4 }], { maxDeliveries: 5 });
+    let tries = 0;
+    const mends = async () => {
+      tries += 1;
+      if (tries < 3) throw AWAY;
+      return WRITTEN;
+    };
+    await run(queue, { apply: mends });
+    expect(queue.ends).toEqual(['ack']);
+
+    const failing = queueOf([{ keys: ['in/b'], attempt: 4 }], { maxDeliveries: 5 });
+    let looks = 0;
+    const { failure } = await run(failing, {
+      onceStaysMs: 300,
+      apply: async () => {
+        looks += 1;
+        throw AWAY;
+      },
+    });
+    expect(looks).toBeGreaterThan(1);
+    expect(failing.ends).toEqual([900_000]);
+    expect(failure).toBe(AWAY);
+  });
+
   it('that stays in hand is given back when the queue can not be used any more', async () => {
     const queue = queueOf([{ keys: ['in/a'], attempt: 4 }], { maxDeliveries: 5 });
     queue.refusal = REFUSED;

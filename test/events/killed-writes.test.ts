@@ -27,6 +27,23 @@ await withS3Server((server) => {
       expect(stage.files()).toEqual([]);
     });
 
+    it('is told as changed also by the next try of the same process', async () => {
+      const stage = await ActionStage.start(server);
+      await stage.put('told');
+      let isFull = true;
+      await stage.open({
+        changed: async (path) => {
+          if (isFull) throw new IsyncError('STORE_FULL', 'full');
+          stage.changed.push(path);
+        },
+      });
+      await expect(stage.created('told')).rejects.toThrow('full');
+      isFull = false;
+      expect(await stage.created('told')).toEqual({ outcome: 'unchanged' });
+      expect(stage.changed).toEqual([stage.path('in/told')]);
+      expect(stage.state.pending()).toEqual([]);
+    });
+
     it('is told as changed', async () => {
       const stage = await ActionStage.start(server);
       await stage.put('told');
@@ -47,6 +64,17 @@ await withS3Server((server) => {
     await stage.state.setPending({ ...known!, size: 99, etag: 'another' });
     await stage.open();
     expect(stage.state.get(stage.bucket, 'key')).toBeUndefined();
+    expect(stage.state.pending()).toEqual([]);
+  });
+
+  it('what has the size and time of the version before is not taken for the new one', async () => {
+    const stage = await ActionStage.start(server);
+    await stage.put('key', 'first');
+    await stage.created('key');
+    const known = stage.state.get(stage.bucket, 'key');
+    await stage.state.setPending({ ...known!, etag: 'of others in the same second' });
+    await stage.open();
+    expect(stage.state.get(stage.bucket, 'key')).toEqual(known);
     expect(stage.state.pending()).toEqual([]);
   });
 });

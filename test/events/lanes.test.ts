@@ -118,7 +118,7 @@ describe('lanes', () => {
     const lanes = open(apply);
     expect(await add(lanes, { path: 'a' })).toMatchObject({ kind: 'failed', error: { code: 'UNREACHABLE' } });
     expect(tries).toBe(1);
-    expect(await add(lanes, { path: 'a', staysHere: true })).toEqual({ kind: 'done', outcome: UNCHANGED });
+    expect(await add(lanes, { path: 'a', staysMs: Infinity })).toEqual({ kind: 'done', outcome: UNCHANGED });
     expect(tries).toBe(3);
   });
 
@@ -129,8 +129,8 @@ describe('lanes', () => {
       if (event.key === 'x/a' && !looked.includes('y/a')) throw new IsyncError('BUSY', 'the path is in use');
       return UNCHANGED;
     });
-    const first = add(lanes, { path: 'a', key: 'x/a', staysHere: true });
-    expect(await add(lanes, { path: 'a', key: 'y/a', staysHere: true })).toEqual(DONE);
+    const first = add(lanes, { path: 'a', key: 'x/a', staysMs: Infinity });
+    expect(await add(lanes, { path: 'a', key: 'y/a', staysMs: Infinity })).toEqual(DONE);
     expect(await first).toEqual(DONE);
     expect(looked).toEqual(['x/a', 'y/a', 'x/a']);
   });
@@ -189,10 +189,10 @@ interface Given {
   readonly path: string;
   readonly key?: string;
   readonly event?: Partial<ObjectEvent>;
-  readonly staysHere?: boolean;
+  readonly staysMs?: number;
 }
 
-function add(lanes: Lanes, { path, key = path, event = {}, staysHere = false }: Given): Promise<Result> {
+function add(lanes: Lanes, { path, key = path, event = {}, staysMs = 0 }: Given): Promise<Result> {
   const task: Item['task'] = {
     event: {
       kind: 'created',
@@ -212,7 +212,7 @@ function add(lanes: Lanes, { path, key = path, event = {}, staysHere = false }: 
     path: parseRelPath(path),
     kind: 'file',
   };
-  return new Promise((settle) => lanes.add({ task, staysHere, settle }));
+  return new Promise((settle) => lanes.add({ task, staysMs, settle }));
 }
 
 async function until(condition: () => boolean): Promise<void> {

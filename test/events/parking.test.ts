@@ -5,6 +5,7 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  statfsSync,
   statSync,
   symlinkSync,
   utimesSync,
@@ -218,6 +219,31 @@ describe('the folder', () => {
       expect(parking.count).toBe(1);
       await parking.park(record('second'));
       expect(parking.count).toBe(2);
+    } finally {
+      unmount();
+    }
+  });
+});
+
+describe('a disk that others need, too', () => {
+  it('keeps the room that is to stay free, whatever strangers send', async () => {
+    const disk = temporaryFolder();
+    const unmount = mountTmpfs(disk);
+    if (unmount === undefined) return;
+    try {
+      const { bavail, bsize } = statfsSync(disk);
+      const parking = await openParking(join(disk, 'parked'), {
+        log,
+        minFreeBytes: bavail * bsize - 64 * 1024,
+      });
+      const parked = await Promise.allSettled(
+        Array.from({ length: 40 }, (_, index) => parking.park(record(`k-${index}`))),
+      );
+      const refused = parked.filter((each) => each.status === 'rejected');
+      expect(refused.length).toBeGreaterThan(20);
+      expect(refused[0]).toMatchObject({ reason: { code: 'STORE_FULL', retryable: true } });
+      expect(parking.count).toBe(40 - refused.length);
+      expect(parking.count).toBeGreaterThan(5);
     } finally {
       unmount();
     }

@@ -1,18 +1,14 @@
 import { mkdirSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import { parseMessage } from '../../src/events/parse/parse-message.ts';
 import { Lanes } from '../../src/events/pull/lanes.ts';
 import { PullTally } from '../../src/events/pull/pull-tally.ts';
 import { Records } from '../../src/events/pull/records.ts';
-import {
-  type Difference,
-  differences,
-  type ListedKey,
-  resync,
-  type ResyncOptions,
-} from '../../src/events/pull/resync.ts';
+import type { Difference } from '../../src/events/pull/taken.ts';
+import { differences, type ListedKey, resync, type ResyncOptions } from '../../src/events/pull/resync.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
 import type { Apply, Outcome, Task } from '../../src/events/action/outcome.ts';
 import { toMicroseconds } from '../../src/model/file-entry.ts';
@@ -52,6 +48,18 @@ describe('a comparison with the bucket', () => {
     expect(await given.differences(keys)).toEqual([]);
   });
 
+  it.each([
+    ['out of order', ['a', 'c', 'b']],
+    ['twice', ['a', 'a']],
+  ])('compares with no listing that has keys %s', async (_, keys) => {
+    await using given = await start(['a', 'b', 'c', 'd']);
+    await expect(given.resync(keys, { maxDelete: { percent: 100 } })).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      retryable: false,
+    });
+    expect(given.looked.filter((look) => look.startsWith('removed'))).toEqual([]);
+  });
+
   it('takes differences down the path of events', async () => {
     await using given = await start(['gone', 'same']);
     const { looked, tally } = await given.resync(['new', 'same'], { maxDelete: { percent: 50 } });
@@ -85,19 +93,64 @@ describe('a comparison with the bucket', () => {
   it('does not wait for trouble with what is new, before it has removed what is gone', async () => {
     await using given = await start(['a']);
     // More than are under way at a time, and none of them has a place before the file is gone.
-    const listed = Array.from({ length: 1_500 }, (_, index) => `a/${index}`);
-    const options = {
-      isPatient: true,
-      maxDelete: { percent: 100 },
-      apply: async ({ event }: Task): Promise<Outcome> => {
-        if (event.kind === 'created' && !given.looked.includes('removed a'))
-          throw new IsyncError('BUSY', 'the path is still that of another key', { retryable: true });
-        return { outcome: 'unchanged' };
-      },
+    const listed = Array.from({ length: 1_500 }, (_, index) => `a/${10_000 + index}`);
+    let listings = 0;
+    const apply = async ({ event }: Task): Promise<Outcome> => {
+      if (event.kind === 'created' && !given.looked.includes('removed a'))
+        throw new IsyncError('BUSY', 'the path is still that of another key', { retryable: true });
+      return { outcome: 'unchanged' };
     };
-    await expect(given.resync(listed, options)).rejects.toMatchObject({ code: 'BUSY', retryable: true });
+    const list = async function* () {
+      listings += 1;
+      for (const key of listed) yield given.listed(key);
+    };
+    await given.resync([], { list, apply, patienceMs: Infinity, maxDelete: { percent: 100 } });
     expect(given.looked.filter((look) => look.startsWith('removed'))).toEqual(['removed a']);
-    await given.resync(listed, options);
+    // Those that had to wait are taken again alone.
+    expect(given.looked).toHaveLength(1_500 + 1 + 1_500);
+    expect(listings).toBe(1);
+  });
+
+  it('ends without the keys that trouble leaves undone, once its patience is over', async () => {
+    await using given = await start([]);
+    const apply = async ({ event }: Task): Promise<Outcome> => {
+      if (event.key === 'full') throw new IsyncError('STORE_FULL', 'full');
+      return { outcome: 'unchanged' };
+    };
+    const { verdicts } = await given.resync(['full', 'new'], { apply, patienceMs: 0 });
+    expect(verdicts).toEqual(new Set(['settled', 'later']));
+    expect(given.looked).toEqual(['created full', 'created new']);
+  });
+
+  it('outlives nothing that it has taken, also where the listing breaks off', async () => {
+    await using given = await start([]);
+    let isOver = false;
+    const listing = async function* (): AsyncGenerator<ListedKey> {
+      yield given.listed('new');
+      throw new IsyncError('UNREACHABLE', 'cut');
+    };
+    const apply = async (): Promise<Outcome> => {
+      for (let turns = 0; turns < 100; turns++) await turn();
+      isOver = true;
+      return { outcome: 'unchanged' };
+    };
+    await expect(given.resync(listing(), { apply })).rejects.toMatchObject({ code: 'UNREACHABLE' });
+    expect(isOver).toBe(true);
+  });
+
+  it('lists a second time to remove more keys than it keeps', async () => {
+    await using given = await start(['a', 'b', 'c', 'd']);
+    const listings: (readonly string[])[] = [['new'], ['new'], ['d', 'new'], []];
+    const list = async function* () {
+      for (const key of listings.shift() ?? []) yield given.listed(key);
+    };
+    const options = { list, mostGone: 2, maxDelete: { percent: 100 } };
+    await given.resync([], options);
+    expect(given.looked).toEqual(['created new', 'removed a', 'removed b', 'removed c', 'removed d']);
+    given.looked.length = 0;
+    const more = given.resync([], { ...options, maxDelete: { files: 3 } });
+    await expect(more).rejects.toMatchObject({ code: 'RESYNC_STOPPED' });
+    expect(given.looked).toEqual(['created new', 'removed a', 'removed b', 'removed c']);
   });
 
   it('parks a difference so that it can be taken again', async () => {
@@ -193,18 +246,18 @@ async function start(keys: readonly string[]) {
         failed: () => {},
         settled: () => {},
       };
-      await resync({
+      const verdicts = await resync({
         ...compared(from),
         records: new Records({ ...parts, lanes }),
         maxDelete: { percent: 25 },
-        isPatient: false,
+        patienceMs: 0,
         keyEncoding: 'auto',
         observer: tally,
         log,
         signal: never,
         ...options,
       });
-      return { looked, tally };
+      return { looked, tally, verdicts };
     },
     [Symbol.asyncDispose]: async () => await opened[Symbol.asyncDispose](),
   };

@@ -179,6 +179,20 @@ it('waits no longer than its bound for a queue that does not answer while it is 
   await stand[Symbol.asyncDispose]();
 });
 
+it('begins to close with the cut, and lets those go that wait for a queue that does not answer', async () => {
+  const cut = new AbortController();
+  const stand = await startStand(server, { cut: cut.signal, closeWithinMs: 600_000 });
+  const { queue, source, proxy } = stand;
+  await queue.send(['a', 'b']);
+  const [first, second] = await receiveAll(source, 2);
+  proxy.fault = () => 'cut';
+  const ended = [first!.ack(), second!.release(0)];
+  cut.abort();
+  await Promise.all(ended);
+  expect(source.inHand).toBe(0);
+  await stand[Symbol.asyncDispose]();
+});
+
 it('writes one line a poll', async () => {
   await using stand = await startStand(server);
   const { queue, source, log } = stand;

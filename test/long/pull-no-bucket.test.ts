@@ -1,7 +1,7 @@
 import { DeleteBucketCommand, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
 import { describe, expect, test } from 'vitest';
 import { cephRecord } from '../../harness/ceph-record.ts';
-import { startPullStage, textsBelow, type PullStage } from '../../harness/pull-stage.ts';
+import { failureOf, startPullStage, textsBelow, type PullStage } from '../../harness/pull-stage.ts';
 import { type Refusal, startS3Front, type S3Front } from '../../harness/s3-front.ts';
 import { releasedThrough } from '../../harness/sqs-proxy.ts';
 import { withS3Server, type S3Server } from '../../harness/s3-server.ts';
@@ -93,7 +93,7 @@ await withS3Server((server) => {
       for (const key of KEYS) await stage.put(key, `content of ${key}`);
       await stage.bridge.flush();
       const first = await stage.once();
-      expect(first.exitCode, first.stderr.slice(-2000)).toBe(0);
+      expect(failureOf(first)).toBe('');
       const before = await filesOf(stage);
       expect(Object.keys(before)).toHaveLength(KEYS.length);
 
@@ -104,7 +104,8 @@ await withS3Server((server) => {
       await pull.until('all messages to be dealt with', () => dealtWith() >= KEYS.length * 2);
       await pull.stop('SIGTERM');
       expect(await filesOf(stage)).toEqual(before);
-      if (ends === 'parked') expect(stage.acknowledged()).toBe(KEYS.length * 3);
+      const least = ends === 'parked' ? KEYS.length * 3 : KEYS.length;
+      expect(stage.acknowledged()).toBeGreaterThanOrEqual(least);
 
       const compared = await stage.once(['--resync']);
       expect(await filesOf(stage)).toEqual(before);

@@ -31,11 +31,9 @@ const known = new Map<string, string>();
 const faults: string[] = [];
 let rounds = 0;
 let versions = 0;
-let isOver = false;
-process.on('SIGTERM', () => {
-  isOver = true;
-});
-while (!isOver) {
+const over = new AbortController();
+process.on('SIGTERM', () => over.abort());
+while (!over.signal.aborted) {
   for (const folder of folders) look(folder);
   rounds++;
   if (rounds === 1) console.log('ready');

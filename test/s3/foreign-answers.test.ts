@@ -1,11 +1,12 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
-import { checkListable } from '../../src/s3/objects.ts';
+import { checkListable, listObjects } from '../../src/s3/objects.ts';
 import { Bucket } from '../../src/s3/requests.ts';
 
 const PAGE = '<!DOCTYPE html>\n<html><body><p>Welcome<br></body></html>';
+const CHUNK = Buffer.alloc(256 * 1024, ' ');
 const CREDENTIALS = { accessKeyId: 'x', secretAccessKey: 'x' };
 
 /** `host:port` of a plain HTTP server that gives everybody the same answer. */
@@ -14,6 +15,10 @@ async function serve(status: number, body = PAGE): Promise<string> {
     request.resume();
     response.writeHead(status, { 'content-type': 'text/html' }).end(body);
   });
+  return await listening(server);
+}
+
+async function listening(server: Server): Promise<string> {
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(() => {
@@ -40,6 +45,33 @@ it.each([200, 302, 403, 404, 405])(
     });
   },
 );
+
+it('takes a page that is well-formed XML for no empty bucket', async () => {
+  const endpoint = `http://${await serve(200, '<html><body><p>Welcome</p></body></html>')}`;
+  expect(await refusalOf(endpoint)).toMatchObject({ code: 'UNREACHABLE' });
+  using bucket = new Bucket({ bucket: 'b', endpoint, credentials: CREDENTIALS });
+  await expect(listObjects(bucket, '').next()).rejects.toMatchObject({ code: 'UNREACHABLE' });
+});
+
+it.each([200, 400])('keeps no endless answer in memory, with %i', async (status) => {
+  let sent = 0;
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(status, { 'content-type': 'application/xml' }).write('<a>');
+    const more = (): void => {
+      while (!response.destroyed && response.write(CHUNK)) sent += CHUNK.length;
+    };
+    response.on('drain', more);
+    more();
+  });
+  using bucket = new Bucket({
+    bucket: 'b',
+    endpoint: `http://${await listening(server)}`,
+    credentials: CREDENTIALS,
+  });
+  await expect(checkListable(bucket, '')).rejects.toMatchObject({ code: 'UNREACHABLE' });
+  expect(sent).toBeLessThan(200 * 1024 * 1024);
+});
 
 it('waits for a gateway whose server is down', async () => {
   const endpoint = `http://${await serve(503)}`;

@@ -72,7 +72,7 @@ export function useSystemCalls() {
   }
 }
 
-function parseTrace(text: string): Call[] {
+export function parseTrace(text: string): Call[] {
   const calls: Call[] = [];
   const unfinished = new Map<string, { line: string; began: number }>();
   for (const [at, line] of text.split('\n').entries()) {

@@ -9,26 +9,31 @@ import { printable } from '../../observe/printable.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { LastingWork } from '../lasting-command.ts';
 import { openLook } from './look.ts';
-import { sqsOptions } from './pull-parts.ts';
+import { keysOf, openPool, type PullParts, sqsOptions } from './pull-parts.ts';
 
 /** Tries everything, says what it has found, and ends with 1 where something is wrong. */
 export async function runCheck(given: LastingWork<PullConfig>): Promise<ExitCode> {
-  const { config, output, log, signal } = given;
-  await using parts = await openLook(given, { beside: true });
+  const { config, output, log, signal, cut } = given;
+  const keys = keysOf(config);
+  using pool = openPool(config, cut);
+  const opened = await opening(given);
+  await using parts = opened.parts;
   const findings: Finding[] = [];
-  const buckets = config.buckets.length > 0 ? config.buckets : parts.state.buckets();
+  const buckets = config.buckets.length > 0 ? config.buckets : (parts?.state.buckets() ?? []);
   const { bucketOwner, requestPayer, minFree: minFreeBytes, unmatched } = config;
   for await (const finding of check({
     queue: async () => await checkQueue(sqsOptions(config, log), { signal }),
-    pool: parts.pool,
+    pool,
     buckets,
-    prefixes: parts.keys.prefixes,
-    folders: async () =>
-      await Promise.all(
+    prefixes: keys.prefixes,
+    folders: async () => {
+      if (parts === undefined) throw opened.fault;
+      return await Promise.all(
         [...parts.actions.folders.all, { folder: config.state, root: config.state }].map(
           async ({ folder, root }) => await roomAt(folder, root),
         ),
-      ),
+      );
+    },
     minFreeBytes,
     unmatched,
     requests: { bucketOwner, requestPayer },
@@ -38,6 +43,20 @@ export async function runCheck(given: LastingWork<PullConfig>): Promise<ExitCode
   }
   const isWrong = findings.some(({ level }) => level === 'fault');
   return output.done({ findings }, isWrong ? EXIT.PROBLEMS : EXIT.DONE);
+}
+
+interface Opening {
+  readonly parts: PullParts | undefined;
+  readonly fault: unknown;
+}
+
+/** What a pull works with. Where that can't be opened, all else is checked nevertheless. */
+async function opening(given: LastingWork<PullConfig>): Promise<Opening> {
+  try {
+    return { parts: await openLook(given, { beside: true }), fault: undefined };
+  } catch (fault) {
+    return { parts: undefined, fault };
+  }
 }
 
 function lineOf({ name, level, message, hint }: Finding): string {

@@ -25,7 +25,7 @@ export async function follow(given: Work): Promise<ExitCode> {
   // Said before anything is begun.
   if (atStart) bucketsToCompare(config.buckets, parts.state);
   const giveUpAfterMs = config.once ? ONCE_GIVES_UP_MS : undefined;
-  await using source = await openSqsSource({ ...sqsOptions(config, log), giveUpAfterMs }, { signal });
+  await using source = await openSqsSource({ ...sqsOptions(config, log), giveUpAfterMs, cut }, { signal });
   warnOfRedrive(source, given);
   const tally = new PullTally();
   await using metrics = await startMetrics(given, parts, source);

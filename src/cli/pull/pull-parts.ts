@@ -45,10 +45,10 @@ export async function openPullParts(
 ): Promise<PullParts> {
   await using opened = new AsyncDisposableStack();
   const { bucketOwner, requestPayer } = config;
-  const keys = new KeyMap(config.sync);
-  const pool = opened.use(new BucketPool(s3Access(config), { cut }));
+  const keys = keysOf(config);
+  const pool = opened.use(openPool(config, cut));
   const state = opened.use(await openPullState(file, { log }));
-  const parking = await openParking(parkingFolder(config), { log });
+  const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
   const exec =
     config.exec === undefined || isLook
       ? undefined
@@ -81,6 +81,15 @@ export async function openPullParts(
     list: (bucket, prefix) => listKeys(pool, bucket, prefix, { bucketOwner, requestPayer }),
     [Symbol.asyncDispose]: () => all[Symbol.asyncDispose](),
   };
+}
+
+export function keysOf({ sync }: PullConfig): KeyMap {
+  return new KeyMap(sync);
+}
+
+/** The buckets, however many there are. */
+export function openPool(config: PullConfig, cut: AbortSignal): BucketPool {
+  return new BucketPool(s3Access(config), { cut });
 }
 
 /** How to reach the queue. */

@@ -7,7 +7,7 @@ import type { ActionOptions } from './actions.ts';
 import { Gone } from './gone.ts';
 import { KeyLook, type Looked } from './key-look.ts';
 import { knownFrom, laterKnown } from './known-from.ts';
-import { type Local, lookAtLocal, md5OfLocal } from './local-file.ts';
+import { isAsWritten, type Local, lookAtLocal, md5OfLocal } from './local-file.ts';
 import { type MappedFolder, storeOf } from './mapped-folders.ts';
 import { hasMd5 } from './object-checks.ts';
 import { Obstacles } from './obstacles.ts';
@@ -92,9 +92,9 @@ export class KeyAction {
         using object = look.object;
         const obstacle = await this.#obstacles.to(task, folder, here.local, signal);
         if (obstacle !== undefined) return obstacle;
-        if (task.kind === 'folder') return await this.#makeFolder(task, folder, object);
+        if (task.kind === 'folder') return await this.#makeFolder(task, folder, object, here);
         if (isSameFile(here, object)) return await this.#adopt(task, folder, here, object, signal);
-        return await this.#write(task, folder, object, signal);
+        return await this.#write(task, folder, object, here, signal);
       }
       case 'gone':
         return await this.#gone.follow(task, folder, here.known);
@@ -110,39 +110,49 @@ export class KeyAction {
     return { outcome: 'unchanged' };
   }
 
-  /** Takes the file that is here for that of the key. */
+  /** Takes the file that is here for that of the key: nothing has changed, unless a try of ours wrote it and could not tell. */
   async #adopt(
     task: Task,
     folder: MappedFolder,
-    { local }: Here,
+    here: Here,
     { etag, versionId }: Pick<LookedAt, 'etag'> & Partial<Pick<LookedAt, 'versionId'>>,
     signal: AbortSignal,
   ): Promise<Outcome> {
-    if (local.kind !== 'file' || this.#options.dryRun === true) return { outcome: 'unchanged' };
+    const { local } = here;
+    const { state, dryRun } = this.#options;
+    if (local.kind !== 'file' || dryRun === true) return { outcome: 'unchanged' };
     const obstacle = await this.#obstacles.amongKeys(task, folder, signal);
     if (obstacle !== undefined) return obstacle;
     // Whoever put it there need not have made it durable.
     await storeOf(folder).settle(task.path);
-    await this.#changed(folder, task);
+    const { bucket, key } = task.event;
+    if (state.pending().some((each) => each.bucket === bucket && each.key === key))
+      await this.#changed(folder, task);
     const { size, mtimeUs } = local.entry;
-    await this.#options.state.set(knownFrom(task, folder, { etag, versionId, size, mtimeUs }));
+    await this.#written(knownFrom(task, folder, { etag, versionId, size, mtimeUs }), here);
     return { outcome: 'unchanged' };
   }
 
-  async #makeFolder(task: Task, folder: MappedFolder, object: LookedAt): Promise<Outcome> {
+  async #makeFolder(task: Task, folder: MappedFolder, object: LookedAt, here: Here): Promise<Outcome> {
     if (this.#options.dryRun === true) return { outcome: 'written', bytes: 0 };
     const { etag, versionId, modifiedMs } = object;
     const known = knownFrom(task, folder, { etag, versionId, size: 0, mtimeUs: 0 }, modifiedMs);
     await this.#options.state.setPending(known);
     await storeOf(folder).makeFolder(task.path);
     await this.#changed(folder, task);
-    await this.#written(known);
+    await this.#written(known, here);
     // Until the state knew it, the removal of the last file in it took it along.
     await storeOf(folder).makeFolder(task.path);
     return { outcome: 'written', bytes: 0 };
   }
 
-  async #write(task: Task, folder: MappedFolder, object: LookedAt, signal: AbortSignal): Promise<Outcome> {
+  async #write(
+    task: Task,
+    folder: MappedFolder,
+    object: LookedAt,
+    here: Here,
+    signal: AbortSignal,
+  ): Promise<Outcome> {
     const { size, etag, versionId, modifiedMs } = object;
     if (this.#options.dryRun === true) return { outcome: 'written', bytes: size };
     const entry: FileEntry = { path: task.path, size, mtimeUs: modifiedMs * 1000 };
@@ -158,13 +168,27 @@ export class KeyAction {
       mayResume: () => this.#mayResume(task, etag),
       noted,
       signal,
+    }).catch(async (error: unknown) => {
+      await this.#unwritten(known, error, signal);
+      throw error;
     });
     await this.#changed(folder, task);
-    await this.#written(known);
+    await this.#written(known, here);
     return { outcome: 'written', bytes: size };
   }
 
-  async #written(known: KnownObject): Promise<void> {
+  /** What has failed for good is not about to be written any more: else all of that would pile up until the next start. */
+  async #unwritten(known: KnownObject, error: unknown, signal: AbortSignal): Promise<void> {
+    if (signal.aborted || !(error instanceof IsyncError) || error.retryable) return;
+    try {
+      // The name may have been given all the same.
+      if (!isAsWritten(known)) await this.#options.state.removePending(known.bucket, known.key);
+    } catch {
+      // The next start does it.
+    }
+  }
+
+  async #written(known: KnownObject, { known: before }: Here): Promise<void> {
     const { state } = this.#options;
     const { bucket, key } = known;
     await Promise.all([
@@ -172,6 +196,19 @@ export class KeyAction {
       state.removePending(bucket, key),
       state.partial(bucket, key) === undefined ? undefined : state.removePartial(bucket, key),
     ]);
+    if (before !== undefined && (before.folder !== known.folder || before.path !== known.path))
+      this.#leftBehind(before);
+  }
+
+  /** It was written where an earlier configuration had it, and the state knows one place a key. */
+  #leftBehind(before: KnownObject): void {
+    const { bucket, key, folder, path } = before;
+    if (!stands(before)) return;
+    this.#options.log.warn('an object is mapped to another place than before: the old file stays', {
+      bucket,
+      key,
+      file: join(folder, path),
+    });
   }
 
   async #mayResume({ event: { bucket, key } }: Task, etag: string): Promise<boolean> {
@@ -190,4 +227,13 @@ export class KeyAction {
 function isSameFile({ local, isKnown }: Here, object: LookedAt): boolean {
   if (local.kind !== 'file' || isKnown || hasMd5(object)) return false;
   return sameVersion(local.entry, { ...local.entry, size: object.size, mtimeUs: object.modifiedMs * 1000 });
+}
+
+/** Whether something is where an object was written; also where that can't be told. */
+function stands({ folder, path }: KnownObject): boolean {
+  try {
+    return lookAtLocal(folder, path).kind !== 'nothing';
+  } catch {
+    return true;
+  }
 }

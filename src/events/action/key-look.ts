@@ -124,8 +124,9 @@ export class KeyLook {
         return task.isLastLook ? UNCHANGED : MISSING;
       case 'denied':
         if (!isRemoved) throw refused(error, GRANT_READ);
+        // A folder that was removed as a whole looks the same: no other key of it can be read.
         if ((await this.#proof.of(task.event.bucket, task.mapping.prefix, task.event.key)) === 'refused')
-          throw refused(error, GRANT_READ);
+          throw refused(error, GRANT_LIST);
         return believed(task, error, known);
       case 'no encryption key':
         throw refused(error, GRANT_KEY);
@@ -148,6 +149,8 @@ const UNCHANGED: Looked = { kind: 'done', outcome: { outcome: 'unchanged' } };
 
 const GRANT_READ =
   'Grant s3:GetObject on the keys, and s3:ListBucket on the bucket: without that one S3 answers a missing key with 403.';
+const GRANT_LIST =
+  'Grant s3:ListBucket on the bucket: then S3 itself says what is gone. Without it, a prefix whose keys are all removed at once looks like one that may not be read; if it may not, grant s3:GetObject on the keys. Then: isync pull parked replay.';
 const GRANT_KEY =
   'Grant kms:Decrypt on the key of KMS that the object is encrypted with, and see that the key is enabled.';
 const RESTORE = 'Restore it (RestoreObject): the event ObjectRestore:Completed brings it here.';

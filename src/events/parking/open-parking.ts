@@ -22,6 +22,8 @@ const MOST_ODD_TOLD = 100;
 
 export interface ParkingOptions {
   readonly log: Log;
+  /** Bytes that stay free on its disk, else STORE_FULL. Default 0. */
+  readonly minFreeBytes?: number | undefined;
 }
 
 /**
@@ -29,8 +31,8 @@ export interface ParkingOptions {
  * Any number of processes may have it open, but only one may park.
  * @throws IsyncError STORE_FAILED
  */
-export async function openParking(path: string, { log }: ParkingOptions): Promise<Parking> {
-  const folder = new ParkingFolder(path);
+export async function openParking(path: string, { log, minFreeBytes = 0 }: ParkingOptions): Promise<Parking> {
+  const folder = new ParkingFolder(path, minFreeBytes);
   await folder.tidy();
   const parking = new FolderParking(folder, log);
   await parking.refresh();

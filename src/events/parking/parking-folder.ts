@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { Limiter } from '../../flow/limiter.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { syncFolder } from '../../model/sync-folder.ts';
+import { FreeSpace } from '../../store/file/free-space.ts';
 import { ensureFolder } from '../state/state-folder.ts';
 import { parseRecordName, type RecordName } from './record-file.ts';
 import { SharedSync } from './shared-sync.ts';
@@ -16,6 +17,9 @@ const ABANDONED_MS = 3_600_000;
 
 /** A folder that changed within this time, in ms, may change again without another mtime: clocks of file systems tick slowly. */
 const CLOCK_TICK_MS = 1000;
+
+/** What a record takes on the disk at least, with its name, in bytes: a block. */
+const LEAST_RECORD_BYTES = 4096;
 
 const DRAFT = /^\.[0-9a-f]{16}\.tmp$/;
 const MARKER = /^([0-9a-f]{16})\.replay$/;
@@ -34,11 +38,14 @@ export class ParkingFolder {
   readonly path: string;
   readonly #writes = new Limiter(WRITES_AT_ONCE);
   readonly #names: SharedSync;
+  readonly #space: FreeSpace;
   /** Whether the folder is known to be there. */
   #made = false;
 
-  constructor(path: string) {
+  /** @param minFreeBytes that stay free on its disk: strangers choose how much is parked */
+  constructor(path: string, minFreeBytes: number) {
     this.path = path;
+    this.#space = new FreeSpace(path, minFreeBytes);
     this.#names = new SharedSync(() => syncFolder(path));
   }
 
@@ -69,6 +76,7 @@ export class ParkingFolder {
   async write(name: string, bytes: Uint8Array): Promise<void> {
     await this.#trying(async () => {
       await this.#make();
+      this.#space.take(Math.max(bytes.length, LEAST_RECORD_BYTES), this.path);
       const draft = join(this.path, `.${randomBytes(8).toString('hex')}.tmp`);
       await this.#writes.run(() => writeDurable(draft, bytes, join(this.path, name)));
       await this.#names.run();

@@ -4,6 +4,7 @@ import { readRecord } from './dialects/records.ts';
 import { openSns } from './dialects/sns.ts';
 import { isObject, member } from './json-fields.ts';
 import type { ParsedRecord, ParseOptions, RecordSource } from './parsed.ts';
+import { readJson } from './read-json.ts';
 import { RecordOfMany, RecordTexts } from './record-texts.ts';
 import { checkTold } from './told-event.ts';
 
@@ -11,10 +12,7 @@ import { checkTold } from './told-event.ts';
 export const MAX_BODY_BYTES = 1024 * 1024;
 /** Most records in a message. AWS sends one, and the smallest record that tells anything takes some hundred bytes. */
 export const MAX_RECORDS = 10_000;
-/**
- * Most objects and lists in a message, brackets in texts counted too. 1 MiB of real records has 15,000; 1 MiB of nothing but
- * brackets would take 60 MB parsed.
- */
+/** Most objects and lists in a message, as {@link readJson} counts them. 1 MiB of real records has 15,000. */
 export const MAX_BRACKETS = 40_000;
 
 /**
@@ -25,12 +23,18 @@ export function parseMessage(body: string, options: ParseOptions): readonly Pars
   const whole: RecordSource = { body: () => body };
   if (isLonger(body, MAX_BODY_BYTES))
     return unparsable(`the message is longer than ${MAX_BODY_BYTES} bytes`, whole);
-  const outer = readJson(body);
+  const outer = readJson(body, MAX_BRACKETS);
   if ('fault' in outer) return unparsable(outer.fault, whole);
-  const envelope = openSns(outer.value);
-  if (envelope === undefined) return parseContent(outer.value, body, whole, options);
+  return parseValue(outer.value, body, options);
+}
+
+/** As parseMessage, of the JSON `value` that was read from `body` under limits of the caller's own. */
+export function parseValue(value: unknown, body: string, options: ParseOptions): readonly ParsedRecord[] {
+  const whole: RecordSource = { body: () => body };
+  const envelope = openSns(value);
+  if (envelope === undefined) return parseContent(value, body, whole, options);
   if (envelope.kind === 'subscription') return ignored(envelope.name);
-  const inner = readJson(envelope.text);
+  const inner = readJson(envelope.text, MAX_BRACKETS);
   if ('fault' in inner) return unparsable(inner.fault, whole);
   return parseContent(inner.value, envelope.text, whole, options);
 }
@@ -80,28 +84,7 @@ function ignored(name: string): readonly ParsedRecord[] {
   return [{ outcome: 'ignored', dialect: 'aws', name }];
 }
 
-function readJson(text: string): { readonly value: unknown } | { readonly fault: string } {
-  if (opensMore(text, MAX_BRACKETS))
-    return { fault: `the message has more than ${MAX_BRACKETS} objects and lists` };
-  try {
-    return { value: JSON.parse(text) };
-  } catch {
-    return { fault: 'the message is not JSON' };
-  }
-}
-
 /** Counts bytes only where `text` could be too long: a UTF-16 unit is at most three bytes of UTF-8. */
 function isLonger(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
-}
-
-/** Costs nothing where `text` is too short to have as many. */
-function opensMore(text: string, most: number): boolean {
-  if (text.length <= most) return false;
-  let left = most;
-  for (let at = 0; at < text.length; at++) {
-    const character = text[at];
-    if ((character === '[' || character === '{') && left-- === 0) return true;
-  }
-  return false;
 }

@@ -1,11 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import type { Abortable } from '../../model/abortable.ts';
+import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { checkListable } from '../../s3/objects.ts';
 import { lookAtObject, type LookOptions } from '../../s3/look.ts';
 import { refusalOf } from '../../s3/refusals.ts';
 import type { BucketPool } from '../action/bucket-pool.ts';
 import type { CheckedQueue } from '../sqs/check-queue.ts';
 import { REDRIVE_HINT } from '../sqs/redrive-policy.ts';
+
+/** Of a request to a bucket, in ms: somebody waits for it. */
+const ANSWER_MS = 15_000;
 
 /** What a check has found. */
 export interface Finding {
@@ -35,7 +39,12 @@ export interface CheckOptions {
   readonly folders: () => Promise<readonly FolderRoom[]>;
   readonly minFreeBytes: number;
   readonly unmatched: 'release' | 'discard';
-  readonly requests: Pick<LookOptions, 'bucketOwner' | 'requestPayer'>;
+  readonly requests: BucketRequests;
+}
+
+interface BucketRequests extends Pick<LookOptions, 'bucketOwner' | 'requestPayer'> {
+  /** How long an answer is waited for, in ms. Default {@link ANSWER_MS}. */
+  readonly answerMs?: number | undefined;
 }
 
 /** Tries everything that a pull needs, and moves nothing. */
@@ -85,35 +94,58 @@ async function* checkedBucket(
   { pool, prefixes, requests }: CheckOptions,
 ): AsyncGenerator<Finding> {
   const name = `bucket ${bucket}`;
-  const prefix = prefixes[0] ?? '';
   try {
     await pool.use(bucket, undefined, async (opened) => {
-      for (const each of prefixes) await checkListable(opened, each, requests);
+      for (const each of prefixes)
+        await within(requests, async (request) => await checkListable(opened, each, request));
     });
     yield { name, level: 'ok', message: 'can be listed' };
   } catch (error) {
-    const { message } = toIsyncError(error, 'INTERNAL');
+    const { message, hint } = toIsyncError(error, 'INTERNAL');
+    const refusal = refusalOf(error);
     yield {
       name,
       level: 'warning',
       message: `can't be listed, so that --resync can't compare: ${message}`,
-      hint: `Grant s3:ListBucket on arn:aws:s3:::${bucket}.`,
+      hint:
+        refusal === 'denied' || refusal === 'may not list'
+          ? `Grant s3:ListBucket on the bucket ${bucket}.`
+          : hint,
     };
   }
-  yield await missingKey(bucket, `${prefix}.isync-check-${randomBytes(8).toString('hex')}`, pool, requests);
+  // Rights may differ from prefix to prefix.
+  for (const prefix of prefixes) yield await missingKey(bucket, prefix, pool, requests);
+}
+
+/** Runs a request, and rejects with UNREACHABLE where no answer comes. */
+async function within<T>(
+  { answerMs = ANSWER_MS, ...requests }: BucketRequests,
+  run: (request: Omit<BucketRequests, 'answerMs'> & Abortable) => Promise<T>,
+): Promise<T> {
+  const limit = new AbortController();
+  const late = new IsyncError('UNREACHABLE', `no answer came within ${answerMs / 1000} s`, {
+    hint: 'Check the endpoint, the network and the firewall.',
+  });
+  const timer = setTimeout(() => limit.abort(late), answerMs);
+  try {
+    return await run({ ...requests, signal: limit.signal });
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** What S3 answers for a key that is missing: with s3:GetObject alone it is 403. */
 async function missingKey(
   bucket: string,
-  key: string,
+  prefix: string,
   pool: BucketPool,
-  requests: CheckOptions['requests'],
+  requests: BucketRequests,
 ): Promise<Finding> {
-  const name = `missing key in ${bucket}`;
+  const name = `missing key in ${bucket}/${prefix}`;
+  const key = `${prefix}.isync-check-${randomBytes(8).toString('hex')}`;
   try {
     await pool.use(bucket, undefined, async (opened) => {
-      const found = await lookAtObject(opened, key, requests);
+      const found = await within(requests, async (request) => await lookAtObject(opened, key, request));
       if (found !== 'same') found[Symbol.dispose]();
     });
   } catch (error) {
@@ -124,7 +156,7 @@ async function missingKey(
         name,
         level: 'warning',
         message: 'is answered 403: removals are believed from their events alone, or nothing can be read',
-        hint: `Grant s3:GetObject on arn:aws:s3:::${bucket}/*, and s3:ListBucket on arn:aws:s3:::${bucket}.`,
+        hint: `Grant s3:GetObject on the keys, and s3:ListBucket on the bucket ${bucket}.`,
       };
     return faultOf(name, error);
   }
@@ -135,7 +167,8 @@ async function* checkedFolders({ folders, minFreeBytes }: CheckOptions): AsyncGe
   try {
     for (const room of await folders()) yield checkedFolder(room, minFreeBytes);
   } catch (error) {
-    yield faultOf('folders', error);
+    const { path } = toIsyncError(error, 'INTERNAL');
+    yield faultOf(path === undefined ? 'folders' : `folder ${path}`, error);
   }
 }
 

@@ -5,7 +5,7 @@ import { parseMessage } from '../parse/parse-message.ts';
 import type { KeyEncoding } from '../parse/parsed.ts';
 import type { Delivery, EventSource } from '../source/event-source.ts';
 import type { PullObserver } from './pull-observer.ts';
-import type { Records, Verdict } from './records.ts';
+import type { Origin, Records, Verdict } from './records.ts';
 
 /** Long polls under way at a time: enough that the next messages come while the last ones are worked on. */
 const POLLS = 4;
@@ -22,6 +22,11 @@ const BYTES_IN_HAND = 32 * 1024 ** 2;
 const TROUBLE_DELAY_MS = { first: 2_000, most: 15 * 60_000 };
 /** The same for one whose keys are below no prefix: by then another machine may receive it. */
 const UNMATCHED_DELAY_MS = { first: 30_000, most: 15 * 60_000 };
+/**
+ * How long the last deliveries that the queue allows wait trouble out with `once`, in ms: giving them back moves good messages to
+ * where the failed ones go, and somebody, or cron, waits for the end.
+ */
+const ONCE_STAYS_MS = 60_000;
 /** How long nothing is received after the disk was full, in ms. */
 const FULL_PAUSE_MS = 10_000;
 
@@ -32,6 +37,8 @@ export interface IntakeOptions {
   readonly unmatched: 'release' | 'discard';
   /** Ends when a whole long poll was empty and nothing is in hand. */
   readonly once: boolean;
+  /** Default {@link ONCE_STAYS_MS}. */
+  readonly onceStaysMs?: number | undefined;
   readonly observer: PullObserver;
   readonly log: Log;
   /** Called when the queue can't be used any more: what waits in hand should be given up. */
@@ -52,6 +59,8 @@ export class Intake {
   /** Messages that have come so far. */
   #received = 0;
   #fullUntil = 0;
+  /** Ends the polls. */
+  readonly #ended = new AbortController();
 
   constructor(options: IntakeOptions) {
     this.#options = options;
@@ -64,16 +73,15 @@ export class Intake {
   /** Resolves when the signal has fired, or with `once` when there is no more to do, and nothing is in hand. */
   async run(): Promise<void> {
     const { signal } = this.#options;
-    const ended = new AbortController();
-    const either = AbortSignal.any([signal, ended.signal]);
-    const polls = Array.from({ length: POLLS }, () => this.#poll(either, () => ended.abort()));
+    const either = AbortSignal.any([signal, this.#ended.signal]);
+    const polls = Array.from({ length: POLLS }, () => this.#poll(either));
     try {
       await Promise.all(polls);
     } catch (error) {
       this.#options.abandon();
       throw error;
     } finally {
-      ended.abort();
+      this.#ended.abort();
       await Promise.allSettled(polls);
       await this.#messages.idle();
     }
@@ -84,7 +92,7 @@ export class Intake {
     this.#fullUntil = performance.now() + FULL_PAUSE_MS;
   }
 
-  async #poll(signal: AbortSignal, end: () => void): Promise<void> {
+  async #poll(signal: AbortSignal): Promise<void> {
     const { source, once } = this.#options;
     const room = new Wakeup();
     this.#rooms.add(room);
@@ -101,7 +109,7 @@ export class Intake {
       }
       for (const delivery of deliveries) this.#take(delivery);
       const isIdle = this.#inHand === 0 && this.#received === before;
-      if (once && wasIdle && isIdle && !signal.aborted) end();
+      if (once && wasIdle && isIdle && !signal.aborted) this.#ended.abort();
     }
   }
 
@@ -140,8 +148,14 @@ export class Intake {
   async #deal(delivery: Delivery): Promise<void> {
     const verdicts = await this.#verdicts(delivery);
     const has = (verdict: Verdict): boolean => verdicts.has(verdict);
-    const { unmatched, source, observer } = this.#options;
+    const { unmatched, source, observer, once } = this.#options;
     if (has('stopped')) return delivery.release(0);
+    if (once && has('later') && isLast(delivery, source)) {
+      // Received once more in the same trouble, it would be moved away, and so would others.
+      this.#ended.abort();
+      observer.released();
+      return delivery.release(TROUBLE_DELAY_MS.most);
+    }
     if (has('later') || has('refused')) {
       observer.released();
       return delivery.release(delayOf(delivery, TROUBLE_DELAY_MS));
@@ -152,15 +166,15 @@ export class Intake {
     return delivery.ack();
   }
 
-  async #verdicts({ id, body, attempt }: Delivery): Promise<ReadonlySet<Verdict>> {
-    const { source, records, keyEncoding, once, log } = this.#options;
-    const { maxDeliveries } = source;
-    const origin = {
+  async #verdicts(delivery: Delivery): Promise<ReadonlySet<Verdict>> {
+    const { id, body, attempt } = delivery;
+    const { source, records, keyEncoding, once, onceStaysMs = ONCE_STAYS_MS, log } = this.#options;
+    const origin: Origin = {
       messageId: id,
       attempt,
       // Given back now, the queue would take it for one that nobody can work on.
-      staysHere: !once && maxDeliveries !== undefined && attempt >= maxDeliveries - 1,
-      hasRedrive: maxDeliveries !== undefined,
+      staysMs: isLast(delivery, source) ? (once ? onceStaysMs : Infinity) : 0,
+      hasRedrive: source.maxDeliveries !== undefined,
     };
     const parsed = parseMessage(body, { keyEncoding });
     this.#recordsInHand += parsed.length;
@@ -175,6 +189,11 @@ export class Intake {
     this.#recordsInHand -= parsed.length;
     return new Set(verdicts);
   }
+}
+
+/** Whether the queue may move a message away once it is given back: its count may run ahead of ours by one. */
+function isLast({ attempt }: Delivery, { maxDeliveries }: EventSource): boolean {
+  return maxDeliveries !== undefined && attempt >= maxDeliveries - 1;
 }
 
 /** Grows with the deliveries of a message, to twice or half at random, so that many do not come back at once. */

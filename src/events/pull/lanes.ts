@@ -22,8 +22,8 @@ export type Result =
 /** A record that waits for its turn. */
 export interface Item {
   readonly task: Omit<Task, 'isLastLook'>;
-  /** Whether temporary trouble is waited out here, because its message can't be given back without harm. */
-  readonly staysHere: boolean;
+  /** How long temporary trouble is waited out here, in ms from the first failure: its message can't be given back without harm. */
+  readonly staysMs: number;
   readonly settle: (result: Result) => void;
 }
 
@@ -54,6 +54,8 @@ export class Lanes {
   readonly #running = new TaskGroup();
   /** Ends the wait of each look that has not begun. */
   readonly #queued = new Set<() => void>();
+  /** When each record that waits trouble out failed first, on the clock of performance.now(). */
+  readonly #failedAt = new WeakMap<Item, number>();
 
   constructor(options: LanesOptions) {
     this.#options = options;
@@ -114,13 +116,20 @@ export class Lanes {
       if (looked.kind !== 'failed') return looked;
       const { error } = looked;
       if (!error.retryable) failures += 1;
-      const isOver = error.retryable ? !group.some(({ staysHere }) => staysHere) : failures >= attempts;
+      const isOver = error.retryable ? !this.#staysAny(group) : failures >= attempts;
       if (isOver) return looked;
       for (const item of group) onRetry(item, error);
       await backoff.wait({ signal }).catch(() => signal.aborted);
       // What one waits for may be that another key gives the path up.
       if (error.retryable && lane.waiting.length > 0) return 'others first';
     }
+  }
+
+  /** Whether the trouble is still to be waited out for one of `group`, give or take the wait between two tries. */
+  #staysAny(group: readonly Item[]): boolean {
+    const now = performance.now();
+    for (const item of group) if (!this.#failedAt.has(item)) this.#failedAt.set(item, now);
+    return group.some((item) => now - (this.#failedAt.get(item) ?? now) < item.staysMs);
   }
 
   /** Resolves to true as soon as another record of the key waits, or to false after `ms`. */

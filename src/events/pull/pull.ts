@@ -16,7 +16,7 @@ import { followReplays, replayAll } from './replays.ts';
 import { type CompareOptions, resync } from './resync.ts';
 import { Undone } from './undone.ts';
 
-/** How long a comparison with `once` begins again in temporary trouble, in ms: somebody, or cron, calls it again. */
+/** How long a comparison with `once` begins again where the listing fails, in ms: somebody, or cron, calls it again. */
 const ONCE_COMPARES_FOR_MS = 20_000;
 /** Longest wait before a comparison begins again, in ms: each lists everything. */
 const LONGEST_COMPARE_DELAY_MS = 5 * 60_000;
@@ -35,6 +35,8 @@ export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
   /** When the folders are compared with the bucket. */
   readonly resync: { readonly atStart: boolean; readonly everyMs: number | undefined };
   readonly once: boolean;
+  /** How long the last deliveries of a message wait trouble out with `once`, in ms. Default 60 s. */
+  readonly onceStaysMs?: number | undefined;
   readonly observer: PullObserver;
   readonly log: Log;
   /** Ends the pull: what is in hand and begun is finished, the rest is given back. */
@@ -87,7 +89,8 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
       ...options,
       records,
       buckets: bucketsToCompare(buckets, state),
-      isPatient: !once,
+      // The next comparison finds them again.
+      patienceMs: once ? 0 : (options.resync.everyMs ?? Infinity),
       signal: ended,
     });
   };

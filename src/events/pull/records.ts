@@ -26,7 +26,7 @@ export interface Origin {
   readonly messageId: string;
   readonly attempt: number;
   /** See {@link Item}. */
-  readonly staysHere: boolean;
+  readonly staysMs: number;
   /** Whether what fails for good is left to the queue, not parked. */
   readonly hasRedrive: boolean;
 }
@@ -109,8 +109,8 @@ export class Records {
     }
   }
 
-  #look(task: Item['task'], { staysHere }: Origin): Promise<Result> {
-    return new Promise((settle) => this.#options.lanes.add({ task, staysHere, settle }));
+  #look(task: Item['task'], { staysMs }: Origin): Promise<Result> {
+    return new Promise((settle) => this.#options.lanes.add({ task, staysMs, settle }));
   }
 
   async #judge(
@@ -143,6 +143,10 @@ export class Records {
     return 'settled';
   }
 
+  /**
+   * Parks a record, also where the queue has a redrive policy: only what fails is left to that. Another delivery would not make
+   * a body readable, a key safe, a path free or an archived object restored.
+   */
   async #park(source: RecordSource, origin: Origin, why: Why, event?: ObjectEvent): Promise<Verdict> {
     const { parking, observer, log, settled } = this.#options;
     const { code, reason, hint } = why;

@@ -63,7 +63,7 @@ async function replay(
   records: Records,
   keyEncoding: KeyEncoding,
 ): Promise<ReadonlySet<Verdict>> {
-  const origin = { messageId, attempt: 1, staysHere: false, hasRedrive: false };
+  const origin = { messageId, attempt: 1, staysMs: 0, hasRedrive: false };
   const taken = parseMessage(body, { keyEncoding }).map((record) => records.take(record, origin));
   return new Set(await Promise.all(taken));
 }

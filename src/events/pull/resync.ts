@@ -1,22 +1,17 @@
 import type { Mapping } from '../../config/sync-map.ts';
-import { Limiter } from '../../flow/limiter.ts';
-import { TaskGroup } from '../../flow/task-group.ts';
-import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { MaxDelete } from '../../config/pull-values.ts';
 import { isAsWritten } from '../action/local-file.ts';
 import type { KeyMap } from '../match/key-map.ts';
 import type { TargetPath } from '../match/target-path.ts';
-import type { ObjectEvent } from '../object-event.ts';
 import type { KnownObject, PullState } from '../state/pull-state.ts';
-import type { KeyEncoding, ParsedRecord } from '../parse/parsed.ts';
 import type { PullObserver } from './pull-observer.ts';
-import type { Origin, Records, Verdict } from './records.ts';
+import type { Verdict } from './records.ts';
+import { type Difference, Taken, type TakenOptions } from './taken.ts';
 
-/** Differences given to the lanes and not settled yet: enough to keep them busy, some 1 KiB each. */
-const UNDER_WAY = 1_000;
-/** Name of the events that stand for a difference. */
-const NAME = 'Resync';
+/** Keys to remove that are kept until the whole bucket has been compared, at most 1 KiB each. */
+const MOST_GONE = 20_000;
 
 /** What a bucket has under a key, as its listing tells. */
 export interface ListedKey {
@@ -24,12 +19,6 @@ export interface ListedKey {
   readonly size: number;
   /** Without quotes. */
   readonly etag: string;
-}
-
-export interface Difference {
-  readonly kind: ObjectEvent['kind'];
-  readonly bucket: string;
-  readonly key: string;
 }
 
 export interface CompareOptions {
@@ -44,29 +33,35 @@ export interface CompareOptions {
   readonly removes: boolean;
 }
 
-export interface ResyncOptions extends CompareOptions {
-  readonly records: Records;
+export interface ResyncOptions extends CompareOptions, TakenOptions {
   /** Share of the known keys, or their number, that may be removed by one comparison. */
   readonly maxDelete: MaxDelete;
-  /** Whether temporary trouble with a key rejects, so that the caller begins again; else its record counts as `later`. */
-  readonly isPatient: boolean;
-  readonly keyEncoding: KeyEncoding;
+  /** Default {@link MOST_GONE}. */
+  readonly mostGone?: number | undefined;
   readonly observer: PullObserver;
   readonly log: Log;
-  readonly signal: AbortSignal;
 }
 
 /**
  * Compares the mapped prefixes with the bucket, and takes each difference down the path of an event. What would be removed is
- * counted before anything is.
- * @returns the verdicts that there were
+ * counted before anything is. Keys that temporary trouble leaves undone are taken again alone. None of them is waited for before
+ * all have been taken: what is new may have to wait for a removal that this very comparison is about to find.
+ * @returns the verdicts that there were; `later` where keys are left undone
  * @throws IsyncError of the listing; RESYNC_STOPPED where more would be removed than may be: all else is done then; BUSY,
- * retryable, where a patient one has left keys undone. Nothing is waited for here: what is new may have to wait for a removal
- * that this very comparison is about to find.
+ * retryable, where too many keys are left undone to be taken again. Nothing that was taken is under way any more by then.
  */
 export async function resync(options: ResyncOptions): Promise<ReadonlySet<Verdict>> {
-  const { observer, signal, log, maxDelete } = options;
   const taken = new Taken(options);
+  try {
+    return await compare(options, taken);
+  } finally {
+    // What these work with may be closed next.
+    await taken.idle();
+  }
+}
+
+async function compare(options: ResyncOptions, taken: Taken): Promise<ReadonlySet<Verdict>> {
+  const { observer, signal, log, maxDelete, mostGone = MOST_GONE } = options;
   const most = mostOf(maxDelete, countKnown(options));
   const gone: Difference[] = [];
   let goneCount = 0;
@@ -78,55 +73,32 @@ export async function resync(options: ResyncOptions): Promise<ReadonlySet<Verdic
       await taken.take(difference);
     } else {
       goneCount += 1;
-      if (goneCount <= most) gone.push(difference);
+      if (goneCount <= Math.min(most, mostGone)) gone.push(difference);
     }
   }
-  const isTooMuch = goneCount > most;
   observer.differences(changedCount + goneCount);
-  if (!isTooMuch) for (const difference of gone) await taken.take(difference);
+  const isTooMuch = goneCount > most && !signal.aborted;
+  if (isTooMuch) log.warn('nothing is removed: the bucket lacks too many keys', { keys: goneCount, most });
+  else if (!signal.aborted)
+    for await (const difference of goneCount > mostGone ? goneAgain(options, most) : gone)
+      await taken.take(difference);
   const verdicts = await taken.all();
-  if (isTooMuch && !signal.aborted) throw tooMuch(goneCount, most);
-  if (options.isPatient && verdicts.has('later') && !signal.aborted) throw leftUndone();
-  log.info('compared with the bucket', { differences: changedCount + goneCount });
+  if (isTooMuch) throw tooMuch(goneCount, most);
+  const fields = { differences: changedCount + goneCount };
+  if (verdicts.has('later')) log.warn('compared with the bucket; some keys are left undone', fields);
+  else log.info('compared with the bucket', fields);
   return verdicts;
 }
 
-/** Differences on their way. */
-class Taken {
-  readonly #options: ResyncOptions;
-  readonly #places = new Limiter(UNDER_WAY);
-  readonly #tasks = new TaskGroup();
-  readonly #verdicts = new Set<Verdict>();
-  #fault: IsyncError | undefined;
-
-  constructor(options: ResyncOptions) {
-    this.#options = options;
-  }
-
-  /** Resolves when there is room for another one. */
-  async take(difference: Difference): Promise<void> {
-    if (this.#options.signal.aborted) return;
-    const place = await this.#places.enter();
-    this.#tasks.add(this.#settle(difference, place));
-  }
-
-  /** Resolves with what they have come to, once all have; rejects where one could not be settled. */
-  async all(): Promise<ReadonlySet<Verdict>> {
-    await this.#tasks.idle();
-    if (this.#fault !== undefined) throw this.#fault;
-    return this.#verdicts;
-  }
-
-  async #settle(difference: Difference, place: Disposable): Promise<void> {
-    const { records, keyEncoding } = this.#options;
-    const origin: Origin = { messageId: 'resync', attempt: 1, staysHere: false, hasRedrive: false };
-    try {
-      this.#verdicts.add(await records.take(recordOf(difference, keyEncoding), origin));
-    } catch (error) {
-      this.#fault ??= toIsyncError(error, 'INTERNAL');
-    } finally {
-      place[Symbol.dispose]();
-    }
+/** The removals, by another walk: there are more of them than are kept. No more than may be, should that have changed. */
+async function* goneAgain(options: ResyncOptions, most: number): AsyncGenerator<Difference> {
+  let count = 0;
+  for await (const difference of differences(options)) {
+    if (options.signal.aborted) return;
+    if (difference.kind !== 'removed') continue;
+    count += 1;
+    if (count > most) throw tooMuch(count, most);
+    yield difference;
   }
 }
 
@@ -147,7 +119,11 @@ async function* differencesBelow(
   const known = state.list(bucket, prefix)[Symbol.iterator]();
   let next = known.next();
   const gone = (object: KnownObject): Difference => ({ kind: 'removed', bucket, key: object.key });
+  let last: string | undefined;
   for await (const listed of list(bucket, prefix)) {
+    if (!listed.key.startsWith(prefix) || (last !== undefined && !comparesBefore(last, listed.key)))
+      throw outOfOrder(bucket, listed.key);
+    last = listed.key;
     for (; next.done !== true && comparesBefore(next.value.key, listed.key); next = known.next())
       if (removes) yield gone(next.value);
     const has = next.done !== true && next.value.key === listed.key ? next.value : undefined;
@@ -194,50 +170,18 @@ function mostOf(maxDelete: MaxDelete, known: number): number {
   return 'files' in maxDelete ? maxDelete.files : Math.floor((known * maxDelete.percent) / 100);
 }
 
+/** Directory buckets of AWS list like this; and a listing that repeats itself might never end. */
+function outOfOrder(bucket: string, key: string): IsyncError {
+  return new IsyncError('STORE_FAILED', `the listing of s3://${bucket} is not in the order of its keys`, {
+    path: key,
+    retryable: false,
+    hint: 'Nothing can be compared with such a store; its events are followed all the same.',
+  });
+}
+
 function tooMuch(gone: number, most: number): IsyncError {
   const message = `the bucket lacks ${gone} known keys, and at most ${most} may be removed at a time`;
   return new IsyncError('RESYNC_STOPPED', message, {
     hint: 'Look whether the bucket is the right one, and whole. If so, allow more with "maxDelete", once.',
   });
-}
-
-function leftUndone(): IsyncError {
-  return new IsyncError('BUSY', 'some keys could not be made what they are in the bucket yet', {
-    retryable: true,
-    hint: 'The lines before have the reasons; the comparison begins again by itself.',
-  });
-}
-
-/** A difference in the clothes of an event, so that it can be parked and taken again like one. */
-function recordOf({ kind, bucket, key }: Difference, keyEncoding: KeyEncoding): ParsedRecord {
-  const event: ObjectEvent = {
-    kind,
-    dialect: 'aws',
-    name: NAME,
-    bucket,
-    region: undefined,
-    key,
-    size: undefined,
-    etag: undefined,
-    versionId: undefined,
-    sequencer: undefined,
-    timeMs: undefined,
-  };
-  const name = kind === 'created' ? 'ObjectCreated:Put' : 'ObjectRemoved:Delete';
-  const body = (): string =>
-    JSON.stringify({
-      Records: [
-        {
-          eventVersion: '2.1',
-          eventSource: 'aws:s3',
-          eventName: name,
-          s3: { bucket: { name: bucket }, object: { key: keyEncoding === 'raw' ? key : formEncoded(key) } },
-        },
-      ],
-    });
-  return { outcome: 'event', event, source: { body } };
-}
-
-function formEncoded(key: string): string {
-  return encodeURIComponent(key).replaceAll('%20', '+');
 }

@@ -8,6 +8,7 @@ import {
   type BatchResultErrorEntry,
   type Message,
 } from '@aws-sdk/client-sqs';
+import { BOUNDED_ANSWERS, boundedAnswers } from '../../aws/bounded-answers.ts';
 import { clientSettings } from '../../aws/client-settings.ts';
 import { regionOfHost, type QueueAddress } from '../../config/queue-address.ts';
 import type { Abortable } from '../../model/abortable.ts';
@@ -18,6 +19,8 @@ import type { SqsOptions } from './sqs-options.ts';
 /** Messages in one answer, and entries of one batch: what SQS takes. */
 export const PER_CALL = 10;
 
+/** Longest answer, in bytes: ten messages of 1 MiB, each byte escaped. */
+const MOST_ANSWER_BYTES = 64 * 1024 * 1024;
 /** Kept for the way there and back, beside what a poll waits, in s. A connection may be dead without a sign. */
 const POLL_MARGIN_S = 10;
 /** For a look at the queue, in ms, with the way to a new connection. */
@@ -71,6 +74,7 @@ export class Queue implements Disposable {
     });
     // It walks through each request and answer for a log that nobody reads.
     this.#client.middlewareStack.remove('loggerMiddleware');
+    this.#client.middlewareStack.add(boundedAnswers({ mostBytes: MOST_ANSWER_BYTES }), BOUNDED_ANSWERS);
   }
 
   [Symbol.dispose](): void {

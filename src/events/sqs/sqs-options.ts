@@ -13,4 +13,6 @@ export interface SqsOptions extends AwsAccess {
   readonly waitSeconds?: number | undefined;
   /** How long closing waits for the queue's confirmations, in ms. Default 5 s. */
   readonly closeWithinMs?: number | undefined;
+  /** Fires when the process has to end: closing begins then, and waits for half a second at most. */
+  readonly cut?: AbortSignal | undefined;
 }

@@ -33,6 +33,8 @@ const LEAST_CALL_MS = 3000;
 const LONGEST_CALL_MS = 10_000;
 /** How long closing waits for confirmations, in ms: a round trip or two, with a try that failed. */
 const CLOSE_MS = 5000;
+/** The same once the process has been cut, in ms: a round trip, within what a service manager is told of the end. */
+const CUT_CLOSE_MS = 500;
 
 export interface SourceParts {
   readonly queue: Queue;
@@ -82,6 +84,8 @@ export class SqsSource implements EventSource {
     const parts = { queue, link, log, limitMs, signal };
     this.#visibility = new Visibility({ ...parts, seconds: this.#visibilitySeconds, onReleased: onOver });
     this.#deletions = new Deletions({ ...parts, onDeleted: onOver });
+    // Whoever waits for a confirmation would close us only after it.
+    whenFired(options.cut, () => void this[Symbol.asyncDispose]());
   }
 
   get isReachable(): boolean {
@@ -106,8 +110,13 @@ export class SqsSource implements EventSource {
 
   async #dispose(): Promise<void> {
     this.#closing.abort(new IsyncError('INTERRUPTED', 'the queue is closed'));
-    const late = AbortSignal.timeout(this.#options.closeWithinMs ?? CLOSE_MS);
-    await Promise.race([this.#giveBack(), new Promise((resolve) => late.addEventListener('abort', resolve))]);
+    const { closeWithinMs = CLOSE_MS, cut } = this.#options;
+    const late = new Promise<void>((resolve) => {
+      const lateAfter = (ms: number) => setTimeout(resolve, ms).unref();
+      lateAfter(closeWithinMs);
+      whenFired(cut, () => lateAfter(CUT_CLOSE_MS));
+    });
+    await Promise.race([this.#giveBack(), late]);
     this.#closed.abort();
     if (this.#held.size > 0)
       this.#log.warn('the queue did not confirm everything in time; the messages come again', {
@@ -197,4 +206,9 @@ export class SqsSource implements EventSource {
     }
     return either;
   }
+}
+
+function whenFired(signal: AbortSignal | undefined, act: () => void): void {
+  if (signal?.aborted === true) act();
+  else signal?.addEventListener('abort', act, { once: true });
 }

@@ -66,7 +66,7 @@ const TABLES = `
  */
 export async function openDatabase(path: string): Promise<DatabaseSync> {
   await ensureFolder(dirname(path));
-  await createFile(path);
+  await createFile(path, 'state');
   let db: DatabaseSync | undefined;
   try {
     // No wait for a lock: whoever has it keeps it for long.
@@ -79,26 +79,31 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
   }
 }
 
-/** Not touched where it is there: to close a file drops all locks that this process has on it. */
-async function createFile(path: string): Promise<void> {
+/**
+ * Makes an empty file for its owner alone, durable. Not touched where it is there: to close a file drops all locks that this
+ * process has on it.
+ * @param name "state", "queue": of the file, for the message
+ * @throws IsyncError STORE_FULL, STORE_FAILED
+ */
+export async function createFile(path: string, name: string): Promise<void> {
   try {
     closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600));
   } catch (error) {
     if (errnoOf(error) === 'EEXIST') return;
-    throw fileError(error, path);
+    throw fileError(error, path, name);
   }
   try {
     chmodSync(path, 0o600);
     await syncFolder(dirname(path));
   } catch (error) {
-    throw fileError(error, path);
+    throw fileError(error, path, name);
   }
 }
 
-function fileError(error: unknown, path: string): IsyncError {
+function fileError(error: unknown, path: string, name: string): IsyncError {
   const errno = errnoOf(error);
   const code = errno === 'ENOSPC' || errno === 'EDQUOT' ? 'STORE_FULL' : 'STORE_FAILED';
-  return new IsyncError(code, `the state file can't be made (${errno ?? String(error)})`, {
+  return new IsyncError(code, `the ${name} file can't be made (${errno ?? String(error)})`, {
     path,
     cause: error,
   });

@@ -55,29 +55,43 @@ export function moveAway(path: string): string {
   return `Move it away (mv ${path} ${path}.old, and ${path}-wal where there is one): isync makes a new one, which "isync pull --resync" fills by comparing.`;
 }
 
+/** A database file, in the words of its errors. */
+export interface DatabaseWords {
+  readonly path: string;
+  /** "state", "queue". */
+  readonly name: string;
+  /** What to do once it can't be used any more. */
+  readonly whenDamaged: string;
+}
+
 /** `error` of SQLite as what callers of the state get; what is no error of SQLite is a fault of ours. */
 export function stateError(error: unknown, path: string): IsyncError {
+  return sqliteError(error, { path, name: 'state', whenDamaged: moveAway(path) });
+}
+
+/** `error` of SQLite as an IsyncError: STORE_FULL, STORE_FAILED, and INTERNAL for what is no error of SQLite. */
+export function sqliteError(error: unknown, { path, name, whenDamaged }: DatabaseWords): IsyncError {
   if (error instanceof IsyncError) return error;
   const text = error instanceof Error ? error.message : String(error);
   const details = { path, cause: error };
   const code = primaryCode(error);
   if (code === FULL)
-    return new IsyncError('STORE_FULL', `the disk of the state is full (${text})`, {
+    return new IsyncError('STORE_FULL', `the disk of the ${name} is full (${text})`, {
       ...details,
       hint: 'Free some space; it goes on by itself.',
     });
   if (code === CORRUPT || code === NOT_A_DATABASE)
-    return new IsyncError('STORE_FAILED', `the state file is damaged (${text})`, {
+    return new IsyncError('STORE_FAILED', `the ${name} file is damaged (${text})`, {
       ...details,
       retryable: false,
-      hint: moveAway(path),
+      hint: whenDamaged,
     });
   if (code !== undefined && OF_THE_DISK.has(code))
-    return new IsyncError('STORE_FAILED', `the state can't be read or written (${text})`, {
+    return new IsyncError('STORE_FAILED', `the ${name} can't be read or written (${text})`, {
       ...details,
       hint: 'Check the disk, and that the user isync runs as may write the file and its folder.',
     });
-  return new IsyncError('INTERNAL', `the state: ${text}`, details);
+  return new IsyncError('INTERNAL', `the ${name}: ${text}`, details);
 }
 
 function primaryCode(error: unknown): number | undefined {

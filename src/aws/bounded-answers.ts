@@ -1,0 +1,65 @@
+import { PassThrough, Readable, pipeline } from 'node:stream';
+import { IsyncError } from '../model/isync-error.ts';
+
+/** What the bodies of answers are held to. */
+export interface AnswerBounds {
+  /** Bytes of a body that the SDK keeps whole in memory: every error, and what lists something. */
+  readonly mostBytes: number;
+  /** Answers to these commands are read piece by piece, where they are no errors. */
+  readonly streamed?: ReadonlySet<string> | undefined;
+}
+
+/** Where it goes in the stack of a client: low is next to the network, before anything is read. */
+export const BOUNDED_ANSWERS = { step: 'deserialize', name: 'boundedAnswers', priority: 'low' } as const;
+
+/** Middleware that refuses answers which would fill the memory: what answers at an endpoint may be anything. */
+export function boundedAnswers({ mostBytes, streamed }: AnswerBounds) {
+  return <Call, Result extends { readonly response: unknown }>(
+      next: (call: Call) => Promise<Result>,
+      { commandName = '' }: { readonly commandName?: string },
+    ) =>
+    async (call: Call): Promise<Result> => {
+      const result = await next(call);
+      const { response } = result;
+      if (isAnswer(response) && !(response.statusCode < 300 && streamed?.has(commandName) === true))
+        response.body = bounded(response.body, mostBytes);
+      return result;
+    };
+}
+
+function bounded(body: Readable, most: number): Readable {
+  let size = 0;
+  const passed = new PassThrough();
+  const counted = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of pieces) {
+      size += piece.length;
+      if (size > most) throw tooLong(most);
+      yield piece;
+    }
+  };
+  pipeline(body, counted, passed, () => {
+    // Told to the reader of `passed`.
+  });
+  return passed;
+}
+
+function tooLong(most: number): IsyncError {
+  return new IsyncError('UNREACHABLE', `an answer is longer than ${most} bytes`, {
+    hint: 'Check the endpoint: no answer of a queue or an object store is that long.',
+  });
+}
+
+interface Answer {
+  readonly statusCode: number;
+  body: Readable;
+}
+
+function isAnswer(response: unknown): response is Answer {
+  return (
+    typeof response === 'object' &&
+    response !== null &&
+    'statusCode' in response &&
+    'body' in response &&
+    response.body instanceof Readable
+  );
+}

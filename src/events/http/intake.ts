@@ -1,0 +1,145 @@
+import { Limiter } from '../../flow/limiter.ts';
+import { HttpError, type HttpResponse } from '../../http/handler.ts';
+import type { LogFields } from '../../model/log.ts';
+import { readJson } from '../parse/read-json.ts';
+import type { Admission } from './access-rule.ts';
+import { type Asked, warnOf } from './asked.ts';
+import { HeldBytes } from './held-bytes.ts';
+import { readBody, textOf } from './read-body.ts';
+import { httpsGet } from './sns/https-get.ts';
+import { SnsDoor } from './sns/sns-door.ts';
+import { snsTypeOf } from './sns/sns-message.ts';
+import { takeMessage, type Taken, type ToPark } from './take-message.ts';
+import { vkQuestionIn, vkSignature } from './vk-handshake.ts';
+import { LARGE_BYTES, MAX_BODY_BRACKETS, MAX_HELD_BYTES, MAX_PARKED } from './webhook-limits.ts';
+import { NO_OBSERVER, type WebhookObserver } from './webhook-observer.ts';
+import type { WebhookOptions } from './webhook-options.ts';
+
+/** Takes what requests bring that are allowed to. */
+export class Intake {
+  readonly #options: WebhookOptions;
+  readonly #published: () => void;
+  readonly #held = new HeldBytes(MAX_HELD_BYTES);
+  /** Large bodies, one at a time. */
+  readonly #large = new Limiter(1);
+  readonly #sns: SnsDoor;
+  readonly #observer: WebhookObserver;
+
+  /** @param published called whenever records have become durable in the queue */
+  constructor(options: WebhookOptions, published: () => void) {
+    this.#options = options;
+    this.#published = published;
+    this.#sns = new SnsDoor({
+      topics: options.topics ?? new Set(),
+      get: options.snsGet ?? httpsGet(),
+      authorities: options.snsAuthorities,
+      now: options.now,
+    });
+    this.#observer = options.observer ?? NO_OBSERVER;
+  }
+
+  /**
+   * Resolves when all that the request brings is durable, or its handshake is done.
+   * @throws HttpError for what is refused, or can't be decided or parked now
+   * @throws IsyncError what publishing rejects with
+   */
+  async take(asked: Asked, admission: Admission): Promise<HttpResponse> {
+    using held = this.#held.open();
+    const sent = await readBody(asked.request, held);
+    const take = async (): Promise<HttpResponse> =>
+      this.#takeText(asked, admission, await textOf(sent, held));
+    return await (sent.unpacker !== undefined || sent.size > LARGE_BYTES ? this.#large.run(take) : take());
+  }
+
+  async #takeText(asked: Asked, admission: Admission, body: string): Promise<HttpResponse> {
+    const { id } = asked;
+    const { buckets, keyEncoding = 'auto' } = this.#options;
+    const read = readJson(body, MAX_BODY_BRACKETS);
+    if ('fault' in read) throw new HttpError(400, read.fault);
+    const { value } = read;
+    const question = vkQuestionIn(value);
+    if (question !== undefined) {
+      this.#checkVkTopic(question.topicArn, admission);
+      this.#warn(asked, 'a topic of VK Cloud asks whether to send events: it was told so', {
+        topic: question.topicArn,
+      });
+      return json({ signature: vkSignature(question, this.#urlOf(asked)) });
+    }
+    if (snsTypeOf(value) !== undefined) {
+      const type = await this.#sns.take(value);
+      if (type === 'SubscriptionConfirmation')
+        this.#warn(asked, 'the subscription of a topic of SNS was confirmed');
+      if (type === 'UnsubscribeConfirmation')
+        this.#warn(asked, 'a topic of SNS sends no events any more: it was unsubscribed');
+    }
+    const taken = takeMessage(value, body, { id, keyEncoding, buckets });
+    await this.#keep(asked, taken);
+    return json({
+      id,
+      accepted: taken.messages.length,
+      ignored: taken.ignored.length,
+      parked: taken.parked.length,
+    });
+  }
+
+  async #keep(asked: Asked, { messages, parked, ignored }: Taken): Promise<void> {
+    const { publish, log } = this.#options;
+    const { id } = asked;
+    if (messages.length > 0) {
+      await publish(messages);
+      this.#published();
+      this.#observer.accepted(messages.length, performance.now() - asked.atMs);
+    }
+    if (parked.length > 0) await this.#park(asked, parked);
+    for (const name of ignored) this.#observer.ignored(name);
+    log.debug('taken', {
+      message: id,
+      records: messages.length,
+      ...(parked.length > 0 && { parked: parked.length }),
+      ...(ignored.length > 0 && { ignored: ignored.length }),
+    });
+  }
+
+  async #park(asked: Asked, parked: readonly ToPark[]): Promise<void> {
+    const { parking } = this.#options;
+    if (parking.count >= MAX_PARKED) throw cantPark(`${MAX_PARKED} records are parked already`);
+    try {
+      await Promise.all(parked.map((record) => parking.park(record)));
+    } catch (error) {
+      throw cantPark(error);
+    }
+    this.#observer.parked(parked.length);
+    const [first] = parked;
+    this.#warn(asked, 'parked what nobody can work on', {
+      records: parked.length,
+      parked: first?.messageId,
+      reason: first?.reason,
+    });
+  }
+
+  #checkVkTopic(topicArn: string, admission: Admission): void {
+    const { topics } = this.#options;
+    if (topics === undefined ? admission !== 'open' : topics.has(topicArn)) return;
+    throw new HttpError(403, 'the topic is none of those that are taken');
+  }
+
+  #urlOf({ request, caller }: Asked): string {
+    const { publicUrl } = this.#options;
+    if (publicUrl !== undefined) return publicUrl;
+    if (caller.host === undefined) throw new HttpError(400, 'the request names no host');
+    return `${caller.scheme}://${caller.host}${request.target}`;
+  }
+
+  #warn(asked: Asked, text: string, fields?: LogFields): void {
+    warnOf(this.#options.warnings, asked, text, fields);
+  }
+}
+
+/** Not an IsyncError, which would close the gate: a record that can't be parked must hold up no other. */
+function cantPark(cause: unknown): HttpError {
+  return new HttpError(503, 'a record that is no event can not be parked at the moment', { cause });
+}
+
+function json(value: unknown): HttpResponse {
+  return { status: 200, headers: { 'content-type': 'application/json' }, body: JSON.stringify(value) };
+}

@@ -1,0 +1,275 @@
+import { statfsSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
+import { IsyncError } from '../../../model/isync-error.ts';
+import { asRow, type Row } from '../../state/known-object-row.ts';
+import { pragmaNumber } from '../../state/sqlite.ts';
+import type { QueueCounts, QueueMessage } from '../event-queue.ts';
+import type { Taken, TakenMessage, ThreadOptions } from './commands.ts';
+import { blob, number, text } from './columns.ts';
+import { State } from './open-queue-file.ts';
+import { MAX_RECENT_IDS, RecentIds } from './recent-ids.ts';
+
+/** Of the bodies of one take, in bytes: the last one may go beyond. */
+const TAKE_BYTES = 4 * 1024 * 1024;
+/** Longest delay, in ms. A clock that is set back makes a delayed message wait no longer than this. */
+const LONGEST_DELAY_MS = 3_600_000;
+/** Free pages that are kept for what comes, 16 MiB, and how many are given back to the disk in one go. */
+const SPARE_PAGES = 4096;
+const VACUUM_PAGES = 1024;
+
+/** The messages in the file. Whatever writes is called within {@link transaction}, on one thread. */
+export class QueueFile {
+  readonly #db: DatabaseSync;
+  readonly #options: ThreadOptions;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #recent = new RecentIds();
+  /** Published in the transaction at hand. */
+  #fresh = new Map<string, number>();
+  #totals = { waiting: 0, dead: 0 };
+
+  constructor(db: DatabaseSync, options: ThreadOptions) {
+    this.#db = db;
+    this.#options = options;
+    const rows = this.rows('SELECT id, sentMs FROM messages ORDER BY seq DESC LIMIT ?', MAX_RECENT_IDS);
+    for (const [id, sentMs] of rows.reverse()) this.#recent.add(text(id), number(sentMs));
+  }
+
+  get path(): string {
+    return this.#options.path;
+  }
+
+  /** Changes whenever another process has committed. */
+  get version(): number {
+    return pragmaNumber(this.#db, 'data_version');
+  }
+
+  /** Runs `write`; durable, or undone, when it returns or throws. SQLITE_BUSY where another process writes now. */
+  transaction(write: () => void): void {
+    this.#db.exec('BEGIN IMMEDIATE');
+    try {
+      this.#fresh = new Map();
+      const [waiting, dead] = this.row('SELECT waiting, dead FROM totals') ?? [];
+      this.#totals = { waiting: number(waiting), dead: number(dead) };
+      const before = { ...this.#totals };
+      write();
+      if (before.waiting !== this.#totals.waiting || before.dead !== this.#totals.dead)
+        this.run('UPDATE totals SET waiting = ?, dead = ?', this.#totals.waiting, this.#totals.dead);
+      this.#db.exec('COMMIT');
+    } catch (error) {
+      this.#rollBack();
+      throw error;
+    }
+    for (const [id, sentMs] of this.#fresh) this.#recent.add(id, sentMs);
+  }
+
+  /** @throws IsyncError STORE_FULL; the transaction goes on without these. */
+  publish(messages: readonly QueueMessage[], nowMs: number): void {
+    const added = new Map<string, Uint8Array>();
+    for (const { id, body } of messages)
+      if (!added.has(id) && !this.#fresh.has(id) && !this.#recent.has(id, nowMs))
+        added.set(id, Buffer.from(body));
+    this.#checkRoom(added);
+    for (const [id, body] of added) {
+      const seq = this.run('INSERT INTO bodies (body) VALUES (?)', body);
+      this.run('INSERT INTO messages VALUES (?, ?, ?, 0, ?, 0)', seq, id, nowMs, State.ready);
+      this.#fresh.set(id, nowMs);
+    }
+    this.#totals.waiting += added.size;
+  }
+
+  /** Whether there is one to take. */
+  hasReady(nowMs: number): boolean {
+    return this.#ready(1).length + this.#due(nowMs, 1).length > 0;
+  }
+
+  /** When the first delay is over. */
+  nextMs(): number | undefined {
+    const sql = 'SELECT dueMs FROM messages WHERE state = ? ORDER BY dueMs LIMIT 1';
+    const row = this.row(sql, State.delayed);
+    return row === undefined ? undefined : number(row[0]);
+  }
+
+  take(limit: number, nowMs: number): Taken {
+    const ready = this.#ready(limit);
+    const due = this.#due(nowMs, limit);
+    // Half of each where there are enough: neither those that fail nor the backlog may hold up the others.
+    const dueCount = Math.max(Math.ceil(limit / 2), limit - ready.length);
+    const rows = [...due.slice(0, dueCount), ...ready].slice(0, limit);
+    const messages: TakenMessage[] = [];
+    let bytes = 0;
+    for (const [seq, id, sentMs, attempt] of rows) {
+      const body = blob(this.row('SELECT body FROM bodies WHERE seq = ?', number(seq))?.[0]);
+      const taken = { seq: number(seq), id: text(id), sentMs: number(sentMs), attempt: number(attempt) + 1 };
+      this.run(
+        'UPDATE messages SET state = ?, dueMs = 0, attempt = ? WHERE seq = ?',
+        State.inHand,
+        taken.attempt,
+        taken.seq,
+      );
+      messages.push({ ...taken, body: body.toString() });
+      bytes += body.length;
+      if (bytes >= TAKE_BYTES) break;
+    }
+    return { messages, nextMs: messages.length === 0 ? this.nextMs() : undefined };
+  }
+
+  remove(seq: number): void {
+    if (this.#isGone('DELETE FROM messages WHERE seq = ?', seq)) return;
+    this.run('DELETE FROM bodies WHERE seq = ?', seq);
+    this.#totals.waiting -= 1;
+  }
+
+  release(seq: number, delayMs: number, nowMs: number): void {
+    const delay = Math.min(LONGEST_DELAY_MS, Math.max(0, Math.ceil(delayMs)));
+    const [state, dueMs] = delay === 0 ? [State.ready, 0] : [State.delayed, nowMs + delay];
+    this.run('UPDATE messages SET state = ?, dueMs = ? WHERE seq = ?', state, dueMs, seq);
+  }
+
+  /** What was in hand is there again. */
+  giveBack(): void {
+    this.run('UPDATE messages SET state = ? WHERE state = ?', State.ready, State.inHand);
+  }
+
+  bury(seq: number, reason: string, nowMs: number): void {
+    this.run(
+      `INSERT INTO dead (seq, id, sentMs, attempts, reason, buriedMs)
+       SELECT seq, id, sentMs, attempt, ?, ? FROM messages WHERE seq = ?`,
+      reason,
+      nowMs,
+      seq,
+    );
+    if (this.#isGone('DELETE FROM messages WHERE seq = ?', seq)) return;
+    this.#totals.waiting -= 1;
+    this.#totals.dead += 1;
+  }
+
+  replay(id: string): number {
+    const replayed = this.#count(
+      `INSERT INTO messages SELECT seq, id, sentMs, 0, ${State.ready}, 0 FROM dead WHERE id = ?`,
+      id,
+    );
+    this.run('DELETE FROM dead WHERE id = ?', id);
+    this.#totals.dead -= replayed;
+    this.#totals.waiting += replayed;
+    return replayed;
+  }
+
+  drop(id: string): number {
+    this.run('DELETE FROM bodies WHERE seq IN (SELECT seq FROM dead WHERE id = ?)', id);
+    const dropped = this.#count('DELETE FROM dead WHERE id = ?', id);
+    this.#totals.dead -= dropped;
+    return dropped;
+  }
+
+  counts(): QueueCounts {
+    const [all, dead] = this.row('SELECT waiting, dead FROM totals') ?? [];
+    const [inHand] = this.row('SELECT count(*) FROM messages WHERE state = ?', State.inHand) ?? [];
+    const [oldestMs] = this.row('SELECT sentMs FROM messages ORDER BY seq LIMIT 1') ?? [];
+    return {
+      waiting: number(all) - number(inHand),
+      inHand: number(inHand),
+      dead: number(dead),
+      oldestMs: oldestMs === undefined ? undefined : number(oldestMs),
+    };
+  }
+
+  /** Gives pages that a backlog has left behind back to the disk, some at a time; true where more are left. */
+  shrink(): boolean {
+    const free = pragmaNumber(this.#db, 'freelist_count');
+    if (free < SPARE_PAGES || free * 2 < pragmaNumber(this.#db, 'page_count')) return false;
+    this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`);
+    return true;
+  }
+
+  /** Empties the log into the file, which makes room where the file has free pages. */
+  checkpoint(): void {
+    this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  }
+
+  row(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.rows(sql, ...values)[0];
+  }
+
+  rows(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#statement(sql)
+      .all(...values)
+      .map(asRow);
+  }
+
+  /** Returns the key of the row that was inserted last. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#statement(sql).run(...values).lastInsertRowid);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+
+  #count(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#statement(sql).run(...values).changes);
+  }
+
+  #isGone(deletion: string, seq: number): boolean {
+    return this.#count(deletion, seq) === 0;
+  }
+
+  #ready(limit: number): Row[] {
+    return this.rows(
+      `SELECT seq, id, sentMs, attempt FROM messages WHERE state = ${State.ready} AND dueMs = 0 ORDER BY seq LIMIT ?`,
+      limit,
+    );
+  }
+
+  #due(nowMs: number, limit: number): Row[] {
+    const columns = 'SELECT seq, id, sentMs, attempt FROM messages';
+    const due = this.rows(
+      `${columns} WHERE state = ${State.delayed} AND dueMs <= ? ORDER BY dueMs LIMIT ?`,
+      nowMs,
+      limit,
+    );
+    if (due.length > 0) return due;
+    // No delay is as long: the clock was set back.
+    const sql = `${columns} WHERE state = ${State.delayed} AND dueMs > ? ORDER BY dueMs LIMIT ?`;
+    return this.rows(sql, nowMs + LONGEST_DELAY_MS, limit);
+  }
+
+  #checkRoom(added: ReadonlyMap<string, Uint8Array>): void {
+    const { path, maxMessages, minFreeBytes } = this.#options;
+    const { waiting, dead } = this.#totals;
+    if (waiting + dead + added.size > maxMessages)
+      throw new IsyncError('STORE_FULL', `the queue is full: ${waiting} messages and ${dead} dead ones`, {
+        path,
+        hint: `It holds ${maxMessages}. See that workers run; drop or replay dead messages.`,
+      });
+    if (minFreeBytes === 0) return;
+    const { bavail, bsize } = statfsSync(dirname(path));
+    // What the file has free takes nothing from the disk.
+    const spare = pragmaNumber(this.#db, 'freelist_count') * pragmaNumber(this.#db, 'page_size');
+    let bytes = 0;
+    for (const body of added.values()) bytes += body.length;
+    if (bavail * bsize + spare - bytes < minFreeBytes)
+      throw new IsyncError('STORE_FULL', 'the disk of the queue has too little free space', {
+        path,
+        hint: `${minFreeBytes} bytes stay free there. Free some space; it goes on by itself.`,
+      });
+  }
+
+  #rollBack(): void {
+    try {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+    } catch {
+      // The caller is told why the transaction failed, which says more.
+    }
+  }
+
+  /** Made once and kept: there is one for each text of this folder. */
+  #statement(sql: string): StatementSync {
+    const known = this.#statements.get(sql);
+    if (known !== undefined) return known;
+    const made = this.#db.prepare(sql);
+    made.setReturnArrays(true);
+    this.#statements.set(sql, made);
+    return made;
+  }
+}

@@ -1,0 +1,134 @@
+import {
+  AckPolicy,
+  DiscardPolicy,
+  jetstream,
+  JetStreamApiCodes,
+  JetStreamApiError,
+  jetstreamManager,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import { connect, type NatsConnection, nanos } from '@nats-io/transport-node';
+import { IsyncError } from '../../../model/isync-error.ts';
+import type { Log } from '../../../model/log.ts';
+import { DEDUPE_MS } from '../event-queue.ts';
+import { natsError } from './nats-errors.ts';
+import { LEASE_MS, type NatsAddress, type NatsOptions, parseNatsUrl } from './nats-options.ts';
+import { NatsQueue } from './nats-queue.ts';
+
+/** Between tries to reach a server again, in ms, after the first second. */
+const RECONNECT_MS = 500;
+/** How long a request may take, in ms. */
+export const REQUEST_MS = 5000;
+/** In hand of all workers together. */
+const MAX_IN_HAND = 50_000;
+/** The first server with `sync_interval: always`, and whose clusters of three survive a power cut of one. */
+const SYNCS_SINCE = [2, 10] as const;
+const CONSUMER = 'worker';
+
+/**
+ * Opens the queue that `url` names, and makes its streams where they are missing.
+ * @throws IsyncError CONFIG_INVALID, UNREACHABLE, BUSY, STORE_REFUSED, STORE_FAILED
+ */
+export async function openNatsQueue(url: string, options: NatsOptions): Promise<NatsQueue> {
+  const address = parseNatsUrl(url);
+  const connection = await connectTo(address);
+  try {
+    warnOfOldServer(connection, address, options.log);
+    const manager = await jetstreamManager(connection, { timeout: REQUEST_MS });
+    await makeStreams(manager, address, options);
+    const client = jetstream(connection, { timeout: REQUEST_MS });
+    const consumer = await client.consumers.get(address.name, CONSUMER);
+    return new NatsQueue({ address, connection, manager, client, consumer, consumerName: CONSUMER }, options);
+  } catch (error) {
+    await connection.close();
+    throw natsError(error, address.where);
+  }
+}
+
+async function connectTo({ servers, user, pass, where }: NatsAddress): Promise<NatsConnection> {
+  try {
+    return await connect({
+      servers,
+      ...(user !== undefined && { user }),
+      ...(pass !== undefined && { pass }),
+      name: 'isync',
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: RECONNECT_MS,
+      ignoreAuthErrorAbort: true,
+    });
+  } catch (error) {
+    const told = natsError(error, where);
+    if (told.code !== 'BUSY') throw told;
+    throw new IsyncError('UNREACHABLE', told.message, { path: where, cause: error });
+  }
+}
+
+/** JetStream acknowledges before the disk has it, unless it is told otherwise or other servers have it too. */
+function warnOfOldServer({ info }: NatsConnection, { replicas, where }: NatsAddress, log: Log): void {
+  const [major = 0, minor = 0] = (info?.version ?? '').split('.').map(Number);
+  const isOld = major < SYNCS_SINCE[0] || (major === SYNCS_SINCE[0] && minor < SYNCS_SINCE[1]);
+  if (replicas === 1 && isOld)
+    log.warn(
+      'this NATS server acknowledges before its disk has a message: a power cut may lose the last two minutes; use 2.10 or newer with "sync_interval: always", or replicas=3',
+      { queue: where, version: info?.version },
+    );
+}
+
+async function makeStreams(
+  manager: JetStreamManager,
+  { name, replicas }: NatsAddress,
+  { maxMessages, leaseMs = LEASE_MS }: NatsOptions,
+): Promise<void> {
+  const common = {
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    num_replicas: replicas,
+    duplicate_window: nanos(DEDUPE_MS),
+  };
+  const limits = { ...common, max_msgs: maxMessages };
+  await makeStream(manager, name, {
+    ...limits,
+    subjects: [`${name}.events`],
+    retention: RetentionPolicy.Workqueue,
+  });
+  await makeStream(manager, `${name}-dead`, {
+    ...common,
+    subjects: [`${name}.dead.*`],
+    retention: RetentionPolicy.Limits,
+    // For the next one of a subject.
+    allow_direct: true,
+  });
+  const consumer = { ack_wait: nanos(leaseMs), max_ack_pending: MAX_IN_HAND, max_deliver: -1 };
+  const found = await manager.consumers.info(name, CONSUMER).catch(isMissing);
+  if (found === undefined)
+    await manager.consumers.add(name, {
+      durable_name: CONSUMER,
+      ack_policy: AckPolicy.Explicit,
+      ...consumer,
+    });
+  else if (found.config.ack_wait !== consumer.ack_wait)
+    await manager.consumers.update(name, CONSUMER, consumer);
+}
+
+async function makeStream(
+  manager: JetStreamManager,
+  name: string,
+  config: Omit<Parameters<JetStreamManager['streams']['add']>[0], 'name'>,
+): Promise<void> {
+  const found = await manager.streams.info(name).catch(isMissing);
+  if (found === undefined) await manager.streams.add({ name, ...config });
+  else if (
+    (config.max_msgs ?? -1) !== found.config.max_msgs ||
+    config.num_replicas !== found.config.num_replicas
+  )
+    await manager.streams.update(name, config);
+}
+
+function isMissing(error: unknown): undefined {
+  const { StreamNotFound, ConsumerNotFound } = JetStreamApiCodes;
+  const missing: readonly number[] = [StreamNotFound, ConsumerNotFound];
+  if (error instanceof JetStreamApiError && missing.includes(error.code)) return undefined;
+  throw error;
+}

@@ -1,0 +1,155 @@
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { type NatsServer, startNatsServer } from '../../harness/nats-server.ts';
+import { startNode, until } from '../../harness/process.ts';
+import { lacks } from '../../harness/tools.ts';
+import type { NatsOptions } from '../../src/events/queue/nats/nats-options.ts';
+import { parseNatsUrl } from '../../src/events/queue/nats/nats-options.ts';
+import { openNatsQueue } from '../../src/events/queue/nats/open-nats-queue.ts';
+import { RecordingLog } from '../recording-log.ts';
+import { eventQueueSuite } from '../suites/event-queue.ts';
+import { ackAll, idOf, messages, type QueueSetup } from '../suites/event-queue/subject.ts';
+
+/** How long a receive waits that finds none, and after which a killed worker's messages come again, in ms. */
+const WAIT_MS = 1000;
+const LEASE_MS = 2500;
+
+let running: Promise<NatsServer> | undefined;
+const server = (): Promise<NatsServer> => (running ??= startNatsServer());
+afterAll(async () => await (await running)?.[Symbol.asyncDispose]());
+
+const options = (given: Partial<NatsOptions> = {}): NatsOptions => ({
+  maxMessages: 1_000_000,
+  waitMs: WAIT_MS,
+  leaseMs: LEASE_MS,
+  log: new RecordingLog(),
+  ...given,
+});
+
+const newUrl = async (): Promise<string> => `${(await server()).url}/q${randomBytes(6).toString('hex')}`;
+
+const SOURCE = join(import.meta.dirname, '../../src/events/queue/nats/open-nats-queue.ts');
+
+async function setup(): Promise<QueueSetup> {
+  const url = await newUrl();
+  return {
+    sharesWork: true,
+    tellsInHand: false,
+    open: (limits) => openNatsQueue(url, options(limits)),
+    start: (code) =>
+      startNode([
+        '--input-type=module',
+        '-e',
+        `import { openNatsQueue } from ${JSON.stringify(SOURCE)};
+         const log = { debug() {}, info() {}, warn() {}, error() {}, with() { return log; } };
+         const queue = await openNatsQueue(${JSON.stringify(url)}, {
+           maxMessages: 1000000, waitMs: ${WAIT_MS}, leaseMs: ${LEASE_MS}, log
+         });
+         ${code}`,
+      ]),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
+
+describe.skipIf(lacks('nats-server'))('NATS', () => {
+  eventQueueSuite('a queue of NATS JetStream', setup);
+
+  it('that is killed and comes back loses nothing, and is BUSY meanwhile', async () => {
+    await using own = await startNatsServer();
+    await using queue = await openNatsQueue(`${own.url}/restart`, options());
+    await queue.publish(messages(200));
+    const held = await queue.receive();
+    await own.kill();
+    await until('the loss to be noticed', () => !queue.isReachable);
+    await expect(queue.publish(messages(1, 'x'))).rejects.toMatchObject({ code: 'BUSY', retryable: true });
+    const received = queue.receive();
+    await own.start();
+    await until('the server to be back', () => queue.isReachable);
+    const seen = new Set(held.map(idOf));
+    await ackAll(held);
+    for (let deliveries = await received; seen.size < 200; deliveries = await queue.receive()) {
+      for (const { id } of deliveries) seen.add(id);
+      await ackAll(deliveries);
+    }
+    await until(
+      'a publish',
+      async () =>
+        await queue.publish(messages(1, 'x')).then(
+          () => true,
+          () => false,
+        ),
+    );
+  });
+
+  it('shares the work of several workers', async () => {
+    const url = await newUrl();
+    await using first = await openNatsQueue(url, options());
+    await using second = await openNatsQueue(url, options());
+    const seen = new Map<string, number>();
+    const counts = [0, 0];
+    const ended = new AbortController();
+    const workers = [first, second].map(async (queue, worker) => {
+      while (!ended.signal.aborted)
+        for (const delivery of await queue.receive({ signal: ended.signal }).catch(() => [])) {
+          seen.set(delivery.id, (seen.get(delivery.id) ?? 0) + 1);
+          counts[worker]! += 1;
+          await delivery.ack();
+        }
+    });
+    await first.publish(messages(2000));
+    await until('all to be done', () => seen.size === 2000);
+    ended.abort();
+    await Promise.all(workers);
+    expect([...seen.values()].every((times) => times === 1)).toBe(true);
+    expect(Math.min(...counts)).toBeGreaterThan(400);
+  });
+
+  it('keeps what is worked on for longer than the lease', async () => {
+    const url = await newUrl();
+    await using first = await openNatsQueue(url, options());
+    await using second = await openNatsQueue(url, options());
+    await first.publish(messages(1));
+    const [delivery] = await first.receive();
+    const untilMs = performance.now() + 3 * LEASE_MS;
+    while (performance.now() < untilMs) expect(await second.receive()).toEqual([]);
+    await delivery!.ack();
+    expect(await second.counts()).toMatchObject({ waiting: 0, inHand: 0 });
+  });
+
+  it('warns of a single server that acknowledges before its disk has a message', async () => {
+    const log = new RecordingLog();
+    await using queue = await openNatsQueue(await newUrl(), options({ log }));
+    expect(queue.isReachable).toBe(true);
+    expect(log.at('warn').map(({ message }) => message)).toEqual([expect.stringContaining('sync_interval')]);
+  });
+
+  it('that nobody serves is UNREACHABLE', async () => {
+    await expect(openNatsQueue('nats://127.0.0.1:1/none', options())).rejects.toMatchObject({
+      code: 'UNREACHABLE',
+      path: 'nats://127.0.0.1:1/none',
+    });
+  });
+});
+
+describe('the URL of a queue of NATS', () => {
+  it('names servers, user, queue and replicas, and is told without its secret', () => {
+    expect(parseNatsUrl('nats://u:p%40ss@a:4223/events?replicas=3&server=b:4222')).toEqual({
+      servers: ['nats://a:4223', 'nats://b:4222'],
+      user: 'u',
+      pass: 'p@ss',
+      name: 'events',
+      replicas: 3,
+      where: 'nats://a:4223/events',
+    });
+    expect(parseNatsUrl('nats://host').name).toBe('isync');
+  });
+
+  it.each(['nats://', 'nats://h/a.b', 'nats://h/a/b', 'nats://u:secret@h/x?replicas=2', 'no url secret'])(
+    'is refused without its secret: %s',
+    (url) => {
+      expect(() => parseNatsUrl(url)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+      expect(() => parseNatsUrl(url)).not.toThrow('secret');
+    },
+  );
+});

@@ -1,0 +1,59 @@
+import { execFileSync } from 'node:child_process';
+import { cpSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { startNode } from '../../harness/process.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
+import { queueProgram } from '../events/queue-embedded-setup.ts';
+
+/** The floor, and those that follow. */
+const VERSIONS = ['22.22.0', '24', '26'];
+
+it('a queue file of each supported Node is one for the others, without a warning', async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'queue.db');
+  const nodes = VERSIONS.map((version) => {
+    const prefix = join(folder, version);
+    execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefix', prefix, `node@${version}`]);
+    return join(prefix, 'node_modules/node/bin/node');
+  });
+  // As it is installed: the floor can't run the source.
+  const built = join(folder, 'isync');
+  execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json', '--outDir', join(built, 'dist')]);
+  cpSync('package.json', join(built, 'package.json'));
+  symlinkSync(join(process.cwd(), 'node_modules'), join(built, 'node_modules'));
+  const source = join(built, 'dist/events/queue/embedded/embedded-queue.js');
+  const run = async (node: string, code: string): Promise<string> => {
+    const args = ['--input-type=module', '-e', queueProgram(file, code, 'waitMs: 100', source)];
+    const { stdout, stderr, exitCode } = await startNode(args, { node }).ended;
+    expect([stderr, exitCode]).toEqual(['', 0]);
+    return stdout.trim();
+  };
+  for (const [at, writer] of nodes.entries()) {
+    // Killed, so that the log is left for the next one.
+    const publish = `
+      await queue.publish([{ id: 'a${at}', body: 'ä' }, { id: 'b${at}', body: 'b' }]);
+      for (const delivery of await queue.receive()) if (delivery.id[0] === 'b') await delivery.bury('bad');
+      console.log('done');
+      setInterval(() => {}, 1000);`;
+    const program = startNode(['--input-type=module', '-e', queueProgram(file, publish, '', source)], {
+      node: writer,
+    });
+    await program.until('a publish', () => program.stdout.includes('done'));
+    await program.kill();
+    for (const reader of nodes)
+      expect(
+        await run(
+          reader,
+          `const [delivery] = await queue.receive();
+           const dead = await queue.dead.get('b${at}');
+           console.log(delivery.id, delivery.body, dead.reason);
+           await delivery.release(0);
+           await queue[Symbol.asyncDispose]();`,
+        ),
+      ).toBe(`a${at} ä bad`);
+    const done = `for (const delivery of await queue.receive()) await delivery.ack();
+      await queue[Symbol.asyncDispose]();`;
+    await run(nodes[0]!, done);
+  }
+});
