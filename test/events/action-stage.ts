@@ -1,5 +1,6 @@
 import { mkdtempSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
@@ -18,7 +19,7 @@ import type { ObjectEvent } from '../../src/events/object-event.ts';
 import type { PullState } from '../../src/events/state/pull-state.ts';
 import type { Log, LogFields } from '../../src/model/log.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import { startS3Front, type S3Front } from '../../harness/s3-front.ts';
+import { startS3Front, type Refusal, type S3Front } from '../../harness/s3-front.ts';
 import type { S3Server } from '../../harness/s3-server.ts';
 import { temporaryState } from './temporary-state.ts';
 
@@ -181,6 +182,12 @@ export class ActionStage {
       signal ?? new AbortController().signal,
     );
   }
+}
+
+/** Answers each GET of a key that begins so with the refusal. */
+export function answerGets(stage: ActionStage, refusal: Refusal, key = ''): void {
+  stage.front.refuse = ({ method, url = '' }: IncomingMessage) =>
+    method === 'GET' && url.includes(`/${key}`) ? refusal : undefined;
 }
 
 interface Look {

@@ -4,7 +4,6 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startNode, until } from '../../harness/process.ts';
 import { childEnvironment } from '../../src/events/exec/child-environment.ts';
 import { ExecRunner } from '../../src/events/exec/exec-runner.ts';
-import { OutputLines } from '../../src/events/exec/output-lines.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
 import type { PullState } from '../../src/events/state/pull-state.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
@@ -250,26 +249,6 @@ describe('what a command prints', () => {
     expect(lines).toContainEqual(['info', { stdout: 'one' }]);
     expect(lines).toContainEqual(['info', { stdout: 'two' }]);
     expect(lines).toContainEqual(['warn', { stderr: 'wrong' }]);
-  });
-
-  it('is bounded in lines and in their length', () => {
-    const lines: string[] = [];
-    const bound = OutputLines.bound();
-    const output = new OutputLines((line) => lines.push(line), bound);
-    for (let at = 0; at < 100; at++) output.write(Buffer.alloc(65_536, 'x'));
-    output.write(Buffer.from('\n'));
-    expect(lines.map((line) => line.length)).toEqual([1001]);
-    output.write(Buffer.from('short\n'.repeat(1000)));
-    output.end();
-    expect([lines.length, bound.dropped]).toEqual([200, 801]);
-  });
-
-  it('may be cut anywhere, in the middle of a character too', () => {
-    const lines: string[] = [];
-    const output = new OutputLines((line) => lines.push(line));
-    for (const byte of Buffer.from('äö\n𝄞')) output.write(Buffer.of(byte));
-    output.end();
-    expect(lines).toEqual(['äö', '𝄞']);
   });
 
   it('does not hold up its end where it left something running', async () => {

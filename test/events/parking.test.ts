@@ -12,46 +12,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { startNode } from '../../harness/process.ts';
 import { openParking } from '../../src/events/parking/open-parking.ts';
-import type { ParkedRecord, Parking } from '../../src/events/parking/parking.ts';
-import { SharedSync } from '../../src/events/parking/shared-sync.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
-import { RecordingLog } from '../recording-log.ts';
 import { mountTmpfs } from '../store/tmpfs.ts';
 import { faultOf } from './state-objects.ts';
-
-let folder: string;
-let log: RecordingLog;
-beforeEach(() => {
-  folder = join(temporaryFolder(), 'parked');
-  log = new RecordingLog();
-});
-
-const open = (): Promise<Parking> => openParking(folder, { log });
-
-function record(name: string, more: Partial<ParkedRecord> = {}): Omit<ParkedRecord, 'id' | 'at'> {
-  return {
-    messageId: `m-${name}`,
-    code: 'BAD_PATH',
-    reason: 'the path has a ".." segment',
-    hint: undefined,
-    bucket: 'b',
-    key: name,
-    body: `{"Records":["${name}"]}`,
-    ...more,
-  };
-}
-
-async function all(parking: Parking): Promise<ParkedRecord[]> {
-  const records: ParkedRecord[] = [];
-  for await (const each of parking.list()) records.push(each);
-  return records;
-}
-
-const keysOf = (records: readonly ParkedRecord[]) => records.map(({ key }) => key);
-const files = (): string[] => readdirSync(folder);
+import { all, files, folder, keysOf, log, open, record } from './parking-support.ts';
 
 describe('a parked record', () => {
   it('is there for who opens the folder later, as it was given', async () => {
@@ -154,78 +121,6 @@ describe('a record that is not there', () => {
   });
 });
 
-describe('a record that is to be taken again', () => {
-  it('is told once, stays parked, and is told again when it failed and is asked for anew', async () => {
-    const parking = await open();
-    await parking.park(record('a'));
-    await parking.park(record('b'));
-    expect(await parking.replays()).toEqual([]);
-    const id = (await all(parking))[0]!.id;
-    await parking.replay(id);
-    expect(keysOf(await parking.replays())).toEqual(['a']);
-    expect(await parking.replays()).toEqual([]);
-    expect(parking.count).toBe(2);
-    await parking.park(record('a', { reason: 'again' }));
-    expect(files().filter((name) => name.endsWith('.replay'))).toEqual([]);
-    expect(await parking.replays()).toEqual([]);
-    await parking.replay(id);
-    expect(await parking.replays()).toMatchObject([{ key: 'a', reason: 'again' }]);
-    await parking.settled('b', 'a');
-    expect([parking.count, files().length]).toEqual([1, 1]);
-  });
-
-  it('is told again when it was given back', async () => {
-    const parking = await open();
-    await parking.park(record('a'));
-    const [id = ''] = await parking.ids();
-    await parking.replay(id);
-    const long = new Date(Date.now() - 60_000);
-    utimesSync(folder, long, long);
-    for (let look = 0; look < 3; look++) {
-      expect(keysOf(await parking.replays())).toEqual(['a']);
-      expect(await parking.replays()).toEqual([]);
-      parking.later(id);
-    }
-    await parking.settled('b', 'a');
-    // Whoever took it may drop it once more.
-    await parking.drop(id);
-    expect(parking.count).toBe(0);
-  });
-
-  it('is told again after a restart where that came first', async () => {
-    const parking = await open();
-    await parking.park(record('a'));
-    await parking.replay((await all(parking))[0]!.id);
-    expect(await parking.replays()).toHaveLength(1);
-    expect(keysOf(await (await open()).replays())).toEqual(['a']);
-  });
-
-  it('comes with others in portions, until all were told', async () => {
-    const parking = await open();
-    await Promise.all(Array.from({ length: 40 }, (_, at) => parking.park(record(`k${at}`))));
-    for (const id of await parking.ids()) await parking.replay(id);
-    const seen: (string | undefined)[] = [];
-    for (;;) {
-      const portion = await parking.replays();
-      if (portion.length === 0) break;
-      expect(portion.length).toBeLessThanOrEqual(16);
-      seen.push(...keysOf(portion));
-    }
-    expect(new Set(seen).size).toBe(40);
-    expect(seen).toHaveLength(40);
-  });
-
-  it('is found after a long time in which nothing changed', async () => {
-    const parking = await open();
-    await parking.park(record('a'));
-    const long = new Date(Date.now() - 60_000);
-    utimesSync(folder, long, long);
-    for (let look = 0; look < 3; look++) expect(await parking.replays()).toEqual([]);
-    await (await open()).replay((await parking.ids())[0]!);
-    expect(keysOf(await parking.replays())).toEqual(['a']);
-  });
-});
-
 describe('two processes', () => {
   it('see what the other one does', async () => {
     const daemon = await open();
@@ -315,12 +210,12 @@ describe('the folder', () => {
     const unmount = mountTmpfs(disk);
     if (unmount === undefined) return;
     try {
-      folder = join(disk, 'parked');
-      const parking = await open();
+      const full = join(disk, 'parked');
+      const parking = await openParking(full, { log });
       await parking.park(record('first'));
       const large = record('large', { body: 'x'.repeat(2 ** 20) });
       expect(await faultOf(parking.park(large))).toMatchObject({ code: 'STORE_FULL', retryable: true });
-      expect(files()).toHaveLength(1);
+      expect(readdirSync(full)).toHaveLength(1);
       expect(parking.count).toBe(1);
       await parking.park(record('second'));
       expect(parking.count).toBe(2);
@@ -336,9 +231,11 @@ describe('a disk that others need, too', () => {
     const unmount = mountTmpfs(disk);
     if (unmount === undefined) return;
     try {
-      folder = join(disk, 'parked');
       const { bavail, bsize } = statfsSync(disk);
-      const parking = await openParking(folder, { log, minFreeBytes: bavail * bsize - 64 * 1024 });
+      const parking = await openParking(join(disk, 'parked'), {
+        log,
+        minFreeBytes: bavail * bsize - 64 * 1024,
+      });
       const parked = await Promise.allSettled(
         Array.from({ length: 40 }, (_, index) => parking.park(record(`k-${index}`))),
       );
@@ -350,50 +247,5 @@ describe('a disk that others need, too', () => {
     } finally {
       unmount();
     }
-  });
-});
-
-describe('many records at once', () => {
-  it('share the syncs of the folder: a thousand need some dozens', async () => {
-    let syncs = 0;
-    const sync = new SharedSync(async () => {
-      syncs++;
-      await new Promise((resolve) => setImmediate(resolve));
-    });
-    await Promise.all(Array.from({ length: 1000 }, () => sync.run()));
-    expect(syncs).toBe(2);
-    await sync.run();
-    expect(syncs).toBe(3);
-  });
-
-  it('wait for a sync that began after them, also where one fails', async () => {
-    const ends: ((error?: Error) => void)[] = [];
-    const sync = new SharedSync(
-      () =>
-        new Promise((resolve, reject) =>
-          ends.push((error) => (error === undefined ? resolve() : reject(error))),
-        ),
-    );
-    const order: string[] = [];
-    const first = sync.run().then(
-      () => order.push('first'),
-      () => order.push('first failed'),
-    );
-    const second = sync.run().then(() => order.push('second'));
-    ends[0]!(new Error('no'));
-    await first;
-    await vi.waitFor(() => expect(ends).toHaveLength(2));
-    expect(order).toEqual(['first failed']);
-    ends[1]!();
-    await second;
-    expect(order).toEqual(['first failed', 'second']);
-  });
-
-  it('are all durable under their names', async () => {
-    const parking = await open();
-    await Promise.all(Array.from({ length: 1000 }, (_, at) => parking.park(record(`k${at}`))));
-    const later = await open();
-    expect(later.count).toBe(1000);
-    expect(new Set(keysOf(await all(later))).size).toBe(1000);
   });
 });

@@ -1,4 +1,3 @@
-import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
@@ -18,14 +17,13 @@ import {
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { digestOf } from '../../src/model/digest.ts';
 import { toMicroseconds } from '../../src/model/file-entry.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { openFileStore } from '../../src/store/file/file-store.ts';
 import { digestIn, fileAt, joined, listPaths, putBytes, xxh64 } from '../suites/store/files.ts';
 import { asNobody } from '../../harness/as-nobody.ts';
 import { useStoreFolder } from './folder.ts';
-import { begin, CONTENT, finish, LARGE, leavePart } from './large-file.ts';
+import { begin, finish, leavePart } from './large-file.ts';
 
 const folder = useStoreFolder();
 
@@ -156,58 +154,6 @@ describe('what is published', () => {
   });
 });
 
-describe('symlinks that somebody planted', () => {
-  it('in place of a folder are a conflict, and nothing is written or read through them', async () => {
-    const store = await folder.open();
-    mkdirSync(join(folder.outside, 'sub'));
-    writeFileSync(join(folder.outside, 'sub/secret'), 'secret');
-    symlinkSync(folder.outside, join(folder.root, 'dev'));
-    for (const path of ['dev/f', 'dev/sub/f', 'dev/sub/secret']) {
-      await expect(putBytes(store, path, 'x')).rejects.toMatchObject({ code: 'PATH_CONFLICT' });
-      await expect(store.begin(fileAt(path, 1), { algorithm: 'xxh64', resume: true })).rejects.toMatchObject({
-        code: 'PATH_CONFLICT',
-      });
-    }
-    await expect(store.sync(parseRelPath('dev/sub'))).rejects.toMatchObject({ code: 'PATH_CONFLICT' });
-    const secret = parseRelPath('dev/sub/secret');
-    expect(await store.stat(secret)).toBeUndefined();
-    expect(await digestIn(store, secret)).toBeUndefined();
-    for (const prefix of ['', 'dev', 'dev/sub', 'dev/sub/secret'])
-      expect(await listPaths(store, prefix)).toEqual([]);
-    expect(readFileSync(join(folder.outside, 'sub/secret'), 'utf8')).toBe('secret');
-    expect(readdirSync(join(folder.outside, 'sub'))).toEqual(['secret']);
-  });
-
-  it('while an upload is under way are a conflict at its commit', async () => {
-    const store = await folder.open();
-    const upload = await begin(store);
-    symlinkSync(folder.outside, join(folder.root, 'dev'));
-    await expect(finish(upload)).rejects.toMatchObject({ code: 'PATH_CONFLICT' });
-    expect(readdirSync(folder.outside)).toEqual([]);
-  });
-
-  it('in place of a file are no file, and are replaced themselves', async () => {
-    const store = await folder.open();
-    const target = join(folder.outside, 'target');
-    writeFileSync(target, 'outside');
-    mkdirSync(join(folder.root, 'd'));
-    symlinkSync(target, join(folder.root, 'd/f'));
-    expect(await store.stat(parseRelPath('d/f'))).toBeUndefined();
-    expect(await digestIn(store, 'd/f')).toBeUndefined();
-    expect(await listPaths(store)).toEqual([]);
-    await putBytes(store, 'd/f', 'inside');
-    expect(lstatSync(join(folder.root, 'd/f')).isFile()).toBe(true);
-    expect(readFileSync(target, 'utf8')).toBe('outside');
-  });
-
-  it('and FIFOs hold up nobody', async () => {
-    const store = await folder.open();
-    execFileSync('mkfifo', [join(folder.root, 'fifo')]);
-    expect(await digestIn(store, 'fifo')).toBeUndefined();
-    expect(await listPaths(store)).toEqual([]);
-  });
-});
-
 it('lists no names that are not UTF-8, and all others', async () => {
   const store = await folder.open();
   const invalid = (...bytes: number[]): Buffer =>
@@ -290,66 +236,6 @@ describe('a file that is removed', () => {
     for (const path of ['dev/d/f', 'link', 'dev']) await store.remove(parseRelPath(path));
     expect(readdirSync(join(folder.outside, 'd'))).toEqual(['f']);
     expect(readdirSync(folder.root).sort()).toEqual(['.isync', 'dev', 'link']);
-  });
-});
-
-describe('an immutable store', () => {
-  it('keeps the first content for ever, and takes it again', async () => {
-    const store = await folder.open({ immutable: true });
-    await putBytes(store, 'd/f', 'first', 1);
-    await putBytes(store, 'd/f', 'first', 1);
-    await putBytes(store, 'd/f', 'first', 2);
-    for (const content of ['other', 'longer than before'])
-      await expect(putBytes(store, 'd/f', content)).rejects.toMatchObject({
-        code: 'IMMUTABLE',
-        retryable: false,
-      });
-    expect(readFileSync(join(folder.root, 'd/f'), 'utf8')).toBe('first');
-    expect(statSync(join(folder.root, 'd/f')).nlink).toBe(1);
-    expect(await folder.staged()).toEqual([]);
-  });
-
-  it('refuses uploads as well, of another size before the first byte', async () => {
-    const store = await folder.open({ immutable: true });
-    await finish(await begin(store));
-    await finish(await begin(store));
-    const options = { algorithm: 'xxh64', resume: true } as const;
-    await expect(store.begin({ ...LARGE, size: 5 }, options)).rejects.toMatchObject({ code: 'IMMUTABLE' });
-    const upload = await begin(store);
-    await upload.write(Buffer.alloc(CONTENT.length));
-    await expect(upload.commit(digestOf('xxh64', Buffer.alloc(CONTENT.length)))).rejects.toMatchObject({
-      code: 'IMMUTABLE',
-    });
-    expect(readFileSync(join(folder.root, LARGE.path))).toEqual(CONTENT);
-    expect(await folder.staged()).toEqual([]);
-  });
-
-  it('lets exactly one of two contents win, also of two processes at the same time', async () => {
-    const stores = [await folder.open({ immutable: true }), await folder.open({ immutable: true })];
-    for (let i = 0; i < 20; i += 1) {
-      const results = await Promise.allSettled(
-        stores.map((store, n) => putBytes(store, `d/${i}`, `by ${n}`)),
-      );
-      const won = results.findIndex(({ status }) => status === 'fulfilled');
-      expect(results[1 - won]).toMatchObject({ status: 'rejected', reason: { code: 'IMMUTABLE' } });
-      expect(readFileSync(join(folder.root, `d/${i}`), 'utf8')).toBe(`by ${won}`);
-    }
-  });
-
-  it('removes nothing that is kept', async () => {
-    const store = await folder.open({ immutable: true });
-    await putBytes(store, 'd/f', 'first');
-    await expect(store.remove(parseRelPath('d/f'))).rejects.toMatchObject({ code: 'IMMUTABLE' });
-    expect(readFileSync(join(folder.root, 'd/f'), 'utf8')).toBe('first');
-    await store.remove(parseRelPath('d/none'));
-  });
-
-  it('does not replace a symlink or a folder either', async () => {
-    const store = await folder.open({ immutable: true });
-    symlinkSync(join(folder.outside, 'target'), join(folder.root, 'link'));
-    mkdirSync(join(folder.root, 'folder'));
-    for (const path of ['link', 'folder'])
-      await expect(putBytes(store, path, 'x')).rejects.toMatchObject({ code: 'PATH_CONFLICT' });
   });
 });
 
