@@ -12,7 +12,7 @@ export function logLine(json: string): string {
   const rest = Object.entries(fields)
     .filter(([name]) => !OWN_PLACE.has(name))
     .map(([name, value]) => ` ${name}=${textOf(value)}`);
-  return `${time} ${level} ${printable(`${textOf(fields['msg'])}${rest.join('')}`)}${stackOf(fields['err'])}`;
+  return `${time} ${level} ${printable(`${textOf(fields['msg'])}${rest.join('')}`)}${linesOf(fields['err'])}`;
 }
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -44,9 +44,15 @@ function textOf(value: unknown): string {
   return value;
 }
 
-function stackOf(error: unknown): string {
-  if (!isFields(error) || typeof error['stack'] !== 'string') return '';
-  return error['stack']
+/** What an error says, each line in one of its own: its stack, or where it needs none its message, code and advice. */
+function linesOf(error: unknown): string {
+  if (!isFields(error)) return '';
+  const { stack, code, message, hint } = error;
+  const text =
+    typeof stack === 'string'
+      ? stack
+      : [`${textOf(message)} [${textOf(code)}]`, ...(hint === undefined ? [] : [textOf(hint)])].join('\n');
+  return text
     .split('\n')
     .map((line) => `\n  ${printable(line)}`)
     .join('');

@@ -1,4 +1,5 @@
 import { pino, type Logger } from 'pino';
+import { IsyncError } from '../model/isync-error.ts';
 import type { Log, LogSeverity } from '../model/log.ts';
 import { logLine } from './log-line.ts';
 import type { StatusLine } from './status-line.ts';
@@ -21,6 +22,7 @@ export function createLog(level: LogLevel, terminal: StatusLine | undefined): Lo
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
+    serializers: { err: describeError },
   };
   const destination =
     terminal === undefined ? openStderr() : { write: (line: string) => terminal.print(logLine(line)) };
@@ -35,6 +37,15 @@ function logOf(logger: Logger): Log {
     error: (message, fields = {}) => logger.error(fields, message),
     with: (fields) => logOf(logger.child(fields)),
   };
+}
+
+/** A stack finds a fault of isync; of what a person or a link has done wrong the words tell all. */
+function describeError(error: unknown): unknown {
+  if (!(error instanceof IsyncError) || error.code === 'INTERNAL') {
+    return error instanceof Error ? pino.stdSerializers.err(error) : error;
+  }
+  const { code, message, hint, path } = error;
+  return { type: error.name, code, message, path, hint };
 }
 
 /** Writes synchronously, so that no line is lost at exit. An error of stderr (a full disk) drops lines and stops nothing. */

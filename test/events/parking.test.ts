@@ -197,6 +197,17 @@ describe('the folder', () => {
     expect([existsSync(old!), existsSync(young!)]).toEqual([false, true]);
   });
 
+  it('takes no more than it may, so that who sends events can not fill disk and memory with them', async () => {
+    const parking = await openParking(folder, { log, most: 2 });
+    for (const key of ['a', 'b']) await parking.park(record(key));
+    await expect(parking.park(record('c'))).rejects.toMatchObject({ code: 'STORE_FULL', retryable: true });
+    await parking.park(record('a'));
+    await parking.settled('b', 'a');
+    await parking.drop((await parking.ids())[0]!);
+    await parking.park(record('c'));
+    expect(parking.count).toBeLessThanOrEqual(2);
+  });
+
   it('that was removed meanwhile is made again', async () => {
     const parking = await open();
     await parking.park(record('a'));

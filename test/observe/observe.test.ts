@@ -103,6 +103,12 @@ describe('a line of log on a terminal', () => {
     expect(logLine(`${json}\n`)).toBe('03:04:05 warn  left alone path=DC1/a\\x0ab count=3');
   });
 
+  it('shows what an error without a stack says below', () => {
+    const err = { code: 'UNREACHABLE', message: 'no answer', hint: 'Check the network.' };
+    const json = JSON.stringify({ level: 'warn', msg: 'trying again', err });
+    expect(logLine(json)).toMatch(/trying again\n {2}no answer \[UNREACHABLE\]\n {2}Check the network\.$/);
+  });
+
   it('shows the stack of an error below', () => {
     const json = JSON.stringify({ level: 'error', msg: 'bug', err: { stack: 'Error: x\n    at y' } });
     expect(logLine(json)).toBe('--:--:-- error bug\n  Error: x\n      at y');

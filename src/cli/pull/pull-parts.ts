@@ -89,7 +89,7 @@ export function keysOf({ sync }: PullConfig): KeyMap {
 
 /** The buckets, however many there are. */
 export function openPool(config: PullConfig, cut: AbortSignal): BucketPool {
-  return new BucketPool(s3Access(config), { cut });
+  return new BucketPool(s3Access(config), { cut, concurrency: config.concurrency });
 }
 
 /** How to reach the queue. */

@@ -128,7 +128,7 @@ function otherStore(folder: string, retryable: boolean): IsyncError {
   return new IsyncError('STORE_MISSING', 'the mapped folder is not the one that was used until now', {
     path: folder,
     retryable,
-    hint: 'Mount its disk. Or move the state file away to begin anew: then all files are compared with the bucket.',
+    hint: 'Mount its disk. Or move the state file away to begin anew, and start with --resync: then all files are compared with the bucket.',
   });
 }
 

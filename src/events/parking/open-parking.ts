@@ -19,11 +19,15 @@ import {
 const REPLAYS_AT_ONCE = 16;
 /** Names told of as odd; more are not told, lest a folder full of them fill the log. */
 const MOST_ODD_TOLD = 100;
+/** Records parked: each is a file, and 300 bytes of memory, and who sends events chooses how many there are. */
+const MOST_PARKED = 100_000;
 
 export interface ParkingOptions {
   readonly log: Log;
   /** Bytes that stay free on its disk, else STORE_FULL. Default 0. */
   readonly minFreeBytes?: number | undefined;
+  /** Records beyond which none is parked: STORE_FULL. Default {@link MOST_PARKED}. */
+  readonly most?: number | undefined;
 }
 
 /**
@@ -31,16 +35,20 @@ export interface ParkingOptions {
  * Any number of processes may have it open, but only one may park.
  * @throws IsyncError STORE_FAILED
  */
-export async function openParking(path: string, { log, minFreeBytes = 0 }: ParkingOptions): Promise<Parking> {
+export async function openParking(
+  path: string,
+  { log, minFreeBytes = 0, most = MOST_PARKED }: ParkingOptions,
+): Promise<Parking> {
   const folder = new ParkingFolder(path, minFreeBytes);
   await folder.tidy();
-  const parking = new FolderParking(folder, log);
+  const parking = new FolderParking(folder, most, log);
   await parking.refresh();
   return parking;
 }
 
 class FolderParking implements Parking {
   readonly #folder: ParkingFolder;
+  readonly #most: number;
   readonly #log: Log;
   readonly #index = new ParkedIndex();
   /** Changes to one record come one after the other; an id is a path of one segment. */
@@ -53,8 +61,9 @@ class FolderParking implements Parking {
   #allTaken: string | undefined;
   readonly #oddTold = new Set<string>();
 
-  constructor(folder: ParkingFolder, log: Log) {
+  constructor(folder: ParkingFolder, most: number, log: Log) {
     this.#folder = folder;
+    this.#most = most;
     this.#log = log;
   }
 
@@ -66,6 +75,7 @@ class FolderParking implements Parking {
     const id = recordId(record);
     return this.#change(id, async () => {
       const known = this.#index.get(id);
+      if (known === undefined && this.#index.size >= this.#most) throw tooMany(this.#most);
       const at = known === undefined ? new Date().toISOString() : timeOf(known);
       const named = recordName(at, id, keyIdOf(record.bucket, record.key));
       const { messageId, code, reason, hint, bucket, key, body } = record;
@@ -210,5 +220,12 @@ class FolderParking implements Parking {
 function noSuch(id: string): IsyncError {
   return new IsyncError('USAGE', `${JSON.stringify(id)} is no parked record`, {
     hint: '"isync pull parked list" tells all of them.',
+  });
+}
+
+function tooMany(most: number): IsyncError {
+  return new IsyncError('STORE_FULL', `${most} records are parked already, which is the most`, {
+    retryable: true,
+    hint: '"isync pull parked list" has them: mend their cause and replay them, or drop them.',
   });
 }
