@@ -60,7 +60,6 @@ await withS3Server((server) => {
       (index: number) => cephRecord({ event: 'ObjectCreated:Put', bucket, key: `a/../../etc/f${index}` }),
       (index: number) =>
         cephRecord({ event: 'ObjectCreated:Put', bucket: 'none-of-ours', key: `a/p${index}` }),
-      (index: number) => cephRecord({ event: 'ObjectCreated:Put', bucket, key: `a/f1/below${index}` }),
     ];
     const mixed = (index: number) =>
       index % POISON_EVERY === 0
