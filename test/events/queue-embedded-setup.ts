@@ -35,8 +35,13 @@ export function queueProgram(file: string, code: string, options = '', source = 
     ${code}`;
 }
 
-export function startQueueProgram(file: string, code: string, options = ''): CliProcess {
-  return startNode(['--input-type=module', '-e', queueProgram(file, code, options)]);
+export function startQueueProgram(
+  file: string,
+  code: string,
+  options = '',
+  flags: readonly string[] = [],
+): CliProcess {
+  return startNode([...flags, '--input-type=module', '-e', queueProgram(file, code, options)]);
 }
 
 export async function embeddedSetup(): Promise<QueueSetup> {

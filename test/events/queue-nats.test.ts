@@ -124,6 +124,12 @@ describe.skipIf(lacks('nats-server'))('NATS', () => {
     expect(log.at('warn').map(({ message }) => message)).toEqual([expect.stringContaining('sync_interval')]);
   });
 
+  it('by tls:// is never told a secret without TLS', async () => {
+    const { port } = new URL((await server()).url);
+    const opened = openNatsQueue(`tls://user:pass@127.0.0.1:${port}/secret`, options());
+    await expect(opened).rejects.toMatchObject({ code: 'UNREACHABLE' });
+  });
+
   it('that nobody serves is UNREACHABLE', async () => {
     await expect(openNatsQueue('nats://127.0.0.1:1/none', options())).rejects.toMatchObject({
       code: 'UNREACHABLE',
@@ -138,6 +144,7 @@ describe('the URL of a queue of NATS', () => {
       servers: ['nats://a:4223', 'nats://b:4222'],
       user: 'u',
       pass: 'p@ss',
+      onlyTls: false,
       name: 'events',
       replicas: 3,
       where: 'nats://a:4223/events',

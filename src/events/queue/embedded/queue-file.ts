@@ -14,6 +14,8 @@ import { MAX_RECENT_IDS, RecentIds } from './recent-ids.ts';
 const TAKE_BYTES = 4 * 1024 * 1024;
 /** Longest delay, in ms. A clock that is set back makes a delayed message wait no longer than this. */
 const LONGEST_DELAY_MS = 3_600_000;
+/** Rows read at a time for their ids. */
+const RECALLED = 1000;
 /** Free pages that are kept for what comes, 16 MiB, and how many are given back to the disk in one go. */
 const SPARE_PAGES = 4096;
 const VACUUM_PAGES = 1024;
@@ -31,8 +33,7 @@ export class QueueFile {
   constructor(db: DatabaseSync, options: ThreadOptions) {
     this.#db = db;
     this.#options = options;
-    const rows = this.rows('SELECT id, sentMs FROM messages ORDER BY seq DESC LIMIT ?', MAX_RECENT_IDS);
-    for (const [id, sentMs] of rows.reverse()) this.#recent.add(text(id), number(sentMs));
+    this.#recall();
   }
 
   get path(): string {
@@ -204,6 +205,20 @@ export class QueueFile {
 
   close(): void {
     this.#db.close();
+  }
+
+  /** A page at a time: all rows at once would take far more memory than the ids. */
+  #recall(): void {
+    const [last] = this.row('SELECT max(seq) FROM messages') ?? [];
+    if (last === null || last === undefined) return;
+    for (let from = Math.max(0, number(last) - MAX_RECENT_IDS); from < number(last); from += RECALLED) {
+      const rows = this.rows(
+        'SELECT id, sentMs FROM messages WHERE seq > ? AND seq <= ?',
+        from,
+        from + RECALLED,
+      );
+      for (const [id, sentMs] of rows) this.#recent.add(text(id), number(sentMs));
+    }
   }
 
   #count(sql: string, ...values: SQLInputValue[]): number {

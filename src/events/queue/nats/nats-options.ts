@@ -20,6 +20,8 @@ export interface NatsAddress {
   readonly servers: string[];
   readonly user: string | undefined;
   readonly pass: string | undefined;
+  /** Never unencrypted: the server must take a handshake first (`handshake_first` of its settings). */
+  readonly onlyTls: boolean;
   /** Of the stream, and how the names of its parts begin. */
   readonly name: string;
   /** Copies of the stream, on so many servers. */
@@ -34,7 +36,8 @@ const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 const REPLICAS = ['1', '3', '5'];
 
 /**
- * Parses `nats://[USER[:PASSWORD]@]HOST[:PORT][/NAME][?replicas=3&server=HOST:PORT…]`; `tls://` for TLS.
+ * Parses `nats://[USER[:PASSWORD]@]HOST[:PORT][/NAME][?replicas=3&server=HOST:PORT…]`. By `nats:` TLS is used where the
+ * server offers it; by `tls:` nothing is said without.
  * @throws IsyncError CONFIG_INVALID, without the secret
  */
 export function parseNatsUrl(url: string): NatsAddress {
@@ -51,6 +54,7 @@ export function parseNatsUrl(url: string): NatsAddress {
     servers,
     user: decoded(parsed.username),
     pass: decoded(parsed.password),
+    onlyTls: parsed.protocol === 'tls:',
     name,
     replicas: Number(replicas),
     where: `${parsed.protocol}//${parsed.host}/${name}`,

@@ -47,12 +47,13 @@ export async function openNatsQueue(url: string, options: NatsOptions): Promise<
   }
 }
 
-async function connectTo({ servers, user, pass, where }: NatsAddress): Promise<NatsConnection> {
+async function connectTo({ servers, user, pass, onlyTls, where }: NatsAddress): Promise<NatsConnection> {
   try {
     return await connect({
       servers,
       ...(user !== undefined && { user }),
       ...(pass !== undefined && { pass }),
+      ...(onlyTls && { tls: { handshakeFirst: true } }),
       name: 'isync',
       maxReconnectAttempts: -1,
       reconnectTimeWait: RECONNECT_MS,
