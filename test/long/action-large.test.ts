@@ -6,7 +6,7 @@ import { LARGE_BYTES } from '../../src/events/action/write-object.ts';
 import { RANGE_BYTES } from '../../src/events/action/ranges.ts';
 import type { IsyncError } from '../../src/model/isync-error.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
-import { ActionStage } from './action-stage.ts';
+import { ActionStage } from '../events/action-stage.ts';
 
 const SIZE = LARGE_BYTES + RANGE_BYTES + 12_345;
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
-const PROGRAM = fileURLToPath(new URL('parse-fuzz.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../events/parse-fuzz.ts', import.meta.url));
 const BODIES = 100_000;
 /** What a puller may take, all in all. */
 const MAX_RSS_MIB = 200;

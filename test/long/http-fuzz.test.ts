@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
-const PROGRAM = fileURLToPath(new URL('http-fuzz.ts', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../events/http-fuzz.ts', import.meta.url));
 const BODIES = 100_000;
 /** Some 10 s where nothing else runs, half of them to make the bodies; a slow machine may take four times as long. */
 const MAX_CPU_S = 60;

@@ -6,7 +6,7 @@ import { PathOrder } from '../../src/flow/path-order.ts';
 import { Random } from '../../harness/random.ts';
 import { keysBelow, readBack } from '../../harness/s3-objects.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
-import { ActionStage } from './action-stage.ts';
+import { ActionStage } from '../events/action-stage.ts';
 
 const KEYS = ['a/f', 'a/d/g', 'a/d/e/h', 'b/f2', 'b/d/g2', 'c/x/y/z', 'c/x/', 'c/w'];
 const STEPS = 120;

@@ -4,7 +4,7 @@ import { afterAll, expect, it } from 'vitest';
 import { Random } from '../../harness/random.ts';
 import type { SqsCall } from '../../harness/sqs-proxy.ts';
 import { startSqsServer } from '../../harness/sqs-server.ts';
-import { eventually, receiveAll, receiveOne, startRival, startStand } from './sqs-support.ts';
+import { eventually, receiveAll, receiveOne, startRival, startStand } from '../events/sqs-support.ts';
 
 const server = await startSqsServer();
 afterAll(async () => await server[Symbol.asyncDispose]());
