@@ -1,6 +1,5 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach } from 'vitest';
 import { readConfig } from '../../src/config/read-config.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { SCHEMAS, settingsFor } from '../cli/commands.ts';
@@ -8,11 +7,12 @@ import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 export let folder: string;
 export let file: string;
-beforeEach(() => {
+/** For each file of tests to call before each of its tests: a module is run once for all files of a worker. */
+export function freshConfig(): void {
   folder = join(temporaryFolder(), 'etc');
   mkdirSync(folder);
   file = join(folder, 'pull.yaml');
-});
+}
 
 export function read(text: string, flags: object = {}, environment: Record<string, string> = {}) {
   writeFileSync(file, text);

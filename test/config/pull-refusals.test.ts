@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest';
-import { file, read, refused, withField } from './pull-file.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { file, read, refused, withField, freshConfig } from './pull-file.ts';
+
+beforeEach(freshConfig);
 
 describe('a wrong value is told with its line', () => {
   it.each([

@@ -1,10 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { parseQueue } from '../../src/config/queue-address.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { SCHEMAS, settingsFor } from '../cli/commands.ts';
-import { file, folder, read, refused, withField } from './pull-file.ts';
+import { file, folder, read, refused, withField, freshConfig } from './pull-file.ts';
+
+beforeEach(freshConfig);
 
 describe('the file', () => {
   it('is taken as other tools print it', () => {

@@ -1,6 +1,8 @@
 import { utimesSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
-import { all, files, folder, keysOf, open, record } from './parking-support.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { all, files, folder, keysOf, open, record, freshParking } from './parking-support.ts';
+
+beforeEach(freshParking);
 
 describe('a record that is to be taken again', () => {
   it('is told once, stays parked, and is told again when it failed and is asked for anew', async () => {

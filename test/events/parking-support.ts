@@ -1,6 +1,5 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach } from 'vitest';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import type { ParkedRecord, Parking } from '../../src/events/parking/parking.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
@@ -8,10 +7,11 @@ import { RecordingLog } from '../recording-log.ts';
 
 export let folder: string;
 export let log: RecordingLog;
-beforeEach(() => {
+/** For each file of tests to call before each of its tests: a module is run once for all files of a worker. */
+export function freshParking(): void {
   folder = join(temporaryFolder(), 'parked');
   log = new RecordingLog();
-});
+}
 
 export const open = (): Promise<Parking> => openParking(folder, { log });
 

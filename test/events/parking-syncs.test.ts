@@ -1,6 +1,8 @@
-import { describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { SharedSync } from '../../src/events/parking/shared-sync.ts';
-import { all, keysOf, open, record } from './parking-support.ts';
+import { all, keysOf, open, record, freshParking } from './parking-support.ts';
+
+beforeEach(freshParking);
 
 describe('many records at once', () => {
   it('share the syncs of the folder: a thousand need some dozens', async () => {

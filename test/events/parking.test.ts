@@ -12,13 +12,15 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { startNode } from '../../harness/process.ts';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
 import { mountTmpfs } from '../store/tmpfs.ts';
 import { faultOf } from './state-objects.ts';
-import { all, files, folder, keysOf, log, open, record } from './parking-support.ts';
+import { all, files, folder, keysOf, log, open, record, freshParking } from './parking-support.ts';
+
+beforeEach(freshParking);
 
 describe('a parked record', () => {
   it('is there for who opens the folder later, as it was given', async () => {
