@@ -5,7 +5,7 @@ import { expect, it, type TestContext } from 'vitest';
 import { lacks } from '../../harness/tools.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
 import { type Call, parseTrace, renameTo } from '../store/system-calls.ts';
-import { queueProgram } from './queue-embedded-setup.ts';
+import { queueProgram } from '../events/queue-embedded-setup.ts';
 
 /** Runs `code` with the queue open, traced. `mark(text)` in it shows up as a rename. `fault`: see `inject` in strace(1). */
 function trace({ skip }: TestContext, code: string, fault?: string) {

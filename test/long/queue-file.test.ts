@@ -18,7 +18,7 @@ import type { IsyncError } from '../../src/model/isync-error.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
 import { mountTmpfs } from '../store/tmpfs.ts';
 import { ackAll, idOf, messages } from '../suites/event-queue/subject.ts';
-import { queueOptions, startQueueProgram } from './queue-embedded-setup.ts';
+import { queueOptions, startQueueProgram } from '../events/queue-embedded-setup.ts';
 
 let file: string;
 beforeEach(() => {

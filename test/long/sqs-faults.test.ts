@@ -3,7 +3,7 @@ import { parseQueue } from '../../src/config/queue-address.ts';
 import { openSqsSource } from '../../src/events/sqs/open-sqs-source.ts';
 import { ACCESS_DENIED, startSqsProxy, THROTTLED, UNAVAILABLE, type Fault } from '../../harness/sqs-proxy.ts';
 import { startSqsServer } from '../../harness/sqs-server.ts';
-import { eventually, optionsFor, receiveAll, receiveOne, startStand } from './sqs-support.ts';
+import { eventually, optionsFor, receiveAll, receiveOne, startStand } from '../events/sqs-support.ts';
 
 const server = await startSqsServer();
 afterAll(async () => await server[Symbol.asyncDispose]());

@@ -1,4 +1,4 @@
 import { eventQueueSuite } from '../suites/event-queue.ts';
-import { embeddedSetup } from './queue-embedded-setup.ts';
+import { embeddedSetup } from '../events/queue-embedded-setup.ts';
 
 eventQueueSuite('the embedded queue', embeddedSetup);
