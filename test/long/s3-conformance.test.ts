@@ -1,7 +1,7 @@
 import { DeleteObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
-import { withS3Server } from '../../../harness/s3-server.ts';
-import { storeSuite } from '../../suites/store.ts';
-import { openStoreAt } from './stores.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { storeSuite } from '../suites/store.ts';
+import { openStoreAt } from '../store/s3/stores.ts';
 
 await withS3Server((server) => {
   let bucket: Promise<string> | undefined;
