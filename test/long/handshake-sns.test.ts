@@ -4,7 +4,15 @@ import { AMAZON_INTERMEDIATES } from '../../src/events/http/sns/amazon-intermedi
 import { X509Certificate } from 'node:crypto';
 import tls from 'node:tls';
 import { asking, Kept, messageOf, record } from '../events/http-support.ts';
-import { type Pair, REGION, SNS_HOST, SnsAuthority, snsMessage, SnsServer, TOPIC } from '../events/sns-authority.ts';
+import {
+  type Pair,
+  REGION,
+  SNS_HOST,
+  SnsAuthority,
+  snsMessage,
+  SnsServer,
+  TOPIC,
+} from '../events/sns-authority.ts';
 
 const CERTIFICATE = '/SimpleNotificationService-0123456789abcdef.pem';
 
