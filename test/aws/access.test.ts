@@ -117,7 +117,9 @@ it('takes on a role with the keys of the profile that is named', async () => {
 
 it('takes on a role for a bucket, too', async () => {
   await serveRoles(3600 * 1000);
-  const store = await serve(() => '<ListBucketResult><Name>b</Name><KeyCount>0</KeyCount></ListBucketResult>');
+  const store = await serve(
+    () => '<ListBucketResult><Name>b</Name><KeyCount>0</KeyCount></ListBucketResult>',
+  );
   using bucket = new Bucket({ bucket: 'b', endpoint: store.endpoint, credentials: KEYS, roleArn: ROLE });
   await checkListable(bucket, '');
   expect(store.asked).toMatchObject([{ accessKey: 'RoleKey1' }]);
