@@ -14,8 +14,8 @@ export const runPull = lastingCommand(pullSchema, FINISHING, async (given) => {
     if (config.dryRun) return await (await import('./pull/dry-run.ts')).runDry(given);
     return await (await import('./pull/follow.ts')).follow(given);
   } catch (error) {
-    // It came while something was opened: as later, that is no failure.
-    if (signal.aborted && error === signal.reason) return EXIT.DONE;
+    // It came while something was opened: as later, that is no failure of a daemon.
+    if (signal.aborted && error === signal.reason) return config.once ? EXIT.INTERRUPTED : EXIT.DONE;
     return ofOtherProcess(error, given);
   }
 });

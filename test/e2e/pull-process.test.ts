@@ -43,6 +43,15 @@ await withS3Server((server) => {
       );
     });
 
+    test('that was to do all there is, and is stopped before that, does not end with 0', async () => {
+      await using stage = await startPullStage(server);
+      await stage.configure({});
+      await using pull = stage.start(['--once']);
+      await pull.until('the queue to be followed', () => pull.stdout.includes('following'));
+      pull.signal('SIGTERM');
+      expect((await pull.ended).exitCode).toBe(130);
+    });
+
     test('gives back what it has not begun when it is asked to end, and finishes the rest', async () => {
       await using front = await startS3Front(server.endpoint);
       const bucket = await server.makeBucket();

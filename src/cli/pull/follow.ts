@@ -54,6 +54,8 @@ export async function follow(given: Work): Promise<ExitCode> {
   const { summary } = tally;
   output.text(summaryLine(summary));
   if (config.once && failure !== undefined) return output.failed(failure, summary);
+  // A daemon ends so; who called it to do all there is must know that it did not.
+  if (config.once && signal.aborted) return output.done(summary, EXIT.INTERRUPTED);
   return output.done(summary, config.once && (!isTold || summary.parked > 0) ? EXIT.PROBLEMS : EXIT.DONE);
 }
 
