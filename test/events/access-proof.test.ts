@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { AccessProof } from '../../src/events/action/access-proof.ts';
+import { AccessProof } from '../../src/events/action/download/access-proof.ts';
 import type { PullState } from '../../src/events/state/pull-state.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { temporaryState } from './temporary-state.ts';

@@ -11,7 +11,7 @@ import {
   UploadPartCommand,
 } from '@aws-sdk/client-s3';
 import { onTestFinished } from 'vitest';
-import { type ActionOptions, type Actions, createActions } from '../../src/events/action/actions.ts';
+import { type ActionOptions, type Actions, createActions } from '../../src/events/action/download/actions.ts';
 import { BucketPool, type PoolAccess } from '../../src/events/action/bucket-pool.ts';
 import type { Outcome } from '../../src/events/action/outcome.ts';
 import type { Mapping } from '../../src/config/sync-map.ts';

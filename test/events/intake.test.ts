@@ -4,7 +4,7 @@ import type { Apply, Outcome } from '../../src/events/action/outcome.ts';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import type { Parking } from '../../src/events/parking/parking.ts';
 import { pull, type PullOptions } from '../../src/events/pull/pull.ts';
-import { PullTally } from '../../src/events/pull/pull-tally.ts';
+import { PullTally } from '../../src/events/work/work-tally.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
 import { RecordingLog } from '../recording-log.ts';

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { Apply, Outcome, Task } from '../../src/events/action/outcome.ts';
 import type { ObjectEvent } from '../../src/events/object-event.ts';
-import { type Item, Lanes, type LanesOptions, type Result } from '../../src/events/pull/lanes.ts';
+import { type Item, Lanes, type LanesOptions, type Result } from '../../src/events/work/lanes.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { checksFor, hashOf, hasMd5 } from '../../src/events/action/object-checks.ts';
+import { checksFor, hashOf, hasMd5 } from '../../src/events/action/download/object-checks.ts';
 import type { IsyncError } from '../../src/model/isync-error.ts';
 import type { LookedAt } from '../../src/s3/look.ts';
 

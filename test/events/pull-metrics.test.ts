@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { PullMetrics } from '../../src/events/pull/pull-metrics.ts';
+import { PullMetrics } from '../../src/events/work/work-metrics.ts';
 
 describe('the metrics of a pull', () => {
   it('have how often the command of exec ran and failed, where there is one', async () => {

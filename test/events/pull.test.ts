@@ -6,7 +6,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Apply, Task } from '../../src/events/action/outcome.ts';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import { pull, type PullOptions } from '../../src/events/pull/pull.ts';
-import { PullTally } from '../../src/events/pull/pull-tally.ts';
+import { PullTally } from '../../src/events/work/work-tally.ts';
 import type { EventSource } from '../../src/events/source/event-source.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { RecordingLog } from '../recording-log.ts';

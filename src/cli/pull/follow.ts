@@ -2,8 +2,8 @@ import type { PullConfig } from '../../config/schemas/pull.ts';
 import { readTokenFile } from '../../config/token-file.ts';
 import { bucketsToCompare } from '../../events/pull/buckets-to-compare.ts';
 import { pull } from '../../events/pull/pull.ts';
-import { allOf, type PullObserver } from '../../events/pull/pull-observer.ts';
-import { type PullSummary, PullTally } from '../../events/pull/pull-tally.ts';
+import { allOf, type PullObserver } from '../../events/work/work-observer.ts';
+import { type PullSummary, PullTally } from '../../events/work/work-tally.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
 import { openSqsSource } from '../../events/sqs/open-sqs-source.ts';
 import { REDRIVE_HINT } from '../../events/sqs/redrive-policy.ts';
@@ -78,7 +78,7 @@ async function startMetrics(
   if (config.status === undefined) return undefined;
   const [{ Registry }, { PullMetrics }, { startStatus }] = await Promise.all([
     import('prom-client'),
-    import('../../events/pull/pull-metrics.ts'),
+    import('../../events/work/work-metrics.ts'),
     import('../status-server.ts'),
   ]);
   const metrics = new Registry();

@@ -1,7 +1,7 @@
 import { resolveOwner } from '../../config/owner.ts';
 import type { PullConfig } from '../../config/schemas/pull.ts';
 import type { Mapping } from '../../config/sync-map.ts';
-import { createActions, type Actions } from '../../events/action/actions.ts';
+import { createActions, type Actions } from '../../events/action/download/actions.ts';
 import { BucketPool } from '../../events/action/bucket-pool.ts';
 import { ExecRunner } from '../../events/exec/exec-runner.ts';
 import { KeyMap } from '../../events/match/key-map.ts';

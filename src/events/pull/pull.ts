@@ -8,13 +8,13 @@ import type { Parking } from '../parking/parking.ts';
 import type { KeyEncoding } from '../parse/parsed.ts';
 import type { EventSource } from '../source/event-source.ts';
 import { bucketsToCompare } from './buckets-to-compare.ts';
-import { Intake } from './intake.ts';
-import { Lanes } from './lanes.ts';
-import type { PullObserver } from './pull-observer.ts';
-import { Records } from './records.ts';
-import { followReplays, replayAll } from './replays.ts';
+import { Intake } from '../work/intake.ts';
+import { Lanes } from '../work/lanes.ts';
+import type { PullObserver } from '../work/work-observer.ts';
+import { Records } from '../work/records.ts';
+import { followReplays, replayAll } from '../work/replays.ts';
 import { type CompareOptions, resync } from './resync.ts';
-import { Undone } from './undone.ts';
+import { Undone } from '../work/undone.ts';
 
 /** How long a comparison with `once` begins again where the listing fails, in ms: somebody, or cron, calls it again. */
 const ONCE_COMPARES_FOR_MS = 20_000;

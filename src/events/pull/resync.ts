@@ -2,12 +2,12 @@ import type { Mapping } from '../../config/sync-map.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { MaxDelete } from '../../config/pull-values.ts';
-import { isAsWritten } from '../action/local-file.ts';
+import { isAsWritten } from '../action/download/local-file.ts';
 import type { KeyMap } from '../match/key-map.ts';
 import type { TargetPath } from '../match/target-path.ts';
 import type { KnownObject, PullState } from '../state/pull-state.ts';
-import type { PullObserver } from './pull-observer.ts';
-import type { Verdict } from './records.ts';
+import type { PullObserver } from '../work/work-observer.ts';
+import type { Verdict } from '../work/records.ts';
 import { type Difference, Taken, type TakenOptions } from './taken.ts';
 
 /** Keys to remove that are kept until the whole bucket has been compared, at most 1 KiB each. */

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { sameVersion } from '../../model/file-entry.ts';
-import type { KnownObject } from '../state/pull-state.ts';
+import { sameVersion } from '../../../model/file-entry.ts';
+import type { KnownObject } from '../../state/pull-state.ts';
 import type { ActionOptions } from './actions.ts';
 import { lookAtLocal } from './local-file.ts';
 import { type MappedFolder, storeOf } from './mapped-folders.ts';
-import type { Outcome, Task } from './outcome.ts';
-import { parked } from './parked.ts';
+import type { Outcome, Task } from '../outcome.ts';
+import { parked } from '../parked.ts';
 
 /** Follows an object that is certainly gone: what was written for it goes, and nothing else. */
 export class Gone {

@@ -1,15 +1,21 @@
-import { IsyncError } from '../../model/isync-error.ts';
-import { isNoSuchKey } from '../../s3/errors.ts';
-import type { ObjectContent } from '../../s3/content.ts';
-import { getRange, type LookedAt, lookAtObject, type LookOptions, type RangeOptions } from '../../s3/look.ts';
-import { type Refusal, refusalOf } from '../../s3/refusals.ts';
-import type { ObjectEvent } from '../object-event.ts';
-import type { KnownObject } from '../state/pull-state.ts';
+import { IsyncError } from '../../../model/isync-error.ts';
+import { isNoSuchKey } from '../../../s3/errors.ts';
+import type { ObjectContent } from '../../../s3/content.ts';
+import {
+  getRange,
+  type LookedAt,
+  lookAtObject,
+  type LookOptions,
+  type RangeOptions,
+} from '../../../s3/look.ts';
+import { type Refusal, refusalOf } from '../../../s3/refusals.ts';
+import type { ObjectEvent } from '../../object-event.ts';
+import type { KnownObject } from '../../state/pull-state.ts';
 import { AccessProof } from './access-proof.ts';
 import type { ActionOptions } from './actions.ts';
 import { isNotOlder } from './known-from.ts';
-import type { Outcome, Task } from './outcome.ts';
-import { parked } from './parked.ts';
+import type { Outcome, Task } from '../outcome.ts';
+import { parked } from '../parked.ts';
 
 /** What a look at a key has told. */
 export type Looked =

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { createCRC32, createCRC64, type IHasher } from 'hash-wasm';
-import { createDigester, type Digester } from '../../model/digest.ts';
-import { IsyncError } from '../../model/isync-error.ts';
-import { type ChecksumName, CHECKSUMS, type LookedAt } from '../../s3/look.ts';
+import { createDigester, type Digester } from '../../../model/digest.ts';
+import { IsyncError } from '../../../model/isync-error.ts';
+import { type ChecksumName, CHECKSUMS, type LookedAt } from '../../../s3/look.ts';
 
 /** https://reveng.sourceforge.io/crc-catalogue/all.htm: CRC-32/ISCSI and CRC-64/NVME, the bits reversed */
 const CRC32C_POLYNOMIAL = 0x82f63b78;

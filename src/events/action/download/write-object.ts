@@ -1,8 +1,8 @@
-import type { FileEntry } from '../../model/file-entry.ts';
-import { IsyncError } from '../../model/isync-error.ts';
-import type { LookedAt } from '../../s3/look.ts';
-import type { LocalStore } from '../../store/file/local-store.ts';
-import type { Upload } from '../../store/store.ts';
+import type { FileEntry } from '../../../model/file-entry.ts';
+import { IsyncError } from '../../../model/isync-error.ts';
+import type { LookedAt } from '../../../s3/look.ts';
+import type { LocalStore } from '../../../store/file/local-store.ts';
+import type { Upload } from '../../../store/store.ts';
 import { checksFor, type ObjectChecks } from './object-checks.ts';
 import { type FetchRange, type RangeBuffers, readRanges } from './ranges.ts';
 

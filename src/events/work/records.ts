@@ -5,7 +5,7 @@ import type { ObjectEvent } from '../object-event.ts';
 import type { Parking } from '../parking/parking.ts';
 import type { ParsedRecord, RecordSource } from '../parse/parsed.ts';
 import type { Item, Lanes, Result } from './lanes.ts';
-import type { PullObserver } from './pull-observer.ts';
+import type { PullObserver } from './work-observer.ts';
 
 /** What a record means for the message that it came in. */
 export type Verdict =

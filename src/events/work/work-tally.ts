@@ -1,6 +1,6 @@
 import type { Outcome } from '../action/outcome.ts';
 import type { ObjectEvent } from '../object-event.ts';
-import type { PullObserver } from './pull-observer.ts';
+import type { PullObserver } from './work-observer.ts';
 
 /** What a pull has done since it began, in records unless said. */
 export interface PullSummary {

@@ -4,7 +4,7 @@ import type { Log } from '../../model/log.ts';
 import { parseMessage } from '../parse/parse-message.ts';
 import type { KeyEncoding } from '../parse/parsed.ts';
 import type { Delivery, EventSource } from '../source/event-source.ts';
-import type { PullObserver } from './pull-observer.ts';
+import type { PullObserver } from './work-observer.ts';
 import type { Origin, Records, Verdict } from './records.ts';
 
 /** Long polls under way at a time: enough that the next messages come while the last ones are worked on. */

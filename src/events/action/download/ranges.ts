@@ -1,8 +1,8 @@
-import { Fifo } from '../../flow/fifo.ts';
-import { Limiter } from '../../flow/limiter.ts';
-import { Scavenger } from '../../flow/scavenger.ts';
-import { IsyncError } from '../../model/isync-error.ts';
-import type { ObjectContent } from '../../s3/content.ts';
+import { Fifo } from '../../../flow/fifo.ts';
+import { Limiter } from '../../../flow/limiter.ts';
+import { Scavenger } from '../../../flow/scavenger.ts';
+import { IsyncError } from '../../../model/isync-error.ts';
+import type { ObjectContent } from '../../../s3/content.ts';
 
 /** Bytes of one ranged read: its answer time is hidden by those beside it, and losing one costs little. */
 export const RANGE_BYTES = 4 * 1024 * 1024;

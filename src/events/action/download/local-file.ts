@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type FileEntry, sameVersion, toMicroseconds } from '../../model/file-entry.ts';
-import { parentOf, type RelPath } from '../../model/rel-path.ts';
-import { lstatAt } from '../../store/file/read-folder.ts';
-import { storeError, unlessAbsent } from '../../store/file/system-errors.ts';
-import type { KnownObject } from '../state/pull-state.ts';
+import { type FileEntry, sameVersion, toMicroseconds } from '../../../model/file-entry.ts';
+import { parentOf, type RelPath } from '../../../model/rel-path.ts';
+import { lstatAt } from '../../../store/file/read-folder.ts';
+import { storeError, unlessAbsent } from '../../../store/file/system-errors.ts';
+import type { KnownObject } from '../../state/pull-state.ts';
 
 /** Bytes read at a time: a millisecond of a disk. */
 const READ_BYTES = 256 * 1024;

@@ -1,17 +1,17 @@
 import { lchownSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Mapping } from '../../config/sync-map.ts';
-import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import type { OwnerIds } from '../../model/owner-ids.ts';
-import type { RelPath } from '../../model/rel-path.ts';
-import { syncFolder } from '../../model/sync-folder.ts';
-import { existingFolder } from '../../store/file/existing-folder.ts';
-import { openFileStore } from '../../store/file/file-store.ts';
-import type { FileStoreOptions, LocalStore } from '../../store/file/local-store.ts';
-import { lstatAt } from '../../store/file/read-folder.ts';
-import { storeError } from '../../store/file/system-errors.ts';
-import { OwnPaths } from '../match/own-paths.ts';
-import type { PullState } from '../state/pull-state.ts';
+import type { Mapping } from '../../../config/sync-map.ts';
+import { errnoOf, IsyncError } from '../../../model/isync-error.ts';
+import type { OwnerIds } from '../../../model/owner-ids.ts';
+import type { RelPath } from '../../../model/rel-path.ts';
+import { syncFolder } from '../../../model/sync-folder.ts';
+import { existingFolder } from '../../../store/file/existing-folder.ts';
+import { openFileStore } from '../../../store/file/file-store.ts';
+import type { FileStoreOptions, LocalStore } from '../../../store/file/local-store.ts';
+import { lstatAt } from '../../../store/file/read-folder.ts';
+import { storeError } from '../../../store/file/system-errors.ts';
+import { OwnPaths } from '../../match/own-paths.ts';
+import type { PullState } from '../../state/pull-state.ts';
 
 export interface FolderOptions {
   readonly mappings: readonly Mapping[];

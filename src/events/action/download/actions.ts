@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { PathOrder } from '../../flow/path-order.ts';
-import { IsyncError } from '../../model/isync-error.ts';
-import type { Log } from '../../model/log.ts';
-import type { BucketPool } from './bucket-pool.ts';
+import { PathOrder } from '../../../flow/path-order.ts';
+import { IsyncError } from '../../../model/isync-error.ts';
+import type { Log } from '../../../model/log.ts';
+import type { BucketPool } from '../bucket-pool.ts';
 import { KeyAction } from './key-action.ts';
 import { type FolderOptions, type MappedFolders, openMappedFolders } from './mapped-folders.ts';
 import { settleKilledWrites } from './killed-writes.ts';
-import type { Apply, Outcome, Task } from './outcome.ts';
-import { parked } from './parked.ts';
+import type { Apply, Outcome, Task } from '../outcome.ts';
+import { parked } from '../parked.ts';
 
 export interface ActionOptions extends FolderOptions {
   readonly buckets: BucketPool;

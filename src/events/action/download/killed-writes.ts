@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { sameVersion } from '../../model/file-entry.ts';
-import type { KnownObject } from '../state/pull-state.ts';
+import { sameVersion } from '../../../model/file-entry.ts';
+import type { KnownObject } from '../../state/pull-state.ts';
 import type { ActionOptions } from './actions.ts';
 import { isAsWritten } from './local-file.ts';
 import type { MappedFolders } from './mapped-folders.ts';

@@ -1,4 +1,4 @@
-import type { KnownObject, PullState } from '../state/pull-state.ts';
+import type { KnownObject, PullState } from '../../state/pull-state.ts';
 
 /** How long it counts that nothing could be read, in ms: removals come in thousands, and nothing goes meanwhile. */
 const REFUSED_MS = 3000;

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Outcome } from '../action/outcome.ts';
 import type { Dialect, ObjectEvent } from '../object-event.ts';
-import type { PullObserver } from './pull-observer.ts';
+import type { PullObserver } from './work-observer.ts';
 
 /** From milliseconds where all is well to a day where a machine was off, in seconds. */
 const LAG_BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 86_400];
