@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import type { Apply, Outcome } from '../../src/events/action/outcome.ts';
+import type { Apply } from '../../src/events/action/download/task.ts';
+import type { Outcome } from '../../src/events/action/outcome.ts';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import type { Parking } from '../../src/events/parking/parking.ts';
 import { pull, type PullOptions } from '../../src/events/pull/pull.ts';
-import { PullTally } from '../../src/events/work/work-tally.ts';
+import { WorkTally } from '../../src/events/work/work-tally.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
 import { RecordingLog } from '../recording-log.ts';
@@ -175,7 +176,7 @@ async function run(
     maxDelete: { percent: 25 },
     resync: { atStart: false, everyMs: undefined },
     once: true,
-    observer: new PullTally(),
+    observer: new WorkTally(),
     log,
     signal: never,
     cut: never,

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import type { Apply, Outcome, Task } from '../../src/events/action/outcome.ts';
+import type { Act, Task } from '../../src/events/action/action.ts';
+import type { Outcome } from '../../src/events/action/outcome.ts';
 import type { ObjectEvent } from '../../src/events/object-event.ts';
 import { type Item, Lanes, type LanesOptions, type Result } from '../../src/events/work/lanes.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { parseRelPath } from '../../src/model/rel-path.ts';
 
 const UNCHANGED: Outcome = { outcome: 'unchanged' };
 const DONE: Result = { kind: 'done', outcome: UNCHANGED };
@@ -12,19 +12,19 @@ const DONE: Result = { kind: 'done', outcome: UNCHANGED };
 describe('lanes', () => {
   it('look at different paths at a time, at most as many as they may', async () => {
     const looks = new Looks();
-    const lanes = open(looks.apply, { concurrency: 2 });
+    const lanes = open(looks.act, { concurrency: 2 });
     for (const path of ['a', 'b', 'c']) void add(lanes, { path });
     await until(() => looks.underWay.length === 2);
     looks.end(0);
     await until(() => looks.begun.length === 3);
     looks.endAll();
     await lanes.idle();
-    expect(looks.begun.map(({ path }) => path)).toEqual(['a', 'b', 'c']);
+    expect(looks.begun.map(({ event }) => event.key)).toEqual(['a', 'b', 'c']);
   });
 
   it('look once for all records of a key that wait, and tell all of them what came of it', async () => {
     const looks = new Looks();
-    const lanes = open(looks.apply);
+    const lanes = open(looks.act);
     const first = add(lanes, { path: 'a' });
     await until(() => looks.begun.length === 1);
     const others = [add(lanes, { path: 'a' }), add(lanes, { path: 'a' })];
@@ -37,7 +37,7 @@ describe('lanes', () => {
 
   it('look for two keys of one path one after the other', async () => {
     const looks = new Looks();
-    const lanes = open(looks.apply);
+    const lanes = open(looks.act);
     void add(lanes, { path: 'a', key: 'x/a' });
     void add(lanes, { path: 'a', key: 'y/a' });
     await until(() => looks.begun.length === 1);
@@ -52,7 +52,7 @@ describe('lanes', () => {
 
   it('take the newest of several events, by sequencer on AWS and else by time', async () => {
     const looks = new Looks();
-    const lanes = open(looks.apply);
+    const lanes = open(looks.act);
     for (const path of ['a', 'b']) void add(lanes, { path });
     await until(() => looks.begun.length === 2);
     void add(lanes, { path: 'a', event: { sequencer: '0055' } });
@@ -98,24 +98,24 @@ describe('lanes', () => {
   it('try again what fails for good, as often as they may', async () => {
     let tries = 0;
     const error = new IsyncError('STORE_REFUSED', 'no');
-    const apply: Apply = async () => {
+    const act: Act = async () => {
       tries += 1;
       throw error;
     };
     let retries = 0;
-    const lanes = open(apply, { attempts: 2, onRetry: () => (retries += 1) });
-    expect(await add(lanes, { path: 'a' })).toEqual({ kind: 'failed', error });
+    const lanes = open(act, { onRetry: () => (retries += 1) });
+    expect(await add(lanes, { path: 'a', attempts: 2 })).toEqual({ kind: 'failed', error });
     expect([tries, retries]).toEqual([2, 1]);
   });
 
   it('give temporary trouble back at once, unless the record stays here', async () => {
     let tries = 0;
-    const apply: Apply = async () => {
+    const act: Act = async () => {
       tries += 1;
       if (tries < 3) throw new IsyncError('UNREACHABLE', 'no');
       return UNCHANGED;
     };
-    const lanes = open(apply);
+    const lanes = open(act);
     expect(await add(lanes, { path: 'a' })).toMatchObject({ kind: 'failed', error: { code: 'UNREACHABLE' } });
     expect(tries).toBe(1);
     expect(await add(lanes, { path: 'a', staysMs: Infinity })).toEqual({ kind: 'done', outcome: UNCHANGED });
@@ -135,10 +135,26 @@ describe('lanes', () => {
     expect(looked).toEqual(['x/a', 'y/a', 'x/a']);
   });
 
+  it('take each event in its turn where each of them counts, but for exact repeats', async () => {
+    const looks = new Looks();
+    const lanes = open(looks.act, { needs: 'each' });
+    void add(lanes, { path: 'a' });
+    await until(() => looks.begun.length === 1);
+    const put = { sequencer: '01', timeMs: 1 };
+    for (const event of [put, { kind: 'removed', sequencer: '02' } as const, put, { sequencer: '03' }])
+      void add(lanes, { path: 'a', event });
+    for (let ended = 0; ended < 4; ended++) {
+      await until(() => looks.begun.length > ended);
+      looks.end(ended);
+    }
+    await lanes.idle();
+    expect(looks.begun.map(({ event }) => event.sequencer)).toEqual([undefined, '01', '02', '03']);
+  });
+
   it('begin nothing once they are to stop, and finish what is under way', async () => {
     const looks = new Looks();
     const stop = new AbortController();
-    const lanes = open(looks.apply, { concurrency: 1, signal: stop.signal });
+    const lanes = open(looks.act, { concurrency: 1, signal: stop.signal });
     const first = add(lanes, { path: 'a' });
     await until(() => looks.begun.length === 1);
     const others = [add(lanes, { path: 'b' }), add(lanes, { path: 'a' })];
@@ -157,7 +173,7 @@ class Looks {
   readonly begun: Task[] = [];
   readonly underWay: (() => void)[] = [];
 
-  readonly apply: Apply = async (task) => {
+  readonly act: Act = async (task) => {
     this.begun.push(task);
     await new Promise<void>((resolve) => this.underWay.push(resolve));
     return UNCHANGED;
@@ -172,12 +188,12 @@ class Looks {
   }
 }
 
-function open(apply: Apply, options: Partial<LanesOptions> = {}): Lanes {
+function open(act: Act, options: Partial<LanesOptions<unknown>> = {}): Lanes<unknown> {
   const never = new AbortController().signal;
-  return new Lanes({
-    apply,
+  return new Lanes<unknown>({
+    act,
+    needs: 'newest',
     concurrency: 8,
-    attempts: 1,
     onRetry: () => {},
     signal: never,
     cut: never,
@@ -190,10 +206,14 @@ interface Given {
   readonly key?: string;
   readonly event?: Partial<ObjectEvent>;
   readonly staysMs?: number;
+  readonly attempts?: number;
 }
 
-function add(lanes: Lanes, { path, key = path, event = {}, staysMs = 0 }: Given): Promise<Result> {
-  const task: Item['task'] = {
+function add(
+  lanes: Lanes<unknown>,
+  { path, key = path, event = {}, staysMs = 0, attempts = 1 }: Given,
+): Promise<Result> {
+  const task: Item<unknown>['task'] = {
     event: {
       kind: 'created',
       dialect: 'aws',
@@ -208,11 +228,12 @@ function add(lanes: Lanes, { path, key = path, event = {}, staysMs = 0 }: Given)
       timeMs: undefined,
       ...event,
     },
-    mapping: { prefix: '', folder: '/folder' },
-    path: parseRelPath(path),
-    kind: 'file',
+    target: undefined,
+    messageId: 'message',
+    attempt: 1,
+    body: () => '{}',
   };
-  return new Promise((settle) => lanes.add({ task, staysMs, settle }));
+  return new Promise((settle) => lanes.add({ task, place: path, attempts, staysMs, settle }));
 }
 
 async function until(condition: () => boolean): Promise<void> {

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { Apply, Task } from '../../src/events/action/outcome.ts';
+import type { Apply, Task } from '../../src/events/action/download/task.ts';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import { pull, type PullOptions } from '../../src/events/pull/pull.ts';
-import { PullTally } from '../../src/events/work/work-tally.ts';
+import { WorkTally } from '../../src/events/work/work-tally.ts';
 import type { EventSource } from '../../src/events/source/event-source.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { RecordingLog } from '../recording-log.ts';
@@ -133,7 +133,7 @@ async function optionsFor(
     maxDelete: { percent: 25 },
     resync: { atStart: false, everyMs: undefined },
     once: false,
-    observer: new PullTally(),
+    observer: new WorkTally(),
     signal: never,
     cut: never,
     ...more,

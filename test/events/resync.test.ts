@@ -5,12 +5,14 @@ import { describe, expect, it } from 'vitest';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import { parseMessage } from '../../src/events/parse/parse-message.ts';
 import { Lanes } from '../../src/events/work/lanes.ts';
-import { PullTally } from '../../src/events/work/work-tally.ts';
+import { WorkTally } from '../../src/events/work/work-tally.ts';
 import { Records } from '../../src/events/work/records.ts';
 import type { Difference } from '../../src/events/pull/taken.ts';
 import { differences, type ListedKey, resync, type ResyncOptions } from '../../src/events/pull/resync.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
-import type { Apply, Outcome, Task } from '../../src/events/action/outcome.ts';
+import { downloadAction } from '../../src/events/action/download/download-action.ts';
+import type { Apply, Task } from '../../src/events/action/download/task.ts';
+import type { Outcome } from '../../src/events/action/outcome.ts';
 import { toMicroseconds } from '../../src/model/file-entry.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
@@ -224,21 +226,22 @@ async function start(keys: readonly string[]) {
         ...options
       }: Partial<ResyncOptions> & { readonly apply?: Apply },
     ) {
-      const tally = new PullTally();
+      const tally = new WorkTally();
       const never = new AbortController().signal;
+      const action = downloadAction(map, async (task, signal) => {
+        looked.push(`${task.event.kind} ${task.event.key}`);
+        return await apply(task, signal);
+      });
       const lanes = new Lanes({
-        apply: async (task, signal) => {
-          looked.push(`${task.event.kind} ${task.event.key}`);
-          return await apply(task, signal);
-        },
+        ...action,
         concurrency: 1,
-        attempts: 1,
         onRetry: () => {},
         signal: never,
         cut: never,
       });
       const parts = {
-        keys: map,
+        action,
+        attempts: 1,
         buckets: undefined,
         parking,
         observer: tally,

@@ -2,8 +2,8 @@ import type { PullConfig } from '../../config/schemas/pull.ts';
 import { readTokenFile } from '../../config/token-file.ts';
 import { bucketsToCompare } from '../../events/pull/buckets-to-compare.ts';
 import { pull } from '../../events/pull/pull.ts';
-import { allOf, type PullObserver } from '../../events/work/work-observer.ts';
-import { type PullSummary, PullTally } from '../../events/work/work-tally.ts';
+import { allOf, type WorkObserver } from '../../events/work/work-observer.ts';
+import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
 import { openSqsSource } from '../../events/sqs/open-sqs-source.ts';
 import { REDRIVE_HINT } from '../../events/sqs/redrive-policy.ts';
@@ -27,7 +27,7 @@ export async function follow(given: Work): Promise<ExitCode> {
   const giveUpAfterMs = config.once ? ONCE_GIVES_UP_MS : undefined;
   await using source = await openSqsSource({ ...sqsOptions(config, log), giveUpAfterMs, cut }, { signal });
   warnOfRedrive(source, given);
-  const tally = new PullTally();
+  const tally = new WorkTally();
   await using metrics = await startMetrics(given, parts, source);
   output.text(`isync pull: following ${source.where}`);
   output.object({
@@ -65,7 +65,7 @@ function warnOfRedrive({ maxDeliveries, isFifo }: EventSource, { config, log }: 
 }
 
 interface Metrics extends AsyncDisposable {
-  readonly observer: PullObserver;
+  readonly observer: WorkObserver;
   readonly url: string;
 }
 
@@ -76,13 +76,13 @@ async function startMetrics(
   source: EventSource,
 ): Promise<Metrics | undefined> {
   if (config.status === undefined) return undefined;
-  const [{ Registry }, { PullMetrics }, { startStatus }] = await Promise.all([
+  const [{ Registry }, { WorkMetrics }, { startStatus }] = await Promise.all([
     import('prom-client'),
     import('../../events/work/work-metrics.ts'),
     import('../status-server.ts'),
   ]);
   const metrics = new Registry();
-  const observer = new PullMetrics(metrics, {
+  const observer = new WorkMetrics(metrics, {
     parked: () => parking.count,
     inHand: () => source.inHand,
     exec: exec && (() => exec.counts),
@@ -98,7 +98,7 @@ async function startMetrics(
 }
 
 /** `12 written, 3 removed, 4 unchanged (3.4 MiB); 1 parked` */
-function summaryLine({ written, removed, unchanged, parked, released, bytes }: PullSummary): string {
+function summaryLine({ written, removed, unchanged, parked, released, bytes }: WorkSummary): string {
   const parts = [
     `${written} written, ${removed} removed, ${unchanged} unchanged (${formatBytes(bytes)})`,
     ...(parked > 0 ? [`${parked} parked: "isync pull parked list" has the reasons`] : []),

@@ -6,7 +6,7 @@ import { isAsWritten } from '../action/download/local-file.ts';
 import type { KeyMap } from '../match/key-map.ts';
 import type { TargetPath } from '../match/target-path.ts';
 import type { KnownObject, PullState } from '../state/pull-state.ts';
-import type { PullObserver } from '../work/work-observer.ts';
+import type { WorkObserver } from '../work/work-observer.ts';
 import type { Verdict } from '../work/records.ts';
 import { type Difference, Taken, type TakenOptions } from './taken.ts';
 
@@ -38,7 +38,7 @@ export interface ResyncOptions extends CompareOptions, TakenOptions {
   readonly maxDelete: MaxDelete;
   /** Default {@link MOST_GONE}. */
   readonly mostGone?: number | undefined;
-  readonly observer: PullObserver;
+  readonly observer: WorkObserver;
   readonly log: Log;
 }
 

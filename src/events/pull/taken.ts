@@ -4,7 +4,7 @@ import { TaskGroup } from '../../flow/task-group.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { ObjectEvent } from '../object-event.ts';
 import type { KeyEncoding, ParsedRecord } from '../parse/parsed.ts';
-import type { Origin, Records, Verdict } from '../work/records.ts';
+import type { Origin, RecordTaker, Verdict } from '../work/records.ts';
 
 /** Differences given to the lanes and not settled yet: enough to keep them busy, some 1 KiB each. */
 const UNDER_WAY = 1_000;
@@ -23,7 +23,7 @@ export interface Difference {
 }
 
 export interface TakenOptions {
-  readonly records: Records;
+  readonly records: RecordTaker;
   /** How long keys that temporary trouble has left undone are taken again, in ms; Infinity: until they are done. */
   readonly patienceMs: number;
   readonly keyEncoding: KeyEncoding;

@@ -3,9 +3,10 @@ import { pause, Wakeup } from '../../flow/wake-up.ts';
 import type { Log } from '../../model/log.ts';
 import { parseMessage } from '../parse/parse-message.ts';
 import type { KeyEncoding } from '../parse/parsed.ts';
+import type { QueueDelivery } from '../queue/event-queue.ts';
 import type { Delivery, EventSource } from '../source/event-source.ts';
-import type { PullObserver } from './work-observer.ts';
-import type { Origin, Records, Verdict } from './records.ts';
+import type { WorkObserver } from './work-observer.ts';
+import type { Holding, Origin, RecordTaker, Verdict } from './records.ts';
 
 /** Long polls under way at a time: enough that the next messages come while the last ones are worked on. */
 const POLLS = 4;
@@ -32,14 +33,16 @@ const FULL_PAUSE_MS = 10_000;
 
 export interface IntakeOptions {
   readonly source: EventSource;
-  readonly records: Records;
+  readonly records: RecordTaker;
+  /** Messages in hand at which no more are asked for. Default {@link MESSAGES_IN_HAND}. */
+  readonly messagesInHand?: number | undefined;
   readonly keyEncoding: KeyEncoding;
   readonly unmatched: 'release' | 'discard';
   /** Ends when a whole long poll was empty and nothing is in hand. */
   readonly once: boolean;
   /** Default {@link ONCE_STAYS_MS}. */
   readonly onceStaysMs?: number | undefined;
-  readonly observer: PullObserver;
+  readonly observer: WorkObserver;
   readonly log: Log;
   /** Called when the queue can't be used any more: what waits in hand should be given up. */
   readonly abandon: () => void;
@@ -87,9 +90,9 @@ export class Intake {
     }
   }
 
-  /** Nothing is received for a while: this machine has no room for it. */
-  diskFull(): void {
-    this.#fullUntil = performance.now() + FULL_PAUSE_MS;
+  /** Nothing is received for so long, in ms. Default: as long as a full disk may take. */
+  pause(ms = FULL_PAUSE_MS): void {
+    this.#fullUntil = Math.max(this.#fullUntil, performance.now() + ms);
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
@@ -124,7 +127,7 @@ export class Intake {
 
   get #hasRoom(): boolean {
     return (
-      this.#inHand < MESSAGES_IN_HAND &&
+      this.#inHand < (this.#options.messagesInHand ?? MESSAGES_IN_HAND) &&
       this.#recordsInHand < RECORDS_IN_HAND &&
       this.#bytesInHand < BYTES_IN_HAND
     );
@@ -145,8 +148,9 @@ export class Intake {
   }
 
   /** Never rejects. */
-  async #deal(delivery: Delivery): Promise<void> {
-    const verdicts = await this.#verdicts(delivery);
+  async #deal(delivery: Delivery | QueueDelivery): Promise<void> {
+    const holding: Holding = { isOurs: 'bury' in delivery, releaseMs: 0, buried: undefined };
+    const verdicts = await this.#verdicts(delivery, holding);
     const has = (verdict: Verdict): boolean => verdicts.has(verdict);
     const { unmatched, source, observer, once } = this.#options;
     if (has('stopped')) return delivery.release(0);
@@ -158,15 +162,16 @@ export class Intake {
     }
     if (has('later') || has('refused')) {
       observer.released();
-      return delivery.release(delayOf(delivery, TROUBLE_DELAY_MS));
+      return delivery.release(holding.isOurs ? holding.releaseMs : delayOf(delivery, TROUBLE_DELAY_MS));
     }
-    // In a FIFO queue it would hold up those behind it.
-    if (has('unmatched') && unmatched === 'release' && !source.isFifo)
+    // In a FIFO queue it would hold up those behind it; a queue of our own has no other readers.
+    if (has('unmatched') && unmatched === 'release' && !source.isFifo && !holding.isOurs)
       return delivery.release(delayOf(delivery, UNMATCHED_DELAY_MS));
+    if (holding.buried !== undefined && 'bury' in delivery) return delivery.bury(holding.buried);
     return delivery.ack();
   }
 
-  async #verdicts(delivery: Delivery): Promise<ReadonlySet<Verdict>> {
+  async #verdicts(delivery: Delivery, holding: Holding): Promise<ReadonlySet<Verdict>> {
     const { id, body, attempt } = delivery;
     const { source, records, keyEncoding, once, onceStaysMs = ONCE_STAYS_MS, log } = this.#options;
     const origin: Origin = {
@@ -175,6 +180,7 @@ export class Intake {
       // Given back now, the queue would take it for one that nobody can work on.
       staysMs: isLast(delivery, source) ? (once ? onceStaysMs : Infinity) : 0,
       hasRedrive: source.maxDeliveries !== undefined,
+      holding,
     };
     const parsed = parseMessage(body, { keyEncoding });
     this.#recordsInHand += parsed.length;

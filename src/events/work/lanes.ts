@@ -3,8 +3,9 @@ import { Backoff } from '../../flow/retry.ts';
 import { TaskGroup } from '../../flow/task-group.ts';
 import { Wakeup } from '../../flow/wake-up.ts';
 import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
-import type { Apply, Outcome, Task } from '../action/outcome.ts';
-import { newestOf } from './newest.ts';
+import type { Act, Action, Task } from '../action/action.ts';
+import type { Outcome } from '../action/outcome.ts';
+import { isRepeatOf, newestOf } from './newest.ts';
 
 /** How long after a created event that finds no object its key is looked at again, in ms: some stores tell before it is there. */
 const LOOK_AGAIN_MS = 5_000;
@@ -20,21 +21,24 @@ export type Result =
   | { readonly kind: 'stopped' };
 
 /** A record that waits for its turn. */
-export interface Item {
-  readonly task: Omit<Task, 'isLastLook'>;
+export interface Item<Target> {
+  readonly task: Omit<Task<Target>, 'isLastLook'>;
+  /** See {@link Route}. */
+  readonly place: string;
+  /** Failures for good after which it is given up. */
+  readonly attempts: number;
   /** How long temporary trouble is waited out here, in ms from the first failure: its message can't be given back without harm. */
   readonly staysMs: number;
   readonly settle: (result: Result) => void;
 }
 
-export interface LanesOptions {
-  readonly apply: Apply;
+export interface LanesOptions<Target> {
+  readonly act: Act<Target>;
+  readonly needs: Action['needs'];
   /** Looks under way at a time. */
   readonly concurrency: number;
-  /** Failures for good of a record before it is given up. */
-  readonly attempts: number;
   /** Told of each failure after which a record is tried again here. */
-  readonly onRetry: (item: Item, error: IsyncError) => void;
+  readonly onRetry: (item: Item<Target>, error: IsyncError) => void;
   /** Once it fires nothing more is begun. */
   readonly signal: AbortSignal;
   /** Ends looks under way. */
@@ -44,30 +48,29 @@ export interface LanesOptions {
 }
 
 /**
- * Works on many paths at once, and on one path by one at a time. Of several records of a key that wait, one look serves all:
- * each look asks the bucket how the key is now, and a record that comes while it is under way waits for the next one.
+ * Works on many places at once, and on one place by one at a time. Of several records of a key that wait, one action serves all
+ * where it asks the bucket how the key is now; a record that comes while it is under way waits for the next one. Else each is
+ * acted on in its turn, but for exact repeats.
  */
-export class Lanes {
-  readonly #options: LanesOptions;
+export class Lanes<Target> {
+  readonly #options: LanesOptions<Target>;
   readonly #limiter: Limiter;
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new Map<string, Lane<Target>>();
   readonly #running = new TaskGroup();
   /** Ends the wait of each look that has not begun. */
   readonly #queued = new Set<() => void>();
   /** When each record that waits trouble out failed first, on the clock of performance.now(). */
-  readonly #failedAt = new WeakMap<Item, number>();
+  readonly #failedAt = new WeakMap<Item<Target>, number>();
 
-  constructor(options: LanesOptions) {
+  constructor(options: LanesOptions<Target>) {
     this.#options = options;
     this.#limiter = new Limiter(options.concurrency);
     options.signal.addEventListener('abort', () => this.#stopWaiting(), { once: true });
   }
 
   /** Takes a record; `item.settle` is called once. */
-  add(item: Item): void {
-    const { mapping, path } = item.task;
-    // Two keys may lead to one path.
-    const place = `${mapping.folder}/${path}`;
+  add(item: Item<Target>): void {
+    const { place } = item;
     const lane = this.#lanes.get(place);
     if (lane !== undefined) {
       lane.waiting.push(item);
@@ -77,6 +80,11 @@ export class Lanes {
     const fresh = { waiting: [item], news: new Wakeup() };
     this.#lanes.set(place, fresh);
     this.#running.add(this.#work(place, fresh));
+  }
+
+  /** How many records wait for their turn at a place. */
+  waitingAt(place: string): number {
+    return this.#lanes.get(place)?.waiting.length ?? 0;
   }
 
   /** Resolves when all records have been settled. */
@@ -90,8 +98,8 @@ export class Lanes {
     for (const lane of this.#lanes.values()) for (const item of lane.waiting.splice(0)) item.settle(STOPPED);
   }
 
-  async #work(place: string, lane: Lane): Promise<void> {
-    for (let group = takeGroup(lane); group !== undefined; group = takeGroup(lane)) {
+  async #work(place: string, lane: Lane<Target>): Promise<void> {
+    for (let group = this.#takeGroup(lane); group !== undefined; group = this.#takeGroup(lane)) {
       const result = await this.#settled(lane, group);
       if (result === 'others first') lane.waiting.push(...group);
       else for (const item of group) item.settle(result);
@@ -100,8 +108,8 @@ export class Lanes {
   }
 
   /** Looks at a key until that has led to something. Records of the key that come meanwhile join `group`. */
-  async #settled(lane: Lane, group: Item[]): Promise<Result | 'others first'> {
-    const { attempts, onRetry, signal, lookAgainMs = LOOK_AGAIN_MS } = this.#options;
+  async #settled(lane: Lane<Target>, group: Item<Target>[]): Promise<Result | 'others first'> {
+    const { onRetry, signal, lookAgainMs = LOOK_AGAIN_MS } = this.#options;
     const backoff = new Backoff(RETRY);
     let failures = 0;
     let isLastLook = false;
@@ -116,7 +124,9 @@ export class Lanes {
       if (looked.kind !== 'failed') return looked;
       const { error } = looked;
       if (!error.retryable) failures += 1;
-      const isOver = error.retryable ? !this.#staysAny(group) : failures >= attempts;
+      const isOver = error.retryable
+        ? !this.#staysAny(group)
+        : group.every(({ attempts }) => failures >= attempts);
       if (isOver) return looked;
       for (const item of group) onRetry(item, error);
       await backoff.wait({ signal }).catch(() => signal.aborted);
@@ -126,77 +136,87 @@ export class Lanes {
   }
 
   /** Whether the trouble is still to be waited out for one of `group`, give or take the wait between two tries. */
-  #staysAny(group: readonly Item[]): boolean {
+  #staysAny(group: readonly Item<Target>[]): boolean {
     const now = performance.now();
     for (const item of group) if (!this.#failedAt.has(item)) this.#failedAt.set(item, now);
     return group.some((item) => now - (this.#failedAt.get(item) ?? now) < item.staysMs);
   }
 
   /** Resolves to true as soon as another record of the key waits, or to false after `ms`. */
-  async #comes(lane: Lane, group: Item[], ms: number): Promise<boolean> {
+  async #comes(lane: Lane<Target>, group: Item<Target>[], ms: number): Promise<boolean> {
     const { signal } = this.#options;
     const end = performance.now() + ms;
     for (let left = ms; left > 0 && !signal.aborted; left = end - performance.now()) {
-      if (waitsIn(lane, group)) return true;
+      if (this.#waitsIn(lane, group)) return true;
       await lane.news.sleep(left, signal);
     }
-    return waitsIn(lane, group);
+    return this.#waitsIn(lane, group);
   }
 
-  #look(lane: Lane, group: Item[], isLastLook: boolean): Promise<Result> {
+  #look(lane: Lane<Target>, group: Item<Target>[], isLastLook: boolean): Promise<Result> {
     return new Promise((resolve) => {
       const stop = (): void => resolve(STOPPED);
       this.#queued.add(stop);
       void this.#limiter.run(async () => {
         this.#queued.delete(stop);
         if (this.#options.signal.aborted) return stop();
-        join(lane, group);
-        return resolve(await this.#apply(group, isLastLook));
+        this.#join(lane, group);
+        return resolve(await this.#act(group, isLastLook));
       });
     });
   }
 
   /** Never rejects. */
-  async #apply(group: readonly Item[], isLastLook: boolean): Promise<Result> {
-    const { apply, cut } = this.#options;
+  async #act(group: readonly Item<Target>[], isLastLook: boolean): Promise<Result> {
+    const { act, cut } = this.#options;
     try {
-      return { kind: 'done', outcome: await apply({ ...newestOf(group), isLastLook }, cut) };
+      return { kind: 'done', outcome: await act({ ...newestOf(group), isLastLook }, cut) };
     } catch (error) {
       return cut.aborted ? STOPPED : { kind: 'failed', error: toIsyncError(error, 'INTERNAL') };
     }
+  }
+
+  /** The first record that waits, with all others that it stands for; undefined where none waits. */
+  #takeGroup(lane: Lane<Target>): Item<Target>[] | undefined {
+    const first = lane.waiting.shift();
+    if (first === undefined) return undefined;
+    const group = [first];
+    this.#join(lane, group);
+    return group;
+  }
+
+  /** Moves to `group` what waits and would lead to the same. */
+  #join(lane: Lane<Target>, group: Item<Target>[]): void {
+    if (this.#options.needs === 'each') {
+      const isRepeat = isRepeatOf(group);
+      const [repeats, others] = [
+        lane.waiting.filter(isRepeat),
+        lane.waiting.filter((item) => !isRepeat(item)),
+      ];
+      group.push(...repeats);
+      lane.waiting = others;
+      return;
+    }
+    if (!this.#waitsIn(lane, group)) return;
+    const isOurs = isOfKeyOf(group);
+    group.push(...lane.waiting.filter(isOurs));
+    lane.waiting = lane.waiting.filter((item) => !isOurs(item));
+  }
+
+  #waitsIn(lane: Lane<Target>, group: Item<Target>[]): boolean {
+    return lane.waiting.some(isOfKeyOf(group));
   }
 }
 
 const STOPPED: Result = { kind: 'stopped' };
 
-interface Lane {
-  waiting: Item[];
+interface Lane<Target> {
+  waiting: Item<Target>[];
   /** Woken by each record that comes. */
   readonly news: Wakeup;
 }
 
-/** The first record that waits, with all others of its key; undefined where none waits. */
-function takeGroup(lane: Lane): Item[] | undefined {
-  const first = lane.waiting.shift();
-  if (first === undefined) return undefined;
-  const group = [first];
-  join(lane, group);
-  return group;
-}
-
-/** Moves what waits for the key of `group` to it. */
-function join(lane: Lane, group: Item[]): void {
-  if (!waitsIn(lane, group)) return;
-  const isOurs = isOfKeyOf(group);
-  group.push(...lane.waiting.filter(isOurs));
-  lane.waiting = lane.waiting.filter((item) => !isOurs(item));
-}
-
-function waitsIn(lane: Lane, group: Item[]): boolean {
-  return lane.waiting.some(isOfKeyOf(group));
-}
-
-function isOfKeyOf([first]: Item[]): (item: Item) => boolean {
+function isOfKeyOf<Target>([first]: Item<Target>[]): (item: Item<Target>) => boolean {
   const { bucket, key } = first?.task.event ?? {};
   return ({ task: { event } }) => event.bucket === bucket && event.key === key;
 }

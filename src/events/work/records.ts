@@ -1,11 +1,19 @@
 import { type ErrorCode, type IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { Log, LogFields } from '../../model/log.ts';
-import type { KeyMap } from '../match/key-map.ts';
+import type { Action } from '../action/action.ts';
 import type { ObjectEvent } from '../object-event.ts';
 import type { Parking } from '../parking/parking.ts';
 import type { ParsedRecord, RecordSource } from '../parse/parsed.ts';
+import type { Breakers } from './breakers.ts';
+import { FailureCounts } from './failure-counts.ts';
+import { KeyOrder } from './key-order.ts';
 import type { Item, Lanes, Result } from './lanes.ts';
-import type { PullObserver } from './work-observer.ts';
+import type { WorkObserver } from './work-observer.ts';
+
+/** Records of a place that wait here for their turn, where each of them counts: others need the room. */
+const WAITING_AT_PLACE = 16;
+/** How long a queue of our own keeps a record that has failed, in ms. */
+const AGAIN_MS = { least: 100, first: 1_000, most: 15 * 60_000 };
 
 /** What a record means for the message that it came in. */
 export type Verdict =
@@ -21,6 +29,9 @@ export type Verdict =
   /** This process ends. */
   | 'stopped';
 
+/** Takes records one by one to what becomes of them. */
+export type RecordTaker = Pick<Records, 'take'>;
+
 /** Where records come from: a message of a queue, a parked record, a comparison with the bucket. */
 export interface Origin {
   readonly messageId: string;
@@ -29,27 +40,44 @@ export interface Origin {
   readonly staysMs: number;
   /** Whether what fails for good is left to the queue, not parked. */
   readonly hasRedrive: boolean;
+  /** Of a message that is in hand: undefined where the record comes from elsewhere. */
+  readonly holding?: Holding | undefined;
 }
 
-export interface RecordsOptions {
-  readonly lanes: Lanes;
-  readonly keys: KeyMap;
+/** What becomes of a message in hand beside the verdicts of its records. */
+export interface Holding {
+  /** Whether it is one of a queue of our own: what fails is tried again from there, and buried there. */
+  readonly isOurs: boolean;
+  /** How long its queue shall wait before it delivers it again, in ms. */
+  releaseMs: number;
+  /** Why it is to be buried. */
+  buried: string | undefined;
+}
+
+export interface RecordsOptions<Target> {
+  readonly lanes: Lanes<Target>;
+  readonly action: Pick<Action<Target>, 'route' | 'needs'>;
+  /** Failures for good of a record before it is given up. */
+  readonly attempts: number;
+  readonly breakers?: Breakers | undefined;
   /** Events of other buckets are parked. Default: any. */
   readonly buckets: ReadonlySet<string> | undefined;
-  readonly parking: Parking;
+  readonly parking: Pick<Parking, 'park' | 'settled'>;
   /** Told why a record is left undone; `what` stands for its key, or for its message where no key can be read. */
   readonly failed: (what: string, error: IsyncError) => void;
   /** Told of each record that is done or parked. */
   readonly settled: (what: string) => void;
-  readonly observer: PullObserver;
+  readonly observer: WorkObserver;
   readonly log: Log;
 }
 
 /** Takes records one by one to what becomes of them. */
-export class Records {
-  readonly #options: RecordsOptions;
+export class Records<Target = unknown> {
+  readonly #options: RecordsOptions<Target>;
+  readonly #order = new KeyOrder();
+  readonly #failures = new FailureCounts();
 
-  constructor(options: RecordsOptions) {
+  constructor(options: RecordsOptions<Target>) {
     this.#options = options;
   }
 
@@ -82,7 +110,7 @@ export class Records {
   }
 
   async #takeEvent(event: ObjectEvent, source: RecordSource, origin: Origin): Promise<Verdict> {
-    const { buckets, keys, observer, log } = this.#options;
+    const { buckets, action, observer, log } = this.#options;
     const park = (why: Why): Promise<Verdict> => this.#park(source, origin, why, event);
     if (buckets?.has(event.bucket) === false)
       return park({
@@ -90,47 +118,70 @@ export class Records {
         reason: `the bucket "${event.bucket}" is none of those that are followed`,
         hint: 'Add it to "buckets", or point its notification elsewhere; then: isync pull parked replay.',
       });
-    const target = keys.targetOf(event.key);
-    switch (target.kind) {
+    const route = action.route(event);
+    switch (route.kind) {
       case 'unmatched':
         observer.unmatched();
         log.debug('below no prefix', fieldsOf(origin, event));
         return 'unmatched';
       case 'root':
-        log.debug('the mapped folder itself', fieldsOf(origin, event));
+        log.debug('nothing to do', fieldsOf(origin, event));
         return 'settled';
       case 'refused':
-        return park({ code: 'BAD_PATH', reason: `the key ${target.reason}` });
-      case 'file':
-      case 'folder': {
-        const result = await this.#look({ ...target, event }, origin);
-        return this.#judge(result, { ...target, event }, origin, park);
+        return park({ code: 'BAD_PATH', reason: `the key ${route.reason}` });
+      case 'task': {
+        const { target, place } = route;
+        if (!this.#isTurn(place, origin)) return 'later';
+        const { messageId, attempt } = origin;
+        const task = { event, target, messageId, attempt, body: () => source.body() };
+        const verdict = await this.#judge(await this.#acted(task, place, origin), event, origin, park);
+        return this.#ordered(verdict, place, origin);
       }
     }
   }
 
-  #look(task: Item['task'], { staysMs }: Origin): Promise<Result> {
-    return new Promise((settle) => this.#options.lanes.add({ task, staysMs, settle }));
+  /** Where each record of a key counts, those that were given back to the queue come first. */
+  #isTurn(place: string, { messageId, holding }: Origin): boolean {
+    const { action, lanes } = this.#options;
+    if (holding?.isOurs !== true || action.needs !== 'each') return true;
+    if (this.#order.isTurn(place, messageId) && lanes.waitingAt(place) < WAITING_AT_PLACE) return true;
+    holding.releaseMs = Math.max(holding.releaseMs, this.#order.wait(place, messageId));
+    return false;
+  }
+
+  #ordered(verdict: Verdict, place: string, { messageId, holding }: Origin): Verdict {
+    if (holding?.isOurs !== true || this.#options.action.needs !== 'each') return verdict;
+    if (verdict === 'later')
+      holding.releaseMs = Math.max(holding.releaseMs, this.#order.wait(place, messageId, holding.releaseMs));
+    else if (verdict !== 'stopped') this.#order.done(place, messageId);
+    return verdict;
+  }
+
+  #acted(task: Item<Target>['task'], place: string, { staysMs, holding }: Origin): Promise<Result> {
+    const attempts = holding?.isOurs === true ? 1 : this.#options.attempts;
+    return new Promise((settle) => this.#options.lanes.add({ task, place, attempts, staysMs, settle }));
   }
 
   async #judge(
     result: Result,
-    task: Item['task'],
+    event: ObjectEvent,
     origin: Origin,
     park: (why: Why) => Promise<Verdict>,
   ): Promise<Verdict> {
-    const { event } = task;
     const { observer, log, parking, failed, settled } = this.#options;
     const fields = fieldsOf(origin, event);
     if (result.kind === 'stopped') return 'stopped';
     if (result.kind === 'failed') {
       const { code, message, hint, retryable } = result.error;
       log.warn(`not done: ${message}`, { ...fields, code, ...(hint !== undefined && { hint }) });
-      if (retryable || origin.hasRedrive) {
+      if (!retryable && this.#isGivenUp(origin)) {
+        if (!origin.hasRedrive) return park({ code, reason: message, hint });
         failed(whatOf(event), result.error);
-        return retryable ? 'later' : 'refused';
+        return 'refused';
       }
-      return park({ code, reason: message, hint });
+      failed(whatOf(event), result.error);
+      this.#delay(event, origin);
+      return 'later';
     }
     const { outcome } = result;
     observer.done(event.kind, outcome.outcome, outcome.outcome === 'written' ? outcome.bytes : 0);
@@ -138,9 +189,24 @@ export class Records {
     const isChange = outcome.outcome === 'written' || outcome.outcome === 'removed';
     if (isChange && event.timeMs !== undefined) observer.lag(Math.max(0, Date.now() - event.timeMs));
     await parking.settled(event.bucket, event.key);
+    this.#failures.forget(origin.messageId);
     settled(whatOf(event));
     log.info(outcome.outcome, fields);
     return 'settled';
+  }
+
+  /** Whether a record that has failed for good has done so as often as it may. */
+  #isGivenUp({ messageId, holding }: Origin): boolean {
+    // The lanes have tried it so often.
+    if (holding?.isOurs !== true) return true;
+    return this.#failures.add(messageId) >= this.#options.attempts;
+  }
+
+  /** Has the queue keep the message while the breaker of its bucket is open, and longer with each delivery. */
+  #delay({ bucket }: ObjectEvent, { attempt, holding }: Origin): void {
+    if (holding?.isOurs !== true) return;
+    const openMs = this.#options.breakers?.openMs(bucket) ?? 0;
+    holding.releaseMs = Math.max(holding.releaseMs, openMs + jitter(attempt));
   }
 
   /**
@@ -150,24 +216,34 @@ export class Records {
   async #park(source: RecordSource, origin: Origin, why: Why, event?: ObjectEvent): Promise<Verdict> {
     const { parking, observer, log, settled } = this.#options;
     const { code, reason, hint } = why;
-    await parking.park({
-      messageId: origin.messageId,
-      code,
-      reason,
-      hint,
-      bucket: event?.bucket,
-      key: event?.key,
-      body: source.body(),
-    });
+    const { holding } = origin;
+    if (holding?.isOurs === true) holding.buried = reason;
+    else
+      await parking.park({
+        messageId: origin.messageId,
+        code,
+        reason,
+        hint,
+        bucket: event?.bucket,
+        key: event?.key,
+        body: source.body(),
+      });
+    this.#failures.forget(origin.messageId);
     observer.parked();
     settled(event === undefined ? origin.messageId : whatOf(event));
-    log.warn(`parked: ${reason}`, {
+    log.warn(`${holding?.isOurs === true ? 'dead' : 'parked'}: ${reason}`, {
       ...fieldsOf(origin, event),
       code,
       ...(hint !== undefined && { hint }),
     });
     return 'parked';
   }
+}
+
+/** With full jitter: from nothing up to twice as long with each delivery. */
+function jitter(attempt: number): number {
+  const cap = Math.min(AGAIN_MS.most, AGAIN_MS.first * 2 ** Math.min(attempt, 20));
+  return Math.max(AGAIN_MS.least, Math.round(Math.random() * cap));
 }
 
 function whatOf({ bucket, key }: ObjectEvent): string {

@@ -3,14 +3,14 @@ import type { Log } from '../../model/log.ts';
 import type { ParkedRecord, Parking } from '../parking/parking.ts';
 import { parseMessage } from '../parse/parse-message.ts';
 import type { KeyEncoding } from '../parse/parsed.ts';
-import type { Records, Verdict } from './records.ts';
+import type { RecordTaker, Verdict } from './records.ts';
 
 /** How often somebody may have asked for a parked record, in ms: a person waits for it. */
 const LOOK_MS = 2_000;
 
 export interface ReplayOptions {
   readonly parking: Parking;
-  readonly records: Records;
+  readonly records: RecordTaker;
   readonly keyEncoding: KeyEncoding;
   readonly log: Log;
   readonly signal: AbortSignal;
@@ -60,7 +60,7 @@ export async function replayAll({
 
 async function replay(
   { messageId, body }: ParkedRecord,
-  records: Records,
+  records: RecordTaker,
   keyEncoding: KeyEncoding,
 ): Promise<ReadonlySet<Verdict>> {
   const origin = { messageId, attempt: 1, staysMs: 0, hasRedrive: false };

@@ -1,7 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { Outcome } from '../action/outcome.ts';
 import type { Dialect, ObjectEvent } from '../object-event.ts';
-import type { PullObserver } from './work-observer.ts';
+import type { WorkObserver } from './work-observer.ts';
 
 /** From milliseconds where all is well to a day where a machine was off, in seconds. */
 const LAG_BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 86_400];
@@ -9,7 +9,7 @@ const LAG_BUCKETS_S = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200,
 const MOST_NAMES = 50;
 
 /** What a pull has at the moment. */
-export interface PullGauges {
+export interface WorkGauges {
   parked(): number;
   inHand(): number;
   /** Runs of the command so far, and those of them that failed; undefined where there is no command. */
@@ -17,7 +17,7 @@ export interface PullGauges {
 }
 
 /** Keeps the metrics of a pull in `registry`. */
-export class PullMetrics implements PullObserver {
+export class WorkMetrics implements WorkObserver {
   readonly #received: Counter<'dialect' | 'kind'>;
   readonly #done: Counter<'action' | 'outcome'>;
   readonly #ignored: Counter<'name'>;
@@ -31,7 +31,7 @@ export class PullMetrics implements PullObserver {
   readonly #lastSuccess: Gauge;
   readonly #names = new Set<string>();
 
-  constructor(registry: Registry, gauges: PullGauges) {
+  constructor(registry: Registry, gauges: WorkGauges) {
     const registers = [registry];
     const counter = <Label extends string>(name: string, help: string, labelNames: Label[] = []) =>
       new Counter({ name: `isync_events_${name}`, help, labelNames, registers });

@@ -2,7 +2,7 @@ import type { Outcome } from '../action/outcome.ts';
 import type { Dialect, ObjectEvent } from '../object-event.ts';
 
 /** Told what a pull does, for its summary and its metrics. No method throws. */
-export interface PullObserver {
+export interface WorkObserver {
   /** A record came. */
   received(dialect: Dialect | 'unknown', kind: ObjectEvent['kind'] | 'ignored' | 'unparsable'): void;
   /** A record that is none of ours; `name` is what its sender calls it. */
@@ -25,7 +25,7 @@ export interface PullObserver {
 }
 
 /** Tells all of `observers` the same. */
-export function allOf(...observers: readonly PullObserver[]): PullObserver {
+export function allOf(...observers: readonly WorkObserver[]): WorkObserver {
   return {
     received: (...told) => observers.forEach((each) => each.received(...told)),
     ignored: (...told) => observers.forEach((each) => each.ignored(...told)),

@@ -1,9 +1,9 @@
 import type { Outcome } from '../action/outcome.ts';
 import type { ObjectEvent } from '../object-event.ts';
-import type { PullObserver } from './work-observer.ts';
+import type { WorkObserver } from './work-observer.ts';
 
 /** What a pull has done since it began, in records unless said. */
-export interface PullSummary {
+export interface WorkSummary {
   readonly received: number;
   readonly ignored: number;
   readonly unmatched: number;
@@ -21,7 +21,7 @@ export interface PullSummary {
 }
 
 /** Counts for the summary. */
-export class PullTally implements PullObserver {
+export class WorkTally implements WorkObserver {
   readonly #counts = {
     received: 0,
     ignored: 0,
@@ -36,7 +36,7 @@ export class PullTally implements PullObserver {
     differences: 0,
   };
 
-  get summary(): PullSummary {
+  get summary(): WorkSummary {
     return { ...this.#counts };
   }
 

@@ -6,7 +6,8 @@ import type { BucketPool } from '../bucket-pool.ts';
 import { KeyAction } from './key-action.ts';
 import { type FolderOptions, type MappedFolders, openMappedFolders } from './mapped-folders.ts';
 import { settleKilledWrites } from './killed-writes.ts';
-import type { Apply, Outcome, Task } from '../outcome.ts';
+import type { Outcome } from '../outcome.ts';
+import type { Apply, Task } from './task.ts';
 import { parked } from '../parked.ts';
 
 export interface ActionOptions extends FolderOptions {

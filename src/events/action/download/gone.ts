@@ -4,7 +4,8 @@ import type { KnownObject } from '../../state/pull-state.ts';
 import type { ActionOptions } from './actions.ts';
 import { lookAtLocal } from './local-file.ts';
 import { type MappedFolder, storeOf } from './mapped-folders.ts';
-import type { Outcome, Task } from '../outcome.ts';
+import type { Outcome } from '../outcome.ts';
+import type { Task } from './task.ts';
 import { parked } from '../parked.ts';
 
 /** Follows an object that is certainly gone: what was written for it goes, and nothing else. */

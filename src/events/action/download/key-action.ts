@@ -11,7 +11,8 @@ import { isAsWritten, type Local, lookAtLocal, md5OfLocal } from './local-file.t
 import { type MappedFolder, storeOf } from './mapped-folders.ts';
 import { hasMd5 } from './object-checks.ts';
 import { Obstacles } from './obstacles.ts';
-import type { Outcome, Task } from '../outcome.ts';
+import type { Outcome } from '../outcome.ts';
+import type { Task } from './task.ts';
 import { RangeBuffers } from './ranges.ts';
 import { writeObject } from './write-object.ts';
 

@@ -14,7 +14,8 @@ import type { KnownObject } from '../../state/pull-state.ts';
 import { AccessProof } from './access-proof.ts';
 import type { ActionOptions } from './actions.ts';
 import { isNotOlder } from './known-from.ts';
-import type { Outcome, Task } from '../outcome.ts';
+import type { Outcome } from '../outcome.ts';
+import type { Task } from './task.ts';
 import { parked } from '../parked.ts';
 
 /** What a look at a key has told. */

@@ -1,7 +1,7 @@
 import { compareSequencers, type ObjectEvent, orderOf } from '../../object-event.ts';
 import type { KnownObject } from '../../state/pull-state.ts';
 import type { MappedFolder } from './mapped-folders.ts';
-import type { Task } from '../outcome.ts';
+import type { Task } from './task.ts';
 
 /**
  * What the state is to know of an object that is here now.

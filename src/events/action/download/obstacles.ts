@@ -4,7 +4,8 @@ import type { ActionOptions } from './actions.ts';
 import type { KeyLook } from './key-look.ts';
 import type { Local } from './local-file.ts';
 import type { MappedFolder } from './mapped-folders.ts';
-import type { Outcome, Task } from '../outcome.ts';
+import type { Outcome } from '../outcome.ts';
+import type { Task } from './task.ts';
 import { parked } from '../parked.ts';
 
 const FOR_PATHS = 'Remove or rename what is in the way, in the bucket or here, and replay the record.';

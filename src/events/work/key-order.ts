@@ -1,0 +1,65 @@
+/** Records remembered, some hundred bytes each. Beyond that the order is not kept. */
+const MOST_RECORDS = 100_000;
+/** How long after its time a record is waited for, in ms: by then another worker has it, or it is gone. */
+const OVERDUE_MS = 60_000;
+/** From one record of a place to the next one, in ms, where they wait for one another. */
+const STEP_MS = 250;
+
+interface Waiting {
+  readonly messageId: string;
+  dueMs: number;
+}
+
+/**
+ * Keeps the order of a place's records that were given back to their queue: those that come meanwhile wait behind them, there
+ * too, so that a place in trouble takes no room here.
+ */
+export class KeyOrder {
+  readonly #places = new Map<string, Waiting[]>();
+  readonly #now: () => number;
+  #count = 0;
+
+  /** @param now in ms, monotonic */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now;
+  }
+
+  /** Whether no other record of the place is to come before this one. */
+  isTurn(place: string, messageId: string): boolean {
+    const waiting = this.#places.get(place);
+    if (waiting === undefined) return true;
+    while (waiting[0] !== undefined && waiting[0].dueMs + OVERDUE_MS < this.#now()) {
+      waiting.shift();
+      this.#count -= 1;
+    }
+    if (waiting.length === 0) this.#places.delete(place);
+    return waiting[0] === undefined || waiting[0].messageId === messageId;
+  }
+
+  /** The record comes again, not before `delayMs` are over and those before it have come. Returns when, in ms from now. */
+  wait(place: string, messageId: string, delayMs = 0): number {
+    const now = this.#now();
+    const waiting = this.#places.get(place) ?? [];
+    const index = waiting.findIndex((each) => each.messageId === messageId);
+    const before = waiting[(index === -1 ? waiting.length : index) - 1];
+    const dueMs = Math.max(now + delayMs, (before?.dueMs ?? -Infinity) + STEP_MS);
+    const known = waiting[index];
+    if (known !== undefined) known.dueMs = dueMs;
+    else if (this.#count < MOST_RECORDS) {
+      waiting.push({ messageId, dueMs });
+      this.#count += 1;
+      this.#places.set(place, waiting);
+    }
+    return Math.max(0, dueMs - now);
+  }
+
+  /** The record comes no more. */
+  done(place: string, messageId: string): void {
+    const waiting = this.#places.get(place);
+    const index = waiting?.findIndex((each) => each.messageId === messageId) ?? -1;
+    if (waiting === undefined || index === -1) return;
+    waiting.splice(index, 1);
+    this.#count -= 1;
+    if (waiting.length === 0) this.#places.delete(place);
+  }
+}
