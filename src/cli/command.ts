@@ -34,7 +34,7 @@ export interface Command {
   readonly heapPlan: HeapPlan;
   readonly load: () => Promise<Run>;
   /** Commands below its name, such as `isync pull parked list`; their section is its own. */
-  readonly below?: CommandGroup;
+  readonly below?: readonly (Command | CommandGroup)[];
 }
 
 /** Commands under one name, such as `isync token add`, with one section in a config file. */
@@ -75,10 +75,10 @@ export interface Call extends Omit<Invocation, 'command'> {
   readonly output: Output;
 }
 
-/** Returns what stands below an entry: the members of a group, the group below a command. */
+/** Returns what stands below an entry: the members of a group, what is below a command. */
 export function below(entry: Command | CommandGroup): readonly (Command | CommandGroup)[] {
   if (isGroup(entry)) return entry.members;
-  return entry.below === undefined ? [] : [entry.below];
+  return entry.below ?? [];
 }
 
 export function isGroup(entry: Command | CommandGroup): entry is CommandGroup {

@@ -17,11 +17,18 @@ export interface LastingWork<Config> extends BriefWork<Config> {
   readonly cut: AbortSignal;
 }
 
+interface LastingConfig {
+  readonly json: boolean;
+  readonly logLevel: LogLevel;
+  /** From the signal to the cut, in ms. Default: as long as a sender or receiver needs. */
+  readonly grace?: number;
+}
+
 /**
  * A command with a log and, on a terminal, progress. A signal asks it to end: `stopping` is what the log then says, after
  * the name of the signal.
  */
-export function lastingCommand<Config extends { readonly json: boolean; readonly logLevel: LogLevel }>(
+export function lastingCommand<Config extends LastingConfig>(
   schema: CommandSchema<Config>,
   stopping: string,
   work: (given: LastingWork<Config>) => Promise<ExitCode>,
@@ -29,7 +36,7 @@ export function lastingCommand<Config extends { readonly json: boolean; readonly
   return briefCommand(schema, async (given) => {
     using screen = openScreen(given.config.logLevel, given.output);
     const { log } = screen;
-    using stop = stopOnSignal((name) => log.info(`${name}: ${stopping}`));
+    using stop = stopOnSignal((name) => log.info(`${name}: ${stopping}`), given.config.grace);
     return await work({ ...given, screen, log, signal: stop.signal, cut: stop.cut });
   });
 }

@@ -1,10 +1,14 @@
-import { pullSchema, type PullConfig } from '../config/schemas/pull.ts';
+import type { CommandSchema } from '../config/read-config.ts';
+import { pullSchema } from '../config/schemas/pull.ts';
+import { webhookSchema } from '../config/schemas/webhook.ts';
 import { openParking } from '../events/parking/open-parking.ts';
 import type { ParkedRecord, Parking } from '../events/parking/parking.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { printable } from '../observe/printable.ts';
 import { formatCount } from '../observe/units.ts';
-import { EXIT } from './exit-codes.ts';
+import type { LogLevel } from '../observe/log.ts';
+import type { ParkedRuns } from './commands/parked.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
 import { parkingFolder } from './pull/state-files.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 
@@ -13,8 +17,29 @@ const ALL = 'all';
 /** Records changed at a time: they share the syncs of the folder. */
 const AT_ONCE = 64;
 
+/** What these need of a command's settings. */
+interface ParkedConfig {
+  readonly state: string;
+  readonly json: boolean;
+  readonly logLevel: LogLevel;
+}
+
+type Work = LastingWork<ParkedConfig>;
+
+export const pullParked = parkedRuns(pullSchema);
+export const webhookParked = parkedRuns(webhookSchema);
+
+function parkedRuns<Config extends ParkedConfig>(schema: CommandSchema<Config>): ParkedRuns {
+  return {
+    list: lastingCommand(schema, FINISHING, list),
+    show: lastingCommand(schema, FINISHING, show),
+    replay: lastingCommand(schema, FINISHING, replay),
+    drop: lastingCommand(schema, FINISHING, drop),
+  };
+}
+
 /** For programs an object for each record, without its message, which may be large: `show` has that. */
-export const runList = lastingCommand(pullSchema, FINISHING, async ({ config, output, log, signal }) => {
+async function list({ config, output, log, signal }: Work): Promise<ExitCode> {
   const parking = await openParking(parkingFolder(config), { log });
   let records = 0;
   for await (const record of parking.list()) {
@@ -25,9 +50,9 @@ export const runList = lastingCommand(pullSchema, FINISHING, async ({ config, ou
     output.object(shown);
   }
   return output.done({ records });
-});
+}
 
-export const runShow = lastingCommand(pullSchema, FINISHING, async ({ config, words, output, log }) => {
+async function show({ config, words, output, log }: Work): Promise<ExitCode> {
   const parking = await openParking(parkingFolder(config), { log });
   const record = await parking.get(words['id'] ?? '');
   const { id, at, messageId, code, reason, hint, bucket, key, body } = record;
@@ -37,25 +62,25 @@ export const runShow = lastingCommand(pullSchema, FINISHING, async ({ config, wo
   output.text('');
   for (const line of body.split('\n')) output.text(printable(line));
   return output.done(record);
-});
+}
 
 /** A record that is taken again stays parked until that has come to a good end. */
-export const runReplay = lastingCommand(pullSchema, FINISHING, async (given) => {
+async function replay(given: Work): Promise<ExitCode> {
   const records = await changed(given, (parking, id) => parking.replay(id));
   const what = formatCount(records, 'record');
-  given.output.text(`${what} to be taken again, by the pull that is running or the next one`);
+  given.output.text(`${what} to be taken again, by the process that runs or the next one`);
   return given.output.done({ records });
-});
+}
 
-export const runDrop = lastingCommand(pullSchema, FINISHING, async (given) => {
+async function drop(given: Work): Promise<ExitCode> {
   const records = await changed(given, (parking, id) => parking.drop(id));
   given.output.text(`${formatCount(records, 'record')} dropped`);
   return given.output.done({ records });
-});
+}
 
 /** Changes the records that were named, and returns how many. */
 async function changed(
-  { config, list, log, signal }: LastingWork<PullConfig>,
+  { config, list, log, signal }: Work,
   change: (parking: Parking, id: string) => Promise<void>,
 ): Promise<number> {
   const parking = await openParking(parkingFolder(config), { log });

@@ -14,12 +14,15 @@ const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
  */
 export interface StopSignal extends Disposable {
   readonly signal: AbortSignal;
-  /** Fires {@link CUT_AFTER_MS} later: whatever still waits for a server gives up then. */
+  /** Fires some seconds later: whatever still waits for a server gives up then. */
   readonly cut: AbortSignal;
 }
 
-/** Listens for signals until it is disposed; `told` gets the name of the first one. */
-export function stopOnSignal(told: (name: string) => void): StopSignal {
+/**
+ * Listens for signals until it is disposed; `told` gets the name of the first one.
+ * @param cutAfterMs from the signal to the cut
+ */
+export function stopOnSignal(told: (name: string) => void, cutAfterMs = CUT_AFTER_MS): StopSignal {
   const controller = new AbortController();
   const cut = new AbortController();
   let timer: NodeJS.Timeout | undefined;
@@ -33,7 +36,7 @@ export function stopOnSignal(told: (name: string) => void): StopSignal {
     controller.abort(stopped);
     // The same file can come again as it is: what is there of it is kept.
     const reason = new IsyncError('INTERRUPTED', `${stopped.message}, and cut`, { retryable: true });
-    timer = setTimeout(() => cut.abort(reason), CUT_AFTER_MS).unref();
+    timer = setTimeout(() => cut.abort(reason), cutAfterMs).unref();
     told(name);
   };
   for (const name of SIGNALS) process.on(name, stop);

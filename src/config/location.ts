@@ -75,9 +75,16 @@ class NoSuchStore {
 /** Returns `setting` with the store in the place of `store:NAME`, where `field` is a location and that is its value. */
 export function resolveStore(setting: Setting, field: unknown, file: ConfigFile | undefined): Setting {
   const name = typeof setting.value === 'string' ? REFERENCE.exec(setting.value)?.[1] : undefined;
-  if (name === undefined || !(field instanceof z.ZodType) || !locations.has(field)) return setting;
+  if (name === undefined || !isLocation(field)) return setting;
   const stores = file?.content.get(STORES);
   return { ...setting, value: storeNamed(name, isRecord(stores) ? stores : {}), store: name };
+}
+
+/** Whether `field` is a location, optional or not. */
+function isLocation(field: unknown): boolean {
+  return field instanceof z.ZodOptional
+    ? isLocation(field.unwrap())
+    : field instanceof z.ZodType && locations.has(field);
 }
 
 function storeNamed(name: string, stores: Readonly<Record<string, unknown>>): unknown {

@@ -88,9 +88,14 @@ export function parseCommand({ value, folder }: Given): readonly string[] | unde
   return [program.includes('/') ? resolve(folder, program) : program, ...args];
 }
 
-/** The folder with what a pull remembers: unless it is given, beside the config file, with its name. */
-export function parseState({ value, folder, file }: Given): string {
-  if (value === undefined) return resolve(`${file ?? 'pull'}${STATE_SUFFIX}`);
-  if (typeof value !== 'string') throw badValue('is no single value');
-  return resolve(folder, notEmpty(value));
+/**
+ * Parses the folder with what a command remembers: unless it is given, beside the config file, with its name.
+ * @param command stands for the name of the file where there is none
+ */
+export function parseState(command: string): (given: Given) => string {
+  return ({ value, folder, file }) => {
+    if (value === undefined) return resolve(`${file ?? command}${STATE_SUFFIX}`);
+    if (typeof value !== 'string') throw badValue('is no single value');
+    return resolve(folder, notEmpty(value));
+  };
 }

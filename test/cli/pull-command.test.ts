@@ -80,7 +80,7 @@ describe('isync pull parked', () => {
     const { code, stdout } = await parked('replay', ids[0]!, ids[2]!);
     expect([code, stdout]).toEqual([
       0,
-      '2 records to be taken again, by the pull that is running or the next one\n',
+      '2 records to be taken again, by the process that runs or the next one\n',
     ]);
     expect(new Set((await parking.replays()).map(({ id }) => id))).toEqual(new Set([ids[0], ids[2]]));
     expect(await parking.ids()).toEqual(ids);

@@ -7,9 +7,10 @@ import { receive } from './receive.ts';
 import { scan } from './scan.ts';
 import { token } from './token.ts';
 import { verify } from './verify.ts';
+import { webhook } from './webhook.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly (Command | CommandGroup)[] = [scan, receive, verify, token, pull];
+export const COMMANDS: readonly (Command | CommandGroup)[] = [scan, receive, verify, token, pull, webhook];
 
 /** Returns what runs under a name: the command itself, and all that stand below it. */
 export function commandsOf(entry: Command | CommandGroup): readonly Command[] {

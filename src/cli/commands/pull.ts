@@ -1,5 +1,6 @@
-import type { Command, CommandGroup, OptionTable } from '../command.ts';
+import type { Command, OptionTable } from '../command.ts';
 import { COMMON_OPTIONS, FLAG, TEXT, WHAT } from './options.ts';
+import { parkedCommands } from './parked.ts';
 
 const HOW = { group: 'How to get there:' } as const;
 const EVENTS = { group: 'Events:' } as const;
@@ -102,66 +103,9 @@ const OPTIONS = {
   },
 } as const satisfies OptionTable;
 
-/** What the commands of `isync pull parked` share. */
-const shared = {
-  options: COMMON_OPTIONS,
-  ownFile: true,
-  byOption: { resyncNow: 'resync' },
-  hasUnits: false,
-  heapPlan: 'receiver',
-} as const;
-
-const IDS = { name: 'id', kind: 'words', describe: 'Ids of records, or "all"' } as const;
-
-const parked: CommandGroup = {
-  name: 'parked',
-  summary: 'See, take again or drop the records that could not be worked on',
-  usage:
-    '$0 pull parked list --config FILE\n$0 pull parked show ID --config FILE\n$0 pull parked replay|drop ID…|all --config FILE',
-  examples: [
-    ['$0 pull parked list --config /etc/isync/pull.yaml', 'What is parked, and why'],
-    ['$0 pull parked replay all --config /etc/isync/pull.yaml', 'Once the cause is mended'],
-    ['$0 pull parked drop 0123456789abcdef --config /etc/isync/pull.yaml', 'Forget one'],
-  ],
-  members: [
-    {
-      ...shared,
-      name: 'list',
-      summary: 'List the parked records with their reasons',
-      usage: '$0 pull parked list --config FILE',
-      examples: [['$0 pull parked list --config /etc/isync/pull.yaml', '']],
-      arguments: [],
-      load: async () => (await import('../run-parked.ts')).runList,
-    },
-    {
-      ...shared,
-      name: 'show',
-      summary: 'Show one record, with its message',
-      usage: '$0 pull parked show ID --config FILE',
-      examples: [['$0 pull parked show 0123456789abcdef --config /etc/isync/pull.yaml', '']],
-      arguments: [{ name: 'id', kind: 'word', describe: 'Id of the record' }],
-      load: async () => (await import('../run-parked.ts')).runShow,
-    },
-    {
-      ...shared,
-      name: 'replay',
-      summary: 'Have the pull take records again: the running one, or the next',
-      usage: '$0 pull parked replay ID…|all --config FILE',
-      examples: [['$0 pull parked replay all --config /etc/isync/pull.yaml', '']],
-      arguments: [IDS],
-      load: async () => (await import('../run-parked.ts')).runReplay,
-    },
-    {
-      ...shared,
-      name: 'drop',
-      summary: 'Forget records for good',
-      usage: '$0 pull parked drop ID…|all --config FILE',
-      examples: [['$0 pull parked drop 0123456789abcdef --config /etc/isync/pull.yaml', '']],
-      arguments: [IDS],
-      load: async () => (await import('../run-parked.ts')).runDrop,
-    },
-  ],
-};
+const parked = parkedCommands('pull', async () => (await import('../run-parked.ts')).pullParked, {
+  resyncNow: 'resync',
+});
 
 export const pull: Command = {
   name: 'pull',
@@ -181,5 +125,5 @@ export const pull: Command = {
   hasUnits: true,
   heapPlan: 'receiver',
   load: async () => (await import('../run-pull.ts')).runPull,
-  below: parked,
+  below: [parked],
 };

@@ -28,6 +28,28 @@ export interface PullParts extends AsyncDisposable {
   readonly list: (bucket: string, prefix: string) => AsyncIterable<ListedKey>;
 }
 
+/** The settings that these come from. */
+export type PartsConfig = Pick<
+  PullConfig,
+  | 'sync'
+  | 'state'
+  | 'delete'
+  | 'mode'
+  | 'owner'
+  | 'minFree'
+  | 'concurrency'
+  | 'requestPayer'
+  | 'bucketOwner'
+  | 'exec'
+  | 'execDelay'
+  | 'region'
+  | 'profile'
+  | 'roleArn'
+  | 's3Endpoint'
+  | 'fips'
+  | 'dualStack'
+>;
+
 export interface PartsOptions {
   /** Nothing is made, and nothing is run. Default false. */
   readonly isLook?: boolean;
@@ -40,7 +62,7 @@ export interface PartsOptions {
  * @throws IsyncError FENCED where another process has the state, and what the folders can't be opened for
  */
 export async function openPullParts(
-  { config, log, signal, cut }: LastingWork<PullConfig>,
+  { config, log, signal, cut }: Pick<LastingWork<PartsConfig>, 'config' | 'log' | 'signal' | 'cut'>,
   { isLook = false, state: file = stateFile(config) }: PartsOptions = {},
 ): Promise<PullParts> {
   await using opened = new AsyncDisposableStack();
@@ -83,12 +105,12 @@ export async function openPullParts(
   };
 }
 
-export function keysOf({ sync }: PullConfig): KeyMap {
+export function keysOf({ sync }: Pick<PullConfig, 'sync'>): KeyMap {
   return new KeyMap(sync);
 }
 
 /** The buckets, however many there are. */
-export function openPool(config: PullConfig, cut: AbortSignal): BucketPool {
+export function openPool(config: PartsConfig, cut: AbortSignal): BucketPool {
   return new BucketPool(s3Access(config), { cut, concurrency: config.concurrency });
 }
 
@@ -106,12 +128,12 @@ export function sqsOptions(config: PullConfig, log: Log): SqsOptions {
   };
 }
 
-function s3Access(config: PullConfig) {
+function s3Access(config: PartsConfig) {
   const { s3Endpoint, region, profile, roleArn } = config;
   return { endpoint: s3Endpoint?.href, region, profile, roleArn, ...awsEndpoints(config, s3Endpoint) };
 }
 
 /** These choose among endpoints of AWS, so they say nothing of another server. */
-function awsEndpoints({ fips, dualStack }: PullConfig, endpoint: URL | undefined) {
+function awsEndpoints({ fips, dualStack }: PartsConfig, endpoint: URL | undefined) {
   return endpoint === undefined ? { fips: fips || undefined, dualStack: dualStack || undefined } : {};
 }

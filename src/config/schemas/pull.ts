@@ -57,7 +57,7 @@ export const pullSchema = z
     /** Milliseconds. */
     execDelay: one((text) => parseDuration(text, 's')).prefault('2s'),
     /** Absolute path of the folder with state.db and parked/. */
-    state: fromFile(parseState),
+    state: fromFile(parseState('pull')),
     once: flag(),
     check: flag(),
     dryRun: flag(),

@@ -10,6 +10,8 @@ export interface WorkSummary {
   readonly written: number;
   readonly removed: number;
   readonly unchanged: number;
+  /** Actions of other kinds that were done. */
+  readonly done: number;
   readonly parked: number;
   /** Messages given back to the queue because of trouble. */
   readonly released: number;
@@ -29,6 +31,7 @@ export class WorkTally implements WorkObserver {
     written: 0,
     removed: 0,
     unchanged: 0,
+    done: 0,
     parked: 0,
     released: 0,
     retries: 0,
@@ -50,7 +53,7 @@ export class WorkTally implements WorkObserver {
 
   done(_kind: ObjectEvent['kind'], outcome: Outcome['outcome'], bytes: number): void {
     // What is parked is told by itself.
-    if (outcome === 'written' || outcome === 'removed' || outcome === 'unchanged') this.#counts[outcome] += 1;
+    if (outcome !== 'parked' && outcome !== 'missing') this.#counts[outcome] += 1;
     this.#counts.bytes += bytes;
   }
 

@@ -1,0 +1,176 @@
+import { once } from 'node:events';
+import { readText } from '../../config/read-text.ts';
+import type { WebhookConfig } from '../../config/schemas/webhook.ts';
+import { readTokenFile } from '../../config/token-file.ts';
+import { parseSecretPath } from '../../config/webhook-values.ts';
+import { parseNetworks } from '../../events/http/networks.ts';
+import { startWebhook } from '../../events/http/start-webhook.ts';
+import { openParking } from '../../events/parking/open-parking.ts';
+import type { Parking } from '../../events/parking/parking.ts';
+import type { EventQueue } from '../../events/queue/event-queue.ts';
+import { openEventQueue } from '../../events/queue/open-event-queue.ts';
+import type { EventSource } from '../../events/source/event-source.ts';
+import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
+import { allOf } from '../../events/work/work-observer.ts';
+import type { HttpServer } from '../../http/server.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { formatBytes, formatCount } from '../../observe/units.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import type { LastingWork } from '../lasting-command.ts';
+import { parkingFolder } from '../pull/state-files.ts';
+import { openAction } from './open-action.ts';
+import { queuePlace } from './places.ts';
+import { startMetrics, type WebhookStatus } from './status.ts';
+
+/** Messages in hand for each action that may be under way: enough that none waits, and others have their share. */
+const IN_HAND_PER_ACTION = 8;
+
+type Work = LastingWork<WebhookConfig>;
+
+/** Takes events by HTTP and works on them until a signal comes. */
+export async function serve(given: Work): Promise<ExitCode> {
+  const { config, output, log, signal } = given;
+  const works = config.role !== 'receive';
+  const receives = config.role !== 'work' && config.source === undefined;
+  // What the settings lack is said before anything is opened.
+  const access = receives ? readAccess(config) : undefined;
+  await using opened = new AsyncDisposableStack();
+  const source = opened.use(await openSource(given, works));
+  const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
+  const queue = isQueue(source) ? source : undefined;
+  const metrics = await startMetrics(given, { source, queue, parking });
+  const action = works ? opened.use(await openAction(given, metrics?.action)) : undefined;
+  const tally = new WorkTally();
+  const ended = new AbortController();
+  const either = AbortSignal.any([signal, ended.signal]);
+  const worked = action?.work({
+    ...config,
+    source,
+    parking,
+    messagesInHand: Math.max(64, IN_HAND_PER_ACTION * config.concurrency),
+    // A queue of our own has no other reader, and neither has the one that is named as a source.
+    unmatched: 'discard',
+    once: false,
+    observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
+    log,
+    signal: either,
+    cut: given.cut,
+  });
+  // It is waited for below, when the server has ended.
+  worked?.catch(() => ended.abort());
+  try {
+    const server =
+      access === undefined || queue === undefined
+        ? undefined
+        : opened.use(await listen(given, { access, queue, parking, status: metrics }));
+    await using status = await metrics?.serve();
+    const url = server === undefined ? undefined : `${server.url('http')}/webhook`;
+    output.text(
+      `isync webhook: ${url === undefined ? `working on ${source.where}` : `listening on ${url} (queue ${source.where})`}`,
+    );
+    output.object({
+      event: 'started',
+      role: config.role,
+      queue: source.where,
+      ...(url !== undefined && { url }),
+      ...(status !== undefined && { status: status.url('http') }),
+    });
+    if (!either.aborted) await once(either, 'abort');
+    await server?.end();
+  } finally {
+    ended.abort();
+    await worked?.catch(() => undefined);
+  }
+  await worked;
+  if (works) output.text(summaryLine(tally.summary));
+  return output.done(works ? tally.summary : {}, EXIT.DONE);
+}
+
+async function openSource({ config, log, signal, cut }: Work, works: boolean): Promise<EventSource> {
+  if (config.source !== undefined) {
+    throw new IsyncError('CONFIG_INVALID', 'later');
+  }
+  void [signal, cut];
+  return await openEventQueue(queuePlace(config), {
+    works,
+    maxMessages: config.queueMax,
+    minFreeBytes: config.minFree,
+    log,
+  });
+}
+
+function isQueue(source: EventSource): source is EventQueue {
+  return 'publish' in source;
+}
+
+interface Access {
+  readonly token: string | undefined;
+  readonly secretPath: string | undefined;
+  readonly networks: ReturnType<typeof parseNetworks> | undefined;
+}
+
+function readAccess({ tokenFile, secretPathFile, network }: WebhookConfig): Access {
+  return {
+    token: tokenFile === undefined ? undefined : readTokenFile(tokenFile),
+    secretPath: secretPathFile === undefined ? undefined : readSecretPath(secretPathFile),
+    networks: network.length === 0 ? undefined : parseNetworks(network),
+  };
+}
+
+/** An error never shows what the file holds. */
+function readSecretPath(path: string): string {
+  try {
+    return parseSecretPath(readText(path, 'the file of --secret-path-file').trim());
+  } catch (error) {
+    if (!(error instanceof IsyncError) || error.path !== undefined) throw error;
+    throw new IsyncError('CONFIG_INVALID', `what the file of --secret-path-file holds ${error.message}`, {
+      path,
+      hint: 'Make one with: openssl rand -hex 24',
+    });
+  }
+}
+
+interface Listening {
+  readonly access: Access;
+  readonly queue: EventQueue;
+  readonly parking: Parking;
+  readonly status: WebhookStatus | undefined;
+}
+
+function listen({ config, log }: Work, { access, queue, parking, status }: Listening): Promise<HttpServer> {
+  return startWebhook({
+    publish: (messages) => queue.publish(messages),
+    parking,
+    access,
+    address: config.address,
+    port: config.port,
+    tls: readTls(config),
+    insecure: config.insecure,
+    graceMs: config.grace,
+    trustedProxies: config.trustedProxy.length === 0 ? undefined : parseNetworks(config.trustedProxy),
+    topics: config.topic.length === 0 ? undefined : new Set(config.topic),
+    publicUrl: config.publicUrl,
+    buckets: config.buckets.length === 0 ? undefined : new Set(config.buckets),
+    keyEncoding: config.keyEncoding,
+    observer: status?.requests,
+    log,
+  });
+}
+
+function readTls({ tlsCert, tlsKey }: WebhookConfig) {
+  if (tlsCert === undefined || tlsKey === undefined) return undefined;
+  return {
+    cert: Buffer.from(readText(tlsCert, 'the file of --tls-cert')),
+    key: Buffer.from(readText(tlsKey, 'the file of --tls-key')),
+  };
+}
+
+/** `12 written, 3 removed, 4 unchanged, 2 done (3.4 MiB); 1 dead` */
+function summaryLine({ written, removed, unchanged, done, parked, released, bytes }: WorkSummary): string {
+  const parts = [
+    `${written} written, ${removed} removed, ${unchanged} unchanged, ${done} done (${formatBytes(bytes)})`,
+    ...(parked > 0 ? [`${parked} dead: "isync webhook queue dead list" has the reasons`] : []),
+    ...(released > 0 ? [`${formatCount(released, 'message')} given back because of trouble`] : []),
+  ];
+  return parts.join('; ');
+}
