@@ -43,7 +43,8 @@ export function toInput(attributes: ObjectAttributes) {
     ...(storageClass !== undefined && isStorageClass(storageClass) && { StorageClass: storageClass }),
     ...(sse !== undefined && { ServerSideEncryption: sse }),
     ...(sseKmsKeyId !== undefined && { SSEKMSKeyId: sseKmsKeyId }),
-    ...(tags !== undefined && { Tagging: new URLSearchParams(tags).toString() }),
+    // Not every server takes "+" for a space.
+    ...(tags !== undefined && { Tagging: new URLSearchParams(tags).toString().replaceAll('+', '%20') }),
   };
 }
 

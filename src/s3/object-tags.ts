@@ -1,6 +1,6 @@
-import { GetObjectTaggingCommand } from '@aws-sdk/client-s3';
+import { GetObjectTaggingCommand, PutObjectTaggingCommand } from '@aws-sdk/client-s3';
 import type { LookOptions } from './look.ts';
-import type { Bucket } from './requests.ts';
+import type { Bucket, RequestOptions } from './requests.ts';
 
 /** The tags of an object as it is now. */
 export async function getObjectTags(
@@ -17,4 +17,16 @@ export async function getObjectTags(
   });
   const { TagSet = [] } = await bucket.send(options, (client, sending) => client.send(command, sending));
   return Object.fromEntries(TagSet.map(({ Key = '', Value = '' }) => [Key, Value]));
+}
+
+/** Gives an object just these tags. */
+export async function putObjectTags(
+  bucket: Bucket,
+  key: string,
+  tags: Readonly<Record<string, string>>,
+  request: RequestOptions = {},
+): Promise<void> {
+  const TagSet = Object.entries(tags).map(([Key, Value]) => ({ Key, Value }));
+  const command = new PutObjectTaggingCommand({ Bucket: bucket.name, Key: key, Tagging: { TagSet } });
+  await bucket.send(request, (client, sending) => client.send(command, sending));
 }

@@ -2,18 +2,21 @@ import { answerIn, nameOf, statusOf } from '../../../s3/errors.ts';
 import type { ObjectFacts } from '../../../s3/look.ts';
 import type { Log } from '../../../model/log.ts';
 import type { SourceBuckets, Where } from './source-buckets.ts';
+import type { TargetBucket } from './target-bucket.ts';
 
 type Tags = Readonly<Record<string, string>>;
 
 /** Tags follow where both sides let them: else objects are copied without, and the log has why, once a side. */
 export class CopiedTags {
   readonly #source: SourceBuckets;
+  readonly #target: TargetBucket;
   readonly #log: Log;
   #isSourceShut = false;
   #isTargetShut = false;
 
-  constructor(source: SourceBuckets, log: Log) {
+  constructor(source: SourceBuckets, target: TargetBucket, log: Log) {
     this.#source = source;
+    this.#target = target;
     this.#log = log;
   }
 
@@ -31,10 +34,32 @@ export class CopiedTags {
     } catch (error) {
       if (!isRefused(error)) throw error;
       const made = await make(undefined);
-      this.#isTargetShut = true;
-      this.#log.warn('the target takes no tags: objects are copied without them', { err: error });
+      this.#shutTarget(error);
       return made;
     }
+  }
+
+  /** Not every server keeps tags that were given to a multipart upload: gives them to the copy. */
+  async complete(
+    where: Where,
+    { tagCount }: ObjectFacts,
+    copy: { readonly key: string; readonly tagCount: number },
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (copy.tagCount >= tagCount || this.#isTargetShut) return;
+    const tags = await this.#tagsOf(where, signal);
+    if (tags === undefined) return;
+    try {
+      await this.#target.putTags(copy.key, tags, signal);
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      this.#shutTarget(error);
+    }
+  }
+
+  #shutTarget(error: unknown): void {
+    this.#isTargetShut = true;
+    this.#log.warn('the target takes no tags: objects are copied without them', { err: error });
   }
 
   async #tagsOf(where: Where, signal: AbortSignal): Promise<Tags | undefined> {

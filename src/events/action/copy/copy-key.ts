@@ -7,6 +7,7 @@ import { lookTwice } from '../look-twice.ts';
 import type { Outcome } from '../outcome.ts';
 import { parked } from '../parked.ts';
 import { readRefusal, refused } from '../refused-look.ts';
+import type { CopiedTags } from './copied-tags.ts';
 import type { CopyOptions, CopyRoute } from './copy-options.ts';
 import { attributesFor, hasBytesOf, isCopyOf } from './same-object.ts';
 import type { ServerCopy } from './server-copy.ts';
@@ -32,6 +33,7 @@ export interface CopyKeyNeeds {
   readonly options: CopyOptions;
   readonly look: SourceLook;
   readonly target: TargetBucket;
+  readonly tags: CopiedTags;
   readonly server: ServerCopy;
   readonly stream: StreamCopy;
 }
@@ -58,7 +60,8 @@ export class CopyKey {
       },
       act: async (seen) => {
         step = await this.#follow(task, seen, signal);
-        if (!step.isSound && step.outcome.outcome === 'written' && ++unsound === UNSOUND_COPIES) throw otherThanPut(task);
+        if (!step.isSound && step.outcome.outcome === 'written' && ++unsound === UNSOUND_COPIES)
+          throw otherThanPut(task);
         return step.outcome;
       },
       isSame: (before, after) => step?.isSound !== false && isSameSight(before, after),
@@ -76,7 +79,7 @@ export class CopyKey {
   }
 
   async #copy(task: CopyTask, there: There, signal: AbortSignal): Promise<Step> {
-    const { target } = this.#needs;
+    const { target, tags } = this.#needs;
     const { key } = task.target;
     const { object } = there;
     const kept = await target.head(key, signal);
@@ -91,6 +94,7 @@ export class CopyKey {
     const now = await target.head(key, signal);
     const isSound = isObject(now) && isAsPut(now, object, etag);
     if (isSound && hasMd5(object) && now.etag !== object.etag) this.#hidesMd5 = true;
+    if (isSound) await tags.complete(task.event, object, { key, tagCount: now.tagCount }, signal);
     return { outcome: { outcome: 'written', bytes: object.size }, wrote: true, isSound };
   }
 
@@ -99,7 +103,9 @@ export class CopyKey {
     const { server, stream } = this.#needs;
     const { object } = there;
     if (server.mayCopy(event.bucket)) {
-      const attributes = this.#isMarked(object, server.isInParts(object)) ? attributesFor(object, true) : undefined;
+      const attributes = this.#isMarked(object, server.isInParts(object))
+        ? attributesFor(object, true)
+        : undefined;
       const etag = await server.copy(event, key, object, attributes, signal);
       if (etag !== undefined) return etag;
     }

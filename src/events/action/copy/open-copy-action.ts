@@ -31,14 +31,14 @@ export function openCopyAction(options: CopyOptions): Action<CopyRoute> {
   if (fromPool === undefined || toPool === undefined) throw new Error('two pools were made');
   const source = new SourceBuckets(fromPool, from);
   const target = new TargetBucket(toPool, to);
-  const tags = new CopiedTags(source, log);
+  const tags = new CopiedTags(source, target, log);
   const isOneServer = isSameServer(from.access, to.access);
   const isOne = isOneServer && isSameUser(from.access, to.access);
   const { bucketOwner, requestPayer } = from;
   const server = new ServerCopy({ isOne, source, target, tags, limits, log, bucketOwner, requestPayer });
   const stream = new StreamCopy({ source, target, tags, limits, budget: new ByteBudget(limits.heldBytes) });
   const look = new SourceLook(source, (bucket) => server.mayCopy(bucket));
-  const copies = new CopyKey({ options, look, target, server, stream });
+  const copies = new CopyKey({ options, look, target, tags, server, stream });
   const disposables = cleanup.move();
   return {
     name: 'copy',
@@ -61,6 +61,9 @@ function routeOf(
     return { kind: 'refused', reason: 'is below the prefix of the copies: a copy of it would never end' };
   const copy = `${target.prefix}${key}`;
   if (Buffer.byteLength(copy) > MOST_KEY_BYTES)
-    return { kind: 'refused', reason: `would be longer than ${MOST_KEY_BYTES} bytes behind the prefix of the copies` };
+    return {
+      kind: 'refused',
+      reason: `would be longer than ${MOST_KEY_BYTES} bytes behind the prefix of the copies`,
+    };
   return { kind: 'task', target: { key: copy }, place: `${bucket}/${key}` };
 }

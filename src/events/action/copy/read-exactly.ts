@@ -28,7 +28,11 @@ export async function readExactly(
 }
 
 function otherLength(length: number): IsyncError {
-  return new IsyncError('STORE_FAILED', `the source gives other bytes than the ${length} that were asked for`, {
-    retryable: true,
-  });
+  return new IsyncError(
+    'STORE_FAILED',
+    `the source gives other bytes than the ${length} that were asked for`,
+    {
+      retryable: true,
+    },
+  );
 }

@@ -52,7 +52,8 @@ export class SourceLook {
   async first(task: Pick<Task, 'event' | 'isLastLook'>, signal: AbortSignal): Promise<Seen> {
     try {
       const { event } = task;
-      if (this.#withoutBytes(event.bucket) || (event.size ?? 0) >= BYTES_BELOW) return there(await this.#head(task, signal));
+      if (this.#withoutBytes(event.bucket) || (event.size ?? 0) >= BYTES_BELOW)
+        return there(await this.#head(task, signal));
       const content = await this.#buckets.get(event, signal);
       return { ...there(content), content };
     } catch (error) {

@@ -56,7 +56,14 @@ export class StreamCopy {
         // They come in ranges instead.
         content?.[Symbol.dispose]();
         return await tags.with(where, object, signal, (tags) =>
-          copyParts(where, key, object, { ...attributes, tags }, { ...this.#needs, scavenger: this.#scavenger }, signal),
+          copyParts(
+            where,
+            key,
+            object,
+            { ...attributes, tags },
+            { ...this.#needs, scavenger: this.#scavenger },
+            signal,
+          ),
         );
       }
       using whole = await this.#read(where, there, signal);

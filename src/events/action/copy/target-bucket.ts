@@ -2,6 +2,7 @@ import { isNoSuchKey, statusOf, answerIn } from '../../../s3/errors.ts';
 import { lookAtHead, lookAtObject, type ObjectFacts } from '../../../s3/look.ts';
 import type { ObjectAttributes } from '../../../s3/object-attributes.ts';
 import { type Body, putObject, removeObject, type Stored } from '../../../s3/objects.ts';
+import { putObjectTags } from '../../../s3/object-tags.ts';
 import type { Bucket } from '../../../s3/requests.ts';
 import type { BucketPool } from '../bucket-pool.ts';
 import type { CopyTarget } from './copy-options.ts';
@@ -53,6 +54,10 @@ export class TargetBucket {
     return await this.use((bucket) =>
       putObject(bucket, key, body, { ...this.settings, ...attributes }, { signal, path: key }),
     );
+  }
+
+  async putTags(key: string, tags: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
+    await this.use((bucket) => putObjectTags(bucket, key, tags, { signal, path: key }));
   }
 
   async remove(key: string, signal: AbortSignal): Promise<void> {
