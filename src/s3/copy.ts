@@ -1,9 +1,9 @@
 import { CopyObjectCommand, UploadPartCopyCommand } from '@aws-sdk/client-s3';
 import { Limiter } from '../flow/limiter.ts';
 import { IsyncError } from '../model/isync-error.ts';
-import { bare } from './answers.ts';
+import { bare, quoted } from './answers.ts';
 import { abortUpload, completeUpload, MAX_PARTS, startUpload, type UploadKey } from './multipart.ts';
-import { type ObjectSettings, toInput } from './object-attributes.ts';
+import { type ObjectAttributes, type ObjectSettings, toInput } from './object-attributes.ts';
 import type { ObjectHead } from './content.ts';
 import { headObject, type Stored } from './objects.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
@@ -24,57 +24,89 @@ export interface Place {
 export interface CopyOptions extends RequestOptions {
   /** What the copy shall be like; what is left out is the default of the target's bucket. */
   readonly settings?: ObjectSettings | undefined;
+  /** What the copy has instead of the source's user metadata and content headers. */
+  readonly attributes?: CopyAttributes | undefined;
+  /** The id of the account that must own the source's bucket. */
+  readonly sourceOwner?: string | undefined;
+  /** Agrees to pay for reading the source. */
+  readonly requestPayer?: boolean | undefined;
   /** Largest object that is copied by one request, in bytes. Default 5 GiB. */
   readonly mostAtOnceBytes?: number | undefined;
   /** Bytes of a part of a larger one, at least 5 MiB. Default 512 MiB. */
   readonly partBytes?: number | undefined;
 }
 
-/**
- * Copies an object within its server, which must let the target's credentials read the source. The copy has the bytes of
- * one version, its user metadata and its content headers (type, encoding, language, disposition, cache control). Tags
- * come along only where one request copies the object.
- *
- * Resolves to undefined where there is no such object. Rejects with FILE_CHANGED when one that is copied in parts is replaced
- * meanwhile. A copy in parts that fails leaves nothing behind.
- */
+export type CopyAttributes = Required<Pick<ObjectAttributes, 'metadata' | 'headers'>>;
+
+/** The version that is copied. */
+export type CopiedVersion = Pick<ObjectHead, 'size' | 'etag' | 'metadata' | 'headers'>;
+
+/** Copies an object as it is now: see {@link copyVersion}. Resolves to undefined where there is no such object. */
 export async function copyObject(
   from: Place,
   to: Place,
   options: CopyOptions = {},
 ): Promise<Stored | undefined> {
-  const { mostAtOnceBytes = MOST_AT_ONCE_BYTES } = options;
   const head = await headObject(from.bucket, from.key, requestOf(options));
-  if (head === undefined) return undefined;
-  if (head.size > mostAtOnceBytes) return copyInParts(from, to, head, options);
-  return copyAtOnce(from, to, options);
+  return head && (await copyVersion(from, to, head, options));
 }
 
-async function copyAtOnce(from: Place, to: Place, options: CopyOptions): Promise<Stored | undefined> {
-  const { settings = {} } = options;
+/**
+ * Copies one version of an object within its server, which must let the target's credentials read the source. The copy has the
+ * bytes, the user metadata and the content headers (type, encoding, language, disposition, cache control) of that version. Tags
+ * come along only where one request copies the object.
+ *
+ * Rejects with FILE_CHANGED where that version is no longer the object. A copy in parts that fails leaves nothing behind.
+ */
+export async function copyVersion(
+  from: Place,
+  to: Place,
+  version: CopiedVersion,
+  options: CopyOptions = {},
+): Promise<Stored> {
+  const { mostAtOnceBytes = MOST_AT_ONCE_BYTES } = options;
+  const copy = version.size > mostAtOnceBytes ? copyInParts : copyAtOnce;
+  return await copy(from, to, version, options);
+}
+
+async function copyAtOnce(
+  from: Place,
+  to: Place,
+  { etag }: CopiedVersion,
+  options: CopyOptions,
+): Promise<Stored> {
+  const { settings = {}, attributes } = options;
   const command = new CopyObjectCommand({
     Bucket: to.bucket.name,
     Key: to.key,
-    CopySource: sourceOf(from),
-    ...toInput(settings),
+    CopySourceIfMatch: quoted(etag),
+    ...sourceInput(from, options),
+    ...toInput({ ...settings, ...attributes }),
+    ...(attributes !== undefined && { MetadataDirective: 'REPLACE' as const }),
     ...(settings.tags !== undefined && { TaggingDirective: 'REPLACE' as const }),
   });
   const copied = await to.bucket.sendUnlessAbsent(options, (client, sending) =>
     client.send(command, sending),
   );
-  return copied && { etag: bare(copied.CopyObjectResult?.ETag) };
+  if (copied === undefined) throw replaced(options);
+  return { etag: bare(copied.CopyObjectResult?.ETag) };
 }
 
-async function copyInParts(from: Place, to: Place, head: ObjectHead, options: CopyOptions): Promise<Stored> {
-  const { metadata, headers } = head;
+async function copyInParts(
+  from: Place,
+  to: Place,
+  version: CopiedVersion,
+  options: CopyOptions,
+): Promise<Stored> {
+  const { metadata, headers } = options.attributes ?? version;
   const upload = await startUpload(to.bucket, to.key, { ...options.settings, metadata, headers }, options);
   try {
-    const etags = await copyParts(from, to.bucket, upload, head, options);
+    const etags = await copyParts(from, to.bucket, upload, version, options);
     // Not every server heeds the condition of each part.
     const now = await headObject(from.bucket, from.key, requestOf(options));
-    if (now?.etag !== head.etag) throw replaced(options);
+    if (now?.etag !== version.etag) throw replaced(options);
     await completeUpload(to.bucket, upload, etags, options);
-    return await copied(to, head, options);
+    return await copied(to, version, options);
   } catch (error) {
     // Without the signal, which may have fired.
     await abortUpload(to.bucket, upload).catch(() => {
@@ -89,7 +121,7 @@ async function copyParts(
   from: Place,
   bucket: Bucket,
   upload: UploadKey,
-  { size, etag }: ObjectHead,
+  { size, etag }: CopiedVersion,
   options: CopyOptions,
 ): Promise<string[]> {
   const partBytes = Math.max(options.partBytes ?? PART_BYTES, Math.ceil(size / MAX_PARTS));
@@ -103,8 +135,8 @@ async function copyParts(
       Key: upload.key,
       UploadId: upload.uploadId,
       PartNumber: index + 1,
-      CopySource: sourceOf(from),
-      CopySourceIfMatch: `"${etag}"`,
+      ...sourceInput(from, options),
+      CopySourceIfMatch: quoted(etag),
       CopySourceRange: `bytes=${index * partBytes}-${Math.min(size, (index + 1) * partBytes) - 1}`,
     });
     const copied = await bucket.sendUnlessAbsent(options, (client, sending) => client.send(command, sending));
@@ -125,7 +157,7 @@ async function copyParts(
 }
 
 /** What the server has made of the parts; not every server tells it when it completes them. */
-async function copied(to: Place, { size }: ObjectHead, options: CopyOptions): Promise<Stored> {
+async function copied(to: Place, { size }: CopiedVersion, options: CopyOptions): Promise<Stored> {
   const head = await headObject(to.bucket, to.key, requestOf(options));
   if (head?.size === size) return head;
   const message = `${head?.size ?? 'no'} bytes are kept where ${size} were copied`;
@@ -143,6 +175,14 @@ function requestOf({ signal, path }: RequestOptions): RequestOptions {
 
 function pathOf({ path }: RequestOptions) {
   return path === undefined ? {} : { path };
+}
+
+function sourceInput(from: Place, { sourceOwner, requestPayer }: CopyOptions) {
+  return {
+    CopySource: sourceOf(from),
+    ...(sourceOwner !== undefined && { ExpectedSourceBucketOwner: sourceOwner }),
+    ...(requestPayer === true && { RequestPayer: 'requester' as const }),
+  };
 }
 
 /** As the header `x-amz-copy-source` names it. */

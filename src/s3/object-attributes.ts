@@ -16,6 +16,8 @@ export interface ContentHeaders {
   readonly contentLanguage?: string | undefined;
   readonly contentDisposition?: string | undefined;
   readonly cacheControl?: string | undefined;
+  /** Until when caches may keep it. */
+  readonly expires?: Date | undefined;
 }
 
 /** What a new object is given beside its bytes. */
@@ -36,17 +38,19 @@ export function toInput(attributes: ObjectAttributes) {
       ContentLanguage: headers.contentLanguage,
       ContentDisposition: headers.contentDisposition,
       CacheControl: headers.cacheControl,
+      Expires: headers.expires,
     }),
     ...(storageClass !== undefined && isStorageClass(storageClass) && { StorageClass: storageClass }),
     ...(sse !== undefined && { ServerSideEncryption: sse }),
     ...(sseKmsKeyId !== undefined && { SSEKMSKeyId: sseKmsKeyId }),
-    ...(tags !== undefined && { Tagging: new URLSearchParams(tags).toString() }),
+    // Not every server takes "+" for a space.
+    ...(tags !== undefined && { Tagging: new URLSearchParams(tags).toString().replaceAll('+', '%20') }),
   };
 }
 
 /** The headers that an answer tells. */
 export function headersIn(answer: {
-  readonly [Header in keyof ContentHeaders as Capitalize<Header>]?: string | undefined;
+  readonly [Header in keyof ContentHeaders as Capitalize<Header>]?: ContentHeaders[Header];
 }): ContentHeaders {
   return {
     contentType: answer.ContentType,
@@ -54,6 +58,7 @@ export function headersIn(answer: {
     contentLanguage: answer.ContentLanguage,
     contentDisposition: answer.ContentDisposition,
     cacheControl: answer.CacheControl,
+    expires: answer.Expires,
   };
 }
 

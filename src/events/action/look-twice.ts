@@ -12,6 +12,8 @@ export interface LookTwiceOptions<State extends KeyState, Result> {
   /** Asks the bucket. `last` is what was acted on: it may be asked about with If-None-Match. */
   readonly look: (last: State | undefined) => Promise<State>;
   readonly act: (state: State) => Promise<Result>;
+  /** Whether nothing has changed between two looks. Default: {@link sameState}. */
+  readonly isSame?: ((before: State, after: State) => boolean) | undefined;
   /** Told of each further round. */
   readonly lookedAgain: () => void;
 }
@@ -24,13 +26,14 @@ export interface LookTwiceOptions<State extends KeyState, Result> {
 export async function lookTwice<State extends KeyState, Result>({
   look,
   act,
+  isSame = sameState,
   lookedAgain,
 }: LookTwiceOptions<State, Result>): Promise<Result> {
   let state = await look(undefined);
   for (let round = 1; ; round++) {
     const result = await act(state);
     const after = await look(state);
-    if (sameState(state, after)) return result;
+    if (isSame(state, after)) return result;
     if (round === MOST_ROUNDS)
       throw new IsyncError('BUSY', `the object has changed ${MOST_ROUNDS} times while it was worked on`, {
         retryable: true,

@@ -1,0 +1,197 @@
+import { IsyncError } from '../../../model/isync-error.ts';
+import type { CopyAttributes } from '../../../s3/copy.ts';
+import { hasMd5, type ObjectFacts } from '../../../s3/look.ts';
+import { refusalOf } from '../../../s3/refusals.ts';
+import type { Task } from '../action.ts';
+import { lookTwice } from '../look-twice.ts';
+import type { Outcome } from '../outcome.ts';
+import { parked } from '../parked.ts';
+import { readRefusal, refused } from '../refused-look.ts';
+import type { CopiedTags } from './copied-tags.ts';
+import type { CopyOptions, CopyRoute } from './copy-options.ts';
+import { attributesFor, hasBytesOf, isCopyOf } from './same-object.ts';
+import type { ServerCopy } from './server-copy.ts';
+import { isSameSight, type Seen, type SourceLook, type There, type Told } from './source-look.ts';
+import type { StreamCopy } from './stream-copy.ts';
+import type { Kept, TargetBucket } from './target-bucket.ts';
+
+/** Copies of one version that the target may show otherwise than they were put; then the queue's delay comes between. */
+const UNSOUND_COPIES = 3;
+
+type CopyTask = Task<CopyRoute>;
+
+/** What was done about a key. */
+interface Step {
+  readonly outcome: Outcome;
+  /** Whether the target may have been changed: then the object is looked at again. */
+  readonly wrote: boolean;
+  /** Whether the target has what was put. */
+  readonly isSound: boolean;
+}
+
+export interface CopyKeyNeeds {
+  readonly options: CopyOptions;
+  readonly look: SourceLook;
+  readonly target: TargetBucket;
+  readonly tags: CopiedTags;
+  readonly server: ServerCopy;
+  readonly stream: StreamCopy;
+}
+
+/** Makes the copy of a key what its object is now. */
+export class CopyKey {
+  readonly #needs: CopyKeyNeeds;
+  /** Whether the target's ETags are no MD5 where those of the source are: it has a key of KMS for all objects. */
+  #hidesMd5 = false;
+
+  constructor(needs: CopyKeyNeeds) {
+    this.#needs = needs;
+  }
+
+  async run(task: CopyTask, signal: AbortSignal): Promise<Outcome> {
+    const { look, options } = this.#needs;
+    let step: Step | undefined;
+    let unsound = 0;
+    return await lookTwice<Seen, Outcome>({
+      look: async (last) => {
+        if (last === undefined || step === undefined) return await look.first(task, signal);
+        // Whoever has changed nothing need not look again.
+        return step.wrote ? await look.again(task, signal) : last;
+      },
+      act: async (seen) => {
+        step = await this.#follow(task, seen, signal);
+        if (!step.isSound && step.outcome.outcome === 'written' && ++unsound === UNSOUND_COPIES)
+          throw otherThanPut(task);
+        return step.outcome;
+      },
+      isSame: (before, after) => step?.isSound !== false && isSameSight(before, after),
+      lookedAgain: options.lookedAgain ?? (() => {}),
+    });
+  }
+
+  async #follow(task: CopyTask, seen: Seen, signal: AbortSignal): Promise<Step> {
+    if (seen.kind === 'there') {
+      using _content = seen.content;
+      return await this.#copy(task, seen, signal);
+    }
+    if ('outcome' in seen) return done(seen.outcome);
+    return await this.#remove(task, seen.told, signal);
+  }
+
+  async #copy(task: CopyTask, there: There, signal: AbortSignal): Promise<Step> {
+    const { target, tags } = this.#needs;
+    const { key } = task.target;
+    const { object } = there;
+    const kept = await target.head(key, signal);
+    if (isObject(kept) && isCopyOf(kept, object)) return UNCHANGED;
+    if (await this.#isItsOwnSource(task, object, signal)) return done(LOOP);
+    let etag: string;
+    try {
+      etag = await this.#write(task, there, signal);
+    } catch (error) {
+      return afterFailure(error);
+    }
+    const now = await target.head(key, signal);
+    const isSound = isObject(now) && isAsPut(now, object, etag);
+    if (isSound && hasMd5(object) && now.etag !== object.etag) this.#hidesMd5 = true;
+    if (isSound) await tags.complete(task.event, object, { key, tagCount: now.tagCount }, signal);
+    return { outcome: { outcome: 'written', bytes: object.size }, wrote: true, isSound };
+  }
+
+  /** Resolves to the ETag that the copy should have. */
+  async #write({ event, target: { key } }: CopyTask, there: There, signal: AbortSignal): Promise<string> {
+    const { server, stream } = this.#needs;
+    const { object } = there;
+    if (server.mayCopy(event.bucket)) {
+      const attributes = this.#isMarked(object, server.isInParts(object))
+        ? attributesFor(object, true)
+        : undefined;
+      const etag = await server.copy(event, key, object, attributes, signal);
+      if (etag !== undefined) return etag;
+    }
+    const isInParts = stream.isInParts(object);
+    const attributes: CopyAttributes = attributesFor(object, this.#isMarked(object, isInParts));
+    return await stream.copy(event, key, there, attributes, signal);
+  }
+
+  /** Whether the ETag of a copy will not tell what it was made of. */
+  #isMarked(object: ObjectFacts, isInParts: boolean): boolean {
+    return isInParts || this.#hidesMd5 || !hasMd5(object);
+  }
+
+  async #remove(task: CopyTask, told: Told | undefined, signal: AbortSignal): Promise<Step> {
+    const { options, target } = this.#needs;
+    const { key } = task.target;
+    if (options.removals === false) return UNCHANGED;
+    const kept = await target.find(key, signal);
+    if (kept === 'nothing') return UNCHANGED;
+    if (told !== undefined) checkBelievable(task, told, kept);
+    await target.remove(key, signal);
+    return { outcome: { outcome: 'removed' }, wrote: true, isSound: true };
+  }
+
+  /**
+   * Whether the target's server is that of the source under another name, and this key is below the prefix of the copies: an
+   * object that is found under the same name on both, put at the same time, is one object.
+   */
+  async #isItsOwnSource({ event }: CopyTask, object: ObjectFacts, signal: AbortSignal): Promise<boolean> {
+    const { target, options } = this.#needs;
+    const { bucket, prefix } = options.target;
+    if (event.bucket !== bucket || !event.key.startsWith(prefix)) return false;
+    const there = await target.head(event.key, signal);
+    return isObject(there) && there.etag === object.etag && there.modifiedMs === object.modifiedMs;
+  }
+}
+
+const UNCHANGED: Step = done({ outcome: 'unchanged' });
+
+const LOOP: Outcome = parked(
+  'PATH_CONFLICT',
+  'the object is below the prefix of the copies: source and target are one server, under two names',
+  'Copy to another bucket, or from one prefix to another that is not inside it; a copy of a copy would never end.',
+);
+
+const GRANT_LIST =
+  'Grant s3:ListBucket on the bucket: then S3 itself says what is gone. Else nothing tells whether the copy is of an object that was put after this removal.';
+
+function done(outcome: Outcome): Step {
+  return { outcome, wrote: false, isSound: true };
+}
+
+/** What is worth another look at once, or is for a person. */
+function afterFailure(error: unknown): Step {
+  if (error instanceof IsyncError && error.code === 'FILE_CHANGED')
+    return { outcome: { outcome: 'unchanged' }, wrote: true, isSound: false };
+  // Only an archived object is found, and can't be read.
+  if (refusalOf(error) !== 'archived') throw error;
+  const read = readRefusal('archived', error, { event: { kind: 'created' }, isLastLook: true });
+  if (read.kind !== 'done') throw error;
+  return done(read.outcome);
+}
+
+/**
+ * An event alone says that the object is gone: what it is about must be no older than the copy.
+ * @throws IsyncError STORE_REFUSED, not retryable, where that can't be known
+ */
+function checkBelievable({ event }: CopyTask, { error, isMissing }: Told, kept: Kept): void {
+  const isLater = isObject(kept) && event.timeMs !== undefined && event.timeMs >= kept.modifiedMs;
+  if (!isMissing || !isLater) throw refused(error, GRANT_LIST);
+}
+
+/** Whether the target shows what was put: the version of the answer, or one that says that it is of this object. */
+function isAsPut(now: ObjectFacts, object: ObjectFacts, etag: string): boolean {
+  if (now.size !== object.size) return false;
+  if (hasMd5(now) && hasMd5(object)) return now.etag === object.etag;
+  return now.etag === etag || hasBytesOf(now, object);
+}
+
+function isObject(kept: Kept): kept is ObjectFacts {
+  return typeof kept === 'object';
+}
+
+function otherThanPut({ target }: CopyTask): IsyncError {
+  return new IsyncError('STORE_FAILED', 'the target shows another object than the one that was put', {
+    path: target.key,
+    retryable: true,
+  });
+}

@@ -1,0 +1,89 @@
+import type { Log } from '../../../model/log.ts';
+import { type CopyAttributes, copyVersion } from '../../../s3/copy.ts';
+import type { ObjectFacts } from '../../../s3/look.ts';
+import { type CopiedTags, isRefused } from './copied-tags.ts';
+import type { CopyLimits, CopySource } from './copy-options.ts';
+import type { SourceBuckets, Where } from './source-buckets.ts';
+import type { TargetBucket } from './target-bucket.ts';
+
+/** Buckets remembered whose objects the server does not copy: names come from outside. Others are asked about again. */
+const MOST_REFUSED = 1024;
+
+export interface ServerCopyNeeds extends Pick<CopySource, 'bucketOwner' | 'requestPayer'> {
+  /** Whether both sides are one server, reached as one user. */
+  readonly isOne: boolean;
+  readonly source: SourceBuckets;
+  readonly target: TargetBucket;
+  readonly tags: CopiedTags;
+  readonly limits: CopyLimits;
+  readonly log: Log;
+}
+
+/** Lets the server copy objects, where it does. */
+export class ServerCopy {
+  readonly #needs: ServerCopyNeeds;
+  readonly #refused = new Set<string>();
+
+  constructor(needs: ServerCopyNeeds) {
+    this.#needs = needs;
+  }
+
+  /** Whether objects of the bucket may be copied so, as far as is known. */
+  mayCopy(bucket: string): boolean {
+    return this.#needs.isOne && !this.#refused.has(bucket);
+  }
+
+  /** Whether a copy is made of parts: then its ETag is another one. */
+  isInParts({ size }: ObjectFacts): boolean {
+    return size > this.#needs.limits.serverWholeBytes;
+  }
+
+  /**
+   * @param attributes in place of those of the object
+   * @returns the ETag of the copy; undefined where the server does not let us
+   * @throws IsyncError FILE_CHANGED, retryable, where another version has taken the place of this one
+   */
+  async copy(
+    where: Where,
+    key: string,
+    object: ObjectFacts,
+    attributes: CopyAttributes | undefined,
+    signal: AbortSignal,
+  ): Promise<string | undefined> {
+    const { source, target, tags, limits, bucketOwner, requestPayer } = this.#needs;
+    const make = async (tags: Readonly<Record<string, string>> | undefined): Promise<string> =>
+      await source.use(where, async (from) => {
+        const { etag } = await target.use((to) =>
+          copyVersion({ bucket: from, key: where.key }, { bucket: to, key }, object, {
+            settings: { ...target.settings, tags },
+            attributes,
+            sourceOwner: bucketOwner,
+            requestPayer,
+            mostAtOnceBytes: limits.serverWholeBytes,
+            partBytes: limits.serverPartBytes,
+            signal,
+            path: key,
+          }),
+        );
+        return etag;
+      });
+    try {
+      // In one piece, they come by themselves.
+      return this.isInParts(object) ? await tags.with(where, object, signal, make) : await make(undefined);
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      this.#note(where.bucket, error);
+      return undefined;
+    }
+  }
+
+  #note(bucket: string, error: unknown): void {
+    const [oldest] = this.#refused;
+    if (this.#refused.size >= MOST_REFUSED && oldest !== undefined) this.#refused.delete(oldest);
+    this.#refused.add(bucket);
+    this.#needs.log.warn('the server does not copy objects of this bucket: they pass through here', {
+      bucket,
+      err: error,
+    });
+  }
+}

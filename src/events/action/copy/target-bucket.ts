@@ -1,0 +1,71 @@
+import { isNoSuchKey, statusOf, answerIn } from '../../../s3/errors.ts';
+import { lookAtHead, lookAtObject, type ObjectFacts } from '../../../s3/look.ts';
+import type { ObjectAttributes } from '../../../s3/object-attributes.ts';
+import { type Body, putObject, removeObject, type Stored } from '../../../s3/objects.ts';
+import { putObjectTags } from '../../../s3/object-tags.ts';
+import type { Bucket } from '../../../s3/requests.ts';
+import type { BucketPool } from '../bucket-pool.ts';
+import type { CopyTarget } from './copy-options.ts';
+
+/** What the target has under a key: 'untold' where we may not know, as without s3:ListBucket. */
+export type Kept = ObjectFacts | 'nothing' | 'untold';
+
+/** The bucket that copies go to. */
+export class TargetBucket {
+  readonly #pool: BucketPool;
+  readonly #options: CopyTarget;
+
+  constructor(pool: BucketPool, options: CopyTarget) {
+    this.#pool = pool;
+    this.#options = options;
+  }
+
+  get settings(): CopyTarget['settings'] {
+    return this.#options.settings;
+  }
+
+  async head(key: string, signal: AbortSignal): Promise<Kept> {
+    try {
+      return await this.use((bucket) => lookAtHead(bucket, key, { signal, path: key }));
+    } catch (error) {
+      const status = statusOf(answerIn(error));
+      if (status === 404) return 'nothing';
+      if (status === 403) return 'untold';
+      throw error;
+    }
+  }
+
+  /** The same, where "nothing" decides that nothing is done: not told by a bucket that is away. */
+  async find(key: string, signal: AbortSignal): Promise<Kept> {
+    const kept = await this.head(key, signal);
+    if (kept !== 'nothing') return kept;
+    try {
+      const object = await this.use((bucket) => lookAtObject(bucket, key, { signal, path: key }));
+      if (object === 'same') return 'untold';
+      object[Symbol.dispose]();
+      return object;
+    } catch (error) {
+      if (isNoSuchKey(error)) return 'nothing';
+      throw error;
+    }
+  }
+
+  async put(key: string, body: Body, attributes: ObjectAttributes, signal: AbortSignal): Promise<Stored> {
+    return await this.use((bucket) =>
+      putObject(bucket, key, body, { ...this.settings, ...attributes }, { signal, path: key }),
+    );
+  }
+
+  async putTags(key: string, tags: Readonly<Record<string, string>>, signal: AbortSignal): Promise<void> {
+    await this.use((bucket) => putObjectTags(bucket, key, tags, { signal, path: key }));
+  }
+
+  async remove(key: string, signal: AbortSignal): Promise<void> {
+    await this.use((bucket) => removeObject(bucket, key, { signal, path: key }));
+  }
+
+  /** Runs `run` with the bucket, once more where its first request tells that the bucket is in another region. */
+  async use<T>(run: (bucket: Bucket) => Promise<T>): Promise<T> {
+    return await this.#pool.use(this.#options.bucket, undefined, run);
+  }
+}
