@@ -1,11 +1,16 @@
-import { GetObjectCommand, type GetObjectCommandOutput } from '@aws-sdk/client-s3';
+import {
+  GetObjectCommand,
+  type GetObjectCommandOutput,
+  HeadObjectCommand,
+  type HeadObjectCommandOutput,
+} from '@aws-sdk/client-s3';
 import { IsyncError } from '../model/isync-error.ts';
 import { quoted } from './answers.ts';
-import { type ObjectContent, openContent } from './content.ts';
+import { headOf, type ObjectContent, type ObjectHead, openContent } from './content.ts';
 import { statusOf } from './errors.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
 
-/** One GET that tells how a key is now. */
+/** One request that tells how a key is now. */
 
 export interface LookOptions extends RequestOptions {
   /** Of the version that is here already: its bytes are not sent again. Without quotes. */
@@ -24,8 +29,8 @@ export interface RangeOptions extends Omit<LookOptions, 'ifNoneMatch'> {
   readonly end: number;
 }
 
-/** An object and its bytes, and what there is to check them with. */
-export interface LookedAt extends ObjectContent {
+/** What an object is like, and what there is to check its bytes with. */
+export interface ObjectFacts extends ObjectHead {
   readonly versionId: string | undefined;
   /** `AES256`, `aws:kms`…; undefined where the server tells none. */
   readonly encryption: string | undefined;
@@ -34,7 +39,11 @@ export interface LookedAt extends ObjectContent {
   readonly storageClass: string | undefined;
   /** Of all bytes, base64; none for an object whose parts alone have some. */
   readonly checksums: Checksums;
+  /** Tags that the server tells of; 0 also where it tells nothing. */
+  readonly tagCount: number;
 }
+
+export interface LookedAt extends ObjectFacts, ObjectContent {}
 
 export const CHECKSUMS = ['CRC64NVME', 'CRC32', 'CRC32C', 'SHA1', 'SHA256'] as const;
 export type ChecksumName = (typeof CHECKSUMS)[number];
@@ -67,20 +76,26 @@ export async function lookAtObject(
   );
   if (found === 'same') return 'same';
   const { answer, content } = found;
-  if (content.etag === '' || answer.LastModified === undefined) {
+  try {
+    return { ...factsIn(answer, bucket, options), ...content };
+  } catch (error) {
     content[Symbol.dispose]();
-    throw new IsyncError('UNREACHABLE', `something that is no object store answers (${bucket.where})`, {
-      path: options.path,
-    });
+    throw error;
   }
-  return {
-    ...content,
-    versionId: answer.VersionId,
-    encryption: answer.ServerSideEncryption,
-    hasCustomerKey: answer.SSECustomerAlgorithm !== undefined,
-    storageClass: answer.StorageClass,
-    checksums: checksumsIn(answer),
-  };
+}
+
+/**
+ * The object as it is now, without its bytes. Every other answer is a rejection. Unlike that of a GET, the answer to a HEAD has
+ * no body that could tell why there is no object: {@link lookAtObject} tells that.
+ */
+export async function lookAtHead(
+  bucket: Bucket,
+  key: string,
+  options: Omit<LookOptions, 'ifNoneMatch'> = {},
+): Promise<ObjectFacts> {
+  const command = new HeadObjectCommand({ ...inputOf(bucket, key, options), ChecksumMode: 'ENABLED' });
+  const answer = await bucket.send(options, (client, sending) => client.send(command, sending));
+  return factsIn(answer, bucket, options);
 }
 
 /** Bytes `start` to `end` of just one version, all of which the object must have. */
@@ -105,7 +120,36 @@ function inputOf(bucket: Bucket, key: string, { bucketOwner, requestPayer }: Loo
   };
 }
 
-function checksumsIn(answer: GetObjectCommandOutput): Checksums {
+/**
+ * Whether the ETag is the MD5 of the bytes: not of multipart uploads, nor of objects under keys of KMS or of customers, nor in
+ * directory buckets. https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
+ */
+export function hasMd5({ etag, encryption, hasCustomerKey, storageClass }: ObjectFacts): boolean {
+  if (!/^[0-9a-f]{32}$/.test(etag) || hasCustomerKey || storageClass === 'EXPRESS_ONEZONE') return false;
+  return encryption === undefined || encryption === 'AES256';
+}
+
+type Answer = GetObjectCommandOutput | HeadObjectCommandOutput;
+
+/** @throws IsyncError UNREACHABLE, retryable, where it lacks what every object has */
+function factsIn(answer: Answer, bucket: Bucket, { path }: RequestOptions): ObjectFacts {
+  const head = headOf(answer);
+  if (head.etag === '' || answer.LastModified === undefined)
+    throw new IsyncError('UNREACHABLE', `something that is no object store answers (${bucket.where})`, {
+      path,
+    });
+  return {
+    ...head,
+    versionId: answer.VersionId,
+    encryption: answer.ServerSideEncryption,
+    hasCustomerKey: answer.SSECustomerAlgorithm !== undefined,
+    storageClass: answer.StorageClass,
+    checksums: checksumsIn(answer),
+    tagCount: answer.TagCount ?? 0,
+  };
+}
+
+function checksumsIn(answer: Answer): Checksums {
   if (answer.ChecksumType === 'COMPOSITE') return {};
   const found: Partial<Record<ChecksumName, string>> = {};
   for (const name of CHECKSUMS) {

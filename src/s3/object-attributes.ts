@@ -16,6 +16,8 @@ export interface ContentHeaders {
   readonly contentLanguage?: string | undefined;
   readonly contentDisposition?: string | undefined;
   readonly cacheControl?: string | undefined;
+  /** Until when caches may keep it. */
+  readonly expires?: Date | undefined;
 }
 
 /** What a new object is given beside its bytes. */
@@ -36,6 +38,7 @@ export function toInput(attributes: ObjectAttributes) {
       ContentLanguage: headers.contentLanguage,
       ContentDisposition: headers.contentDisposition,
       CacheControl: headers.cacheControl,
+      Expires: headers.expires,
     }),
     ...(storageClass !== undefined && isStorageClass(storageClass) && { StorageClass: storageClass }),
     ...(sse !== undefined && { ServerSideEncryption: sse }),
@@ -46,7 +49,7 @@ export function toInput(attributes: ObjectAttributes) {
 
 /** The headers that an answer tells. */
 export function headersIn(answer: {
-  readonly [Header in keyof ContentHeaders as Capitalize<Header>]?: string | undefined;
+  readonly [Header in keyof ContentHeaders as Capitalize<Header>]?: ContentHeaders[Header];
 }): ContentHeaders {
   return {
     contentType: answer.ContentType,
@@ -54,6 +57,7 @@ export function headersIn(answer: {
     contentLanguage: answer.ContentLanguage,
     contentDisposition: answer.ContentDisposition,
     cacheControl: answer.CacheControl,
+    expires: answer.Expires,
   };
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { checksFor, hashOf, hasMd5 } from '../../src/events/action/download/object-checks.ts';
+import { checksFor, hashOf } from '../../src/events/action/object-checks.ts';
 import type { IsyncError } from '../../src/model/isync-error.ts';
-import type { LookedAt } from '../../src/s3/look.ts';
+import { hasMd5, type ObjectFacts } from '../../src/s3/look.ts';
 
 const DIGITS = Buffer.from('123456789');
 const MD5 = '25f9e794323b453885f5181f1b624d0b';
 
-function object(more: Partial<LookedAt>): LookedAt {
+function object(more: Partial<ObjectFacts>): ObjectFacts {
   return {
     size: 9,
     modifiedMs: 0,
@@ -18,8 +18,7 @@ function object(more: Partial<LookedAt>): LookedAt {
     hasCustomerKey: false,
     storageClass: undefined,
     checksums: {},
-    bytes: { [Symbol.asyncIterator]: () => ({ next: async () => ({ done: true, value: undefined }) }) },
-    [Symbol.dispose]: () => {},
+    tagCount: 0,
     ...more,
   };
 }
@@ -43,7 +42,7 @@ it.each([
 });
 
 describe('an ETag is the MD5', () => {
-  it.each<[string, boolean, Partial<LookedAt>]>([
+  it.each<[string, boolean, Partial<ObjectFacts>]>([
     ['of a plain object', true, { etag: MD5 }],
     ['under the keys of S3', true, { etag: MD5, encryption: 'AES256' }],
     ['not of parts', false, { etag: `${MD5}-2` }],

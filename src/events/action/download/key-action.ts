@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type FileEntry, sameVersion } from '../../../model/file-entry.ts';
 import { IsyncError } from '../../../model/isync-error.ts';
-import type { LookedAt } from '../../../s3/look.ts';
+import { hasMd5, type LookedAt } from '../../../s3/look.ts';
 import type { KnownObject } from '../../state/pull-state.ts';
 import type { ActionOptions } from './actions.ts';
 import { Gone } from './gone.ts';
@@ -9,7 +9,7 @@ import { KeyLook, type Looked } from './key-look.ts';
 import { knownFrom, laterKnown } from './known-from.ts';
 import { isAsWritten, type Local, lookAtLocal, md5OfLocal } from './local-file.ts';
 import { type MappedFolder, storeOf } from './mapped-folders.ts';
-import { hasMd5 } from './object-checks.ts';
+
 import { Obstacles } from './obstacles.ts';
 import type { Outcome, Task } from '../outcome.ts';
 import { RangeBuffers } from './ranges.ts';

@@ -1,13 +1,5 @@
-import { IsyncError } from '../../../model/isync-error.ts';
-import { isNoSuchKey } from '../../../s3/errors.ts';
 import type { ObjectContent } from '../../../s3/content.ts';
-import {
-  getRange,
-  type LookedAt,
-  lookAtObject,
-  type LookOptions,
-  type RangeOptions,
-} from '../../../s3/look.ts';
+import { type LookedAt, lookAtObject, type LookOptions, type RangeOptions } from '../../../s3/look.ts';
 import { type Refusal, refusalOf } from '../../../s3/refusals.ts';
 import type { ObjectEvent } from '../../object-event.ts';
 import type { KnownObject } from '../../state/pull-state.ts';
@@ -15,7 +7,8 @@ import { AccessProof } from './access-proof.ts';
 import type { ActionOptions } from './actions.ts';
 import { isNotOlder } from './known-from.ts';
 import type { Outcome, Task } from '../outcome.ts';
-import { parked } from '../parked.ts';
+import { getRangeOf } from '../range-of.ts';
+import { GRANT_READ, readRefusal, refused } from '../refused-look.ts';
 
 /** What a look at a key has told. */
 export type Looked =
@@ -64,17 +57,9 @@ export class KeyLook {
 
   /** Some bytes of just one version. Rejects with FILE_CHANGED also where the object is gone by now. */
   async range(where: Where, options: RangeOptions): Promise<ObjectContent> {
-    try {
-      return await this.#options.buckets.use(where.bucket, where.region, (bucket) =>
-        getRange(bucket, where.key, { ...options, ...this.#common() }),
-      );
-    } catch (error) {
-      if (!isNoSuchKey(error)) throw error;
-      throw new IsyncError('FILE_CHANGED', 'the object was removed meanwhile', {
-        retryable: true,
-        cause: error,
-      });
-    }
+    return await this.#options.buckets.use(where.bucket, where.region, (bucket) =>
+      getRangeOf(bucket, where.key, { ...options, ...this.#common() }),
+    );
   }
 
   /** Whether the object store itself says that it has no such object. */
@@ -120,47 +105,22 @@ export class KeyLook {
     error: unknown,
     known: KnownObject | undefined,
   ): Promise<Looked> {
-    const isRemoved = task.event.kind === 'removed';
-    switch (refusal) {
-      case 'no such key':
-        return isRemoved || task.isLastLook ? { kind: 'gone' } : MISSING;
-      case 'may not list':
-        if (isRemoved) return believed(task, error, known);
-        // The event of its removal is the one to act on.
-        return task.isLastLook ? UNCHANGED : MISSING;
-      case 'denied':
-        if (!isRemoved) throw refused(error, GRANT_READ);
-        // A folder that was removed as a whole looks the same: no other key of it can be read.
-        if ((await this.#proof.of(task.event.bucket, task.mapping.prefix, task.event.key)) === 'refused')
-          throw refused(error, GRANT_LIST);
-        return believed(task, error, known);
-      case 'no encryption key':
-        throw refused(error, GRANT_KEY);
-      case 'archived':
-        return {
-          kind: 'done',
-          outcome: parked('FILE_UNREADABLE', 'archived: the object must be restored first', RESTORE),
-        };
-      case 'customer key':
-        return {
-          kind: 'done',
-          outcome: parked('FILE_UNREADABLE', 'encrypted with a key of the customer (SSE-C)', COPY),
-        };
-    }
+    const read = readRefusal(refusal, error, task);
+    if (read.kind !== 'told') return read;
+    // A folder that was removed as a whole looks the same: no other key of it can be read.
+    if (
+      !read.isMissing &&
+      (await this.#proof.of(task.event.bucket, task.mapping.prefix, task.event.key)) === 'refused'
+    )
+      throw refused(error, GRANT_LIST);
+    return believed(task, error, known);
   }
 }
 
-const MISSING: Looked = { kind: 'done', outcome: { outcome: 'missing' } };
 const UNCHANGED: Looked = { kind: 'done', outcome: { outcome: 'unchanged' } };
 
-const GRANT_READ =
-  'Grant s3:GetObject on the keys, and s3:ListBucket on the bucket: without that one S3 answers a missing key with 403.';
 const GRANT_LIST =
   'Grant s3:ListBucket on the bucket: then S3 itself says what is gone. Without it, a prefix whose keys are all removed at once looks like one that may not be read; if it may not, grant s3:GetObject on the keys. Then: isync pull parked replay.';
-const GRANT_KEY =
-  'Grant kms:Decrypt on the key of KMS that the object is encrypted with, and see that the key is enabled.';
-const RESTORE = 'Restore it (RestoreObject): the event ObjectRestore:Completed brings it here.';
-const COPY = 'Copy the object onto itself with another encryption: isync has no key of customers.';
 
 /** An event is all that tells a missing key from a forbidden one: it must be about what is here, or about what came after. */
 function believed({ event }: Task, error: unknown, known: KnownObject | undefined): Looked {
@@ -168,9 +128,4 @@ function believed({ event }: Task, error: unknown, known: KnownObject | undefine
   if (isNotOlder(event, known)) return { kind: 'gone' };
   if (event.sequencer === undefined && event.timeMs === undefined) throw refused(error, GRANT_READ);
   return UNCHANGED;
-}
-
-function refused(error: unknown, hint: string): IsyncError {
-  const { message, path } = error instanceof IsyncError ? error : { message: String(error), path: undefined };
-  return new IsyncError('STORE_REFUSED', message, { path, hint, retryable: false, cause: error });
 }

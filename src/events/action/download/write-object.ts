@@ -3,7 +3,7 @@ import { IsyncError } from '../../../model/isync-error.ts';
 import type { LookedAt } from '../../../s3/look.ts';
 import type { LocalStore } from '../../../store/file/local-store.ts';
 import type { Upload } from '../../../store/store.ts';
-import { checksFor, type ObjectChecks } from './object-checks.ts';
+import { checksFor, type ObjectChecks } from '../object-checks.ts';
 import { type FetchRange, type RangeBuffers, readRanges } from './ranges.ts';
 
 /** Up to this size an object is kept in memory until it is written at once: 32 at a time need 32 MiB. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { createCRC32, createCRC64, type IHasher } from 'hash-wasm';
-import { createDigester, type Digester } from '../../../model/digest.ts';
-import { IsyncError } from '../../../model/isync-error.ts';
-import { type ChecksumName, CHECKSUMS, type LookedAt } from '../../../s3/look.ts';
+import { createDigester, type Digester } from '../../model/digest.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { type ChecksumName, CHECKSUMS, hasMd5, type ObjectFacts } from '../../s3/look.ts';
 
 /** https://reveng.sourceforge.io/crc-catalogue/all.htm: CRC-32/ISCSI and CRC-64/NVME, the bits reversed */
 const CRC32C_POLYNOMIAL = 0x82f63b78;
@@ -23,7 +23,7 @@ export interface ObjectChecks {
  * MD5, where the ETag is one, and with `checksums` also those that the object has: for bytes that come in ranges. Those of a
  * whole body are checked by the SDK.
  */
-export async function checksFor(object: LookedAt, checksums: boolean): Promise<ObjectChecks> {
+export async function checksFor(object: ObjectFacts, checksums: boolean): Promise<ObjectChecks> {
   const digester = createDigester('xxh64');
   const expected: Expected[] = [];
   if (hasMd5(object)) expected.push({ name: 'MD5', value: object.etag, hash: nodeHash('md5', 'hex') });
@@ -48,15 +48,6 @@ export async function checksFor(object: LookedAt, checksums: boolean): Promise<O
       return digester.digest();
     },
   };
-}
-
-/**
- * Whether the ETag is the MD5 of the bytes: not of multipart uploads, nor of objects under keys of KMS or of customers, nor in
- * directory buckets. https://docs.aws.amazon.com/AmazonS3/latest/API/API_Object.html
- */
-export function hasMd5({ etag, encryption, hasCustomerKey, storageClass }: LookedAt): boolean {
-  if (!/^[0-9a-f]{32}$/.test(etag) || hasCustomerKey || storageClass === 'EXPRESS_ONEZONE') return false;
-  return encryption === undefined || encryption === 'AES256';
 }
 
 interface Expected {
