@@ -54,16 +54,16 @@ await withS3Server((server) => {
     const run = stage.script(TELL, {
       lookedAgain: () => void again++,
       source: {
-        look: async (event, signal) => {
+        look: async (task, signal) => {
           looks += 1;
           // While the script ran.
           if (looks === 2) await put(bucket, 'k', 'two');
           if (looks === 3) await remove(bucket, 'k');
-          return await source.look(event, signal);
+          return await source.look(task, signal);
         },
       },
     });
-    expect(await run({ event: { bucket, key: 'k' } })).toEqual({ outcome: 'done' });
+    expect(await run({ event: { bucket, key: 'k' }, isLastLook: true })).toEqual({ outcome: 'done' });
     expect(stage.left('runs')).toMatch(/^copy (\w+)\ncopy (?!\1)\w+\ndelete \n$/);
     expect(again).toBe(2);
   });

@@ -150,7 +150,11 @@ describe('checkScript', () => {
   it('lets an executable file pass, and refuses all else', () => {
     const file = join(stage.folder, 'x');
     const refusal = (message: RegExp) =>
-      expect.objectContaining({ code: 'CONFIG_INVALID', path: file, message: expect.stringMatching(message) });
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        path: file,
+        message: expect.stringMatching(message),
+      });
     expect(() => checkScript(file)).toThrow(refusal(/no such file/));
     mkdirSync(file);
     expect(() => checkScript(file)).toThrow(refusal(/no file/));

@@ -22,10 +22,7 @@ export type RefusedLook =
 export function readRefusal(
   refusal: Refusal,
   error: unknown,
-  {
-    event,
-    isLastLook,
-  }: { readonly event: Pick<ObjectEvent, 'kind'>; readonly isLastLook: boolean },
+  { event, isLastLook }: { readonly event: Pick<ObjectEvent, 'kind'>; readonly isLastLook: boolean },
 ): RefusedLook {
   const isRemoved = event.kind === 'removed';
   switch (refusal) {

@@ -6,8 +6,6 @@ import { childEnvironment } from '../../exec/child-environment.ts';
 import { endingText } from '../../exec/ending-text.ts';
 import type { ScriptOutput } from './script-output.ts';
 
-/** From TERM to KILL for a script that took too long, in ms: it may have something to tidy up. */
-const TIDY_MS = 10_000;
 /** EX_TEMPFAIL of sysexits.h: trouble that passes by itself. */
 const LATER = 75;
 /** The system has no room for one more process just now. */
@@ -20,6 +18,8 @@ export interface ScriptRun {
   readonly env: Readonly<Record<string, string>>;
   readonly input: string;
   readonly timeoutMs: number;
+  /** From TERM to KILL after that, in ms. */
+  readonly tidyMs: number;
   readonly output: ScriptOutput;
   /** Has the fields of this run. */
   readonly log: Log;
@@ -44,7 +44,7 @@ export async function runScript(run: ScriptRun, signal: AbortSignal, watch: Abor
   let isLate = false;
   const timeout = setTimeout(() => {
     isLate = true;
-    child.stop(TIDY_MS);
+    child.stop(run.tidyMs);
   }, timeoutMs);
   const unwatch = watch.watch(signal, () => child.stop());
   const ending = await child.ended;

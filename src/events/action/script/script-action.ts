@@ -11,6 +11,8 @@ import type { ScriptSource, Seen } from './script-source.ts';
 
 /** How long a script may take, in ms, unless told otherwise. */
 const TIMEOUT_MS = 300_000;
+/** From TERM to KILL for one that took longer, in ms: it may have something to tidy up. */
+const TIDY_MS = 10_000;
 /** That a script can't be started is told aloud again after this long, in ms. */
 const REPEAT_MS = 60_000;
 
@@ -19,6 +21,8 @@ export interface ScriptOptions {
   readonly file: string;
   /** Default {@link TIMEOUT_MS}. */
   readonly timeoutMs?: number | undefined;
+  /** Default {@link TIDY_MS}. */
+  readonly tidyMs?: number | undefined;
   /** Asked whether an object is there, before and after each run. Default: the event is believed. */
   readonly source?: ScriptSource | undefined;
   /** Told of each further run because the object changed meanwhile. */
@@ -78,16 +82,11 @@ class ScriptAction implements Action<undefined> {
       const does = event.kind === 'created' ? 'copy' : 'delete';
       return await this.#run(task, does, event, signal);
     }
-    let wasThere = false;
     return await lookTwice<Seen, Outcome>({
-      look: () => source.look(event, signal),
+      look: () => source.look(task, signal),
       act: async (seen) => {
-        wasThere ||= seen.kind === 'there';
         if (seen.kind === 'there') return await this.#run(task, 'copy', seen, signal);
-        if (event.kind === 'created' && !wasThere && !task.isLastLook) return { outcome: 'missing' };
-        // The event of its removal is the one to act on.
-        if (event.kind === 'created' && !seen.isTold) return { outcome: 'unchanged' };
-        return await this.#run(task, 'delete', {}, signal);
+        return seen.unless ?? (await this.#run(task, 'delete', {}, signal));
       },
       lookedAgain,
     });
@@ -102,7 +101,7 @@ class ScriptAction implements Action<undefined> {
     }: { readonly etag?: string | undefined; readonly versionId?: string | undefined },
     signal: AbortSignal,
   ): Promise<Outcome> {
-    const { file, timeoutMs = TIMEOUT_MS, log } = this.#options;
+    const { file, timeoutMs = TIMEOUT_MS, tidyMs = TIDY_MS, log } = this.#options;
     const { bucket, key, name } = event;
     try {
       await runScript(
@@ -121,6 +120,7 @@ class ScriptAction implements Action<undefined> {
           },
           input: `${body()}\n`,
           timeoutMs,
+          tidyMs,
           output: this.#output,
           log: log.with({ message: messageId, bucket, key }),
         },

@@ -1,17 +1,16 @@
 import { answerIn, statusOf } from '../../../s3/errors.ts';
-import { lookAtObject } from '../../../s3/look.ts';
-import { headObject } from '../../../s3/objects.ts';
+import { lookAtHead, lookAtObject, type LookOptions, type ObjectFacts } from '../../../s3/look.ts';
 import { refusalOf } from '../../../s3/refusals.ts';
-import { IsyncError } from '../../../model/isync-error.ts';
-import type { ObjectEvent } from '../../object-event.ts';
+import type { Bucket } from '../../../s3/requests.ts';
+import type { Task } from '../action.ts';
 import type { BucketPool } from '../bucket-pool.ts';
 import type { KeyState } from '../look-twice.ts';
+import type { Outcome } from '../outcome.ts';
+import { GRANT_READ, readRefusal, refused } from '../refused-look.ts';
 
-/** How a key is in its bucket. */
+/** How a key is in its bucket. `unless` is what comes of an event where that does not mean that its object was removed. */
 export type Seen =
-  | Extract<KeyState, { kind: 'there' }>
-  /** `isTold`: by the bucket itself. Else all we know is that there is nothing that we may see: an event of a removal settles it. */
-  | { readonly kind: 'gone'; readonly isTold: boolean };
+  Extract<KeyState, { kind: 'there' }> | { readonly kind: 'gone'; readonly unless?: Outcome | undefined };
 
 /** Where the objects are whose events a script is run for. */
 export interface ScriptSource {
@@ -19,59 +18,54 @@ export interface ScriptSource {
    * How the key of an event is now.
    * @throws IsyncError STORE_REFUSED, not retryable, where reading is not allowed; else what the bucket rejects with
    */
-  look(event: ObjectEvent, signal: AbortSignal): Promise<Seen>;
-}
-
-export interface BucketSourceOptions {
-  /** The id of the account that must own every bucket. */
-  readonly bucketOwner?: string | undefined;
-  /** Agrees to pay for requests. Default false. */
-  readonly requestPayer?: boolean | undefined;
+  look(task: Pick<Task, 'event' | 'isLastLook'>, signal: AbortSignal): Promise<Seen>;
 }
 
 /** Asks the buckets themselves: by HEAD, and where that finds nothing by GET, whose answer has S3's own words for it. */
-export function bucketSource(buckets: BucketPool, options: BucketSourceOptions = {}): ScriptSource {
+export function bucketSource(
+  buckets: BucketPool,
+  rules: Pick<LookOptions, 'bucketOwner' | 'requestPayer'> = {},
+): ScriptSource {
   return {
-    look: async ({ bucket, key, region }, signal) =>
-      await buckets.use(bucket, region, async (each) => {
-        const head = await headObject(each, key, { ...options, signal }).catch((error: unknown) => {
-          // Without a body nothing tells what is refused.
-          if (WITHOUT_WORDS.has(statusOf(answerIn(error)))) return undefined;
-          throw error;
-        });
-        if (head !== undefined) return { kind: 'there', etag: head.etag, versionId: head.versionId };
-        try {
-          const object = await lookAtObject(each, key, { ...options, signal });
-          if (object === 'same')
-            throw new IsyncError('INTERNAL', 'an unconditional look was answered by 304');
-          object[Symbol.dispose]();
-          return { kind: 'there', etag: object.etag, versionId: object.versionId };
-        } catch (error) {
-          return goneOr(error);
-        }
-      }),
+    look: async (task, signal) => {
+      const { bucket, key, region } = task.event;
+      try {
+        const { etag, versionId } = await buckets.use(bucket, region, (each) =>
+          look(each, key, { ...rules, signal }),
+        );
+        return { kind: 'there', etag, versionId };
+      } catch (error) {
+        return goneOr(error, task);
+      }
+    },
   };
 }
 
-const WITHOUT_WORDS: ReadonlySet<unknown> = new Set([400, 403]);
-
-function goneOr(error: unknown): Seen {
-  const refusal = refusalOf(error);
-  if (refusal === undefined) throw error;
-  if (refusal === 'no such key') return { kind: 'gone', isTold: true };
-  if (refusal === 'may not list') return { kind: 'gone', isTold: false };
-  throw refused(error, HINTS[refusal]);
+async function look(
+  bucket: Bucket,
+  key: string,
+  options: LookOptions,
+): Promise<Pick<ObjectFacts, 'etag' | 'versionId'>> {
+  try {
+    return await lookAtHead(bucket, key, options);
+  } catch (error) {
+    if (!WITHOUT_WORDS.has(statusOf(answerIn(error)))) throw error;
+  }
+  const object = await lookAtObject(bucket, key, options);
+  if (object === 'same') throw new Error('304 to a GET without a condition');
+  object[Symbol.dispose]();
+  return object;
 }
 
-const HINTS = {
-  denied:
-    'Grant s3:GetObject on the keys, and s3:ListBucket on the bucket: without that one S3 answers a missing key with 403.',
-  'no encryption key': 'Grant kms:Decrypt on the key of KMS that the object is encrypted with.',
-  'customer key': 'The object is encrypted with a key of the customer (SSE-C), which isync has not.',
-  archived: 'The object is in an archive, and its store tells nothing about it until it is restored.',
-} as const;
+/** The answer to a HEAD has no body that tells why. */
+const WITHOUT_WORDS: ReadonlySet<unknown> = new Set([400, 403, 404]);
 
-function refused(error: unknown, hint: string): IsyncError {
-  const { message, path } = error instanceof IsyncError ? error : { message: String(error), path: undefined };
-  return new IsyncError('STORE_REFUSED', message, { path, hint, retryable: false, cause: error });
+function goneOr(error: unknown, task: Pick<Task, 'event' | 'isLastLook'>): Seen {
+  const refusal = refusalOf(error);
+  if (refusal === undefined) throw error;
+  const read = readRefusal(refusal, error, task);
+  if (read.kind === 'done') return { kind: 'gone', unless: read.outcome };
+  // It may be there and forbidden: a script that removes is not run for that.
+  if (read.kind === 'told' && !read.isMissing) throw refused(error, GRANT_READ);
+  return { kind: 'gone' };
 }
