@@ -105,8 +105,8 @@ describe('what a script prints', () => {
     const ran = stage.script('exec yes', { timeoutMs: 3000 })();
     await expect(ran).rejects.toMatchObject({ message: expect.stringContaining('longer') });
     const { user, system } = process.cpuUsage(before);
-    // Unbounded it is all of it.
-    expect((user + system) / 1e6).toBeLessThan(1.5);
+    // Unbounded it is most of the three seconds.
+    expect((user + system) / 1e6).toBeLessThan(0.9);
     expect(stage.printed()).toHaveLength(200);
   });
 
