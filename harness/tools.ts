@@ -10,6 +10,7 @@ const PACKAGES = {
   debugfs: 'e2fsprogs',
   faketime: 'faketime',
   inotifywait: 'inotify-tools',
+  jq: 'jq',
   'mkfs.ext4': 'e2fsprogs',
   'nats-server': 'nats-server',
   openssl: 'openssl',

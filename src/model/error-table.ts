@@ -177,6 +177,12 @@ export const ERRORS = {
     exit: 1,
     cure: 'isync pull parked show has it; when its cause is mended, isync pull parked replay takes it again.',
   },
+  // A script that was run for an event did not end with 0.
+  SCRIPT_FAILED: {
+    concerns: 'item',
+    exit: 1,
+    cure: 'The log has what it printed. When its cause is mended, isync webhook queue dead replay takes the event again.',
+  },
   // A comparison with a bucket would remove more than it may.
   RESYNC_STOPPED: {
     concerns: 'peer',

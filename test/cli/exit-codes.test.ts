@@ -38,6 +38,7 @@ const TABLE: Record<ErrorCode, number> = {
   MISSING: 1,
   EXTRA: 1,
   EVENT_INVALID: 1,
+  SCRIPT_FAILED: 1,
   RESYNC_STOPPED: 1,
   OUTPUT_FAILED: 5,
   INTERRUPTED: 130,

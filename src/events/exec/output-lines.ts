@@ -4,6 +4,7 @@ import { StringDecoder } from 'node:string_decoder';
 const MAX_LINE_LENGTH = 1000;
 /** Most lines of one run in the log, of both streams together. */
 const MAX_LINES = 200;
+const NEWLINE = 0x0a;
 
 /** Cuts what a command prints into lines: bounded in length and number, whatever it prints. */
 export class OutputLines {
@@ -23,6 +24,7 @@ export class OutputLines {
   }
 
   write(bytes: Buffer): void {
+    if (this.#left.lines === 0) return this.#drop(bytes);
     const [first = '', ...more] = this.#decoder.write(bytes).split('\n');
     this.#add(first);
     for (const text of more) {
@@ -34,6 +36,12 @@ export class OutputLines {
   /** Tells a last line without an end. */
   end(): void {
     if (this.#line !== '') this.#end();
+  }
+
+  /** Only counts: whoever prints without end must not take our CPU. */
+  #drop(bytes: Buffer): void {
+    for (const byte of bytes) if (byte === NEWLINE) this.#left.dropped++;
+    this.#line = bytes.at(-1) === NEWLINE ? '' : 'more';
   }
 
   #add(text: string): void {
