@@ -125,7 +125,8 @@ function commandModule(command: Command, section: string, asked: Asked): Command
       for (const { name, kind, describe } of all)
         yargs.positional(name, { type: 'string', demandOption: kind !== 'setting', describe });
       // Those of a command are not those of the commands below it.
-      for (const [name, option] of Object.entries(options)) yargs.option(name, { ...option, global: false, hidden: !asked.isShown });
+      for (const [name, option] of Object.entries(options))
+        yargs.option(name, { ...option, global: false, hidden: !asked.isShown });
       for (const entry of below(command)) yargs.command(entryModule(entry, section, asked));
       if (hasUnits) yargs.epilogue(UNIT_HELP);
       return withExamples(yargs, asked.isShown ? examples : []);
