@@ -70,7 +70,7 @@ describe.concurrent('while a scan with its default options runs', () => {
     { how: 'copied', command: 'cp -a' },
     { how: 'moved', command: 'mv' },
   ])('a sealed directory that is $how is looked into under its new name', async ({ how, command }) => {
-    const edge = await stage.edge(`${how}`);
+    const edge = await stage.edge(how);
     await edge.write({ 'DC1/config.ini': 'one', 'DC1/finished.parse': '' });
     await using daemon = edge.daemon();
     await untilSealed(edge, ['DC1'], daemon);
