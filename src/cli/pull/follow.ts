@@ -1,7 +1,7 @@
 import type { PullConfig } from '../../config/schemas/pull.ts';
 import { readTokenFile } from '../../config/token-file.ts';
 import { bucketsToCompare } from '../../events/pull/buckets-to-compare.ts';
-import { pull } from '../../events/pull/pull.ts';
+import { pull, type Running } from '../../events/pull/pull.ts';
 import { allOf, type PullObserver } from '../../events/work/work-observer.ts';
 import { type PullSummary, PullTally } from '../../events/work/work-tally.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
@@ -28,7 +28,12 @@ export async function follow(given: Work): Promise<ExitCode> {
   await using source = await openSqsSource({ ...sqsOptions(config, log), giveUpAfterMs, cut }, { signal });
   warnOfRedrive(source, given);
   const tally = new PullTally();
-  await using metrics = await startMetrics(given, parts, source);
+  let running: Running | undefined;
+  const notReady = (): string | undefined => {
+    if (!source.isReachable) return 'the queue can not be reached';
+    return running?.isDiskFull === true ? 'there is no room: what comes can not be written' : undefined;
+  };
+  await using metrics = await startMetrics(given, parts, source, notReady);
   output.text(`isync pull: following ${source.where}`);
   output.object({
     event: 'following',
@@ -44,6 +49,9 @@ export async function follow(given: Work): Promise<ExitCode> {
     resync: {
       atStart,
       everyMs: typeof config.resync === 'number' ? config.resync : undefined,
+    },
+    started: (now) => {
+      running = now;
     },
     observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
     log,
@@ -74,6 +82,7 @@ async function startMetrics(
   { config, log }: Work,
   { parking, exec }: PullParts,
   source: EventSource,
+  notReady: () => string | undefined,
 ): Promise<Metrics | undefined> {
   if (config.status === undefined) return undefined;
   const [{ Registry }, { PullMetrics }, { startStatus }] = await Promise.all([
@@ -91,7 +100,7 @@ async function startMetrics(
     listen: config.status,
     token: config.statusTokenFile === undefined ? undefined : readTokenFile(config.statusTokenFile),
     metrics,
-    notReady: () => (source.isReachable ? undefined : 'the queue can not be reached'),
+    notReady,
     log,
   });
   return { observer, url: server.url('http'), [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };

@@ -43,8 +43,16 @@ export interface PullOptions extends Omit<CompareOptions, 'buckets'> {
   readonly signal: AbortSignal;
   /** Ends what is still under way. */
   readonly cut: AbortSignal;
-  /** Told when the pull is about to begin, with what it is doing at any moment. */
-  readonly started?: ((running: { readonly inHand: number }) => void) | undefined;
+  /** Told when the pull is about to begin, with what it is doing. */
+  readonly started?: ((running: Running) => void) | undefined;
+}
+
+/** What a pull is doing at any moment. */
+export interface Running {
+  /** Messages. */
+  readonly inHand: number;
+  /** Whether what comes can't be written for lack of room. */
+  readonly isDiskFull: boolean;
 }
 
 /** How a pull ended. */
@@ -65,6 +73,11 @@ export async function pull(options: PullOptions): Promise<PullEnd> {
   const ended = AbortSignal.any([signal, stop.signal]);
   const lanes = new Lanes({
     ...options,
+    apply: async (task, each) => {
+      const outcome = await options.apply(task, each);
+      if (outcome.outcome === 'written') intake.written();
+      return outcome;
+    },
     signal: ended,
     onRetry: ({ task: { event } }, error) => {
       observer.retried();

@@ -59,6 +59,8 @@ export class Intake {
   /** Messages that have come so far. */
   #received = 0;
   #fullUntil = 0;
+  /** When there was no room last; undefined once something was written after that. */
+  #fullAt: number | undefined;
   /** Ends the polls. */
   readonly #ended = new AbortController();
 
@@ -89,7 +91,18 @@ export class Intake {
 
   /** Nothing is received for a while: this machine has no room for it. */
   diskFull(): void {
-    this.#fullUntil = performance.now() + FULL_PAUSE_MS;
+    this.#fullAt = performance.now();
+    this.#fullUntil = this.#fullAt + FULL_PAUSE_MS;
+  }
+
+  /** Something was written: there is room. */
+  written(): void {
+    this.#fullAt = undefined;
+  }
+
+  /** Whether there was no room when something was to be written last. After the longest delay that has come again, or is gone. */
+  get isDiskFull(): boolean {
+    return this.#fullAt !== undefined && performance.now() - this.#fullAt < TROUBLE_DELAY_MS.most;
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
