@@ -22,7 +22,9 @@ export async function act(given: LastingWork<PullConfig>): Promise<ExitCode> {
     );
   const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
   await using source = await openSource(given);
-  await using metrics = await startMetrics(given, { parking, exec: undefined }, source);
+  await using metrics = await startMetrics(given, { parking, exec: undefined }, source, () =>
+    source.isReachable ? undefined : 'the queue can not be reached',
+  );
   const { sourceEndpoint = config.s3Endpoint, sourceRegion = config.region } = config;
   const { sourceProfile = config.profile } = config;
   // A script is told the present state only where that is asked for.

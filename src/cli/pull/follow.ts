@@ -2,6 +2,7 @@ import type { PullConfig } from '../../config/schemas/pull.ts';
 import { readTokenFile } from '../../config/token-file.ts';
 import { bucketsToCompare } from '../../events/pull/buckets-to-compare.ts';
 import { pull } from '../../events/pull/pull.ts';
+import type { Running } from '../../events/work/work.ts';
 import { allOf, type WorkObserver } from '../../events/work/work-observer.ts';
 import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
 import type { ActionMetrics } from '../../events/work/action-metrics.ts';
@@ -28,7 +29,12 @@ export async function follow(given: Work): Promise<ExitCode> {
   if (atStart) bucketsToCompare(config.buckets, parts.state);
   await using source = await openSource(given);
   const tally = new WorkTally();
-  await using metrics = await startMetrics(given, parts, source);
+  let running: Running | undefined;
+  const notReady = (): string | undefined => {
+    if (!source.isReachable) return 'the queue can not be reached';
+    return running?.isDiskFull === true ? 'there is no room: what comes can not be written' : undefined;
+  };
+  await using metrics = await startMetrics(given, parts, source, notReady);
   output.text(`isync pull: following ${source.where}`);
   output.object({
     event: 'following',
@@ -44,6 +50,9 @@ export async function follow(given: Work): Promise<ExitCode> {
     resync: {
       atStart,
       everyMs: typeof config.resync === 'number' ? config.resync : undefined,
+    },
+    started: (now) => {
+      running = now;
     },
     observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
     log,
@@ -84,6 +93,7 @@ export async function startMetrics(
   { config, log }: Work,
   { parking, exec }: Pick<PullParts, 'parking' | 'exec'>,
   source: EventSource,
+  notReady: () => string | undefined,
 ): Promise<Metrics | undefined> {
   if (config.status === undefined) return undefined;
   const [{ Registry }, { WorkMetrics }, { ActionMetrics }, { startStatus }] = await Promise.all([
@@ -102,7 +112,7 @@ export async function startMetrics(
     listen: config.status,
     token: config.statusTokenFile === undefined ? undefined : readTokenFile(config.statusTokenFile),
     metrics,
-    notReady: () => (source.isReachable ? undefined : 'the queue can not be reached'),
+    notReady,
     log,
   });
   return {

@@ -116,7 +116,7 @@ async function putParts(
   }
   await running.idle();
   either.throwIfAborted();
-  checks.digest();
+  checks.check();
   return parts;
 }
 
