@@ -183,6 +183,55 @@ await withS3Server((server) => {
     });
   });
 
+  it('new objects in a row take four requests each, and one that is there is compared all the same', async () => {
+    const stage = await CopyStage.start(server);
+    const worker = stage.open();
+    const keys = Array.from({ length: 9 }, (_, index) => `k${index}`);
+    for (const key of [...keys, 'new', 'new-too', 'equal', 'other']) await stage.put(key);
+    for (const key of keys) await worker.created(key);
+    await stage.putCopy('equal', 'content of equal');
+    await stage.putCopy('other', 'something');
+    const counted = async (key: string) => {
+      const before = [stage.source.asked.length, stage.target.asked.length];
+      const { outcome } = await worker.created(key);
+      const methods = [stage.source, stage.target].map((front, side) =>
+        front.asked.slice(before[side]).map(({ method }) => method),
+      );
+      return { outcome, methods };
+    };
+    const four = {
+      outcome: 'written',
+      methods: [
+        ['GET', 'HEAD'],
+        ['PUT', 'HEAD'],
+      ],
+    };
+    expect(await counted('new')).toEqual(four);
+    expect(await counted('new-too')).toEqual(four);
+    expect(await counted('equal')).toEqual({ outcome: 'unchanged', methods: [['GET'], ['PUT', 'HEAD']] });
+    expect(await counted('other')).toMatchObject({ outcome: 'written' });
+    expect(await stage.text('other')).toBe('content of other');
+    expect(stage.log.lines).toEqual([]);
+  });
+
+  it('the server copies a new object in four requests, and removes a copy whose object has gone meanwhile', async () => {
+    const stage = await CopyStage.start(server);
+    const worker = stage.open({ isOneServer: true });
+    await stage.put('k');
+    const size = Buffer.byteLength('content of k');
+    expect(await worker.created('k', { size })).toEqual({ outcome: 'written', bytes: size });
+    expect(stage.source.asked.map(({ method }) => method)).toEqual(['HEAD', 'PUT', 'HEAD', 'HEAD']);
+    await stage.put('gone');
+    const held = stage.holdWrite('after');
+    const copied = worker.created('gone', { size });
+    await held.reached;
+    await stage.delete('gone');
+    held.release();
+    expect(await copied).toEqual({ outcome: 'removed' });
+    expect(await worker.created('none', { size })).toEqual({ outcome: 'missing' });
+    expect(await stage.copies()).toEqual(['k']);
+  });
+
   it('mixes no two versions: an object that is replaced while its parts are read is begun anew', async () => {
     const stage = await CopyStage.start(server);
     const newer = randomBytes(LARGE_BYTES);
@@ -201,7 +250,7 @@ await withS3Server((server) => {
     expect(await stage.uploads()).toEqual([]);
   });
 
-  it('what a copy in parts has put is thrown away when it fails, and what a killed one left, later', async () => {
+  it('what a copy in parts has put is thrown away when it fails, and what a killed one left, by a later one', async () => {
     const stage = await CopyStage.start(server);
     await stage.put('k', randomBytes(LARGE_BYTES));
     stage.target.refuse = ({ url = '' }) =>
@@ -210,6 +259,10 @@ await withS3Server((server) => {
     await expect(worker.created('k')).rejects.toMatchObject({ code: 'STORE_FULL', retryable: true });
     expect(await stage.uploads()).toEqual([]);
     expect(await stage.copies()).toEqual([]);
+    for (const key of ['k', 'k/other']) await stage.startUpload(key);
+    stage.target.refuse = undefined;
+    await stage.open({ limits: { ...SMALL_LIMITS, leftBehindMs: -60_000 } }).created('k');
+    expect(await stage.uploads()).toEqual(['k/other']);
   });
 
   it('bytes that are not those of the ETag are never copied', async () => {
