@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { faultyProxy } from '../../harness/faulty-proxy.ts';
-import type { Refusal } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { CopyStage } from './copy-stage.ts';
 
@@ -332,75 +330,6 @@ await withS3Server((server) => {
     expect(await aliased.created('p/k')).toMatchObject({
       outcome: 'parked',
       reason: expect.stringContaining('one server'),
-    });
-  });
-
-  describe('what the source does not give', () => {
-    const LISTLESS: Refusal = {
-      status: 403,
-      code: 'AccessDenied',
-      message:
-        'User: arn:aws:iam::1:user/x is not authorized to perform: s3:ListBucket on resource: "arn:aws:s3:::b"',
-    };
-    const DENIED: Refusal = { status: 403, code: 'AccessDenied', message: 'Access Denied' };
-
-    it.each<[string, Refusal]>([
-      ['a bare 404', { status: 404, code: '', body: '' }],
-      ['a page with 404', { status: 404, code: '', body: '<html><body><p>Not here<br></body></html>' }],
-      ['a bucket that is away', { status: 404, code: 'NoSuchBucket' }],
-      ['a forbidden bucket', DENIED],
-      ['a fault', { status: 500, code: 'InternalError' }],
-    ])('removes no copy by %s', async (_, refusal) => {
-      const stage = await CopyStage.start(server);
-      await stage.putCopy('k', 'copy');
-      stage.source.refuse = () => refusal;
-      await expect(stage.open().removed('k')).rejects.toMatchObject({ code: expect.any(String) });
-      await expect(stage.open({ isOneServer: false }).created('k', { isLastLook: true })).rejects.toThrow();
-      expect(await stage.copies()).toEqual(['k']);
-    });
-
-    it('an event is believed where S3 says that nothing is there, and the copy is no younger than it', async () => {
-      const stage = await CopyStage.start(server);
-      await stage.putCopy('k', 'copy');
-      stage.source.refuse = () => LISTLESS;
-      const worker = stage.open();
-      const refused = {
-        code: 'STORE_REFUSED',
-        retryable: false,
-        hint: expect.stringContaining('s3:ListBucket'),
-      };
-      await expect(worker.removed('k', { timeMs: Date.now() - 60_000 })).rejects.toMatchObject(refused);
-      await expect(worker.removed('k', { timeMs: undefined })).rejects.toMatchObject(refused);
-      expect(await worker.created('k', { isLastLook: true })).toEqual({ outcome: 'unchanged' });
-      expect(await stage.copies()).toEqual(['k']);
-      expect(await worker.removed('k', { timeMs: Date.now() + 1000 })).toEqual({ outcome: 'removed' });
-      expect(await stage.copies()).toEqual([]);
-      stage.source.refuse = () => DENIED;
-      expect(await worker.removed('k')).toEqual({ outcome: 'unchanged' });
-    });
-
-    it.each<[string, Refusal, string]>([
-      ['an archived object', { status: 403, code: 'InvalidObjectState' }, 'archived'],
-      [
-        'one with a key of a customer',
-        {
-          status: 400,
-          code: 'InvalidRequest',
-          message: 'The object was stored using a form of Server Side Encryption.',
-        },
-        'SSE-C',
-      ],
-    ])('%s is for a person', async (_, refusal, words) => {
-      const stage = await CopyStage.start(server);
-      await stage.put('k');
-      const isRead = ({ method, headers }: IncomingMessage) =>
-        method === 'GET' || 'x-amz-copy-source' in headers ? refusal : undefined;
-      stage.source.refuse = isRead;
-      const parked = { outcome: 'parked', code: 'FILE_UNREADABLE', reason: expect.stringContaining(words) };
-      expect(await stage.open().created('k')).toMatchObject(parked);
-      // A HEAD finds an archived object.
-      if (words === 'archived')
-        expect(await stage.open({ isOneServer: true }).created('k')).toMatchObject(parked);
     });
   });
 });

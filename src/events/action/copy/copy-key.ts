@@ -115,10 +115,12 @@ export class CopyKey {
   }
 
   async #follow(task: CopyTask, seen: Seen, signal: AbortSignal): Promise<Step> {
-    if (seen.kind === 'there') {
-      using _content = seen.content;
-      return await this.#copy(task, seen, signal);
-    }
+    if (seen.kind === 'there')
+      try {
+        return await this.#copy(task, seen, signal);
+      } finally {
+        seen.content?.[Symbol.dispose]();
+      }
     if ('outcome' in seen) return done(seen.outcome);
     return await this.#remove(task, seen.told, signal);
   }

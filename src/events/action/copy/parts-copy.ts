@@ -81,20 +81,24 @@ async function putParts(
   const copyPart = async (index: number, before: Promise<void>, checked: () => void): Promise<void> => {
     const start = index * partBytes;
     const end = Math.min(size, start + partBytes);
-    using _held = await budget.take(end - start);
-    either.throwIfAborted();
-    const content = await source.range(where, { ifMatch: etag, start, end }, either);
-    const bytes = await readExactly(content, { etag, length: end - start }, scavenger);
-    // The whole is checked in its order.
-    await before;
-    checks.update(bytes);
-    checked();
-    const md5 = createHash('md5').update(bytes).digest();
-    const body = { bytes, md5: md5.toString('base64') };
-    const stored = await target.use((bucket) =>
-      putPart(bucket, upload, index + 1, body, { signal: either, path: upload.key }),
-    );
-    parts[index] = { etag: stored.etag, md5 };
+    const held = await budget.take(end - start);
+    try {
+      either.throwIfAborted();
+      const content = await source.range(where, { ifMatch: etag, start, end }, either);
+      const bytes = await readExactly(content, { etag, length: end - start }, scavenger);
+      // The whole is checked in its order.
+      await before;
+      checks.update(bytes);
+      checked();
+      const md5 = createHash('md5').update(bytes).digest();
+      const body = { bytes, md5: md5.toString('base64') };
+      const stored = await target.use((bucket) =>
+        putPart(bucket, upload, index + 1, body, { signal: either, path: upload.key }),
+      );
+      parts[index] = { etag: stored.etag, md5 };
+    } finally {
+      held[Symbol.dispose]();
+    }
   };
 
   let before = Promise.resolve();
