@@ -22,7 +22,7 @@ const QUEUE_OPTIONS = {
     ...TEXT,
     ...KEPT,
     describe: 'Most messages in it; beyond that posts are answered with 503',
-    defaultDescription: '1,000,000',
+    defaultDescription: '1000000',
   },
   'min-free': {
     ...TEXT,
