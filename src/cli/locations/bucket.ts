@@ -1,12 +1,11 @@
 import { bucketSettings } from '../../config/bucket-settings.ts';
-import { readText } from '../../config/read-text.ts';
 import type { SenderConfig } from '../../config/schemas/sender.ts';
-import type { StoreAccess } from '../../config/store-access.ts';
 import { showAddress, type S3StoreAddress } from '../../config/target-address.ts';
 import { isLoopback } from '../../http/listen-address.ts';
 import type { Store } from '../../store/store.ts';
 import { ownTarget, untilOpen, type OpenTarget, type Shared, type TargetUse } from '../own-target.ts';
 import { trustSystemCas } from '../trust-system-cas.ts';
+import { accessOf } from './bucket-access.ts';
 import type { StoreSettings, StoreUse } from './store-use.ts';
 
 /**
@@ -67,18 +66,13 @@ async function openS3(
   const { openS3Store } = await import('../../store/s3/s3-store.ts');
   log.debug('opening the bucket', { address: showAddress(address) });
   const { bucket, prefix } = address;
-  const { region, pathStyle, profile, storageClass, sse, sseKmsKeyId, tags } = settings;
+  const { storageClass, sse, sseKmsKeyId, tags } = settings;
   return openS3Store(
     {
       readOnly,
       bucket,
       prefix,
-      endpoint: endpoint?.href,
-      region,
-      pathStyle,
-      profile,
-      credentials: revealed(settings),
-      ca: ca === undefined ? undefined : readText(ca, 'the file of "ca"'),
+      ...accessOf(settings),
       storageClass,
       sse,
       sseKmsKeyId,
@@ -88,14 +82,4 @@ async function openS3(
     },
     { signal },
   );
-}
-
-function revealed({ credentials }: StoreAccess) {
-  if (credentials === undefined) return undefined;
-  const { accessKeyId, secretAccessKey, sessionToken } = credentials;
-  return {
-    accessKeyId: accessKeyId.reveal(),
-    secretAccessKey: secretAccessKey.reveal(),
-    sessionToken: sessionToken?.reveal(),
-  };
 }

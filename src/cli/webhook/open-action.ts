@@ -1,10 +1,13 @@
+import { bucketSettings } from '../../config/bucket-settings.ts';
 import type { WebhookConfig } from '../../config/schemas/webhook.ts';
 import type { Action } from '../../events/action/action.ts';
+import type { CopyOptions, CopyRoute } from '../../events/action/copy/copy-options.ts';
 import type { DownloadTarget } from '../../events/action/download/download-action.ts';
-import { work, type WorkEnd, type WorkOptions } from '../../events/work/work.ts';
 import type { ActionMetrics } from '../../events/work/action-metrics.ts';
+import { work, type WorkEnd, type WorkOptions } from '../../events/work/work.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { LastingWork } from '../lasting-command.ts';
+import { accessOf } from '../locations/bucket-access.ts';
 
 /** What is done about events, ready to be done. */
 export interface OpenedAction extends AsyncDisposable {
@@ -18,19 +21,110 @@ type Given = Pick<LastingWork<WebhookConfig>, 'config' | 'configFile' | 'log' | 
  * @throws IsyncError CONFIG_INVALID where it names none, and what opening it throws
  */
 export async function openAction(given: Given, metrics: ActionMetrics | undefined): Promise<OpenedAction> {
-  const { config } = given;
-  if (config.sync.length > 0) return ready(await download(given), metrics);
+  const { script, to, sync } = given.config;
+  if (script !== undefined) return ready(await runningScript(given, script, metrics), metrics);
+  if (to !== undefined) return ready(await copying(given, metrics), metrics);
+  if (sync.length > 0) return ready(await download(given), metrics);
   throw new IsyncError('CONFIG_INVALID', 'nothing says what to do about events', {
-    hint: 'Give --script FILE, --to s3://BUCKET, --forward URL, or "sync" in the config file; or take them only: --role receive.',
+    hint: 'Give --script FILE, --to s3://BUCKET, --forward URL or --sync PREFIX=FOLDER; or take them only: --role receive.',
   });
 }
 
 function ready<Target>(action: Action<Target>, metrics: ActionMetrics | undefined): OpenedAction {
-  const timed = metrics === undefined ? action : { ...action, act: metrics.timed(action) };
-  return {
-    work: (options) => work<Target>({ ...options, action: timed }),
-    [Symbol.asyncDispose]: () => action[Symbol.asyncDispose](),
+  const { name, needs } = action;
+  const act = metrics === undefined ? action.act : metrics.timed(action);
+  const dispose = (): PromiseLike<void> => action[Symbol.asyncDispose]();
+  const measured: Action<Target> = {
+    name,
+    needs,
+    route: (event) => action.route(event),
+    act,
+    [Symbol.asyncDispose]: dispose,
   };
+  return {
+    work: (options) => work<Target>({ ...options, action: measured }),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+async function runningScript(
+  { config, log, cut }: Given,
+  file: string,
+  metrics: ActionMetrics | undefined,
+): Promise<Action<undefined>> {
+  const [{ checkScript }, { scriptAction }] = await Promise.all([
+    import('../../events/action/script/check-script.ts'),
+    import('../../events/action/script/script-action.ts'),
+  ]);
+  checkScript(file);
+  const common = { file, timeoutMs: config.timeout, lookedAgain: metrics?.lookedAgain, log };
+  if (config.sourceEndpoint === undefined && config.sourceProfile === undefined) return scriptAction(common);
+  const [{ BucketPool }, { bucketSource }] = await Promise.all([
+    import('../../events/action/bucket-pool.ts'),
+    import('../../events/action/script/script-source.ts'),
+  ]);
+  const pool = new BucketPool(sourceAccess(config), { cut, concurrency: config.concurrency });
+  const action = scriptAction({ ...common, source: bucketSource(pool) });
+  return {
+    name: action.name,
+    needs: action.needs,
+    route: (event) => action.route(event),
+    act: action.act,
+    [Symbol.asyncDispose]: async () => {
+      await action[Symbol.asyncDispose]();
+      pool[Symbol.dispose]();
+    },
+  };
+}
+
+async function copying(
+  { config, log, cut }: Given,
+  metrics: ActionMetrics | undefined,
+): Promise<Action<CopyRoute>> {
+  const { openCopyAction } = await import('../../events/action/copy/open-copy-action.ts');
+  return openCopyAction({
+    ...copySides(config),
+    ...copyWays(config),
+    lookedAgain: metrics?.lookedAgain,
+    cut,
+    log,
+  });
+}
+
+function copyWays({
+  delete: removals,
+  concurrency,
+}: WebhookConfig): Pick<CopyOptions, 'removals' | 'concurrency'> {
+  return { removals, concurrency };
+}
+
+/**
+ * From where to where `--to` copies.
+ * @throws IsyncError CONFIG_INVALID where it names no bucket
+ */
+export function copySides(config: WebhookConfig): Pick<CopyOptions, 'source' | 'target'> {
+  const { to, targetEndpoint, targetRegion, targetProfile, buckets } = config;
+  if (to?.kind !== 's3')
+    throw new IsyncError('CONFIG_INVALID', 'no bucket to copy to is named: --to s3://BUCKET');
+  const settings = bucketSettings(to, {
+    s3Endpoint: targetEndpoint,
+    s3Region: targetRegion,
+    s3Profile: targetProfile,
+  });
+  const { storageClass, sse, sseKmsKeyId } = settings;
+  return {
+    source: { access: sourceAccess(config), ...(buckets.length > 0 && { buckets }) },
+    target: {
+      access: accessOf(settings),
+      bucket: to.bucket,
+      prefix: to.prefix === '' ? '' : `${to.prefix}/`,
+      settings: { storageClass, sse, sseKmsKeyId },
+    },
+  };
+}
+
+function sourceAccess({ sourceEndpoint, sourceRegion, sourceProfile }: WebhookConfig) {
+  return { endpoint: sourceEndpoint?.href, region: sourceRegion, profile: sourceProfile };
 }
 
 async function download({ config, ...given }: Given): Promise<Action<DownloadTarget>> {
