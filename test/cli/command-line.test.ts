@@ -120,7 +120,10 @@ describe('options', () => {
   ): readonly { section: string; name: string; command: Command; isBelow: boolean }[] => {
     const words = [...above, entry.name];
     const own = isGroup(entry) ? [] : [{ section, name: words.join(' '), command: entry, isBelow }];
-    return [...own, ...below(entry).flatMap((each) => found(each, section, words, isBelow || !isGroup(entry)))];
+    return [
+      ...own,
+      ...below(entry).flatMap((each) => found(each, section, words, isBelow || !isGroup(entry))),
+    ];
   };
   const all = COMMANDS.flatMap((entry) => found(entry, entry.name, []));
 

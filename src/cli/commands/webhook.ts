@@ -209,6 +209,10 @@ const queue: Command = {
   below: [dead],
 };
 
+const parked = parkedCommands('webhook', async () => (await import('../run-parked.ts')).webhookParked, {
+  options: { state: QUEUE_OPTIONS.state, ...CONFIG_OPTION },
+});
+
 export const webhook: Command = {
   ...shared,
   name: 'webhook',
@@ -229,5 +233,5 @@ export const webhook: Command = {
   options: OPTIONS,
   hasUnits: true,
   load: async () => (await import('../run-webhook.ts')).runWebhook,
-  below: [queue, parkedCommands('webhook', async () => (await import('../run-parked.ts')).webhookParked)],
+  below: [queue, parked],
 };

@@ -25,7 +25,20 @@ export async function openAction(given: Given, metrics: ActionMetrics | undefine
   if (script !== undefined) return ready(await runningScript(given, script, metrics), metrics);
   if (to !== undefined) return ready(await copying(given, metrics), metrics);
   if (sync.length > 0) return ready(await download(given), metrics);
-  throw new IsyncError('CONFIG_INVALID', 'nothing says what to do about events', {
+  throw noAction();
+}
+
+/**
+ * Told before anything is opened.
+ * @throws IsyncError CONFIG_INVALID where no action is named
+ */
+export function checkHasAction({ script, to, forward, sync }: WebhookConfig): void {
+  if (script === undefined && to === undefined && forward === undefined && sync.length === 0)
+    throw noAction();
+}
+
+function noAction(): IsyncError {
+  return new IsyncError('CONFIG_INVALID', 'nothing says what to do about events', {
     hint: 'Give --script FILE, --to s3://BUCKET, --forward URL or --sync PREFIX=FOLDER; or take them only: --role receive.',
   });
 }
