@@ -48,6 +48,18 @@ describe('help', () => {
     [['pull', 'parked', 'show'], 'isync pull parked show 0123'],
     [['pull', 'parked', 'replay'], 'isync pull parked replay all'],
     [['pull', 'parked', 'drop'], 'isync pull parked drop 0123'],
+    [['webhook'], 'isync webhook --script'],
+    [['webhook', 'queue'], 'isync webhook queue --config'],
+    [['webhook', 'queue', 'dead'], 'isync webhook queue dead replay all'],
+    [['webhook', 'queue', 'dead', 'list'], 'isync webhook queue dead list --config'],
+    [['webhook', 'queue', 'dead', 'show'], 'isync webhook queue dead show ID'],
+    [['webhook', 'queue', 'dead', 'replay'], 'isync webhook queue dead replay all'],
+    [['webhook', 'queue', 'dead', 'drop'], 'isync webhook queue dead drop ID'],
+    [['webhook', 'parked'], 'isync webhook parked replay all'],
+    [['webhook', 'parked', 'list'], 'isync webhook parked list --config'],
+    [['webhook', 'parked', 'show'], 'isync webhook parked show 0123'],
+    [['webhook', 'parked', 'replay'], 'isync webhook parked replay all'],
+    [['webhook', 'parked', 'drop'], 'isync webhook parked drop 0123'],
   ])('of %s has examples', async (args, example) => {
     const help = await printed(...args, '--help');
     expect(help).toContain('Examples:');
@@ -104,11 +116,14 @@ describe('options', () => {
     entry: Command | CommandGroup,
     section: string,
     above: readonly string[],
+    isBelow = false,
   ): readonly { section: string; name: string; command: Command; isBelow: boolean }[] => {
     const words = [...above, entry.name];
-    const isBelow = above.length > 1;
     const own = isGroup(entry) ? [] : [{ section, name: words.join(' '), command: entry, isBelow }];
-    return [...own, ...below(entry).flatMap((each) => found(each, section, words))];
+    return [
+      ...own,
+      ...below(entry).flatMap((each) => found(each, section, words, isBelow || !isGroup(entry))),
+    ];
   };
   const all = COMMANDS.flatMap((entry) => found(entry, entry.name, []));
 

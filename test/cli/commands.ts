@@ -6,6 +6,7 @@ import { receiveSchema } from '../../src/config/schemas/receive.ts';
 import { scanSchema } from '../../src/config/schemas/scan.ts';
 import { tokenSchema } from '../../src/config/schemas/token.ts';
 import { verifySchema } from '../../src/config/schemas/verify.ts';
+import { webhookSchema } from '../../src/config/schemas/webhook.ts';
 
 /** By section of the config file. */
 export const SCHEMAS = {
@@ -14,6 +15,7 @@ export const SCHEMAS = {
   token: tokenSchema,
   verify: verifySchema,
   pull: pullSchema,
+  webhook: webhookSchema,
 };
 
 export type Section = keyof typeof SCHEMAS;

@@ -17,9 +17,10 @@ const REQUIRED = {
   receive: { store: '/mnt' },
   token: { tokens: '/tokens' },
   pull: { queue: 'events', sync: ['a/=/srv/a'] },
+  webhook: {},
 } as const satisfies Record<Section, Readonly<Record<string, unknown>>>;
 
-/** Defaults that are words, because what they say is known only when the command runs. */
+/** Defaults that are words, because what they say is known only when the command runs; by option, or by command and option. */
 const IN_WORDS: Readonly<Record<string, string>> = {
   device: 'its host name',
   's3-region': 'that of the profile',
@@ -28,12 +29,20 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   state: 'CONFIG.state, beside the config file',
   region: 'that of the profile',
   buckets: 'any',
+  'webhook address': 'all where something says who may post, else 127.0.0.1',
+  'webhook topic': 'any of VK Cloud, none of SNS',
+  'webhook queue': 'queue.db in the state',
+  'webhook state': 'CONFIG.state, beside the config file, or webhook.state',
 };
 /** Values that the settings leave open, and that the code which uses them fills in. */
 const FILLED_IN_LATER: Readonly<Record<string, number>> = {
   's3-part-memory': PART_BUFFER_BYTES,
   'max-connections': DEFAULT_MAX_CONNECTIONS,
 };
+
+function inWords({ command, name }: { command: string; name: string }): string | undefined {
+  return IN_WORDS[`${command} ${name}`] ?? IN_WORDS[name];
+}
 
 function readSettings(command: Section, sources: Sources): object {
   const schema: CommandSchema<object> = SCHEMAS[command];
@@ -61,7 +70,7 @@ it.each([
 });
 
 describe('a default that --help tells', () => {
-  it.each(told.filter(({ name }) => !(name in IN_WORDS) && name !== 'retry-for'))(
+  it.each(told.filter((each) => inWords(each) === undefined && each.name !== 'retry-for'))(
     'of $command --$name is the one in force: $told',
     ({ command, name, told }) => {
       const laterDefault = FILLED_IN_LATER[name];
@@ -78,8 +87,8 @@ describe('a default that --help tells', () => {
   );
 
   it('in words is one that can not be a value', () => {
-    for (const { name, told: words } of told.filter(({ name }) => name in IN_WORDS))
-      expect(words).toBe(IN_WORDS[name]);
+    for (const each of told.filter((each) => inWords(each) !== undefined))
+      expect(each.told).toBe(inWords(each));
     expect(settings('scan').get('device')).toBe(defaultDevice(hostname()));
   });
 

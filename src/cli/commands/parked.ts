@@ -1,4 +1,4 @@
-import type { Command, CommandGroup, Run } from '../command.ts';
+import type { Command, CommandGroup, OptionTable, Run } from '../command.ts';
 import { COMMON_OPTIONS } from './options.ts';
 
 /** What runs the commands below, for the settings of one command. */
@@ -9,17 +9,23 @@ export interface ParkedRuns {
   readonly drop: Run;
 }
 
+interface ParkedOptions {
+  readonly byOption?: Command['byOption'];
+  /** Default: those that each command has. The config file has the others. */
+  readonly options?: OptionTable;
+}
+
 /** `isync COMMAND parked list|show|replay|drop`. */
 export function parkedCommands(
   command: 'pull' | 'webhook',
   load: () => Promise<ParkedRuns>,
-  byOption?: Command['byOption'],
+  { byOption, options = COMMON_OPTIONS }: ParkedOptions,
 ): CommandGroup {
   const name = `${command} parked`;
   const config = `/etc/isync/${command}.yaml`;
   /** What they share. */
   const shared = {
-    options: COMMON_OPTIONS,
+    options,
     ownFile: true,
     ...(byOption !== undefined && { byOption }),
     hasUnits: false,

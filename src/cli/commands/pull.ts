@@ -106,7 +106,7 @@ const OPTIONS = {
 } as const satisfies OptionTable;
 
 const parked = parkedCommands('pull', async () => (await import('../run-parked.ts')).pullParked, {
-  resyncNow: 'resync',
+  byOption: { resyncNow: 'resync' },
 });
 
 export const pull: Command = {

@@ -22,7 +22,7 @@ const QUEUE_OPTIONS = {
     ...TEXT,
     ...KEPT,
     describe: 'Most messages in it; beyond that posts are answered with 503',
-    defaultDescription: '1,000,000',
+    defaultDescription: '1000000',
   },
   'min-free': {
     ...TEXT,
@@ -199,6 +199,10 @@ const queue: Command = {
   below: [dead],
 };
 
+const parked = parkedCommands('webhook', async () => (await import('../run-parked.ts')).webhookParked, {
+  options: { state: QUEUE_OPTIONS.state, ...CONFIG_OPTION },
+});
+
 export const webhook: Command = {
   ...shared,
   name: 'webhook',
@@ -219,5 +223,5 @@ export const webhook: Command = {
   options: OPTIONS,
   hasUnits: true,
   load: async () => (await import('../run-webhook.ts')).runWebhook,
-  below: [queue, parkedCommands('webhook', async () => (await import('../run-parked.ts')).webhookParked)],
+  below: [queue, parked],
 };

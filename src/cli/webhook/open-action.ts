@@ -51,7 +51,20 @@ export async function openAction(
   if (given.config.sync.length > 0) return ready(await download(given), metrics);
   const action = await openNamedAction(given, metrics);
   if (action !== undefined) return action;
-  throw new IsyncError('CONFIG_INVALID', 'nothing says what to do about events', {
+  throw noAction();
+}
+
+/**
+ * Told before anything is opened.
+ * @throws IsyncError CONFIG_INVALID where no action is named
+ */
+export function checkHasAction({ script, to, forward, sync }: WebhookConfig): void {
+  if (script === undefined && to === undefined && forward === undefined && sync.length === 0)
+    throw noAction();
+}
+
+function noAction(): IsyncError {
+  return new IsyncError('CONFIG_INVALID', 'nothing says what to do about events', {
     hint: 'Give --script FILE, --to s3://BUCKET, --forward URL or --sync PREFIX=FOLDER; or take them only: --role receive.',
   });
 }
@@ -95,7 +108,10 @@ async function runningScript(
   ]);
   checkScript(file);
   const common = { file, timeoutMs: config.timeout, lookedAgain: metrics?.lookedAgain, log };
-  if (config.sourceEndpoint === undefined && config.sourceProfile === undefined) return scriptAction(common);
+  const { sourceEndpoint, sourceRegion, sourceProfile } = config;
+  // Only where somebody says how: else the event is believed.
+  if ([sourceEndpoint, sourceRegion, sourceProfile].every((way) => way === undefined))
+    return scriptAction(common);
   const [{ BucketPool }, { bucketSource }] = await Promise.all([
     import('../../events/action/bucket-pool.ts'),
     import('../../events/action/script/script-source.ts'),

@@ -4,7 +4,7 @@ import type { WebhookConfig } from '../../config/schemas/webhook.ts';
 import { readTokenFile } from '../../config/token-file.ts';
 import { parseSecretPath } from '../../config/webhook-values.ts';
 import { parseNetworks } from '../../events/http/networks.ts';
-import { startWebhook } from '../../events/http/start-webhook.ts';
+import { checkedHost, startWebhook } from '../../events/http/start-webhook.ts';
 import { openParking } from '../../events/parking/open-parking.ts';
 import type { Parking } from '../../events/parking/parking.ts';
 import type { EventQueue } from '../../events/queue/event-queue.ts';
@@ -18,7 +18,7 @@ import { formatBytes, formatCount } from '../../observe/units.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { LastingWork } from '../lasting-command.ts';
 import { parkingFolder } from '../pull/state-files.ts';
-import { openAction } from './open-action.ts';
+import { checkHasAction, openAction } from './open-action.ts';
 import { queuePlace } from './places.ts';
 import { startMetrics, type WebhookStatus } from './status.ts';
 
@@ -33,7 +33,9 @@ export async function serve(given: Work): Promise<ExitCode> {
   const works = config.role !== 'receive';
   const receives = config.role !== 'work' && config.source === undefined;
   // What the settings lack is said before anything is opened.
+  if (works) checkHasAction(config);
   const access = receives ? readAccess(config) : undefined;
+  if (access !== undefined) checkedHost({ ...config, access });
   await using opened = new AsyncDisposableStack();
   const source = opened.use(await openSource(given, works));
   const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });

@@ -93,7 +93,9 @@ export class Consumption {
     const { link, queue } = this.#options;
     try {
       const channel = this.#channel?.active === true ? this.#channel : await this.#openChannel();
-      const { consumerTag } = await channel.basicConsume({ queue }, (message) => this.#arrive(channel, message));
+      const { consumerTag } = await channel.basicConsume({ queue }, (message) =>
+        this.#arrive(channel, message),
+      );
       this.#consumers.push(consumerTag);
     } catch (error) {
       throw amqpError(error, link.where);

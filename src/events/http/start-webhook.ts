@@ -32,10 +32,8 @@ const NO_IPV6: ReadonlySet<string | undefined> = new Set(['EAFNOSUPPORT', 'EADDR
  * @throws IsyncError CONFIG_INVALID: exposed without a rule who may post, unusable certificate, or no such address
  */
 export async function startWebhook(options: StartWebhookOptions): Promise<HttpServer> {
-  const { access, address, port, tls, insecure = false, log } = options;
-  const guarded = isGuarded(access);
-  const host = address ?? (guarded || insecure ? ALL : '127.0.0.1');
-  checkExposure({ host, port }, guarded || insecure, EXPOSURE);
+  const { access, address, port, tls, log } = options;
+  const host = checkedHost(options);
   const isSecret = access.token !== undefined || access.secretPath !== undefined;
   if (isSecret && tls === undefined && !isLoopback(host))
     log.warn('without TLS, the token or the secret path crosses the network in the clear', { host });
@@ -55,6 +53,22 @@ export async function startWebhook(options: StartWebhookOptions): Promise<HttpSe
   // Without the secret path.
   log.info('listening for events', { url: `${server.url('http')}/webhook` });
   return server;
+}
+
+/**
+ * Returns where to listen.
+ * @throws IsyncError CONFIG_INVALID: exposed without a rule who may post
+ */
+export function checkedHost({
+  access,
+  address,
+  port,
+  insecure = false,
+}: Pick<StartWebhookOptions, 'access' | 'address' | 'port' | 'insecure'>): string {
+  const isOpen = isGuarded(access) || insecure;
+  const host = address ?? (isOpen ? ALL : '127.0.0.1');
+  checkExposure({ host, port }, isOpen, EXPOSURE);
+  return host;
 }
 
 async function listening(options: ServerOptions, isAnyAddress: boolean): Promise<HttpServer> {

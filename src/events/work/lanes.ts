@@ -17,6 +17,8 @@ export type Result =
   | { readonly kind: 'done'; readonly outcome: Outcome }
   /** `error.retryable`: trouble that passes by itself; else it has failed as often as it may. */
   | { readonly kind: 'failed'; readonly error: IsyncError }
+  /** Not looked at: one of its place that came before it has failed, and is to come again before it. */
+  | { readonly kind: 'behind' }
   /** Not looked at any more, because this process ends. */
   | { readonly kind: 'stopped' };
 
@@ -29,6 +31,8 @@ export interface Item<Target> {
   readonly attempts: number;
   /** How long temporary trouble is waited out here, in ms from the first failure: its message can't be given back without harm. */
   readonly staysMs: number;
+  /** Whether its queue keeps it in its turn where one before it has failed. Default: it is acted on all the same. */
+  readonly keepsTurn?: boolean | undefined;
   readonly settle: (result: Result) => void;
 }
 
@@ -102,9 +106,21 @@ export class Lanes<Target> {
     for (let group = this.#takeGroup(lane); group !== undefined; group = this.#takeGroup(lane)) {
       const result = await this.#settled(lane, group);
       if (result === 'others first') lane.waiting.push(...group);
-      else for (const item of group) item.settle(result);
+      else {
+        for (const item of group) item.settle(result);
+        if (result.kind === 'failed') this.#putBehind(lane);
+      }
     }
     this.#lanes.delete(place);
+  }
+
+  /** Where each record counts, what waits for its turn must not overtake one that has failed. */
+  #putBehind(lane: Lane<Target>): void {
+    if (this.#options.needs !== 'each') return;
+    const waiting = lane.waiting.splice(0);
+    for (const item of waiting)
+      if (item.keepsTurn === true) item.settle(BEHIND);
+      else lane.waiting.push(item);
   }
 
   /** Looks at a key until that has led to something. Records of the key that come meanwhile join `group`. */
@@ -209,6 +225,7 @@ export class Lanes<Target> {
 }
 
 const STOPPED: Result = { kind: 'stopped' };
+const BEHIND: Result = { kind: 'behind' };
 
 interface Lane<Target> {
   waiting: Item<Target>[];

@@ -158,8 +158,11 @@ export class Records<Target = unknown> {
   }
 
   #acted(task: Item<Target>['task'], place: string, { staysMs, holding }: Origin): Promise<Result> {
-    const attempts = holding?.isOurs === true ? 1 : this.#options.attempts;
-    return new Promise((settle) => this.#options.lanes.add({ task, place, attempts, staysMs, settle }));
+    const keepsTurn = holding?.isOurs === true;
+    const attempts = keepsTurn ? 1 : this.#options.attempts;
+    return new Promise((settle) =>
+      this.#options.lanes.add({ task, place, attempts, staysMs, keepsTurn, settle }),
+    );
   }
 
   async #judge(
@@ -171,6 +174,8 @@ export class Records<Target = unknown> {
     const { observer, log, parking, failed, settled } = this.#options;
     const fields = fieldsOf(origin, event);
     if (result.kind === 'stopped') return 'stopped';
+    // Its place in the order is kept below.
+    if (result.kind === 'behind') return 'later';
     if (result.kind === 'failed') {
       const { code, message, hint, retryable } = result.error;
       log.warn(`not done: ${message}`, { ...fields, code, ...(hint !== undefined && { hint }) });

@@ -141,6 +141,13 @@ function deadMessage(given: AsyncMessage): DeadMessage {
   const buriedMs = Number(header(HEADERS.buriedMs) ?? 0);
   // Not by us: a policy of the broker says after how long, or how many deliveries, it gives a message up.
   if (reason === undefined)
-    return { id, body, reason: `RabbitMQ has given it up: ${deathOf(given)}`, attempts: attempt, sentMs, buriedMs };
+    return {
+      id,
+      body,
+      reason: `RabbitMQ has given it up: ${deathOf(given)}`,
+      attempts: attempt,
+      sentMs,
+      buriedMs,
+    };
   return { id, body, reason, attempts: Number(header(HEADERS.attempts) ?? 0), sentMs, buriedMs };
 }

@@ -1,0 +1,171 @@
+import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { describe, expect, it } from 'vitest';
+import { cephRecord } from '../../harness/ceph-record.ts';
+import { runCli } from '../../harness/cli.ts';
+import { startWebhookStage, type Webhook, type WebhookStage } from '../../harness/webhook-stage.ts';
+
+const TOKEN = 'a-token-of-32-characters-or-more';
+const SECRET = 'a-secret-of-the-path-24';
+const put = (key: string): string => cephRecord({ event: 'ObjectCreated:Put', bucket: 'photos', key });
+
+/** What a script has written so far, a line each. */
+const linesIn = (stage: WebhookStage): string[] => {
+  try {
+    return readFileSync(stage.at('told'), 'utf8').split('\n').slice(0, -1);
+  } catch {
+    return [];
+  }
+};
+const lineFor = (stage: WebhookStage): string => `echo "$1 $2 $3" >> '${stage.at('told')}'`;
+
+describe.concurrent('isync webhook', () => {
+  it.each([
+    [[], 'nothing says what to do about events', '--script FILE'],
+    [['--script', '/bin/true', '--address', '0.0.0.0'], 'listens on loopback only', '--token-file'],
+  ])('%j is refused, and nothing is made', async (args, why, hint) => {
+    await using stage = await startWebhookStage();
+    const state = stage.at('state');
+    const { exitCode, stderr } = await runCli(['webhook', '--port', '0', '--state', state, ...args]);
+    expect(exitCode).toBe(2);
+    expect(stderr).toContain(why);
+    expect(stderr).toContain(hint);
+    expect(() => readFileSync(state)).toThrow('ENOENT');
+  });
+
+  it('takes events from whoever may post, runs the script for each, and measures it', async () => {
+    await using stage = await startWebhookStage();
+    await writeFile(stage.at('token'), TOKEN, { mode: 0o600 });
+    await writeFile(stage.at('secret'), SECRET, { mode: 0o600 });
+    await stage.configure({
+      tokenFile: stage.at('token'),
+      secretPathFile: stage.at('secret'),
+      script: await stage.script(lineFor(stage)),
+      status: '127.0.0.1:0',
+      logLevel: 'debug',
+    });
+    await using webhook = await stage.start();
+    const { ask, post } = webhook;
+    expect(await ask({ path: '/ping' })).toMatchObject({ status: 200, text: 'Pong' });
+    for (const method of ['GET', 'HEAD'])
+      expect(await ask({ method, path: '/webhook' })).toMatchObject({ status: 200 });
+    expect(await ask({ path: '/' })).toMatchObject({ status: 404 });
+    const secretPath = `/webhook/${SECRET}`;
+    const ways = [
+      { headers: { authorization: `Bearer ${TOKEN}` } },
+      { headers: { authorization: TOKEN } },
+      { path: secretPath },
+    ];
+    for (const [index, way] of ways.entries())
+      expect(await post(put(`a b/${index}`), way)).toMatchObject({ status: 200 });
+    for (const way of [{}, { headers: { authorization: `Bearer ${TOKEN}x` } }, { path: `${secretPath}x` }])
+      expect(await post(put('refused'), way)).toMatchObject({ status: 401 });
+    await webhook.process.until('the script to have run', () => linesIn(stage).length === 3);
+    expect(linesIn(stage).toSorted()).toEqual([0, 1, 2].map((index) => `photos a b/${index} copy`));
+    await webhook.process.until('all to be done', async () =>
+      (await metricsOf(webhook)).includes('isync_queue_depth 0\n'),
+    );
+    const metrics = await metricsOf(webhook);
+    for (const line of [
+      'isync_webhook_requests_total{status="200"} 5',
+      'isync_webhook_requests_total{status="401"} 3',
+      'isync_webhook_accept_seconds_count 3',
+      'isync_queue_oldest_seconds 0',
+      'isync_queue_dead 0',
+      'isync_action_seconds_count{action="script"} 3',
+      'isync_webhook_looked_again_total 0',
+      'isync_events_received_total{dialect="ceph",kind="created"} 3',
+      'isync_events_done_total{action="created",outcome="done"} 3',
+      'isync_events_parked 0',
+    ])
+      expect(metrics).toContain(`\n${line}\n`);
+    const { exitCode, stdout, stderr } = await webhook.process.stop('SIGTERM');
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ received: 3, done: 3 });
+    for (const secret of [SECRET, TOKEN]) expect(`${stdout}${stderr}`).not.toContain(secret);
+  });
+
+  it('listens on loopback where nothing says who may post, and in no browser', async () => {
+    await using stage = await startWebhookStage();
+    await stage.configure({ role: 'receive' });
+    await using webhook = await stage.start();
+    expect(new URL(webhook.url).hostname).toBe('127.0.0.1');
+    expect(await webhook.post(put('a'), { headers: { origin: 'http://evil.example' } })).toMatchObject({
+      status: 401,
+    });
+    const answer = await webhook.post(put('a'));
+    expect(answer.status).toBe(200);
+    // By now it is durable.
+    await webhook.process.kill();
+    expect(await stage.counts()).toMatchObject({ waiting: 1, inHand: 0, dead: 0 });
+    expect((await stage.run('queue', '--queue', stage.at('mistyped.db'))).stderr).toContain(
+      'there is no queue',
+    );
+  });
+
+  it('answers what it was reading when it is asked to end, and finishes what it has begun', async () => {
+    await using stage = await startWebhookStage();
+    const script = await stage.script(
+      `${lineFor(stage)}\nwhile [ ! -e '${stage.at('go')}' ]; do sleep 0.05; done`,
+    );
+    await stage.configure({ script, concurrency: 1 });
+    await using webhook = await stage.start();
+    const late = put('late');
+    const socket = connect(webhook.port, '127.0.0.1');
+    await once(socket, 'connect');
+    socket.write(
+      `POST /webhook HTTP/1.1\r\nHost: x\r\nContent-Length: ${Buffer.byteLength(late)}\r\n\r\n${late.slice(0, 40)}`,
+    );
+    for (const key of ['a', 'b']) await webhook.post(put(key));
+    await webhook.process.until('one to have begun', () => linesIn(stage).length === 1);
+    webhook.process.signal('SIGTERM');
+    await webhook.process.until('no new connection', async () =>
+      webhook.ask({ path: '/ping' }).then(
+        () => false,
+        () => true,
+      ),
+    );
+    socket.write(late.slice(40));
+    expect(await text(socket)).toContain('200 OK');
+    await writeFile(stage.at('go'), '');
+    expect((await webhook.process.ended).exitCode).toBe(0);
+    expect(linesIn(stage)).toEqual(['photos a copy']);
+    expect(await stage.counts()).toMatchObject({ waiting: 2, inHand: 0 });
+  });
+
+  it('shows what is dead, takes it again and drops it; what it can not read is parked', async () => {
+    await using stage = await startWebhookStage();
+    const script = await stage.script(
+      `[ "$2" = good ] || [ -e '${stage.at('mended')}' ] || exit 3\n${lineFor(stage)}`,
+    );
+    await stage.configure({ script, attempts: 1, status: '127.0.0.1:0' });
+    await using webhook = await stage.start();
+    for (const key of ['bad', 'worse', 'good']) await webhook.post(put(key));
+    expect(await webhook.post('{"no": "event"}')).toMatchObject({ status: 200 });
+    await webhook.process.until('the bad ones to be dead', async () =>
+      (await metricsOf(webhook)).includes('isync_queue_dead 2\n'),
+    );
+    const list = await stage.run('queue', 'dead', 'list');
+    expect(list.stdout).toMatch(/photos\/bad: .*3/);
+    const ids = list.stdout
+      .trim()
+      .split('\n')
+      .map((line) => line.split(' ')[0] ?? '');
+    expect(ids).toHaveLength(2);
+    const shown = await stage.run('queue', 'dead', 'show', ids[0] ?? '', '--json');
+    expect(JSON.parse(shown.stdout)).toMatchObject({ id: ids[0], attempts: 1, exitCode: 0 });
+    expect(await stage.run('queue', 'dead', 'drop', 'no-such')).toMatchObject({ exitCode: 2 });
+    await writeFile(stage.at('mended'), '');
+    expect((await stage.run('queue', 'dead', 'replay', ids[0] ?? '')).stdout).toContain('1 message put back');
+    await webhook.process.until('it to be done', () => linesIn(stage).length === 2);
+    expect((await stage.run('queue', 'dead', 'drop', 'all')).stdout).toContain('1 message dropped');
+    expect(await stage.counts()).toMatchObject({ dead: 0 });
+    expect((await stage.run('parked', 'list')).stdout).toContain('EVENT_INVALID');
+  });
+});
+
+const metricsOf = async ({ statusUrl }: Webhook): Promise<string> =>
+  await (await fetch(`${statusUrl}/metrics`)).text();

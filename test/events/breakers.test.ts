@@ -1,0 +1,129 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Task } from '../../src/events/action/action.ts';
+import { Breakers } from '../../src/events/work/breakers.ts';
+import { IsyncError } from '../../src/model/isync-error.ts';
+import { RecordingLog } from '../recording-log.ts';
+
+const AWAY = new IsyncError('UNREACHABLE', 'nobody answers', { retryable: true });
+const MISSING = new IsyncError('STORE_REFUSED', 'forbidden');
+
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+afterEach(() => void vi.useRealTimers());
+
+/** Breakers around a side that fails with `fault`, or not. */
+function stage() {
+  const log = new RecordingLog();
+  const side: { fault: Error | undefined; tries: number; until: Promise<void> | undefined } = {
+    fault: undefined,
+    tries: 0,
+    until: undefined,
+  };
+  const breakers = new Breakers(log);
+  const act = breakers.guard(async () => {
+    side.tries += 1;
+    await side.until;
+    if (side.fault !== undefined) throw side.fault;
+    return { outcome: 'done' };
+  });
+  const signal = new AbortController().signal;
+  const told = (bucket = 'b'): Promise<string> =>
+    act({ event: { bucket } } as Task, signal).then(
+      ({ outcome }) => outcome,
+      (error: Error) => error.message,
+    );
+  return { breakers, log, side, told };
+}
+
+/** Fails until the breaker is open. */
+async function opened(bucket = 'b') {
+  const open = stage();
+  open.side.fault = AWAY;
+  for (let count = 0; count < 5; count++) await open.told(bucket);
+  expect(open.side.tries).toBe(5);
+  return open;
+}
+
+describe('a breaker', () => {
+  it('opens after five failures one after the other that say that a side is away', async () => {
+    const { breakers, side, told } = stage();
+    side.fault = AWAY;
+    for (let count = 0; count < 4; count++) await told();
+    side.fault = undefined;
+    await told();
+    side.fault = AWAY;
+    for (let count = 0; count < 4; count++) await told();
+    expect(breakers.openMs('b')).toBe(0);
+    await told();
+    expect(breakers.openMs('b')).toBeGreaterThanOrEqual(500);
+    expect(breakers.openMs('b')).toBeLessThanOrEqual(1_000);
+    expect(side.tries).toBe(10);
+    expect(await told()).toBe('nobody answers');
+    expect(side.tries).toBe(10);
+  });
+
+  it('stays shut for what is wrong with one object, and for faults of our own', async () => {
+    const { breakers, side, told } = stage();
+    for (const fault of [
+      MISSING,
+      new Error('a fault'),
+      new IsyncError('BUSY', 'later', { retryable: true }),
+    ]) {
+      side.fault = fault;
+      for (let count = 0; count < 10; count++) await told();
+      expect(breakers.openMs('b')).toBe(0);
+    }
+    expect(side.tries).toBe(30);
+  });
+
+  it('lets one alone try once its time is over, and opens for longer where that fails: a minute at most', async () => {
+    const { breakers, side, told } = await opened();
+    const times: number[] = [];
+    for (let round = 0; round < 12; round++) {
+      times.push(breakers.openMs('b'));
+      vi.advanceTimersByTime(Math.ceil(breakers.openMs('b')));
+      const before = side.tries;
+      const gate = Promise.withResolvers<void>();
+      side.until = gate.promise;
+      const probe = told();
+      expect(await told()).toBe('nobody answers');
+      gate.resolve();
+      await probe;
+      expect(side.tries).toBe(before + 1);
+    }
+    expect(times[3]).toBeGreaterThanOrEqual(4_000);
+    expect(times.at(-1)).toBeGreaterThanOrEqual(30_000);
+    expect(Math.max(...times)).toBeLessThanOrEqual(60_000);
+  });
+
+  it('shuts once one has worked, and tells both in a line each', async () => {
+    const { breakers, log, side, told } = await opened();
+    vi.advanceTimersByTime(Math.ceil(breakers.openMs('b')));
+    side.fault = undefined;
+    expect([await told(), await told()]).toEqual(['done', 'done']);
+    expect(log.lines.map(({ message }) => message)).toEqual([
+      'is away: nothing is tried for a while',
+      'answers again',
+    ]);
+  });
+
+  it('lets the next one try where the one that tried found trouble of its own', async () => {
+    const { breakers, side, told } = await opened();
+    vi.advanceTimersByTime(Math.ceil(breakers.openMs('b')));
+    side.fault = MISSING;
+    expect([await told(), await told()]).toEqual(['forbidden', 'forbidden']);
+    expect(side.tries).toBe(7);
+  });
+
+  it('is one of a bucket; all are open only where each bucket of late has an open one', async () => {
+    const { breakers, side, told } = await opened('a');
+    expect(breakers.allOpenMs).toBeGreaterThan(0);
+    side.fault = undefined;
+    expect(await told('b')).toBe('done');
+    expect(breakers.allOpenMs).toBe(0);
+    vi.advanceTimersByTime(60_000);
+    side.fault = AWAY;
+    // Of "b" nothing has come for a minute.
+    await told('a');
+    expect(breakers.allOpenMs).toBeGreaterThan(0);
+  });
+});

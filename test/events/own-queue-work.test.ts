@@ -1,0 +1,178 @@
+import { join } from 'node:path';
+import { describe, expect, it, vi } from 'vitest';
+import type { Act, Task } from '../../src/events/action/action.ts';
+import type { Outcome } from '../../src/events/action/outcome.ts';
+import { openParking } from '../../src/events/parking/open-parking.ts';
+import { work, type WorkOptions } from '../../src/events/work/work.ts';
+import { WorkTally } from '../../src/events/work/work-tally.ts';
+import { IsyncError } from '../../src/model/isync-error.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
+import { RecordingLog } from '../recording-log.ts';
+import { OwnQueue } from './own-queue.ts';
+
+const DONE: Outcome = { outcome: 'done' };
+const LATER = new IsyncError('BUSY', 'not now', { retryable: true });
+const BROKEN = new IsyncError('STORE_REFUSED', 'no');
+
+describe('work on a queue of our own', () => {
+  it('buries what has failed for good as often as it may; trouble that passes does not count', async () => {
+    const queue = new OwnQueue();
+    queue.add('bad', 'a');
+    queue.add('busy', 'b');
+    let tries = 0;
+    await worked(queue, {
+      attempts: 3,
+      act: async ({ messageId, attempt }) => {
+        if (messageId === 'busy' && attempt < 20) throw LATER;
+        if (messageId === 'busy') return DONE;
+        tries += 1;
+        throw tries === 2 ? LATER : BROKEN;
+      },
+    });
+    expect(queue.endsOf('bad')).toEqual([
+      ...Array.from({ length: 3 }, () => expect.any(Number)),
+      { buried: 'no' },
+    ]);
+    expect(queue.endsOf('busy')).toHaveLength(20);
+    expect(queue.endsOf('busy').at(-1)).toBe('ack');
+  });
+
+  it('gives back with full jitter: up to twice as long each time, 15 minutes at most', async () => {
+    const queue = new OwnQueue();
+    const ids = Array.from({ length: 60 }, (_, index) => `m${index}`);
+    for (const id of ids) queue.add(id, id);
+    await worked(queue, {
+      needs: 'newest',
+      act: async ({ attempt }) => {
+        if (attempt < 14) throw LATER;
+        return DONE;
+      },
+    });
+    const delays = (attempt: number): number[] => ids.map((id) => Number(queue.endsOf(id)[attempt - 1]));
+    for (const [attempt, most] of [
+      [1, 2_000],
+      [4, 16_000],
+      [13, 900_000],
+    ] as const) {
+      expect(Math.min(...delays(attempt))).toBeGreaterThanOrEqual(100);
+      expect(Math.max(...delays(attempt))).toBeLessThanOrEqual(most);
+      // Of 60 at random, not all lie in one half.
+      expect(Math.min(...delays(attempt))).toBeLessThan(most / 2);
+      expect(Math.max(...delays(attempt))).toBeGreaterThan(most / 2);
+    }
+  });
+
+  it('buries what can not be understood, is of another bucket, or has no place', async () => {
+    const queue = new OwnQueue();
+    queue.add('foreign', 'a', { s3: { bucket: { name: 'other' }, object: { key: 'a' } } });
+    queue.add('nothing', 'a', { s3: 'no object' });
+    queue.add('refused', 'refused');
+    const { parking } = await worked(queue, { buckets: ['photos'], act: async () => DONE });
+    for (const id of ['foreign', 'nothing', 'refused'])
+      expect(queue.endsOf(id)).toEqual([{ buried: expect.any(String) }]);
+    expect(parking.count).toBe(0);
+  });
+
+  it('keeps the order of a key where each event counts, though the first ones fail for a while', async () => {
+    const queue = new OwnQueue();
+    for (let index = 0; index < 6; index++) queue.add(`m${index}`, 'a');
+    queue.add('other', 'b');
+    const tries = new Map<string, number>();
+    const done: string[] = [];
+    await worked(queue, {
+      act: async ({ messageId }) => {
+        const count = (tries.get(messageId) ?? 0) + 1;
+        tries.set(messageId, count);
+        if (['m0', 'm3'].includes(messageId) && count < 4) throw LATER;
+        done.push(messageId);
+        return DONE;
+      },
+    });
+    expect(done.filter((id) => id !== 'other')).toEqual(['m0', 'm1', 'm2', 'm3', 'm4', 'm5']);
+    expect(done.indexOf('other')).toBeLessThan(2);
+  });
+
+  it('goes on behind what is dead', async () => {
+    const queue = new OwnQueue();
+    for (const id of ['m0', 'm1', 'm2']) queue.add(id, 'a');
+    const begun: string[] = [];
+    await worked(queue, {
+      attempts: 2,
+      act: async ({ messageId }) => {
+        begun.push(messageId);
+        if (messageId === 'm0') throw BROKEN;
+        return DONE;
+      },
+    });
+    expect(queue.endsOf('m0').at(-1)).toEqual({ buried: 'no' });
+    expect(begun).toEqual(['m0', 'm0', 'm1', 'm2']);
+  });
+
+  it('leaves the room to other keys: of one that is slow, few wait here', async () => {
+    const queue = new OwnQueue();
+    for (let index = 0; index < 100; index++) queue.add(`m${index}`, 'slow');
+    for (let index = 0; index < 20; index++) queue.add(`other${index}`, `k${index}`);
+    const slow = Promise.withResolvers<void>();
+    const done: string[] = [];
+    const ended = worked(queue, {
+      messagesInHand: 40,
+      act: async ({ messageId, event }) => {
+        if (event.key === 'slow') await slow.promise;
+        done.push(messageId);
+        return DONE;
+      },
+    });
+    await vi.waitFor(() => expect(done).toHaveLength(20), 30_000);
+    expect(queue.inHand).toBeLessThanOrEqual(17);
+    slow.resolve();
+    await ended;
+    expect(done.slice(20)).toEqual(Array.from({ length: 100 }, (_, index) => `m${index}`));
+    expect(queue.mostInHand).toBeLessThanOrEqual(40 + POLLS);
+  });
+});
+
+/** Of an intake: each may bring one message more than there is room for. */
+const POLLS = 4;
+
+interface Given extends Partial<Omit<WorkOptions<unknown>, 'action'>> {
+  readonly act: Act;
+  /** Default: each. */
+  readonly needs?: 'newest' | 'each';
+}
+
+/** Works until the queue is empty. */
+async function worked(source: OwnQueue, { act, needs = 'each', ...options }: Given) {
+  const log = new RecordingLog();
+  const parking = await openParking(join(temporaryFolder(), 'parked'), { log });
+  const stop = new AbortController();
+  const action = {
+    name: 'test',
+    needs,
+    route: ({ key }: Task['event']) =>
+      key === 'refused'
+        ? ({ kind: 'refused', reason: 'is none' } as const)
+        : ({ kind: 'task', target: undefined, place: key } as const),
+    act,
+    [Symbol.asyncDispose]: async () => {},
+  };
+  const ended = work<unknown>({
+    source,
+    action,
+    parking,
+    buckets: [],
+    keyEncoding: 'auto',
+    unmatched: 'discard',
+    attempts: 10,
+    concurrency: 4,
+    once: false,
+    observer: new WorkTally(),
+    log,
+    signal: stop.signal,
+    cut: new AbortController().signal,
+    ...options,
+  });
+  await vi.waitFor(() => expect(source.isEmpty).toBe(true), { timeout: 60_000, interval: 1 });
+  stop.abort();
+  await ended;
+  return { parking, log };
+}
