@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/long/**/*.test.ts'],
-    globalSetup: ['s3', 'cli', 'tools'].map((name) => `harness/${name}-setup.ts`),
+    globalSetup: ['s3', 'rabbit', 'cli', 'tools'].map((name) => `harness/${name}-setup.ts`),
     // A slow disk makes as many files durable in a minute as a fast one in a second.
     testTimeout: 600_000,
     expect: { poll: { timeout: 60_000 } },

@@ -2,6 +2,7 @@ import { accessSync, appendFileSync, constants, existsSync, readdirSync } from '
 import { delimiter, join, relative } from 'node:path';
 import { expect } from 'vitest';
 import { type Gap, isFailure, isRoot, NO_GAPS } from './gaps.ts';
+import { RABBITMQ_SERVER } from './rabbit-server.ts';
 
 /** What tests start beside Node and a plain Debian, and the package it comes in. */
 const PACKAGES = {
@@ -15,6 +16,7 @@ const PACKAGES = {
   'nats-server': 'nats-server',
   openssl: 'openssl',
   python3: 'python3',
+  'rabbitmq-server': 'rabbitmq-server',
   rclone: 'rclone',
   setfacl: 'acl',
   strace: 'strace',
@@ -76,6 +78,7 @@ export function libfaketime(): string | undefined {
 }
 
 function isThere(tool: Tool): boolean {
+  if (tool === 'rabbitmq-server') return isExecutable(RABBITMQ_SERVER);
   if (tool === 'faketime' && libfaketime() === undefined) return false;
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => isExecutable(join(folder, tool)));
 }

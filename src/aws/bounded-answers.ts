@@ -21,10 +21,22 @@ export function boundedAnswers({ mostBytes, streamed }: AnswerBounds) {
     async (call: Call): Promise<Result> => {
       const result = await next(call);
       const { response } = result;
-      if (isAnswer(response) && !(response.statusCode < 300 && streamed?.has(commandName) === true))
+      if (
+        isAnswer(response) &&
+        !isAnnounced(response, mostBytes) &&
+        !(response.statusCode < 300 && streamed?.has(commandName) === true)
+      )
         response.body = bounded(response.body, mostBytes);
       return result;
     };
+}
+
+/** Whether the answer says itself that it is short: Node's parser takes no more bytes than it announces. */
+function isAnnounced({ statusCode, headers }: Answer, most: number): boolean {
+  // These have no body, whatever they announce.
+  if (statusCode === 204 || statusCode === 304) return true;
+  const length = headers?.['content-length'];
+  return length !== undefined && headers?.['transfer-encoding'] === undefined && Number(length) <= most;
 }
 
 function bounded(body: Readable, most: number): Readable {
@@ -51,6 +63,8 @@ function tooLong(most: number): IsyncError {
 
 interface Answer {
   readonly statusCode: number;
+  /** Names in lower case. */
+  readonly headers?: Readonly<Record<string, string | undefined>>;
   body: Readable;
 }
 

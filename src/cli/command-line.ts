@@ -25,8 +25,15 @@ const WORDS = [...NAMES, 'help', 'version'];
 const COMPLETING = '--get-yargs-completions';
 const SECRETS = new Set(COMMANDS.flatMap(commandsOf).flatMap(({ secrets = [] }) => secrets));
 
-/** Takes what was asked for, once the command line is known to be well-formed. */
-type Found = (invocation: Invocation) => void;
+interface Asked {
+  /** Takes what was asked for, once the command line is known to be well-formed. */
+  readonly found: (invocation: Invocation) => void;
+  /**
+   * Whether options and examples are printed. yargs lays out the help of each command that it runs, and measures every
+   * character of it: a fifth of what a start costs, so that it gets them only where somebody reads them.
+   */
+  readonly isShown: boolean;
+}
 
 /**
  * Returns what `args` ask for; undefined when it was help, the version or a completion, which is printed already.
@@ -37,11 +44,12 @@ export async function parseCommandLine(
   version: string,
 ): Promise<Invocation | undefined> {
   let invocation: Invocation | undefined;
-  const found = (asked: Invocation): void => void (invocation = asked);
+  const line = asFlags(withPlainBooleans(args));
+  const asked: Asked = { found: (what) => void (invocation = what), isShown: line.some(isShowing) };
   const parser = yargs()
     .scriptName('isync')
     .usage('$0 COMMAND [options]\n\nMoves finished files from where they are made to where they are kept.');
-  for (const entry of COMMANDS) parser.command(entryModule(entry, entry.name, found));
+  for (const entry of COMMANDS) parser.command(entryModule(entry, entry.name, asked));
   await parser
     .completion('completion', 'Print a script that completes commands and options in the shell')
     .example('$0 receive /backup', 'On the server: keep files in /backup')
@@ -69,8 +77,13 @@ export async function parseCommandLine(
     .fail((message: string | null, error: Error | undefined) => {
       throw usageError(message ?? error?.message ?? '', args);
     })
-    .parseAsync(asFlags(withPlainBooleans(args)));
+    .parseAsync(line);
   return invocation;
+}
+
+/** Whether an argument makes yargs print help or completions. */
+function isShowing(arg: string): boolean {
+  return /^--?(?:h|help)$/.test(arg) || arg === COMPLETING;
 }
 
 /** @throws IsyncError USAGE */
@@ -84,25 +97,25 @@ function withPlainBooleans(args: readonly string[]): readonly string[] {
   }
 }
 
-function entryModule(entry: Command | CommandGroup, section: string, found: Found): CommandModule {
-  return isGroup(entry) ? groupModule(entry, section, found) : commandModule(entry, section, found);
+function entryModule(entry: Command | CommandGroup, section: string, asked: Asked): CommandModule {
+  return isGroup(entry) ? groupModule(entry, section, asked) : commandModule(entry, section, asked);
 }
 
-function groupModule(group: CommandGroup, section: string, found: Found): CommandModule {
+function groupModule(group: CommandGroup, section: string, asked: Asked): CommandModule {
   const { name, summary, usage, examples, members } = group;
   return {
     command: name,
     describe: summary,
     builder(yargs) {
       yargs.usage(usage).demandCommand(1, `${name} needs one of ${inWords(namesBelow(group))}`);
-      for (const member of members) yargs.command(commandModule(member, section, found));
-      return withExamples(yargs, examples);
+      for (const member of members) yargs.command(commandModule(member, section, asked));
+      return withExamples(yargs, asked.isShown ? examples : []);
     },
     handler: () => undefined,
   };
 }
 
-function commandModule(command: Command, section: string, found: Found): CommandModule {
+function commandModule(command: Command, section: string, asked: Asked): CommandModule {
   const { name, summary, usage, examples, arguments: all, options, hasUnits } = command;
   return {
     command: [name, ...all.map(placeOf)].join(' '),
@@ -112,15 +125,16 @@ function commandModule(command: Command, section: string, found: Found): Command
       for (const { name, kind, describe } of all)
         yargs.positional(name, { type: 'string', demandOption: kind !== 'setting', describe });
       // Those of a command are not those of the commands below it.
-      for (const [name, option] of Object.entries(options)) yargs.option(name, { ...option, global: false });
-      for (const entry of below(command)) yargs.command(entryModule(entry, section, found));
+      for (const [name, option] of Object.entries(options))
+        yargs.option(name, { ...option, global: false, hidden: !asked.isShown });
+      for (const entry of below(command)) yargs.command(entryModule(entry, section, asked));
       if (hasUnits) yargs.epilogue(UNIT_HELP);
-      return withExamples(yargs, examples);
+      return withExamples(yargs, asked.isShown ? examples : []);
     },
     handler(flags) {
       const words = all.filter(({ kind }) => kind === 'word').map(({ name }) => [name, String(flags[name])]);
       const list = all.filter(({ kind }) => kind === 'words').flatMap(({ name }) => textsOf(flags[name]));
-      found({
+      asked.found({
         command,
         settings: settingsOf(command, section),
         flags,

@@ -31,6 +31,20 @@ export class Output {
     if (this.json) process.stdout.write(`${JSON.stringify(value)}\n`);
   }
 
+  /** Resolves when stdout has taken what was written: whoever writes a long list waits, lest all of it is kept in memory. */
+  async drained(): Promise<void> {
+    const { stdout } = process;
+    if (!stdout.writableNeedDrain) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        // A reader that has gone away takes no more.
+        for (const event of ['drain', 'error', 'close']) stdout.off(event, done);
+        resolve();
+      };
+      for (const event of ['drain', 'error', 'close']) stdout.once(event, done);
+    });
+  }
+
   /** Ends a command's output with its summary, for programs. Returns what to exit with. */
   done(summary: object, exitCode: ExitCode = EXIT.DONE): ExitCode {
     this.object({ ...summary, exitCode });

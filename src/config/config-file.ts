@@ -63,7 +63,10 @@ function parsed(text: string, path: string): ConfigFile {
       `the config file is not YAML: ${reasonOf(fault)} (${line}:${col})`,
       {
         path,
-        hint: 'A value that begins with one of * ! & [ { % @ ` needs quotes around it.',
+        hint:
+          fault.code === 'DUPLICATE_KEY'
+            ? 'A key may stand once in its map: leave one of them out, or rename it.'
+            : 'A value that begins with one of * ! & [ { % @ ` needs quotes around it.',
       },
     );
   }

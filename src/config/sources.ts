@@ -62,6 +62,9 @@ const SERVICE_LINK = /^ISYNC_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_
 /** The variables of isync's own tests and of harness/ceph, which a shell may export. */
 const TEST_VARIABLE = /^ISYNC_TEST_/;
 
+/** What tells a script of isync webhook of its event (src/events/action/script/): it may call isync. */
+const SCRIPT_VARIABLE = /^ISYNC_(BUCKET|KEY|ACTION|EVENT|ETAG|VERSION|ATTEMPT|ID)$/;
+
 /** Finds the value and origin of each of `keys`: flags go before the environment, and that before the `--config` file. */
 export function collectSettings(
   keys: readonly string[],
@@ -174,5 +177,5 @@ function flagValue(value: unknown): string | string[] | undefined {
 
 /** Whether a variable is not meant for the settings. */
 function isForeign(name: string): boolean {
-  return SERVICE_LINK.test(name) || TEST_VARIABLE.test(name);
+  return [SERVICE_LINK, TEST_VARIABLE, SCRIPT_VARIABLE].some((foreign) => foreign.test(name));
 }

@@ -27,6 +27,18 @@ export interface ObjectEvent {
   readonly timeMs: number | undefined;
 }
 
+/** How far ahead of our clock the time of an event may be, in ms: as far as S3 lets clocks differ. */
+const MOST_AHEAD_MS = 15 * 60_000;
+
+/**
+ * `event` without its time where that has not come yet: remembered, it would make what happens until then look older, and a
+ * stranger who may write to the queue could write any.
+ */
+export function withoutFutureTime(event: ObjectEvent, nowMs = Date.now()): ObjectEvent {
+  if (event.timeMs === undefined || event.timeMs <= nowMs + MOST_AHEAD_MS) return event;
+  return { ...event, timeMs: undefined };
+}
+
 /**
  * Compares two sequencers of AWS, of one key: negative where `a` is the older one. They are hexadecimal and of different
  * lengths; the shorter one is filled up with zeros on its right.

@@ -125,7 +125,7 @@ export const ERRORS = {
     concerns: 'peer',
     exit: 5,
     retryable: true,
-    cure: 'Make room; the sender goes on by itself.',
+    cure: 'Make room; what waits for it goes on by itself.',
   },
   // The target can't write: permission, I/O error.
   STORE_FAILED: {

@@ -69,12 +69,35 @@ export async function copyVersion(
   return await copy(from, to, version, options);
 }
 
+/**
+ * The same with an object as it is when the server comes to it, of at most 5 GiB: one request. Resolves to undefined where there
+ * is none.
+ */
+export async function copyPresent(
+  from: Place,
+  to: Place,
+  options: CopyOptions = {},
+): Promise<Stored | undefined> {
+  return await sendCopy(from, to, undefined, options);
+}
+
 async function copyAtOnce(
   from: Place,
   to: Place,
   { etag }: CopiedVersion,
   options: CopyOptions,
 ): Promise<Stored> {
+  const copied = await sendCopy(from, to, etag, options);
+  if (copied === undefined) throw replaced(options);
+  return copied;
+}
+
+async function sendCopy(
+  from: Place,
+  to: Place,
+  etag: string | undefined,
+  options: CopyOptions,
+): Promise<Stored | undefined> {
   const { settings = {}, attributes } = options;
   const command = new CopyObjectCommand({
     Bucket: to.bucket.name,
@@ -88,8 +111,7 @@ async function copyAtOnce(
   const copied = await to.bucket.sendUnlessAbsent(options, (client, sending) =>
     client.send(command, sending),
   );
-  if (copied === undefined) throw replaced(options);
-  return { etag: bare(copied.CopyObjectResult?.ETag) };
+  return copied && { etag: bare(copied.CopyObjectResult?.ETag) };
 }
 
 async function copyInParts(

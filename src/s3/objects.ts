@@ -124,12 +124,12 @@ export async function putObjectIfAbsent(
   body: Body,
   attributes: ObjectAttributes = {},
   request: RequestOptions = {},
-): Promise<'put' | 'in use' | 'unsupported'> {
+): Promise<Stored | 'in use' | 'unsupported'> {
   const command = putCommand(bucket, key, body, attributes, '*');
   return bucket.send(request, async (client, sending) => {
     try {
-      await client.send(command, sending);
-      return 'put';
+      const { ETag } = await client.send(command, sending);
+      return { etag: bare(ETag) };
     } catch (error) {
       const status = statusOf(error);
       // 409: another one is being put just now.

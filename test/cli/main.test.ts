@@ -28,7 +28,7 @@ describe('isync', () => {
   });
 
   it.each([
-    ['the help of scan', ['scan', '--help']],
+    // More than its help loads.
     [
       'a scan to a receiver',
       ['scan', '/nowhere', '--to', 'ws://127.0.0.1:1', '--once', '--retry-for', '0.1'],

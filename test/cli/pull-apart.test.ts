@@ -55,6 +55,25 @@ it('refuses to start where the config file is a symlink into a mapped folder', a
   expect(code).toBe(2);
 });
 
+it('refuses to start where a symlink in the state leads into a mapped folder', async () => {
+  mkdirSync(join(base, 'state'));
+  mkdirSync(join(base, 'real/parked'));
+  symlinkSync('../real/parked', join(base, 'state/parked'));
+  const { code, stderr } = await pull({ sync: { 'a/': 'real' }, state: 'state' });
+  expect(stderr).toContain(`the state ${join(base, 'state')} and the mapped folder must be apart`);
+  expect(code).toBe(2);
+  expect(readdirSync(join(base, 'state'))).toEqual(['parked']);
+});
+
+it('says of a mapped symlink that leads nowhere that it does', async () => {
+  symlinkSync('unmounted', join(base, 'dangling'));
+  const { code, stderr } = await pull({ sync: { 'a/': 'dangling' }, state: 'state' });
+  expect(stderr).toContain('a symlink is where a mapped folder is to be, and leads nowhere');
+  expect(stderr).toContain(`[STORE_MISSING] ${join(base, 'dangling')}`);
+  expect(code).toBe(5);
+  expect(existsSync(join(base, 'unmounted'))).toBe(false);
+});
+
 it('leaves symlinks alone that lead elsewhere', async () => {
   const { code, stderr } = await pull({ sync: { 'a/': 'link' }, state: 'state' }, { args: ['--check'] });
   // The queue that nothing answers for is all that it finds.

@@ -50,6 +50,19 @@ describe('a config file', () => {
     expect(['', { tag: '' }]).toContainEqual(parseConfigFile(text, 'f').content.get('scan'));
   });
 
+  it('gives a hint that fits what is wrong with it', () => {
+    const hintOf = (text: string) => {
+      try {
+        parseConfigFile(text, 'f.yaml');
+      } catch (error) {
+        return error instanceof IsyncError ? error.hint : undefined;
+      }
+      return undefined;
+    };
+    expect(hintOf('scan:\n  to: a\n  to: b\n')).toMatch(/^A key may stand once in its map/);
+    expect(hintOf('scan: {to: %a}\n')).toMatch(/quotes/);
+  });
+
   it.each([
     ['scan: [a\n', /not YAML.*\(\d+:\d+\)/],
     ['scan:\n  to: a\n  to: b\n', /not YAML.*unique/],

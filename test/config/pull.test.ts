@@ -32,6 +32,8 @@ describe('the file', () => {
       concurrency: 32,
       resync: false,
       resyncNow: false,
+      script: undefined,
+      timeout: 300_000,
       maxDelete: { percent: 25 },
       mode: 0o644,
       minFree: 2 ** 30,

@@ -250,13 +250,15 @@ describe('faults name the setting, the value and its origin', () => {
     expect(fault.message).toContain('to: is missing; give --to, ISYNC_TO or "to" in the config file');
   });
 
-  it("does not mind what Kubernetes and harness/ceph put into the environment, nor other commands' variables", () => {
+  it("does not mind what Kubernetes, harness/ceph and isync webhook for its scripts put into the environment, nor other commands' variables", () => {
     const environment = {
       ISYNC_PORT: 'tcp://10.0.0.1:7400',
       ISYNC_PORT_7400_TCP_ADDR: '10.0.0.1',
       ISYNC_SERVICE_HOST: '10.0.0.1',
       ISYNC_RECEIVER_SERVICE_PORT_WS: '7400',
       ISYNC_STORE: '/s',
+      ISYNC_KEY: 'a/b',
+      ISYNC_ACTION: 'copy',
       ISYNC_TEST_S3_ENDPOINT: 'http://127.0.0.1:7480',
     };
     expect(scan({}, environment).root).toBe('/datas');

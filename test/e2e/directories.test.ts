@@ -2,9 +2,17 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { lackingOf } from '../../harness/lacking.ts';
-import { startStage, untilSealed, type Edge } from '../../harness/stage.ts';
+import { startStage, untilSealed, type Edge, type Stage } from '../../harness/stage.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await startStage();
+});
+afterAll(async () => {
+  await stage[Symbol.asyncDispose]();
+});
 
 function shell(edge: Edge, script: string): void {
   execFileSync('bash', ['-euc', script], { cwd: edge.root, stdio: ['ignore', 'ignore', 'pipe'] });
@@ -12,8 +20,7 @@ function shell(edge: Edge, script: string): void {
 
 describe.concurrent('while a scan with its default options runs', () => {
   test('directories that come whole, or that are filled by a parser with umask 002, are sealed complete', async () => {
-    await using stage = await startStage();
-    const edge = await stage.edge('edge1');
+    const edge = await stage.edge('whole');
     await edge.write({ 'DC0/x': 1 });
     await using daemon = edge.daemon();
     await daemon.until('the watch to stand', () => edge.has('DC0/x'));
@@ -33,8 +40,7 @@ describe.concurrent('while a scan with its default options runs', () => {
   });
 
   test('what is in progress by its name is left alone, until it gets its own', async () => {
-    await using stage = await startStage();
-    const edge = await stage.edge('edge1');
+    const edge = await stage.edge('progress');
     await edge.write({ 'DC1/here-before': 1 });
     await using daemon = edge.daemon();
     await daemon.until('the watch to stand', () => edge.has('DC1/here-before'));
@@ -48,8 +54,7 @@ describe.concurrent('while a scan with its default options runs', () => {
   });
 
   test('several directories in use at a time are all followed, whichever is the newest', async () => {
-    await using stage = await startStage();
-    const edge = await stage.edge('edge1');
+    const edge = await stage.edge('cameras');
     const cameras = ['cam1', 'cam2', 'cam3'];
     for (const camera of cameras) await mkdir(join(edge.root, camera));
     await using daemon = edge.daemon();
@@ -64,9 +69,8 @@ describe.concurrent('while a scan with its default options runs', () => {
   test.each([
     { how: 'copied', command: 'cp -a' },
     { how: 'moved', command: 'mv' },
-  ])('a sealed directory that is $how is looked into under its new name', async ({ command }) => {
-    await using stage = await startStage();
-    const edge = await stage.edge('edge1');
+  ])('a sealed directory that is $how is looked into under its new name', async ({ how, command }) => {
+    const edge = await stage.edge(how);
     await edge.write({ 'DC1/config.ini': 'one', 'DC1/finished.parse': '' });
     await using daemon = edge.daemon();
     await untilSealed(edge, ['DC1'], daemon);
@@ -80,8 +84,7 @@ describe.concurrent('while a scan with its default options runs', () => {
 
 describe('a directory that its parser does not close', () => {
   test('is sealed when it rests, but not empty, not with a file in progress, and not while a writer has one open', async () => {
-    await using stage = await startStage();
-    const edge = await stage.edge('edge1');
+    const edge = await stage.edge('rest');
     await mkdir(join(edge.root, 'empty'));
     await edge.write({ 'progress/a': 10, 'progress/b.part': 10, 'plain/a': 10 });
     await mkdir(join(edge.root, 'held'));

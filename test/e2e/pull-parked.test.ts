@@ -23,18 +23,19 @@ await withS3Server((server) => {
       expect(await stage.isDrained()).toBe(true);
 
       const lines = async () => (await stage.parked('list')).stdout.split('\n').filter(Boolean);
-      const idOf = async (word: string) =>
-        /[\w-]{8,}/.exec((await lines()).find((line) => line.includes(word)) ?? '')?.[0] ?? `no ${word}`;
-      expect(await lines()).toHaveLength(3);
-      const shown = await stage.parked('show', await idOf('out'));
+      const listed = await lines();
+      expect(listed).toHaveLength(3);
+      const idOf = (word: string) =>
+        /[\w-]{8,}/.exec(listed.find((line) => line.includes(word)) ?? '')?.[0] ?? `no ${word}`;
+      const shown = await stage.parked('show', idOf('out'));
       expect(shown.stdout).toContain('a/../../out');
       expect(shown.stdout).toContain('BAD_PATH');
-      expect((await stage.parked('drop', await idOf('out'))).exitCode).toBe(0);
+      expect((await stage.parked('drop', idOf('out'))).exitCode).toBe(0);
       expect(await lines()).toHaveLength(2);
       expect((await stage.parked('show', 'no-such-id')).exitCode).toBe(2);
 
       front.refuse = undefined;
-      expect((await stage.parked('replay', await idOf('secret'))).exitCode).toBe(0);
+      expect((await stage.parked('replay', idOf('secret'))).exitCode).toBe(0);
       const again = await stage.once();
       expect(again.summary).toMatchObject({ written: 1 });
       expect(await textsBelow(stage.at('a'))).toEqual({ secret: 'was forbidden' });

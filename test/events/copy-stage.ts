@@ -149,11 +149,20 @@ export class CopyStage {
       .filter((method) => method !== 'GET' && method !== 'HEAD');
   }
 
-  /** Holds back the next request that changes something, before the server has any of it. */
-  holdWrite(): { readonly reached: Promise<void>; release(): void } {
+  async startUpload(Key: string): Promise<void> {
+    await this.server.client.send(new CreateMultipartUploadCommand({ Bucket: this.to, Key }));
+  }
+
+  /** Holds back the next request that changes something before the server has any of it, or the request after it. */
+  holdWrite(when: 'before' | 'after' = 'before'): { readonly reached: Promise<void>; release(): void } {
     const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    let isDone = false;
     const hold = async ({ method }: IncomingMessage): Promise<void> => {
-      if (method === 'GET' || method === 'HEAD') return;
+      if (!isDone && (method === 'GET' || method === 'HEAD')) return;
+      if (!isDone && when === 'after') {
+        isDone = true;
+        return;
+      }
       [this.source.before, this.target.before] = [undefined, undefined];
       reached.resolve();
       await released.promise;

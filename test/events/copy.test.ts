@@ -1,8 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { faultyProxy } from '../../harness/faulty-proxy.ts';
-import type { Refusal } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { CopyStage } from './copy-stage.ts';
 
@@ -183,6 +181,55 @@ await withS3Server((server) => {
     });
   });
 
+  it('new objects in a row take four requests each, and one that is there is compared all the same', async () => {
+    const stage = await CopyStage.start(server);
+    const worker = stage.open();
+    const keys = Array.from({ length: 9 }, (_, index) => `k${index}`);
+    for (const key of [...keys, 'new', 'new-too', 'equal', 'other']) await stage.put(key);
+    for (const key of keys) await worker.created(key);
+    await stage.putCopy('equal', 'content of equal');
+    await stage.putCopy('other', 'something');
+    const counted = async (key: string) => {
+      const before = [stage.source.asked.length, stage.target.asked.length];
+      const { outcome } = await worker.created(key);
+      const methods = [stage.source, stage.target].map((front, side) =>
+        front.asked.slice(before[side]).map(({ method }) => method),
+      );
+      return { outcome, methods };
+    };
+    const four = {
+      outcome: 'written',
+      methods: [
+        ['GET', 'HEAD'],
+        ['PUT', 'HEAD'],
+      ],
+    };
+    expect(await counted('new')).toEqual(four);
+    expect(await counted('new-too')).toEqual(four);
+    expect(await counted('equal')).toEqual({ outcome: 'unchanged', methods: [['GET'], ['PUT', 'HEAD']] });
+    expect(await counted('other')).toMatchObject({ outcome: 'written' });
+    expect(await stage.text('other')).toBe('content of other');
+    expect(stage.log.lines).toEqual([]);
+  });
+
+  it('the server copies a new object in four requests, and removes a copy whose object has gone meanwhile', async () => {
+    const stage = await CopyStage.start(server);
+    const worker = stage.open({ isOneServer: true });
+    await stage.put('k');
+    const size = Buffer.byteLength('content of k');
+    expect(await worker.created('k', { size })).toEqual({ outcome: 'written', bytes: size });
+    expect(stage.source.asked.map(({ method }) => method)).toEqual(['HEAD', 'PUT', 'HEAD', 'HEAD']);
+    await stage.put('gone');
+    const held = stage.holdWrite('after');
+    const copied = worker.created('gone', { size });
+    await held.reached;
+    await stage.delete('gone');
+    held.release();
+    expect(await copied).toEqual({ outcome: 'removed' });
+    expect(await worker.created('none', { size })).toEqual({ outcome: 'missing' });
+    expect(await stage.copies()).toEqual(['k']);
+  });
+
   it('mixes no two versions: an object that is replaced while its parts are read is begun anew', async () => {
     const stage = await CopyStage.start(server);
     const newer = randomBytes(LARGE_BYTES);
@@ -201,7 +248,7 @@ await withS3Server((server) => {
     expect(await stage.uploads()).toEqual([]);
   });
 
-  it('what a copy in parts has put is thrown away when it fails, and what a killed one left, later', async () => {
+  it('what a copy in parts has put is thrown away when it fails, and what a killed one left, by a later one', async () => {
     const stage = await CopyStage.start(server);
     await stage.put('k', randomBytes(LARGE_BYTES));
     stage.target.refuse = ({ url = '' }) =>
@@ -210,6 +257,10 @@ await withS3Server((server) => {
     await expect(worker.created('k')).rejects.toMatchObject({ code: 'STORE_FULL', retryable: true });
     expect(await stage.uploads()).toEqual([]);
     expect(await stage.copies()).toEqual([]);
+    for (const key of ['k', 'k/other']) await stage.startUpload(key);
+    stage.target.refuse = undefined;
+    await stage.open({ limits: { ...SMALL_LIMITS, leftBehindMs: -60_000 } }).created('k');
+    expect(await stage.uploads()).toEqual(['k/other']);
   });
 
   it('bytes that are not those of the ETag are never copied', async () => {
@@ -279,75 +330,6 @@ await withS3Server((server) => {
     expect(await aliased.created('p/k')).toMatchObject({
       outcome: 'parked',
       reason: expect.stringContaining('one server'),
-    });
-  });
-
-  describe('what the source does not give', () => {
-    const LISTLESS: Refusal = {
-      status: 403,
-      code: 'AccessDenied',
-      message:
-        'User: arn:aws:iam::1:user/x is not authorized to perform: s3:ListBucket on resource: "arn:aws:s3:::b"',
-    };
-    const DENIED: Refusal = { status: 403, code: 'AccessDenied', message: 'Access Denied' };
-
-    it.each<[string, Refusal]>([
-      ['a bare 404', { status: 404, code: '', body: '' }],
-      ['a page with 404', { status: 404, code: '', body: '<html><body><p>Not here<br></body></html>' }],
-      ['a bucket that is away', { status: 404, code: 'NoSuchBucket' }],
-      ['a forbidden bucket', DENIED],
-      ['a fault', { status: 500, code: 'InternalError' }],
-    ])('removes no copy by %s', async (_, refusal) => {
-      const stage = await CopyStage.start(server);
-      await stage.putCopy('k', 'copy');
-      stage.source.refuse = () => refusal;
-      await expect(stage.open().removed('k')).rejects.toMatchObject({ code: expect.any(String) });
-      await expect(stage.open({ isOneServer: false }).created('k', { isLastLook: true })).rejects.toThrow();
-      expect(await stage.copies()).toEqual(['k']);
-    });
-
-    it('an event is believed where S3 says that nothing is there, and the copy is no younger than it', async () => {
-      const stage = await CopyStage.start(server);
-      await stage.putCopy('k', 'copy');
-      stage.source.refuse = () => LISTLESS;
-      const worker = stage.open();
-      const refused = {
-        code: 'STORE_REFUSED',
-        retryable: false,
-        hint: expect.stringContaining('s3:ListBucket'),
-      };
-      await expect(worker.removed('k', { timeMs: Date.now() - 60_000 })).rejects.toMatchObject(refused);
-      await expect(worker.removed('k', { timeMs: undefined })).rejects.toMatchObject(refused);
-      expect(await worker.created('k', { isLastLook: true })).toEqual({ outcome: 'unchanged' });
-      expect(await stage.copies()).toEqual(['k']);
-      expect(await worker.removed('k', { timeMs: Date.now() + 1000 })).toEqual({ outcome: 'removed' });
-      expect(await stage.copies()).toEqual([]);
-      stage.source.refuse = () => DENIED;
-      expect(await worker.removed('k')).toEqual({ outcome: 'unchanged' });
-    });
-
-    it.each<[string, Refusal, string]>([
-      ['an archived object', { status: 403, code: 'InvalidObjectState' }, 'archived'],
-      [
-        'one with a key of a customer',
-        {
-          status: 400,
-          code: 'InvalidRequest',
-          message: 'The object was stored using a form of Server Side Encryption.',
-        },
-        'SSE-C',
-      ],
-    ])('%s is for a person', async (_, refusal, words) => {
-      const stage = await CopyStage.start(server);
-      await stage.put('k');
-      const isRead = ({ method, headers }: IncomingMessage) =>
-        method === 'GET' || 'x-amz-copy-source' in headers ? refusal : undefined;
-      stage.source.refuse = isRead;
-      const parked = { outcome: 'parked', code: 'FILE_UNREADABLE', reason: expect.stringContaining(words) };
-      expect(await stage.open().created('k')).toMatchObject(parked);
-      // A HEAD finds an archived object.
-      if (words === 'archived')
-        expect(await stage.open({ isOneServer: true }).created('k')).toMatchObject(parked);
     });
   });
 });

@@ -5,6 +5,7 @@ import type { Outcome } from '../../src/events/action/outcome.ts';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import type { Parking } from '../../src/events/parking/parking.ts';
 import { pull, type PullOptions } from '../../src/events/pull/pull.ts';
+import type { Running } from '../../src/events/work/work.ts';
 import { WorkTally } from '../../src/events/work/work-tally.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
@@ -139,6 +140,34 @@ describe('a message', () => {
     await new Promise((resolve) => setTimeout(resolve, 50));
     // Those that were under way already may have got the other one.
     expect(queue.asked).toBeLessThanOrEqual(asked + 4);
+    stop.abort();
+    await ended;
+  });
+});
+
+describe('a full disk', () => {
+  it('is told until something is written again', async () => {
+    const queue = new MemoryQueue();
+    const stop = new AbortController();
+    let isFull = true;
+    let running: Running | undefined;
+    const ended = run(queue, {
+      once: false,
+      signal: stop.signal,
+      started: (now) => {
+        running = now;
+      },
+      apply: async () => {
+        if (isFull) throw new IsyncError('STORE_FULL', 'full');
+        return WRITTEN;
+      },
+    });
+    await vi.waitFor(() => expect(running?.isDiskFull).toBe(false), 60_000);
+    queue.add({ keys: ['in/a'] }, { keys: ['in/b'] });
+    await vi.waitFor(() => expect(running?.isDiskFull).toBe(true), 60_000);
+    isFull = false;
+    queue.add({ keys: ['in/c'] });
+    await vi.waitFor(() => expect(running?.isDiskFull).toBe(false), 60_000);
     stop.abort();
     await ended;
   });

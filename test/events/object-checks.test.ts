@@ -38,7 +38,7 @@ it.each([
   expect(hash.digest()).toBe(value);
   const checks = await checksFor(object({ checksums: { [name]: value } }), true);
   checks.update(Buffer.from('123456788'));
-  expect(() => checks.digest()).toThrow(expect.objectContaining({ code: 'DIGEST_MISMATCH' }));
+  expect(() => checks.check()).toThrow(expect.objectContaining({ code: 'DIGEST_MISMATCH' }));
 });
 
 describe('an ETag is the MD5', () => {
@@ -56,11 +56,12 @@ describe('an ETag is the MD5', () => {
     checks.update(Buffer.from('others'));
     const verdict = (): string => {
       try {
-        return checks.digest().toString('hex');
+        checks.check();
+        return 'right';
       } catch (error) {
         return (error as IsyncError).code;
       }
     };
-    expect(verdict()).toMatch(expected ? /^DIGEST_MISMATCH$/ : /^[0-9a-f]{16}$/);
+    expect(verdict()).toMatch(expected ? /^DIGEST_MISMATCH$/ : /^right$/);
   });
 });

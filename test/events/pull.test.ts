@@ -9,6 +9,7 @@ import { pull, type PullOptions } from '../../src/events/pull/pull.ts';
 import { WorkTally } from '../../src/events/work/work-tally.ts';
 import type { EventSource } from '../../src/events/source/event-source.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
+import { cephRecord } from '../../harness/ceph-record.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { keyMapOf } from './key-map-of.ts';
 import { MemoryQueue } from './memory-queue.ts';
@@ -46,6 +47,23 @@ describe('a pull', () => {
       expect.arrayContaining(['a/done', 'a/../parked', 'b/unmatched', 'a/'].map((key) => [key, key, 1])),
     );
     expect(told).toHaveLength(4);
+  });
+
+  it('takes no time of an event for one that is far ahead of the clock', async () => {
+    const queue = new MemoryQueue({ isFinite: true });
+    const times = new Map<string, number | undefined>();
+    const apply: Apply = async ({ event: { key, timeMs } }) => {
+      times.set(key, timeMs);
+      return { outcome: 'unchanged' };
+    };
+    const [soon, forged] = [new Date(Date.now() + 10 * 60_000), new Date('2999-01-01')];
+    for (const [key, time] of [
+      ['a/soon', soon],
+      ['a/forged', forged],
+    ] as const)
+      queue.add({ body: cephRecord({ event: 'ObjectCreated:Put', bucket: 'bucket', key, time }) });
+    await pull(await optionsFor(queue, apply, { once: true }));
+    expect(Object.fromEntries(times)).toEqual({ 'a/soon': soon.getTime(), 'a/forged': undefined });
   });
 
   it('with --once ends well where what failed was done when its message came again', async () => {

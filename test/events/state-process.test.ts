@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { startNode, until } from '../../harness/process.ts';
+import { type CliProcess, until } from '../../harness/process.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
 import type { PullState } from '../../src/events/state/pull-state.ts';
 import { withoutSqliteWarning } from '../../src/events/state/sqlite.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { faultOf, keysOf, object } from './state-objects.ts';
+import { stateProcess } from './state-of-process.ts';
 
 const log = new RecordingLog();
 
@@ -20,16 +21,7 @@ beforeEach(() => {
 
 const open = (): Promise<PullState> => openPullState(file, { log });
 
-/** Another process that opens the state and runs `code` with it. */
-function otherProcess(code: string, flags: readonly string[] = []) {
-  const source = `
-    import { openPullState } from ${JSON.stringify(join(import.meta.dirname, '../../src/events/state/open-pull-state.ts'))};
-    const log = { debug() {}, info() {}, warn() {}, error() {}, with() { return log; } };
-    const object = (key) => ({ bucket: 'b', key, kind: 'file', folder: '/srv', path: key, etag: 'e', size: 1, mtimeUs: 1 });
-    const state = await openPullState(${JSON.stringify(file)}, { log });
-    ${code}`;
-  return startNode([...flags, '--input-type=module', '-e', source]);
-}
+const otherProcess = (code: string): CliProcess => stateProcess(file, code);
 
 describe('one process a state', () => {
   it('refuses a second one, tells which process has it, and lets it in after a kill -9', async () => {
@@ -50,21 +42,6 @@ describe('one process a state', () => {
     const other = otherProcess(`console.log('open')`);
     expect((await other.ended).stderr).toContain('FENCED');
     await state.set(object('a'));
-  });
-
-  it('lists more objects than there is memory for', async () => {
-    const count = 200_000;
-    const other = otherProcess(
-      `for (let from = 0; from < ${count}; from += 500)
-         await Promise.all(Array.from({ length: 500 }, (_, at) => state.set(object('key/' + (from + at)))));
-       let seen = 0;
-       for (const { key } of state.list('b', 'key/')) seen += key.length > 0 ? 1 : 0;
-       console.log(seen, state.count('b', 'key/'));`,
-      // In MB; together they would need some 80.
-      ['--max-old-space-size=40'],
-    );
-    const { stdout, stderr } = await other.ended;
-    expect([stdout, stderr]).toEqual([`${count} ${count}\n`, '']);
   });
 
   it('lets exactly one of several in that begin at the same moment', async () => {

@@ -2,10 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
 import { decodeReceiverMessage, decodeSenderMessage } from '../../src/protocol/codec.ts';
+import { CLI_MAIN } from '../../harness/cli.ts';
 import { plainEnvironment, until } from '../../harness/process.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
 import { lacks, mayNot } from '../../harness/tools.ts';
@@ -21,7 +21,6 @@ const SYSCALLS = [
 ].join(',');
 /** Descriptors with what they stand for, and all bytes that move, in hexadecimal. */
 const OPTIONS = '-f --seccomp-bpf -qqq -yy -xx -s 4000000 --signal=none'.split(' ');
-const CLI_MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 /** In one message, in several, in chunks, and in folders that are made for it. */
 const FILES: Readonly<Record<string, number>> = {
   a: 10,

@@ -77,7 +77,7 @@ test('a marked file that takes the place of another one as long, once all were c
 });
 
 test.each([
-  ['of few large directories at a time the target is asked what it has', 6, 1001, 4],
+  ['of few large directories at a time the target is asked what it has', 5, 1001, 4],
   ['a small directory does not wait until others were asked about', 12, 1, 12],
 ])('%s', async (_, directories, files, most) => {
   const { root, target, at, write } = setup();

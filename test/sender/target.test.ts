@@ -8,6 +8,9 @@ import { BRIEF, localFixture } from './local-fixture.ts';
 import { receiverFixture } from './receiver-fixture.ts';
 import { telemetry } from './source-folder.ts';
 
+/** Each is synced. What thousands need is asked of them in test/long/file-store-target.test.ts. */
+const DURABLE = 300;
+
 async function withFolder<T>(use: (folder: string, remove: () => Promise<void>) => Promise<T>): Promise<T> {
   const folder = await mkdtemp(join(tmpdir(), 'isync-store-'));
   return use(folder, () => rm(folder, { recursive: true, force: true }));
@@ -20,11 +23,13 @@ targetSuite(
   () => receiverFixture(createMemoryStore(), BRIEF, { compress: true }),
   { contentOf: telemetry },
 );
-targetSuite('local, file store', () =>
-  withFolder(async (folder, remove) => localFixture(await openFileStore(folder), remove)),
+targetSuite(
+  'local, file store',
+  () => withFolder(async (folder, remove) => localFixture(await openFileStore(folder), remove)),
+  { many: DURABLE },
 );
 targetSuite(
   'ws, file store',
   () => withFolder(async (folder, remove) => receiverFixture(await openFileStore(folder), BRIEF, {}, remove)),
-  { many: 5000 },
+  { many: DURABLE },
 );

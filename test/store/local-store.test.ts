@@ -1,9 +1,18 @@
-import { mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import type { LocalStore } from '../../src/store/file/local-store.ts';
+import { CHECKED, type ContentChecks, type LocalStore } from '../../src/store/file/local-store.ts';
+import { IsyncError } from '../../src/model/isync-error.ts';
 import { useStoreFolder } from './folder.ts';
 
 const folder = useStoreFolder();
@@ -76,19 +85,55 @@ it('gives files the mode that is asked for, whatever the umask', async () => {
   expect(statSync(join(folder.root, 'f')).mode & 0o777).toBe(0o666);
 });
 
-it('hands over what an earlier attempt has staged', async () => {
-  const store = await folder.open();
+it('hands all bytes over to the checks of an upload, also those that an earlier attempt has staged', async () => {
+  const store = await folder.open({ direct: true });
   const content = Buffer.alloc(1_000_000, 'content ');
   const file = { path: path('f'), size: content.length, mtimeUs: 1e6 };
-  const first = await store.begin(file, { algorithm: 'xxh64', resume: true });
+  const first = await store.begin(file, { algorithm: 'xxh64', resume: true, checks: new Pieces() });
   await first.write(content.subarray(0, 700_000));
   await first.suspend();
-  const pieces: Buffer[] = [];
-  const resumed = (bytes: Uint8Array): void => void pieces.push(Buffer.from(bytes));
-  const second = await store.begin(file, { algorithm: 'xxh64', resume: true, resumed });
-  expect(Buffer.concat(pieces)).toEqual(content.subarray(0, 700_000));
+  const checks = new Pieces();
+  const second = await store.begin(file, { algorithm: 'xxh64', resume: true, checks });
+  expect(Buffer.concat(checks.pieces)).toEqual(content.subarray(0, 700_000));
   expect(second.offset).toBe(700_000);
   await second.write(content.subarray(700_000));
-  await second.commit(digestOf('xxh64', content));
-  expect(statSync(join(folder.root, 'f')).size).toBe(content.length);
+  await second.commit(CHECKED);
+  expect(Buffer.concat(checks.pieces)).toEqual(content);
+  expect(readFileSync(join(folder.root, 'f'))).toEqual(content);
 });
+
+it('publishes nothing that the checks of an upload refuse, and keeps nothing of it', async () => {
+  const store = await folder.open({ direct: true });
+  const file = { path: path('f'), size: 3, mtimeUs: 1e6 };
+  const begin = async (checks: Pieces) =>
+    await store.begin(file, { algorithm: 'xxh64', resume: true, checks });
+  const wrong = await begin(new Pieces(new IsyncError('DIGEST_MISMATCH', 'wrong')));
+  await wrong.write(Buffer.from('abc'));
+  await expect(wrong.commit(CHECKED)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+  expect(existsSync(join(folder.root, 'f'))).toBe(false);
+  const short = await begin(new Pieces());
+  expect(short.offset).toBe(0);
+  await short.write(Buffer.from('ab'));
+  await expect(short.commit(CHECKED)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+  const immutable = await folder.open({ immutable: true });
+  await expect(
+    immutable.begin(file, { algorithm: 'xxh64', resume: false, checks: new Pieces() }),
+  ).rejects.toMatchObject({ code: 'INTERNAL' });
+});
+
+class Pieces implements ContentChecks {
+  readonly pieces: Buffer[] = [];
+  readonly #fault: IsyncError | undefined;
+
+  constructor(fault?: IsyncError) {
+    this.#fault = fault;
+  }
+
+  update(bytes: Uint8Array): void {
+    this.pieces.push(Buffer.from(bytes));
+  }
+
+  check(): void {
+    if (this.#fault !== undefined) throw this.#fault;
+  }
+}

@@ -1,4 +1,5 @@
 import type { Command, OptionTable } from '../command.ts';
+import { ACTION_OPTIONS } from './action-options.ts';
 import { COMMON_OPTIONS, FLAG, TEXT, WHAT } from './options.ts';
 import { parkedCommands } from './parked.ts';
 
@@ -14,8 +15,9 @@ const OPTIONS = {
     type: 'array',
     string: true,
     requiresArg: true,
-    describe: 'PREFIX=FOLDER: where what is below a prefix goes; may be repeated; in a file a map [required]',
+    describe: 'PREFIX=FOLDER: where what is below a prefix goes; may be repeated; in a file a map',
   },
+  ...ACTION_OPTIONS,
   state: {
     ...TEXT,
     ...WHAT,

@@ -1,10 +1,10 @@
 import type { Command, CommandGroup, OptionTable } from '../command.ts';
+import { ACTION_OPTIONS, DO } from './action-options.ts';
 import { COMMON_OPTIONS, FLAG, TEXT } from './options.ts';
 import { parkedCommands } from './parked.ts';
 
 const IN = { group: 'Where events come from:' } as const;
 const WHO = { group: 'Who may post:' } as const;
-const DO = { group: 'What is done about them:' } as const;
 const HOW = { group: 'How it is done:' } as const;
 const KEPT = { group: 'The queue:' } as const;
 const RUN = { group: 'This run:' } as const;
@@ -90,9 +90,7 @@ const OPTIONS = {
   'secret-path-file': { ...TEXT, ...WHO, describe: 'File with SECRET: posts go to /webhook/SECRET' },
   network: { ...LIST, ...WHO, describe: 'Network that may post, like 10.0.0.0/8; may be repeated' },
   insecure: { ...FLAG, ...WHO, describe: 'Listen beyond loopback though anybody may post' },
-  script: { ...TEXT, ...DO, describe: 'Program to run: FILE BUCKET KEY copy|delete, the event on stdin' },
-  to: { ...TEXT, ...DO, describe: 's3://BUCKET[/PREFIX] or store:NAME to copy objects to' },
-  forward: { ...TEXT, ...DO, describe: 'Queue to send events on to: sqs:NAME, sqs:URL, nats://…, amqp://…' },
+  ...ACTION_OPTIONS,
   sync: {
     ...LIST,
     ...DO,
@@ -107,7 +105,6 @@ const OPTIONS = {
   },
   concurrency: { ...TEXT, ...HOW, describe: 'Events worked on at a time', defaultDescription: '32' },
   attempts: { ...TEXT, ...HOW, describe: 'Failures of an event before it is dead', defaultDescription: '10' },
-  timeout: { ...TEXT, ...HOW, describe: 'Longest time of a script', defaultDescription: '5m' },
   delete: {
     ...FLAG,
     ...HOW,
@@ -122,13 +119,6 @@ const OPTIONS = {
   },
   mode: { ...TEXT, ...HOW, describe: 'Mode of files that are written', defaultDescription: '0644' },
   owner: { ...TEXT, ...HOW, describe: 'Owner of files that are written: USER, USER:GROUP or UID:GID' },
-  'source-endpoint': { ...TEXT, ...HOW, describe: 'URL of the object store that tells, if not AWS' },
-  'source-region': { ...TEXT, ...HOW, describe: 'Its region' },
-  'source-profile': { ...TEXT, ...HOW, describe: 'Profile of ~/.aws/config with its credentials' },
-  'target-endpoint': { ...TEXT, ...HOW, describe: 'URL of the object store of --to, if not AWS' },
-  'target-region': { ...TEXT, ...HOW, describe: 'Its region' },
-  'target-profile': { ...TEXT, ...HOW, describe: 'Profile of ~/.aws/config with its credentials' },
-  'forward-endpoint': { ...TEXT, ...HOW, describe: 'URL of the queue server of --forward sqs:, if not AWS' },
   ...QUEUE_OPTIONS,
   grace: { ...TEXT, ...RUN, describe: 'Time for what is under way when it ends', defaultDescription: '30s' },
   status: { ...TEXT, ...RUN, describe: 'HOST:PORT that serves /metrics, /healthz and /readyz' },

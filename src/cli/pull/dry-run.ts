@@ -19,6 +19,7 @@ export async function runDry(given: LastingWork<PullConfig>): Promise<ExitCode> 
       `${kind === 'created' ? 'would write ' : 'would remove'} ${printable(`s3://${bucket}/${key}`)}`,
     );
     output.object({ event: 'difference', kind, bucket, key });
+    await output.drained();
   }
   const { created, removed } = counts;
   output.text(`${created} to write, ${removed} to remove`);

@@ -2,8 +2,10 @@ import type { PullConfig } from '../../config/schemas/pull.ts';
 import { readTokenFile } from '../../config/token-file.ts';
 import { bucketsToCompare } from '../../events/pull/buckets-to-compare.ts';
 import { pull } from '../../events/pull/pull.ts';
+import type { Running } from '../../events/work/work.ts';
 import { allOf, type WorkObserver } from '../../events/work/work-observer.ts';
 import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
+import type { ActionMetrics } from '../../events/work/action-metrics.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
 import { openSqsSource } from '../../events/sqs/open-sqs-source.ts';
 import { REDRIVE_HINT } from '../../events/sqs/redrive-policy.ts';
@@ -20,15 +22,19 @@ type Work = LastingWork<PullConfig>;
 /** Follows the queue until a signal comes, or with `--once` until there is no more to do. */
 export async function follow(given: Work): Promise<ExitCode> {
   const { config, output, log, signal, cut } = given;
+  if (config.sync.length === 0) return await (await import('./act.ts')).act(given);
   await using parts = await openPullParts(given);
   const atStart = config.resyncNow || config.resync === 'start';
   // Said before anything is begun.
   if (atStart) bucketsToCompare(config.buckets, parts.state);
-  const giveUpAfterMs = config.once ? ONCE_GIVES_UP_MS : undefined;
-  await using source = await openSqsSource({ ...sqsOptions(config, log), giveUpAfterMs, cut }, { signal });
-  warnOfRedrive(source, given);
+  await using source = await openSource(given);
   const tally = new WorkTally();
-  await using metrics = await startMetrics(given, parts, source);
+  let running: Running | undefined;
+  const notReady = (): string | undefined => {
+    if (!source.isReachable) return 'the queue can not be reached';
+    return running?.isDiskFull === true ? 'there is no room: what comes can not be written' : undefined;
+  };
+  await using metrics = await startMetrics(given, parts, source, notReady);
   output.text(`isync pull: following ${source.where}`);
   output.object({
     event: 'following',
@@ -45,6 +51,9 @@ export async function follow(given: Work): Promise<ExitCode> {
       atStart,
       everyMs: typeof config.resync === 'number' ? config.resync : undefined,
     },
+    started: (now) => {
+      running = now;
+    },
     observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
     log,
     signal,
@@ -59,6 +68,15 @@ export async function follow(given: Work): Promise<ExitCode> {
   return output.done(summary, config.once && (!isTold || summary.parked > 0) ? EXIT.PROBLEMS : EXIT.DONE);
 }
 
+/** Opens the queue, and says where its redrive policy would lose messages. */
+export async function openSource(given: Work): Promise<EventSource> {
+  const { config, log, signal, cut } = given;
+  const giveUpAfterMs = config.once ? ONCE_GIVES_UP_MS : undefined;
+  const source = await openSqsSource({ ...sqsOptions(config, log), giveUpAfterMs, cut }, { signal });
+  warnOfRedrive(source, given);
+  return source;
+}
+
 function warnOfRedrive({ maxDeliveries, isFifo }: EventSource, { config, log }: Work): void {
   if (maxDeliveries !== undefined && config.unmatched === 'release' && !isFifo)
     log.warn(`the queue gives up messages after ${maxDeliveries} deliveries`, { hint: REDRIVE_HINT });
@@ -66,19 +84,22 @@ function warnOfRedrive({ maxDeliveries, isFifo }: EventSource, { config, log }: 
 
 interface Metrics extends AsyncDisposable {
   readonly observer: WorkObserver;
+  readonly action: ActionMetrics;
   readonly url: string;
 }
 
 /** Loaded only where somebody asks for it. */
-async function startMetrics(
+export async function startMetrics(
   { config, log }: Work,
-  { parking, exec }: PullParts,
+  { parking, exec }: Pick<PullParts, 'parking' | 'exec'>,
   source: EventSource,
+  notReady: () => string | undefined,
 ): Promise<Metrics | undefined> {
   if (config.status === undefined) return undefined;
-  const [{ Registry }, { WorkMetrics }, { startStatus }] = await Promise.all([
+  const [{ Registry }, { WorkMetrics }, { ActionMetrics }, { startStatus }] = await Promise.all([
     import('prom-client'),
     import('../../events/work/work-metrics.ts'),
+    import('../../events/work/action-metrics.ts'),
     import('../status-server.ts'),
   ]);
   const metrics = new Registry();
@@ -91,16 +112,30 @@ async function startMetrics(
     listen: config.status,
     token: config.statusTokenFile === undefined ? undefined : readTokenFile(config.statusTokenFile),
     metrics,
-    notReady: () => (source.isReachable ? undefined : 'the queue can not be reached'),
+    notReady,
     log,
   });
-  return { observer, url: server.url('http'), [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  return {
+    observer,
+    action: new ActionMetrics(metrics),
+    url: server.url('http'),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
 }
 
 /** `12 written, 3 removed, 4 unchanged (3.4 MiB); 1 parked` */
-function summaryLine({ written, removed, unchanged, parked, released, bytes }: WorkSummary): string {
+export function summaryLine({
+  written,
+  removed,
+  unchanged,
+  done,
+  parked,
+  released,
+  bytes,
+}: WorkSummary): string {
   const parts = [
     `${written} written, ${removed} removed, ${unchanged} unchanged (${formatBytes(bytes)})`,
+    ...(done > 0 ? [`${done} done`] : []),
     ...(parked > 0 ? [`${parked} parked: "isync pull parked list" has the reasons`] : []),
     ...(released > 0 ? [`${formatCount(released, 'message')} given back because of trouble`] : []),
   ];

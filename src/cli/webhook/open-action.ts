@@ -14,17 +14,43 @@ export interface OpenedAction extends AsyncDisposable {
   work(options: Omit<WorkOptions<unknown>, 'action' | 'beside'>): Promise<WorkEnd>;
 }
 
-type Given = Pick<LastingWork<WebhookConfig>, 'config' | 'configFile' | 'log' | 'signal' | 'cut'>;
+/** The settings that an action comes from. */
+export type ActionConfig = Pick<
+  WebhookConfig,
+  | 'script'
+  | 'timeout'
+  | 'to'
+  | 'forward'
+  | 'forwardEndpoint'
+  | 'sourceEndpoint'
+  | 'sourceRegion'
+  | 'sourceProfile'
+  | 'targetEndpoint'
+  | 'targetRegion'
+  | 'targetProfile'
+  | 'buckets'
+  | 'delete'
+  | 'concurrency'
+> & {
+  /** Of the source. */
+  readonly roleArn?: string | undefined;
+};
+
+/** What actions need that come of an `isync pull`, too. */
+type Given = Pick<LastingWork<ActionConfig>, 'config' | 'log' | 'cut'>;
+type WebhookGiven = Pick<LastingWork<WebhookConfig>, 'config' | 'configFile' | 'log' | 'signal' | 'cut'>;
 
 /**
  * Opens the one action that the config names, and loads no other.
  * @throws IsyncError CONFIG_INVALID where it names none, and what opening it throws
  */
-export async function openAction(given: Given, metrics: ActionMetrics | undefined): Promise<OpenedAction> {
-  const { script, to, sync } = given.config;
-  if (script !== undefined) return ready(await runningScript(given, script, metrics), metrics);
-  if (to !== undefined) return ready(await copying(given, metrics), metrics);
-  if (sync.length > 0) return ready(await download(given), metrics);
+export async function openAction(
+  given: WebhookGiven,
+  metrics: ActionMetrics | undefined,
+): Promise<OpenedAction> {
+  if (given.config.sync.length > 0) return ready(await download(given), metrics);
+  const action = await openNamedAction(given, metrics);
+  if (action !== undefined) return action;
   throw noAction();
 }
 
@@ -41,6 +67,17 @@ function noAction(): IsyncError {
   return new IsyncError('CONFIG_INVALID', 'nothing says what to do about events', {
     hint: 'Give --script FILE, --to s3://BUCKET, --forward URL or --sync PREFIX=FOLDER; or take them only: --role receive.',
   });
+}
+
+/** The same for all but files; undefined where the config names none. */
+export async function openNamedAction(
+  given: Given,
+  metrics: ActionMetrics | undefined,
+): Promise<OpenedAction | undefined> {
+  const { script, to } = given.config;
+  if (script !== undefined) return ready(await runningScript(given, script, metrics), metrics);
+  if (to !== undefined) return ready(await copying(given, metrics), metrics);
+  return undefined;
 }
 
 function ready<Target>(action: Action<Target>, metrics: ActionMetrics | undefined): OpenedAction {
@@ -71,7 +108,10 @@ async function runningScript(
   ]);
   checkScript(file);
   const common = { file, timeoutMs: config.timeout, lookedAgain: metrics?.lookedAgain, log };
-  if (config.sourceEndpoint === undefined && config.sourceProfile === undefined) return scriptAction(common);
+  const { sourceEndpoint, sourceRegion, sourceProfile } = config;
+  // Only where somebody says how: else the event is believed.
+  if ([sourceEndpoint, sourceRegion, sourceProfile].every((way) => way === undefined))
+    return scriptAction(common);
   const [{ BucketPool }, { bucketSource }] = await Promise.all([
     import('../../events/action/bucket-pool.ts'),
     import('../../events/action/script/script-source.ts'),
@@ -97,25 +137,19 @@ async function copying(
   const { openCopyAction } = await import('../../events/action/copy/open-copy-action.ts');
   return openCopyAction({
     ...copySides(config),
-    ...copyWays(config),
+    removals: config.delete,
+    concurrency: config.concurrency,
     lookedAgain: metrics?.lookedAgain,
     cut,
     log,
   });
 }
 
-function copyWays({
-  delete: removals,
-  concurrency,
-}: WebhookConfig): Pick<CopyOptions, 'removals' | 'concurrency'> {
-  return { removals, concurrency };
-}
-
 /**
  * From where to where `--to` copies.
  * @throws IsyncError CONFIG_INVALID where it names no bucket
  */
-export function copySides(config: WebhookConfig): Pick<CopyOptions, 'source' | 'target'> {
+export function copySides(config: ActionConfig): Pick<CopyOptions, 'source' | 'target'> {
   const { to, targetEndpoint, targetRegion, targetProfile, buckets } = config;
   if (to?.kind !== 's3')
     throw new IsyncError('CONFIG_INVALID', 'no bucket to copy to is named: --to s3://BUCKET');
@@ -136,11 +170,11 @@ export function copySides(config: WebhookConfig): Pick<CopyOptions, 'source' | '
   };
 }
 
-function sourceAccess({ sourceEndpoint, sourceRegion, sourceProfile }: WebhookConfig) {
-  return { endpoint: sourceEndpoint?.href, region: sourceRegion, profile: sourceProfile };
+function sourceAccess({ sourceEndpoint, sourceRegion, sourceProfile, roleArn }: ActionConfig) {
+  return { endpoint: sourceEndpoint?.href, region: sourceRegion, profile: sourceProfile, roleArn };
 }
 
-async function download({ config, ...given }: Given): Promise<Action<DownloadTarget>> {
+async function download({ config, ...given }: WebhookGiven): Promise<Action<DownloadTarget>> {
   const [{ openPullParts }, { downloadAction }, { checkApart }] = await Promise.all([
     import('../pull/pull-parts.ts'),
     import('../../events/action/download/download-action.ts'),

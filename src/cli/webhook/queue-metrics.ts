@@ -4,14 +4,14 @@ import type { EventQueue, QueueCounts } from '../../events/queue/event-queue.ts'
 /** Keeps in `registry` what is in the queue, asked when somebody reads it. What can't be told then is not shown. */
 export function measureQueue(registry: Registry, queue: EventQueue): void {
   const gauge = (name: string, help: string, of: (counts: QueueCounts) => number): void => {
-    new Gauge({
+    const shown: Gauge = new Gauge({
       name: `isync_queue_${name}`,
       help,
       registers: [registry],
-      async collect() {
-        this.reset();
+      collect: async () => {
+        shown.reset();
         const counts = await queue.counts().catch(() => undefined);
-        if (counts !== undefined) this.set(of(counts));
+        if (counts !== undefined) shown.set(of(counts));
       },
     });
   };

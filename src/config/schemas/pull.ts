@@ -16,15 +16,18 @@ import {
 } from '../pull-values.ts';
 import { parseQueue } from '../queue-address.ts';
 import { endpoint, profile, region } from '../s3-settings.ts';
-import { parseSync } from '../sync-map.ts';
 import { parseBoolean, parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
+import { parseOptionalSync } from '../webhook-values.ts';
+import { actionSettings, checkAction } from './action.ts';
 import { common, fault } from './common.ts';
 
 export const pullSchema = z
   .strictObject({
     /** Name, URL or ARN. */
     queue: one(parseQueue),
-    sync: fromFile(parseSync),
+    /** Empty where something else is done about events. */
+    sync: fromFile(parseOptionalSync),
+    ...actionSettings,
     region: region.optional(),
     profile: profile.optional(),
     roleArn: one(parseRoleArn).optional(),
@@ -65,7 +68,9 @@ export const pullSchema = z
     statusTokenFile: path.optional(),
     ...common,
   })
-  .superRefine(({ sync, state }, context) => {
+  .superRefine((config, context) => {
+    const { sync, state } = config;
+    if (!checkAction(config, context) && sync.length === 0) fault(context, 'sync', 'is missing');
     for (const { folder } of sync)
       if (isWithin(state, folder) || isWithin(folder, state))
         fault(

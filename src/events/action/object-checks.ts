@@ -1,30 +1,20 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
 import { createCRC32, createCRC64, type IHasher } from 'hash-wasm';
-import { createDigester, type Digester } from '../../model/digest.ts';
+import type { Digester } from '../../model/digest.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { type ChecksumName, CHECKSUMS, hasMd5, type ObjectFacts } from '../../s3/look.ts';
+import type { ContentChecks } from '../../store/file/local-store.ts';
 
 /** https://reveng.sourceforge.io/crc-catalogue/all.htm: CRC-32/ISCSI and CRC-64/NVME, the bits reversed */
 const CRC32C_POLYNOMIAL = 0x82f63b78;
 const CRC64NVME_POLYNOMIAL = '9a6c9329ac4bc9b5';
 
-/** What says that bytes are those of an object: fed with all of them, in their order. */
-export interface ObjectChecks {
-  update(bytes: Uint8Array): void;
-  /**
-   * XXH64 of the bytes, for the store. To be called once.
-   * @throws IsyncError DIGEST_MISMATCH, retryable, where they are not those of the object
-   */
-  digest(): Buffer;
-}
-
 /**
- * MD5, where the ETag is one, and with `checksums` also those that the object has: for bytes that come in ranges. Those of a
+ * What says that bytes are those of an object (else DIGEST_MISMATCH, retryable): MD5, where the ETag is one, and with `checksums` also those that the object has: for bytes that come in ranges. Those of a
  * whole body are checked by the SDK.
  */
-export async function checksFor(object: ObjectFacts, checksums: boolean): Promise<ObjectChecks> {
-  const digester = createDigester('xxh64');
+export async function checksFor(object: ObjectFacts, checksums: boolean): Promise<ContentChecks> {
   const expected: Expected[] = [];
   if (hasMd5(object)) expected.push({ name: 'MD5', value: object.etag, hash: nodeHash('md5', 'hex') });
   for (const name of checksums ? CHECKSUMS : []) {
@@ -33,10 +23,9 @@ export async function checksFor(object: ObjectFacts, checksums: boolean): Promis
   }
   return {
     update: (bytes) => {
-      digester.update(bytes);
       for (const { hash } of expected) hash.update(bytes);
     },
-    digest: () => {
+    check: () => {
       for (const { name, value, hash } of expected) {
         const actual = hash.digest();
         if (actual !== value)
@@ -45,7 +34,6 @@ export async function checksFor(object: ObjectFacts, checksums: boolean): Promis
             `${name} of the bytes is ${actual}, that of the object ${value}`,
           );
       }
-      return digester.digest();
     },
   };
 }

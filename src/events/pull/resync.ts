@@ -2,6 +2,8 @@ import type { Mapping } from '../../config/sync-map.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { MaxDelete } from '../../config/pull-values.ts';
+import { MOST_GONE, mostOf, tooMuch } from '../compare/max-delete.ts';
+import { comparesBefore, inOrder } from '../compare/sorted-keys.ts';
 import { isAsWritten } from '../action/download/local-file.ts';
 import type { KeyMap } from '../match/key-map.ts';
 import type { TargetPath } from '../match/target-path.ts';
@@ -9,9 +11,6 @@ import type { KnownObject, PullState } from '../state/pull-state.ts';
 import type { WorkObserver } from '../work/work-observer.ts';
 import type { Verdict } from '../work/records.ts';
 import { type Difference, Taken, type TakenOptions } from './taken.ts';
-
-/** Keys to remove that are kept until the whole bucket has been compared, at most 1 KiB each. */
-const MOST_GONE = 20_000;
 
 /** What a bucket has under a key, as its listing tells. */
 export interface ListedKey {
@@ -119,11 +118,7 @@ async function* differencesBelow(
   const known = state.list(bucket, prefix)[Symbol.iterator]();
   let next = known.next();
   const gone = (object: KnownObject): Difference => ({ kind: 'removed', bucket, key: object.key });
-  let last: string | undefined;
-  for await (const listed of list(bucket, prefix)) {
-    if (!listed.key.startsWith(prefix) || (last !== undefined && !comparesBefore(last, listed.key)))
-      throw outOfOrder(bucket, listed.key);
-    last = listed.key;
+  for await (const listed of inOrder(list(bucket, prefix), bucket, prefix)) {
     for (; next.done !== true && comparesBefore(next.value.key, listed.key); next = known.next())
       if (removes) yield gone(next.value);
     const has = next.done !== true && next.value.key === listed.key ? next.value : undefined;
@@ -155,33 +150,8 @@ function isAsListed(
   }
 }
 
-/** As S3 sorts keys: by their UTF-8 bytes, which differ from UTF-16 beyond U+FFFF. */
-function comparesBefore(a: string, b: string): boolean {
-  return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
-}
-
 function countKnown({ buckets, keys, state }: CompareOptions): number {
   return buckets
     .flatMap((bucket) => keys.prefixes.map((prefix) => state.count(bucket, prefix)))
     .reduce((sum, count) => sum + count, 0);
-}
-
-function mostOf(maxDelete: MaxDelete, known: number): number {
-  return 'files' in maxDelete ? maxDelete.files : Math.floor((known * maxDelete.percent) / 100);
-}
-
-/** Directory buckets of AWS list like this; and a listing that repeats itself might never end. */
-function outOfOrder(bucket: string, key: string): IsyncError {
-  return new IsyncError('STORE_FAILED', `the listing of s3://${bucket} is not in the order of its keys`, {
-    path: key,
-    retryable: false,
-    hint: 'Nothing can be compared with such a store; its events are followed all the same.',
-  });
-}
-
-function tooMuch(gone: number, most: number): IsyncError {
-  const message = `the bucket lacks ${gone} known keys, and at most ${most} may be removed at a time`;
-  return new IsyncError('RESYNC_STOPPED', message, {
-    hint: 'Look whether the bucket is the right one, and whole. If so, allow more with "maxDelete", once.',
-  });
 }

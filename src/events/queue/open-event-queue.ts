@@ -13,8 +13,8 @@ export interface EventQueueOptions {
 }
 
 /**
- * Opens the queue at `place`: `nats://…` or `tls://…` ({@link parseNatsUrl} of nats/), `file:///…`, or the path of a file. What a
- * form needs is loaded only when that form is used.
+ * Opens the queue at `place`: `nats://…` or `tls://…` ({@link parseNatsUrl} of nats/), `amqp://…` or `amqps://…`
+ * ({@link parseAmqpQueueUrl} of amqp/), `file:///…`, or the path of a file. What a form needs is loaded only when that form is used.
  * @throws IsyncError CONFIG_INVALID for a place of another kind, and what opening that form throws
  */
 export async function openEventQueue(place: string, options: EventQueueOptions): Promise<EventQueue> {
@@ -31,9 +31,14 @@ export async function openEventQueue(place: string, options: EventQueueOptions):
       const { openNatsQueue } = await import('./nats/open-nats-queue.ts');
       return await openNatsQueue(place, options);
     }
+    case 'amqp':
+    case 'amqps': {
+      const { openAmqpQueue } = await import('./amqp/open-amqp-queue.ts');
+      return await openAmqpQueue(place, options);
+    }
     default:
       throw new IsyncError('CONFIG_INVALID', `no queue can be had by ${scheme}://`, {
-        hint: 'A queue is a file, nats://HOST[:PORT][/NAME], or tls:// for NATS with TLS.',
+        hint: 'A queue is a file, nats://HOST[:PORT][/NAME] (tls:// with TLS), or amqp://HOST[:PORT][/[VHOST/]NAME] (amqps:// with TLS).',
       });
   }
 }

@@ -1,5 +1,7 @@
+import { hasNoCredentials } from '../../aws/no-credentials.ts';
 import { retrying } from '../../flow/retry.ts';
 import type { Abortable } from '../../model/abortable.ts';
+import { IsyncError } from '../../model/isync-error.ts';
 import type { EventSource } from '../source/event-source.ts';
 import { CALLS } from './batch-calls.ts';
 import { LinkLog } from './link-log.ts';
@@ -13,7 +15,7 @@ const CONNECTIONS = POLL_CONNECTIONS + 2 * CALLS;
 /**
  * Finds an SQS queue and reads what it says of itself. Temporary trouble is waited out. Rejects with an IsyncError that is not
  * retryable (CONFIG_INVALID, STORE_MISSING: no such queue, STORE_REFUSED: a right is missing), with a retryable one once
- * `giveUpAfterMs` are over, or with the reason of the signal.
+ * `giveUpAfterMs` are over, or with the reason of the signal. Where there are no credentials, a daemon waits for them.
  */
 export async function openSqsSource(options: SqsOptions, { signal }: Abortable = {}): Promise<EventSource> {
   const { giveUpAfterMs } = options;
@@ -22,7 +24,13 @@ export async function openSqsSource(options: SqsOptions, { signal }: Abortable =
   const link = new LinkLog(log);
   try {
     const attributes = await retrying(
-      async () => await queue.open({ signal }),
+      async () => {
+        try {
+          return await queue.open({ signal });
+        } catch (error) {
+          throw giveUpAfterMs === undefined ? error : forGood(error);
+        }
+      },
       { giveUpAfterMs },
       { signal, onRetry: (error) => link.failed(error) },
     );
@@ -32,4 +40,11 @@ export async function openSqsSource(options: SqsOptions, { signal }: Abortable =
     queue[Symbol.dispose]();
     throw error;
   }
+}
+
+/** Whoever waits for the end is told at once of what only a person mends. */
+function forGood(error: unknown): unknown {
+  if (!(error instanceof IsyncError) || !hasNoCredentials(error.cause)) return error;
+  const { code, message, hint, cause } = error;
+  return new IsyncError(code, message, { hint, cause, retryable: false });
 }

@@ -61,7 +61,9 @@ export class Intake {
   #recordsInHand = 0;
   /** Messages that have come so far. */
   #received = 0;
-  #fullUntil = 0;
+  #pausedUntil = 0;
+  /** When there was no room last; undefined once something was written after that. */
+  #fullAt: number | undefined;
   /** Ends the polls. */
   readonly #ended = new AbortController();
 
@@ -90,9 +92,25 @@ export class Intake {
     }
   }
 
-  /** Nothing is received for so long, in ms. Default: as long as a full disk may take. */
-  pause(ms = FULL_PAUSE_MS): void {
-    this.#fullUntil = Math.max(this.#fullUntil, performance.now() + ms);
+  /** Nothing is received for so long, in ms. */
+  pause(ms: number): void {
+    this.#pausedUntil = Math.max(this.#pausedUntil, performance.now() + ms);
+  }
+
+  /** Nothing is received for a while: this machine has no room for it. */
+  diskFull(): void {
+    this.#fullAt = performance.now();
+    this.pause(FULL_PAUSE_MS);
+  }
+
+  /** Something was written: there is room. */
+  written(): void {
+    this.#fullAt = undefined;
+  }
+
+  /** Whether there was no room when something was to be written last. After the longest delay that has come again, or is gone. */
+  get isDiskFull(): boolean {
+    return this.#fullAt !== undefined && performance.now() - this.#fullAt < TROUBLE_DELAY_MS.most;
   }
 
   async #poll(signal: AbortSignal): Promise<void> {
@@ -118,7 +136,7 @@ export class Intake {
 
   async #untilRoom(room: Wakeup, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const full = this.#fullUntil - performance.now();
+      const full = this.#pausedUntil - performance.now();
       if (full > 0) await pause(full, signal);
       else if (this.#hasRoom) return;
       else await room.sleep(Infinity, signal);

@@ -42,9 +42,12 @@ export interface WorkOptions<Target> {
   readonly beside?: ((records: RecordTaker, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
-/** What a worker is doing. */
+/** What a worker is doing at any moment. */
 export interface Running {
+  /** Messages. */
   readonly inHand: number;
+  /** Whether what comes can't be written for lack of room. */
+  readonly isDiskFull: boolean;
 }
 
 /** How the work ended. */
@@ -64,12 +67,16 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
   const ended = AbortSignal.any([signal, stop.signal]);
   const breakers = new Breakers(log);
   const hold = ({ code }: IsyncError): void => {
-    if (code === 'STORE_FULL') intake.pause();
+    if (code === 'STORE_FULL') intake.diskFull();
     else if (breakers.allOpenMs > 0) intake.pause(breakers.allOpenMs);
   };
   const lanes = new Lanes<Target>({
     ...options,
-    act: breakers.guard(action.act),
+    act: breakers.guard(async (task, each) => {
+      const outcome = await action.act(task, each);
+      if (outcome.outcome === 'written') intake.written();
+      return outcome;
+    }),
     needs: action.needs,
     signal: ended,
     onRetry: ({ task: { event } }, error) => {

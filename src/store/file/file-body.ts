@@ -1,11 +1,11 @@
 import type { FileHandle } from 'node:fs/promises';
-import { withoutBytes } from '../../model/chunks.ts';
 import type { DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import type { IsyncError } from '../../model/isync-error.ts';
 import { checkDigest } from '../check-digest.ts';
 import type { ZeroWatch } from '../rules/damage-rule.ts';
 import type { UploadBody } from '../store-upload.ts';
+import type { Append } from './appender.ts';
 import type { FreeSpace } from './free-space.ts';
 import type { StagedFile } from './publisher.ts';
 import { discard } from './stage-file.ts';
@@ -26,6 +26,7 @@ export interface FileBodyParts {
   readonly path: string;
   readonly space: FreeSpace;
   readonly stamping: Stamping;
+  readonly append: Append;
   /** Names the finished file; see Publisher. */
   readonly publish: (file: Omit<StagedFile, 'replaceDamaged'>) => Promise<void>;
   /** Keeps the part for a later upload. */
@@ -67,9 +68,9 @@ export class FileBody implements UploadBody {
 
   /** Never rejects: `write` tells. */
   async #append(chunks: readonly Uint8Array[], length: number): Promise<void> {
-    const { handle, digester, file } = this.#parts;
+    const { handle, digester, file, append } = this.#parts;
     try {
-      const written = writeAll(handle, chunks, this.#offset);
+      const written = append(handle, chunks, this.#offset);
       // While the thread pool writes.
       for (const bytes of chunks) digester.update(bytes);
       await written;
@@ -130,14 +131,5 @@ export class FileBody implements UploadBody {
     } catch (error) {
       throw storeError(error, file.path);
     }
-  }
-}
-
-async function writeAll(handle: FileHandle, chunks: readonly Uint8Array[], offset: number): Promise<void> {
-  let left = withoutBytes(chunks, 0);
-  for (let position = offset; left.length > 0;) {
-    const { bytesWritten } = await handle.writev(left, position);
-    position += bytesWritten;
-    left = withoutBytes(left, bytesWritten);
   }
 }

@@ -1,7 +1,7 @@
 import type { Abortable } from '../../model/abortable.ts';
-import { createDigester } from '../../model/digest.ts';
+import { createDigester, type Digester } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
-import { errnoOf } from '../../model/isync-error.ts';
+import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { isOwnPath, OWN_FOLDER } from '../../model/own-folder.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { isAllZeros } from '../../model/damage.ts';
@@ -20,15 +20,22 @@ import { PathOrder } from '../../flow/path-order.ts';
 import { OpenUploads } from '../open-uploads.ts';
 import { refuseOtherSize, refuseRemoval } from '../rules/immutability.ts';
 import { storeClosed } from '../store-errors.ts';
+import { appendInPool, DirectAppender, type Append } from './appender.ts';
 import { FileBody } from './file-body.ts';
 import { Folders } from './folders.ts';
 import { FreeSpace } from './free-space.ts';
 import { type Queues, DeviceQueues } from './device-queues.ts';
 import { LeftoverCollector } from './leftover-collector.ts';
 import { listFiles } from './list-files.ts';
-import type { FileStoreOptions, LocalBeginOptions, LocalStore } from './local-store.ts';
+import {
+  CHECKED,
+  type ContentChecks,
+  type FileStoreOptions,
+  type LocalBeginOptions,
+  type LocalStore,
+} from './local-store.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
-import { tee, readInto, findPublished, type Published, readPublished, statPublished } from './published.ts';
+import { readInto, findPublished, type Published, readPublished, statPublished } from './published.ts';
 import type { Publisher, StagedFile } from './publisher.ts';
 import { discard, stageFile } from './stage-file.ts';
 import { PUBLISHED_MODE, type Stamping } from './stamp.ts';
@@ -75,6 +82,7 @@ class FileStore implements LocalStore {
   readonly #stamping: Stamping;
   readonly #folders: Folders;
   readonly #queues: DeviceQueues;
+  readonly #append: Append;
   readonly #publishing = new PathOrder();
   readonly #uploads = new OpenUploads();
   #disposed: Promise<void> | undefined;
@@ -90,6 +98,7 @@ class FileStore implements LocalStore {
     });
     this.#space = new FreeSpace(root, options.minFreeBytes ?? 0);
     this.#stamping = { mode: options.mode ?? PUBLISHED_MODE, owner: options.owner };
+    this.#append = options.direct === true ? new DirectAppender().append : appendInPool;
     this.#folders = new Folders(root, { keeps: options.keeps, owner: options.owner });
     this.#queues = new DeviceQueues(this.#folders, {
       immutable: this.#immutable,
@@ -242,8 +251,10 @@ class FileStore implements LocalStore {
   async #begin(
     queues: Queues,
     file: FileEntry,
-    { algorithm, resume, signal, replaceDamaged = false, resumed }: LocalBeginOptions,
+    { algorithm, resume, signal, replaceDamaged = false, checks }: LocalBeginOptions,
   ): Promise<FileBody> {
+    if (this.#immutable && checks !== undefined)
+      throw new IsyncError('INTERNAL', 'an immutable store compares digests', { path: file.path });
     await this.#checkCanBecome(file, replaceDamaged);
     const { path, handle, size } = await queues.claiming.run(() => claimPart(this.#area, file, resume));
     const release = async (path: string): Promise<void> => {
@@ -252,12 +263,10 @@ class FileStore implements LocalStore {
     };
     try {
       this.#space.check(file.size - size, file.path);
-      const digester = new ZeroWatch(createDigester(algorithm));
+      const digester = new ZeroWatch(checks === undefined ? createDigester(algorithm) : digesterOf(checks));
       const goesOn = (): void => this.#checkGoesOn(signal);
       const offset =
-        size === 0
-          ? 0
-          : await queues.resuming.run(() => readInto(tee(digester, resumed), handle, size, goesOn));
+        size === 0 ? 0 : await queues.resuming.run(() => readInto(digester, handle, size, goesOn));
       return new FileBody({
         file,
         algorithm,
@@ -267,6 +276,7 @@ class FileStore implements LocalStore {
         path,
         space: this.#space,
         stamping: this.#stamping,
+        append: this.#append,
         release,
         publish: (staged) =>
           this.#named(file.path, (publisher) => publisher.publish({ ...staged, replaceDamaged })),
@@ -286,4 +296,14 @@ class FileStore implements LocalStore {
     if (this.#immutable) refuseOtherSize(kept, file);
     if (!replaceDamaged) refuseShorter(kept, file);
   }
+}
+
+function digesterOf(checks: ContentChecks): Digester {
+  return {
+    update: (bytes) => checks.update(bytes),
+    digest: () => {
+      checks.check();
+      return Buffer.from(CHECKED);
+    },
+  };
 }

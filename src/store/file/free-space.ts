@@ -31,7 +31,7 @@ export class FreeSpace {
       `the store keeps ${this.#minFreeBytes} bytes free and has ${this.#freeBytes}`,
       {
         path,
-        hint: 'Free some space; uploads go on by themselves.',
+        hint: 'Free some space; what waits for it goes on by itself.',
       },
     );
   }

@@ -19,6 +19,11 @@ export interface FileStoreOptions {
   readonly owner?: OwnerIds | undefined;
   /** Whether a folder stays when a removal has left it empty. Must not throw. Default: none does. */
   readonly keeps?: ((folder: RelPath) => boolean) | undefined;
+  /**
+   * Uploads are written by this thread as long as the page cache takes them at once: see DirectAppender. For a process that has
+   * little else to do while it writes. Default false: by the thread pool.
+   */
+  readonly direct?: boolean | undefined;
   /** All paths share one queue, for a store whose first-level folders are not devices to be kept apart. Default false. */
   readonly oneQueue?: boolean | undefined;
 }
@@ -37,6 +42,19 @@ export interface LocalStore extends Store {
 }
 
 export interface LocalBeginOptions extends BeginOptions {
-  /** Called with the bytes of an earlier attempt, in their order, before `begin` resolves; they may be reused afterwards. */
-  readonly resumed?: ((bytes: Uint8Array) => void) | undefined;
+  /** Tells whether the bytes are right, in the place of a digest: `commit` gets {@link CHECKED}. Not for an immutable store. */
+  readonly checks?: ContentChecks | undefined;
 }
+
+export interface ContentChecks {
+  /** Called with all bytes in their order, also those of an earlier attempt, before `begin` resolves; they may be reused afterwards. */
+  update(bytes: Uint8Array): void;
+  /**
+   * Called once.
+   * @throws IsyncError DIGEST_MISMATCH
+   */
+  check(): void;
+}
+
+/** The digest of an upload that has checks of its own. */
+export const CHECKED: Uint8Array = new Uint8Array();

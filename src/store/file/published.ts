@@ -115,17 +115,3 @@ export async function readInto(
     position += bytesRead;
   }
 }
-
-/** A digester that hands all it is given to `also`, too. */
-export function tee(
-  digester: Digester,
-  also: ((bytes: Uint8Array) => void) | undefined,
-): Pick<Digester, 'update'> {
-  if (also === undefined) return digester;
-  return {
-    update: (bytes) => {
-      also(bytes);
-      digester.update(bytes);
-    },
-  };
-}

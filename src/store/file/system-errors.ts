@@ -1,11 +1,11 @@
 import { type ErrorCode, errnoOf, IsyncError } from '../../model/isync-error.ts';
 
-const FOR_A_PERSON = 'Uploads are tried again until somebody has mended it.';
+const FOR_A_PERSON = 'Files are tried again until somebody has mended it.';
 const NOT_PERMITTED = `The user isync runs as must be allowed to write everywhere below the store. ${FOR_A_PERSON}`;
 
 const FULL = [
   'the store is full',
-  'Free some space or raise the quota; uploads go on by themselves.',
+  'Free some space or raise the quota; what waits for it goes on by itself.',
 ] as const;
 
 /** What an errno means to users of the store. All others are STORE_FAILED without a hint. */

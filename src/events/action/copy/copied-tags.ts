@@ -4,7 +4,7 @@ import type { Log } from '../../../model/log.ts';
 import type { SourceBuckets, Where } from './source-buckets.ts';
 import type { TargetBucket } from './target-bucket.ts';
 
-type Tags = Readonly<Record<string, string>>;
+export type Tags = Readonly<Record<string, string>>;
 
 /** Tags follow where both sides let them: else objects are copied without, and the log has why, once a side. */
 export class CopiedTags {

@@ -9,6 +9,7 @@ import { parked } from '../parked.ts';
 import { readRefusal, refused } from '../refused-look.ts';
 import type { CopiedTags } from './copied-tags.ts';
 import type { CopyOptions, CopyRoute } from './copy-options.ts';
+import type { NewKeys } from './new-keys.ts';
 import { attributesFor, hasBytesOf, isCopyOf } from './same-object.ts';
 import type { ServerCopy } from './server-copy.ts';
 import { isSameSight, type Seen, type SourceLook, type There, type Told } from './source-look.ts';
@@ -17,6 +18,9 @@ import type { Kept, TargetBucket } from './target-bucket.ts';
 
 /** Copies of one version that the target may show otherwise than they were put; then the queue's delay comes between. */
 const UNSOUND_COPIES = 3;
+
+/** From this size on no bytes of an object are asked for before we know what the target has: they may not be needed. */
+const UNASKED_BYTES = 1024 * 1024;
 
 type CopyTask = Task<CopyRoute>;
 
@@ -34,6 +38,7 @@ export interface CopyKeyNeeds {
   readonly look: SourceLook;
   readonly target: TargetBucket;
   readonly tags: CopiedTags;
+  readonly newKeys: NewKeys;
   readonly server: ServerCopy;
   readonly stream: StreamCopy;
 }
@@ -51,15 +56,17 @@ export class CopyKey {
   async run(task: CopyTask, signal: AbortSignal): Promise<Outcome> {
     const { look, options } = this.#needs;
     let step: Step | undefined;
+    let written: Outcome | undefined;
     let unsound = 0;
-    return await lookTwice<Seen, Outcome>({
+    const outcome = await lookTwice<Seen, Outcome>({
       look: async (last) => {
-        if (last === undefined || step === undefined) return await look.first(task, signal);
+        if (last === undefined || step === undefined) return await this.#firstLook(task, signal);
         // Whoever has changed nothing need not look again.
         return step.wrote ? await look.again(task, signal) : last;
       },
       act: async (seen) => {
         step = await this.#follow(task, seen, signal);
+        if (step.outcome.outcome === 'written') written = step.outcome;
         if (!step.isSound && step.outcome.outcome === 'written' && ++unsound === UNSOUND_COPIES)
           throw otherThanPut(task);
         return step.outcome;
@@ -67,30 +74,83 @@ export class CopyKey {
       isSame: (before, after) => step?.isSound !== false && isSameSight(before, after),
       lookedAgain: options.lookedAgain ?? (() => {}),
     });
+    return outcome.outcome === 'unchanged' ? (written ?? outcome) : outcome;
+  }
+
+  async #firstLook(task: CopyTask, signal: AbortSignal): Promise<Seen> {
+    const { look, target, server, stream, newKeys, options } = this.#needs;
+    const { kind, bucket, size = 0 } = task.event;
+    // What is gone says so in the answer to a GET only.
+    if (kind === 'removed') return await look.first(task, true, signal);
+    const isServers = server.mayCopy(bucket);
+    const mayBeItself = bucket === options.target.bucket;
+    if (!isServers && size < UNASKED_BYTES && newKeys.isLikely && !mayBeItself) {
+      const seen = await look.first(task, true, signal);
+      return seen.kind === 'there' ? { ...seen, isLikelyNew: stream.isSmall(seen.object) } : seen;
+    }
+    const kept = await target.head(task.target.key, signal);
+    newKeys.found(kept !== 'nothing');
+    if (isServers && kept === 'nothing') {
+      const seen = await this.#copyUnseen(task, signal);
+      if (seen !== undefined) return seen;
+    }
+    const isLarge = size >= UNASKED_BYTES || (isObject(kept) && kept.size >= UNASKED_BYTES);
+    const seen = await look.first(task, !isServers && !isLarge, signal);
+    return seen.kind === 'there' ? { ...seen, kept } : seen;
+  }
+
+  /** Has the server copy a new object before anybody has looked at it: what the copy is of is seen afterwards. */
+  async #copyUnseen(task: CopyTask, signal: AbortSignal): Promise<Seen | undefined> {
+    const { look, target, server } = this.#needs;
+    const { event } = task;
+    const { key } = task.target;
+    if (this.#hidesMd5 || event.size === undefined || server.isInParts({ size: event.size }))
+      return undefined;
+    if (!(await server.copyUnseen(event, key, signal))) return undefined;
+    const kept = await target.head(key, signal);
+    const seen = await look.again(task, signal);
+    if (seen.kind !== 'there') return seen;
+    if (!isObject(kept) || !isCopyOf(kept, seen.object)) return { ...seen, kept };
+    return { kind: 'gone', outcome: { outcome: 'written', bytes: kept.size } };
   }
 
   async #follow(task: CopyTask, seen: Seen, signal: AbortSignal): Promise<Step> {
-    if (seen.kind === 'there') {
-      using _content = seen.content;
-      return await this.#copy(task, seen, signal);
-    }
+    if (seen.kind === 'there')
+      try {
+        return await this.#copy(task, seen, signal);
+      } finally {
+        seen.content?.[Symbol.dispose]();
+      }
     if ('outcome' in seen) return done(seen.outcome);
     return await this.#remove(task, seen.told, signal);
   }
 
   async #copy(task: CopyTask, there: There, signal: AbortSignal): Promise<Step> {
-    const { target, tags } = this.#needs;
+    const { target, stream, newKeys } = this.#needs;
     const { key } = task.target;
     const { object } = there;
-    const kept = await target.head(key, signal);
-    if (isObject(kept) && isCopyOf(kept, object)) return UNCHANGED;
-    if (await this.#isItsOwnSource(task, object, signal)) return done(LOOP);
-    let etag: string;
     try {
-      etag = await this.#write(task, there, signal);
+      if (there.isLikelyNew === true) {
+        const attributes = attributesFor(object, this.#isMarked(object, false));
+        const etag = await stream.copyNew(task.event, key, there, attributes, signal);
+        newKeys.found(etag === undefined);
+        if (etag !== undefined) return await this.#written(task, object, etag, signal);
+      }
+      const kept = there.kept ?? (await target.head(key, signal));
+      if (isObject(kept) && isCopyOf(kept, object)) return UNCHANGED;
+      if (await this.#isItsOwnSource(task, object, kept, signal)) return done(LOOP);
+      // Its bytes have been read by now, where it was taken for new.
+      const unread = there.isLikelyNew === true ? { ...there, content: undefined } : there;
+      return await this.#written(task, object, await this.#write(task, unread, signal), signal);
     } catch (error) {
       return afterFailure(error);
     }
+  }
+
+  /** Looks whether the target has what was put. */
+  async #written(task: CopyTask, object: ObjectFacts, etag: string, signal: AbortSignal): Promise<Step> {
+    const { target, tags } = this.#needs;
+    const { key } = task.target;
     const now = await target.head(key, signal);
     const isSound = isObject(now) && isAsPut(now, object, etag);
     if (isSound && hasMd5(object) && now.etag !== object.etag) this.#hidesMd5 = true;
@@ -134,11 +194,16 @@ export class CopyKey {
    * Whether the target's server is that of the source under another name, and this key is below the prefix of the copies: an
    * object that is found under the same name on both, put at the same time, is one object.
    */
-  async #isItsOwnSource({ event }: CopyTask, object: ObjectFacts, signal: AbortSignal): Promise<boolean> {
+  async #isItsOwnSource(
+    { event, target: { key } }: CopyTask,
+    object: ObjectFacts,
+    kept: Kept,
+    signal: AbortSignal,
+  ): Promise<boolean> {
     const { target, options } = this.#needs;
     const { bucket, prefix } = options.target;
     if (event.bucket !== bucket || !event.key.startsWith(prefix)) return false;
-    const there = await target.head(event.key, signal);
+    const there = key === event.key ? kept : await target.head(event.key, signal);
     return isObject(there) && there.etag === object.etag && there.modifiedMs === object.modifiedMs;
   }
 }

@@ -47,6 +47,8 @@ export interface CopyLimits {
   readonly partsAtOnce: number;
   /** Bytes of objects in memory, of all keys together; but one part of more than that may be there alone. */
   readonly heldBytes: number;
+  /** Age from which an upload to a key is one that a killed process left, in ms: no copy that goes on takes as long. */
+  readonly leftBehindMs: number;
   /** Largest object that the server copies by one request, in bytes. */
   readonly serverWholeBytes: number;
   /** Bytes of a part of a larger one. */
@@ -60,6 +62,7 @@ export const LIMITS: CopyLimits = {
   partBytes: 16 * MIB,
   partsAtOnce: 4,
   heldBytes: 128 * MIB,
+  leftBehindMs: 24 * 60 * 60_000,
   // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
   serverWholeBytes: 5 * 1024 * MIB,
   serverPartBytes: 512 * MIB,

@@ -5,6 +5,7 @@ import { BucketPool } from '../bucket-pool.ts';
 import { CopiedTags } from './copied-tags.ts';
 import { CopyKey } from './copy-key.ts';
 import { type CopyOptions, type CopyRoute, LIMITS } from './copy-options.ts';
+import { NewKeys } from './new-keys.ts';
 import { ServerCopy } from './server-copy.ts';
 import { checkApart, isSameServer, isSameUser } from './servers.ts';
 import { SourceBuckets } from './source-buckets.ts';
@@ -36,9 +37,11 @@ export function openCopyAction(options: CopyOptions): Action<CopyRoute> {
   const isOne = isOneServer && isSameUser(from.access, to.access);
   const { bucketOwner, requestPayer } = from;
   const server = new ServerCopy({ isOne, source, target, tags, limits, log, bucketOwner, requestPayer });
-  const stream = new StreamCopy({ source, target, tags, limits, budget: new ByteBudget(limits.heldBytes) });
-  const look = new SourceLook(source, (bucket) => server.mayCopy(bucket));
-  const copies = new CopyKey({ options, look, target, tags, server, stream });
+  const newKeys = new NewKeys();
+  const budget = new ByteBudget(limits.heldBytes);
+  const stream = new StreamCopy({ source, target, tags, newKeys, limits, budget });
+  const look = new SourceLook(source);
+  const copies = new CopyKey({ options, look, target, tags, newKeys, server, stream });
   const disposables = cleanup.move();
   return {
     name: 'copy',

@@ -19,10 +19,7 @@ import type { Where } from './source-buckets.ts';
 import type { StreamNeeds } from './stream-copy.ts';
 import type { TargetBucket } from './target-bucket.ts';
 
-/** Age from which an upload to the key is one that a killed process left, in ms: no copy that goes on takes as long. */
-const LEFT_BEHIND_MS = 24 * 60 * 60_000;
-
-type PartsNeeds = Omit<StreamNeeds, 'tags'> & { readonly scavenger: Scavenger };
+type PartsNeeds = Omit<StreamNeeds, 'tags' | 'newKeys'> & { readonly scavenger: Scavenger };
 
 /**
  * Copies an object by a multipart upload, each part read and put as a whole, and every one of just this version. A copy that
@@ -37,9 +34,9 @@ export async function copyParts(
   needs: PartsNeeds,
   signal: AbortSignal,
 ): Promise<string> {
-  const { target } = needs;
+  const { target, limits } = needs;
   const request = { signal, path: key };
-  await throwAwayLeft(target, key, signal);
+  await throwAwayLeft(target, key, limits.leftBehindMs, signal);
   const upload = await target.use((bucket) =>
     startUpload(bucket, key, { ...target.settings, ...attributes }, request),
   );
@@ -84,20 +81,24 @@ async function putParts(
   const copyPart = async (index: number, before: Promise<void>, checked: () => void): Promise<void> => {
     const start = index * partBytes;
     const end = Math.min(size, start + partBytes);
-    using _held = await budget.take(end - start);
-    either.throwIfAborted();
-    const content = await source.range(where, { ifMatch: etag, start, end }, either);
-    const bytes = await readExactly(content, { etag, length: end - start }, scavenger);
-    // The whole is checked in its order.
-    await before;
-    checks.update(bytes);
-    checked();
-    const md5 = createHash('md5').update(bytes).digest();
-    const body = { bytes, md5: md5.toString('base64') };
-    const stored = await target.use((bucket) =>
-      putPart(bucket, upload, index + 1, body, { signal: either, path: upload.key }),
-    );
-    parts[index] = { etag: stored.etag, md5 };
+    const held = await budget.take(end - start);
+    try {
+      either.throwIfAborted();
+      const content = await source.range(where, { ifMatch: etag, start, end }, either);
+      const bytes = await readExactly(content, { etag, length: end - start }, scavenger);
+      // The whole is checked in its order.
+      await before;
+      checks.update(bytes);
+      checked();
+      const md5 = createHash('md5').update(bytes).digest();
+      const body = { bytes, md5: md5.toString('base64') };
+      const stored = await target.use((bucket) =>
+        putPart(bucket, upload, index + 1, body, { signal: either, path: upload.key }),
+      );
+      parts[index] = { etag: stored.etag, md5 };
+    } finally {
+      held[Symbol.dispose]();
+    }
   };
 
   let before = Promise.resolve();
@@ -116,18 +117,23 @@ async function putParts(
   }
   await running.idle();
   either.throwIfAborted();
-  checks.digest();
+  checks.check();
   return parts;
 }
 
 /** Where uploads may not be listed, a rule of the bucket's life cycle has to collect what is left. */
-async function throwAwayLeft(target: TargetBucket, key: string, signal: AbortSignal): Promise<void> {
+async function throwAwayLeft(
+  target: TargetBucket,
+  key: string,
+  afterMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   try {
     await target.use(async (bucket) => {
       // Of all that begin with the key, its own are first.
       for await (const upload of listUploads(bucket, key, { signal })) {
         if (upload.key !== key) return;
-        if (upload.startedMs < Date.now() - LEFT_BEHIND_MS) await abortUpload(bucket, upload, { signal });
+        if (upload.startedMs < Date.now() - afterMs) await abortUpload(bucket, upload, { signal });
       }
     });
   } catch {

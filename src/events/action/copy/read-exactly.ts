@@ -12,12 +12,12 @@ export async function readExactly(
   { etag, length }: { readonly etag: string; readonly length: number },
   scavenger: Scavenger,
 ): Promise<Buffer> {
-  using _content = content;
-  if (content.etag !== etag)
+  using coming = content;
+  if (coming.etag !== etag)
     throw new IsyncError('FILE_CHANGED', 'the object was replaced meanwhile', { retryable: true });
   const bytes = Buffer.allocUnsafe(length);
   let filled = 0;
-  for await (const piece of content.bytes) {
+  for await (const piece of coming.bytes) {
     if (filled + piece.length > length) throw otherLength(length);
     bytes.set(piece, filled);
     filled += piece.length;

@@ -1,7 +1,15 @@
 import type { Log } from '../../../model/log.ts';
-import { type CopyAttributes, copyVersion } from '../../../s3/copy.ts';
+import {
+  type CopyAttributes,
+  type CopyOptions,
+  copyPresent,
+  copyVersion,
+  type Place,
+} from '../../../s3/copy.ts';
+import { isRefusal } from '../../../s3/errors.ts';
 import type { ObjectFacts } from '../../../s3/look.ts';
-import { type CopiedTags, isRefused } from './copied-tags.ts';
+import type { Stored } from '../../../s3/objects.ts';
+import { type CopiedTags, isRefused, type Tags } from './copied-tags.ts';
 import type { CopyLimits, CopySource } from './copy-options.ts';
 import type { SourceBuckets, Where } from './source-buckets.ts';
 import type { TargetBucket } from './target-bucket.ts';
@@ -34,7 +42,7 @@ export class ServerCopy {
   }
 
   /** Whether a copy is made of parts: then its ETag is another one. */
-  isInParts({ size }: ObjectFacts): boolean {
+  isInParts({ size }: Pick<ObjectFacts, 'size'>): boolean {
     return size > this.#needs.limits.serverWholeBytes;
   }
 
@@ -50,29 +58,54 @@ export class ServerCopy {
     attributes: CopyAttributes | undefined,
     signal: AbortSignal,
   ): Promise<string | undefined> {
-    const { source, target, tags, limits, bucketOwner, requestPayer } = this.#needs;
-    const make = async (tags: Readonly<Record<string, string>> | undefined): Promise<string> =>
-      await source.use(where, async (from) => {
-        const { etag } = await target.use((to) =>
-          copyVersion({ bucket: from, key: where.key }, { bucket: to, key }, object, {
-            settings: { ...target.settings, tags },
-            attributes,
-            sourceOwner: bucketOwner,
-            requestPayer,
-            mostAtOnceBytes: limits.serverWholeBytes,
-            partBytes: limits.serverPartBytes,
-            signal,
-            path: key,
-          }),
-        );
-        return etag;
-      });
+    const { tags } = this.#needs;
+    const make = async (tags: Tags | undefined): Promise<Stored> =>
+      await this.#between(where, key, signal, (from, to, options) =>
+        copyVersion(from, to, object, { ...options, settings: { ...options.settings, tags }, attributes }),
+      );
+    // In one piece, they come by themselves.
+    const copy = this.isInParts(object) ? tags.with(where, object, signal, make) : make(undefined);
+    return (await this.#unlessRefused(where, copy))?.etag;
+  }
+
+  /** The same with an object that nobody has looked at, of a size that one request copies: false where nothing was copied. */
+  async copyUnseen(where: Where, key: string, signal: AbortSignal): Promise<boolean> {
+    const copy = this.#between(where, key, signal, copyPresent);
+    const stored = await this.#unlessRefused(where, copy).catch((error: unknown) => {
+      // Whoever looks at it tells why.
+      if (isRefusal(error)) return undefined;
+      throw error;
+    });
+    return stored !== undefined;
+  }
+
+  async #between<T>(
+    where: Where,
+    key: string,
+    signal: AbortSignal,
+    copy: (from: Place, to: Place, options: CopyOptions) => Promise<T>,
+  ): Promise<T> {
+    const { source, target, limits, bucketOwner, requestPayer } = this.#needs;
+    const options: CopyOptions = {
+      settings: target.settings,
+      sourceOwner: bucketOwner,
+      requestPayer,
+      mostAtOnceBytes: limits.serverWholeBytes,
+      partBytes: limits.serverPartBytes,
+      signal,
+      path: key,
+    };
+    return await source.use(where, async (from) =>
+      target.use((to) => copy({ bucket: from, key: where.key }, { bucket: to, key }, options)),
+    );
+  }
+
+  async #unlessRefused<T>({ bucket }: Where, copy: Promise<T>): Promise<T | undefined> {
     try {
-      // In one piece, they come by themselves.
-      return this.isInParts(object) ? await tags.with(where, object, signal, make) : await make(undefined);
+      return await copy;
     } catch (error) {
       if (!isRefused(error)) throw error;
-      this.#note(where.bucket, error);
+      this.#note(bucket, error);
       return undefined;
     }
   }

@@ -5,9 +5,8 @@ import type { Task } from '../action.ts';
 import type { Outcome } from '../outcome.ts';
 import { readRefusal } from '../refused-look.ts';
 import type { SourceBuckets } from './source-buckets.ts';
+import type { Kept } from './target-bucket.ts';
 
-/** From this size on, as events tell it, the first look asks for no bytes: they would come before we know what to do with them. */
-const BYTES_BELOW = 1024 * 1024;
 /** Statuses of refusals whose reason stands in a body, and a HEAD has none. */
 const REASONED: ReadonlySet<number | undefined> = new Set([400, 403, 404]);
 
@@ -28,7 +27,11 @@ export interface There {
   readonly versionId: string | undefined;
   readonly object: ObjectFacts;
   /** Where its bytes are coming already. Dispose of it. */
-  readonly content?: LookedAt;
+  readonly content?: LookedAt | undefined;
+  /** What the target has under the key, where that is known. */
+  readonly kept?: Kept | undefined;
+  /** Whether it is put before that is known: see new-keys.ts. */
+  readonly isLikelyNew?: boolean | undefined;
 }
 
 export interface Told {
@@ -40,21 +43,19 @@ export interface Told {
 /** Asks how objects are now. */
 export class SourceLook {
   readonly #buckets: SourceBuckets;
-  /** Whether bytes of this bucket do not pass here. */
-  readonly #withoutBytes: (bucket: string) => boolean;
 
-  constructor(buckets: SourceBuckets, withoutBytes: (bucket: string) => boolean) {
+  constructor(buckets: SourceBuckets) {
     this.#buckets = buckets;
-    this.#withoutBytes = withoutBytes;
   }
 
-  /** @throws IsyncError as {@link readRefusal}, and what the bucket rejects with */
-  async first(task: Pick<Task, 'event' | 'isLastLook'>, signal: AbortSignal): Promise<Seen> {
+  /**
+   * @param bytes whether they are wanted
+   * @throws IsyncError as {@link readRefusal}, and what the bucket rejects with
+   */
+  async first(task: Pick<Task, 'event' | 'isLastLook'>, bytes: boolean, signal: AbortSignal): Promise<Seen> {
     try {
-      const { event } = task;
-      if (this.#withoutBytes(event.bucket) || (event.size ?? 0) >= BYTES_BELOW)
-        return there(await this.#head(task, signal));
-      const content = await this.#buckets.get(event, signal);
+      if (!bytes) return there(await this.#head(task, signal));
+      const content = await this.#buckets.get(task.event, signal);
       return { ...there(content), content };
     } catch (error) {
       return refusedSight(refusalOf(error), error, task);

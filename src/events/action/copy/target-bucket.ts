@@ -1,7 +1,7 @@
 import { isNoSuchKey, statusOf, answerIn } from '../../../s3/errors.ts';
 import { lookAtHead, lookAtObject, type ObjectFacts } from '../../../s3/look.ts';
 import type { ObjectAttributes } from '../../../s3/object-attributes.ts';
-import { type Body, putObject, removeObject, type Stored } from '../../../s3/objects.ts';
+import { type Body, putObject, putObjectIfAbsent, removeObject, type Stored } from '../../../s3/objects.ts';
 import { putObjectTags } from '../../../s3/object-tags.ts';
 import type { Bucket } from '../../../s3/requests.ts';
 import type { BucketPool } from '../bucket-pool.ts';
@@ -53,6 +53,18 @@ export class TargetBucket {
   async put(key: string, body: Body, attributes: ObjectAttributes, signal: AbortSignal): Promise<Stored> {
     return await this.use((bucket) =>
       putObject(bucket, key, body, { ...this.settings, ...attributes }, { signal, path: key }),
+    );
+  }
+
+  /** Puts an object unless the key is in use. */
+  async putIfAbsent(
+    key: string,
+    body: Body,
+    attributes: ObjectAttributes,
+    signal: AbortSignal,
+  ): Promise<Stored | 'in use' | 'unsupported'> {
+    return await this.use((bucket) =>
+      putObjectIfAbsent(bucket, key, body, { ...this.settings, ...attributes }, { signal, path: key }),
     );
   }
 

@@ -1,4 +1,4 @@
-import { lchownSync, mkdirSync, realpathSync } from 'node:fs';
+import { existsSync, lchownSync, mkdirSync, realpathSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Mapping } from '../../../config/sync-map.ts';
 import { errnoOf, IsyncError } from '../../../model/isync-error.ts';
@@ -111,6 +111,7 @@ function storeOptions(
     minFreeBytes,
     // Whoever fills one first-level folder shares the disk with all others: they are no devices.
     oneQueue: true,
+    direct: true,
     keeps: (folder) => roots.has(join(root, folder)) || state.useOf(root, folder).owner?.kind === 'folder',
   };
 }
@@ -132,10 +133,19 @@ function otherStore(folder: string, retryable: boolean): IsyncError {
   });
 }
 
+function leadsNowhere(path: string): IsyncError {
+  return new IsyncError('STORE_MISSING', 'a symlink is where a mapped folder is to be, and leads nowhere', {
+    path,
+    hint: 'Mount the disk that it leads to, or make the folder there: isync does not make it, lest it fill the wrong disk.',
+  });
+}
+
 /** Makes the folder and those above it, durable. Returns true. */
 async function makeFolder(path: string, owner: OwnerIds | undefined): Promise<true> {
   try {
-    if (lstatAt(path) !== undefined) return true;
+    const found = lstatAt(path);
+    if (found?.isSymbolicLink() === true && !existsSync(path)) throw leadsNowhere(path);
+    if (found !== undefined) return true;
     const parent = dirname(path);
     if (parent !== path) await makeFolder(parent, owner);
     try {

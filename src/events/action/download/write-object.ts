@@ -1,9 +1,10 @@
+import { digestOf } from '../../../model/digest.ts';
 import type { FileEntry } from '../../../model/file-entry.ts';
 import { IsyncError } from '../../../model/isync-error.ts';
 import type { LookedAt } from '../../../s3/look.ts';
-import type { LocalStore } from '../../../store/file/local-store.ts';
+import { CHECKED, type LocalStore } from '../../../store/file/local-store.ts';
 import type { Upload } from '../../../store/store.ts';
-import { checksFor, type ObjectChecks } from '../object-checks.ts';
+import { checksFor } from '../object-checks.ts';
 import { type FetchRange, type RangeBuffers, readRanges } from './ranges.ts';
 
 /** Up to this size an object is kept in memory until it is written at once: 32 at a time need 32 MiB. */
@@ -54,7 +55,8 @@ async function writeSmall(
   }
   if (filled !== bytes.length) throw otherSize(entry);
   checks.update(bytes);
-  const value = checks.digest();
+  checks.check();
+  const value = digestOf('xxh64', bytes);
   await noted;
   signal.throwIfAborted();
   await store.put(entry, bytes, { algorithm: 'xxh64', value }, { replaceDamaged: true });
@@ -65,14 +67,15 @@ async function writeStream(object: LookedAt, entry: FileEntry, needs: WriteNeeds
   const checks = await checksFor(object, false);
   const upload = await store.begin(entry, {
     algorithm: 'xxh64',
+    checks,
     resume: false,
     replaceDamaged: true,
     signal,
   });
   try {
-    await append(upload, checks, object.bytes, (bytes) => buffers.scavenger.freed(bytes));
+    await append(upload, object.bytes, (bytes) => buffers.scavenger.freed(bytes));
     await noted;
-    await upload.commit(checks.digest());
+    await upload.commit(CHECKED);
   } catch (error) {
     await upload.abort();
     throw error;
@@ -87,16 +90,16 @@ async function writeLarge(object: LookedAt, entry: FileEntry, needs: WriteNeeds)
   const resume = await mayResume();
   const upload = await store.begin(entry, {
     algorithm: 'xxh64',
+    checks,
     resume,
-    resumed: (bytes) => checks.update(bytes),
     replaceDamaged: true,
     signal,
   });
   try {
     const { size } = object;
-    await append(upload, checks, readRanges({ start: upload.offset, size }, fetch, buffers, signal));
+    await append(upload, readRanges({ start: upload.offset, size }, fetch, buffers, signal));
     await noted;
-    await upload.commit(checks.digest());
+    await upload.commit(CHECKED);
   } catch (error) {
     // Of use again only where these very bytes are wanted again.
     const isOfUse = !(error instanceof IsyncError) || !USELESS.has(error.code);
@@ -109,15 +112,11 @@ const USELESS: ReadonlySet<string> = new Set(['DIGEST_MISMATCH', 'FILE_CHANGED']
 
 async function append(
   upload: Upload,
-  checks: ObjectChecks,
   bytes: AsyncIterable<Uint8Array>,
   freed?: (bytes: number) => void,
 ): Promise<void> {
   for await (const piece of bytes) {
-    const written = upload.write(piece);
-    // While the disk writes.
-    checks.update(piece);
-    await written;
+    await upload.write(piece);
     freed?.(piece.length);
   }
 }

@@ -8,7 +8,7 @@ import type { QueueCounts, QueueMessage } from '../event-queue.ts';
 import type { Taken, TakenMessage, ThreadOptions } from './commands.ts';
 import { blob, number, text } from './columns.ts';
 import { State } from './open-queue-file.ts';
-import { MAX_RECENT_IDS, RecentIds } from './recent-ids.ts';
+import { MAX_RECENT_IDS, RecentIds } from '../recent-ids.ts';
 
 /** Of the bodies of one take, in bytes: the last one may go beyond. */
 const TAKE_BYTES = 4 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import { DEDUPE_MS } from '../event-queue.ts';
+import { DEDUPE_MS } from './event-queue.ts';
 
 /** Ids remembered at most: two minutes of 833 events a second, some 150 bytes each. */
 export const MAX_RECENT_IDS = 100_000;

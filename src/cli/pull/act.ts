@@ -1,0 +1,56 @@
+import type { PullConfig } from '../../config/schemas/pull.ts';
+import { openParking } from '../../events/parking/open-parking.ts';
+import { allOf } from '../../events/work/work-observer.ts';
+import { WorkTally } from '../../events/work/work-tally.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import type { LastingWork } from '../lasting-command.ts';
+import { openNamedAction } from '../webhook/open-action.ts';
+import { openSource, startMetrics, summaryLine } from './follow.ts';
+import { parkingFolder } from './state-files.ts';
+
+/** Follows the queue with an action that writes no files here. */
+export async function act(given: LastingWork<PullConfig>): Promise<ExitCode> {
+  const { config, output, log, signal, cut } = given;
+  if (config.resyncNow || config.resync !== false)
+    throw new IsyncError(
+      'CONFIG_INVALID',
+      'a resync compares folders with buckets, and no folder is mapped',
+      {
+        hint: 'Leave it out; for a bucket that is copied to another one there is "isync webhook resync".',
+      },
+    );
+  const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
+  await using source = await openSource(given);
+  await using metrics = await startMetrics(given, { parking, exec: undefined }, source, () =>
+    source.isReachable ? undefined : 'the queue can not be reached',
+  );
+  const { sourceEndpoint = config.s3Endpoint, sourceRegion = config.region } = config;
+  const { sourceProfile = config.profile } = config;
+  // A script is told the present state only where that is asked for.
+  const ways = config.script === undefined ? { sourceEndpoint, sourceRegion, sourceProfile } : {};
+  await using action = await openNamedAction({ ...given, config: { ...config, ...ways } }, metrics?.action);
+  if (action === undefined) throw new Error('the settings name an action where they map no folder');
+  output.text(`isync pull: following ${source.where}`);
+  output.object({
+    event: 'following',
+    queue: source.where,
+    ...(metrics !== undefined && { status: metrics.url }),
+  });
+  const tally = new WorkTally();
+  const { failure } = await action.work({
+    ...config,
+    source,
+    parking,
+    observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
+    log,
+    signal,
+    cut,
+  });
+  const { summary } = tally;
+  output.text(summaryLine(summary));
+  if (!config.once) return output.done(summary);
+  if (failure !== undefined) return output.failed(failure, summary);
+  if (signal.aborted) return output.done(summary, EXIT.INTERRUPTED);
+  return output.done(summary, summary.parked > 0 ? EXIT.PROBLEMS : EXIT.DONE);
+}

@@ -1,0 +1,3 @@
+import { burstTest } from '../suites/watch-burst.ts';
+
+burstTest('chokidar', 5000);
