@@ -62,8 +62,7 @@ export async function startEventBridge(
 
   return {
     follow: async (bucket) => {
-      // Of topics that are made at the same time a Ceph may keep one.
-      await until('the bucket to have a notification', () => notify(server, bucket, port));
+      await postEvents(server, bucket, { name: `bridge-${port}`, url: `http://127.0.0.1:${port}` });
     },
     get told() {
       return told;
@@ -124,13 +123,30 @@ export async function startEventBridge(
   }
 }
 
-/** Resolves to whether that has worked. */
+/** Where Ceph posts to. */
+interface Topic {
+  readonly name: string;
+  readonly url: string;
+  /** Whether it keeps what it can't deliver, and tries again. Else it posts once. */
+  readonly isPersistent?: boolean;
+}
+
+/** Has Ceph post all that is put into the bucket and removed from it. Never use DeleteObjects there: radosgw 16.2 dies of it. */
+export async function postEvents(
+  server: S3Access & { readonly client: S3Client },
+  bucket: string,
+  topic: Topic,
+): Promise<void> {
+  await until('the bucket to have a notification', () => notify(server, bucket, topic));
+}
+
+/** Resolves to whether that has worked: of topics that are made at the same time a Ceph may keep one. */
 async function notify(
   server: S3Access & { readonly client: S3Client },
   Bucket: string,
-  port: number,
+  topic: Topic,
 ): Promise<boolean> {
-  const TopicArn = await topicAt(server, port);
+  const TopicArn = await topicAt(server, topic);
   const Events = ['s3:ObjectCreated:*', 's3:ObjectRemoved:*'] as const;
   const TopicConfigurations = [{ Id: 'bridge', TopicArn, Events: [...Events] }];
   try {
@@ -147,12 +163,15 @@ async function notify(
   }
 }
 
-async function topicAt({ endpoint, region, credentials }: S3Access, port: number): Promise<string> {
+async function topicAt(
+  { endpoint, region, credentials }: S3Access,
+  { name, url, isPersistent = false }: Topic,
+): Promise<string> {
   using client = disposable(new SNSClient({ endpoint, region, credentials }));
   const { TopicArn } = await client.sns.send(
     new CreateTopicCommand({
-      Name: `bridge-${port}`,
-      Attributes: { 'push-endpoint': `http://127.0.0.1:${port}` },
+      Name: name,
+      Attributes: { 'push-endpoint': url, ...(isPersistent && { persistent: 'true' }) },
     }),
   );
   if (TopicArn === undefined) throw new Error('the server made no topic');

@@ -149,6 +149,6 @@ function fenced(path: string, lockPath: string, cause: unknown): IsyncError {
   return new IsyncError('FENCED', `${who} works on this queue already`, {
     path,
     cause,
-    hint: 'One worker a file: stop it, or start this one to receive only. Several workers share a queue of NATS or RabbitMQ.',
+    hint: 'One worker a file: stop it, or start this one to receive only (--role receive). Several workers share a queue of NATS or RabbitMQ.',
   });
 }
