@@ -76,7 +76,7 @@ describe.concurrent('isync webhook', () => {
       'isync_queue_oldest_seconds 0',
       'isync_queue_dead 0',
       'isync_action_seconds_count{action="script"} 3',
-      'isync_webhook_looked_again_total 0',
+      'isync_action_looked_again_total 0',
       'isync_events_received_total{dialect="ceph",kind="created"} 3',
       'isync_events_done_total{action="created",outcome="done"} 3',
       'isync_events_parked 0',
