@@ -106,6 +106,25 @@ describe.concurrent('isync webhook', () => {
     );
   });
 
+  it('has parked records taken again by the workers where it only receives', async () => {
+    await using stage = await startWebhookStage();
+    const role = 'receive';
+    await stage.configure({ role, buckets: ['others'] });
+    {
+      await using webhook = await stage.start();
+      expect(JSON.parse((await webhook.post(put('a'))).text)).toMatchObject({ accepted: 0, parked: 1 });
+      await webhook.process.stop('SIGTERM');
+    }
+    await stage.configure({ role, buckets: ['photos'] });
+    await using webhook = await stage.start();
+    expect((await stage.run('parked', 'replay', 'all')).exitCode).toBe(0);
+    await webhook.process.until('it to be queued', async () => (await stage.counts()).waiting === 1);
+    await webhook.process.until(
+      'it to be parked no more',
+      async () => (await stage.run('parked', 'list')).stdout.trim() === '',
+    );
+  });
+
   it('answers what it was reading when it is asked to end, and finishes what it has begun', async () => {
     await using stage = await startWebhookStage();
     const script = await stage.script(

@@ -10,6 +10,8 @@ import type { Parking } from '../../events/parking/parking.ts';
 import type { EventQueue } from '../../events/queue/event-queue.ts';
 import { openEventQueue } from '../../events/queue/open-event-queue.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
+import { queueTaker } from '../../events/work/queue-taker.ts';
+import { followReplays } from '../../events/work/replays.ts';
 import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
 import { allOf } from '../../events/work/work-observer.ts';
 import type { HttpServer } from '../../http/server.ts';
@@ -60,6 +62,8 @@ export async function serve(given: Work): Promise<ExitCode> {
   });
   // It is waited for below, when the server has ended.
   worked?.catch(() => ended.abort());
+  const replayed =
+    works || queue === undefined ? undefined : replaysTo(queue, given, { parking, signal: either });
   try {
     const server =
       access === undefined || queue === undefined
@@ -82,6 +86,7 @@ export async function serve(given: Work): Promise<ExitCode> {
   } finally {
     ended.abort();
     await worked?.catch(() => undefined);
+    await replayed;
   }
   await worked;
   if (works) output.text(summaryLine(tally.summary));
@@ -103,6 +108,17 @@ async function openSource({ config, log, signal, cut }: Work, works: boolean): P
 
 function isQueue(source: EventSource): source is EventQueue {
   return 'publish' in source;
+}
+
+/** Where nobody works in this process, the workers of the queue take parked records again. */
+function replaysTo(
+  queue: EventQueue,
+  { config: { buckets, keyEncoding }, log }: Work,
+  given: { readonly parking: Parking; readonly signal: AbortSignal },
+): Promise<void> {
+  const followed = buckets.length === 0 ? undefined : new Set(buckets);
+  const records = queueTaker((messages) => queue.publish(messages), followed);
+  return followReplays({ ...given, records, keyEncoding, log });
 }
 
 interface Access {
