@@ -42,12 +42,14 @@ export function parseAmqpUrl(url: string, allowed: readonly string[], form: stri
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed === undefined || parsed.hostname === '') throw invalid('it is no URL with a host');
   const { protocol, hostname, searchParams, pathname } = parsed;
-  if (protocol !== 'amqp:' && protocol !== 'amqps:') throw invalid('it begins with neither amqp:// nor amqps://');
+  if (protocol !== 'amqp:' && protocol !== 'amqps:')
+    throw invalid('it begins with neither amqp:// nor amqps://');
   // What a host may have, but for IPv6 addresses, whose colons the client takes for a port's.
   if (hostname.startsWith('[')) throw invalid('give the host a name in place of its IPv6 address');
   if (parsed.hash !== '') throw invalid('it has a "#"; write %23');
   const unknown = [...searchParams.keys()].find((key) => key !== SERVER && !allowed.includes(key));
-  if (unknown !== undefined) throw invalid(`it has a parameter that is none of ${[SERVER, ...allowed].join(', ')}`);
+  if (unknown !== undefined)
+    throw invalid(`it has a parameter that is none of ${[SERVER, ...allowed].join(', ')}`);
   const segments = pathname.split('/').slice(1);
   if (segments.length > 2) throw invalid('its path is [/VHOST]/NAME; a "/" of a name is written %2F');
   const [vhost, name] = segments.length === 2 ? segments : ['%2F', segments[0]];

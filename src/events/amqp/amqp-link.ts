@@ -136,7 +136,8 @@ export class AmqpLink implements AsyncDisposable {
 
   #block(isBlocked: boolean): void {
     this.#isBlocked = isBlocked;
-    if (isBlocked) this.#log.warn('RabbitMQ takes nothing: its disk or its memory is short', { queue: this.where });
+    if (isBlocked)
+      this.#log.warn('RabbitMQ takes nothing: its disk or its memory is short', { queue: this.where });
     else this.#log.info('RabbitMQ takes messages again', { queue: this.where });
   }
 }

@@ -36,7 +36,11 @@ export interface AmqpReceiverOptions {
    * Does what an ending asks for and the broker can't, and resolves to what the broker is told then. May reject: then the message
    * comes again.
    */
-  readonly settle: (delivery: AmqpDelivery, ending: AmqpEnding, signal: AbortSignal) => Promise<'ack' | 'back'>;
+  readonly settle: (
+    delivery: AmqpDelivery,
+    ending: AmqpEnding,
+    signal: AbortSignal,
+  ) => Promise<'ack' | 'back'>;
   readonly log: Log;
 }
 

@@ -78,7 +78,7 @@ export class Consumption {
     await this.#asking?.catch(() => undefined);
     const tags = this.#consumers;
     this.#consumers = [];
-    await Promise.all(tags.map((tag) => this.#channel?.basicCancel(tag).catch(() => undefined)));
+    await Promise.all(tags.map(async (tag) => await this.#channel?.basicCancel(tag).catch(() => undefined)));
   }
 
   /** Whether the tag still counts. */
@@ -93,7 +93,9 @@ export class Consumption {
     const { link, queue } = this.#options;
     try {
       const channel = this.#channel?.active === true ? this.#channel : await this.#openChannel();
-      const { consumerTag } = await channel.basicConsume({ queue }, (message) => this.#arrive(channel, message));
+      const { consumerTag } = await channel.basicConsume({ queue }, (message) =>
+        this.#arrive(channel, message),
+      );
       this.#consumers.push(consumerTag);
     } catch (error) {
       throw amqpError(error, link.where);

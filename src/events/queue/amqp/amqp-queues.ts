@@ -83,7 +83,11 @@ async function declare(
 ): Promise<void> {
   const channel = await open();
   try {
-    await channel.queueDeclare({ queue, durable: true, arguments: { 'x-queue-type': 'quorum', ...settings } });
+    await channel.queueDeclare({
+      queue,
+      durable: true,
+      arguments: { 'x-queue-type': 'quorum', ...settings },
+    });
   } catch (error) {
     const told = amqpError(error, where);
     // A closed channel has no room for more.
