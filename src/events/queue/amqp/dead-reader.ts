@@ -14,9 +14,11 @@ const PAGE_MESSAGES = 500;
 const QUIET_MS = 3000;
 /** How long somebody else may read the dead messages until we give up, in ms. */
 const LOCK_MS = 10_000;
+/** RabbitMQ gathers what comes faster than its queue works, and mixes it: up to 32 pass one by one, and keep their order. */
+const RETURNED_AT_ONCE = 32;
 /** How long what was given back may take to be seen again, and how often that is looked at, in ms. */
 const RETURN_MS = 5000;
-const LOOK_MS = 10;
+const LOOK_MS = 2;
 
 /** A dead message that is received, and neither given back nor removed yet. */
 export interface ReadDead {
@@ -95,8 +97,12 @@ export class DeadReader implements AsyncDisposable {
       while ((await this.page()).length > 0);
       // A reader that was killed has mixed them.
       const inOrder = [...this.#kept].toSorted(([, a], [, b]) => a - b);
-      for (const [deliveryTag] of inOrder) this.#channel.basicNack({ deliveryTag, requeue: true });
-      await this.#untilSeen(inOrder.length);
+      const before = await this.#count();
+      for (let at = 0; at < inOrder.length; at += RETURNED_AT_ONCE) {
+        const returned = inOrder.slice(at, at + RETURNED_AT_ONCE);
+        for (const [deliveryTag] of returned) this.#channel.basicNack({ deliveryTag, requeue: true });
+        await this.#untilSeen(before + at + returned.length);
+      }
       await this.#channel.queueDelete({ queue: this.#names.lock });
     } catch {
       // The connection is gone, and with it our hold on them.
@@ -128,10 +134,13 @@ export class DeadReader implements AsyncDisposable {
   async #untilSeen(count: number): Promise<void> {
     const untilMs = performance.now() + RETURN_MS;
     for (;;) {
-      const { messageCount } = await this.#channel.queueDeclare({ queue: this.#names.dead, passive: true });
-      if (messageCount >= count || performance.now() > untilMs) return;
+      if ((await this.#count()) >= count || performance.now() > untilMs) return;
       await delay(LOOK_MS);
     }
+  }
+
+  async #count(): Promise<number> {
+    return (await this.#channel.queueDeclare({ queue: this.#names.dead, passive: true })).messageCount;
   }
 }
 
