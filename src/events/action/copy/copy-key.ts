@@ -47,10 +47,11 @@ export interface CopyKeyNeeds {
 export class CopyKey {
   readonly #needs: CopyKeyNeeds;
   /** Whether the target's ETags are no MD5 where those of the source are: it has a key of KMS for all objects. */
-  #hidesMd5 = false;
+  #hidesMd5: boolean;
 
   constructor(needs: CopyKeyNeeds) {
     this.#needs = needs;
+    this.#hidesMd5 = needs.options.target.settings?.sse === 'aws:kms';
   }
 
   async run(task: CopyTask, signal: AbortSignal): Promise<Outcome> {
