@@ -10,6 +10,7 @@ import type { Parking } from '../../events/parking/parking.ts';
 import type { EventQueue } from '../../events/queue/event-queue.ts';
 import { openEventQueue } from '../../events/queue/open-event-queue.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
+import { openEventSource } from '../../events/source/open-event-source.ts';
 import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
 import { allOf } from '../../events/work/work-observer.ts';
 import type { HttpServer } from '../../http/server.ts';
@@ -88,11 +89,8 @@ export async function serve(given: Work): Promise<ExitCode> {
   return output.done(works ? tally.summary : {}, EXIT.DONE);
 }
 
-async function openSource({ config, log, signal, cut }: Work, works: boolean): Promise<EventSource> {
-  if (config.source !== undefined) {
-    throw new IsyncError('CONFIG_INVALID', 'later');
-  }
-  void [signal, cut];
+async function openSource({ config, log, signal }: Work, works: boolean): Promise<EventSource> {
+  if (config.source !== undefined) return await openEventSource(config.source, { log }, { signal });
   return await openEventQueue(queuePlace(config), {
     works,
     maxMessages: config.queueMax,
