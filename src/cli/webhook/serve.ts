@@ -23,9 +23,6 @@ import { checkHasAction, openAction } from './open-action.ts';
 import { queuePlace } from './places.ts';
 import { startMetrics, type WebhookStatus } from './status.ts';
 
-/** Messages in hand for each action that may be under way: enough that none waits, and others have their share. */
-const IN_HAND_PER_ACTION = 8;
-
 type Work = LastingWork<WebhookConfig>;
 
 /** Takes events by HTTP and works on them until a signal comes. */
@@ -50,7 +47,6 @@ export async function serve(given: Work): Promise<ExitCode> {
     ...config,
     source,
     parking,
-    messagesInHand: Math.max(64, IN_HAND_PER_ACTION * config.concurrency),
     // A queue of our own has no other reader, and neither has the one that is named as a source.
     unmatched: 'discard',
     once: false,
