@@ -62,8 +62,7 @@ export async function startEventBridge(
 
   return {
     follow: async (bucket) => {
-      // Of topics that are made at the same time a Ceph may keep one.
-      await until('the bucket to have a notification', () => notify(server, bucket, port));
+      await notifyOf(server, bucket, { 'push-endpoint': `http://127.0.0.1:${port}` });
     },
     get told() {
       return told;
@@ -124,13 +123,26 @@ export async function startEventBridge(
   }
 }
 
+/**
+ * Has Ceph tell of all that is put into the bucket and removed from it, where a topic with these attributes says.
+ * https://docs.ceph.com/en/latest/radosgw/notifications/#create-a-topic
+ */
+export async function notifyOf(
+  server: S3Access & { readonly client: S3Client },
+  bucket: string,
+  attributes: Readonly<Record<string, string>>,
+): Promise<void> {
+  // Of topics that are made at the same time a Ceph may keep one.
+  await until('the bucket to have a notification', () => notify(server, bucket, attributes));
+}
+
 /** Resolves to whether that has worked. */
 async function notify(
   server: S3Access & { readonly client: S3Client },
   Bucket: string,
-  port: number,
+  attributes: Readonly<Record<string, string>>,
 ): Promise<boolean> {
-  const TopicArn = await topicAt(server, port);
+  const TopicArn = await topicAt(server, attributes);
   const Events = ['s3:ObjectCreated:*', 's3:ObjectRemoved:*'] as const;
   const TopicConfigurations = [{ Id: 'bridge', TopicArn, Events: [...Events] }];
   try {
@@ -147,14 +159,13 @@ async function notify(
   }
 }
 
-async function topicAt({ endpoint, region, credentials }: S3Access, port: number): Promise<string> {
+async function topicAt(
+  { endpoint, region, credentials }: S3Access,
+  attributes: Readonly<Record<string, string>>,
+): Promise<string> {
   using client = disposable(new SNSClient({ endpoint, region, credentials }));
-  const { TopicArn } = await client.sns.send(
-    new CreateTopicCommand({
-      Name: `bridge-${port}`,
-      Attributes: { 'push-endpoint': `http://127.0.0.1:${port}` },
-    }),
-  );
+  const Name = `bridge-${new URL(attributes['push-endpoint'] ?? '').port}`;
+  const { TopicArn } = await client.sns.send(new CreateTopicCommand({ Name, Attributes: { ...attributes } }));
   if (TopicArn === undefined) throw new Error('the server made no topic');
   return TopicArn;
 }

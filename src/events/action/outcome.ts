@@ -22,6 +22,8 @@ export type Outcome =
   | { readonly outcome: 'written'; readonly bytes: number }
   /** The object is gone, and so is what was written for it. */
   | { readonly outcome: 'removed' }
+  /** Done, by an action that writes no bytes of the object here. */
+  | { readonly outcome: 'done' }
   /** What is here is what the bucket has. */
   | { readonly outcome: 'unchanged' }
   /** There is no such object yet, though an event said so: to be looked at again soon. */
