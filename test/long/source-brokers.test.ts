@@ -81,18 +81,6 @@ function sourceTests(place: () => Promise<Place>): void {
     await again!.ack();
   });
 
-  it('gives back what waits for later when it is closed, and its waits end', async () => {
-    const { url, publish } = await place();
-    await publish(PUT);
-    {
-      await using source = await open(url);
-      const [delivery] = await receive(source, 1);
-      void delivery!.release(600_000);
-    }
-    await using source = await open(url);
-    await (await receive(source, 1))[0]!.ack();
-  });
-
   it('shares with another reader', async () => {
     const { url, publish } = await place();
     await using first = await open(url);
@@ -154,10 +142,24 @@ describe.skipIf(noRabbit)('a queue of RabbitMQ that somebody else fills', () => 
     expect(deliveries.map(({ id }) => id)).toEqual(['one', expect.stringMatching(/^sha256-/), 'one']);
     expect(parseMessage(deliveries[0]!.body, { keyEncoding: 'auto' })).toMatchObject([{ outcome: 'event' }]);
     expect(parseMessage(deliveries[1]!.body, { keyEncoding: 'auto' })).toMatchObject([
-      { kind: 'unparsable' },
+      { outcome: 'unparsable' },
     ]);
     expect(deliveries[2]!.body).toBe('another of that id');
     await Promise.all(deliveries.map((delivery) => delivery.ack()));
+  });
+
+  it('gives back what waits for later when it is closed, and its waits end', async () => {
+    const queue = newName();
+    await channel.queueDeclare({ queue, durable: true });
+    await channel.basicPublish({ routingKey: queue }, PUT);
+    const url = `${broker}/${queue}`;
+    {
+      await using source = await open(url);
+      const [delivery] = await receive(source, 1);
+      void delivery!.release(600_000);
+    }
+    await using source = await open(url);
+    await (await receive(source, 1))[0]!.ack();
   });
 
   it('must be there', async () => {
