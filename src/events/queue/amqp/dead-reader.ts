@@ -24,6 +24,8 @@ const LOOK_MS = 2;
 export interface ReadDead {
   readonly message: DeadMessage;
   readonly deliveryTag: number;
+  /** Later ones have more. */
+  readonly order: number;
 }
 
 /**
@@ -36,7 +38,7 @@ export class DeadReader implements AsyncDisposable {
   readonly #where: string;
   /** Those that were there at the start and were not read yet. */
   #left: number;
-  /** Received, and to be given back: their tags, by the time of their burial. */
+  /** Received, and to be given back: their tags, with their order. */
   readonly #kept = new Map<number, number>();
 
   private constructor(channel: Channel, names: QueueNames, where: string, count: number) {
@@ -78,7 +80,7 @@ export class DeadReader implements AsyncDisposable {
     try {
       const messages = await this.#receive(wanted);
       this.#left = messages.length < wanted ? 0 : this.#left - wanted;
-      for (const { message, deliveryTag } of messages) this.#kept.set(deliveryTag, message.buriedMs);
+      for (const { deliveryTag, order } of messages) this.#kept.set(deliveryTag, order);
       return messages;
     } catch (error) {
       throw amqpError(error, this.#where);
@@ -119,7 +121,7 @@ export class DeadReader implements AsyncDisposable {
     this.#channel.once('close', close);
     await this.#channel.basicQos({ prefetchCount: wanted });
     const { consumerTag } = await this.#channel.basicConsume({ queue: this.#names.dead }, (message) => {
-      messages.push({ message: deadMessage(message), deliveryTag: message.deliveryTag });
+      messages.push(readDead(message));
       news.wake();
     });
     for (let before = -1; messages.length < wanted && messages.length > before;) {
@@ -144,10 +146,15 @@ export class DeadReader implements AsyncDisposable {
   }
 }
 
-function deadMessage(given: AsyncMessage): DeadMessage {
+function readDead(given: AsyncMessage): ReadDead {
+  const { deliveryTag } = given;
+  const order = Number(readMessage(given).header(HEADERS.buriedMs) ?? 0);
+  return { message: deadMessage(given, Math.floor(order)), deliveryTag, order };
+}
+
+function deadMessage(given: AsyncMessage, buriedMs: number): DeadMessage {
   const { id, body, attempt, sentMs = 0, header } = readMessage(given);
   const reason = header(HEADERS.reason);
-  const buriedMs = Number(header(HEADERS.buriedMs) ?? 0);
   // Not by us: a policy of the broker says after how long, or how many deliveries, it gives a message up.
   if (reason === undefined)
     return {
