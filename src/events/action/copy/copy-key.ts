@@ -138,7 +138,9 @@ export class CopyKey {
         if (etag !== undefined) return await this.#written(task, object, etag, signal);
       }
       const kept = there.kept ?? (await target.head(key, signal));
-      if (isObject(kept) && isCopyOf(kept, object)) return UNCHANGED;
+      // A put that was refused may be the second try of one that was done, and whose answer was lost.
+      if (isObject(kept) && isCopyOf(kept, object))
+        return { ...UNCHANGED, wrote: there.isLikelyNew === true };
       if (await this.#isItsOwnSource(task, object, kept, signal)) return done(LOOP);
       // Its bytes have been read by now, where it was taken for new.
       const unread = there.isLikelyNew === true ? { ...there, content: undefined } : there;
