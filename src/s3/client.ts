@@ -4,8 +4,10 @@ import { clientSettings } from '../aws/client-settings.ts';
 import type { S3Access } from './access.ts';
 import { allowQuickHeads } from './quick-head.ts';
 
-/** Longest answer that is kept whole, in bytes: a page of 1,000 keys of 1 KiB, each byte escaped, and as many ETags. */
-const MOST_ANSWER_BYTES = 16 * 1024 * 1024;
+/** Longest answer that is kept whole, in bytes: a page of 1,000 keys of 1 KiB, each byte an entity of XML, and as many ETags. */
+const MOST_ANSWER_BYTES = 8 * 1024 * 1024;
+/** Most tags in one: 1,000 keys with some ten elements each, twice over, and room. */
+const MOST_TAGS = 50_000;
 const STREAMED: ReadonlySet<string> = new Set(['GetObjectCommand']);
 
 /** A client of the SDK for `options`, with at most `connections` open, set up for servers that are not AWS, too. */
@@ -18,7 +20,7 @@ export function createS3Client(options: S3Access, connections: number): S3Client
   // It walks through each request and answer for a log that nobody reads.
   client.middlewareStack.remove('loggerMiddleware');
   client.middlewareStack.add(
-    boundedAnswers({ mostBytes: MOST_ANSWER_BYTES, streamed: STREAMED }),
+    boundedAnswers({ mostBytes: MOST_ANSWER_BYTES, mostTags: MOST_TAGS, streamed: STREAMED }),
     BOUNDED_ANSWERS,
   );
   // The SDK would hash each body a second time to sign it. Content-MD5 is signed, and ties the body to the signature.
