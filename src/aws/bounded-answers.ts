@@ -26,25 +26,17 @@ export function boundedAnswers({ mostBytes, mostTags = Infinity, streamed }: Ans
     async (call: Call): Promise<Result> => {
       const result = await next(call);
       const { response } = result;
-<<<<<<< HEAD
-      if (
-        isAnswer(response) &&
-        !isAnnounced(response, mostBytes) &&
-        !(response.statusCode < 300 && streamed?.has(commandName) === true)
-      )
-        response.body = bounded(response.body, mostBytes);
-=======
       if (!isAnswer(response)) return result;
-      if (response.statusCode >= 300)
-        response.body = bounded(response.body, Math.min(mostBytes, MOST_ERROR_BYTES), mostTags);
-      else if (streamed?.has(commandName) !== true)
-        response.body = bounded(response.body, mostBytes, mostTags);
->>>>>>> h-big
+      const isError = response.statusCode >= 300;
+      if (!isError && streamed?.has(commandName) === true) return result;
+      const most = isError ? Math.min(mostBytes, MOST_ERROR_BYTES) : mostBytes;
+      // Each tag is a byte at least.
+      if (!isAnnounced(response, Math.min(most, mostTags)))
+        response.body = bounded(response.body, most, mostTags);
       return result;
     };
 }
 
-<<<<<<< HEAD
 /** Whether the answer says itself that it is short: Node's parser takes no more bytes than it announces. */
 function isAnnounced({ statusCode, headers }: Answer, most: number): boolean {
   // These have no body, whatever they announce.
@@ -53,10 +45,7 @@ function isAnnounced({ statusCode, headers }: Answer, most: number): boolean {
   return length !== undefined && headers?.['transfer-encoding'] === undefined && Number(length) <= most;
 }
 
-function bounded(body: Readable, most: number): Readable {
-=======
 function bounded(body: Readable, most: number, mostTags: number): Readable {
->>>>>>> h-big
   let size = 0;
   let tags = 0;
   const passed = new PassThrough();
