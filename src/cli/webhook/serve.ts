@@ -10,6 +10,7 @@ import type { Parking } from '../../events/parking/parking.ts';
 import type { EventQueue } from '../../events/queue/event-queue.ts';
 import { openEventQueue } from '../../events/queue/open-event-queue.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
+import { openEventSource } from '../../events/source/open-event-source.ts';
 import { queueTaker } from '../../events/work/queue-taker.ts';
 import { followReplays } from '../../events/work/replays.ts';
 import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
@@ -23,9 +24,6 @@ import { parkingFolder } from '../pull/state-files.ts';
 import { checkHasAction, openAction } from './open-action.ts';
 import { queuePlace } from './places.ts';
 import { startMetrics, type WebhookStatus } from './status.ts';
-
-/** Messages in hand for each action that may be under way: enough that none waits, and others have their share. */
-const IN_HAND_PER_ACTION = 8;
 
 type Work = LastingWork<WebhookConfig>;
 
@@ -51,7 +49,6 @@ export async function serve(given: Work): Promise<ExitCode> {
     ...config,
     source,
     parking,
-    messagesInHand: Math.max(64, IN_HAND_PER_ACTION * config.concurrency),
     // A queue of our own has no other reader, and neither has the one that is named as a source.
     unmatched: 'discard',
     once: false,
@@ -93,11 +90,8 @@ export async function serve(given: Work): Promise<ExitCode> {
   return output.done(works ? tally.summary : {}, EXIT.DONE);
 }
 
-async function openSource({ config, log, signal, cut }: Work, works: boolean): Promise<EventSource> {
-  if (config.source !== undefined) {
-    throw new IsyncError('CONFIG_INVALID', 'later');
-  }
-  void [signal, cut];
+async function openSource({ config, log, signal }: Work, works: boolean): Promise<EventSource> {
+  if (config.source !== undefined) return await openEventSource(config.source, { log }, { signal });
   return await openEventQueue(queuePlace(config), {
     works,
     maxMessages: config.queueMax,

@@ -9,8 +9,10 @@ const MOST_BUCKETS = 1_000;
 const FAILURES = 5;
 /** How long it stays open, in ms: the first time, and the longest. */
 const OPEN_MS = { first: 1_000, most: 60_000 };
-/** How long one tries alone, in ms: a request is answered by then, and a script may hang. Then another one may. */
+/** How long one is tried alone, in ms: a request is answered by then, and a script may hang. Then another one may be. */
 const PROBE_MS = 10_000;
+/** How long others are kept away while one is tried, in ms. */
+const ASIDE_MS = 1_000;
 /** A bucket that nothing has come for in so long says nothing of what comes next, in ms. */
 const RECENT_MS = 60_000;
 
@@ -104,14 +106,19 @@ class Breaker {
   }
 
   get openMs(): number {
-    return Math.max(0, this.#untilMs - performance.now());
+    const leftMs = Math.max(0, this.#untilMs - performance.now());
+    return this.#isProbing ? Math.max(ASIDE_MS, leftMs) : leftMs;
+  }
+
+  get #isProbing(): boolean {
+    return performance.now() - this.#probedAtMs < PROBE_MS;
   }
 
   /** Returns why nothing is tried now; undefined where it may be: whoever tries tells how that ended. */
   enter(): IsyncError | undefined {
     this.#usedMs = performance.now();
     if (!this.isOpen) return undefined;
-    if (this.openMs > 0 || this.#usedMs - this.#probedAtMs < PROBE_MS) return this.#last;
+    if (this.openMs > 0) return this.#last;
     this.#probedAtMs = this.#usedMs;
     return undefined;
   }
