@@ -125,6 +125,17 @@ describe.concurrent('isync webhook', () => {
     );
   });
 
+  it.each([['resync'], ['queue']])(
+    '%s is refused where a queue of others is read in place of its own',
+    async (command) => {
+      await using stage = await startWebhookStage();
+      await stage.configure({ source: 'amqp://127.0.0.1:9/events', to: 's3://copies', buckets: ['photos'] });
+      const { exitCode, stderr } = await stage.run(command);
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining('"source"')]);
+      expect(() => readFileSync(stage.at('webhook.state/queue.db'))).toThrow('ENOENT');
+    },
+  );
+
   it('answers what it was reading when it is asked to end, and finishes what it has begun', async () => {
     await using stage = await startWebhookStage();
     const script = await stage.script(
