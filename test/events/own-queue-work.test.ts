@@ -123,11 +123,33 @@ describe('work on a queue of our own', () => {
       },
     });
     await vi.waitFor(() => expect(done).toHaveLength(20), 30_000);
-    expect(queue.inHand).toBeLessThanOrEqual(17);
+    expect(queue.inHand).toBeLessThanOrEqual(8);
     slow.resolve();
     await ended;
     expect(done.slice(20)).toEqual(Array.from({ length: 100 }, (_, index) => `m${index}`));
     expect(queue.mostInHand).toBeLessThanOrEqual(40 + POLLS);
+  });
+
+  it('leaves the room to other keys, also where all but one of the actions at a time are for slow ones', async () => {
+    const queue = new OwnQueue();
+    for (let index = 0; index < 90; index++) queue.add(`m${index}`, `slow${index % 3}`);
+    for (let index = 0; index < 20; index++) queue.add(`other${index}`, `k${index}`);
+    const slow = Promise.withResolvers<void>();
+    const done: string[] = [];
+    const ended = worked(queue, {
+      concurrency: 4,
+      act: async ({ messageId, event }) => {
+        if (event.key.startsWith('slow')) await slow.promise;
+        done.push(messageId);
+        return DONE;
+      },
+    });
+    try {
+      await vi.waitFor(() => expect(done).toHaveLength(20), 10_000);
+    } finally {
+      slow.resolve();
+      await ended;
+    }
   });
 
   it('gives what waits for its turn back for a moment, not to come again at once', async () => {

@@ -10,8 +10,11 @@ import { KeyOrder } from './key-order.ts';
 import type { Item, Lanes, Result } from './lanes.ts';
 import type { WorkObserver } from './work-observer.ts';
 
-/** Records of a place that wait here for their turn, where each of them counts: others need the room. */
-const WAITING_AT_PLACE = 16;
+/**
+ * Records of a place that are in hand, where each of them counts: one under way, and those that wait behind it. With as many
+ * messages for each action at a time, places that are slow leave room for others as long as an action is free.
+ */
+export const IN_HAND_AT_PLACE = 8;
 /** How long a queue of our own keeps a record that has failed, in ms. */
 const AGAIN_MS = { least: 100, first: 1_000, most: 15 * 60_000 };
 
@@ -144,7 +147,7 @@ export class Records<Target = unknown> {
   #isTurn(place: string, { messageId, holding }: Origin): boolean {
     const { action, lanes } = this.#options;
     if (holding?.isOurs !== true || action.needs !== 'each') return true;
-    if (this.#order.isTurn(place, messageId) && lanes.waitingAt(place) < WAITING_AT_PLACE) return true;
+    if (this.#order.isTurn(place, messageId) && lanes.waitingAt(place) < IN_HAND_AT_PLACE - 1) return true;
     holding.releaseMs = Math.max(holding.releaseMs, this.#order.wait(place, messageId));
     return false;
   }

@@ -7,16 +7,10 @@ import type { EventSource } from '../source/event-source.ts';
 import { Breakers } from './breakers.ts';
 import { Intake } from './intake.ts';
 import { Lanes } from './lanes.ts';
-import { type RecordTaker, Records } from './records.ts';
+import { IN_HAND_AT_PLACE, type RecordTaker, Records } from './records.ts';
 import { followReplays, replayAll } from './replays.ts';
 import { Undone } from './undone.ts';
 import type { WorkObserver } from './work-observer.ts';
-
-/**
- * Messages in hand for each action that may be under way, where each event counts: enough that none waits, and other workers have
- * their share.
- */
-const IN_HAND_PER_ACTION = 8;
 
 export interface WorkOptions<Target> {
   readonly source: EventSource;
@@ -100,7 +94,8 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
     },
     settled: (what) => undone.settled(what),
   });
-  const messagesInHand = action.needs === 'each' ? IN_HAND_PER_ACTION * options.concurrency : undefined;
+  // Enough that no action waits, and other workers have their share.
+  const messagesInHand = action.needs === 'each' ? IN_HAND_AT_PLACE * options.concurrency : undefined;
   const intake = new Intake({
     ...options,
     messagesInHand,
