@@ -62,6 +62,22 @@ describe('work on a queue of our own', () => {
     }
   });
 
+  it('counts for that only what has failed, not how often it was its turn later', async () => {
+    const queue = new OwnQueue();
+    for (const id of ['m0', 'm1']) queue.add(id, 'a');
+    let hasFailed = false;
+    await worked(queue, {
+      act: async ({ messageId, attempt }) => {
+        if (messageId === 'm0' && attempt < 15) throw LATER;
+        if (messageId === 'm0' || hasFailed) return DONE;
+        hasFailed = true;
+        expect(attempt).toBeGreaterThan(10);
+        throw LATER;
+      },
+    });
+    expect(queue.endsOf('m1').at(-2)).toBeLessThanOrEqual(2_000);
+  });
+
   it('buries what can not be understood, is of another bucket, or has no place', async () => {
     const queue = new OwnQueue();
     queue.add('foreign', 'a', { s3: { bucket: { name: 'other' }, object: { key: 'a' } } });

@@ -5,9 +5,9 @@ import { type ObjectEvent, withoutFutureTime } from '../object-event.ts';
 import type { Parking } from '../parking/parking.ts';
 import type { ParsedRecord, RecordSource } from '../parse/parsed.ts';
 import type { Breakers } from './breakers.ts';
-import { FailureCounts } from './failure-counts.ts';
 import { KeyOrder } from './key-order.ts';
 import type { Item, Lanes, Result } from './lanes.ts';
+import { MessageCounts } from './message-counts.ts';
 import type { WorkObserver } from './work-observer.ts';
 
 /**
@@ -78,7 +78,10 @@ export interface RecordsOptions<Target> {
 export class Records<Target = unknown> {
   readonly #options: RecordsOptions<Target>;
   readonly #order = new KeyOrder();
-  readonly #failures = new FailureCounts();
+  /** Failures for good. One that is forgotten is tried more often. */
+  readonly #failures = new MessageCounts();
+  /** Deliveries of which nothing was tried. One that is forgotten waits longer. */
+  readonly #idle = new MessageCounts();
 
   constructor(options: RecordsOptions<Target>) {
     this.#options = options;
@@ -148,6 +151,7 @@ export class Records<Target = unknown> {
     const { action, lanes } = this.#options;
     if (holding?.isOurs !== true || action.needs !== 'each') return true;
     if (this.#order.isTurn(place, messageId) && lanes.waitingAt(place) < IN_HAND_AT_PLACE - 1) return true;
+    this.#idle.add(messageId);
     holding.releaseMs = Math.max(holding.releaseMs, this.#order.wait(place, messageId));
     return false;
   }
@@ -178,7 +182,10 @@ export class Records<Target = unknown> {
     const fields = fieldsOf(origin, event);
     if (result.kind === 'stopped') return 'stopped';
     // Its place in the order is kept below.
-    if (result.kind === 'behind') return 'later';
+    if (result.kind === 'behind') {
+      this.#idle.add(origin.messageId);
+      return 'later';
+    }
     if (result.kind === 'failed') {
       const { code, message, hint, retryable } = result.error;
       const told = { ...fields, code, ...(hint !== undefined && { hint }) };
@@ -200,7 +207,7 @@ export class Records<Target = unknown> {
     const isChange = outcome.outcome === 'written' || outcome.outcome === 'removed';
     if (isChange && event.timeMs !== undefined) observer.lag(Math.max(0, Date.now() - event.timeMs));
     await parking.settled(event.bucket, event.key);
-    this.#failures.forget(origin.messageId);
+    this.#forget(origin.messageId);
     settled(whatOf(event));
     log.info(outcome.outcome, fields);
     return 'settled';
@@ -213,13 +220,19 @@ export class Records<Target = unknown> {
     return this.#failures.add(messageId) >= this.#options.attempts;
   }
 
-  /** Has the queue keep the message while the breaker of its bucket is open, and longer with each delivery. */
-  #delay({ bucket }: ObjectEvent, { attempt, holding }: Origin): void {
+  /** Has the queue keep the message while the breaker of its bucket is open, and else longer each time it has been tried. */
+  #delay({ bucket }: ObjectEvent, { messageId, attempt, holding }: Origin): void {
     if (holding?.isOurs !== true) return;
     const openMs = this.#options.breakers?.openMs(bucket) ?? 0;
     // A breaker grows by itself; what it keeps back has not failed.
-    const delayMs = openMs > 0 ? openMs + jitter(1) : jitter(attempt);
+    if (openMs > 0) this.#idle.add(messageId);
+    const delayMs = openMs > 0 ? openMs + jitter(1) : jitter(Math.max(1, attempt - this.#idle.of(messageId)));
     holding.releaseMs = Math.max(holding.releaseMs, delayMs);
+  }
+
+  #forget(messageId: string): void {
+    this.#failures.forget(messageId);
+    this.#idle.forget(messageId);
   }
 
   /**
@@ -241,7 +254,7 @@ export class Records<Target = unknown> {
         key: event?.key,
         body: source.body(),
       });
-    this.#failures.forget(origin.messageId);
+    this.#forget(origin.messageId);
     observer.parked();
     settled(event === undefined ? origin.messageId : whatOf(event));
     log.warn(`${holding?.isOurs === true ? 'dead' : 'parked'}: ${reason}`, {

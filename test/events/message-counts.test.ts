@@ -1,9 +1,10 @@
 import { expect, it } from 'vitest';
-import { FailureCounts } from '../../src/events/work/failure-counts.ts';
+import { MessageCounts } from '../../src/events/work/message-counts.ts';
 
-it('failures are counted by message until it is forgotten, and of the 100,000 that failed last', () => {
-  const counts = new FailureCounts();
+it('counts by message until one is forgotten, for the 100,000 that were counted last', () => {
+  const counts = new MessageCounts();
   expect([counts.add('a'), counts.add('a'), counts.add('b')]).toEqual([1, 2, 1]);
+  expect([counts.of('a'), counts.of('c')]).toEqual([2, 0]);
   counts.forget('a');
   expect([counts.add('a'), counts.add('b')]).toEqual([1, 2]);
   for (let index = 0; index < 99_999; index++) counts.add(`m${index}`);
