@@ -115,7 +115,7 @@ describe('work on a queue of our own', () => {
     const slow = Promise.withResolvers<void>();
     const done: string[] = [];
     const ended = worked(queue, {
-      messagesInHand: 40,
+      concurrency: 5,
       act: async ({ messageId, event }) => {
         if (event.key === 'slow') await slow.promise;
         done.push(messageId);

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { differences } from '../../src/events/pull/resync.ts';
-import type { Difference } from '../../src/events/pull/taken.ts';
+import type { Difference } from '../../src/events/compare/difference-message.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
 import type { PullState } from '../../src/events/state/pull-state.ts';
 import { toMicroseconds } from '../../src/model/file-entry.ts';

@@ -7,7 +7,7 @@ import { parseMessage } from '../../src/events/parse/parse-message.ts';
 import { Lanes } from '../../src/events/work/lanes.ts';
 import { WorkTally } from '../../src/events/work/work-tally.ts';
 import { Records } from '../../src/events/work/records.ts';
-import type { Difference } from '../../src/events/pull/taken.ts';
+import type { Difference } from '../../src/events/compare/difference-message.ts';
 import { differences, type ListedKey, resync, type ResyncOptions } from '../../src/events/pull/resync.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
 import { downloadAction } from '../../src/events/action/download/download-action.ts';

@@ -203,12 +203,27 @@ const parked = parkedCommands('webhook', async () => (await import('../run-parke
   options: { state: QUEUE_OPTIONS.state, ...CONFIG_OPTION },
 });
 
+const resync: Command = {
+  ...shared,
+  name: 'resync',
+  summary: 'Compare two buckets, and queue an event for each difference',
+  usage: '$0 webhook resync --buckets SOURCE --to s3://BUCKET[/PREFIX] [options]',
+  examples: [
+    [`$0 webhook resync ${EXAMPLE}`, 'After lost events: the workers do the rest'],
+    ['$0 webhook resync --buckets a --to s3://b --max-delete 50%', 'Where much was removed'],
+  ],
+  arguments: [],
+  options: OPTIONS,
+  hasUnits: true,
+  load: async () => (await import('../run-resync.ts')).runWebhookResync,
+};
+
 export const webhook: Command = {
   ...shared,
   name: 'webhook',
   summary: 'Take the events of a bucket over HTTP, and run a script or copy for each',
   usage:
-    '$0 webhook --script FILE|--to s3://BUCKET[/PREFIX]|--forward URL [options]\n$0 webhook queue [dead list|show|replay|drop] [options]\n$0 webhook parked list|show|replay|drop --config FILE',
+    '$0 webhook --script FILE|--to s3://BUCKET[/PREFIX]|--forward URL [options]\n$0 webhook queue [dead list|show|replay|drop] [options]\n$0 webhook resync [options]\n$0 webhook parked list|show|replay|drop --config FILE',
   examples: [
     [
       '$0 webhook --script /etc/isync/on-change --token-file /etc/isync/hook.token',
@@ -223,5 +238,5 @@ export const webhook: Command = {
   options: OPTIONS,
   hasUnits: true,
   load: async () => (await import('../run-webhook.ts')).runWebhook,
-  below: [queue, parked],
+  below: [queue, resync, parked],
 };

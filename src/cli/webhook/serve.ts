@@ -10,6 +10,7 @@ import type { Parking } from '../../events/parking/parking.ts';
 import type { EventQueue } from '../../events/queue/event-queue.ts';
 import { openEventQueue } from '../../events/queue/open-event-queue.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
+import { openEventSource } from '../../events/source/open-event-source.ts';
 import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
 import { allOf } from '../../events/work/work-observer.ts';
 import type { HttpServer } from '../../http/server.ts';
@@ -21,9 +22,6 @@ import { parkingFolder } from '../pull/state-files.ts';
 import { checkHasAction, openAction } from './open-action.ts';
 import { queuePlace } from './places.ts';
 import { startMetrics, type WebhookStatus } from './status.ts';
-
-/** Messages in hand for each action that may be under way: enough that none waits, and others have their share. */
-const IN_HAND_PER_ACTION = 8;
 
 type Work = LastingWork<WebhookConfig>;
 
@@ -49,7 +47,6 @@ export async function serve(given: Work): Promise<ExitCode> {
     ...config,
     source,
     parking,
-    messagesInHand: Math.max(64, IN_HAND_PER_ACTION * config.concurrency),
     // A queue of our own has no other reader, and neither has the one that is named as a source.
     unmatched: 'discard',
     once: false,
@@ -88,11 +85,8 @@ export async function serve(given: Work): Promise<ExitCode> {
   return output.done(works ? tally.summary : {}, EXIT.DONE);
 }
 
-async function openSource({ config, log, signal, cut }: Work, works: boolean): Promise<EventSource> {
-  if (config.source !== undefined) {
-    throw new IsyncError('CONFIG_INVALID', 'later');
-  }
-  void [signal, cut];
+async function openSource({ config, log, signal }: Work, works: boolean): Promise<EventSource> {
+  if (config.source !== undefined) return await openEventSource(config.source, { log }, { signal });
   return await openEventQueue(queuePlace(config), {
     works,
     maxMessages: config.queueMax,

@@ -1,7 +1,7 @@
 import type { MaxDelete } from '../../config/pull-values.ts';
 import type { Abortable } from '../../model/abortable.ts';
 import type { ListedObject } from '../../s3/objects.ts';
-import type { ObjectEvent } from '../object-event.ts';
+import type { Difference } from './difference-message.ts';
 import { MOST_GONE, mostOf, tooMuch } from './max-delete.ts';
 import { comparesBefore, inOrder } from './sorted-keys.ts';
 
@@ -40,13 +40,6 @@ export interface CompareBucketsOptions extends Abortable {
   readonly mostGone?: number | undefined;
 }
 
-/** A key whose copy is not known to be what it should be. */
-export interface BucketDifference {
-  readonly kind: ObjectEvent['kind'];
-  readonly bucket: string;
-  readonly key: string;
-}
-
 /** What has been compared so far. */
 export interface Compared {
   /** Keys of the source. */
@@ -63,11 +56,9 @@ export interface Compared {
  * @throws IsyncError RESYNC_STOPPED where more would be removed than may be: all others have been given by then; STORE_FAILED,
  * not retryable, where a listing is not in order; and what the listings reject with
  */
-export async function* compareBuckets(
-  options: CompareBucketsOptions,
-): AsyncGenerator<BucketDifference, Compared> {
+export async function* compareBuckets(options: CompareBucketsOptions): AsyncGenerator<Difference, Compared> {
   const { maxDelete, mostGone = MOST_GONE } = options;
-  const gone: BucketDifference[] = [];
+  const gone: Difference[] = [];
   const counts = { objects: 0, copies: 0, gone: 0 };
   for await (const { objects, copy } of pairs(options)) {
     counts.objects += objects.length;
@@ -90,7 +81,7 @@ export async function* compareBuckets(
 }
 
 /** The removals, by another walk: there are more of them than are kept. No more than may be, should that have changed. */
-async function* goneAgain(options: CompareBucketsOptions, most: number): AsyncGenerator<BucketDifference> {
+async function* goneAgain(options: CompareBucketsOptions, most: number): AsyncGenerator<Difference> {
   let count = 0;
   for await (const { objects, copy } of pairs(options)) {
     if (objects.length > 0 || copy === undefined) continue;
@@ -165,7 +156,7 @@ async function* merged({
   }
 }
 
-function removal({ source, target }: CompareBucketsOptions, { key }: ListedObject): BucketDifference {
+function removal({ source, target }: CompareBucketsOptions, { key }: ListedObject): Difference {
   return { kind: 'removed', bucket: source.buckets[0], key: key.slice(target.prefix.length) };
 }
 

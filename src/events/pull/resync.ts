@@ -10,7 +10,8 @@ import type { TargetPath } from '../match/target-path.ts';
 import type { KnownObject, PullState } from '../state/pull-state.ts';
 import type { WorkObserver } from '../work/work-observer.ts';
 import type { Verdict } from '../work/records.ts';
-import { type Difference, Taken, type TakenOptions } from './taken.ts';
+import type { Difference } from '../compare/difference-message.ts';
+import { Taken, type TakenOptions } from './taken.ts';
 
 /** What a bucket has under a key, as its listing tells. */
 export interface ListedKey {

@@ -2,6 +2,7 @@ import { Limiter } from '../../flow/limiter.ts';
 import { Backoff } from '../../flow/retry.ts';
 import { TaskGroup } from '../../flow/task-group.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
+import { type Difference, differenceMessage } from '../compare/difference-message.ts';
 import type { ObjectEvent } from '../object-event.ts';
 import type { KeyEncoding, ParsedRecord } from '../parse/parsed.ts';
 import type { Origin, RecordTaker, Verdict } from '../work/records.ts';
@@ -14,13 +15,6 @@ const MOST_LATER = 10_000;
 const AGAIN = { firstDelayMs: 1_000, longestDelayMs: 5 * 60_000 };
 /** Name of the events that stand for a difference. */
 const NAME = 'Resync';
-
-/** A key that the bucket and what is here do not agree about. */
-export interface Difference {
-  readonly kind: ObjectEvent['kind'];
-  readonly bucket: string;
-  readonly key: string;
-}
 
 export interface TakenOptions {
   readonly records: RecordTaker;
@@ -127,21 +121,9 @@ function recordOf({ kind, bucket, key }: Difference, keyEncoding: KeyEncoding): 
     sequencer: undefined,
     timeMs: undefined,
   };
-  const name = kind === 'created' ? 'ObjectCreated:Put' : 'ObjectRemoved:Delete';
-  const body = (): string =>
-    JSON.stringify({
-      Records: [
-        {
-          eventVersion: '2.1',
-          eventSource: 'aws:s3',
-          eventName: name,
-          s3: { bucket: { name: bucket }, object: { key: keyEncoding === 'raw' ? key : formEncoded(key) } },
-        },
-      ],
-    });
-  return { outcome: 'event', event, source: { body } };
-}
-
-function formEncoded(key: string): string {
-  return encodeURIComponent(key).replaceAll('%20', '+');
+  return {
+    outcome: 'event',
+    event,
+    source: { body: () => differenceMessage({ kind, bucket, key }, keyEncoding) },
+  };
 }

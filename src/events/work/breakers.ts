@@ -9,6 +9,8 @@ const MOST_BUCKETS = 1_000;
 const FAILURES = 5;
 /** How long it stays open, in ms: the first time, and the longest. */
 const OPEN_MS = { first: 1_000, most: 60_000 };
+/** How long others are kept away while one is tried, in ms. */
+const PROBE_MS = 1_000;
 /** A bucket that nothing has come for in so long says nothing of what comes next, in ms. */
 const RECENT_MS = 60_000;
 
@@ -80,14 +82,15 @@ class Breaker {
   }
 
   get openMs(): number {
-    return Math.max(0, this.#untilMs - performance.now());
+    const leftMs = Math.max(0, this.#untilMs - performance.now());
+    return this.#isProbing ? Math.max(PROBE_MS, leftMs) : leftMs;
   }
 
   /** Returns why nothing is tried now; undefined where it may be: whoever tries tells how that ended. */
   enter(): IsyncError | undefined {
     this.#usedMs = performance.now();
     if (this.#failures < FAILURES) return undefined;
-    if (this.#isProbing || this.openMs > 0) return this.#last;
+    if (this.openMs > 0) return this.#last;
     this.#isProbing = true;
     return undefined;
   }

@@ -211,7 +211,9 @@ export class Records<Target = unknown> {
   #delay({ bucket }: ObjectEvent, { attempt, holding }: Origin): void {
     if (holding?.isOurs !== true) return;
     const openMs = this.#options.breakers?.openMs(bucket) ?? 0;
-    holding.releaseMs = Math.max(holding.releaseMs, openMs + jitter(attempt));
+    // A breaker grows by itself; what it keeps back has not failed.
+    const delayMs = openMs > 0 ? openMs + jitter(1) : jitter(attempt);
+    holding.releaseMs = Math.max(holding.releaseMs, delayMs);
   }
 
   /**

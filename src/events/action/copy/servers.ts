@@ -20,7 +20,7 @@ export function isSameUser(a: PoolAccess, b: PoolAccess): boolean {
  * Refuses a copy whose results are objects to copy.
  * @throws IsyncError CONFIG_INVALID
  */
-export function checkApart({ source, target }: CopyOptions): void {
+export function checkApart({ source, target }: Pick<CopyOptions, 'source' | 'target'>): void {
   const { buckets = [], prefix = '', access } = source;
   if (!buckets.includes(target.bucket) || !isSameServer(access, target.access)) return;
   const overlaps = prefix.startsWith(target.prefix) || target.prefix.startsWith(prefix);

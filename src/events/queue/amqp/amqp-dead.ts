@@ -24,6 +24,7 @@ export class AmqpDead implements DeadMessages {
   readonly #parts: AmqpDeadParts;
   readonly #turn = new Limiter(1);
   #reader: DeadReader | undefined;
+  #lastMs = 0;
 
   constructor(parts: AmqpDeadParts) {
     this.#parts = parts;
@@ -46,9 +47,14 @@ export class AmqpDead implements DeadMessages {
         [HEADERS.attempts]: String(attempt),
         [HEADERS.reason]: reason.slice(0, MAX_REASON).toWellFormed(),
         [HEADERS.sentMs]: String(sentMs ?? Date.now()),
-        [HEADERS.buriedMs]: String(Date.now()),
+        [HEADERS.buriedMs]: this.#nextMs().toFixed(3),
       },
     });
+  }
+
+  /** Now, in ms, and later than the last time: this tells their order. */
+  #nextMs(): number {
+    return (this.#lastMs = Math.max(Date.now(), this.#lastMs + 0.001));
   }
 
   async *list(): AsyncGenerator<DeadMessage> {
