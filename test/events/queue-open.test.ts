@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { startNode } from '../../harness/process.ts';
@@ -18,6 +19,19 @@ describe('where a queue is', () => {
     }
     await using queue = await openEventQueue(pathToFileURL(file).href, options);
     expect(await queue.counts()).toMatchObject({ waiting: 1 });
+  });
+
+  it('is told to be out of reach, to who only publishes, while its file can not be used', async () => {
+    const file = join(temporaryFolder(), 'queue.db');
+    await using queue = await openEventQueue(file, { ...options, works: false });
+    await queue.publish(messages(1));
+    using db = new DatabaseSync(file);
+    db.exec('ALTER TABLE totals RENAME TO hidden');
+    await expect(queue.publish(messages(1))).rejects.toThrow('no such table');
+    expect(queue.isReachable).toBe(false);
+    db.exec('ALTER TABLE hidden RENAME TO totals');
+    await queue.publish(messages(1));
+    expect(queue.isReachable).toBe(true);
   });
 
   it('is nothing else', async () => {

@@ -27,6 +27,8 @@ const LOOK_MS = 100;
 const RETRY_MS = 5000;
 /** Largest body, in bytes: beyond what any receiver takes. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** A file that is full or busy answers. */
+const PASSING: ReadonlySet<string> = new Set(['STORE_FULL', 'BUSY']);
 /** Longest reason that is kept, in UTF-16 code units. */
 const MAX_REASON = 2000;
 
@@ -61,6 +63,8 @@ export class EmbeddedQueue implements EventQueue {
   /** By the caller's signal, of which many receives have the same one. */
   readonly #combined = new WeakMap<AbortSignal, AbortSignal>();
   #isReachable = true;
+  /** Whether what was asked last, and not again and again, has failed for what is wrong with the file or its thread. */
+  #isBroken = false;
   #disposal: Promise<void> | undefined;
 
   private constructor(path: string, link: ThreadLink, options: EmbeddedQueueOptions) {
@@ -95,7 +99,7 @@ export class EmbeddedQueue implements EventQueue {
   }
 
   get isReachable(): boolean {
-    return this.#isReachable;
+    return this.#isReachable && !this.#isBroken;
   }
 
   async publish(messages: readonly QueueMessage[]): Promise<void> {
@@ -185,7 +189,14 @@ export class EmbeddedQueue implements EventQueue {
 
   async #ask<C extends Command>(command: C): Promise<Answers[C['do']]> {
     if (this.#closing.signal.aborted) throw closed();
-    return await this.#link.call(command);
+    try {
+      const answer = await this.#link.call(command);
+      this.#isBroken = false;
+      return answer;
+    } catch (error) {
+      this.#isBroken = !(error instanceof IsyncError && PASSING.has(error.code));
+      throw error;
+    }
   }
 
   #signalFor(signal: AbortSignal | undefined): AbortSignal {
