@@ -135,16 +135,35 @@ interface Topic {
 export async function postEvents(
   server: S3Access & { readonly client: S3Client },
   bucket: string,
-  topic: Topic,
+  { name, url, isPersistent = false }: Topic,
 ): Promise<void> {
+  await notifyOf(server, bucket, {
+    name,
+    attributes: { 'push-endpoint': url, ...(isPersistent && { persistent: 'true' }) },
+  });
+}
+
+interface TopicSettings {
+  readonly name: string;
+  /** https://docs.ceph.com/en/latest/radosgw/notifications/#create-a-topic */
+  readonly attributes: Readonly<Record<string, string>>;
+}
+
+/** The same by a topic with these attributes. */
+export async function notifyOf(
+  server: S3Access & { readonly client: S3Client },
+  bucket: string,
+  topic: TopicSettings,
+): Promise<void> {
+  // Of topics that are made at the same time a Ceph may keep one.
   await until('the bucket to have a notification', () => notify(server, bucket, topic));
 }
 
-/** Resolves to whether that has worked: of topics that are made at the same time a Ceph may keep one. */
+/** Resolves to whether that has worked. */
 async function notify(
   server: S3Access & { readonly client: S3Client },
   Bucket: string,
-  topic: Topic,
+  topic: TopicSettings,
 ): Promise<boolean> {
   const TopicArn = await topicAt(server, topic);
   const Events = ['s3:ObjectCreated:*', 's3:ObjectRemoved:*'] as const;
@@ -165,15 +184,10 @@ async function notify(
 
 async function topicAt(
   { endpoint, region, credentials }: S3Access,
-  { name, url, isPersistent = false }: Topic,
+  { name: Name, attributes: Attributes }: TopicSettings,
 ): Promise<string> {
   using client = disposable(new SNSClient({ endpoint, region, credentials }));
-  const { TopicArn } = await client.sns.send(
-    new CreateTopicCommand({
-      Name: name,
-      Attributes: { 'push-endpoint': url, ...(isPersistent && { persistent: 'true' }) },
-    }),
-  );
+  const { TopicArn } = await client.sns.send(new CreateTopicCommand({ Name, Attributes: { ...Attributes } }));
   if (TopicArn === undefined) throw new Error('the server made no topic');
   return TopicArn;
 }

@@ -1,13 +1,15 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { until } from './process.ts';
 
 /** Debian's own script: the one in the PATH is for root and the system's broker. */
 export const RABBITMQ_SERVER = '/usr/lib/rabbitmq/bin/rabbitmq-server';
+const RABBITMQCTL = '/usr/lib/rabbitmq/bin/rabbitmqctl';
 
 /** A real RabbitMQ broker, on loopback, of this process. Its user is `guest`. */
 export interface RabbitServer extends AsyncDisposable {
@@ -18,24 +20,26 @@ export interface RabbitServer extends AsyncDisposable {
   kill(): Promise<void>;
   /** Starts it again where it was, with what it had: some 10 s. */
   start(): Promise<void>;
+  /** Free space, as RabbitMQ writes it ("50MB"), below which it takes nothing from publishers. */
+  setDiskLimit(limit: string): Promise<void>;
 }
 
 export interface RabbitSettings {
-  /** Lines of its rabbitmq.conf. */
-  readonly config?: readonly string[];
+  /** Of its application, by name: also those that rabbitmq.conf does not take. */
+  readonly rabbit?: Readonly<Record<string, number>>;
 }
 
 /**
  * Starts Debian's rabbitmq-server on free ports, in a folder of its own, apart from the system's. Ask `lacks('rabbitmq-server')`
  * of tools.ts before. It takes some 16 s: tests that can share one get it from shared-rabbit.ts.
  */
-export async function startRabbitServer({ config = [] }: RabbitSettings = {}): Promise<RabbitServer> {
+export async function startRabbitServer({ rabbit = {} }: RabbitSettings = {}): Promise<RabbitServer> {
   const folder = mkdtempSync(join(tmpdir(), 'isync-rabbit-'));
   const [port = 0, distPort, epmdPort] = await freePorts(3);
   const inFolder = (name: string): string => join(folder, name);
   writeFileSync(
     inFolder('rabbitmq.conf'),
-    [`listeners.tcp.1 = 127.0.0.1:${port}`, 'disk_free_limit.absolute = 50MB', ...config, ''].join('\n'),
+    [`listeners.tcp.1 = 127.0.0.1:${port}`, 'disk_free_limit.absolute = 50MB', ''].join('\n'),
   );
   writeFileSync(inFolder('enabled_plugins'), '[].\n');
   mkdirSync(inFolder('home'));
@@ -50,7 +54,12 @@ export async function startRabbitServer({ config = [] }: RabbitSettings = {}): P
     RABBITMQ_PID_FILE: inFolder('pid'),
     RABBITMQ_ENABLED_PLUGINS_FILE: inFolder('enabled_plugins'),
     RABBITMQ_DIST_PORT: String(distPort),
-    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-kernel inet_dist_use_interface {127,0,0,1}',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: [
+      '-kernel inet_dist_use_interface {127,0,0,1}',
+      ...Object.entries(rabbit).map(([name, value]) => `-rabbit ${name} ${value}`),
+    ].join(' '),
+    // Else it lies where the tests run.
+    ERL_CRASH_DUMP_BYTES: '0',
     ERL_EPMD_PORT: String(epmdPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
     // The script then becomes the broker, as under systemd, rather than waiting beside it: one process to end.
@@ -78,6 +87,9 @@ export async function startRabbitServer({ config = [] }: RabbitSettings = {}): P
     url: `amqp://guest:guest@127.0.0.1:${port}`,
     kill: stop,
     start,
+    setDiskLimit: async (limit) => {
+      await promisify(execFile)(RABBITMQCTL, ['set_disk_free_limit', limit], { env });
+    },
     [Symbol.asyncDispose]: async () => {
       await stop();
       await kill(epmd);

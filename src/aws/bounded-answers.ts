@@ -1,10 +1,15 @@
 import { PassThrough, Readable, pipeline } from 'node:stream';
 import { IsyncError } from '../model/isync-error.ts';
 
+/** Longest error that is kept whole, in bytes: a real one has some hundred. Dozens may come at a time. */
+const MOST_ERROR_BYTES = 256 * 1024;
+
 /** What the bodies of answers are held to. */
 export interface AnswerBounds {
-  /** Bytes of a body that the SDK keeps whole in memory: every error, and what lists something. */
+  /** Bytes of a body that the SDK keeps whole in memory, where it is no error: what lists something. */
   readonly mostBytes: number;
+  /** Tags of XML in such a body, which take far more memory than their bytes once they are parsed. Default: no limit. */
+  readonly mostTags?: number | undefined;
   /** Answers to these commands are read piece by piece, where they are no errors. */
   readonly streamed?: ReadonlySet<string> | undefined;
 }
@@ -13,7 +18,7 @@ export interface AnswerBounds {
 export const BOUNDED_ANSWERS = { step: 'deserialize', name: 'boundedAnswers', priority: 'low' } as const;
 
 /** Middleware that refuses answers which would fill the memory: what answers at an endpoint may be anything. */
-export function boundedAnswers({ mostBytes, streamed }: AnswerBounds) {
+export function boundedAnswers({ mostBytes, mostTags = Infinity, streamed }: AnswerBounds) {
   return <Call, Result extends { readonly response: unknown }>(
       next: (call: Call) => Promise<Result>,
       { commandName = '' }: { readonly commandName?: string },
@@ -21,12 +26,13 @@ export function boundedAnswers({ mostBytes, streamed }: AnswerBounds) {
     async (call: Call): Promise<Result> => {
       const result = await next(call);
       const { response } = result;
-      if (
-        isAnswer(response) &&
-        !isAnnounced(response, mostBytes) &&
-        !(response.statusCode < 300 && streamed?.has(commandName) === true)
-      )
-        response.body = bounded(response.body, mostBytes);
+      if (!isAnswer(response)) return result;
+      const isError = response.statusCode >= 300;
+      if (!isError && streamed?.has(commandName) === true) return result;
+      const most = isError ? Math.min(mostBytes, MOST_ERROR_BYTES) : mostBytes;
+      // Each tag is a byte at least.
+      if (!isAnnounced(response, Math.min(most, mostTags)))
+        response.body = bounded(response.body, most, mostTags);
       return result;
     };
 }
@@ -39,13 +45,16 @@ function isAnnounced({ statusCode, headers }: Answer, most: number): boolean {
   return length !== undefined && headers?.['transfer-encoding'] === undefined && Number(length) <= most;
 }
 
-function bounded(body: Readable, most: number): Readable {
+function bounded(body: Readable, most: number, mostTags: number): Readable {
   let size = 0;
+  let tags = 0;
   const passed = new PassThrough();
   const counted = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const piece of pieces) {
       size += piece.length;
-      if (size > most) throw tooLong(most);
+      if (size > most) throw tooLong(`${most} bytes`);
+      if (mostTags < Infinity) tags += tagsIn(piece);
+      if (tags > mostTags) throw tooLong(`${mostTags} tags`);
       yield piece;
     }
   };
@@ -55,8 +64,14 @@ function bounded(body: Readable, most: number): Readable {
   return passed;
 }
 
-function tooLong(most: number): IsyncError {
-  return new IsyncError('UNREACHABLE', `an answer is longer than ${most} bytes`, {
+function tagsIn(piece: Buffer): number {
+  let count = 0;
+  for (let at = piece.indexOf(0x3c); at >= 0; at = piece.indexOf(0x3c, at + 1)) count += 1;
+  return count;
+}
+
+function tooLong(most: string): IsyncError {
+  return new IsyncError('UNREACHABLE', `an answer is longer than ${most}`, {
     hint: 'Check the endpoint: no answer of a queue or an object store is that long.',
   });
 }

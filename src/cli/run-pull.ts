@@ -10,6 +10,8 @@ export const runPull = lastingCommand(pullSchema, FINISHING, async (given) => {
   trustSystemCas();
   await checkApart(config, configFile);
   try {
+    if (config.check && config.source !== undefined)
+      throw new IsyncError('CONFIG_INVALID', '--check tries a queue of SQS, and a source is none');
     if (config.check) return await (await import('./pull/check.ts')).runCheck(given);
     if (config.dryRun) return await (await import('./pull/dry-run.ts')).runDry(given);
     return await (await import('./pull/follow.ts')).follow(given);

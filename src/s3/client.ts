@@ -2,18 +2,25 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { BOUNDED_ANSWERS, boundedAnswers } from '../aws/bounded-answers.ts';
 import { clientSettings } from '../aws/client-settings.ts';
 import type { S3Access } from './access.ts';
+import { allowQuickHeads } from './quick-head.ts';
 
-/** Longest answer that is kept whole, in bytes: a page of 1,000 keys of 1 KiB, each byte escaped, and as many ETags. */
-const MOST_ANSWER_BYTES = 16 * 1024 * 1024;
+/** Longest answer that is kept whole, in bytes: a page of 1,000 keys of 1 KiB, each byte an entity of XML, and as many ETags. */
+const MOST_ANSWER_BYTES = 8 * 1024 * 1024;
+/** Most tags in one: 1,000 keys with some ten elements each, twice over, and room. */
+const MOST_TAGS = 50_000;
 const STREAMED: ReadonlySet<string> = new Set(['GetObjectCommand']);
 
 /** A client of the SDK for `options`, with at most `connections` open, set up for servers that are not AWS, too. */
 export function createS3Client(options: S3Access, connections: number): S3Client {
-  const client = new S3Client(configOf(options, connections));
+  const config = configOf(options, connections);
+  const client = new S3Client(config);
+  const { httpAgent, httpsAgent } = config.requestHandler;
+  if (options.endpoint !== undefined && config.forcePathStyle)
+    allowQuickHeads(client, { endpoint: new URL(options.endpoint), httpAgent, httpsAgent });
   // It walks through each request and answer for a log that nobody reads.
   client.middlewareStack.remove('loggerMiddleware');
   client.middlewareStack.add(
-    boundedAnswers({ mostBytes: MOST_ANSWER_BYTES, streamed: STREAMED }),
+    boundedAnswers({ mostBytes: MOST_ANSWER_BYTES, mostTags: MOST_TAGS, streamed: STREAMED }),
     BOUNDED_ANSWERS,
   );
   // The SDK would hash each body a second time to sign it. Content-MD5 is signed, and ties the body to the signature.
@@ -29,20 +36,21 @@ export function createS3Client(options: S3Access, connections: number): S3Client
   return client;
 }
 
-function configOf(access: S3Access, connections: number): S3ClientConfig {
+function configOf(access: S3Access, connections: number) {
   const own = access.endpoint !== undefined;
-  return {
+  const config = {
     ...clientSettings(access, connections),
     // Other servers know neither the new checksums nor trailers.
     ...(own && {
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
+      requestChecksumCalculation: 'WHEN_REQUIRED' as const,
+      responseChecksumValidation: 'WHEN_REQUIRED' as const,
     }),
     // Servers that are not AWS rarely have a host name for each bucket.
     forcePathStyle: access.pathStyle ?? own,
     // With it the SDK would open a new connection for each large part.
     expectContinueHeader: false,
-  };
+  } satisfies S3ClientConfig;
+  return config;
 }
 
 function hasHeaders(request: unknown): request is { headers: Record<string, string> } {

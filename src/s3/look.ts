@@ -8,6 +8,7 @@ import { IsyncError } from '../model/isync-error.ts';
 import { quoted } from './answers.ts';
 import { headOf, type ObjectContent, type ObjectHead, openContent } from './content.ts';
 import { statusOf } from './errors.ts';
+import { quickHead } from './quick-head.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
 
 /** One request that tells how a key is now. */
@@ -93,8 +94,19 @@ export async function lookAtHead(
   key: string,
   options: Omit<LookOptions, 'ifNoneMatch'> = {},
 ): Promise<ObjectFacts> {
-  const command = new HeadObjectCommand({ ...inputOf(bucket, key, options), ChecksumMode: 'ENABLED' });
-  const answer = await bucket.send(options, (client, sending) => client.send(command, sending));
+  const input = inputOf(bucket, key, options);
+  const answer = await bucket.send(options, async (client, sending) => {
+    const quick = await quickHead(
+      client,
+      { bucket: bucket.name, key },
+      headersOf(options),
+      sending?.abortSignal,
+    );
+    if (quick === 'absent') throw notFound();
+    return (
+      quick ?? (await client.send(new HeadObjectCommand({ ...input, ChecksumMode: 'ENABLED' }), sending))
+    );
+  });
   return factsIn(answer, bucket, options);
 }
 
@@ -109,6 +121,19 @@ export async function getRange(bucket: Bucket, key: string, options: RangeOption
     bucket.send(options, (client, sending) => client.send(command, sending)),
   );
   return content;
+}
+
+function headersOf({ bucketOwner, requestPayer }: LookOptions): Readonly<Record<string, string>> {
+  return {
+    'x-amz-checksum-mode': 'ENABLED',
+    ...(bucketOwner !== undefined && { 'x-amz-expected-bucket-owner': bucketOwner }),
+    ...(requestPayer === true && { 'x-amz-request-payer': 'requester' }),
+  };
+}
+
+/** As the SDK makes one of a 404 that has no body. */
+function notFound(): Error {
+  return Object.assign(new Error('UnknownError'), { name: 'NotFound', $metadata: { httpStatusCode: 404 } });
 }
 
 function inputOf(bucket: Bucket, key: string, { bucketOwner, requestPayer }: LookOptions) {

@@ -82,6 +82,22 @@ await withS3Server((server) => {
       expect((await stage.queue.inspect()).ready).toHaveLength(29);
     });
 
+    test('is not ready while there is no room', async () => {
+      const bucket = await server.makeBucket();
+      await using stage = await startPullStage(server, { bucket });
+      await stage.configure({ minFree: '1000TiB' });
+      const port = await freePort();
+      const ready = async () => await fetch(`http://127.0.0.1:${port}/readyz`);
+      await using pull = stage.start(['--status', `127.0.0.1:${port}`]);
+      await pull.until('it to follow', () => pull.stdout.includes('"following"'));
+      expect((await ready()).status).toBe(200);
+      await stage.put('a/one', 'four');
+      await stage.queue.send([cephRecord({ event: 'ObjectCreated:Put', bucket, key: 'a/one' })]);
+      await pull.until('a refusal', async () => (await ready()).status === 503);
+      expect(await (await ready()).text()).toContain('there is no room');
+      expect(pull.stderr).toContain('what waits for it goes on by itself');
+    });
+
     test('serves its metrics and its health', async () => {
       const bucket = await server.makeBucket();
       await using stage = await startPullStage(server, { bucket });

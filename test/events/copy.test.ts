@@ -206,7 +206,14 @@ await withS3Server((server) => {
     };
     expect(await counted('new')).toEqual(four);
     expect(await counted('new-too')).toEqual(four);
-    expect(await counted('equal')).toEqual({ outcome: 'unchanged', methods: [['GET'], ['PUT', 'HEAD']] });
+    // It may be there because of the first try of that very request.
+    expect(await counted('equal')).toEqual({
+      outcome: 'unchanged',
+      methods: [
+        ['GET', 'HEAD'],
+        ['PUT', 'HEAD'],
+      ],
+    });
     expect(await counted('other')).toMatchObject({ outcome: 'written' });
     expect(await stage.text('other')).toBe('content of other');
     expect(stage.log.lines).toEqual([]);

@@ -72,7 +72,7 @@ await withS3Server((server) => {
       await using pull = stage.start();
       await pull.until('the first message', () => stage.acknowledged() > 0);
       const start = performance.now();
-      await pull.until('all messages', () => stage.acknowledged() >= MESSAGES);
+      await pull.until('all messages', () => stage.acknowledged() >= MESSAGES, 600_000);
       const took = (performance.now() - start) / 1000;
       expect(Object.keys(await textsBelow(stage.at('a')))).toHaveLength(files);
       return took;

@@ -9,7 +9,12 @@ const FILES = { group: 'Files:' } as const;
 const RUN = { group: 'This run:' } as const;
 
 const OPTIONS = {
-  queue: { ...TEXT, ...WHAT, describe: 'Queue with the events: name, URL or ARN [required]' },
+  queue: { ...TEXT, ...WHAT, describe: 'Queue of SQS with the events: name, URL or ARN [required]' },
+  source: {
+    ...TEXT,
+    ...WHAT,
+    describe: 'Or a queue of another kind: amqp://HOST/QUEUE or nats://HOST/STREAM',
+  },
   sync: {
     ...WHAT,
     type: 'array',

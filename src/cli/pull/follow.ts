@@ -7,6 +7,7 @@ import { allOf, type WorkObserver } from '../../events/work/work-observer.ts';
 import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
 import type { ActionMetrics } from '../../events/work/action-metrics.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
+import { openEventSource } from '../../events/source/open-event-source.ts';
 import { openSqsSource } from '../../events/sqs/open-sqs-source.ts';
 import { REDRIVE_HINT } from '../../events/sqs/redrive-policy.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
@@ -72,6 +73,8 @@ export async function follow(given: Work): Promise<ExitCode> {
 export async function openSource(given: Work): Promise<EventSource> {
   const { config, log, signal, cut } = given;
   const giveUpAfterMs = config.once ? ONCE_GIVES_UP_MS : undefined;
+  if (config.source !== undefined)
+    return await openEventSource(config.source, { log, giveUpAfterMs }, { signal });
   const source = await openSqsSource({ ...sqsOptions(config, log), giveUpAfterMs, cut }, { signal });
   warnOfRedrive(source, given);
   return source;

@@ -12,6 +12,7 @@ import type { ListedKey } from '../../events/pull/resync.ts';
 import type { SqsOptions } from '../../events/sqs/sqs-options.ts';
 import { openPullState } from '../../events/state/open-pull-state.ts';
 import type { PullState } from '../../events/state/pull-state.ts';
+import { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { LastingWork } from '../lasting-command.ts';
 import { parkingFolder, stateFile } from './state-files.ts';
@@ -114,9 +115,12 @@ export function openPool(config: PartsConfig, cut: AbortSignal): BucketPool {
   return new BucketPool(s3Access(config), { cut, concurrency: config.concurrency });
 }
 
-/** How to reach the queue. */
+/** How to reach the queue of SQS, which the settings name where they name no source. */
 export function sqsOptions(config: PullConfig, log: Log): SqsOptions {
-  const { queue, sqsEndpoint, region, profile, roleArn } = config;
+  const { queue } = config;
+  if (queue === undefined)
+    throw new IsyncError('CONFIG_INVALID', 'this is for a queue of SQS, and none is named');
+  const { sqsEndpoint, region, profile, roleArn } = config;
   return {
     queue,
     endpoint: sqsEndpoint?.href,

@@ -74,9 +74,10 @@ export async function openNamedAction(
   given: Given,
   metrics: ActionMetrics | undefined,
 ): Promise<OpenedAction | undefined> {
-  const { script, to } = given.config;
+  const { script, to, forward } = given.config;
   if (script !== undefined) return ready(await runningScript(given, script, metrics), metrics);
   if (to !== undefined) return ready(await copying(given, metrics), metrics);
+  if (forward !== undefined) return ready(await forwarding(given, forward), metrics);
   return undefined;
 }
 
@@ -128,6 +129,16 @@ async function runningScript(
       pool[Symbol.dispose]();
     },
   };
+}
+
+async function forwarding({ config, log }: Given, url: string): Promise<Action<undefined>> {
+  const [{ forwardAction }, { openForwardTarget }] = await Promise.all([
+    import('../../events/action/forward/forward-action.ts'),
+    import('../../events/action/forward/open-forward-target.ts'),
+  ]);
+  const { forwardEndpoint, targetRegion: region, targetProfile: profile } = config;
+  const aws = { endpoint: forwardEndpoint?.href, region, profile };
+  return forwardAction(await openForwardTarget(url, { aws, log }));
 }
 
 async function copying(

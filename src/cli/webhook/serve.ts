@@ -10,6 +10,9 @@ import type { Parking } from '../../events/parking/parking.ts';
 import type { EventQueue } from '../../events/queue/event-queue.ts';
 import { openEventQueue } from '../../events/queue/open-event-queue.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
+import { openEventSource } from '../../events/source/open-event-source.ts';
+import { queueTaker } from '../../events/work/queue-taker.ts';
+import { followReplays } from '../../events/work/replays.ts';
 import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
 import { allOf } from '../../events/work/work-observer.ts';
 import type { HttpServer } from '../../http/server.ts';
@@ -21,9 +24,6 @@ import { parkingFolder } from '../pull/state-files.ts';
 import { checkHasAction, openAction } from './open-action.ts';
 import { queuePlace } from './places.ts';
 import { startMetrics, type WebhookStatus } from './status.ts';
-
-/** Messages in hand for each action that may be under way: enough that none waits, and others have their share. */
-const IN_HAND_PER_ACTION = 8;
 
 type Work = LastingWork<WebhookConfig>;
 
@@ -49,7 +49,6 @@ export async function serve(given: Work): Promise<ExitCode> {
     ...config,
     source,
     parking,
-    messagesInHand: Math.max(64, IN_HAND_PER_ACTION * config.concurrency),
     // A queue of our own has no other reader, and neither has the one that is named as a source.
     unmatched: 'discard',
     once: false,
@@ -60,6 +59,8 @@ export async function serve(given: Work): Promise<ExitCode> {
   });
   // It is waited for below, when the server has ended.
   worked?.catch(() => ended.abort());
+  const replayed =
+    works || queue === undefined ? undefined : replaysTo(queue, given, { parking, signal: either });
   try {
     const server =
       access === undefined || queue === undefined
@@ -82,17 +83,15 @@ export async function serve(given: Work): Promise<ExitCode> {
   } finally {
     ended.abort();
     await worked?.catch(() => undefined);
+    await replayed;
   }
   await worked;
   if (works) output.text(summaryLine(tally.summary));
   return output.done(works ? tally.summary : {}, EXIT.DONE);
 }
 
-async function openSource({ config, log, signal, cut }: Work, works: boolean): Promise<EventSource> {
-  if (config.source !== undefined) {
-    throw new IsyncError('CONFIG_INVALID', 'later');
-  }
-  void [signal, cut];
+async function openSource({ config, log, signal }: Work, works: boolean): Promise<EventSource> {
+  if (config.source !== undefined) return await openEventSource(config.source, { log }, { signal });
   return await openEventQueue(queuePlace(config), {
     works,
     maxMessages: config.queueMax,
@@ -103,6 +102,17 @@ async function openSource({ config, log, signal, cut }: Work, works: boolean): P
 
 function isQueue(source: EventSource): source is EventQueue {
   return 'publish' in source;
+}
+
+/** Where nobody works in this process, the workers of the queue take parked records again. */
+function replaysTo(
+  queue: EventQueue,
+  { config: { buckets, keyEncoding }, log }: Work,
+  given: { readonly parking: Parking; readonly signal: AbortSignal },
+): Promise<void> {
+  const followed = buckets.length === 0 ? undefined : new Set(buckets);
+  const records = queueTaker((messages) => queue.publish(messages), followed);
+  return followReplays({ ...given, records, keyEncoding, log });
 }
 
 interface Access {

@@ -17,14 +17,16 @@ import {
 import { parseQueue } from '../queue-address.ts';
 import { endpoint, profile, region } from '../s3-settings.ts';
 import { parseBoolean, parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
-import { parseOptionalSync } from '../webhook-values.ts';
+import { parseOptionalSync, parseSource } from '../webhook-values.ts';
 import { actionSettings, checkAction } from './action.ts';
 import { common, fault } from './common.ts';
 
 export const pullSchema = z
   .strictObject({
-    /** Name, URL or ARN. */
-    queue: one(parseQueue),
+    /** Name, URL or ARN; undefined where there is a source. */
+    queue: one(parseQueue).optional(),
+    /** The URL of a queue of another kind that is read in its place. */
+    source: one(parseSource).optional(),
     /** Empty where something else is done about events. */
     sync: fromFile(parseOptionalSync),
     ...actionSettings,
@@ -70,6 +72,9 @@ export const pullSchema = z
   })
   .superRefine((config, context) => {
     const { sync, state } = config;
+    if (config.queue === undefined && config.source === undefined) fault(context, 'queue', 'is missing');
+    if (config.queue !== undefined && config.source !== undefined)
+      fault(context, 'source', 'is read in place of a queue; leave one of them out');
     if (!checkAction(config, context) && sync.length === 0) fault(context, 'sync', 'is missing');
     for (const { folder } of sync)
       if (isWithin(state, folder) || isWithin(folder, state))

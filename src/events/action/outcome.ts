@@ -6,6 +6,8 @@ export type Outcome =
   | { readonly outcome: 'written'; readonly bytes: number }
   /** The object is gone, and so is what was written for it. */
   | { readonly outcome: 'removed' }
+  /** Done, by an action that writes no bytes of the object here. */
+  | { readonly outcome: 'done' }
   /** What is here is what the bucket has. */
   | { readonly outcome: 'unchanged' }
   /** An action has been done that is none of the others. */

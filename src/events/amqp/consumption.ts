@@ -78,7 +78,7 @@ export class Consumption {
     await this.#asking?.catch(() => undefined);
     const tags = this.#consumers;
     this.#consumers = [];
-    await Promise.all(tags.map((tag) => this.#channel?.basicCancel(tag).catch(() => undefined)));
+    await Promise.all(tags.map(async (tag) => await this.#channel?.basicCancel(tag).catch(() => undefined)));
   }
 
   /** Whether the tag still counts. */

@@ -34,7 +34,7 @@ export function readMessage(message: AsyncMessage): ReadMessage {
   const headers: unknown = message.headers;
   const header = (name: string): string | undefined => {
     const value = valueIn(headers, name);
-    return value === undefined || value === null ? undefined : String(value);
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
   };
   const body = bodyOf(message.body);
   const stampMs = message.timestamp === undefined ? undefined : message.timestamp * 1000;

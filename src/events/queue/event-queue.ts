@@ -47,10 +47,16 @@ export interface QueueDelivery extends Delivery {
 export interface QueueCounts {
   /** To be delivered: now, after a delay, or again. */
   readonly waiting: number;
-  /** Delivered to any reader and not ended yet. A broker counts those with it that wait for their delay, or were fetched ahead. */
+  /**
+   * Delivered to any reader and not ended yet; of RabbitMQ, which does not tell, to this process. A broker counts those with it
+   * that wait for their delay, or were fetched ahead.
+   */
   readonly inHand: number;
   readonly dead: number;
-  /** When the oldest of those waiting or in hand was published, in ms since the epoch; undefined where there is none. */
+  /**
+   * When the oldest of those waiting or in hand was published, in ms since the epoch; undefined where there is none. RabbitMQ does
+   * not tell: there it is the oldest in hand of this process, which is older than what waits, and undefined where it has none.
+   */
   readonly oldestMs: number | undefined;
 }
 

@@ -4,7 +4,12 @@ import { s3Error, statusOf } from '../../s3/errors.ts';
 
 /** A right on the queue, as a policy names it. */
 export type SqsAction =
-  'GetQueueUrl' | 'GetQueueAttributes' | 'ReceiveMessage' | 'DeleteMessage' | 'ChangeMessageVisibility';
+  | 'GetQueueUrl'
+  | 'GetQueueAttributes'
+  | 'ReceiveMessage'
+  | 'DeleteMessage'
+  | 'ChangeMessageVisibility'
+  | 'SendMessage';
 
 interface Meaning {
   readonly code: ErrorCode;
@@ -30,12 +35,18 @@ const KMS: Meaning = {
   message: "the key of the queue's encryption can't be used",
   hint: 'Grant kms:Decrypt on the key, or enable the key.',
 };
+const TOO_LARGE: Meaning = {
+  code: 'EVENT_INVALID',
+  message: 'the message is larger than the queue takes',
+  hint: 'Raise MaximumMessageSize of the queue, up to 1 MiB.',
+};
 const THROTTLED: Meaning = { code: 'BUSY', message: 'the queue asks to slow down' };
 const CLOCK: Meaning = {
   code: 'CLOCK_SKEW',
   message: 'the clocks of this machine and of the queue differ too much',
   retryable: true,
 };
+const NOT_TAKEN: Meaning = { code: 'EVENT_INVALID', message: 'the queue does not take the message' };
 const BROKEN: Meaning = { code: 'STORE_FAILED', message: 'the queue fails' };
 const FOREIGN: Meaning = {
   code: 'UNREACHABLE',
@@ -55,11 +66,16 @@ const BY_NAME: Readonly<Record<string, Meaning>> = {
     hint: 'Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile or a role.',
     retryable: true,
   },
+  BatchRequestTooLong: TOO_LARGE,
   ExpiredToken: CREDENTIALS,
   ExpiredTokenException: CREDENTIALS,
   IncompleteSignature: CREDENTIALS,
   InvalidAccessKeyId: CREDENTIALS,
   InvalidClientTokenId: CREDENTIALS,
+  InvalidMessageContents: {
+    code: 'EVENT_INVALID',
+    message: 'the queue takes no message with such characters',
+  },
   InvalidSecurity: CREDENTIALS,
   InvalidSignatureException: CREDENTIALS,
   InvalidToken: CREDENTIALS,
@@ -124,6 +140,19 @@ export function queueError(error: unknown, where: string, action: SqsAction): Is
   });
 }
 
+/** What one message of a batch failed with; `isOurs` where the queue says that the sender is at fault. */
+export function messageError(
+  { code, message }: { readonly code: string; readonly message: string },
+  isOurs: boolean,
+  where: string,
+): IsyncError {
+  const meaning = BY_NAME[code] ?? (isOurs ? NOT_TAKEN : BROKEN);
+  return new IsyncError(meaning.code, `${meaning.message} (${where}: ${code} ${message})`, {
+    retryable: meaning.retryable,
+    hint: meaning.hint,
+  });
+}
+
 /** What to say where the answer is well-formed and has not what each queue's answer has. */
 export function foreignAnswer(where: string): IsyncError {
   return new IsyncError(FOREIGN.code, `${FOREIGN.message} (${where})`, { hint: FOREIGN.hint });
@@ -156,6 +185,12 @@ function ofNetwork(error: unknown, where: string): Meaning {
 }
 
 function denied(action: SqsAction): Meaning {
+  if (action === 'SendMessage')
+    return {
+      code: 'STORE_REFUSED',
+      message: 'the credentials lack sqs:SendMessage on the queue',
+      hint: 'Grant sqs:SendMessage (and sqs:GetQueueUrl for a name or an ARN, kms:GenerateDataKey and kms:Decrypt for a key).',
+    };
   return {
     code: 'STORE_REFUSED',
     message: `the credentials lack sqs:${action} on the queue`,

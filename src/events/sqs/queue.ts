@@ -4,6 +4,7 @@ import {
   GetQueueAttributesCommand,
   GetQueueUrlCommand,
   ReceiveMessageCommand,
+  SendMessageBatchCommand,
   SQSClient,
   type BatchResultErrorEntry,
   type Message,
@@ -13,7 +14,8 @@ import { clientSettings } from '../../aws/client-settings.ts';
 import { regionOfHost, type QueueAddress } from '../../config/queue-address.ts';
 import type { Abortable } from '../../model/abortable.ts';
 import type { EntryFailure } from './batch-calls.ts';
-import { bareCode, foreignAnswer, queueError, type SqsAction } from './queue-errors.ts';
+import type { IsyncError } from '../../model/isync-error.ts';
+import { bareCode, foreignAnswer, messageError, queueError, type SqsAction } from './queue-errors.ts';
 import type { SqsOptions } from './sqs-options.ts';
 
 /** Messages in one answer, and entries of one batch: what SQS takes. */
@@ -44,6 +46,13 @@ export interface QueueAttributes {
 export interface VisibilityEntry {
   readonly handle: string;
   readonly seconds: number;
+}
+
+export interface SentEntry {
+  readonly body: string;
+  /** FIFO only: whose order is kept, and what is taken for one within five minutes. */
+  readonly group?: string;
+  readonly dedupe?: string;
 }
 
 /**
@@ -161,6 +170,32 @@ export class Queue implements Disposable {
       ),
     );
     return failuresOf(handles.length, answer);
+  }
+
+  /** Resolves with what failed of each message; undefined where the queue has it. At most {@link PER_CALL}. */
+  async sendMessages(
+    entries: readonly SentEntry[],
+    limits: Limits,
+  ): Promise<readonly (IsyncError | undefined)[]> {
+    const QueueUrl = (this.#url ??= await this.#findUrl(limits.signal));
+    const answer = await this.#send('SendMessage', limits, (options) =>
+      this.#client.send(
+        new SendMessageBatchCommand({
+          QueueUrl,
+          Entries: entries.map(({ body, group, dedupe }, index) => ({
+            Id: String(index),
+            MessageBody: body,
+            MessageGroupId: group,
+            MessageDeduplicationId: dedupe,
+          })),
+        }),
+        options,
+      ),
+    );
+    const ours = new Set(answer.Failed?.filter(({ SenderFault }) => SenderFault).map(({ Id }) => Id));
+    return failuresOf(entries.length, answer).map(
+      (failure, index) => failure && messageError(failure, ours.has(String(index)), this.where),
+    );
   }
 
   async #findUrl(signal: AbortSignal | undefined): Promise<string> {

@@ -12,6 +12,12 @@ import { followReplays, replayAll } from './replays.ts';
 import { Undone } from './undone.ts';
 import type { WorkObserver } from './work-observer.ts';
 
+/**
+ * Messages in hand for each action that may be under way, where each event counts: enough that none waits, and other workers have
+ * their share.
+ */
+const IN_HAND_PER_ACTION = 8;
+
 export interface WorkOptions<Target> {
   readonly source: EventSource;
   readonly action: Action<Target>;
@@ -25,8 +31,6 @@ export interface WorkOptions<Target> {
   readonly attempts: number;
   /** Events acted on at a time. */
   readonly concurrency: number;
-  /** Messages in hand at which no more are asked for. Default 2,000. */
-  readonly messagesInHand?: number | undefined;
   readonly once: boolean;
   /** How long the last deliveries of a message wait trouble out with `once`, in ms. Default 60 s. */
   readonly onceStaysMs?: number | undefined;
@@ -96,7 +100,14 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
     },
     settled: (what) => undone.settled(what),
   });
-  const intake = new Intake({ ...options, records, abandon: () => stop.abort(), signal: ended });
+  const messagesInHand = action.needs === 'each' ? IN_HAND_PER_ACTION * options.concurrency : undefined;
+  const intake = new Intake({
+    ...options,
+    messagesInHand,
+    records,
+    abandon: () => stop.abort(),
+    signal: ended,
+  });
   options.started?.(intake);
   try {
     if (once) {

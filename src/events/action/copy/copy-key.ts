@@ -47,10 +47,11 @@ export interface CopyKeyNeeds {
 export class CopyKey {
   readonly #needs: CopyKeyNeeds;
   /** Whether the target's ETags are no MD5 where those of the source are: it has a key of KMS for all objects. */
-  #hidesMd5 = false;
+  #hidesMd5: boolean;
 
   constructor(needs: CopyKeyNeeds) {
     this.#needs = needs;
+    this.#hidesMd5 = needs.options.target.settings?.sse === 'aws:kms';
   }
 
   async run(task: CopyTask, signal: AbortSignal): Promise<Outcome> {
@@ -137,7 +138,9 @@ export class CopyKey {
         if (etag !== undefined) return await this.#written(task, object, etag, signal);
       }
       const kept = there.kept ?? (await target.head(key, signal));
-      if (isObject(kept) && isCopyOf(kept, object)) return UNCHANGED;
+      // A put that was refused may be the second try of one that was done, and whose answer was lost.
+      if (isObject(kept) && isCopyOf(kept, object))
+        return { ...UNCHANGED, wrote: there.isLikelyNew === true };
       if (await this.#isItsOwnSource(task, object, kept, signal)) return done(LOOP);
       // Its bytes have been read by now, where it was taken for new.
       const unread = there.isLikelyNew === true ? { ...there, content: undefined } : there;

@@ -63,20 +63,28 @@ export class ServerCopy {
       await this.#between(where, key, signal, (from, to, options) =>
         copyVersion(from, to, object, { ...options, settings: { ...options.settings, tags }, attributes }),
       );
-    // In one piece, they come by themselves.
-    const copy = this.isInParts(object) ? tags.with(where, object, signal, make) : make(undefined);
-    return (await this.#unlessRefused(where, copy))?.etag;
+    try {
+      // In one piece, they come by themselves.
+      const { etag } = this.isInParts(object)
+        ? await tags.with(where, object, signal, make)
+        : await make(undefined);
+      return etag;
+    } catch (error) {
+      if (!isRefused(error)) throw error;
+      this.#note(where.bucket, error);
+      return undefined;
+    }
   }
 
   /** The same with an object that nobody has looked at, of a size that one request copies: false where nothing was copied. */
   async copyUnseen(where: Where, key: string, signal: AbortSignal): Promise<boolean> {
-    const copy = this.#between(where, key, signal, copyPresent);
-    const stored = await this.#unlessRefused(where, copy).catch((error: unknown) => {
-      // Whoever looks at it tells why.
-      if (isRefusal(error)) return undefined;
+    try {
+      return (await this.#between(where, key, signal, copyPresent)) !== undefined;
+    } catch (error) {
+      // Whoever looks at it tells why: it may be gone, or not to be copied.
+      if (isRefusal(error) || isRefused(error)) return false;
       throw error;
-    });
-    return stored !== undefined;
+    }
   }
 
   async #between<T>(
@@ -98,16 +106,6 @@ export class ServerCopy {
     return await source.use(where, async (from) =>
       target.use((to) => copy({ bucket: from, key: where.key }, { bucket: to, key }, options)),
     );
-  }
-
-  async #unlessRefused<T>({ bucket }: Where, copy: Promise<T>): Promise<T | undefined> {
-    try {
-      return await copy;
-    } catch (error) {
-      if (!isRefused(error)) throw error;
-      this.#note(bucket, error);
-      return undefined;
-    }
   }
 
   #note(bucket: string, error: unknown): void {

@@ -30,7 +30,8 @@ export class TargetBucket {
     } catch (error) {
       const status = statusOf(answerIn(error));
       if (status === 404) return 'nothing';
-      if (status === 403) return 'untold';
+      // 400: what is there is encrypted with a key that each request must bring.
+      if (status === 403 || status === 400) return 'untold';
       throw error;
     }
   }

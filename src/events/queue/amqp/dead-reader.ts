@@ -14,14 +14,18 @@ const PAGE_MESSAGES = 500;
 const QUIET_MS = 3000;
 /** How long somebody else may read the dead messages until we give up, in ms. */
 const LOCK_MS = 10_000;
+/** RabbitMQ gathers what comes faster than its queue works, and mixes it: up to 32 pass one by one, and keep their order. */
+const RETURNED_AT_ONCE = 32;
 /** How long what was given back may take to be seen again, and how often that is looked at, in ms. */
 const RETURN_MS = 5000;
-const LOOK_MS = 10;
+const LOOK_MS = 2;
 
 /** A dead message that is received, and neither given back nor removed yet. */
 export interface ReadDead {
   readonly message: DeadMessage;
   readonly deliveryTag: number;
+  /** Later ones have more. */
+  readonly order: number;
 }
 
 /**
@@ -34,7 +38,7 @@ export class DeadReader implements AsyncDisposable {
   readonly #where: string;
   /** Those that were there at the start and were not read yet. */
   #left: number;
-  /** Received, and to be given back: their tags, by the time of their burial. */
+  /** Received, and to be given back: their tags, with their order. */
   readonly #kept = new Map<number, number>();
 
   private constructor(channel: Channel, names: QueueNames, where: string, count: number) {
@@ -76,7 +80,7 @@ export class DeadReader implements AsyncDisposable {
     try {
       const messages = await this.#receive(wanted);
       this.#left = messages.length < wanted ? 0 : this.#left - wanted;
-      for (const { message, deliveryTag } of messages) this.#kept.set(deliveryTag, message.buriedMs);
+      for (const { deliveryTag, order } of messages) this.#kept.set(deliveryTag, order);
       return messages;
     } catch (error) {
       throw amqpError(error, this.#where);
@@ -95,8 +99,12 @@ export class DeadReader implements AsyncDisposable {
       while ((await this.page()).length > 0);
       // A reader that was killed has mixed them.
       const inOrder = [...this.#kept].toSorted(([, a], [, b]) => a - b);
-      for (const [deliveryTag] of inOrder) this.#channel.basicNack({ deliveryTag, requeue: true });
-      await this.#untilSeen(inOrder.length);
+      const before = await this.#count();
+      for (let at = 0; at < inOrder.length; at += RETURNED_AT_ONCE) {
+        const returned = inOrder.slice(at, at + RETURNED_AT_ONCE);
+        for (const [deliveryTag] of returned) this.#channel.basicNack({ deliveryTag, requeue: true });
+        await this.#untilSeen(before + at + returned.length);
+      }
       await this.#channel.queueDelete({ queue: this.#names.lock });
     } catch {
       // The connection is gone, and with it our hold on them.
@@ -113,7 +121,7 @@ export class DeadReader implements AsyncDisposable {
     this.#channel.once('close', close);
     await this.#channel.basicQos({ prefetchCount: wanted });
     const { consumerTag } = await this.#channel.basicConsume({ queue: this.#names.dead }, (message) => {
-      messages.push({ message: deadMessage(message), deliveryTag: message.deliveryTag });
+      messages.push(readDead(message));
       news.wake();
     });
     for (let before = -1; messages.length < wanted && messages.length > before;) {
@@ -128,17 +136,25 @@ export class DeadReader implements AsyncDisposable {
   async #untilSeen(count: number): Promise<void> {
     const untilMs = performance.now() + RETURN_MS;
     for (;;) {
-      const { messageCount } = await this.#channel.queueDeclare({ queue: this.#names.dead, passive: true });
-      if (messageCount >= count || performance.now() > untilMs) return;
+      if ((await this.#count()) >= count || performance.now() > untilMs) return;
       await delay(LOOK_MS);
     }
   }
+
+  async #count(): Promise<number> {
+    return (await this.#channel.queueDeclare({ queue: this.#names.dead, passive: true })).messageCount;
+  }
 }
 
-function deadMessage(given: AsyncMessage): DeadMessage {
+function readDead(given: AsyncMessage): ReadDead {
+  const { deliveryTag } = given;
+  const order = Number(readMessage(given).header(HEADERS.buriedMs) ?? 0);
+  return { message: deadMessage(given, Math.floor(order)), deliveryTag, order };
+}
+
+function deadMessage(given: AsyncMessage, buriedMs: number): DeadMessage {
   const { id, body, attempt, sentMs = 0, header } = readMessage(given);
   const reason = header(HEADERS.reason);
-  const buriedMs = Number(header(HEADERS.buriedMs) ?? 0);
   // Not by us: a policy of the broker says after how long, or how many deliveries, it gives a message up.
   if (reason === undefined)
     return {

@@ -1,8 +1,8 @@
 import type { JetStreamClient, JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
+import { ID_HEADER, type NatsDelivery } from '../../nats/nats-delivery.ts';
+import { natsError } from '../../nats/nats-errors.ts';
 import type { DeadMessage, DeadMessages } from '../event-queue.ts';
-import { ID_HEADER, type NatsDelivery } from './nats-delivery.ts';
-import { natsError } from './nats-errors.ts';
 
 const HEADERS = { reason: 'Isync-Reason', attempts: 'Isync-Attempts', sentMs: 'Isync-Sent' } as const;
 /** Longest reason that is kept, in UTF-16 code units: as a header it may take nine times as many bytes. */

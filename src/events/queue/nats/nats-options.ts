@@ -1,35 +1,25 @@
 import { IsyncError } from '../../../model/isync-error.ts';
 import type { Log } from '../../../model/log.ts';
+import { type NatsServers, parseNatsPlace } from '../../nats/nats-place.ts';
 
 export interface NatsOptions {
   /** In the stream; the dead ones are in another, without a limit of their own. */
   readonly maxMessages: number;
-  /** How long a receive waits, in ms, at least 1000. Default {@link WAIT_MS}. */
+  /** How long a receive waits, in ms, at least 1000. Default 20 s. */
   readonly waitMs?: number;
-  /** After how long the messages of a worker that was killed come again, in ms. Default {@link LEASE_MS}. */
+  /** After how long the messages of a worker that was killed come again, in ms. Default {@link LEASE_MS} of nats-place.ts. */
   readonly leaseMs?: number;
   readonly log: Log;
 }
 
-export const WAIT_MS = 20_000;
-/** Longer than a pause of the process, or a restart of the broker. */
-export const LEASE_MS = 30_000;
-
-/** Where a queue is. */
-export interface NatsAddress {
-  readonly servers: string[];
-  readonly user: string | undefined;
-  readonly pass: string | undefined;
-  /** Never unencrypted: the server must take a handshake first (`handshake_first` of its settings). */
-  readonly onlyTls: boolean;
-  /** Of the stream, and how the names of its parts begin. */
+/** Where a queue is. The name is that of the stream, and how the names of its parts begin. */
+export interface NatsAddress extends NatsServers {
   readonly name: string;
   /** Copies of the stream, on so many servers. */
   readonly replicas: number;
-  /** Without the secret. */
-  readonly where: string;
 }
 
+const FORM = 'nats://[USER:PASSWORD@]HOST[:PORT][/NAME][?replicas=3]';
 const DEFAULT_NAME = 'isync';
 const NAME = /^[A-Za-z0-9_-]{1,64}$/;
 /** As JetStream allows. */
@@ -41,36 +31,19 @@ const REPLICAS = ['1', '3', '5'];
  * @throws IsyncError CONFIG_INVALID, without the secret
  */
 export function parseNatsUrl(url: string): NatsAddress {
-  const parsed = URL.canParse(url) ? new URL(url) : undefined;
-  if (parsed === undefined || parsed.hostname === '') throw invalid('it is no URL with a host');
-  const name = parsed.pathname.replace(/^\//, '') || DEFAULT_NAME;
+  const { parameters, name: given, ...place } = parseNatsPlace(url, FORM);
+  const name = given ?? DEFAULT_NAME;
   if (!NAME.test(name)) throw invalid(`its path, the name of the queue, must match ${NAME.source}`);
-  const replicas = parsed.searchParams.get('replicas') ?? '1';
+  const replicas = parameters.get('replicas') ?? '1';
   if (!REPLICAS.includes(replicas)) throw invalid(`replicas is one of ${REPLICAS.join(', ')}`);
-  const servers = [parsed.host, ...parsed.searchParams.getAll('server')].map(
-    (host) => `${parsed.protocol}//${host}`,
-  );
   return {
-    servers,
-    user: decoded(parsed.username),
-    pass: decoded(parsed.password),
-    onlyTls: parsed.protocol === 'tls:',
+    ...place,
     name,
     replicas: Number(replicas),
-    where: `${parsed.protocol}//${parsed.host}/${name}`,
+    where: given === undefined ? `${place.where}/${name}` : place.where,
   };
 }
 
-function decoded(text: string): string | undefined {
-  try {
-    return text === '' ? undefined : decodeURIComponent(text);
-  } catch {
-    throw invalid('its user or password has a % that is none; write %25');
-  }
-}
-
 function invalid(why: string): IsyncError {
-  return new IsyncError('CONFIG_INVALID', `the URL of the queue can't be used: ${why}`, {
-    hint: 'nats://[USER:PASSWORD@]HOST[:PORT][/NAME][?replicas=3]',
-  });
+  return new IsyncError('CONFIG_INVALID', `the URL of the queue can't be used: ${why}`, { hint: FORM });
 }

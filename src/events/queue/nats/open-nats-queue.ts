@@ -9,18 +9,15 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import { connect, type NatsConnection, nanos } from '@nats-io/transport-node';
-import { IsyncError } from '../../../model/isync-error.ts';
+import { type NatsConnection, nanos } from '@nats-io/transport-node';
 import type { Log } from '../../../model/log.ts';
+import { connectNats, REQUEST_MS } from '../../nats/connect-nats.ts';
+import { natsError } from '../../nats/nats-errors.ts';
+import { LEASE_MS } from '../../nats/nats-place.ts';
 import { DEDUPE_MS } from '../event-queue.ts';
-import { natsError } from './nats-errors.ts';
-import { LEASE_MS, type NatsAddress, type NatsOptions, parseNatsUrl } from './nats-options.ts';
+import { type NatsAddress, type NatsOptions, parseNatsUrl } from './nats-options.ts';
 import { NatsQueue } from './nats-queue.ts';
 
-/** Between tries to reach a server again, in ms, after the first second. */
-const RECONNECT_MS = 500;
-/** How long a request may take, in ms. */
-export const REQUEST_MS = 5000;
 /** In hand of all workers together. */
 const MAX_IN_HAND = 50_000;
 /** The first server with `sync_interval: always`, and whose clusters of three survive a power cut of one. */
@@ -33,7 +30,7 @@ const CONSUMER = 'worker';
  */
 export async function openNatsQueue(url: string, options: NatsOptions): Promise<NatsQueue> {
   const address = parseNatsUrl(url);
-  const connection = await connectTo(address);
+  const connection = await connectNats(address);
   try {
     warnOfOldServer(connection, address, options.log);
     const manager = await jetstreamManager(connection, { timeout: REQUEST_MS });
@@ -44,25 +41,6 @@ export async function openNatsQueue(url: string, options: NatsOptions): Promise<
   } catch (error) {
     await connection.close();
     throw natsError(error, address.where);
-  }
-}
-
-async function connectTo({ servers, user, pass, onlyTls, where }: NatsAddress): Promise<NatsConnection> {
-  try {
-    return await connect({
-      servers,
-      ...(user !== undefined && { user }),
-      ...(pass !== undefined && { pass }),
-      ...(onlyTls && { tls: { handshakeFirst: true } }),
-      name: 'isync',
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: RECONNECT_MS,
-      ignoreAuthErrorAbort: true,
-    });
-  } catch (error) {
-    const told = natsError(error, where);
-    if (told.code !== 'BUSY') throw told;
-    throw new IsyncError('UNREACHABLE', told.message, { path: where, cause: error });
   }
 }
 

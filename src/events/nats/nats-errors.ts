@@ -4,7 +4,7 @@ import {
   PermissionViolationError,
   UserAuthenticationExpiredError,
 } from '@nats-io/transport-node';
-import { IsyncError } from '../../../model/isync-error.ts';
+import { IsyncError } from '../../model/isync-error.ts';
 
 /** Of JetStream's API: https://github.com/nats-io/nats-server/blob/main/server/errors.json */
 const FULL: ReadonlySet<number> = new Set([

@@ -1,5 +1,5 @@
 import type { JsMsg } from '@nats-io/jetstream';
-import type { QueueDelivery } from '../event-queue.ts';
+import type { QueueDelivery } from '../queue/event-queue.ts';
 
 /** The header that has the id; the broker's own, for its dedupe, is another one after a replay. */
 export const ID_HEADER = 'Isync-Id';

@@ -1,0 +1,63 @@
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { expect, test } from 'vitest';
+import { followMemory } from '../../harness/backlog.ts';
+import { cephRecord } from '../../harness/ceph-record.ts';
+import { startPullStage } from '../../harness/pull-stage.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+
+/** Most memory of a pull, whatever it does, in bytes. */
+const MAX_MEMORY_BYTES = 200 * 1000 * 1000;
+const MIB = 1024 ** 2;
+/** Keys that are looked at, many at a time. */
+const KEYS = 300;
+/** Requests after which enough has come. */
+const ENOUGH = 200;
+
+await withS3Server((server) => {
+  test.each([
+    ['errors of 15 MiB', 403, '<Error><Code>AccessDenied</Code><Message>', 'no ', '</Message></Error>', 15],
+    ['errors of a million elements', 403, '<Error><Code>AccessDenied</Code>', '<a/>', '</Error>', 15],
+    ['errors that look busy', 503, '<Error><Code>SlowDown</Code>', '<a>b</a>', '</Error>', 15],
+    ['pages for people', 200, '<html>', '<p>x</p>', '</html>', 4],
+  ])('a server of %s fills no memory', async (_, status, head, part, tail, mib) => {
+    const body = head + part.repeat((mib * MIB) / part.length) + tail;
+    await using hostile = await startHostile((response) =>
+      response.writeHead(status, { 'content-type': 'application/xml' }).end(body),
+    );
+    const bucket = await server.makeBucket();
+    await using stage = await startPullStage(server, { bucket, endpoint: hostile.endpoint });
+    await stage.configure({ buckets: [bucket], sync: { 'a/': 'a' } });
+    await stage.queue.send(
+      Array.from({ length: KEYS }, (_, i) =>
+        cephRecord({ event: 'ObjectCreated:Put', bucket, key: `a/${i}` }),
+      ),
+    );
+    await using pull = stage.start(['--resync']);
+    using memory = followMemory(pull);
+    await pull.until('many answers', () => hostile.answered() >= ENOUGH);
+    expect(memory.peakBytes).toBeLessThan(MAX_MEMORY_BYTES);
+    console.log(`peak ${Math.round(memory.peakBytes / 1e6)} MB`);
+  });
+});
+
+async function startHostile(answer: (response: ServerResponse) => void) {
+  let answered = 0;
+  const hostile = createServer((request, response) => {
+    request.resume();
+    response.once('close', () => (answered += 1));
+    answer(response);
+  });
+  hostile.listen(0, '127.0.0.1');
+  await once(hostile, 'listening');
+  return {
+    endpoint: `http://127.0.0.1:${(hostile.address() as AddressInfo).port}`,
+    answered: () => answered,
+    [Symbol.asyncDispose]: async () => {
+      hostile.closeAllConnections();
+      hostile.close();
+      await once(hostile, 'close');
+    },
+  };
+}
