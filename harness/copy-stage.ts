@@ -44,12 +44,7 @@ export async function startCopyStage(
     remove: async (Bucket, Key) => {
       await client.send(new DeleteObjectCommand({ Bucket, Key }));
     },
-    list: async (Bucket) => {
-      const found: Record<string, string> = {};
-      for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket }))
-        for (const { Key = '', ETag = '' } of Contents) found[Key] = ETag;
-      return found;
-    },
+    list: async (bucket) => await listed(server, bucket),
     workOff: async () => {
       await using worker = await stage.start(['--role', 'work', '--status', '127.0.0.1:0']);
       await worker.process.until('the queue to be empty', async () => {
@@ -60,4 +55,15 @@ export async function startCopyStage(
       if (exitCode !== 0) throw new Error(`the worker ended with ${exitCode}: ${stderr.slice(-2000)}`);
     },
   };
+}
+
+/** ETags by key. */
+export async function listed(
+  { client }: Pick<S3Server, 'client'>,
+  Bucket: string,
+): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket }))
+    for (const { Key = '', ETag = '' } of Contents) found[Key] = ETag;
+  return found;
 }

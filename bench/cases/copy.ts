@@ -1,5 +1,6 @@
 import { mkdtemp } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { CreateBucketCommand } from '@aws-sdk/client-s3';
 import { cephRecord } from '../../harness/ceph-record.ts';
 import { startCli } from '../../harness/cli.ts';
@@ -23,6 +24,8 @@ const AIM_OF_RCLONE = 1;
 /** Below it are the keys of all objects. */
 const FOLDER = 'data';
 const POSTS_AT_ONCE = 16;
+/** Between two looks at what is done, in ms: they cost what is measured some of its CPU time. */
+const LOOK_MS = 100;
 /** For all to be copied, in ms: only a fault, or a machine that does much else, takes as long. */
 const PATIENCE_MS = 20 * 60_000;
 
@@ -36,7 +39,7 @@ async function run(bench: Bench): Promise<void> {
     if (bucket === undefined) throw new Error('there is no S3 server');
     const target = `${bucket.name}-copy`;
     await bucket.client.send(new CreateBucketCommand({ Bucket: target }));
-    const data = writeFiles(join(folder, 'root'), equalSizes(Number(process.env['N'] ?? 10_000), 4 * KIB));
+    const data = writeFiles(join(folder, 'root'), equalSizes(10_000, 4 * KIB));
     await fillBucket(bucket, data);
     const checked = (prefix: string): Pick<Took, 'same' | 'check'> => ({
       same: true,
@@ -137,6 +140,7 @@ async function fillQueue(state: string, bodies: readonly string[]): Promise<void
 async function doneBy({ stdout }: CliProcess): Promise<number> {
   const url = /"status":"([^"]+)"/.exec(stdout)?.[1];
   if (url === undefined) return 0;
+  await delay(LOOK_MS);
   const metrics = await (await fetch(`${url}/metrics`)).text();
   const lines = metrics.matchAll(/^isync_events_done_total\{.*\} (\d+)$/gm);
   return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);

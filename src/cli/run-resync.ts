@@ -46,9 +46,9 @@ export const runWebhookResync = lastingCommand(webhookSchema, FINISHING, async (
     source: {
       buckets: [first, ...others],
       prefix: '',
-      list: (bucket, prefix) => listKeys(sources, bucket, prefix, {}),
+      list: (bucket, prefix) => listKeys(sources, bucket, prefix, { signal }),
     },
-    target: { ...target, list: (bucket, prefix) => listKeys(targets, bucket, prefix, {}) },
+    target: { ...target, list: (bucket, prefix) => listKeys(targets, bucket, prefix, { signal }) },
     isOneServer: isSameServer(source.access, target.access),
     removes: config.delete,
     maxDelete: config.maxDelete,
@@ -64,6 +64,8 @@ async function queueAll(
 ): Promise<ExitCode> {
   const counts = { created: 0, removed: 0 };
   const run = randomBytes(8).toString('hex');
+  // More would never fit into the queue.
+  const most = Math.min(BATCH, config.queueMax);
   let batch: Difference[] = [];
   const publish = async (): Promise<void> => {
     const from = counts.created + counts.removed;
@@ -79,13 +81,16 @@ async function queueAll(
   try {
     for await (const difference of compared) {
       batch.push(difference);
-      if (batch.length >= BATCH) await publish();
+      if (batch.length >= most) await publish();
     }
   } catch (error) {
     failure = error;
   }
-  // What was found is queued, whatever came after.
-  if (!signal.aborted) await publish();
+  // What was found is queued, whatever came after; but a full batch is one that the queue would not take.
+  if (!signal.aborted && batch.length < most)
+    await publish().catch((error: unknown) => {
+      failure ??= error;
+    });
   const { created, removed } = counts;
   const summary = { differences: created + removed, toCopy: created, toRemove: removed };
   output.text(`${formatCount(created, 'object')} to copy, ${removed} to remove: queued in ${queue.where}`);

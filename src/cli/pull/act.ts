@@ -1,5 +1,6 @@
 import type { PullConfig } from '../../config/schemas/pull.ts';
 import { openParking } from '../../events/parking/open-parking.ts';
+import { ensureFolder } from '../../events/state/state-folder.ts';
 import { allOf } from '../../events/work/work-observer.ts';
 import { WorkTally } from '../../events/work/work-tally.ts';
 import { IsyncError } from '../../model/isync-error.ts';
@@ -20,6 +21,8 @@ export async function act(given: LastingWork<PullConfig>): Promise<ExitCode> {
         hint: 'Leave it out; for a bucket that is copied to another one there is "isync webhook resync".',
       },
     );
+  // Nothing else may be kept there.
+  await ensureFolder(config.state);
   const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
   await using source = await openSource(given);
   await using metrics = await startMetrics(given, { parking, exec: undefined }, source, () =>

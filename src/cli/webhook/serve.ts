@@ -10,6 +10,7 @@ import type { Parking } from '../../events/parking/parking.ts';
 import type { EventQueue } from '../../events/queue/event-queue.ts';
 import { openEventQueue } from '../../events/queue/open-event-queue.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
+import { ensureFolder } from '../../events/state/state-folder.ts';
 import { openEventSource } from '../../events/source/open-event-source.ts';
 import { queueTaker } from '../../events/work/queue-taker.ts';
 import { followReplays } from '../../events/work/replays.ts';
@@ -38,6 +39,8 @@ export async function serve(given: Work): Promise<ExitCode> {
   if (access !== undefined) checkedHost({ ...config, access });
   await using opened = new AsyncDisposableStack();
   const source = opened.use(await openSource(given, works));
+  // Nothing else may be kept there.
+  await ensureFolder(config.state);
   const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
   const queue = isQueue(source) ? source : undefined;
   const metrics = await startMetrics(given, { source, queue, parking });
