@@ -33,8 +33,10 @@ export async function hasProgram(command: string): Promise<boolean> {
 export function startOwn(
   name:
     | 'arrivals'
+    | 'bare-sync'
     | 'devices'
     | 'link'
+    | 'posters'
     | 'raw-socket'
     | 'raw-write'
     | 'round-robin'

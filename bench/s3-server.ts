@@ -89,7 +89,8 @@ async function warmUp(client: S3Client, Bucket: string): Promise<void> {
   await client.send(new AbortMultipartUploadCommand({ ...object, UploadId }));
 }
 
-async function checkObjects(
+/** Rejects unless just the files of `data` are kept below `prefix` of a bucket. */
+export async function checkObjects(
   client: S3Client,
   bucket: string,
   { root }: DataSet,

@@ -58,6 +58,8 @@ export async function startRabbitServer({ rabbit = {} }: RabbitSettings = {}): P
       '-kernel inet_dist_use_interface {127,0,0,1}',
       ...Object.entries(rabbit).map(([name, value]) => `-rabbit ${name} ${value}`),
     ].join(' '),
+    // Else it lies where the tests run.
+    ERL_CRASH_DUMP_BYTES: '0',
     ERL_EPMD_PORT: String(epmdPort),
     ERL_EPMD_ADDRESS: '127.0.0.1',
     // The script then becomes the broker, as under systemd, rather than waiting beside it: one process to end.

@@ -18,6 +18,8 @@ export interface WebhookStage extends AsyncDisposable {
   readonly script: (text: string) => Promise<string>;
   /** Starts a webhook of the config, and waits until it says that it has begun. */
   readonly start: (args?: readonly string[], options?: ProcessOptions) => Promise<Webhook>;
+  /** Begins `isync webhook ARGS`. */
+  readonly begin: (...args: string[]) => CliProcess;
   /** Runs `isync webhook ARGS` to its end. */
   readonly run: (...args: string[]) => Promise<Ended>;
   /** What `isync webhook queue` tells. */
@@ -86,6 +88,7 @@ export async function startWebhookStage(env: Readonly<Record<string, string>> = 
       const process = startCli(argsFor(['--json', ...args]), { ...options, env: { ...env, ...options.env } });
       return await startedOf(process);
     },
+    begin: (...args) => startCli(argsFor(args), { env }),
     run,
     counts: async () => {
       const { stdout, stderr } = await run('queue', '--json');

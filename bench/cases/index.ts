@@ -1,5 +1,6 @@
 import type { BenchCase } from '../bench.ts';
 import { BACKLOG_CASES } from './backlog.ts';
+import { COPY_CASES } from './copy.ts';
 import { FLEET_CASES } from './fleet.ts';
 import { LATENCY_CASES } from './latency.ts';
 import { LOOPBACK_CASES } from './loopback.ts';
@@ -10,6 +11,7 @@ import { S3_RECEIVERS_CASES } from './s3-receivers.ts';
 import { STARTUP_CASES } from './startup.ts';
 import { WAN_CASES } from './wan.ts';
 import { WAN_TEXT_CASES } from './wan-text.ts';
+import { WEBHOOK_ACCEPT_CASES } from './webhook-accept.ts';
 
 /** In the order they are run and stand in the table. */
 export const CASES: readonly BenchCase[] = [
@@ -23,5 +25,7 @@ export const CASES: readonly BenchCase[] = [
   ...S3_CASES,
   ...S3_RECEIVERS_CASES,
   ...PULL_CASES,
+  ...WEBHOOK_ACCEPT_CASES,
+  ...COPY_CASES,
   ...STARTUP_CASES,
 ];

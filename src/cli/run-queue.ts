@@ -125,5 +125,5 @@ function withTimes({ sentMs, buriedMs, ...message }: DeadMessage) {
 function lineOf({ id, buriedMs, attempts, reason, body }: DeadMessage): string {
   const [record] = parseMessage(body, { keyEncoding: 'auto' });
   const what = record?.outcome === 'event' ? `${record.event.bucket}/${record.event.key}: ` : '';
-  return `${id}  ${new Date(buriedMs).toISOString()}  ${attempts}×  ${printable(`${what}${reason}`)}`;
+  return `${printable(id)}  ${new Date(buriedMs).toISOString()}  ${attempts}×  ${printable(`${what}${reason}`)}`;
 }

@@ -175,7 +175,7 @@ export const ERRORS = {
   EVENT_INVALID: {
     concerns: 'item',
     exit: 1,
-    cure: 'isync pull parked show has it; when its cause is mended, isync pull parked replay takes it again.',
+    cure: 'isync pull parked show (isync webhook parked show) has it; when its cause is mended, parked replay takes it again.',
   },
   // A script that was run for an event did not end with 0.
   SCRIPT_FAILED: {

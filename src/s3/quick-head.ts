@@ -62,7 +62,7 @@ async function ask(
   const path = `/${bucket}/${key.split('/').map(encoded).join('/')}`;
   const { accessKeyId, secretAccessKey, sessionToken } = await client.config.credentials();
   const region = await client.config.region();
-  const time = `${new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
+  const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
   const date = time.slice(0, 8);
   const { endpoint } = quick;
   const headers: Record<string, string> = {

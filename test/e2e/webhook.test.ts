@@ -76,7 +76,7 @@ describe.concurrent('isync webhook', () => {
       'isync_queue_oldest_seconds 0',
       'isync_queue_dead 0',
       'isync_action_seconds_count{action="script"} 3',
-      'isync_webhook_looked_again_total 0',
+      'isync_action_looked_again_total 0',
       'isync_events_received_total{dialect="ceph",kind="created"} 3',
       'isync_events_done_total{action="created",outcome="done"} 3',
       'isync_events_parked 0',
@@ -103,6 +103,25 @@ describe.concurrent('isync webhook', () => {
     expect(await stage.counts()).toMatchObject({ waiting: 1, inHand: 0, dead: 0 });
     expect((await stage.run('queue', '--queue', stage.at('mistyped.db'))).stderr).toContain(
       'there is no queue',
+    );
+  });
+
+  it('has parked records taken again by the workers where it only receives', async () => {
+    await using stage = await startWebhookStage();
+    const role = 'receive';
+    await stage.configure({ role, buckets: ['others'] });
+    {
+      await using webhook = await stage.start();
+      expect(JSON.parse((await webhook.post(put('a'))).text)).toMatchObject({ accepted: 0, parked: 1 });
+      await webhook.process.stop('SIGTERM');
+    }
+    await stage.configure({ role, buckets: ['photos'] });
+    await using webhook = await stage.start();
+    expect((await stage.run('parked', 'replay', 'all')).exitCode).toBe(0);
+    await webhook.process.until('it to be queued', async () => (await stage.counts()).waiting === 1);
+    await webhook.process.until(
+      'it to be parked no more',
+      async () => (await stage.run('parked', 'list')).stdout.trim() === '',
     );
   });
 

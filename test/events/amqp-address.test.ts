@@ -38,6 +38,7 @@ describe('the URL of a queue in AMQP', () => {
     'amqp://u:secret%@h/q',
     'amqp://u:secret@h/q?queue=x',
     'amqp://u:secret@h/q#x',
+    'amqp://u:secret@h/q?server=[::1]:2',
     'amqp://u:secret@[::1]/q',
     'amqp://u:secret@h/a%20b',
     `amqp://u:secret@h/${'q'.repeat(256)}`,

@@ -114,6 +114,41 @@ describe('a breaker', () => {
     expect(side.tries).toBe(7);
   });
 
+  it('opens for a second at first, however many were under way when the side went away', async () => {
+    const { breakers, log, side, told } = stage();
+    side.fault = AWAY;
+    const gate = Promise.withResolvers<void>();
+    side.until = gate.promise;
+    const all = Array.from({ length: 32 }, () => told());
+    gate.resolve();
+    await Promise.all(all);
+    expect(breakers.openMs('b')).toBeGreaterThan(0);
+    expect(breakers.openMs('b')).toBeLessThanOrEqual(1_000);
+    expect(log.lines).toHaveLength(1);
+  });
+
+  it('lets another one try where the one that tries takes long: a script may hang', async () => {
+    const { breakers, side, told } = await opened();
+    vi.advanceTimersByTime(Math.ceil(breakers.openMs('b')));
+    side.fault = undefined;
+    const hang = Promise.withResolvers<void>();
+    side.until = hang.promise;
+    const probe = told();
+    expect(await told()).toBe('nobody answers');
+    vi.advanceTimersByTime(10_001);
+    side.until = undefined;
+    expect(await told()).toBe('done');
+    hang.resolve();
+    expect(await probe).toBe('done');
+  });
+
+  it('opens for scripts that can not be started', async () => {
+    const { breakers, side, told } = stage();
+    side.fault = new IsyncError('CONFIG_INVALID', 'the script is gone', { retryable: true });
+    for (let count = 0; count < 5; count++) await told();
+    expect(breakers.openMs('b')).toBeGreaterThan(0);
+  });
+
   it('is one of a bucket; all are open only where each bucket of late has an open one', async () => {
     const { breakers, side, told } = await opened('a');
     expect(breakers.allOpenMs).toBeGreaterThan(0);

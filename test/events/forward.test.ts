@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { until } from '../../harness/process.ts';
 import { startSqsServer, type SqsServer } from '../../harness/sqs-server.ts';
 import { parseQueue } from '../../src/config/queue-address.ts';
 import { forwardAction } from '../../src/events/action/forward/forward-action.ts';
@@ -88,7 +87,7 @@ describe('forwarding to SQS', () => {
     await using action = await open(queue.url);
     for (let at = 0; at < 5; at++)
       for (let times = 0; times < 2; times++) await action.act(taskOf(PUT, `m${at}`), never);
-    await until('five messages', async () => (await queue.inspect()).ready.length === 5);
+    expect((await queue.inspect()).ready).toHaveLength(5);
   });
 
   it('to a queue that is not there fails for good', async () => {

@@ -35,6 +35,23 @@ describe('the webhook answers', () => {
 });
 
 describe('a message', () => {
+  it('is parked where the queue takes none of its size, for it would come again for ever; what is beside it is queued', async () => {
+    const kept = new Kept();
+    const asked = asking(
+      kept.options({
+        publish: async (messages) => {
+          if (messages.some(({ body }) => body.includes('large')))
+            throw new IsyncError('EVENT_INVALID', 'larger than the queue takes');
+          await kept.publish(messages);
+        },
+      }),
+    );
+    const { status, text } = await asked({ body: messageOf(record('a'), record('large'), record('b')) });
+    expect([status, JSON.parse(text)]).toMatchObject([200, { accepted: 2, parked: 1 }]);
+    expect(kept.keys).toEqual(['a', 'b']);
+    expect(kept.parked).toMatchObject([{ code: 'EVENT_INVALID', reason: 'larger than the queue takes' }]);
+  });
+
   it('is taken apart: a message a record, each with the id of the request, which the answer tells', async () => {
     const kept = new Kept();
     const { status, headers, text } = await asking(kept.options())({

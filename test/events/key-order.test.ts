@@ -40,6 +40,17 @@ describe('the order of a place', () => {
     expect(turns.wait('a', 'm2')).toBe(4_000 + STEP_MS);
   });
 
+  it('has one whose turn it is not wait a step at least, also while those before it are worked on', () => {
+    const { clock, order: turns } = order();
+    turns.wait('a', 'm1', 1_000);
+    turns.wait('a', 'm2');
+    clock.ms += 10_000;
+    expect(turns.isTurn('a', 'm1')).toBe(true);
+    expect(turns.isTurn('a', 'm2')).toBe(false);
+    expect(turns.wait('a', 'm2')).toBe(STEP_MS);
+    expect(turns.wait('b', 'm3')).toBe(STEP_MS);
+  });
+
   it('goes on without one that does not come in time', () => {
     const { clock, order: turns } = order();
     turns.wait('a', 'm1', 1_000);

@@ -7,6 +7,7 @@ import { type Item, Lanes, type LanesOptions, type Result } from '../../src/even
 import { IsyncError } from '../../src/model/isync-error.ts';
 
 const UNCHANGED: Outcome = { outcome: 'unchanged' };
+const REMOVED = { kind: 'removed', name: 'ObjectRemoved:Delete' } as const;
 const DONE: Result = { kind: 'done', outcome: UNCHANGED };
 
 describe('lanes', () => {
@@ -149,6 +150,42 @@ describe('lanes', () => {
     }
     await lanes.idle();
     expect(looks.begun.map(({ event }) => event.sequencer)).toEqual([undefined, '01', '02', '03']);
+  });
+
+  it('look twice for a created event that finds nothing, though the next one waits where each counts', async () => {
+    const looks: string[] = [];
+    const lanes = open(
+      async ({ event, isLastLook }) => {
+        looks.push(`${event.kind}${isLastLook ? ' for the last time' : ''}`);
+        return looks.length < 20 && event.kind === 'created' && !isLastLook
+          ? { outcome: 'missing' }
+          : UNCHANGED;
+      },
+      { needs: 'each', lookAgainMs: 20 },
+    );
+    const began = performance.now();
+    const both = [add(lanes, { path: 'a' }), add(lanes, { path: 'a', event: REMOVED })];
+    expect(await Promise.all(both)).toEqual([DONE, DONE]);
+    expect(looks).toEqual(['created', 'created for the last time', 'removed']);
+    expect(performance.now() - began).toBeGreaterThanOrEqual(19);
+  });
+
+  it('let nothing overtake one that waits for trouble to pass, where each counts', async () => {
+    const done: string[] = [];
+    let failures = 0;
+    const lanes = open(
+      async ({ event }) => {
+        if (event.kind === 'created' && failures++ === 0)
+          throw new IsyncError('BUSY', 'later', { retryable: true });
+        done.push(event.kind);
+        return UNCHANGED;
+      },
+      { needs: 'each' },
+    );
+    const staysMs = Infinity;
+    const both = [add(lanes, { path: 'a', staysMs }), add(lanes, { path: 'a', staysMs, event: REMOVED })];
+    await Promise.all(both);
+    expect(done).toEqual(['created', 'removed']);
   });
 
   it('begin nothing once they are to stop, and finish what is under way', async () => {

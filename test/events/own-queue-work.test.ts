@@ -129,7 +129,66 @@ describe('work on a queue of our own', () => {
     expect(done.slice(20)).toEqual(Array.from({ length: 100 }, (_, index) => `m${index}`));
     expect(queue.mostInHand).toBeLessThanOrEqual(40 + POLLS);
   });
+
+  it('gives what waits for its turn back for a moment, not to come again at once', async () => {
+    const queue = new OwnQueue();
+    for (let index = 0; index < 20; index++) queue.add(`m${index}`, 'slow');
+    const slow = Promise.withResolvers<void>();
+    const ended = worked(queue, {
+      act: async () => {
+        await slow.promise;
+        return DONE;
+      },
+    });
+    await vi.waitFor(() => expect(queue.ended.length).toBeGreaterThanOrEqual(3), 30_000);
+    slow.resolve();
+    await ended;
+    const delays = queue.ended.map(([, end]) => end).filter((end) => typeof end === 'number');
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(250);
+  });
+
+  it('gives a record that could not be settled back for a while', async () => {
+    const queue = new OwnQueue();
+    queue.add('m', 'a');
+    let tries = 0;
+    await worked(queue, {
+      parking: {
+        settled: async () => {
+          tries += 1;
+          if (tries < 3) throw new IsyncError('STORE_FAILED', 'the disk is read-only');
+        },
+        replays: async () => [],
+      } as unknown as WorkOptions<unknown>['parking'],
+      act: async () => DONE,
+    });
+    expect(queue.endsOf('m')).toEqual([expect.any(Number), expect.any(Number), 'ack']);
+    for (const delay of queue.endsOf('m').slice(0, 2)) expect(delay).toBeGreaterThanOrEqual(100);
+  });
+
+  it('has few lines of log for a side that is away, not one for each event', async () => {
+    const queue = new OwnQueue();
+    for (let index = 0; index < 100; index++) {
+      queue.add(`away${index}`, `k${index}`, { s3: s3Of('away', `k${index}`) });
+      queue.add(`well${index}`, `k${index}`, { s3: s3Of('well', `k${index}`) });
+    }
+    let isAway = true;
+    let well = 0;
+    const { log } = await worked(queue, {
+      needs: 'newest',
+      act: async ({ event }) => {
+        if (event.bucket === 'away' && isAway)
+          throw new IsyncError('UNREACHABLE', 'nobody answers', { retryable: true });
+        if (event.bucket === 'well') isAway = ++well < 100;
+        return DONE;
+      },
+    });
+    expect(log.at('warn').length).toBeLessThanOrEqual(20);
+  });
 });
+
+function s3Of(bucket: string, key: string) {
+  return { bucket: { name: bucket }, object: { key } };
+}
 
 /** Of an intake: each may bring one message more than there is room for. */
 const POLLS = 4;

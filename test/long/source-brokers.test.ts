@@ -38,7 +38,7 @@ async function receive(source: EventSource, count: number): Promise<Delivery[]> 
 /** A queue that somebody else fills. */
 interface Place {
   readonly url: string;
-  publish(body: string): Promise<void>;
+  readonly publish: (body: string) => Promise<void>;
 }
 
 function sourceTests(place: () => Promise<Place>): void {
@@ -159,7 +159,9 @@ describe.skipIf(noRabbit)('a queue of RabbitMQ that somebody else fills', () => 
       void delivery!.release(600_000);
     }
     await using source = await open(url);
-    await (await receive(source, 1))[0]!.ack();
+    const [again] = await receive(source, 1);
+    expect(again!.body).toBe(PUT);
+    await again!.ack();
   });
 
   it('must be there', async () => {

@@ -11,6 +11,8 @@ import type { EventQueue } from '../../events/queue/event-queue.ts';
 import { openEventQueue } from '../../events/queue/open-event-queue.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
 import { openEventSource } from '../../events/source/open-event-source.ts';
+import { queueTaker } from '../../events/work/queue-taker.ts';
+import { followReplays } from '../../events/work/replays.ts';
 import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
 import { allOf } from '../../events/work/work-observer.ts';
 import type { HttpServer } from '../../http/server.ts';
@@ -57,6 +59,8 @@ export async function serve(given: Work): Promise<ExitCode> {
   });
   // It is waited for below, when the server has ended.
   worked?.catch(() => ended.abort());
+  const replayed =
+    works || queue === undefined ? undefined : replaysTo(queue, given, { parking, signal: either });
   try {
     const server =
       access === undefined || queue === undefined
@@ -79,6 +83,7 @@ export async function serve(given: Work): Promise<ExitCode> {
   } finally {
     ended.abort();
     await worked?.catch(() => undefined);
+    await replayed;
   }
   await worked;
   if (works) output.text(summaryLine(tally.summary));
@@ -97,6 +102,17 @@ async function openSource({ config, log, signal }: Work, works: boolean): Promis
 
 function isQueue(source: EventSource): source is EventQueue {
   return 'publish' in source;
+}
+
+/** Where nobody works in this process, the workers of the queue take parked records again. */
+function replaysTo(
+  queue: EventQueue,
+  { config: { buckets, keyEncoding }, log }: Work,
+  given: { readonly parking: Parking; readonly signal: AbortSignal },
+): Promise<void> {
+  const followed = buckets.length === 0 ? undefined : new Set(buckets);
+  const records = queueTaker((messages) => queue.publish(messages), followed);
+  return followReplays({ ...given, records, keyEncoding, log });
 }
 
 interface Access {

@@ -19,6 +19,7 @@ const PORTS = { 'amqp:': '5672', 'amqps:': '5671' } as const;
 /** As a broker has it before anybody has made users. */
 const GUEST = 'guest';
 const SERVER = 'server';
+const HOST_AND_PORT = /^[\w.-]+(:\d{1,5})?$/;
 /** Longest name of a queue or an exchange, in bytes: AMQP's short string. */
 const MAX_NAME_BYTES = 255;
 
@@ -46,6 +47,8 @@ export function parseAmqpUrl(url: string, allowed: readonly string[], form: stri
     throw invalid('it begins with neither amqp:// nor amqps://');
   // What a host may have, but for IPv6 addresses, whose colons the client takes for a port's.
   if (hostname.startsWith('[')) throw invalid('give the host a name in place of its IPv6 address');
+  if (searchParams.getAll(SERVER).some((server) => !HOST_AND_PORT.test(server)))
+    throw invalid('a server is HOST or HOST:PORT');
   if (parsed.hash !== '') throw invalid('it has a "#"; write %23');
   const unknown = [...searchParams.keys()].find((key) => key !== SERVER && !allowed.includes(key));
   if (unknown !== undefined)

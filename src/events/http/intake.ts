@@ -1,5 +1,6 @@
 import { Limiter } from '../../flow/limiter.ts';
 import { HttpError, type HttpResponse } from '../../http/handler.ts';
+import { IsyncError } from '../../model/isync-error.ts';
 import type { LogFields } from '../../model/log.ts';
 import { readJson } from '../parse/read-json.ts';
 import type { Admission } from './access-rule.ts';
@@ -9,11 +10,18 @@ import { readBody, textOf } from './read-body.ts';
 import { httpsGet } from './sns/https-get.ts';
 import { SnsDoor } from './sns/sns-door.ts';
 import { snsTypeOf } from './sns/sns-message.ts';
-import { takeMessage, type Taken, type ToPark } from './take-message.ts';
+import { notQueued, type QueueMessage, takeMessage, type Taken, type ToPark } from './take-message.ts';
 import { vkQuestionIn, vkSignature } from './vk-handshake.ts';
 import { LARGE_BYTES, MAX_BODY_BRACKETS, MAX_HELD_BYTES, MAX_PARKED } from './webhook-limits.ts';
 import { NO_OBSERVER, type WebhookObserver } from './webhook-observer.ts';
 import type { WebhookOptions } from './webhook-options.ts';
+
+/** What became of the records of a request. */
+interface Kept {
+  readonly accepted: number;
+  readonly ignored: number;
+  readonly parked: number;
+}
 
 /** Takes what requests bring that are allowed to. */
 export class Intake {
@@ -73,31 +81,46 @@ export class Intake {
         this.#warn(asked, 'a topic of SNS sends no events any more: it was unsubscribed');
     }
     const taken = takeMessage(value, body, { id, keyEncoding, buckets });
-    await this.#keep(asked, taken);
-    return json({
-      id,
-      accepted: taken.messages.length,
-      ignored: taken.ignored.length,
-      parked: taken.parked.length,
-    });
+    return json({ id, ...(await this.#keep(asked, taken)) });
   }
 
-  async #keep(asked: Asked, { messages, parked, ignored }: Taken): Promise<void> {
-    const { publish, log } = this.#options;
+  /** Resolves with the numbers of records when all are durable. */
+  async #keep(asked: Asked, { messages, parked, ignored }: Taken): Promise<Kept> {
     const { id } = asked;
-    if (messages.length > 0) {
-      await publish(messages);
+    const refused = messages.length > 0 ? await this.#publish(messages) : [];
+    const accepted = messages.length - refused.length;
+    if (accepted > 0) {
       this.#published();
-      this.#observer.accepted(messages.length, performance.now() - asked.atMs);
+      this.#observer.accepted(accepted, performance.now() - asked.atMs);
     }
-    if (parked.length > 0) await this.#park(asked, parked);
+    const toPark = [...parked, ...refused];
+    if (toPark.length > 0) await this.#park(asked, toPark);
     for (const name of ignored) this.#observer.ignored(name);
-    log.debug('taken', {
+    this.#options.log.debug('taken', {
       message: id,
-      records: messages.length,
-      ...(parked.length > 0 && { parked: parked.length }),
+      records: accepted,
+      ...(toPark.length > 0 && { parked: toPark.length }),
       ...(ignored.length > 0 && { ignored: ignored.length }),
     });
+    return { accepted, ignored: ignored.length, parked: toPark.length };
+  }
+
+  /** Resolves with those that the queue will never take, because they are too large, once all others are durable. */
+  async #publish(messages: readonly QueueMessage[]): Promise<readonly ToPark[]> {
+    try {
+      await this.#options.publish(messages);
+      return [];
+    } catch (error) {
+      const [first, second] = messages;
+      if (!(error instanceof IsyncError) || error.code !== 'EVENT_INVALID' || first === undefined)
+        throw error;
+      if (second === undefined) return [notQueued(first, error.message)];
+      const half = Math.ceil(messages.length / 2);
+      return [
+        ...(await this.#publish(messages.slice(0, half))),
+        ...(await this.#publish(messages.slice(half))),
+      ];
+    }
   }
 
   async #park(asked: Asked, parked: readonly ToPark[]): Promise<void> {

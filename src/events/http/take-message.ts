@@ -61,6 +61,11 @@ export function takeMessage(value: unknown, body: string, { id, keyEncoding, buc
   return { messages, parked: [whole], ignored };
 }
 
+/** To park what the queue takes at no time. */
+export function notQueued({ body }: QueueMessage, reason: string): ToPark {
+  return { messageId: contentId(body), code: 'EVENT_INVALID', reason, ...NO_OBJECT, body };
+}
+
 const NO_OBJECT = { hint: undefined, bucket: undefined, key: undefined };
 
 type Why = Omit<ToPark, 'messageId' | 'body'>;

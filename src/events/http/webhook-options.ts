@@ -11,7 +11,7 @@ import type { WebhookObserver } from './webhook-observer.ts';
 export interface WebhookOptions {
   /**
    * Resolves when all messages are durable. Rejects with an IsyncError; a retryable one (STORE_FULL, BUSY, UNREACHABLE) becomes
-   * 503, and the sender tries again.
+   * 503, and the sender tries again; EVENT_INVALID, where none of `messages` was taken, has the one parked that is too large.
    */
   readonly publish: (messages: readonly QueueMessage[]) => Promise<void>;
   readonly parking: Pick<Parking, 'park' | 'count'>;

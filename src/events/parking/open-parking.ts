@@ -219,13 +219,13 @@ class FolderParking implements Parking {
 
 function noSuch(id: string): IsyncError {
   return new IsyncError('USAGE', `${JSON.stringify(id)} is no parked record`, {
-    hint: '"isync pull parked list" tells all of them.',
+    hint: '"isync pull parked list", or "isync webhook parked list", tells all of them.',
   });
 }
 
 function tooMany(most: number): IsyncError {
   return new IsyncError('STORE_FULL', `${most} records are parked already, which is the most`, {
     retryable: true,
-    hint: '"isync pull parked list" has them: mend their cause and replay them, or drop them.',
+    hint: '"isync pull parked list", or "isync webhook parked list", has them: mend their cause and replay them, or drop them.',
   });
 }

@@ -19,7 +19,7 @@ export class ActionMetrics {
       registers,
     });
     this.#lookedAgain = new Counter({
-      name: 'isync_webhook_looked_again_total',
+      name: 'isync_action_looked_again_total',
       help: 'Actions done again because the object had changed meanwhile',
       registers,
     });

@@ -9,13 +9,21 @@ const MOST_BUCKETS = 1_000;
 const FAILURES = 5;
 /** How long it stays open, in ms: the first time, and the longest. */
 const OPEN_MS = { first: 1_000, most: 60_000 };
+/** How long one is tried alone, in ms: a request is answered by then, and a script may hang. Then another one may be. */
+const PROBE_MS = 10_000;
 /** How long others are kept away while one is tried, in ms. */
-const PROBE_MS = 1_000;
+const ASIDE_MS = 1_000;
 /** A bucket that nothing has come for in so long says nothing of what comes next, in ms. */
 const RECENT_MS = 60_000;
 
-/** What says that a side is away, not that one object is in trouble. */
-const AWAY: ReadonlySet<ErrorCode> = new Set(['UNREACHABLE', 'LINK_LOST', 'STORE_FAILED', 'STORE_FULL']);
+/** What says that a side is away, not that one object is in trouble: CONFIG_INVALID is of a script that can't be started. */
+const AWAY: ReadonlySet<ErrorCode> = new Set([
+  'UNREACHABLE',
+  'LINK_LOST',
+  'STORE_FAILED',
+  'STORE_FULL',
+  'CONFIG_INVALID',
+]);
 
 /**
  * Keeps actions from being tried, one event after the other, on a side that is away: after some failures nothing is tried for a
@@ -36,18 +44,24 @@ export class Breakers {
       const breaker = this.#of(task);
       const why = breaker.enter();
       if (why !== undefined) throw why;
+      const { openings } = breaker;
       try {
         const outcome = await act(task, signal);
         if (breaker.succeeded()) this.#log.info('answers again', { bucket: task.event.bucket });
         return outcome;
       } catch (error) {
         const isAway = error instanceof IsyncError && error.retryable && AWAY.has(error.code);
-        if (isAway && breaker.failed(error))
+        if (isAway && breaker.failed(error, openings))
           this.#log.warn('is away: nothing is tried for a while', { bucket: task.event.bucket, err: error });
-        if (!isAway) breaker.answered();
+        if (!isAway) breaker.answered(openings);
         throw error;
       }
     };
+  }
+
+  /** Whether a bucket's side has been away, and has not answered since. */
+  isOpen(bucket: string): boolean {
+    return this.#breakers.peek(bucket)?.isOpen ?? false;
   }
 
   /** How long nothing is tried for a bucket, in ms; 0 where something is. */
@@ -72,10 +86,20 @@ export class Breakers {
 
 class Breaker {
   #failures = 0;
+  #openings = 0;
   #last: IsyncError | undefined;
   #untilMs = -Infinity;
   #usedMs = performance.now();
-  #isProbing = false;
+  #probedAtMs = -Infinity;
+
+  /** How often it has opened, or has stayed open after a try: what began before says nothing new when it fails. */
+  get openings(): number {
+    return this.#openings;
+  }
+
+  get isOpen(): boolean {
+    return this.#failures >= FAILURES;
+  }
 
   get isRecent(): boolean {
     return performance.now() - this.#usedMs < RECENT_MS;
@@ -83,39 +107,45 @@ class Breaker {
 
   get openMs(): number {
     const leftMs = Math.max(0, this.#untilMs - performance.now());
-    return this.#isProbing ? Math.max(PROBE_MS, leftMs) : leftMs;
+    return this.#isProbing ? Math.max(ASIDE_MS, leftMs) : leftMs;
+  }
+
+  get #isProbing(): boolean {
+    return performance.now() - this.#probedAtMs < PROBE_MS;
   }
 
   /** Returns why nothing is tried now; undefined where it may be: whoever tries tells how that ended. */
   enter(): IsyncError | undefined {
     this.#usedMs = performance.now();
-    if (this.#failures < FAILURES) return undefined;
+    if (!this.isOpen) return undefined;
     if (this.openMs > 0) return this.#last;
-    this.#isProbing = true;
+    this.#probedAtMs = this.#usedMs;
     return undefined;
   }
 
   /** Returns whether it was open. */
   succeeded(): boolean {
-    const wasOpen = this.#failures >= FAILURES;
+    const wasOpen = this.isOpen;
     this.#failures = 0;
     this.#last = undefined;
     this.#untilMs = -Infinity;
-    this.#isProbing = false;
+    this.#probedAtMs = -Infinity;
     return wasOpen;
   }
 
   /** It failed, and not because the side is away. */
-  answered(): void {
-    this.#isProbing = false;
+  answered(openings: number): void {
+    if (openings === this.#openings) this.#probedAtMs = -Infinity;
   }
 
   /** Returns whether this has opened it. */
-  failed(error: IsyncError): boolean {
+  failed(error: IsyncError, openings: number): boolean {
+    if (openings !== this.#openings) return false;
     this.#failures += 1;
     this.#last = error;
-    this.#isProbing = false;
-    if (this.#failures < FAILURES) return false;
+    this.#probedAtMs = -Infinity;
+    if (!this.isOpen) return false;
+    this.#openings += 1;
     const cap = Math.min(OPEN_MS.most, OPEN_MS.first * 2 ** Math.min(this.#failures - FAILURES, 20));
     // Twice or half at random: several workers do not come back at once.
     this.#untilMs = performance.now() + cap * (0.5 + Math.random() / 2);

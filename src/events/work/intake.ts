@@ -206,6 +206,7 @@ export class Intake {
       parsed.map((record) =>
         records.take(record, origin).catch((error: unknown): Verdict => {
           log.error('a record could not be settled', { message: id, err: error });
+          holding.releaseMs = Math.max(holding.releaseMs, delayOf(delivery, TROUBLE_DELAY_MS));
           return 'later';
         }),
       ),

@@ -2,7 +2,7 @@
 const MOST_RECORDS = 100_000;
 /** How long after its time a record is waited for, in ms: by then another worker has it, or it is gone. */
 const OVERDUE_MS = 60_000;
-/** From one record of a place to the next one, in ms, where they wait for one another. */
+/** From one record of a place to the next one, in ms, where they wait for one another: and each waits so long at least. */
 const STEP_MS = 250;
 
 interface Waiting {
@@ -36,8 +36,11 @@ export class KeyOrder {
     return waiting[0] === undefined || waiting[0].messageId === messageId;
   }
 
-  /** The record comes again, not before `delayMs` are over and those before it have come. Returns when, in ms from now. */
-  wait(place: string, messageId: string, delayMs = 0): number {
+  /**
+   * The record comes again, not before `delayMs` are over and those before it have come. Returns when, in ms from now.
+   * @param delayMs default: a step, for a record whose turn it is not. One before it may be worked on for long.
+   */
+  wait(place: string, messageId: string, delayMs = STEP_MS): number {
     const now = this.#now();
     const waiting = this.#places.get(place) ?? [];
     const index = waiting.findIndex((each) => each.messageId === messageId);

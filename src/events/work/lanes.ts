@@ -125,7 +125,7 @@ export class Lanes<Target> {
 
   /** Looks at a key until that has led to something. Records of the key that come meanwhile join `group`. */
   async #settled(lane: Lane<Target>, group: Item<Target>[]): Promise<Result | 'others first'> {
-    const { onRetry, signal, lookAgainMs = LOOK_AGAIN_MS } = this.#options;
+    const { needs, onRetry, signal, lookAgainMs = LOOK_AGAIN_MS } = this.#options;
     const backoff = new Backoff(RETRY);
     let failures = 0;
     let isLastLook = false;
@@ -146,8 +146,8 @@ export class Lanes<Target> {
       if (isOver) return looked;
       for (const item of group) onRetry(item, error);
       await backoff.wait({ signal }).catch(() => signal.aborted);
-      // What one waits for may be that another key gives the path up.
-      if (error.retryable && lane.waiting.length > 0) return 'others first';
+      // What one waits for may be that another key gives the path up. Where each counts, none overtakes another.
+      if (needs !== 'each' && error.retryable && lane.waiting.length > 0) return 'others first';
     }
   }
 
@@ -158,7 +158,7 @@ export class Lanes<Target> {
     return group.some((item) => now - (this.#failedAt.get(item) ?? now) < item.staysMs);
   }
 
-  /** Resolves to true as soon as another record of the key waits, or to false after `ms`. */
+  /** Resolves to true as soon as another record waits that would lead to the same, or to false after `ms`. */
   async #comes(lane: Lane<Target>, group: Item<Target>[], ms: number): Promise<boolean> {
     const { signal } = this.#options;
     const end = performance.now() + ms;
@@ -203,24 +203,18 @@ export class Lanes<Target> {
 
   /** Moves to `group` what waits and would lead to the same. */
   #join(lane: Lane<Target>, group: Item<Target>[]): void {
-    if (this.#options.needs === 'each') {
-      const isRepeat = isRepeatOf(group);
-      const [repeats, others] = [
-        lane.waiting.filter(isRepeat),
-        lane.waiting.filter((item) => !isRepeat(item)),
-      ];
-      group.push(...repeats);
-      lane.waiting = others;
-      return;
-    }
     if (!this.#waitsIn(lane, group)) return;
-    const isOurs = isOfKeyOf(group);
-    group.push(...lane.waiting.filter(isOurs));
-    lane.waiting = lane.waiting.filter((item) => !isOurs(item));
+    const isSame = this.#isSameAs(group);
+    group.push(...lane.waiting.filter(isSame));
+    lane.waiting = lane.waiting.filter((item) => !isSame(item));
   }
 
   #waitsIn(lane: Lane<Target>, group: Item<Target>[]): boolean {
-    return lane.waiting.some(isOfKeyOf(group));
+    return lane.waiting.some(this.#isSameAs(group));
+  }
+
+  #isSameAs(group: Item<Target>[]): (item: Item<Target>) => boolean {
+    return this.#options.needs === 'each' ? isRepeatOf(group) : isOfKeyOf(group);
   }
 }
 

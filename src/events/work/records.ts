@@ -116,7 +116,7 @@ export class Records<Target = unknown> {
       return park({
         code: 'EVENT_INVALID',
         reason: `the bucket "${event.bucket}" is none of those that are followed`,
-        hint: 'Add it to "buckets", or point its notification elsewhere; then: isync pull parked replay.',
+        hint: 'Add it to "buckets", or point its notification elsewhere; then take the record again.',
       });
     const route = action.route(event);
     switch (route.kind) {
@@ -178,7 +178,10 @@ export class Records<Target = unknown> {
     if (result.kind === 'behind') return 'later';
     if (result.kind === 'failed') {
       const { code, message, hint, retryable } = result.error;
-      log.warn(`not done: ${message}`, { ...fields, code, ...(hint !== undefined && { hint }) });
+      const told = { ...fields, code, ...(hint !== undefined && { hint }) };
+      // A breaker has a line of its own for all events of a side that is away.
+      const isKnown = retryable && this.#options.breakers?.isOpen(event.bucket) === true;
+      log[isKnown ? 'debug' : 'warn'](`not done: ${message}`, told);
       if (!retryable && this.#isGivenUp(origin)) {
         if (!origin.hasRedrive) return park({ code, reason: message, hint });
         failed(whatOf(event), result.error);

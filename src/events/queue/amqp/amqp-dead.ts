@@ -58,10 +58,9 @@ export class AmqpDead implements DeadMessages {
   }
 
   async *list(): AsyncGenerator<DeadMessage> {
-    using _turn = await this.#turn.enter();
-    await using reader = await this.#open();
+    await using opened = await this.#open();
     for (;;) {
-      const page = await reader.page();
+      const page = await opened.reader.page();
       if (page.length === 0) return;
       for (const { message } of page) yield message;
     }
@@ -92,22 +91,34 @@ export class AmqpDead implements DeadMessages {
   /** Removes those of that id, each after `before`. */
   async #take(id: string, before: (message: DeadMessage) => Promise<void>): Promise<number> {
     let taken = 0;
-    using _turn = await this.#turn.enter();
-    await using reader = await this.#open();
+    await using opened = await this.#open();
     for (;;) {
-      const page = await reader.page();
+      const page = await opened.reader.page();
       if (page.length === 0) return taken;
       for (const dead of page) {
         if (dead.message.id !== id) continue;
         await before(dead.message);
-        reader.remove(dead);
+        opened.reader.remove(dead);
         taken += 1;
       }
     }
   }
 
-  async #open(): Promise<DeadReader> {
-    this.#parts.check();
-    return (this.#reader = await DeadReader.open(this.#parts.link, this.#parts.names));
+  async #open(): Promise<AsyncDisposable & { readonly reader: DeadReader }> {
+    const { check, link, names } = this.#parts;
+    check();
+    const turn = await this.#turn.enter();
+    try {
+      const reader = await DeadReader.open(link, names);
+      this.#reader = reader;
+      const close = async (): Promise<void> => {
+        await reader[Symbol.asyncDispose]();
+        turn[Symbol.dispose]();
+      };
+      return { reader, [Symbol.asyncDispose]: close };
+    } catch (error) {
+      turn[Symbol.dispose]();
+      throw error;
+    }
   }
 }
