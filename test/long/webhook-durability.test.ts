@@ -58,10 +58,10 @@ describe('an event that was answered with 2xx', () => {
       const accepted: string[] = [];
       for (let life = 0; life < KILLS / RECEIVERS; life++) {
         await using webhook = await stage.start();
-        let isOver = false;
+        const over = new AbortController();
         const agent = new Agent({ keepAlive: true });
         const client = async (_each: unknown, number: number): Promise<void> => {
-          for (let count = 0; !isOver; count++) {
+          for (let count = 0; !over.signal.aborted; count++) {
             const key = `${life}-${number}-${count}`;
             const answer = await webhook.post(put(key), { agent }).catch(() => undefined);
             if (answer?.status === 200) accepted.push(key);
@@ -72,7 +72,7 @@ describe('an event that was answered with 2xx', () => {
         await webhook.process.until('the storm to have begun', () => accepted.length > before);
         await delay(random.below(60));
         await webhook.process.kill();
-        isOver = true;
+        over.abort();
         await clients;
         agent.destroy();
       }

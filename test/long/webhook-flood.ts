@@ -8,7 +8,7 @@ import { Agent, request } from 'node:http';
 const [, , port, clients, name] = process.argv;
 const agent = new Agent({ keepAlive: true });
 let refused = 0;
-let isOver = false;
+const over = new AbortController();
 let count = 0;
 
 function bodyOf(key: string): string {
@@ -34,7 +34,7 @@ function post(key: string): Promise<number> {
 }
 
 async function client(): Promise<void> {
-  while (!isOver) {
+  while (!over.signal.aborted) {
     const key = `${name}-${count++}`;
     const status = await post(key);
     if (status === 0) return;
@@ -43,7 +43,7 @@ async function client(): Promise<void> {
   }
 }
 
-process.on('SIGTERM', () => (isOver = true));
+process.on('SIGTERM', () => over.abort());
 await Promise.all(Array.from({ length: Number(clients) }, client));
 agent.destroy();
 console.log(`refused ${refused}`);

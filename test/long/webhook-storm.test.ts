@@ -21,6 +21,8 @@ const RESTARTS = 5;
 const AT_ONCE = 8;
 /** Objects whose bytes are compared too; of all others, ETag and size. */
 const READ_BACK = 50;
+/** From one kill to the next at the latest, in ms: most that waits may be in the hands of the one that was killed. */
+const KILL_AFTER_MS = 3_000;
 /** Longest wait until the copy is as the bucket: a killed worker's messages come again after 30 s. */
 const SETTLE_MS = 400_000;
 
@@ -60,8 +62,7 @@ function atBroker(broker: NatsServer | RabbitServer): Place {
 
 /** A process that is started again whenever it was killed. */
 class Killed {
-  /** Objects that its lives have worked on. */
-  worked = 0;
+  #before = 0;
   #stage: WebhookStage;
   #args: readonly string[];
   #current: Webhook | undefined;
@@ -77,14 +78,18 @@ class Killed {
 
   async kill(): Promise<void> {
     await this.#current?.process.kill();
-    this.#count();
+    this.#before = this.worked;
     await this.start();
   }
 
   async stop(): Promise<number | null> {
-    const ended = await this.#current?.process.stop('SIGTERM');
-    this.#count();
-    return ended?.exitCode ?? null;
+    return (await this.#current?.process.stop('SIGTERM'))?.exitCode ?? null;
+  }
+
+  /** Events that its lives have worked on: the log has a line for each. */
+  get worked(): number {
+    const lines = this.#current?.process.stderr.match(/"msg":"(?:written|removed|unchanged|done)"/g);
+    return this.#before + (lines?.length ?? 0);
   }
 
   get tail(): string {
@@ -93,12 +98,6 @@ class Killed {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#current?.[Symbol.asyncDispose]();
-  }
-
-  /** The log has a line for each. */
-  #count(): void {
-    this.worked +=
-      this.#current?.process.stderr.match(/"msg":"(?:written|removed|unchanged|done)"/g)?.length ?? 0;
   }
 }
 
@@ -117,6 +116,8 @@ await withS3Server((server) => {
         ...(place.url !== undefined && { queue: place.url }),
         port,
         to: `s3://${target}`,
+        // So that few are in hand at a kill.
+        concurrency: 8,
         sourceEndpoint: server.endpoint,
         targetEndpoint: server.endpoint,
         buckets: [source],
@@ -133,10 +134,12 @@ await withS3Server((server) => {
       });
 
       const random = new Random(SEED);
-      let changed = 0;
-      const changing = change(source, random, () => (changed += 1));
+      const changing = change(source, random);
       for (let kill = 1; kill <= KILLS; kill++) {
-        await until(`${kill} of the kills`, () => changed >= (kill * CHANGES) / (KILLS + 1));
+        const latest = performance.now() + KILL_AFTER_MS;
+        const isTime = () =>
+          workedBy(workers) >= (kill * 0.8 * CHANGES) / KILLS || performance.now() > latest;
+        await until(`the time of kill ${kill}`, isTime);
         await [receiver, ...workers][kill % (workers.length + 1)]!.kill();
         if (kill % (KILLS / RESTARTS) === 0) await place.restart?.();
       }
@@ -159,13 +162,13 @@ await withS3Server((server) => {
       expect(await stage.counts()).toMatchObject({ waiting: 0, inHand: 0, dead: 0 });
       for (const each of [receiver, ...workers]) expect(await each.stop()).toBe(0);
       const done = workers.map(({ worked }) => worked);
-      const sum = done.reduce((a, b) => a + b);
+      const sum = workedBy(workers);
       for (const each of done) expect(each).toBeGreaterThanOrEqual((workers.length > 1 ? 0.2 : 1) * sum);
       console.log(`${name}: ${done.join(', ')} events worked on, ${all.length} objects`);
     },
   );
 
-  async function change(Bucket: string, random: Random, told: () => void): Promise<void> {
+  async function change(Bucket: string, random: Random): Promise<void> {
     let left = CHANGES;
     const work = async (): Promise<void> => {
       while (left-- > 0) {
@@ -179,7 +182,6 @@ await withS3Server((server) => {
             new PutObjectCommand({ Bucket, Key, Body, Metadata: { change: `${left}` } }),
           );
         }
-        told();
       }
     };
     await Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -198,6 +200,10 @@ await withS3Server((server) => {
     return [...new Set([...here.keys(), ...there.keys()])].filter((key) => here.get(key) !== there.get(key));
   }
 });
+
+function workedBy(workers: readonly Killed[]): number {
+  return workers.reduce((sum, { worked }) => sum + worked, 0);
+}
 
 async function isEmpty(stage: WebhookStage): Promise<boolean> {
   const { waiting, inHand } = await stage.counts();
