@@ -36,8 +36,11 @@ export class KeyOrder {
     return waiting[0] === undefined || waiting[0].messageId === messageId;
   }
 
-  /** The record comes again, not before `delayMs` are over and those before it have come. Returns when, in ms from now. */
-  wait(place: string, messageId: string, delayMs = 0): number {
+  /**
+   * The record comes again, not before `delayMs` are over and those before it have come. Returns when, in ms from now. Without
+   * `delayMs` it has found no room, and would be back before there is any.
+   */
+  wait(place: string, messageId: string, delayMs = STEP_MS): number {
     const now = this.#now();
     const waiting = this.#places.get(place) ?? [];
     const index = waiting.findIndex((each) => each.messageId === messageId);
