@@ -77,6 +77,24 @@ describe('several processes of one queue file', () => {
     expect(await queue.counts()).toMatchObject({ waiting: 0, inHand: 0 });
   });
 
+  it('have a worker that starts take up what waits for its time, before what comes after it', async () => {
+    const before = await open();
+    await before.publish(messages(3));
+    const [first, second, third] = await before.receive();
+    await Promise.all([first!.release(60_000), second!.release(1_000), third!.ack()]);
+    await before[Symbol.asyncDispose]();
+    const receiver = await open({ works: false });
+    await receiver.publish(messages(1, 'later'));
+    await receiver[Symbol.asyncDispose]();
+    await using queue = await open();
+    const again = await queue.receive();
+    expect(again.map(({ id, attempt }) => [id, attempt])).toEqual([
+      ['m0', 2],
+      ['m1', 2],
+      ['later0', 1],
+    ]);
+  });
+
   it('that do not work can not receive, but tell what is in the queue and what is dead', async () => {
     await using queue = await open();
     await using beside = await open({ works: false });

@@ -127,9 +127,12 @@ export class QueueFile {
     this.run('UPDATE messages SET state = ?, dueMs = ? WHERE seq = ?', state, dueMs, seq);
   }
 
-  /** What was in hand is there again. */
+  /**
+   * What was in hand, or waited for its time, is there again, in the order in which it was published: the next worker knows no
+   * other, and what comes meanwhile must not overtake what has failed.
+   */
   giveBack(): void {
-    this.run('UPDATE messages SET state = ? WHERE state = ?', State.ready, State.inHand);
+    this.run('UPDATE messages SET state = ?, dueMs = 0 WHERE state <> ?', State.ready, State.ready);
   }
 
   bury(seq: number, reason: string, nowMs: number): void {
