@@ -171,6 +171,37 @@ describe('a queue file', () => {
     expect(await faultOf(queue.receive())).toMatchObject({ code: 'STORE_FAILED', retryable: false });
   });
 
+  it('that is removed or replaced takes nothing more, and gives what it has', async () => {
+    await using queue = await open();
+    await queue.publish(messages(1));
+    expect(queue.isReachable).toBe(true);
+    await rm(file);
+    expect(await faultOf(queue.publish(messages(1, 'lost')))).toMatchObject({
+      code: 'STORE_FAILED',
+      retryable: true,
+      hint: expect.stringContaining('start it again'),
+    });
+    expect(queue.isReachable).toBe(false);
+    writeFileSync(file, '');
+    expect((await faultOf(queue.publish(messages(1, 'lost')))).code).toBe('STORE_FAILED');
+    const deliveries = await queue.receive();
+    expect(deliveries.map(idOf)).toEqual(['m0']);
+    await ackAll(deliveries);
+  });
+
+  it('that takes nothing is told by a receiver as well, until it takes again', async () => {
+    const receiver = await open({ works: false, maxMessages: 1 });
+    await using _ = receiver;
+    await receiver.publish(messages(1));
+    expect(receiver.isReachable).toBe(true);
+    expect((await faultOf(receiver.publish(messages(1, 'more')))).code).toBe('STORE_FULL');
+    expect(receiver.isReachable).toBe(false);
+    await using worker = await open();
+    await ackAll(await worker.receive());
+    await receiver.publish(messages(1, 'more'));
+    expect(receiver.isReachable).toBe(true);
+  });
+
   it('of a newer isync is left alone', async () => {
     await (await open())[Symbol.asyncDispose]();
     const db = new DatabaseSync(file);

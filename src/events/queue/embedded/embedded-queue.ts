@@ -27,6 +27,8 @@ const LOOK_MS = 100;
 const RETRY_MS = 5000;
 /** Largest body, in bytes: beyond what any receiver takes. */
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
+/** How long a publish that was refused says that the next one may be, in ms: whoever asks us may send none till then. */
+const REFUSED_MS = 10_000;
 /** Longest reason that is kept, in UTF-16 code units. */
 const MAX_REASON = 2000;
 
@@ -61,6 +63,7 @@ export class EmbeddedQueue implements EventQueue {
   /** By the caller's signal, of which many receives have the same one. */
   readonly #combined = new WeakMap<AbortSignal, AbortSignal>();
   #isReachable = true;
+  #refusedUntilMs = -Infinity;
   #disposal: Promise<void> | undefined;
 
   private constructor(path: string, link: ThreadLink, options: EmbeddedQueueOptions) {
@@ -95,12 +98,18 @@ export class EmbeddedQueue implements EventQueue {
   }
 
   get isReachable(): boolean {
-    return this.#isReachable;
+    return this.#isReachable && performance.now() >= this.#refusedUntilMs;
   }
 
   async publish(messages: readonly QueueMessage[]): Promise<void> {
     checkMessages(messages, MAX_BODY_BYTES);
-    await this.#ask({ do: 'publish', messages });
+    try {
+      await this.#ask({ do: 'publish', messages });
+    } catch (error) {
+      this.#refusedUntilMs = performance.now() + REFUSED_MS;
+      throw error;
+    }
+    this.#refusedUntilMs = -Infinity;
     this.#arrived.wake();
   }
 
