@@ -30,6 +30,15 @@ describe('the order of a place', () => {
     expect(turns.isTurn('a', 'm2')).toBe(true);
   });
 
+  it('has the first one that finds no room here come again after a step, not at once', () => {
+    const { clock, order: turns } = order();
+    expect(turns.wait('a', 'm1')).toBe(STEP_MS);
+    expect(turns.wait('a', 'm2')).toBe(2 * STEP_MS);
+    clock.ms += STEP_MS;
+    expect(turns.isTurn('a', 'm1')).toBe(true);
+    expect(turns.wait('a', 'm1')).toBe(STEP_MS);
+  });
+
   it('keeps the place of one that fails again, and those behind it wait longer', () => {
     const { clock, order: turns } = order();
     turns.wait('a', 'm1', 1_000);

@@ -77,6 +77,24 @@ describe('several processes of one queue file', () => {
     expect(await queue.counts()).toMatchObject({ waiting: 0, inHand: 0 });
   });
 
+  it('have a worker that starts take up what waits for its time, before what comes after it', async () => {
+    const before = await open();
+    await before.publish(messages(3));
+    const [first, second, third] = await before.receive();
+    await Promise.all([first!.release(60_000), second!.release(1_000), third!.ack()]);
+    await before[Symbol.asyncDispose]();
+    const receiver = await open({ works: false });
+    await receiver.publish(messages(1, 'later'));
+    await receiver[Symbol.asyncDispose]();
+    await using queue = await open();
+    const again = await queue.receive();
+    expect(again.map(({ id, attempt }) => [id, attempt])).toEqual([
+      ['m0', 2],
+      ['m1', 2],
+      ['later0', 1],
+    ]);
+  });
+
   it('that do not work can not receive, but tell what is in the queue and what is dead', async () => {
     await using queue = await open();
     await using beside = await open({ works: false });
@@ -151,6 +169,37 @@ describe('a queue file', () => {
     await using queue = await open();
     truncateSync(file, 16 * 4096);
     expect(await faultOf(queue.receive())).toMatchObject({ code: 'STORE_FAILED', retryable: false });
+  });
+
+  it('that is removed or replaced takes nothing more, and gives what it has', async () => {
+    await using queue = await open();
+    await queue.publish(messages(1));
+    expect(queue.isReachable).toBe(true);
+    await rm(file);
+    expect(await faultOf(queue.publish(messages(1, 'lost')))).toMatchObject({
+      code: 'STORE_FAILED',
+      retryable: true,
+      hint: expect.stringContaining('start it again'),
+    });
+    expect(queue.isReachable).toBe(false);
+    writeFileSync(file, '');
+    expect((await faultOf(queue.publish(messages(1, 'lost')))).code).toBe('STORE_FAILED');
+    const deliveries = await queue.receive();
+    expect(deliveries.map(idOf)).toEqual(['m0']);
+    await ackAll(deliveries);
+  });
+
+  it('that takes nothing is told by a receiver as well, until it takes again', async () => {
+    const receiver = await open({ works: false, maxMessages: 1 });
+    await using _ = receiver;
+    await receiver.publish(messages(1));
+    expect(receiver.isReachable).toBe(true);
+    expect((await faultOf(receiver.publish(messages(1, 'more')))).code).toBe('STORE_FULL');
+    expect(receiver.isReachable).toBe(false);
+    await using worker = await open();
+    await ackAll(await worker.receive());
+    await receiver.publish(messages(1, 'more'));
+    expect(receiver.isReachable).toBe(true);
   });
 
   it('of a newer isync is left alone', async () => {

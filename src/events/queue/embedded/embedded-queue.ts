@@ -29,6 +29,8 @@ const RETRY_MS = 5000;
 const MAX_BODY_BYTES = 16 * 1024 * 1024;
 /** A file that is full or busy answers. */
 const PASSING: ReadonlySet<string> = new Set(['STORE_FULL', 'BUSY']);
+/** How long a publish that was refused says that the next one may be, in ms: whoever asks us may send none till then. */
+const REFUSED_MS = 10_000;
 /** Longest reason that is kept, in UTF-16 code units. */
 const MAX_REASON = 2000;
 
@@ -65,6 +67,7 @@ export class EmbeddedQueue implements EventQueue {
   #isReachable = true;
   /** Whether what was asked last, and not again and again, has failed for what is wrong with the file or its thread. */
   #isBroken = false;
+  #refusedUntilMs = -Infinity;
   #disposal: Promise<void> | undefined;
 
   private constructor(path: string, link: ThreadLink, options: EmbeddedQueueOptions) {
@@ -99,12 +102,18 @@ export class EmbeddedQueue implements EventQueue {
   }
 
   get isReachable(): boolean {
-    return this.#isReachable && !this.#isBroken;
+    return this.#isReachable && !this.#isBroken && performance.now() >= this.#refusedUntilMs;
   }
 
   async publish(messages: readonly QueueMessage[]): Promise<void> {
     checkMessages(messages, MAX_BODY_BYTES);
-    await this.#ask({ do: 'publish', messages });
+    try {
+      await this.#ask({ do: 'publish', messages });
+    } catch (error) {
+      this.#refusedUntilMs = performance.now() + REFUSED_MS;
+      throw error;
+    }
+    this.#refusedUntilMs = -Infinity;
     this.#arrived.wake();
   }
 

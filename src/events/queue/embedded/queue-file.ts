@@ -7,6 +7,7 @@ import { pragmaNumber } from '../../state/sqlite.ts';
 import type { QueueCounts, QueueMessage } from '../event-queue.ts';
 import type { Taken, TakenMessage, ThreadOptions } from './commands.ts';
 import { blob, number, text } from './columns.ts';
+import { FileInPlace } from './file-in-place.ts';
 import { State } from './open-queue-file.ts';
 import { MAX_RECENT_IDS, RecentIds } from '../recent-ids.ts';
 
@@ -26,6 +27,7 @@ export class QueueFile {
   readonly #options: ThreadOptions;
   readonly #statements = new Map<string, StatementSync>();
   readonly #recent = new RecentIds();
+  readonly #place: FileInPlace;
   /** Published in the transaction at hand. */
   #fresh = new Map<string, number>();
   #totals = { waiting: 0, dead: 0 };
@@ -33,6 +35,7 @@ export class QueueFile {
   constructor(db: DatabaseSync, options: ThreadOptions) {
     this.#db = db;
     this.#options = options;
+    this.#place = new FileInPlace(options.path);
     this.#recall();
   }
 
@@ -64,8 +67,9 @@ export class QueueFile {
     for (const [id, sentMs] of this.#fresh) this.#recent.add(id, sentMs);
   }
 
-  /** @throws IsyncError STORE_FULL; the transaction goes on without these. */
+  /** @throws IsyncError STORE_FULL, STORE_FAILED (retryable); the transaction goes on without these. */
   publish(messages: readonly QueueMessage[], nowMs: number): void {
+    this.#place.check();
     const added = new Map<string, Uint8Array>();
     for (const { id, body } of messages)
       if (!added.has(id) && !this.#fresh.has(id) && !this.#recent.has(id, nowMs))
@@ -127,9 +131,12 @@ export class QueueFile {
     this.run('UPDATE messages SET state = ?, dueMs = ? WHERE seq = ?', state, dueMs, seq);
   }
 
-  /** What was in hand is there again. */
+  /**
+   * What was in hand, or waited for its time, is there again, in the order in which it was published: the next worker knows no
+   * other, and what comes meanwhile must not overtake what has failed.
+   */
   giveBack(): void {
-    this.run('UPDATE messages SET state = ? WHERE state = ?', State.ready, State.inHand);
+    this.run('UPDATE messages SET state = ?, dueMs = 0 WHERE state <> ?', State.ready, State.ready);
   }
 
   bury(seq: number, reason: string, nowMs: number): void {
