@@ -168,6 +168,45 @@ describe('work on a queue of our own', () => {
     }
   });
 
+  it('leaves the room to other keys where the newest event is enough: one waits for all of a slow key', async () => {
+    const queue = new OwnQueue();
+    for (let index = 0; index < 90; index++) queue.add(`m${index}`, `slow${index % 3}`);
+    for (let index = 0; index < 20; index++) queue.add(`other${index}`, `k${index}`);
+    const slow = Promise.withResolvers<void>();
+    const done: string[] = [];
+    const ended = worked(queue, {
+      needs: 'newest',
+      concurrency: 4,
+      act: async ({ messageId, event }) => {
+        if (event.key.startsWith('slow')) await slow.promise;
+        done.push(messageId);
+        return DONE;
+      },
+    });
+    try {
+      await vi.waitFor(() => expect(done).toHaveLength(20), 10_000);
+      expect(queue.mostInHand).toBeLessThanOrEqual(8 + POLLS);
+    } finally {
+      slow.resolve();
+      await ended;
+    }
+  });
+
+  it('gives a created event that finds no object back until its second look, which is the last', async () => {
+    const queue = new OwnQueue();
+    queue.add('m', 'a');
+    const looks: boolean[] = [];
+    await worked(queue, {
+      needs: 'newest',
+      act: async ({ isLastLook }) => {
+        looks.push(isLastLook);
+        return isLastLook ? { outcome: 'removed' } : { outcome: 'missing' };
+      },
+    });
+    expect(looks).toEqual([false, true]);
+    expect(queue.endsOf('m')).toEqual([5_000, 'ack']);
+  });
+
   it('gives what waits for its turn back for a moment, not to come again at once', async () => {
     const queue = new OwnQueue();
     for (let index = 0; index < 20; index++) queue.add(`m${index}`, 'slow');

@@ -22,6 +22,8 @@ export class OwnQueue implements EventSource {
   readonly isReachable = true;
   readonly maxDeliveries = undefined;
   readonly isFifo = false;
+  /** None is asked for: that there are some makes it a queue of our own. */
+  readonly dead = {};
   readonly ended: (readonly [id: string, end: End])[] = [];
   mostInHand = 0;
   inHand = 0;

@@ -8,7 +8,7 @@ import type { Outcome } from '../action/outcome.ts';
 import { isRepeatOf, newestOf } from './newest.ts';
 
 /** How long after a created event that finds no object its key is looked at again, in ms: some stores tell before it is there. */
-const LOOK_AGAIN_MS = 5_000;
+export const LOOK_AGAIN_MS = 5_000;
 /** Waits between the tries of a record that fails for good, or is not given back, in ms. */
 const RETRY = { giveUpAfterMs: undefined, firstDelayMs: 500, longestDelayMs: 30_000 };
 
@@ -31,6 +31,9 @@ export interface Item<Target> {
   readonly attempts: number;
   /** How long temporary trouble is waited out here, in ms from the first failure: its message can't be given back without harm. */
   readonly staysMs: number;
+  /** A created event that finds no object is told so at once, as `missing`: its queue keeps it until the second look. */
+  readonly looksAgainLater?: boolean;
+  readonly isSecondLook?: boolean;
   /** Whether its queue keeps it in its turn where one before it has failed. Default: it is acted on all the same. */
   readonly keepsTurn?: boolean | undefined;
   readonly settle: (result: Result) => void;
@@ -128,11 +131,12 @@ export class Lanes<Target> {
     const { needs, onRetry, signal, lookAgainMs = LOOK_AGAIN_MS } = this.#options;
     const backoff = new Backoff(RETRY);
     let failures = 0;
-    let isLastLook = false;
+    let isLastLook = group.every(({ isSecondLook }) => isSecondLook === true);
     for (;;) {
       if (signal.aborted) return STOPPED;
       const looked = await this.#look(lane, group, isLastLook);
       if (looked.kind === 'done' && looked.outcome.outcome === 'missing') {
+        if (group.every(({ looksAgainLater }) => looksAgainLater === true)) return looked;
         // A record that comes meanwhile deserves two looks of its own.
         isLastLook = !(await this.#comes(lane, group, lookAgainMs));
         continue;

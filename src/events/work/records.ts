@@ -6,7 +6,7 @@ import type { Parking } from '../parking/parking.ts';
 import type { ParsedRecord, RecordSource } from '../parse/parsed.ts';
 import type { Breakers } from './breakers.ts';
 import { KeyOrder } from './key-order.ts';
-import type { Item, Lanes, Result } from './lanes.ts';
+import { type Item, type Lanes, LOOK_AGAIN_MS, type Result } from './lanes.ts';
 import { MessageCounts } from './message-counts.ts';
 import type { WorkObserver } from './work-observer.ts';
 
@@ -15,6 +15,10 @@ import type { WorkObserver } from './work-observer.ts';
  * messages for each action at a time, places that are slow leave room for others as long as an action is free.
  */
 export const IN_HAND_AT_PLACE = 8;
+/** The same where the newest is enough: then one waits behind the one under way. */
+export const IN_HAND_PER_ACTION = 2;
+/** How long a queue of our own keeps what another one of its place stands for, in ms. */
+const SAME_PLACE_MS = 1_000;
 /** How long a queue of our own keeps a record that has failed, in ms. */
 const AGAIN_MS = { least: 100, first: 1_000, most: 15 * 60_000 };
 
@@ -80,6 +84,8 @@ export class Records<Target = unknown> {
   readonly #order = new KeyOrder();
   /** Failures for good. One that is forgotten is tried more often. */
   readonly #failures = new MessageCounts();
+  /** Looks of created events that have found no object. */
+  readonly #missing = new MessageCounts();
   /** Deliveries of which nothing was tried. One that is forgotten waits longer. */
   readonly #idle = new MessageCounts();
 
@@ -149,10 +155,17 @@ export class Records<Target = unknown> {
   /** Where each record of a key counts, those that were given back to the queue come first. */
   #isTurn(place: string, { messageId, holding }: Origin): boolean {
     const { action, lanes } = this.#options;
-    if (holding?.isOurs !== true || action.needs !== 'each') return true;
-    if (this.#order.isTurn(place, messageId) && lanes.waitingAt(place) < IN_HAND_AT_PLACE - 1) return true;
+    if (holding?.isOurs !== true) return true;
+    const waiting = lanes.waitingAt(place);
+    if (action.needs === 'newest') {
+      // One that waits stands for all of them.
+      if (waiting < IN_HAND_PER_ACTION - 1) return true;
+      holding.releaseMs = Math.max(holding.releaseMs, SAME_PLACE_MS);
+    } else {
+      if (this.#order.isTurn(place, messageId) && waiting < IN_HAND_AT_PLACE - 1) return true;
+      holding.releaseMs = Math.max(holding.releaseMs, this.#order.wait(place, messageId));
+    }
     this.#idle.add(messageId);
-    holding.releaseMs = Math.max(holding.releaseMs, this.#order.wait(place, messageId));
     return false;
   }
 
@@ -167,8 +180,20 @@ export class Records<Target = unknown> {
   #acted(task: Item<Target>['task'], place: string, { staysMs, holding }: Origin): Promise<Result> {
     const keepsTurn = holding?.isOurs === true;
     const attempts = keepsTurn ? 1 : this.#options.attempts;
+    const looksAgainLater = keepsTurn && this.#options.action.needs === 'newest';
+    // Another worker may have had the first look.
+    const isSecondLook = looksAgainLater && (this.#missing.of(task.messageId) > 0 || task.attempt > 2);
     return new Promise((settle) =>
-      this.#options.lanes.add({ task, place, attempts, staysMs, keepsTurn, settle }),
+      this.#options.lanes.add({
+        task,
+        place,
+        attempts,
+        staysMs,
+        keepsTurn,
+        looksAgainLater,
+        isSecondLook,
+        settle,
+      }),
     );
   }
 
@@ -202,6 +227,12 @@ export class Records<Target = unknown> {
       return 'later';
     }
     const { outcome } = result;
+    if (outcome.outcome === 'missing' && origin.holding !== undefined) {
+      this.#missing.add(origin.messageId);
+      this.#idle.add(origin.messageId);
+      origin.holding.releaseMs = Math.max(origin.holding.releaseMs, LOOK_AGAIN_MS);
+      return 'later';
+    }
     observer.done(event.kind, outcome.outcome, outcome.outcome === 'written' ? outcome.bytes : 0);
     if (outcome.outcome === 'parked') return park(outcome);
     const isChange = outcome.outcome === 'written' || outcome.outcome === 'removed';
@@ -233,6 +264,7 @@ export class Records<Target = unknown> {
   #forget(messageId: string): void {
     this.#failures.forget(messageId);
     this.#idle.forget(messageId);
+    this.#missing.forget(messageId);
   }
 
   /**

@@ -7,7 +7,7 @@ import type { EventSource } from '../source/event-source.ts';
 import { Breakers } from './breakers.ts';
 import { Intake } from './intake.ts';
 import { Lanes } from './lanes.ts';
-import { IN_HAND_AT_PLACE, type RecordTaker, Records } from './records.ts';
+import { IN_HAND_AT_PLACE, IN_HAND_PER_ACTION, type RecordTaker, Records } from './records.ts';
 import { followReplays, replayAll } from './replays.ts';
 import { Undone } from './undone.ts';
 import type { WorkObserver } from './work-observer.ts';
@@ -95,7 +95,7 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
     settled: (what) => undone.settled(what),
   });
   // Enough that no action waits, and other workers have their share.
-  const messagesInHand = action.needs === 'each' ? IN_HAND_AT_PLACE * options.concurrency : undefined;
+  const messagesInHand = inHandFor(options);
   const intake = new Intake({
     ...options,
     messagesInHand,
@@ -126,4 +126,13 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
     await lanes.idle();
   }
   return { failure: undone.reason };
+}
+
+/**
+ * How many messages are taken before some are done. Where each event counts, one place must not have all the room; and other workers
+ * of a queue of our own want their share. Undefined: as many as make a single reader quick.
+ */
+function inHandFor<Target>({ source, action, concurrency }: WorkOptions<Target>): number | undefined {
+  if (action.needs === 'each') return IN_HAND_AT_PLACE * concurrency;
+  return 'dead' in source ? IN_HAND_PER_ACTION * concurrency : undefined;
 }
