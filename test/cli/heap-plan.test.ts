@@ -15,6 +15,7 @@ it.each([
   'token list --tokens receive',
   '--help',
   'recieve /backup',
+  'webhook --to s3://copy',
 ])('plans the heap of a sender for "isync %s"', (line) => {
   expect(heapPlanFor(line.split(' '))).toBe('sender');
 });
