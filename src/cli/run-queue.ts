@@ -71,6 +71,7 @@ function command(run: (queue: EventQueue, given: Work) => Promise<ExitCode>) {
       works: false,
       maxMessages: config.queueMax,
       minFreeBytes: config.minFree,
+      isThere: true,
       log,
     });
     return await run(queue, given);

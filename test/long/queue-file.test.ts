@@ -190,8 +190,7 @@ describe('a queue file', () => {
   });
 
   it('that takes nothing is told by a receiver as well, until it takes again', async () => {
-    const receiver = await open({ works: false, maxMessages: 1 });
-    await using _ = receiver;
+    await using receiver = await open({ works: false, maxMessages: 1 });
     await receiver.publish(messages(1));
     expect(receiver.isReachable).toBe(true);
     expect((await faultOf(receiver.publish(messages(1, 'more')))).code).toBe('STORE_FULL');

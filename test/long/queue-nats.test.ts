@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { afterAll, describe, expect, it, onTestFinished } from 'vitest';
 import { type NatsServer, startNatsServer } from '../../harness/nats-server.ts';
 import { startNode, until } from '../../harness/process.ts';
 import { lacks } from '../../harness/tools.ts';
@@ -29,6 +31,14 @@ const options = (given: Partial<NatsOptions> = {}): NatsOptions => ({
 
 const newUrl = async (): Promise<string> => `${(await server()).url}/q${randomBytes(6).toString('hex')}`;
 
+const nameOf = (url: string): string => new URL(url).pathname.slice(1);
+
+async function managed(url: string) {
+  const connection = await connect({ servers: new URL(url).host });
+  onTestFinished(async () => await connection.close());
+  return { manager: await jetstreamManager(connection) };
+}
+
 const SOURCE = join(import.meta.dirname, '../../src/events/queue/nats/open-nats-queue.ts');
 
 async function setup(): Promise<QueueSetup> {
@@ -54,6 +64,46 @@ async function setup(): Promise<QueueSetup> {
 
 describe.skipIf(lacks('nats-server'))('NATS', () => {
   eventQueueSuite('a queue of NATS JetStream', setup);
+
+  it('that somebody deletes, or whose consumer, is made again, and is not reachable till then', async () => {
+    const url = await newUrl();
+    await using queue = await openNatsQueue(url, options());
+    const { manager } = await managed(url);
+    for (const gone of ['consumer', 'stream']) {
+      const received = queue.receive();
+      if (gone === 'consumer') await manager.consumers.delete(nameOf(url), 'worker');
+      else await manager.streams.delete(nameOf(url));
+      await received;
+      await until('the queue to take messages', async () => {
+        const id = randomBytes(6).toString('hex');
+        return await queue.publish([{ id, body: gone }]).then(
+          () => true,
+          () => false,
+        );
+      });
+      let bodies: string[] = [];
+      await until('a message', async () => {
+        const deliveries = await queue.receive();
+        bodies = deliveries.map(({ body }) => body);
+        await ackAll(deliveries);
+        return bodies.length > 0;
+      });
+      expect(new Set(bodies)).toEqual(new Set([gone]));
+      expect(queue.isReachable).toBe(true);
+    }
+  });
+
+  it('is left as it is by one that only looks, and not made', async () => {
+    const url = await newUrl();
+    const looks = options({ isThere: true });
+    await expect(openNatsQueue(url, looks)).rejects.toMatchObject({ code: 'STORE_MISSING' });
+    await using queue = await openNatsQueue(url, options({ maxMessages: 7 }));
+    await using looking = await openNatsQueue(url, looks);
+    await queue.publish(messages(1));
+    expect(await looking.counts()).toMatchObject({ waiting: 1 });
+    const { manager } = await managed(url);
+    expect((await manager.streams.info(nameOf(url))).config.max_msgs).toBe(7);
+  });
 
   it('that is killed and comes back loses nothing, and is BUSY meanwhile', async () => {
     await using own = await startNatsServer();

@@ -38,6 +38,8 @@ export interface NatsReceiverOptions {
   readonly giveUpAfterMs?: number | undefined;
   /** Keeps it where dead messages are. */
   readonly bury: (delivery: NatsDelivery, reason: string) => Promise<void>;
+  /** Called when nothing can be received: makes again what somebody has deleted. Never rejects. */
+  readonly mend?: (() => Promise<void>) | undefined;
   readonly log: Log;
 }
 
@@ -72,6 +74,11 @@ export class NatsReceiver {
 
   get isReachable(): boolean {
     return this.#isReachable;
+  }
+
+  /** Whether nothing could be received last. */
+  get isFailing(): boolean {
+    return this.#fault !== undefined || this.#backoff.failures > 0;
   }
 
   get isClosed(): boolean {
@@ -136,6 +143,7 @@ export class NatsReceiver {
       this.#backoff.succeeded();
     } catch (error) {
       this.#fault = natsError(error, this.#options.where);
+      if (this.#isReachable && !this.isClosed) await this.#options.mend?.();
     }
     this.#batch = undefined;
     this.#fetch = undefined;
@@ -144,6 +152,7 @@ export class NatsReceiver {
 
   /** Delivered again while it is in hand, it goes on: what is told counts for its last delivery. */
   #arrive(message: JsMsg): void {
+    this.#backoff.succeeded();
     const held = this.#held.get(message.seq);
     if (held !== undefined) return held.deliveredAgain(message);
     const delivery = new NatsDelivery(message, (each, ending) => this.#end(each, ending));

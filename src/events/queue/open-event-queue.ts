@@ -9,6 +9,8 @@ export interface EventQueueOptions {
   readonly maxMessages: number;
   /** Of the disk of a file. */
   readonly minFreeBytes: number;
+  /** It is only looked at: see NatsOptions. */
+  readonly isThere?: boolean | undefined;
   readonly log: Log;
 }
 

@@ -12,6 +12,8 @@ import type { NatsAddress, NatsOptions } from './nats-options.ts';
 
 /** Room for headers below the server's limit of a message, in bytes: a reason, an id and their names. */
 const HEADER_BYTES = 32 * 1024;
+/** How long a publish that was refused says that the next one may be, in ms: whoever asks us may send none till then. */
+const REFUSED_MS = 10_000;
 /** What a server takes by default, in bytes. */
 const MAX_PAYLOAD = 1024 * 1024;
 
@@ -22,6 +24,8 @@ export interface NatsParts {
   readonly client: JetStreamClient;
   readonly consumer: Consumer;
   readonly consumerName: string;
+  /** Makes what is missing of streams and consumer. */
+  readonly make: () => Promise<void>;
 }
 
 /** A queue in NATS JetStream. Any number of processes publish and work. */
@@ -34,6 +38,8 @@ export class NatsQueue implements EventQueue {
   readonly #parts: NatsParts;
   readonly #receiver: NatsReceiver;
   #disposal: Promise<void> | undefined;
+  #mending: Promise<void> | undefined;
+  #refusedUntilMs = -Infinity;
 
   constructor(parts: NatsParts, { leaseMs = LEASE_MS, waitMs, log }: NatsOptions) {
     this.#parts = parts;
@@ -49,6 +55,7 @@ export class NatsQueue implements EventQueue {
       leaseMs,
       waitMs,
       bury: (delivery, reason) => this.#dead.add(delivery, reason),
+      mend: () => this.#mend(),
       log,
     });
   }
@@ -58,7 +65,9 @@ export class NatsQueue implements EventQueue {
   }
 
   get isReachable(): boolean {
-    return this.#receiver.isReachable;
+    return (
+      this.#receiver.isReachable && !this.#receiver.isFailing && performance.now() >= this.#refusedUntilMs
+    );
   }
 
   async publish(messages: readonly QueueMessage[]): Promise<void> {
@@ -66,7 +75,7 @@ export class NatsQueue implements EventQueue {
     this.#checkOpen();
     checkMessages(messages, (connection.info?.max_payload ?? MAX_PAYLOAD) - HEADER_BYTES);
     // A request would wait for the next connection, and for its timeout.
-    if (!this.isReachable) throw natsError(new Error('disconnected'), this.where);
+    if (!this.#receiver.isReachable) throw natsError(new Error('disconnected'), this.where);
     const published = messages.map(async ({ id, body }) => {
       const told = headers();
       told.set(ID_HEADER, id);
@@ -74,7 +83,11 @@ export class NatsQueue implements EventQueue {
     });
     const results = await Promise.allSettled(published);
     const failed = results.find((result) => result.status === 'rejected');
-    if (failed !== undefined) throw natsError(failed.reason, this.where);
+    this.#refusedUntilMs = failed === undefined ? -Infinity : performance.now() + REFUSED_MS;
+    if (failed === undefined) return;
+    // It may have been deleted: nobody receives here who would find that.
+    void this.#mend();
+    throw natsError(failed.reason, this.where);
   }
 
   receive(options?: Abortable): Promise<readonly QueueDelivery[]> {
@@ -99,6 +112,15 @@ export class NatsQueue implements EventQueue {
 
   [Symbol.asyncDispose](): Promise<void> {
     return (this.#disposal ??= this.#receiver.close());
+  }
+
+  /** Many fail at a time. Never rejects. */
+  #mend(): Promise<void> {
+    this.#mending ??= this.#parts
+      .make()
+      .catch(() => undefined)
+      .finally(() => (this.#mending = undefined));
+    return this.#mending;
   }
 
   #checkOpen(): void {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   AckPolicy,
   DiscardPolicy,
@@ -10,6 +11,7 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
+import { IsyncError } from '../../../model/isync-error.ts';
 import type { Log } from '../../../model/log.ts';
 import { connectNats, REQUEST_MS } from '../../nats/connect-nats.ts';
 import { natsError } from '../../nats/nats-errors.ts';
@@ -23,10 +25,15 @@ const MAX_IN_HAND = 50_000;
 /** The first server with `sync_interval: always`, and whose clusters of three survive a power cut of one. */
 const SYNCS_SINCE = [2, 10] as const;
 const CONSUMER = 'worker';
+/**
+ * How long nothing is made in place of what somebody has deleted, in ms: a server of 2.9 answers before it has removed the files,
+ * and would remove the new ones with them.
+ */
+const DELETED_MS = 3000;
 
 /**
  * Opens the queue that `url` names, and makes its streams where they are missing.
- * @throws IsyncError CONFIG_INVALID, UNREACHABLE, BUSY, STORE_REFUSED, STORE_FAILED
+ * @throws IsyncError CONFIG_INVALID, UNREACHABLE, BUSY, STORE_REFUSED, STORE_FAILED; STORE_MISSING
  */
 export async function openNatsQueue(url: string, options: NatsOptions): Promise<NatsQueue> {
   const address = parseNatsUrl(url);
@@ -34,10 +41,16 @@ export async function openNatsQueue(url: string, options: NatsOptions): Promise<
   try {
     warnOfOldServer(connection, address, options.log);
     const manager = await jetstreamManager(connection, { timeout: REQUEST_MS });
-    await makeStreams(manager, address, options);
+    if (options.isThere === true) await checkIsThere(manager, address);
+    else await makeStreams(manager, address, options);
+    const make = async (): Promise<void> => {
+      await delay(DELETED_MS, undefined, { ref: false });
+      if (!connection.isClosed()) await makeStreams(manager, address, options);
+    };
     const client = jetstream(connection, { timeout: REQUEST_MS });
     const consumer = await client.consumers.get(address.name, CONSUMER);
-    return new NatsQueue({ address, connection, manager, client, consumer, consumerName: CONSUMER }, options);
+    const parts = { address, connection, manager, client, consumer, consumerName: CONSUMER, make };
+    return new NatsQueue(parts, options);
   } catch (error) {
     await connection.close();
     throw natsError(error, address.where);
@@ -53,6 +66,15 @@ function warnOfOldServer({ info }: NatsConnection, { replicas, where }: NatsAddr
       'this NATS server acknowledges before its disk has a message: a power cut may lose the last two minutes; use 2.10 or newer with "sync_interval: always", or replicas=3',
       { queue: where, version: info?.version },
     );
+}
+
+/** A mistyped name would be told as an empty queue, and made. */
+async function checkIsThere(manager: JetStreamManager, { name, where }: NatsAddress): Promise<void> {
+  if ((await manager.streams.info(name).catch(isMissing)) !== undefined) return;
+  throw new IsyncError('STORE_MISSING', 'there is no such queue', {
+    path: where,
+    hint: '"isync webhook" makes it when it starts; check the name.',
+  });
 }
 
 async function makeStreams(
