@@ -108,6 +108,28 @@ describe('work on a queue of our own', () => {
     expect(done.indexOf('other')).toBeLessThan(2);
   });
 
+  it('takes no event for a repeat of one that another came after, where nothing tells the two apart', async () => {
+    const queue = new OwnQueue();
+    const untold = { eventTime: undefined, s3: { bucket: { name: 'photos' }, object: { key: 'a' } } };
+    queue.add('first', 'other');
+    for (const id of ['put', 'put again']) queue.add(id, 'a', untold);
+    queue.add('delete', 'a', { ...untold, eventName: 'ObjectRemoved:Delete' });
+    queue.add('put anew', 'a', untold);
+    const all = Promise.withResolvers<void>();
+    const done: string[] = [];
+    const ended = worked(queue, {
+      concurrency: 1,
+      act: async ({ messageId, event }) => {
+        if (event.key === 'other') await all.promise;
+        else done.push(messageId);
+        return DONE;
+      },
+    });
+    all.resolve();
+    await ended;
+    expect(done.at(-1)).toBe('put anew');
+  });
+
   it('goes on behind what is dead', async () => {
     const queue = new OwnQueue();
     for (const id of ['m0', 'm1', 'm2']) queue.add(id, 'a');

@@ -40,6 +40,8 @@ export interface NatsReceiverOptions {
   readonly bury: (delivery: NatsDelivery, reason: string) => Promise<void>;
   /** Called when nothing can be received: makes again what somebody has deleted. Never rejects. */
   readonly mend?: (() => Promise<void>) | undefined;
+  /** Called when a whole wait has brought nothing. Never rejects. */
+  readonly idle?: (() => Promise<void>) | undefined;
   readonly log: Log;
 }
 
@@ -139,8 +141,13 @@ export class NatsReceiver {
       const expires = Math.max(LEAST_WAIT_MS, Math.ceil(leftMs));
       this.#batch = await this.#options.consumer.fetch({ max_messages: FETCH_MESSAGES, expires });
       if (this.#closing.signal.aborted) this.#batch.stop();
-      for await (const message of this.#batch) this.#arrive(message);
+      let count = 0;
+      for await (const message of this.#batch) {
+        count += 1;
+        this.#arrive(message);
+      }
       this.#backoff.succeeded();
+      if (count === 0 && this.#isReachable && !this.isClosed) await this.#options.idle?.();
     } catch (error) {
       this.#fault = natsError(error, this.#options.where);
       if (this.#isReachable && !this.isClosed) await this.#options.mend?.();

@@ -5,7 +5,7 @@ import { Wakeup } from '../../flow/wake-up.ts';
 import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { Act, Action, Task } from '../action/action.ts';
 import type { Outcome } from '../action/outcome.ts';
-import { isRepeatOf, newestOf } from './newest.ts';
+import { newestOf, repeatsOf } from './newest.ts';
 
 /** How long after a created event that finds no object its key is looked at again, in ms: some stores tell before it is there. */
 export const LOOK_AGAIN_MS = 5_000;
@@ -207,18 +207,18 @@ export class Lanes<Target> {
 
   /** Moves to `group` what waits and would lead to the same. */
   #join(lane: Lane<Target>, group: Item<Target>[]): void {
-    if (!this.#waitsIn(lane, group)) return;
-    const isSame = this.#isSameAs(group);
-    group.push(...lane.waiting.filter(isSame));
-    lane.waiting = lane.waiting.filter((item) => !isSame(item));
+    const same = new Set(this.#sameIn(lane, group));
+    if (same.size === 0) return;
+    group.push(...same);
+    lane.waiting = lane.waiting.filter((item) => !same.has(item));
   }
 
   #waitsIn(lane: Lane<Target>, group: Item<Target>[]): boolean {
-    return lane.waiting.some(this.#isSameAs(group));
+    return this.#sameIn(lane, group).length > 0;
   }
 
-  #isSameAs(group: Item<Target>[]): (item: Item<Target>) => boolean {
-    return this.#options.needs === 'each' ? isRepeatOf(group) : isOfKeyOf(group);
+  #sameIn({ waiting }: Lane<Target>, group: Item<Target>[]): readonly Item<Target>[] {
+    return this.#options.needs === 'each' ? repeatsOf(group, waiting) : waiting.filter(isOfKeyOf(group));
   }
 }
 

@@ -16,12 +16,21 @@ function isOlder(a: ObjectEvent, b: ObjectEvent): boolean {
 }
 
 /**
- * Tells whether a record says exactly what the first of `group` does: a store that got no answer in time has sent it again.
- * Without a sequencer two that are alike may be two puts of the same bytes; their times tell those apart.
+ * Returns those of `waiting` that say exactly what the first of `group` does: a store that got no answer in time has sent it again.
+ * Two that are alike, without sequencer and time, may be two puts of the same bytes: none is taken for a repeat of one that
+ * another record came after.
  */
-export function isRepeatOf<Target>([first]: readonly Item<Target>[]): (item: Item<Target>) => boolean {
-  const said = first === undefined ? undefined : saidBy(first.task.event);
-  return ({ task: { event } }) => saidBy(event) === said;
+export function repeatsOf<Target>(
+  [first]: readonly Item<Target>[],
+  waiting: readonly Item<Target>[],
+): readonly Item<Target>[] {
+  if (first === undefined) return [];
+  const said = saidBy(first.task.event);
+  const isRepeat = ({ task }: Item<Target>): boolean => saidBy(task.event) === said;
+  const { sequencer, timeMs } = first.task.event;
+  if (sequencer !== undefined || timeMs !== undefined) return waiting.filter(isRepeat);
+  const end = waiting.findIndex((item) => !isRepeat(item));
+  return end === -1 ? waiting : waiting.slice(0, end);
 }
 
 function saidBy(event: ObjectEvent): string {

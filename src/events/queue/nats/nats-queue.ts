@@ -1,5 +1,6 @@
 import type { Consumer, JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
+import type { Log } from '../../../model/log.ts';
 import type { Abortable } from '../../../model/abortable.ts';
 import { ID_HEADER } from '../../nats/nats-delivery.ts';
 import { natsError } from '../../nats/nats-errors.ts';
@@ -40,6 +41,8 @@ export class NatsQueue implements EventQueue {
   #disposal: Promise<void> | undefined;
   #mending: Promise<void> | undefined;
   #refusedUntilMs = -Infinity;
+  /** What was left in the stream, and known to no consumer, when nothing came last. */
+  #forgotten: string | undefined;
 
   constructor(parts: NatsParts, { leaseMs = LEASE_MS, waitMs, log }: NatsOptions) {
     this.#parts = parts;
@@ -56,6 +59,7 @@ export class NatsQueue implements EventQueue {
       waitMs,
       bury: (delivery, reason) => this.#dead.add(delivery, reason),
       mend: () => this.#mend(),
+      idle: () => this.#deliverForgotten(log),
       log,
     });
   }
@@ -112,6 +116,34 @@ export class NatsQueue implements EventQueue {
 
   [Symbol.asyncDispose](): Promise<void> {
     return (this.#disposal ??= this.#receiver.close());
+  }
+
+  /**
+   * A server that is killed may keep a message and forget that it is to be delivered: the consumer, which is written apart, takes it
+   * for acknowledged. A new consumer delivers all that is there. Never rejects.
+   */
+  async #deliverForgotten(log: Log): Promise<void> {
+    const { manager, address, consumerName } = this.#parts;
+    const before = this.#forgotten;
+    this.#forgotten = undefined;
+    try {
+      const [{ state }, consumer] = await Promise.all([
+        manager.streams.info(address.name),
+        manager.consumers.info(address.name, consumerName),
+      ]);
+      if (state.messages === 0 || consumer.num_pending > 0 || consumer.num_ack_pending > 0) return;
+      this.#forgotten = `${state.first_seq} ${state.messages}`;
+      // What was published or acknowledged between the two answers is seen as it is the next time.
+      if (this.#forgotten !== before) return;
+      log.warn('the server has forgotten to deliver messages; they are asked for anew', {
+        queue: this.where,
+        messages: state.messages,
+      });
+      await manager.consumers.delete(address.name, consumerName);
+      await this.#mend();
+    } catch (error) {
+      log.debug('the queue could not be looked at', { err: natsError(error, this.where) });
+    }
   }
 
   /** Many fail at a time. Never rejects. */
