@@ -53,7 +53,7 @@ export class KeyOrder {
       this.#count += 1;
       this.#places.set(place, waiting);
     }
-    return Math.max(0, dueMs - now);
+    return Math.max(0, Math.ceil(dueMs - now));
   }
 
   /** The record comes no more. */
