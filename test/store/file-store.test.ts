@@ -15,6 +15,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { setImmediate as turn } from 'node:timers/promises';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { toMicroseconds } from '../../src/model/file-entry.ts';
@@ -257,5 +258,21 @@ describe('limits', () => {
     await upload.write(Buffer.from('x'));
     const [part] = await folder.staged();
     expect(statSync(part!).size).toBe(1);
+  });
+});
+
+describe('a removal', () => {
+  it('is not held up by others who remove the folder before it is synced', async () => {
+    const store = await folder.open();
+    for (let round = 0; round < 100; round++) {
+      const directory = join(folder.root, 'dev', 'd');
+      mkdirSync(directory, { recursive: true });
+      for (const name of ['a', 'b']) writeFileSync(join(directory, name), 'x');
+      const removed = store.remove(parseRelPath('dev/d/a'));
+      // The name is gone, and the folder is not synced yet.
+      while (existsSync(join(directory, 'a'))) await turn();
+      rmSync(directory, { recursive: true });
+      await removed;
+    }
   });
 });

@@ -6,6 +6,7 @@ import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
 import { type Incoming, refuseDamage } from '../rules/damage-rule.ts';
 import { isKeptAlready } from '../rules/immutability.ts';
 import type { FileDigest } from '../store.ts';
+import { isVanished } from './folder-calls.ts';
 import type { FolderBatch, Folders, StandingFolder } from './folders.ts';
 import { digestPublished, syncPublished } from './published.ts';
 import { storeError } from './system-errors.ts';
@@ -14,6 +15,9 @@ import { storeError } from './system-errors.ts';
 const BATCH_FILES = 256;
 /** Time in ms after which no more are named in one go: files with many new folders take far longer. */
 const BATCH_MS = 20;
+
+/** Tries of a step whose folder another process removes at the same moment. */
+const TRIES = 10;
 
 /** A staged file: complete, checked, stamped and durable under the path `staged`. */
 export interface StagedFile extends Incoming {
@@ -54,17 +58,17 @@ export class Publisher {
 
   /** Resolves when the file and the folders above it that this leaves empty are gone for good; see FolderBatch. */
   remove(path: RelPath): Promise<void> {
-    return this.#take(path, async (folders) => folders.remove(path));
+    return this.#take(path, async (folders) => folders.remove(path), TRIES);
   }
 
   /** Resolves when the folder is durable. */
   makeFolder(path: RelPath): Promise<void> {
-    return this.#take(path, (folders) => folders.within(path, async () => {}));
+    return this.#take(path, (folders) => folders.within(path, async () => {}), TRIES);
   }
 
   /** Resolves when the folder, if it is empty, and those above that this leaves empty are gone for good. */
   removeFolder(path: RelPath): Promise<void> {
-    return this.#take(path, async (folders) => folders.removeFolder(path));
+    return this.#take(path, async (folders) => folders.removeFolder(path), TRIES);
   }
 
   /** Resolves when the file that is there is durable, with its name. */
@@ -79,9 +83,10 @@ export class Publisher {
     });
   }
 
-  #take(path: RelPath, take: Step['take']): Promise<void> {
+  /** @param tries for what may be done twice, should another process remove the folder before it is synced */
+  #take(path: RelPath, take: Step['take'], tries = 1): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ path, take, resolve, reject });
+    this.#waiting.push({ path, take, tries, resolve, reject });
     if (!this.#running) {
       this.#running = true;
       // Not at once: whatever else becomes ready in this turn of the event loop comes along.
@@ -117,6 +122,7 @@ export class Publisher {
     for (const [step, folder] of done) {
       const failure = failureOf(folder);
       if (failure === undefined) step.resolve();
+      else if (isVanished(failure) && step.tries > 1) this.#waiting.push({ ...step, tries: step.tries - 1 });
       else step.reject(storeError(failure, step.path));
     }
   }
@@ -153,6 +159,8 @@ interface Step {
   readonly path: RelPath;
   /** Does it, and tells the folder that must be synced for it. */
   readonly take: (folders: FolderBatch) => Promise<StandingFolder>;
+  /** Left, this one included: see TRIES. */
+  readonly tries: number;
   resolve(): void;
   reject(error: IsyncError): void;
 }
