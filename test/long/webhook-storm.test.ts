@@ -162,7 +162,8 @@ await withS3Server((server) => {
       await settled();
       const shares = workers.map(({ worked }, index) => worked - (before[index] ?? 0));
       const least = (workers.length > 1 ? 0.2 : 1) * shares.reduce((sum, share) => sum + share, 0);
-      for (const share of shares) expect(share).toBeGreaterThanOrEqual(least);
+      for (const [index, share] of shares.entries())
+        expect(share, `${shares.join(', ')}: ${workers[index]?.tail}`).toBeGreaterThanOrEqual(least);
       const all = [...(await listed(source)).keys()];
       for (let count = 0; count < Math.min(READ_BACK, all.length); count++) {
         const key = random.pick(all);

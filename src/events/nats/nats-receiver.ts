@@ -141,13 +141,17 @@ export class NatsReceiver {
       const expires = Math.max(LEAST_WAIT_MS, Math.ceil(leftMs));
       this.#batch = await this.#options.consumer.fetch({ max_messages: FETCH_MESSAGES, expires });
       if (this.#closing.signal.aborted) this.#batch.stop();
+      const isDeleted = endedByDeletion(this.#batch);
       let count = 0;
       for await (const message of this.#batch) {
         count += 1;
         this.#arrive(message);
       }
       this.#backoff.succeeded();
-      if (count === 0 && this.#isReachable && !this.isClosed) await this.#options.idle?.();
+      if (this.#isReachable && !this.isClosed) {
+        if (isDeleted()) await this.#options.mend?.();
+        else if (count === 0) await this.#options.idle?.();
+      }
     } catch (error) {
       this.#fault = natsError(error, this.#options.where);
       if (this.#isReachable && !this.isClosed) await this.#options.mend?.();
@@ -214,6 +218,23 @@ export class NatsReceiver {
     }
     return either;
   }
+}
+
+/**
+ * Ends a batch as soon as its consumer is deleted, which the client would find by missing heartbeats alone. Returns what tells
+ * whether that has happened.
+ */
+function endedByDeletion(batch: ConsumerMessages): () => boolean {
+  let isDeleted = false;
+  const watch = async (): Promise<void> => {
+    for await (const { type } of batch.status())
+      if (type === 'consumer_deleted') {
+        isDeleted = true;
+        batch.stop();
+      }
+  };
+  void watch();
+  return () => isDeleted;
 }
 
 export function closedError(): IsyncError {
