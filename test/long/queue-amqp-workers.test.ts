@@ -17,10 +17,11 @@ const WORK = `
     for (const delivery of deliveries) void (async () => {
       await new Promise((resolve) => setTimeout(resolve, 5 + Math.random() * 20));
       const number = Number(delivery.id.slice(1));
-      if (number % 100 === 0) await delivery.bury('hundredth');
-      else if (number % 7 === 0 && delivery.attempt === 1) return await delivery.release(300);
-      else await delivery.ack();
+      const isDead = number % 100 === 0;
+      if (!isDead && number % 7 === 0 && delivery.attempt === 1) return await delivery.release(300);
+      // First: killed after the other, nobody would know that it was done.
       process.stdout.write(delivery.id + '\\n');
+      await (isDead ? delivery.bury('hundredth') : delivery.ack());
     })();
   }`;
 

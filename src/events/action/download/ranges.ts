@@ -7,9 +7,9 @@ import type { ObjectContent } from '../../../s3/content.ts';
 /** Bytes of one ranged read: its answer time is hidden by those beside it, and losing one costs little. */
 export const RANGE_BYTES = 4 * 1024 * 1024;
 /** Ranges of one object that are read, or being written, at a time: they hide each other's answer times. */
-const AHEAD = 6;
-/** Ranges in memory, of all objects together: 24 MiB. */
-const BUFFERS = 6;
+const AHEAD = 4;
+/** Ranges in memory, of all objects together: 16 MiB. */
+const BUFFERS = 4;
 
 /** Memory for ranges. It is given back to the system when nobody has any of it. */
 export class RangeBuffers {
