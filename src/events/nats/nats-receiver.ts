@@ -233,7 +233,8 @@ function endedByDeletion(batch: ConsumerMessages): () => boolean {
         batch.stop();
       }
   };
-  void watch();
+  // Its end is that of the batch, which tells why.
+  watch().catch(() => undefined);
   return () => isDeleted;
 }
 
