@@ -11,7 +11,6 @@ const LONG = 'test/long/**';
 /** What starts processes and waits for them comes first, so that no long test is left for the end. */
 const FIRST = [
   '/store/s3/',
-  '/test/steps/',
   '/test/e2e/',
   '/test/cli/',
   '/s3/',

@@ -10,7 +10,7 @@ import type { ScanContext } from '../../src/sender/scan/scan-context.ts';
 import { ScanTally } from '../../src/sender/scan/scan-tally.ts';
 import { transfer } from '../../src/sender/scan/transfer.ts';
 import { lacks, lacksRoot } from '../../harness/tools.ts';
-import { optionsFor, setup } from './scan-fixture.ts';
+import { optionsFor, setup } from '../sender/scan-fixture.ts';
 
 const MIB = 1024 * 1024;
 

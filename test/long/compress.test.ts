@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { telemetry } from '../sender/source-folder.ts';
 import { startStage, untilSealed } from '../../harness/stage.ts';
-import { startWire } from './wire.ts';
+import { startWire } from '../e2e/wire.ts';
 
 const MIB = 1024 * 1024;
 /** Slow enough that both sides die in the midst of the log. */

@@ -10,8 +10,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { isync, startIsync, type IsyncProcess } from './isync-process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { isync, startIsync, type IsyncProcess } from '../cli/isync-process.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 const LONG_AGO = 1_700_000_000;
 

@@ -7,7 +7,7 @@ import { lacks } from '../../harness/tools.ts';
 import { stopScan } from '../../harness/cli.ts';
 import { contentOf, filesBelow, isMarked } from '../../harness/data-tree.ts';
 import { startStage, type Edge } from '../../harness/stage.ts';
-import { VisibleFiles, type FaultOf } from './visible-files.ts';
+import { VisibleFiles, type FaultOf } from '../e2e/visible-files.ts';
 
 const CHUNK_BYTES = 50_000;
 const CHUNKS = 25;

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { temporaryFolder } from '../../harness/data-tree.ts';
-import { runStep } from './lib/run-step.ts';
+import { runStep } from '../steps/lib/run-step.ts';
 
 const STEPS = [
   'scan_p0w0',

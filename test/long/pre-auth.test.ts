@@ -6,7 +6,7 @@ import { MAX_SESSIONS_OF_DEVICE } from '../../src/receiver/receiver-limits.ts';
 import { connect, greet, inlineFile, UpgradeRefused, type WireClient } from '../receiver/wire-client.ts';
 import { addToken, startReceiver, type Receiver } from '../../harness/cli.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
-import { faultLines } from './process-health.ts';
+import { faultLines } from '../hostile/process-health.ts';
 
 /** More than the receiver ever lets wait, of one address or of all. */
 const FLOOD = 1500;

@@ -4,7 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { startNode, until } from '../../harness/process.ts';
 import { ScriptOutput } from '../../src/events/action/script/script-output.ts';
 import { RecordingLog } from '../recording-log.ts';
-import { isRunning, openFiles, type ScriptStage, scriptStage } from './script-stage.ts';
+import { isRunning, openFiles, type ScriptStage, scriptStage } from '../events/script-stage.ts';
 
 let stage: ScriptStage;
 beforeEach(() => void (stage = scriptStage()));
