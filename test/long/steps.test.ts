@@ -17,7 +17,7 @@ const STEPS = [
   'edx2',
 ];
 
-const scriptOf = (name: string): string => join(import.meta.dirname, name);
+const scriptOf = (name: string): string => join(import.meta.dirname, '../steps', name);
 
 async function runScript(
   name: string,
