@@ -5,7 +5,8 @@ import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { type Difference, differenceMessage } from '../compare/difference-message.ts';
 import type { ObjectEvent } from '../object-event.ts';
 import type { KeyEncoding, ParsedRecord } from '../parse/parsed.ts';
-import type { Origin, RecordTaker, Verdict } from '../work/records.ts';
+import type { Origin } from '../work/origin.ts';
+import type { RecordTaker, Verdict } from '../work/records.ts';
 
 /** Differences given to the lanes and not settled yet: enough to keep them busy, some 1 KiB each. */
 const UNDER_WAY = 1_000;

@@ -1,21 +1,11 @@
 import { LRUCache } from 'lru-cache';
+import { Breaker } from '../../flow/breaker.ts';
 import { type ErrorCode, IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { Act, Task } from '../action/action.ts';
 
 /** Buckets told apart; of others a breaker begins anew. */
 const MOST_BUCKETS = 1_000;
-/** Failures one after the other that open a breaker: fewer may be a blip. */
-const FAILURES = 5;
-/** How long it stays open, in ms: the first time, and the longest. */
-const OPEN_MS = { first: 1_000, most: 60_000 };
-/** How long one is tried alone, in ms: a request is answered by then, and a script may hang. Then another one may be. */
-const PROBE_MS = 10_000;
-/** How long others are kept away while one is tried, in ms. */
-const ASIDE_MS = 1_000;
-/** A bucket that nothing has come for in so long says nothing of what comes next, in ms. */
-const RECENT_MS = 60_000;
-
 /** What says that a side is away, not that one object is in trouble: CONFIG_INVALID is of a script that can't be started. */
 const AWAY: ReadonlySet<ErrorCode> = new Set([
   'UNREACHABLE',
@@ -81,74 +71,5 @@ export class Breakers {
     const fresh = new Breaker();
     this.#breakers.set(bucket, fresh);
     return fresh;
-  }
-}
-
-class Breaker {
-  #failures = 0;
-  #openings = 0;
-  #last: IsyncError | undefined;
-  #untilMs = -Infinity;
-  #usedMs = performance.now();
-  #probedAtMs = -Infinity;
-
-  /** How often it has opened, or has stayed open after a try: what began before says nothing new when it fails. */
-  get openings(): number {
-    return this.#openings;
-  }
-
-  get isOpen(): boolean {
-    return this.#failures >= FAILURES;
-  }
-
-  get isRecent(): boolean {
-    return performance.now() - this.#usedMs < RECENT_MS;
-  }
-
-  get openMs(): number {
-    const leftMs = Math.max(0, this.#untilMs - performance.now());
-    return this.#isProbing ? Math.max(ASIDE_MS, leftMs) : leftMs;
-  }
-
-  get #isProbing(): boolean {
-    return performance.now() - this.#probedAtMs < PROBE_MS;
-  }
-
-  /** Returns why nothing is tried now; undefined where it may be: whoever tries tells how that ended. */
-  enter(): IsyncError | undefined {
-    this.#usedMs = performance.now();
-    if (!this.isOpen) return undefined;
-    if (this.openMs > 0) return this.#last;
-    this.#probedAtMs = this.#usedMs;
-    return undefined;
-  }
-
-  /** Returns whether it was open. */
-  succeeded(): boolean {
-    const wasOpen = this.isOpen;
-    this.#failures = 0;
-    this.#last = undefined;
-    this.#untilMs = -Infinity;
-    this.#probedAtMs = -Infinity;
-    return wasOpen;
-  }
-
-  /** It failed, and not because the side is away. */
-  answered(openings: number): void {
-    if (openings === this.#openings) this.#probedAtMs = -Infinity;
-  }
-
-  /** Returns whether this has opened it. */
-  failed(error: IsyncError, openings: number): boolean {
-    if (openings !== this.#openings) return false;
-    this.#failures += 1;
-    this.#last = error;
-    this.#probedAtMs = -Infinity;
-    if (!this.isOpen) return false;
-    this.#openings += 1;
-    const cap = Math.min(OPEN_MS.most, OPEN_MS.first * 2 ** Math.min(this.#failures - FAILURES, 20));
-    // Twice or half at random: several workers do not come back at once.
-    this.#untilMs = performance.now() + cap * (0.5 + Math.random() / 2);
-    return this.#failures === FAILURES;
   }
 }

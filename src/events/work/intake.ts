@@ -6,7 +6,8 @@ import type { KeyEncoding } from '../parse/parsed.ts';
 import type { QueueDelivery } from '../queue/event-queue.ts';
 import type { Delivery, EventSource } from '../source/event-source.ts';
 import type { WorkObserver } from './work-observer.ts';
-import type { Holding, Origin, RecordTaker, Verdict } from './records.ts';
+import type { Holding, Origin } from './origin.ts';
+import type { RecordTaker, Verdict } from './records.ts';
 
 /** Long polls under way at a time: enough that the next messages come while the last ones are worked on. */
 const POLLS = 4;

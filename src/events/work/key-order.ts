@@ -2,12 +2,16 @@
 const MOST_RECORDS = 100_000;
 /** How long after its time a record is waited for, in ms: by then another worker has it, or it is gone. */
 const OVERDUE_MS = 60_000;
+/** A queue that knows some delays only (RabbitMQ's steps) keeps a record for up to so many times its delay. */
+const LONGER = 6;
 /** From one record of a place to the next one, in ms, where they wait for one another: and each waits so long at least. */
 const STEP_MS = 250;
 
 interface Waiting {
   readonly messageId: string;
   dueMs: number;
+  /** When it is waited for no more. */
+  overdueMs: number;
 }
 
 /**
@@ -28,7 +32,7 @@ export class KeyOrder {
   isTurn(place: string, messageId: string): boolean {
     const waiting = this.#places.get(place);
     if (waiting === undefined) return true;
-    while (waiting[0] !== undefined && waiting[0].dueMs + OVERDUE_MS < this.#now()) {
+    while (waiting[0] !== undefined && waiting[0].overdueMs < this.#now()) {
       waiting.shift();
       this.#count -= 1;
     }
@@ -46,10 +50,11 @@ export class KeyOrder {
     const index = waiting.findIndex((each) => each.messageId === messageId);
     const before = waiting[(index === -1 ? waiting.length : index) - 1];
     const dueMs = Math.max(now + delayMs, (before?.dueMs ?? -Infinity) + STEP_MS);
+    const overdueMs = now + (dueMs - now) * LONGER + OVERDUE_MS;
     const known = waiting[index];
-    if (known !== undefined) known.dueMs = dueMs;
+    if (known !== undefined) Object.assign(known, { dueMs, overdueMs });
     else if (this.#count < MOST_RECORDS) {
-      waiting.push({ messageId, dueMs });
+      waiting.push({ messageId, dueMs, overdueMs });
       this.#count += 1;
       this.#places.set(place, waiting);
     }

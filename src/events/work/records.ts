@@ -4,23 +4,11 @@ import type { Action } from '../action/action.ts';
 import { type ObjectEvent, withoutFutureTime } from '../object-event.ts';
 import type { Parking } from '../parking/parking.ts';
 import type { ParsedRecord, RecordSource } from '../parse/parsed.ts';
+import { Again } from './again.ts';
 import type { Breakers } from './breakers.ts';
-import { KeyOrder } from './key-order.ts';
-import { type Item, type Lanes, LOOK_AGAIN_MS, type Result } from './lanes.ts';
-import { MessageCounts } from './message-counts.ts';
+import type { Item, Lanes, Result } from './lanes.ts';
+import type { Origin } from './origin.ts';
 import type { WorkObserver } from './work-observer.ts';
-
-/**
- * Records of a place that are in hand, where each of them counts: one under way, and those that wait behind it. With as many
- * messages for each action at a time, places that are slow leave room for others as long as an action is free.
- */
-export const IN_HAND_AT_PLACE = 8;
-/** The same where the newest is enough: then one waits behind the one under way. */
-export const IN_HAND_PER_ACTION = 2;
-/** How long a queue of our own keeps what another one of its place stands for, in ms. */
-const SAME_PLACE_MS = 1_000;
-/** How long a queue of our own keeps a record that has failed, in ms. */
-const AGAIN_MS = { least: 100, first: 1_000, most: 15 * 60_000 };
 
 /** What a record means for the message that it came in. */
 export type Verdict =
@@ -38,28 +26,6 @@ export type Verdict =
 
 /** Takes records one by one to what becomes of them. */
 export type RecordTaker = Pick<Records, 'take'>;
-
-/** Where records come from: a message of a queue, a parked record, a comparison with the bucket. */
-export interface Origin {
-  readonly messageId: string;
-  readonly attempt: number;
-  /** See {@link Item}. */
-  readonly staysMs: number;
-  /** Whether what fails for good is left to the queue, not parked. */
-  readonly hasRedrive: boolean;
-  /** Of a message that is in hand: undefined where the record comes from elsewhere. */
-  readonly holding?: Holding | undefined;
-}
-
-/** What becomes of a message in hand beside the verdicts of its records. */
-export interface Holding {
-  /** Whether it is one of a queue of our own: what fails is tried again from there, and buried there. */
-  readonly isOurs: boolean;
-  /** How long its queue shall wait before it delivers it again, in ms. */
-  releaseMs: number;
-  /** Why it is to be buried. */
-  buried: string | undefined;
-}
 
 export interface RecordsOptions<Target> {
   readonly lanes: Lanes<Target>;
@@ -81,16 +47,16 @@ export interface RecordsOptions<Target> {
 /** Takes records one by one to what becomes of them. */
 export class Records<Target = unknown> {
   readonly #options: RecordsOptions<Target>;
-  readonly #order = new KeyOrder();
-  /** Failures for good. One that is forgotten is tried more often. */
-  readonly #failures = new MessageCounts();
-  /** Looks of created events that have found no object. */
-  readonly #missing = new MessageCounts();
-  /** Deliveries of which nothing was tried. One that is forgotten waits longer. */
-  readonly #idle = new MessageCounts();
+  readonly #again: Again;
 
   constructor(options: RecordsOptions<Target>) {
     this.#options = options;
+    this.#again = new Again({
+      needs: options.action.needs,
+      attempts: options.attempts,
+      breakers: options.breakers,
+      waitingAt: (place) => options.lanes.waitingAt(place),
+    });
   }
 
   /** Rejects where something can't be parked, or a change can't be kept: then the record is not settled. */
@@ -143,55 +109,28 @@ export class Records<Target = unknown> {
         return park({ code: 'BAD_PATH', reason: `the key ${route.reason}` });
       case 'task': {
         const { target, place } = route;
-        if (!this.#isTurn(place, origin)) return 'later';
+        if (!this.#again.isTurn(place, origin)) return 'later';
         const { messageId, attempt } = origin;
         const task = { event, target, messageId, attempt, body: () => source.body() };
         const verdict = await this.#judge(await this.#acted(task, place, origin), event, origin, park);
-        return this.#ordered(verdict, place, origin);
+        if (verdict === 'later') this.#again.keepsPlace(place, origin);
+        else if (verdict !== 'stopped') this.#again.leavesPlace(place, origin);
+        return verdict;
       }
     }
   }
 
-  /** Where each record of a key counts, those that were given back to the queue come first. */
-  #isTurn(place: string, { messageId, holding }: Origin): boolean {
-    const { action, lanes } = this.#options;
-    if (holding?.isOurs !== true) return true;
-    const waiting = lanes.waitingAt(place);
-    if (action.needs === 'newest') {
-      // One that waits stands for all of them.
-      if (waiting < IN_HAND_PER_ACTION - 1) return true;
-      holding.releaseMs = Math.max(holding.releaseMs, SAME_PLACE_MS);
-    } else {
-      if (this.#order.isTurn(place, messageId) && waiting < IN_HAND_AT_PLACE - 1) return true;
-      holding.releaseMs = Math.max(holding.releaseMs, this.#order.wait(place, messageId));
-    }
-    this.#idle.add(messageId);
-    return false;
-  }
-
-  #ordered(verdict: Verdict, place: string, { messageId, holding }: Origin): Verdict {
-    if (holding?.isOurs !== true || this.#options.action.needs !== 'each') return verdict;
-    if (verdict === 'later')
-      holding.releaseMs = Math.max(holding.releaseMs, this.#order.wait(place, messageId, holding.releaseMs));
-    else if (verdict !== 'stopped') this.#order.done(place, messageId);
-    return verdict;
-  }
-
-  #acted(task: Item<Target>['task'], place: string, { staysMs, holding }: Origin): Promise<Result> {
-    const keepsTurn = holding?.isOurs === true;
-    const attempts = keepsTurn ? 1 : this.#options.attempts;
-    const looksAgainLater = keepsTurn && this.#options.action.needs === 'newest';
-    // Another worker may have had the first look.
-    const isSecondLook = looksAgainLater && (this.#missing.of(task.messageId) > 0 || task.attempt > 2);
+  #acted(task: Item<Target>['task'], place: string, origin: Origin): Promise<Result> {
+    const keepsTurn = origin.holding?.isOurs === true;
     return new Promise((settle) =>
       this.#options.lanes.add({
         task,
         place,
-        attempts,
-        staysMs,
+        attempts: keepsTurn ? 1 : this.#options.attempts,
+        staysMs: origin.staysMs,
         keepsTurn,
-        looksAgainLater,
-        isSecondLook,
+        looksAgainLater: keepsTurn && this.#options.action.needs === 'newest',
+        isSecondLook: this.#again.isSecondLook(origin),
         settle,
       }),
     );
@@ -208,7 +147,7 @@ export class Records<Target = unknown> {
     if (result.kind === 'stopped') return 'stopped';
     // Its place in the order is kept below.
     if (result.kind === 'behind') {
-      this.#idle.add(origin.messageId);
+      this.#again.untried(origin);
       return 'later';
     }
     if (result.kind === 'failed') {
@@ -217,20 +156,18 @@ export class Records<Target = unknown> {
       // A breaker has a line of its own for all events of a side that is away.
       const isKnown = retryable && this.#options.breakers?.isOpen(event.bucket) === true;
       log[isKnown ? 'debug' : 'warn'](`not done: ${message}`, told);
-      if (!retryable && this.#isGivenUp(origin)) {
+      if (!retryable && this.#again.isGivenUp(origin)) {
         if (!origin.hasRedrive) return park({ code, reason: message, hint });
         failed(whatOf(event), result.error);
         return 'refused';
       }
       failed(whatOf(event), result.error);
-      this.#delay(event, origin);
+      this.#again.delay(event.bucket, origin);
       return 'later';
     }
     const { outcome } = result;
     if (outcome.outcome === 'missing' && origin.holding !== undefined) {
-      this.#missing.add(origin.messageId);
-      this.#idle.add(origin.messageId);
-      origin.holding.releaseMs = Math.max(origin.holding.releaseMs, LOOK_AGAIN_MS);
+      this.#again.lookAgain(origin);
       return 'later';
     }
     observer.done(event.kind, outcome.outcome, outcome.outcome === 'written' ? outcome.bytes : 0);
@@ -238,33 +175,10 @@ export class Records<Target = unknown> {
     const isChange = outcome.outcome === 'written' || outcome.outcome === 'removed';
     if (isChange && event.timeMs !== undefined) observer.lag(Math.max(0, Date.now() - event.timeMs));
     await parking.settled(event.bucket, event.key);
-    this.#forget(origin.messageId);
+    this.#again.forget(origin);
     settled(whatOf(event));
     log.info(outcome.outcome, fields);
     return 'settled';
-  }
-
-  /** Whether a record that has failed for good has done so as often as it may. */
-  #isGivenUp({ messageId, holding }: Origin): boolean {
-    // The lanes have tried it so often.
-    if (holding?.isOurs !== true) return true;
-    return this.#failures.add(messageId) >= this.#options.attempts;
-  }
-
-  /** Has the queue keep the message while the breaker of its bucket is open, and else longer each time it has been tried. */
-  #delay({ bucket }: ObjectEvent, { messageId, attempt, holding }: Origin): void {
-    if (holding?.isOurs !== true) return;
-    const openMs = this.#options.breakers?.openMs(bucket) ?? 0;
-    // A breaker grows by itself; what it keeps back has not failed.
-    if (openMs > 0) this.#idle.add(messageId);
-    const delayMs = openMs > 0 ? openMs + jitter(1) : jitter(Math.max(1, attempt - this.#idle.of(messageId)));
-    holding.releaseMs = Math.max(holding.releaseMs, delayMs);
-  }
-
-  #forget(messageId: string): void {
-    this.#failures.forget(messageId);
-    this.#idle.forget(messageId);
-    this.#missing.forget(messageId);
   }
 
   /**
@@ -286,7 +200,7 @@ export class Records<Target = unknown> {
         key: event?.key,
         body: source.body(),
       });
-    this.#forget(origin.messageId);
+    this.#again.forget(origin);
     observer.parked();
     settled(event === undefined ? origin.messageId : whatOf(event));
     log.warn(`${holding?.isOurs === true ? 'dead' : 'parked'}: ${reason}`, {
@@ -296,12 +210,6 @@ export class Records<Target = unknown> {
     });
     return 'parked';
   }
-}
-
-/** With full jitter: from nothing up to twice as long with each delivery. */
-function jitter(attempt: number): number {
-  const cap = Math.min(AGAIN_MS.most, AGAIN_MS.first * 2 ** Math.min(attempt, 20));
-  return Math.max(AGAIN_MS.least, Math.round(Math.random() * cap));
 }
 
 function whatOf({ bucket, key }: ObjectEvent): string {

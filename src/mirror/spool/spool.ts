@@ -1,0 +1,34 @@
+/** A place for bodies that are coming: bounded, and empty at the end. */
+export interface Spool extends AsyncDisposable {
+  /**
+   * Room for one body; files of a killed process are removed when the spool is opened.
+   * @param size bytes that are expected, undefined where unknown: then `maxSize` of the rule counts
+   * @returns undefined where there is no room: nothing waits for it
+   */
+  open(size: number | undefined, maxSize: number): Promise<SpoolFile | undefined>;
+  readonly usedBytes: number;
+}
+
+/**
+ * One body, written once from its beginning and read by many while it grows. It has no name on the disk once it is open. Its room is
+ * given back when the writer and every reader have left.
+ */
+export interface SpoolFile {
+  /** Bytes written. */
+  readonly size: number;
+  /** Resolves when the piece can be read. */
+  write(piece: Uint8Array): Promise<void>;
+  /** The body is whole. */
+  end(): void;
+  /** The body will not be whole: readers get `error` behind what has come. */
+  fail(error: Error): void;
+  /** Bytes from `start` to before `end` (default: the end of the body), as they come. Any number of readers, each at its own speed. */
+  read(
+    range?: { readonly start?: number; readonly end?: number },
+    signal?: AbortSignal,
+  ): AsyncIterable<Uint8Array>;
+  /** MD5 of all bytes, hex. Only after {@link end}. */
+  readonly md5: string;
+  /** The writer needs it no more. */
+  [Symbol.dispose](): void;
+}
