@@ -66,7 +66,9 @@ describe('deploy/mirror.yaml', () => {
       ...Object.keys(resources),
       ...PSEUDO,
       ...Object.entries(resources).flatMap(([name, resource]) =>
-        (ATTRIBUTES[String(at(resource, 'Type'))] ?? []).map((attribute) => `${name}.${attribute}`),
+        (ATTRIBUTES[JSON.stringify(at(resource, 'Type')).slice(1, -1)] ?? []).map(
+          (attribute) => `${name}.${attribute}`,
+        ),
       ),
     ]);
     const references = [...maps(template)].flatMap(referencesOf);
@@ -81,7 +83,7 @@ describe('deploy/mirror.yaml', () => {
     const conditions = Object.keys(tableOf(template['Conditions']));
     const used = [...maps(template)].flatMap((map) => [
       ...(typeof map['Condition'] === 'string' ? [map['Condition']] : []),
-      ...(Array.isArray(map['Fn::If']) ? [String(map['Fn::If'][0])] : []),
+      ...(Array.isArray(map['Fn::If']) ? [JSON.stringify(map['Fn::If'][0]).slice(1, -1)] : []),
     ]);
     expect(new Set(used)).toEqual(new Set(conditions));
   });
