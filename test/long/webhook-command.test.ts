@@ -166,6 +166,41 @@ describe.concurrent('isync webhook', () => {
     expect(await stage.counts()).toMatchObject({ waiting: 2, inHand: 0 });
   });
 
+  it.each([
+    ['work', 503, /^what events .* is away/],
+    // Stores that send once must not be kept from sending.
+    ['both', 200, /^ok, but what events .* is away/],
+  ])('is, as %s, told to be %i by /readyz while its target is away', async (role, status, text) => {
+    await using stage = await startWebhookStage({
+      AWS_ACCESS_KEY_ID: 'x',
+      AWS_SECRET_ACCESS_KEY: 'x',
+    });
+    const away = 'http://127.0.0.1:9';
+    const settings = { to: 's3://copies', sourceEndpoint: away, targetEndpoint: away };
+    await stage.configure({ ...settings, role: 'receive' });
+    {
+      await using receiver = await stage.start();
+      for (let index = 0; index < 8; index++) await receiver.post(put(`k${index}`));
+    }
+    await stage.configure({ ...settings, role, status: '127.0.0.1:0' });
+    await using webhook = await stage.start();
+    const ready = async () => {
+      const answer = await fetch(`${webhook.statusUrl}/readyz`);
+      return { status: answer.status, text: await answer.text() };
+    };
+    await webhook.process.until('it to be told', async () => (await ready()).text !== 'ok\n');
+    expect(await ready()).toEqual({ status, text: expect.stringMatching(text) });
+  });
+
+  it('takes no token that can be guessed', async () => {
+    await using stage = await startWebhookStage();
+    await writeFile(stage.at('token'), 'nine-char', { mode: 0o600 });
+    await stage.configure({ role: 'receive', tokenFile: stage.at('token') });
+    const { exitCode, stderr } = await stage.run();
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('shorter than 16')]);
+    expect(stderr).not.toContain('nine-char');
+  });
+
   it('shows what is dead, takes it again and drops it; what it can not read is parked', async () => {
     await using stage = await startWebhookStage();
     const script = await stage.script(
