@@ -11,7 +11,9 @@ const XML = /^\s*(?:application|text)\/xml\b/i;
  */
 export function isStoresOwn(answer: unknown): boolean {
   if (!XML.test(headerOf(answer, 'content-type') ?? '')) return false;
-  return IDS.some((name) => headerOf(answer, name) !== undefined) || ELEMENTS.some((name) => has(answer, name));
+  return (
+    IDS.some((name) => headerOf(answer, name) !== undefined) || ELEMENTS.some((name) => has(answer, name))
+  );
 }
 
 /**
