@@ -48,6 +48,12 @@ export async function serve(given: Work): Promise<ExitCode> {
   const tally = new WorkTally();
   const ended = new AbortController();
   const either = AbortSignal.any([signal, ended.signal]);
+  let lost: IsyncError | undefined;
+  // Where nobody works here, nobody else would find that.
+  void queue?.lost?.then((error) => {
+    lost = error;
+    ended.abort();
+  });
   const worked = action?.work({
     ...config,
     source,
@@ -89,6 +95,7 @@ export async function serve(given: Work): Promise<ExitCode> {
     await replayed;
   }
   await worked;
+  if (lost !== undefined) throw lost;
   if (works) output.text(summaryLine(tally.summary));
   return output.done(works ? tally.summary : {}, EXIT.DONE);
 }
