@@ -15,6 +15,10 @@ const FETCH_MESSAGES = 100;
 const WAIT_MS = 20_000;
 /** Shortest wait that the client allows, in ms. */
 const LEAST_WAIT_MS = 1000;
+/** The same after each connection, in ms: a server that was killed may have something to be asked for anew, which is found then. */
+const UNSURE_WAIT_MS = 3_000;
+/** For how long after a connection, in leases: what somebody had in hand has come again by then. */
+const UNSURE_LEASES = 2;
 /** Of the lease: how often it is renewed. */
 const RENEW_SHARE = 1 / 3;
 /**
@@ -40,7 +44,7 @@ export interface NatsReceiverOptions {
   readonly bury: (delivery: NatsDelivery, reason: string) => Promise<void>;
   /** Called when nothing can be received: makes again what somebody has deleted. Never rejects. */
   readonly mend?: (() => Promise<void>) | undefined;
-  /** Called when a whole wait has brought nothing. Never rejects. */
+  /** Called when a wait has brought nothing. Never rejects. */
   readonly idle?: (() => Promise<void>) | undefined;
   readonly log: Log;
 }
@@ -62,6 +66,7 @@ export class NatsReceiver {
   #fetch: Promise<void> | undefined;
   #fault: IsyncError | undefined;
   #isReachable = true;
+  #connectedMs = performance.now();
 
   constructor(options: NatsReceiverOptions) {
     this.#options = options;
@@ -135,10 +140,16 @@ export class NatsReceiver {
     if (!(await this.#backoff.wait({ signal }))) throw fault;
   }
 
+  get #longestWaitMs(): number {
+    const { leaseMs, idle } = this.#options;
+    const isUnsure = performance.now() - this.#connectedMs < UNSURE_LEASES * leaseMs;
+    return idle !== undefined && isUnsure ? UNSURE_WAIT_MS : WAIT_MS;
+  }
+
   /** Never rejects. */
   async #fetchSome(leftMs: number): Promise<void> {
     try {
-      const expires = Math.max(LEAST_WAIT_MS, Math.ceil(leftMs));
+      const expires = Math.max(LEAST_WAIT_MS, Math.ceil(Math.min(leftMs, this.#longestWaitMs)));
       this.#batch = await this.#options.consumer.fetch({ max_messages: FETCH_MESSAGES, expires });
       if (this.#closing.signal.aborted) this.#batch.stop();
       const isDeleted = endedByDeletion(this.#batch);
@@ -201,6 +212,7 @@ export class NatsReceiver {
       if (type === 'disconnect' || type === 'reconnect') {
         this.#isReachable = type === 'reconnect';
         const { log, where } = this.#options;
+        this.#connectedMs = performance.now();
         if (type === 'disconnect') log.warn('NATS is away; it is tried again', { queue: where });
         else log.info('NATS is there again', { queue: where });
         // The server has forgotten who asked.
