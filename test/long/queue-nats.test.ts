@@ -169,6 +169,22 @@ describe.skipIf(lacks('nats-server'))('NATS', () => {
     expect(performance.now() - began).toBeLessThan(30_000);
   });
 
+  it('gives a reader no more ahead than it asks for', async () => {
+    const url = await newUrl();
+    await using first = await openNatsQueue(url, options({ ahead: 5 }));
+    await first.publish(messages(40));
+    const held = await first.receive();
+    expect(held.length).toBeLessThanOrEqual(5);
+    await using second = await openNatsQueue(url, options());
+    let others = 0;
+    while (others < 40 - 5) {
+      const deliveries = await second.receive();
+      others += deliveries.length;
+      await ackAll(deliveries);
+    }
+    await ackAll(held);
+  });
+
   it('shares the work of several workers', async () => {
     const url = await newUrl();
     await using first = await openNatsQueue(url, options());

@@ -9,8 +9,8 @@ import type { Log } from '../../model/log.ts';
 import { NatsDelivery, type NatsEnding } from './nats-delivery.ts';
 import { natsError } from './nats-errors.ts';
 
-/** Messages asked for at a time: few enough that several workers share what is there. */
-const FETCH_MESSAGES = 100;
+/** Messages asked for at a time, at most: few enough that several workers share what is there. */
+const MOST_AHEAD = 100;
 /** How long a receive waits, in ms. */
 const WAIT_MS = 20_000;
 /** Shortest wait that the client allows, in ms. */
@@ -36,6 +36,8 @@ export interface NatsReceiverOptions {
   readonly where: string;
   /** After how long the consumer delivers again what nobody renews, in ms. */
   readonly leaseMs: number;
+  /** Messages asked for at a time. Default and most {@link MOST_AHEAD}. */
+  readonly ahead?: number | undefined;
   /** Default {@link WAIT_MS}. */
   readonly waitMs?: number | undefined;
   /** Gives up when the queue could not be reached for this long, in ms. Default: never. */
@@ -140,6 +142,10 @@ export class NatsReceiver {
     if (!(await this.#backoff.wait({ signal }))) throw fault;
   }
 
+  get #ahead(): number {
+    return Math.min(MOST_AHEAD, this.#options.ahead ?? MOST_AHEAD);
+  }
+
   get #longestWaitMs(): number {
     const { leaseMs, idle } = this.#options;
     const isUnsure = performance.now() - this.#connectedMs < UNSURE_LEASES * leaseMs;
@@ -150,7 +156,7 @@ export class NatsReceiver {
   async #fetchSome(leftMs: number): Promise<void> {
     try {
       const expires = Math.max(LEAST_WAIT_MS, Math.ceil(Math.min(leftMs, this.#longestWaitMs)));
-      this.#batch = await this.#options.consumer.fetch({ max_messages: FETCH_MESSAGES, expires });
+      this.#batch = await this.#options.consumer.fetch({ max_messages: this.#ahead, expires });
       if (this.#closing.signal.aborted) this.#batch.stop();
       const isDeleted = endedByDeletion(this.#batch);
       let count = 0;
