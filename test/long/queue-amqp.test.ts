@@ -76,6 +76,23 @@ describe.skipIf(lacks('rabbitmq-server'))('RabbitMQ', () => {
     }
   }
 
+  it('gives a reader no more ahead than it asks for', async () => {
+    await opened(async ({ url }) => {
+      await using first = await openAmqpQueue(url, options({ ahead: 5 }));
+      await first.publish(messages(40));
+      const held = await first.receive();
+      expect(held.length).toBeLessThanOrEqual(5);
+      await using second = await openAmqpQueue(url, options());
+      let others = 0;
+      while (others < 40 - 5) {
+        const deliveries = await second.receive();
+        others += deliveries.length;
+        await ackAll(deliveries);
+      }
+      await ackAll(held);
+    });
+  });
+
   it('is not made by one that only looks', async () => {
     await opened(async ({ url, broker, name }) => {
       await expect(openAmqpQueue(url, options({ isThere: true }))).rejects.toMatchObject({
@@ -84,7 +101,9 @@ describe.skipIf(lacks('rabbitmq-server'))('RabbitMQ', () => {
       });
       await using connection = disposable(new Connection(broker));
       for (const queue of queuesOf(name))
-        await expect(connection.connection.queueDeclare({ queue, passive: true })).rejects.toThrow('NOT_FOUND');
+        await expect(connection.connection.queueDeclare({ queue, passive: true })).rejects.toThrow(
+          'NOT_FOUND',
+        );
       await using queue = await openAmqpQueue(url, options());
       await queue.publish(messages(1));
       await using looking = await openAmqpQueue(url, options({ isThere: true }));

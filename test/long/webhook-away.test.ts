@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { expect, test } from 'vitest';
 import { cephRecord } from '../../harness/ceph-record.ts';
@@ -13,8 +14,10 @@ const OTHERS = 20;
 /** How long those may take, in ms: far less than any request waits for an answer. */
 const OTHERS_MS = 40_000;
 
+type IsOf = (url: string | undefined) => boolean;
+
 /** How a target is away, for what concerns the keys of one bucket. */
-const WAYS: Readonly<Record<string, (front: S3Front, isOf: (url: string | undefined) => boolean) => void>> = {
+const WAYS: Readonly<Record<string, (front: S3Front, isOf: IsOf, hung: Set<Socket>) => void>> = {
   'answers with 503': (front, isOf) => {
     front.refuse = ({ url }) => (isOf(url) ? SLOW_DOWN : undefined);
   },
@@ -24,8 +27,12 @@ const WAYS: Readonly<Record<string, (front: S3Front, isOf: (url: string | undefi
       return undefined;
     };
   },
-  'never answers': (front, isOf) => {
-    front.ignore = ({ url }) => isOf(url);
+  'never answers': (front, isOf, hung) => {
+    front.ignore = ({ url, socket }) => {
+      const is = isOf(url);
+      if (is) hung.add(socket);
+      return is;
+    };
   },
 };
 
@@ -50,11 +57,13 @@ await withS3Server((server) => {
       await using webhook = await stage.start();
       let isAway = true;
       let asked = 0;
-      WAYS[way]!(front, (url) => {
-        if (!isAway || url?.startsWith(`/${target}/away/`) !== true) return false;
-        asked += 1;
-        return true;
-      });
+      const hung = new Set<Socket>();
+      const isOf: IsOf = (url) => {
+        const is = isAway && url?.startsWith(`/${target}/away/`) === true;
+        if (is) asked += 1;
+        return is;
+      };
+      WAYS[way]!(front, isOf, hung);
       const tell = async (bucket: string, key: string): Promise<void> => {
         await server.client.send(new PutObjectCommand({ Bucket: bucket, Key: key, Body: key }));
         const answer = await webhook.post(cephRecord({ event: 'ObjectCreated:Put', bucket, key }));
@@ -73,7 +82,9 @@ await withS3Server((server) => {
       console.log(`${way}: ${OTHERS} others in ${Math.round(performance.now() - began)} ms, ${asked} tries`);
       expect(await keysBelow(server, target, 'away/')).toEqual([]);
 
+      // As a server that is started again.
       isAway = false;
+      for (const socket of hung) socket.destroy();
       await webhook.process.until(
         'all to be done',
         async () => (await keysBelow(server, target, 'away/')).length === AWAY,

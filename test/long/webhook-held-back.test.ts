@@ -49,18 +49,14 @@ await withS3Server((server) => {
       // The bytes pass through it, to what it takes for another server.
       await using slow = await stage.start(['--role', 'work', '--target-endpoint', front.endpoint]);
 
-      const [held, again] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-      const [sent, done] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-      let writes = 0;
+      const [held, sent] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      let isHeld = false;
       front.before = async ({ method }) => {
-        if (method === 'PUT' && ++writes === 1) {
-          slow.process.signal('SIGSTOP');
-          held.resolve();
-          await sent.promise;
-        } else if (writes > 0) {
-          again.resolve();
-          await done.promise;
-        }
+        if (method !== 'PUT' || isHeld) return;
+        isHeld = true;
+        slow.process.signal('SIGSTOP');
+        held.resolve();
+        await sent.promise;
       };
       await put('older');
       await held.promise;
@@ -77,21 +73,17 @@ await withS3Server((server) => {
       );
       sent.resolve();
       slow.process.signal('SIGCONT');
-      await slow.process.until('it to look again', async () => {
-        await again.promise;
-        return true;
-      });
-      // The older copy has come last.
-      expect(await read()).toBe('older');
-      done.resolve();
+      await slow.process.until('the older copy to be written', () =>
+        front.answered.some(({ method, status }) => method === 'PUT' && status === 200),
+      );
       await slow.process.until('the newer state', async () => (await read()) === newer);
       await slow.process.until('the queue to be empty', async () => {
         const { waiting, inHand } = await stage.counts();
         return waiting + inHand === 0;
       });
-      expect(await read()).toBe(newer);
       for (const { process } of [slow, quick, receiver])
         expect(await process.stop('SIGTERM')).toMatchObject({ exitCode: 0 });
+      expect(await read()).toBe(newer);
     },
   );
 });

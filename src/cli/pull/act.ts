@@ -24,9 +24,10 @@ export async function act(given: LastingWork<PullConfig>): Promise<ExitCode> {
       },
     );
   // Nothing is remembered: but one process alone may work with the folder, and this tells others.
-  await using _state = await openPullState(stateFile(config), { log });
+  await using opened = new AsyncDisposableStack();
+  opened.use(await openPullState(stateFile(config), { log }));
   const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
-  await using source = await openSource(given);
+  const source = opened.use(await openSource(given));
   let running: Running | undefined;
   await using metrics = await startMetrics(
     given,

@@ -111,6 +111,8 @@ async function openSource({ config, log, signal }: Work, works: boolean): Promis
     works,
     maxMessages: config.queueMax,
     minFreeBytes: config.minFree,
+    // As many as are worked on: a worker that took more would keep them from others.
+    ahead: config.concurrency,
     log,
   });
 }

@@ -62,7 +62,7 @@ export interface WorkEnd {
  * @throws IsyncError where the source can't be used at all
  */
 export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEnd> {
-  const { action, once, log, observer, signal, buckets, beside } = options;
+  const { source, action, once, log, observer, signal, buckets, beside } = options;
   const undone = new Undone();
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
@@ -79,6 +79,8 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
       return outcome;
     }),
     needs: action.needs,
+    // What waits must go back to a queue meanwhile: one of our own does not count that.
+    areShared: 'dead' in source && buckets.length !== 1,
     signal: ended,
     onRetry: ({ task: { event } }, error) => {
       observer.retried();

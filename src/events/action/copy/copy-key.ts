@@ -108,7 +108,7 @@ export class CopyKey {
     const { key } = task.target;
     if (this.#hidesMd5 || event.size === undefined || server.isInParts({ size: event.size }))
       return undefined;
-    if (!(await server.copyUnseen(event, key, signal))) return undefined;
+    if (!(await server.copyUnseen(event, key, event.size, signal))) return undefined;
     const kept = await target.head(key, signal);
     const seen = await look.again(task, signal);
     if (seen.kind !== 'there') return seen;
