@@ -143,7 +143,8 @@ async function headOf(
   const object = await lookAtObject(bucket, key, options);
   if (object === 'same') throw new Error('no condition was given');
   object[Symbol.dispose]();
-  return object;
+  const { size, modifiedMs, etag, metadata, headers } = object;
+  return { size, modifiedMs, etag, metadata, headers };
 }
 
 // oxlint-disable-next-line require-yield
