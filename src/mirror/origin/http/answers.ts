@@ -1,5 +1,5 @@
 import { OriginError } from '../origin.ts';
-import { type HeadersIn, valueOf } from './header-values.ts';
+import { type HeadersIn, timeOf, valueOf } from './header-values.ts';
 
 /** Seconds that a client is told to wait where the origin is busy and does not say, and the longest that it may say. */
 const RETRY_AFTER_S = { usual: 10, most: 300 };
@@ -19,15 +19,19 @@ export function meaningOf(
   if (status === 429 || status === 503)
     throw new OriginError(503, `${name} is too busy (${status})`, {
       isAway: true,
-      retryAfter: retryAfter(valueOf(headers, 'retry-after')),
+      retryAfter: retryAfterOf(headers),
     });
   throw new OriginError(502, `${name} answers with ${status}`, { isAway: status >= 500 });
 }
 
 /** Whole seconds, from the seconds or the date that a header tells. */
-function retryAfter(value: string | undefined, now = Date.now()): number {
-  const seconds =
-    value !== undefined && /^\d{1,9}$/.test(value) ? Number(value) : (Date.parse(value ?? '') - now) / 1000;
-  if (Number.isNaN(seconds)) return RETRY_AFTER_S.usual;
+function retryAfterOf(headers: HeadersIn): number {
+  const value = valueOf(headers, 'retry-after') ?? '';
+  const seconds = /^\d{1,9}$/.test(value) ? Number(value) : secondsUntil(timeOf(headers, 'retry-after'));
+  if (seconds === undefined) return RETRY_AFTER_S.usual;
   return Math.min(RETRY_AFTER_S.most, Math.max(1, Math.ceil(seconds)));
+}
+
+function secondsUntil(time: number | undefined): number | undefined {
+  return time === undefined ? undefined : (time - Date.now()) / 1000;
 }

@@ -68,8 +68,8 @@ export class Connection {
     this.client = new Client(origin, {
       connect: (options, callback) =>
         connect(options, (...answer) => {
-          const [, socket] = answer;
-          if (socket !== null) {
+          const [error, socket] = answer;
+          if (error === null) {
             this.#socket = socket;
             this.#meter = new ResponseMeter(socket);
           }

@@ -2,6 +2,8 @@
 export type HeadersIn = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 const ASCII = /^[\t -~]*$/;
+/** How a date begins, in all forms of RFC 9110, 5.6.7. JavaScript takes "0" and "-1" for dates, too. */
+const DATE = /^(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?,? /;
 
 /** The value of a header; those of one that is repeated, joined by ", ". Undefined where there is none, or an empty one. */
 export function valueOf(headers: HeadersIn, name: string): string | undefined {
@@ -16,9 +18,12 @@ export function asciiOf(headers: HeadersIn, name: string): string | undefined {
   return value !== undefined && ASCII.test(value) ? value : undefined;
 }
 
+
 /** Undefined where there is none, and where it is no date. In ms. */
 export function timeOf(headers: HeadersIn, name: string): number | undefined {
-  const time = Date.parse(valueOf(headers, name) ?? '');
+  const value = valueOf(headers, name) ?? '';
+  if (!DATE.test(value)) return undefined;
+  const time = Date.parse(value.endsWith(' GMT') ? value : `${value} GMT`);
   return Number.isNaN(time) ? undefined : time;
 }
 
