@@ -115,8 +115,7 @@ export function chunked(
 ): OriginReply {
   return (socket) => {
     socket.write(headOf('200 OK', { 'Transfer-Encoding': 'chunked', ...headers }));
-    for (const piece of pieces)
-      socket.write(`${Buffer.byteLength(piece).toString(16)}\r\n${piece}\r\n`);
+    for (const piece of pieces) socket.write(`${Buffer.byteLength(piece).toString(16)}\r\n${piece}\r\n`);
     if (cut) socket.end();
     else socket.write('0\r\n\r\n');
   };
@@ -146,7 +145,10 @@ export function refusal(status: number, headers: Headers = {}): OriginReply {
 }
 
 /** `bytes` at a time, with `ms` between. */
-export function slow(body: string, { bytes, ms }: { readonly bytes: number; readonly ms: number }): OriginReply {
+export function slow(
+  body: string,
+  { bytes, ms }: { readonly bytes: number; readonly ms: number },
+): OriginReply {
   return async (socket) => {
     socket.write(headOf('200 OK', { 'Content-Length': Buffer.byteLength(body) }));
     for (let at = 0; at < body.length && !socket.destroyed; at += bytes) {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { Random } from '../../../harness/random.ts';
-import { hasDotSegment, parseTarget } from '../../../src/mirror/key.ts';
+import { parseTarget } from '../../../src/mirror/key.ts';
 import { MirrorRules, originKeyOf } from '../../../src/mirror/rules.ts';
 import { refusal } from '../../../harness/hostile-origin.ts';
 import { hostile, originAt, ruleOf } from './origins.ts';
@@ -12,18 +12,81 @@ const WIDTH = 16;
 const BASE = '/base/path/';
 
 const PIECES = [
-  ...['..', '.', '...', '/', '//', '\\', '~', '@', ':', ';', '&', '=', '+', '*', '!', "'", '(', '|', '"', '<', '`'],
-  ...['%2e', '%2E%2e', '%2f', '%5c', '%252e%252e', '%252f', '%00', '%0d%0a', '%7f', '%ff', '%c0%af', '%', '%zz'],
-  ...['%E2%80%AE', '%F0%9F%98%80', '%ed%a0%80', '%uff0e', '%3f', '%23', '%40', '%3A%2F%2F', '%C2%85', '%20'],
-  ...['?', '#', ' ', '\t', '\u00e4', '\0', 'HTTP/1.1', '\r\nHost: evil.example\r\n', '[::1]', '[', '{x}'],
-  ...['evil.example', 'http://evil.example/', '127.0.0.1', 'a', 'b', 'img', 'base', 'path', 'x'.repeat(300)],
+  '..',
+  '.',
+  '...',
+  '/',
+  '//',
+  '\\',
+  '~',
+  '@',
+  ':',
+  ';',
+  '&',
+  '=',
+  '+',
+  '*',
+  '!',
+  "'",
+  '(',
+  '|',
+  '"',
+  '<',
+  '`',
+  '%2e',
+  '%2E%2e',
+  '%2f',
+  '%5c',
+  '%252e%252e',
+  '%252f',
+  '%00',
+  '%0d%0a',
+  '%7f',
+  '%ff',
+  '%c0%af',
+  '%',
+  '%zz',
+  '%E2%80%AE',
+  '%F0%9F%98%80',
+  '%ed%a0%80',
+  '%uff0e',
+  '%3f',
+  '%23',
+  '%40',
+  '%3A%2F%2F',
+  '%C2%85',
+  '%20',
+  '?',
+  '#',
+  ' ',
+  '	',
+  'ä',
+  '\0',
+  'HTTP/1.1',
+  '\r\nHost: evil.example\r\n',
+  '[::1]',
+  '[',
+  '{x}',
+  'evil.example',
+  'http://evil.example/',
+  '127.0.0.1',
+  'a',
+  'b',
+  'img',
+  'base',
+  'path',
+  'x'.repeat(300),
 ];
 
 /** Rules that cut and prefix keys, also within a segment. */
 const RULES = [
   ruleOf({ matches: (key) => key.startsWith('a'), key: { strip: 'a', add: '' } }),
   ruleOf({ matches: (key) => key.startsWith('b'), key: { strip: 'b/', add: '.' }, query: 'pass' }),
-  ruleOf({ matches: (key) => key.startsWith('img/'), key: { strip: 'img/', add: 'pictures' }, query: 'pass' }),
+  ruleOf({
+    matches: (key) => key.startsWith('img/'),
+    key: { strip: 'img/', add: 'pictures' },
+    query: 'pass',
+  }),
   ruleOf(),
 ];
 
@@ -57,10 +120,10 @@ it(`no path of ${PATHS} leaves the host and the base of its origin (seed ${SEED}
     expected.push(asked.key + (asked.query === undefined ? '' : `?${asked.query}`));
     expect(await origin.ask('GET', asked, signal)).toEqual({ kind: 'absent' });
     const url = origin.urlOf(asked) ?? '';
-    expect(url.startsWith(`${server.url}${BASE}`), url).toBe(true);
+    expect(url.slice(0, server.url.length + BASE.length)).toBe(`${server.url}${BASE}`);
     // Also by those who make a URL of it, as browsers do with a Location.
     expect(new URL(url).origin).toBe(server.url);
-    expect(new URL(url).pathname.startsWith(BASE), url).toBe(true);
+    expect(new URL(url).pathname.slice(0, BASE.length)).toBe(BASE);
   }
 
   const targets = Array.from({ length: PATHS }, () => targetOf(random));
@@ -72,11 +135,11 @@ it(`no path of ${PATHS} leaves the host and the base of its origin (seed ${SEED}
   );
 
   const asked = server.asked.map(({ target, headers }) => {
-    expect(target.startsWith(BASE), target).toBe(true);
+    expect(target.slice(0, BASE.length)).toBe(BASE);
     expect(headers['host']).toBe(`127.0.0.1:${server.port}`);
     const [path = '', ...query] = target.split('?');
     const key = decodeURIComponent(path.slice(BASE.length));
-    expect(hasDotSegment(key), target).toBe(false);
+    expect(key).not.toMatch(/(^|[/\\])\.\.?($|[/\\])/);
     return [key, ...query].join('?');
   });
   expect(asked.toSorted()).toEqual(expected.toSorted());

@@ -110,7 +110,8 @@ await withS3Server((server) => {
 
   it('lists keys as it is asked for them', async () => {
     const bucket = await newBucket();
-    for (const key of ['old/a', 'old/b/c', 'old/', 'older', 'new/d']) await putObject(bucket, key, bodyOf(key));
+    for (const key of ['old/a', 'old/b/c', 'old/', 'older', 'new/d'])
+      await putObject(bucket, key, bodyOf(key));
     const listed = await all(originIn(bucket).list());
     expect(listed.map(({ key, size }) => [key, size])).toEqual([
       ['', 4],

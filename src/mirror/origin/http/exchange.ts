@@ -6,8 +6,11 @@ import { faultOf, isConnectionLost } from './faults.ts';
 import type { HeadersIn } from './header-values.ts';
 import type { Hop } from './redirect.ts';
 
-/** The most of a body that nobody wants that is read so that its connection can be used again, in bytes, and for how long, in ms. */
-const DROPPED = { bytes: 64 * 1024, ms: 2_000 };
+/**
+ * The most of a body that nobody wants that is read so that its connection can be used again, in bytes, and for how long, in ms: a
+ * page that tells of an error has come with its head.
+ */
+const DROPPED = { bytes: 64 * 1024, ms: 500 };
 
 /** An answer whose body is coming. */
 export interface Exchange extends Disposable {
@@ -15,8 +18,8 @@ export interface Exchange extends Disposable {
   readonly headers: HeadersIn;
   readonly body: Dispatcher.ResponseData['body'];
   readonly connection: Connection;
-  /** The body is not wanted. Its connection may serve another request. */
-  drop(): void;
+  /** The body is not wanted. Resolves when its connection can serve another request, or is cut. Never rejects. */
+  drop(): Promise<void>;
   /** Cuts the connection, unless the body has been read to its end. */
   [Symbol.dispose](): void;
 }
@@ -76,11 +79,12 @@ function exchangeOf(
     headers,
     body,
     connection,
-    drop: () =>
-      void body
-        .dump({ limit: DROPPED.bytes, signal: AbortSignal.timeout(DROPPED.ms) })
-        .catch(() => body.destroy())
-        .finally(end),
+    drop: async () => {
+      await body.dump({ limit: DROPPED.bytes, signal: AbortSignal.timeout(DROPPED.ms) }).catch(() => {
+        // Cut by now.
+      });
+      end();
+    },
     [Symbol.dispose]: () => {
       if (!body.readableEnded) body.destroy();
       end();

@@ -50,7 +50,8 @@ function guardedLookup(lookup: LookupFunction, mayConnect: AddressRule): LookupF
         callback(error, found, family);
         return;
       }
-      const addresses = typeof found === 'string' ? [{ address: found, family: family ?? isIP(found) }] : found;
+      const addresses =
+        typeof found === 'string' ? [{ address: found, family: family ?? isIP(found) }] : found;
       const allowed = addresses.filter(({ address }) => mayConnect(address));
       const [first] = allowed;
       if (first === undefined)

@@ -18,7 +18,6 @@ export function asciiOf(headers: HeadersIn, name: string): string | undefined {
   return value !== undefined && ASCII.test(value) ? value : undefined;
 }
 
-
 /** Undefined where there is none, and where it is no date. In ms. */
 export function timeOf(headers: HeadersIn, name: string): number | undefined {
   const value = valueOf(headers, name) ?? '';

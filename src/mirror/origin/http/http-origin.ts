@@ -87,7 +87,7 @@ export class HttpOrigin implements Origin, AsyncDisposable {
         deadlines[Symbol.dispose]();
         return { kind: 'absent' };
       }
-      return this.#found(method, key, answer, deadlines);
+      return await this.#found(method, key, answer, deadlines);
     } catch (error) {
       deadlines[Symbol.dispose]();
       answer?.[Symbol.dispose]();
@@ -126,24 +126,24 @@ export class HttpOrigin implements Origin, AsyncDisposable {
         if (meaning === 'absent') return undefined;
         hop = nextHop(this.name, hop, valueOf(answer.headers, 'location'));
       } finally {
-        if (!isFound) answer.drop();
+        if (!isFound) await answer.drop();
       }
     }
     throw new OriginError(502, `${this.name} redirects more than ${MOST_REDIRECTS} times`);
   }
 
-  #found(
+  async #found(
     method: 'GET' | 'HEAD',
     { key }: OriginKey,
     answer: Exchange,
     deadlines: Deadlines,
-  ): OriginAnswer {
+  ): Promise<OriginAnswer> {
     const { name } = this;
     const { maxSize, timeouts } = this.#rule;
     const { head, notKept, md5 } = readHead(name, key, answer.headers, this.#rule);
     if (head.size !== undefined && head.size > maxSize) throw tooLarge(name, maxSize);
     if (method === 'HEAD') {
-      answer.drop();
+      await answer.drop();
       deadlines[Symbol.dispose]();
       return { kind: 'found', ...head, notKept, bytes: nothing(), [Symbol.dispose]: () => {} };
     }
