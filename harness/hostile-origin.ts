@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createServer as createTlsServer } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 
 /** A request as its bytes came. */
@@ -18,7 +19,7 @@ export type OriginReply = (socket: Socket, asked: OriginAsked) => void | Promise
 
 /** An old web server that does what a proper one won't: its replies are bytes on a socket. */
 export interface HostileOrigin extends AsyncDisposable {
-  /** `http://127.0.0.1:PORT`, without "/" at its end. */
+  /** `http://127.0.0.1:PORT` (`https://` with TLS), without "/" at its end. */
   readonly url: string;
   readonly port: number;
   readonly asked: OriginAsked[];
@@ -29,31 +30,27 @@ export interface HostileOrigin extends AsyncDisposable {
 
 type Headers = Readonly<Record<string, string | number>>;
 
-/** @param host the address of the loopback that it listens on: each of 127.0.0.0/8 is a host of its own */
-export async function startHostileOrigin(reply: OriginReply, host = '127.0.0.1'): Promise<HostileOrigin> {
+/**
+ * @param host the address of the loopback that it listens on: each of 127.0.0.0/8 is a host of its own
+ * @param tls makes it speak TLS
+ */
+export async function startHostileOrigin(
+  reply: OriginReply,
+  host = '127.0.0.1',
+  tls?: { readonly cert: string; readonly key: string },
+): Promise<HostileOrigin> {
   const asked: OriginAsked[] = [];
   const sockets = new Set<Socket>();
   let connections = 0;
-  const server = createServer((socket) => {
-    connections++;
-    sockets.add(socket);
-    socket.on('close', () => sockets.delete(socket)).on('error', () => {});
-    let waiting = '';
-    socket.on('data', (piece) => {
-      waiting += String(piece);
-      for (let end = waiting.indexOf('\r\n\r\n'); end !== -1; end = waiting.indexOf('\r\n\r\n')) {
-        const request = parse(waiting.slice(0, end));
-        waiting = waiting.slice(end + 4);
-        asked.push(request);
-        void origin.reply(socket, request);
-      }
-    });
-  });
+  const server =
+    tls === undefined
+      ? createServer({ noDelay: true }, accept)
+      : createTlsServer({ noDelay: true, ...tls }, accept).on('tlsClientError', () => {});
   server.listen(0, host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   const origin: HostileOrigin = {
-    url: `http://${host}:${port}`,
+    url: `http${tls === undefined ? '' : 's'}://${host}:${port}`,
     port,
     asked,
     get connections() {
@@ -68,6 +65,22 @@ export async function startHostileOrigin(reply: OriginReply, host = '127.0.0.1')
     },
   };
   return origin;
+
+  function accept(socket: Socket): void {
+    connections++;
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket)).on('error', () => {});
+    let waiting = '';
+    socket.on('data', (piece) => {
+      waiting += String(piece);
+      for (let end = waiting.indexOf('\r\n\r\n'); end !== -1; end = waiting.indexOf('\r\n\r\n')) {
+        const request = parse(waiting.slice(0, end));
+        waiting = waiting.slice(end + 4);
+        asked.push(request);
+        void origin.reply(socket, request);
+      }
+    });
+  }
 }
 
 /** A proper answer, of which every other one here is a bad copy. */
@@ -184,7 +197,8 @@ export function bytesOnly(text: string): OriginReply {
   };
 }
 
-function headOf(status: string, headers: Headers): string {
+/** Status line and headers, up to the empty line. */
+export function headOf(status: string, headers: Headers): string {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   return `HTTP/1.1 ${status}\r\n${lines.join('')}\r\n`;
 }

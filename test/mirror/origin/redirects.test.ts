@@ -1,9 +1,9 @@
 import type { LookupAddress } from 'node:dns';
 import { isIP, type LookupFunction } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { nextHop } from '../../../src/mirror/origin/http/redirect.ts';
+import { isSameServer, nextHop } from '../../../src/mirror/origin/http/redirect.ts';
 import { redirect, refusal, whole } from '../../../harness/hostile-origin.ts';
-import { ask, found, hostile, originAt, originOf, textOf } from './origins.ts';
+import { ask, found, hostile, originAt, originOf, textOf, timeouts } from './origins.ts';
 
 /** Every name is where `addressOf` says, however it is asked. */
 function lookupAs(addressOf: (host: string) => string | readonly string[]): LookupFunction {
@@ -62,6 +62,36 @@ describe('a redirect', () => {
     expect(other.asked[0]?.headers).not.toHaveProperty('authorization');
     expect(other.asked[0]?.headers).not.toHaveProperty('x-key');
     expect(other.asked[0]?.headers).toHaveProperty('via');
+  });
+
+  it('takes no secrets back to the same server from another one', async () => {
+    const other = await hostile(
+      (socket, asked) => redirect(`${server.url}/admin`)(socket, asked),
+      '127.0.0.2',
+    );
+    const { server, origin } = await originOf(
+      (socket, asked) => (asked.target === '/f' ? redirect(`${other.url}/x`) : whole('there'))(socket, asked),
+      { send: { 'x-key': 'k' } },
+    );
+    await textOf(await found(origin));
+    expect(server.asked.map(({ target, headers }) => [target, headers['x-key']])).toEqual([
+      ['/f', 'k'],
+      ['/admin', undefined],
+    ]);
+  });
+
+  it.each([
+    ['http://a', 'http://a', true],
+    ['http://a', 'https://a', true],
+    ['http://a:8080', 'http://a:8080', true],
+    ['http://a:8080', 'https://a:8080', false],
+    ['http://a', 'https://a:8443', false],
+    ['http://a', 'http://a:81', false],
+    ['http://a', 'https://b', false],
+    ['https://a', 'http://a', false],
+    ['http://a', 'https://a.b', false],
+  ])('%s and %s are one server: %s', (base, to, isSame) => {
+    expect(isSameServer(base, to)).toBe(isSame);
   });
 
   it('takes no secrets to another port', async () => {
@@ -169,6 +199,15 @@ describe('an address that is none of the Internet', () => {
     const origin = originAt(`http://old.example:${outer.port}/`, {}, { mayConnect, lookup });
     expect(await textOf(await found(origin))).toBe('public');
   });
+});
+
+it('a name that nobody resolves in time: 504, and the origin is away', async () => {
+  const origin = originAt(
+    'http://old.example/',
+    { timeouts: timeouts({ connect: 100, firstByte: 60_000 }) },
+    { lookup: () => {} },
+  );
+  await expect(ask(origin)).rejects.toMatchObject({ status: 504, isAway: true });
 });
 
 it('a name that is nowhere: 502, and the origin is away', async () => {

@@ -107,14 +107,14 @@ export class HttpOrigin implements Origin, AsyncDisposable {
   /** The answer that brings the object; undefined where there is none. */
   async #follow(method: 'GET' | 'HEAD', first: Hop, deadlines: Deadlines): Promise<Exchange | undefined> {
     let hop = first;
+    // Whoever has sent us to another server may send us back to anywhere there.
+    let isOwn = true;
     for (let redirects = 0; redirects <= MOST_REDIRECTS; redirects++) {
       const answer = await exchange(this.#connections, {
         name: this.name,
         method,
         hop,
-        headers: isSameServer(this.#origin, hop.origin)
-          ? { ...this.#headers, ...this.#rule.send }
-          : this.#headers,
+        headers: isOwn ? { ...this.#headers, ...this.#rule.send } : this.#headers,
         timeouts: this.#rule.timeouts,
         deadlines,
       });
@@ -125,6 +125,7 @@ export class HttpOrigin implements Origin, AsyncDisposable {
         if (isFound) return answer;
         if (meaning === 'absent') return undefined;
         hop = nextHop(this.name, hop, valueOf(answer.headers, 'location'));
+        isOwn &&= isSameServer(this.#origin, hop.origin);
       } finally {
         if (!isFound) await answer.drop();
       }
