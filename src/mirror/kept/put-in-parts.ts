@@ -62,13 +62,17 @@ async function putParts(upload: UploadKey, put: PartsPut): Promise<readonly stri
   const putOne = async (index: number): Promise<void> => {
     const start = index * partBytes;
     const end = Math.min(body.size, start + partBytes);
-    using held = await budget.take(end - start);
-    either.throwIfAborted();
-    const bytes = await readPart(body, start, end, either);
-    const md5 = createHash('md5').update(bytes).digest('base64');
-    const request = { signal: either, path: upload.key };
-    const { etag } = await putPart(bucket, upload, index + 1, { bytes, md5 }, request);
-    etags[index] = etag;
+    const held = await budget.take(end - start);
+    try {
+      either.throwIfAborted();
+      const bytes = await readPart(body, start, end, either);
+      const md5 = createHash('md5').update(bytes).digest('base64');
+      const request = { signal: either, path: upload.key };
+      const { etag } = await putPart(bucket, upload, index + 1, { bytes, md5 }, request);
+      etags[index] = etag;
+    } finally {
+      held[Symbol.dispose]();
+    }
   };
 
   const parts = Array.from({ length: Math.ceil(body.size / partBytes) }, (_, index) =>

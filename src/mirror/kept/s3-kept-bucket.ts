@@ -151,14 +151,18 @@ class S3KeptBucket implements KeptBucket {
 
   async #putWhole(put: Put): Promise<'kept' | 'present'> {
     const { body, request } = put;
-    using held = await this.#budget.take(body.size);
-    request.signal.throwIfAborted();
-    const bytes = await readPart(body, 0, body.size, request.signal);
-    const whole = { bytes, md5: base64(body.md5) };
-    const outcome = await this.#putBody(put, () => whole);
-    if (outcome === 'kept' && put.condition.kind === 'absent' && body.size <= LEARN_BYTES)
-      await this.#conditions.learn(() => this.#send(put, whole, put.condition));
-    return outcome;
+    const held = await this.#budget.take(body.size);
+    try {
+      request.signal.throwIfAborted();
+      const bytes = await readPart(body, 0, body.size, request.signal);
+      const whole = { bytes, md5: base64(body.md5) };
+      const outcome = await this.#putBody(put, () => whole);
+      if (outcome === 'kept' && put.condition.kind === 'absent' && body.size <= LEARN_BYTES)
+        await this.#conditions.learn(() => this.#send(put, whole, put.condition));
+      return outcome;
+    } finally {
+      held[Symbol.dispose]();
+    }
   }
 
   async #putStreamed(put: Put): Promise<'kept' | 'present'> {
