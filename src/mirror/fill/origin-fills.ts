@@ -35,6 +35,7 @@ class OriginFills implements Fills {
   /** HEADs have places of their own: they must not wait behind bodies. */
   readonly #headPlaces: Places;
   readonly #heads = new Map<string, Promise<FillStart>>();
+  readonly #headCuts = new Set<Cut>();
   readonly #ending = new AbortController();
 
   constructor({ rules, isExcepted, bucket, spool, limits = {}, log, observer = NO_OBSERVER }: FillsOptions) {
@@ -97,6 +98,7 @@ class OriginFills implements Fills {
     const running = this.#running.get(key.key);
     if (running !== undefined) return await running.started;
     if (this.#needs.absent.has(key.key)) return { kind: 'absent', remembered: true };
+    if (this.#ending.signal.aborted) return failedStart(refusal('ending', this.#needs.observer));
     const asked = this.#heads.get(key.key);
     if (asked !== undefined) return await asked;
     const asking = this.#askHead(route, key).finally(() => this.#heads.delete(key.key));
@@ -113,12 +115,13 @@ class OriginFills implements Fills {
     const error = new OriginError(503, 'the mirror is stopping', { retryAfter: 1 });
     const cutAll = (): void => {
       for (const fill of this.#running.values()) fill.cut(error);
+      for (const head of this.#headCuts) head.now(error);
     };
     if (cut.aborted) cutAll();
     cut.addEventListener('abort', cutAll, { once: true });
     while (this.#running.size > 0) await Promise.all([...this.#running.values()].map(({ ended }) => ended));
-    cut.removeEventListener('abort', cutAll);
     await Promise.all(this.#heads.values());
+    cut.removeEventListener('abort', cutAll);
   }
 
   #routeOf({ path }: MirrorKey): Route | undefined {
@@ -151,6 +154,7 @@ class OriginFills implements Fills {
     const { observer, absent } = this.#needs;
     const { name, concurrency, timeouts } = route.rule;
     using cut = new Cut();
+    this.#headCuts.add(cut);
     const { signal } = cut;
     try {
       using place = await this.#headPlaces.enter(name, concurrency, timeouts.firstByte, signal);
@@ -170,6 +174,8 @@ class OriginFills implements Fills {
       return failedStart(
         error instanceof OriginError ? error : new OriginError(502, String(error), { cause: error }),
       );
+    } finally {
+      this.#headCuts.delete(cut);
     }
   }
 }

@@ -25,15 +25,22 @@ export class Places {
     const { promise, resolve, reject } = Promise.withResolvers<Disposable | undefined>();
     const waiting = { kind, mostOfKind, resolve };
     this.#waiting.add(waiting);
-    const abort = (): void => reject(signal.reason);
-    const timer = setTimeout(() => resolve(undefined), waitMs);
+    // It leaves at once: a place given to one that has gone would be lost.
+    const leave = (settle: () => void) => (): void => {
+      this.#waiting.delete(waiting);
+      settle();
+    };
+    const abort = leave(() => reject(signal.reason));
+    const timer = setTimeout(
+      leave(() => resolve(undefined)),
+      waitMs,
+    );
     signal.addEventListener('abort', abort, { once: true });
     try {
       return await promise;
     } finally {
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
-      this.#waiting.delete(waiting);
     }
   }
 
