@@ -76,6 +76,22 @@ describe.skipIf(lacks('rabbitmq-server'))('RabbitMQ', () => {
     }
   }
 
+  it('is not made by one that only looks', async () => {
+    await opened(async ({ url, broker, name }) => {
+      await expect(openAmqpQueue(url, options({ isThere: true }))).rejects.toMatchObject({
+        code: 'STORE_MISSING',
+        message: expect.stringContaining('there is no queue'),
+      });
+      await using connection = disposable(new Connection(broker));
+      for (const queue of queuesOf(name))
+        await expect(connection.connection.queueDeclare({ queue, passive: true })).rejects.toThrow('NOT_FOUND');
+      await using queue = await openAmqpQueue(url, options());
+      await queue.publish(messages(1));
+      await using looking = await openAmqpQueue(url, options({ isThere: true }));
+      expect(await looking.counts()).toMatchObject({ waiting: 1 });
+    });
+  });
+
   it('that is killed and comes back loses nothing, and is BUSY meanwhile', async () => {
     await using own = await startRabbitServer();
     await using queue = await openAmqpQueue(`${own.url}/restart`, options());

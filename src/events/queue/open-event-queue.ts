@@ -9,7 +9,7 @@ export interface EventQueueOptions {
   readonly maxMessages: number;
   /** Of the disk of a file. */
   readonly minFreeBytes: number;
-  /** It is only looked at: see NatsOptions. */
+  /** It is only looked at, and nothing is made: STORE_MISSING where it is not there. Default: it is made. */
   readonly isThere?: boolean | undefined;
   readonly log: Log;
 }

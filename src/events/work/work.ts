@@ -47,6 +47,8 @@ export interface Running {
   readonly inHand: number;
   /** Whether what comes can't be written for lack of room. */
   readonly isDiskFull: boolean;
+  /** What says that a side of the action is away, for whatever has come lately; undefined where it is there, or nothing has come. */
+  readonly away: Error | undefined;
 }
 
 /** How the work ended. */
@@ -104,7 +106,17 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
     abandon: () => stop.abort(),
     signal: ended,
   });
-  options.started?.(intake);
+  options.started?.({
+    get inHand() {
+      return intake.inHand;
+    },
+    get isDiskFull() {
+      return intake.isDiskFull;
+    },
+    get away() {
+      return breakers.away;
+    },
+  });
   try {
     if (once) {
       await replayAll({ ...options, records, signal: ended });

@@ -10,6 +10,10 @@ import type { CopyTarget } from './copy-options.ts';
 /** What the target has under a key: 'untold' where we may not know, as without s3:ListBucket. */
 export type Kept = ObjectFacts | 'nothing' | 'untold';
 
+export function isObject(kept: Kept): kept is ObjectFacts {
+  return typeof kept === 'object';
+}
+
 /** The bucket that copies go to. */
 export class TargetBucket {
   readonly #pool: BucketPool;

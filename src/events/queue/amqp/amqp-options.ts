@@ -7,6 +7,8 @@ export interface AmqpQueueOptions {
   readonly maxMessages: number;
   /** How long a receive waits, in ms. Default 20 s. */
   readonly waitMs?: number;
+  /** It is only looked at: STORE_MISSING where it is not there. Default: it is made. */
+  readonly isThere?: boolean | undefined;
   readonly log: Log;
 }
 
