@@ -79,7 +79,8 @@ function checkGlob(glob: string): void {
   if (glob === '' || glob.length > MAX_PATTERN)
     throw badValue(`has a pattern that is not of 1 to ${MAX_PATTERN} characters`);
   if (/^!(?!\()/.test(glob)) throw badValue(`has "${glob}", but there are no exceptions from patterns ("!")`);
-  if (glob.startsWith('/')) throw badValue(`has "${glob}", but no key begins with "/" unless it is asked for with two`);
+  if (glob.startsWith('/'))
+    throw badValue(`has "${glob}", but no key begins with "/" unless it is asked for with two`);
   try {
     // Without `debug` what can't be compiled would silently match nothing.
     picomatch.makeRe(glob, { dot: true, nonegate: true, strictBrackets: true, debug: true });

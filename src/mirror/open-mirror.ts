@@ -109,5 +109,9 @@ function openOrigin(
   if (address.kind === 'http') return opened.use(new HttpOrigin(address.base, rule, { viaId: id }));
   const { bucket, endpoint, region, profile } = address;
   const reads = Math.max(LEAST_READS, rule.concurrency);
-  return new S3Origin(opened.use(new Bucket({ bucket, endpoint, region, profile }, { reads })), address, rule);
+  return new S3Origin(
+    opened.use(new Bucket({ bucket, endpoint, region, profile }, { reads })),
+    address,
+    rule,
+  );
 }

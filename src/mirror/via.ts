@@ -10,7 +10,9 @@ const ID_DIGITS = 16;
  * @param serviceEndpoint where clients are sent back to
  */
 export function viaId(bucket: string, serviceEndpoint: string): string {
-  const digest = createHash('sha256').update(JSON.stringify([bucket, serviceEndpoint])).digest('hex');
+  const digest = createHash('sha256')
+    .update(JSON.stringify([bucket, serviceEndpoint]))
+    .digest('hex');
   return `isync-${digest.slice(0, ID_DIGITS)}`;
 }
 

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
 import { Limiter } from '../flow/limiter.ts';
-import { isAbsent, s3Error, statusOf } from './errors.ts';
+import { isAbsent, isNoSuchKey, s3Error, statusOf } from './errors.ts';
 import { headersIn } from './object-attributes.ts';
 import { QuickGets } from './quick-get.ts';
 import type { S3Access } from './access.ts';
@@ -134,8 +134,10 @@ export class ObjectAsker implements Disposable {
       const ended = new Promise<void>((resolve) => body.once('close', resolve));
       return { answer: { status, headers, body: leavable(body) }, ended };
     } catch (error) {
-      const status = isAbsent(error) ? 404 : statusOf(error);
+      const status = statusOf(error);
       if (status === undefined || !isStatus(status) || status < 300) throw error;
+      // The answer to a GET tells whether it is the key that is missing; that to a HEAD has no body.
+      if (status === 404 && !(method === 'HEAD' ? isAbsent(error) : isNoSuchKey(error))) throw error;
       return { answer: { status, headers: headersOfError(error), body: undefined }, ended: undefined };
     }
   }

@@ -73,7 +73,11 @@ describe('the settings of a mirror', () => {
       bwlimit: 20_000_000,
       allowPrivate: true,
     });
-    expect(['img/a.jpg', 'img/a.png', 'x/a.jpg'].map((key) => first!.matches(key))).toEqual([true, false, false]);
+    expect(['img/a.jpg', 'img/a.png', 'x/a.jpg'].map((key) => first!.matches(key))).toEqual([
+      true,
+      false,
+      false,
+    ]);
     expect(['x-amz-meta-abc', 'x-amz-meta-b'].map((name) => first!.keeps(name))).toEqual([true, false]);
     expect(['image/png', 'text/plain', 'text/html'].map((type) => first!.takesType(type))).toEqual([
       true,
@@ -82,7 +86,14 @@ describe('the settings of a mirror', () => {
     ]);
     expect(second).toMatchObject({
       origins: [
-        { kind: 's3', bucket: 'other', prefix: '', endpoint: 'http://127.0.0.1:9/', region: 'eu-1', profile: 'old' },
+        {
+          kind: 's3',
+          bucket: 'other',
+          prefix: '',
+          endpoint: 'http://127.0.0.1:9/',
+          region: 'eu-1',
+          profile: 'old',
+        },
       ],
     });
     expect([second!.matches('a12'), second!.matches('b')]).toEqual([true, false]);
@@ -97,7 +108,11 @@ describe('the settings of a mirror', () => {
       bwlimit: undefined,
       allowPrivate: false,
     });
-    expect([third!.matches('x'), third!.keeps('x-amz-meta-x'), third!.takesType('a/b')]).toEqual([true, true, true]);
+    expect([third!.matches('x'), third!.keeps('x-amz-meta-x'), third!.takesType('a/b')]).toEqual([
+      true,
+      true,
+      true,
+    ]);
   });
 
   it('can be three variables and nothing else', () => {
@@ -115,7 +130,11 @@ describe('the settings of a mirror', () => {
     const config = read(
       'stores: { new: { url: s3://new/x, endpoint: http://127.0.0.1:1 } }\nmirror: { bucket: store:new, externalEndpoint: https://old.example }\n',
     );
-    expect(config.bucket).toMatchObject({ bucket: 'new', prefix: 'x', access: { endpoint: new URL('http://127.0.0.1:1') } });
+    expect(config.bucket).toMatchObject({
+      bucket: 'new',
+      prefix: 'x',
+      access: { endpoint: new URL('http://127.0.0.1:1') },
+    });
   });
 
   it.each([
@@ -204,7 +223,9 @@ describe('a wrong value of a rule is told with its line', () => {
   it('that sends clients to an origin is refused where they can not ask it', () => {
     for (const rule of ['origins: s3://old', 'origins: http://o, send: { A: { env: X } }'])
       expect(
-        refused(() => read(`bucket: s3://new\nonMiss: redirect-origin\nrules: [{ ${rule} }]\n`, {}, { X: 'x' })).message,
+        refused(() =>
+          read(`bucket: s3://new\nonMiss: redirect-origin\nrules: [{ ${rule} }]\n`, {}, { X: 'x' }),
+        ).message,
       ).toContain('is for origins that clients can ask themselves');
   });
 });

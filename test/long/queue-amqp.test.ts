@@ -84,7 +84,9 @@ describe.skipIf(lacks('rabbitmq-server'))('RabbitMQ', () => {
       });
       await using connection = disposable(new Connection(broker));
       for (const queue of queuesOf(name))
-        await expect(connection.connection.queueDeclare({ queue, passive: true })).rejects.toThrow('NOT_FOUND');
+        await expect(connection.connection.queueDeclare({ queue, passive: true })).rejects.toThrow(
+          'NOT_FOUND',
+        );
       await using queue = await openAmqpQueue(url, options());
       await queue.publish(messages(1));
       await using looking = await openAmqpQueue(url, options({ isThere: true }));

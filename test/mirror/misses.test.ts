@@ -94,7 +94,9 @@ await withS3Server((server) => {
         'bytes 2-4/10',
       ]);
       await expect.poll(() => isKept(server, bucket, 'k')).toBe(true);
-      expect((await ask('/l', { headers: { range: 'bytes=10-' } })).headers['content-range']).toBe('bytes */10');
+      expect((await ask('/l', { headers: { range: 'bytes=10-' } })).headers['content-range']).toBe(
+        'bytes */10',
+      );
       const other = { range: 'bytes=2-4', 'if-range': '"other"' };
       expect((await ask('/m', { headers: other })).body.toString()).toBe(TEXT);
       const same = { range: 'bytes=2-4', 'if-range': '"old"' };

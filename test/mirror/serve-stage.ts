@@ -128,7 +128,11 @@ export async function startMirror(
 }
 
 /** Sends a request whose path stays as it is. */
-export async function ask(port: number, path: string, { method = 'GET', headers = {} }: Asked = {}): Promise<Told> {
+export async function ask(
+  port: number,
+  path: string,
+  { method = 'GET', headers = {} }: Asked = {},
+): Promise<Told> {
   const request = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false });
   request.end();
   const [response] = (await once(request, 'response')) as [IncomingMessage];

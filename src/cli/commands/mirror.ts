@@ -125,6 +125,6 @@ export const mirror: Command = {
   notOptions: ['rules'],
   secrets: ['token'],
   hasUnits: true,
-  heapPlan: 'receiver',
+  heapPlan: 'sender',
   load: async () => (await import('../run-mirror.ts')).runMirror,
 };

@@ -63,7 +63,11 @@ export const mirrorSchema = z
       if (config.fallback) fault(context, 'fallback', 'needs --service-endpoint as well');
     }
     if (config.onMiss === 'redirect-origin' && rules.length > 0 && !rules.every(isOpenToClients))
-      fault(context, 'onMiss', 'is for origins that clients can ask themselves: no s3://, and nothing in "send"');
+      fault(
+        context,
+        'onMiss',
+        'is for origins that clients can ask themselves: no s3://, and nothing in "send"',
+      );
     if (config.token !== undefined && config.tokenFile !== undefined)
       fault(
         context,

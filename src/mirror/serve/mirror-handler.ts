@@ -67,9 +67,8 @@ class Mirror {
     admitted();
     const reason = target === HEALTH.ready ? await this.#options.notReady() : undefined;
     // Why it is not, the log and the status page tell: anybody may ask here.
-    return (
-      reason === undefined ? lineAnswer('BYPASS', 200, 'ok') : lineAnswer('ERROR', 503, 'not ready')
-    ).response;
+    return (reason === undefined ? lineAnswer('BYPASS', 200, 'ok') : lineAnswer('ERROR', 503, 'not ready'))
+      .response;
   }
 
   /** @param said gets the key, for the log */
@@ -89,7 +88,8 @@ class Mirror {
     const key = rules.keyOf(parsed.path, parsed.query, this.#keyBytes);
     if (key === undefined) return lineAnswer('REFUSED', 400, 'the path and its query are too long for a key');
     said.key = key.key;
-    if (hasPassed(headers['via'], viaId)) return lineAnswer('REFUSED', 508, 'a loop leads back to this mirror');
+    if (hasPassed(headers['via'], viaId))
+      return lineAnswer('REFUSED', 508, 'a loop leads back to this mirror');
     const asked = { method, key, conditions: conditionsIn(method, headers), signal } as const;
     try {
       return (await this.#hits.answer(asked)) ?? (await this.#misses.answer(asked, limits));

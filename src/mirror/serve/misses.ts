@@ -48,7 +48,10 @@ export class Misses {
     const { size } = start.head;
     const refused = unheld(start.head, asked, 'MISS');
     if (refused !== undefined) return refused;
-    const headers = { ...headersOf(start.head), 'content-length': size === undefined ? undefined : String(size) };
+    const headers = {
+      ...headersOf(start.head),
+      'content-length': size === undefined ? undefined : String(size),
+    };
     return { outcome: 'MISS', response: { status: 200, headers } };
   }
 

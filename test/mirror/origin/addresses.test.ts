@@ -1,16 +1,13 @@
 import { expect, it } from 'vitest';
 import { isGlobalOrPrivate, isGlobalUnicast } from '../../../src/mirror/origin/http/addresses.ts';
 
-it.each([
-  ['8.8.8.8'],
-  ['::ffff:8.8.8.8'],
-  ['::ffff:808:808'],
-  ['64:ff9b::8.8.8.8'],
-  ['2606:4700::1111'],
-])('%s is on the Internet', (address) => {
-  expect(isGlobalUnicast(address)).toBe(true);
-  expect(isGlobalOrPrivate(address)).toBe(true);
-});
+it.each([['8.8.8.8'], ['::ffff:8.8.8.8'], ['::ffff:808:808'], ['64:ff9b::8.8.8.8'], ['2606:4700::1111']])(
+  '%s is on the Internet',
+  (address) => {
+    expect(isGlobalUnicast(address)).toBe(true);
+    expect(isGlobalOrPrivate(address)).toBe(true);
+  },
+);
 
 it.each([
   ['127.0.0.1'],

@@ -164,11 +164,13 @@ describe('a request', () => {
     for (let count = 0; count < 3; count++) await ask(origin);
     server.reply = whole('content');
     await found(origin, 'f', 'HEAD');
-    await expect.poll(async () => {
-      const before = server.connections;
-      await textOf(await found(origin));
-      return server.connections - before;
-    }).toBe(0);
+    await expect
+      .poll(async () => {
+        const before = server.connections;
+        await textOf(await found(origin));
+        return server.connections - before;
+      })
+      .toBe(0);
     expect(server.connections).toBe(1);
   });
 
@@ -246,7 +248,10 @@ describe('an answer without an object', () => {
     ['no HTTP', 'hello\r\n\r\n'],
     ['two lengths', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab'],
     ['no length', 'HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\nab'],
-    ['a length and chunks', 'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n'],
+    [
+      'a length and chunks',
+      'HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n',
+    ],
     ['a coding unasked', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n'],
     ['nothing', ''],
     ['half a head', 'HTTP/1.1 200 OK\r\nContent-Le'],
@@ -280,7 +285,10 @@ describe('a body that is not whole', () => {
     ['longer than it says, told to end', longer(BODY, 'more', { Connection: 'close' })],
     ['longer than it says, as another answer', longer(BODY, 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n')],
     ['in chunks without the last', chunked([BODY, BODY], { cut: true })],
-    ['in chunks without the last, told to end', chunked([BODY], { cut: true, headers: { Connection: 'close' } })],
+    [
+      'in chunks without the last, told to end',
+      chunked([BODY], { cut: true, headers: { Connection: 'close' } }),
+    ],
     ['not the bytes of its Content-MD5', wrongMd5(BODY)],
     ['with a Content-MD5 that is none', whole(BODY, { 'Content-MD5': 'x' })],
   ])('%s: 502, and the origin is not away', async (_, reply) => {
@@ -318,7 +326,10 @@ describe('a body that is passed on, but never kept', () => {
   });
 
   it('ends with the connection, of HTTP/1.0 and of a coding that is none', async () => {
-    for (const head of ['HTTP/1.0 200 OK\r\n\r\n', 'HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n']) {
+    for (const head of [
+      'HTTP/1.0 200 OK\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n',
+    ]) {
       const { origin } = await originOf(bytesOnly(`${head}content`));
       expect((await found(origin)).notKept).toBeDefined();
     }
@@ -337,7 +348,9 @@ describe('a body that is passed on, but never kept', () => {
   });
 
   it('has more metadata than S3 takes', async () => {
-    const { origin } = await originOf(whole('x', { 'X-Amz-Meta-A': 'a'.repeat(2048) }), { keeps: () => true });
+    const { origin } = await originOf(whole('x', { 'X-Amz-Meta-A': 'a'.repeat(2048) }), {
+      keeps: () => true,
+    });
     expect((await found(origin)).notKept).toMatch(/metadata/);
   });
 });

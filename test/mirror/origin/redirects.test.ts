@@ -78,7 +78,9 @@ describe('a redirect', () => {
     ['a script', 'javascript:alert(1)'],
     ['a password', 'http://user:word@old.example/'],
   ])('to %s is not followed', (_, location) => {
-    expect(() => nextHop('o', { origin: 'http://old.example', path: '/' }, location)).toThrow(/^o redirects /);
+    expect(() => nextHop('o', { origin: 'http://old.example', path: '/' }, location)).toThrow(
+      /^o redirects /,
+    );
   });
 
   it('never goes from https to http', () => {
