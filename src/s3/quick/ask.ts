@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
 import { type Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
 import { type Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { S3Client } from '@aws-sdk/client-s3';
-import { SignatureV4 } from '@smithy/signature-v4';
+import { QuickSigner, type Signed, type ToSign } from './sign.ts';
 
 /**
  * Requests without the layers of the SDK, which take several times as much of the processor as the requests themselves; it lends
@@ -18,7 +17,6 @@ const BODY_SILENCE_MS = 60_000;
 const MOST_USELESS = 8;
 /** Longest answer that is kept whole, in bytes: an ETag with some words around it. */
 const MOST_ANSWER_BYTES = 64 * 1024;
-const NO_BODY = createHash('sha256').digest('hex');
 /** Other characters would be signed as UTF-8, and sent as Latin-1. */
 const PLAIN = /^[\x20-\x7e]*$/;
 
@@ -29,20 +27,13 @@ export interface QuickRoute {
   readonly httpsAgent: HttpsAgent;
 }
 
-export interface QuickRequest {
+export interface QuickRequest extends ToSign {
   /** Of which useless answers are counted. */
   readonly kind: 'head' | 'get' | 'put' | 'copy';
-  readonly method: 'HEAD' | 'GET' | 'PUT';
-  readonly bucket: string;
-  readonly key: string;
-  /** Names in lower case; one that is undefined is left out. */
-  readonly headers: Readonly<Record<string, string | undefined>>;
-  /** `content-md5` must be among the headers: it is signed, and ties the body to the signature. */
-  readonly body?: Uint8Array | undefined;
 }
 
 interface Quick extends QuickRoute {
-  readonly signer: SignatureV4;
+  readonly signer: QuickSigner;
   readonly useless: Record<QuickRequest['kind'], number>;
 }
 
@@ -52,16 +43,7 @@ const routes = new WeakMap<S3Client, Quick>();
 export function allowQuick(client: S3Client, route: QuickRoute): void {
   const { endpoint } = route;
   if (endpoint.pathname !== '/' || endpoint.search !== '') return;
-  const { credentials, region, sha256 } = client.config;
-  const signer = new SignatureV4({
-    credentials,
-    region,
-    sha256,
-    service: 's3',
-    // Keys are escaped once.
-    uriEscapePath: false,
-    applyChecksum: false,
-  });
+  const signer = new QuickSigner(client, endpoint);
   routes.set(client, { ...route, signer, useless: { head: 0, get: 0, put: 0, copy: 0 } });
 }
 
@@ -102,33 +84,13 @@ async function ask<T>(
   signal: AbortSignal | undefined,
   read: (answer: IncomingMessage) => Promise<T | undefined> | T | undefined,
 ): Promise<T | undefined> {
-  const answer = await send(quick, await signed(quick, request), request.body, signal);
+  const answer = await send(quick, await quick.signer.sign(request), request.body, signal);
   const told = await read(answer);
   if (told !== undefined) return told;
   // Its connection is of use still, if it says itself that it is short.
   if (Number(answer.headers['content-length'] ?? Infinity) <= MOST_ANSWER_BYTES) answer.resume();
   else answer.destroy();
   return undefined;
-}
-
-interface Signed {
-  readonly method: QuickRequest['method'];
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-}
-
-async function signed({ endpoint, signer }: Quick, request: QuickRequest): Promise<Signed> {
-  const { method, bucket, key, body } = request;
-  const path = `/${bucket}/${key.split('/').map(encoded).join('/')}`;
-  const given: Record<string, string> = {
-    host: endpoint.host,
-    'x-amz-content-sha256': body === undefined ? NO_BODY : 'UNSIGNED-PAYLOAD',
-    ...(method === 'PUT' && { 'content-length': String(body?.length ?? 0) }),
-  };
-  for (const [name, value] of Object.entries(request.headers)) if (value !== undefined) given[name] = value;
-  const { protocol, hostname } = endpoint;
-  const { headers } = await signer.sign({ method, protocol, hostname, path, query: {}, headers: given });
-  return { method, path, headers };
 }
 
 function send(
@@ -157,12 +119,4 @@ function send(
     request.on('error', reject);
     request.end(body);
   });
-}
-
-/** As S3 wants keys to be signed; the same goes over the wire. */
-function encoded(text: string): string {
-  return encodeURIComponent(text).replaceAll(
-    /[!'()*]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
