@@ -181,7 +181,7 @@ export const ERRORS = {
   SCRIPT_FAILED: {
     concerns: 'item',
     exit: 1,
-    cure: 'The log has what it printed. When its cause is mended, isync webhook queue dead replay takes the event again.',
+    cure: 'The log has what it printed. When its cause is mended, isync webhook queue dead replay (isync pull parked replay) takes the event again.',
   },
   // A comparison with a bucket would remove more than it may.
   RESYNC_STOPPED: {
