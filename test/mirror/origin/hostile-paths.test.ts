@@ -6,7 +6,7 @@ import { refusal } from '../../../harness/hostile-origin.ts';
 import { hostile, originAt, ruleOf } from './origins.ts';
 
 const SEED = Number(process.env['ISYNC_TEST_SEED'] ?? 20261126);
-const PATHS = 40_000;
+const PATHS = 20_000;
 /** Requests at a time. */
 const WIDTH = 16;
 const BASE = '/base/path/';
