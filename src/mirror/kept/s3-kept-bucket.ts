@@ -61,7 +61,7 @@ interface Put {
   readonly key: string;
   readonly body: SpoolFile;
   readonly condition: PutCondition;
-  readonly attributes: (own?: Readonly<Record<string, string>>) => ObjectAttributes;
+  readonly attributes: ObjectAttributes;
   readonly request: RequestOptions & { readonly signal: AbortSignal };
 }
 
@@ -108,7 +108,7 @@ class S3KeptBucket implements KeptBucket {
       key: this.#keyOf(key),
       body,
       condition: replaces === undefined ? { kind: 'absent' } : { kind: 'etag', etag: replaces.etag },
-      attributes: (own) => this.#attributesOf(key, head, own),
+      attributes: this.#attributesOf(key, head),
       request: { signal, path: key },
     };
     if (body.size > whole && (isAws || body.size > streamed))
@@ -132,12 +132,8 @@ class S3KeptBucket implements KeptBucket {
     return this.#options.prefix + key;
   }
 
-  #attributesOf(
-    key: string,
-    head: OriginHead & { readonly origin: string },
-    own?: Readonly<Record<string, string>>,
-  ): ObjectAttributes {
-    const { metadata, dropped } = metadataOf(head, own);
+  #attributesOf(key: string, head: OriginHead & { readonly origin: string }): ObjectAttributes {
+    const { metadata, dropped } = metadataOf(head);
     if (dropped.length > 0)
       this.#options.log.warn('metadata of the origin is not kept: S3 takes 2 KiB', { key, dropped });
     return { ...this.#options.settings, metadata, headers: storableHeaders(head.headers) };
@@ -203,7 +199,7 @@ class S3KeptBucket implements KeptBucket {
     body: Body | StreamedBody,
     condition: PutCondition | undefined,
   ): Promise<ConditionalPut> {
-    return await putOnCondition(this.#bucket, key, body, condition, attributes(), request);
+    return await putOnCondition(this.#bucket, key, body, condition, attributes, request);
   }
 
   /** The server has checked the MD5 of what came; that it has kept it is checked here. */
