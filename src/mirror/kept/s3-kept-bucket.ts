@@ -177,21 +177,28 @@ class S3KeptBucket implements KeptBucket {
   }
 
   async #putBody(put: Put, bodyOf: () => Body | StreamedBody): Promise<'kept' | 'present'> {
-    const condition = this.#conditions.isUnknown ? undefined : put.condition;
-    let outcome = await this.#send(put, bodyOf(), condition);
-    this.#conditions.told(outcome);
-    if (outcome === 'unsupported' && this.#conditions.isUnknown) {
+    for (const condition of this.#waysOf(put)) {
+      const outcome = await this.#send(put, bodyOf(), condition);
+      if (typeof outcome === 'object') {
+        await this.#check(put, outcome.etag);
+        return 'kept';
+      }
+      if (condition?.kind === 'absent') this.#conditions.told(outcome);
+      if (outcome === 'refused' && condition?.kind === 'absent') return 'present';
+      // Also a refusal may come of how the condition was written.
       if (await this.#isTaken(put)) return 'present';
-      outcome = await this.#send(put, bodyOf(), undefined);
+      if (outcome === 'conflict' || (condition?.kind === 'absent' && this.#conditions.isHeeded)) break;
     }
-    if (typeof outcome === 'object') {
-      await this.#check(put, outcome.etag);
-      return 'kept';
-    }
-    if (outcome === 'refused' || (await this.#isTaken(put))) return 'present';
-    throw new IsyncError('STORE_FAILED', 'the object store can not tell whether the key is free', {
+    throw new IsyncError('STORE_FAILED', 'the object store can not tell whether the key may be put', {
       path: put.request.path,
     });
+  }
+
+  /** Conditions to send, one after the other, each where the server could do nothing with the one before and a look finds no harm. */
+  #waysOf({ condition }: Put): readonly (PutCondition | undefined)[] {
+    if (condition.kind === 'etag')
+      return this.#options.isAws ? [condition] : [condition, { ...condition, isBare: true }, undefined];
+    return this.#conditions.isUnknown ? [undefined] : [condition, undefined];
   }
 
   async #send(
