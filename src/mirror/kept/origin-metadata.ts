@@ -6,6 +6,8 @@ import type { OriginHead } from '../origin/origin.ts';
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html#UserMetadata
  */
 const MOST_METADATA_BYTES = 2 * 1024;
+/** What is left for the name of a multipart upload, in bytes: `isync-fill` and a UUID. */
+const UPLOAD_BYTES = 10 + 36;
 /** Names that a header may have. */
 const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 /** What a header of a signed request may hold. */
@@ -20,14 +22,9 @@ export interface StoredMetadata {
 /**
  * User metadata of what comes from an origin: first what we know of it, then, as far as there is room, what the rule keeps. Text
  * that is not ASCII is written as S3 itself tells it (RFC 2047).
- * @param own further metadata of ours, in ASCII
  */
-export function metadataOf(
-  head: OriginHead & { readonly origin: string },
-  own: Readonly<Record<string, string>> = {},
-): StoredMetadata {
+export function metadataOf(head: OriginHead & { readonly origin: string }): StoredMetadata {
   const ours: Record<string, string | undefined> = {
-    ...own,
     'isync-origin-etag': head.etag,
     'isync-origin-modified':
       head.modifiedMs === undefined ? undefined : new Date(head.modifiedMs).toISOString(),
@@ -35,7 +32,7 @@ export function metadataOf(
   };
   const metadata: Record<string, string> = {};
   const dropped: string[] = [];
-  let room = MOST_METADATA_BYTES;
+  let room = MOST_METADATA_BYTES - UPLOAD_BYTES;
   for (const [name, value] of [...Object.entries(ours), ...theirs(head, ours)]) {
     if (value === undefined) continue;
     const text = PLAIN.test(value) ? value : encodedWord(value);

@@ -61,7 +61,7 @@ interface Put {
   readonly key: string;
   readonly body: SpoolFile;
   readonly condition: PutCondition;
-  readonly attributes: (own?: Readonly<Record<string, string>>) => ObjectAttributes;
+  readonly attributes: ObjectAttributes;
   readonly request: RequestOptions & { readonly signal: AbortSignal };
 }
 
@@ -108,7 +108,7 @@ class S3KeptBucket implements KeptBucket {
       key: this.#keyOf(key),
       body,
       condition: replaces === undefined ? { kind: 'absent' } : { kind: 'etag', etag: replaces.etag },
-      attributes: (own) => this.#attributesOf(key, head, own),
+      attributes: this.#attributesOf(key, head),
       request: { signal, path: key },
     };
     if (body.size > whole && (isAws || body.size > streamed))
@@ -132,12 +132,8 @@ class S3KeptBucket implements KeptBucket {
     return this.#options.prefix + key;
   }
 
-  #attributesOf(
-    key: string,
-    head: OriginHead & { readonly origin: string },
-    own?: Readonly<Record<string, string>>,
-  ): ObjectAttributes {
-    const { metadata, dropped } = metadataOf(head, own);
+  #attributesOf(key: string, head: OriginHead & { readonly origin: string }): ObjectAttributes {
+    const { metadata, dropped } = metadataOf(head);
     if (dropped.length > 0)
       this.#options.log.warn('metadata of the origin is not kept: S3 takes 2 KiB', { key, dropped });
     return { ...this.#options.settings, metadata, headers: storableHeaders(head.headers) };
@@ -181,21 +177,28 @@ class S3KeptBucket implements KeptBucket {
   }
 
   async #putBody(put: Put, bodyOf: () => Body | StreamedBody): Promise<'kept' | 'present'> {
-    const condition = this.#conditions.isUnknown ? undefined : put.condition;
-    let outcome = await this.#send(put, bodyOf(), condition);
-    this.#conditions.told(outcome);
-    if (outcome === 'unsupported' && this.#conditions.isUnknown) {
+    for (const condition of this.#waysOf(put)) {
+      const outcome = await this.#send(put, bodyOf(), condition);
+      if (typeof outcome === 'object') {
+        await this.#check(put, outcome.etag);
+        return 'kept';
+      }
+      if (condition?.kind === 'absent') this.#conditions.told(outcome);
+      if (outcome === 'refused' && condition?.kind === 'absent') return 'present';
+      // Also a refusal may come of how the condition was written.
       if (await this.#isTaken(put)) return 'present';
-      outcome = await this.#send(put, bodyOf(), undefined);
+      if (outcome === 'conflict' || (condition?.kind === 'absent' && this.#conditions.isHeeded)) break;
     }
-    if (typeof outcome === 'object') {
-      await this.#check(put, outcome.etag);
-      return 'kept';
-    }
-    if (outcome === 'refused' || (await this.#isTaken(put))) return 'present';
-    throw new IsyncError('STORE_FAILED', 'the object store can not tell whether the key is free', {
+    throw new IsyncError('STORE_FAILED', 'the object store can not tell whether the key may be put', {
       path: put.request.path,
     });
+  }
+
+  /** Conditions to send, one after the other, each where the server could do nothing with the one before and a look finds no harm. */
+  #waysOf({ condition }: Put): readonly (PutCondition | undefined)[] {
+    if (condition.kind === 'etag')
+      return this.#options.isAws ? [condition] : [condition, { ...condition, isBare: true }, undefined];
+    return this.#conditions.isUnknown ? [undefined] : [condition, undefined];
   }
 
   async #send(
@@ -203,7 +206,7 @@ class S3KeptBucket implements KeptBucket {
     body: Body | StreamedBody,
     condition: PutCondition | undefined,
   ): Promise<ConditionalPut> {
-    return await putOnCondition(this.#bucket, key, body, condition, attributes(), request);
+    return await putOnCondition(this.#bucket, key, body, condition, attributes, request);
   }
 
   /** The server has checked the MD5 of what came; that it has kept it is checked here. */
