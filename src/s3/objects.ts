@@ -37,6 +37,8 @@ export interface ListedObject {
 }
 
 export interface ListOptions extends RequestOptions {
+  /** Keys from behind this text on. Not every server heeds it. */
+  readonly startAfter?: string | undefined;
   /** The id of the account that must own the bucket: else S3 refuses. */
   readonly bucketOwner?: string | undefined;
   /** Agrees to pay for the requests, which some buckets ask for. */
@@ -169,6 +171,7 @@ export async function* listObjects(
       const command = new ListObjectsV2Command({
         ...listInput(bucket, prefix, request),
         MaxKeys: bucket.page,
+        StartAfter: request.startAfter,
         ContinuationToken: mark?.token,
         EncodingType: 'url',
       });

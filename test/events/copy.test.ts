@@ -35,6 +35,8 @@ const ODD_KEYS = [
   '-x',
   'tail/',
 ];
+const keysBelow = (prefix: string, count: number): string[] =>
+  Array.from({ length: count }, (_, index) => `${prefix}k${String(index).padStart(2, '0')}`);
 const BOTH = [
   ['from one server to another', false],
   ['within a server', true],
@@ -235,6 +237,45 @@ await withS3Server((server) => {
     expect(await copied).toEqual({ outcome: 'removed' });
     expect(await worker.created('none', { size })).toEqual({ outcome: 'missing' });
     expect(await stage.copies()).toEqual(['k']);
+  });
+
+  it('new objects by the thousand take three requests each, and some listings; an equal one is not copied again', async () => {
+    const stage = await CopyStage.start(server);
+    const worker = stage.open({ isOneServer: true, target: { prefix: 'p/' } });
+    const [first, others] = [keysBelow('a/', 8), keysBelow('b/', 20)];
+    const size = Buffer.byteLength('content of b/k00');
+    const all = [...first, ...others, 'b/equal', 'b/other'];
+    await Promise.all(all.map(async (key) => await stage.put(key)));
+    await stage.putCopy('p/b/equal', 'content of b/equal');
+    await stage.putCopy('p/b/other', 'something');
+    for (const key of first) await worker.created(key, { size });
+    const before = stage.source.asked.length;
+    await Promise.all(others.map(async (key) => await worker.created(key, { size })));
+    const asked = stage.source.asked.slice(before).map(({ method }) => method);
+    expect(asked.filter((method) => method === 'GET')).toHaveLength(1);
+    expect(asked).toHaveLength(1 + 3 * others.length);
+    const writes = stage.writes();
+    // It was there before the listing; these were not.
+    for (const key of ['b/equal', ...others])
+      expect(await worker.created(key, { size })).toEqual({ outcome: 'unchanged' });
+    expect(stage.writes()).toEqual(writes);
+    expect(await worker.created('b/other', { size })).toMatchObject({ outcome: 'written' });
+    for (const key of all) expect(await stage.text(`p/${key}`)).toBe(`content of ${key}`);
+    expect(stage.again).toBe(0);
+    expect(stage.log.lines).toEqual([]);
+  });
+
+  it('a target that may not be listed is looked at key by key', async () => {
+    const stage = await CopyStage.start(server);
+    const worker = stage.open({ isOneServer: true });
+    const keys = keysBelow('', 12);
+    await Promise.all(keys.map(async (key) => await stage.put(key)));
+    stage.source.refuse = ({ url = '' }) =>
+      url.includes('list-type') ? { status: 403, code: 'AccessDenied' } : undefined;
+    for (const key of keys)
+      expect(await worker.created(key, { size: 20 })).toMatchObject({ outcome: 'written' });
+    expect(stage.source.refused).toBe(1);
+    expect(stage.source.asked).toHaveLength(4 * keys.length);
   });
 
   it('mixes no two versions: an object that is replaced while its parts are read is begun anew', async () => {

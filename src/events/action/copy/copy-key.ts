@@ -6,6 +6,7 @@ import type { Task } from '../action.ts';
 import { lookTwice } from '../look-twice.ts';
 import type { Outcome } from '../outcome.ts';
 import { readRefusal, refused } from '../refused-look.ts';
+import type { AbsentKeys } from './absent-keys.ts';
 import type { CopiedTags } from './copied-tags.ts';
 import type { CopyOptions, CopyRoute } from './copy-options.ts';
 import type { Loops } from './loops.ts';
@@ -39,6 +40,7 @@ export interface CopyKeyNeeds {
   readonly target: TargetBucket;
   readonly tags: CopiedTags;
   readonly newKeys: NewKeys;
+  readonly absent: AbsentKeys;
   readonly loops: Loops;
   readonly server: ServerCopy;
   readonly stream: StreamCopy;
@@ -90,27 +92,35 @@ export class CopyKey {
       const seen = await look.first(task, true, signal);
       return seen.kind === 'there' ? { ...seen, isLikelyNew: stream.isSmall(seen.object) } : seen;
     }
-    const kept = await target.head(task.target.key, signal);
-    newKeys.found(kept !== 'nothing');
-    if (isServers && kept === 'nothing' && !mayLoop) {
+    const isNew = isServers && !mayLoop && (await this.#isKnownNew(task, signal));
+    const kept = isNew ? undefined : await target.head(task.target.key, signal);
+    if (kept !== undefined) newKeys.found(kept !== 'nothing');
+    if (isServers && !mayLoop && (isNew || kept === 'nothing')) {
       const seen = await this.#copyUnseen(task, signal);
       if (seen !== undefined) return seen;
     }
-    const isLarge = size >= UNASKED_BYTES || (isObject(kept) && kept.size >= UNASKED_BYTES);
+    const isLarge =
+      size >= UNASKED_BYTES || (kept !== undefined && isObject(kept) && kept.size >= UNASKED_BYTES);
     const seen = await look.first(task, !isServers && !isLarge, signal);
     return seen.kind === 'there' ? { ...seen, kept } : seen;
   }
 
+  /** Whether the target has been seen not to have the key. An event that comes again may have been done with meanwhile. */
+  async #isKnownNew({ attempt, target: { key } }: CopyTask, signal: AbortSignal): Promise<boolean> {
+    const { newKeys, absent } = this.#needs;
+    return attempt === 1 && newKeys.areMany && (await absent.has(key, signal));
+  }
+
   /** Has the server copy a new object before anybody has looked at it: what the copy is of is seen afterwards. */
   async #copyUnseen(task: CopyTask, signal: AbortSignal): Promise<Seen | undefined> {
-    const { look, target, server } = this.#needs;
+    const { look, target, server, absent } = this.#needs;
     const { event } = task;
     const { key } = task.target;
     if (this.#hidesMd5 || event.size === undefined || server.isInParts({ size: event.size }))
       return undefined;
     if (!(await server.copyUnseen(event, key, event.size, signal))) return undefined;
-    const kept = await target.head(key, signal);
-    const seen = await look.again(task, signal);
+    absent.put(key);
+    const [kept, seen] = await Promise.all([target.head(key, signal), look.again(task, signal)]);
     if (seen.kind !== 'there') return seen;
     if (!isObject(kept) || !isCopyOf(kept, seen.object)) return { ...seen, kept };
     return { kind: 'gone', outcome: { outcome: 'written', bytes: kept.size } };
@@ -154,8 +164,9 @@ export class CopyKey {
 
   /** Looks whether the target has what was put. */
   async #written(task: CopyTask, object: ObjectFacts, etag: string, signal: AbortSignal): Promise<Step> {
-    const { target, tags } = this.#needs;
+    const { target, tags, absent } = this.#needs;
     const { key } = task.target;
+    absent.put(key);
     const now = await target.head(key, signal);
     const isSound = isObject(now) && isAsPut(now, object, etag);
     if (isSound && hasMd5(object) && now.etag !== object.etag) this.#hidesMd5 = true;

@@ -2,6 +2,7 @@ import { ByteBudget } from '../../../flow/byte-budget.ts';
 import type { ObjectEvent } from '../../object-event.ts';
 import type { Action, Route } from '../action.ts';
 import { BucketPool } from '../bucket-pool.ts';
+import { AbsentKeys } from './absent-keys.ts';
 import { CopiedTags } from './copied-tags.ts';
 import { CopyKey } from './copy-key.ts';
 import { type CopyOptions, type CopyRoute, LIMITS } from './copy-options.ts';
@@ -42,8 +43,9 @@ export function openCopyAction(options: CopyOptions): Action<CopyRoute> {
   const budget = new ByteBudget(limits.heldBytes);
   const stream = new StreamCopy({ source, target, tags, newKeys, limits, budget });
   const look = new SourceLook(source);
+  const absent = new AbsentKeys(target);
   const loops = new Loops(to, source, target);
-  const copies = new CopyKey({ options, look, target, tags, newKeys, loops, server, stream });
+  const copies = new CopyKey({ options, look, target, tags, newKeys, absent, loops, server, stream });
   const disposables = cleanup.move();
   return {
     name: 'copy',
