@@ -5,6 +5,7 @@ import { DeleteObjectCommand, PutObjectCommand, paginateListObjectsV2 } from '@a
 import { expect, test } from 'vitest';
 import { postEvents } from '../../harness/ceph-events.ts';
 import { BROKERS, type BrokerName, startEventBroker } from '../../harness/event-broker.ts';
+import { startEventRelay } from '../../harness/event-relay.ts';
 import { freePort } from '../../harness/free-port.ts';
 import { until } from '../../harness/process.ts';
 import { Random } from '../../harness/random.ts';
@@ -28,6 +29,8 @@ const AT_ONCE = 8;
 const READ_BACK = 50;
 /** From one kill to the next at the latest, in ms: most that waits may be in the hands of the one that was killed. */
 const KILL_AFTER_MS = Math.max(3_000, CHANGES);
+/** Longest time of one storm, in ms. */
+const STORM_MS = 600_000 + 150 * CHANGES;
 /** Longest wait until the copy is as the bucket: a killed worker's messages come again after 30 s. */
 const SETTLE_MS = 400_000;
 /** From one comparison of the buckets to the next, in ms: it keeps the machine busy. */
@@ -88,6 +91,7 @@ class Killed {
 await withS3Server((server) => {
   test.for(['a file', ...BROKERS] as const)(
     `${CHANGES} changes of a bucket end as its state in another by %s, with ${KILLS} kills`,
+    { timeout: STORM_MS },
     async (name, { skip }) => {
       const broker = name === 'a file' ? undefined : await startEventBroker(name satisfies BrokerName);
       if (name !== 'a file' && broker === undefined) return skip(`${name} is not installed`);
@@ -111,11 +115,8 @@ await withS3Server((server) => {
         stack.use(new Killed(stage, `${name}-worker-${index}`, 'work')),
       );
       await Promise.all([receiver, ...workers].map(async (each) => await each.start()));
-      await postEvents(server, source, {
-        name: `storm-${port}`,
-        url: `http://127.0.0.1:${port}/webhook`,
-        isPersistent: true,
-      });
+      const relay = stack.use(await startEventRelay(`http://127.0.0.1:${port}/webhook`));
+      await postEvents(server, source, { name: `storm-${port}`, url: relay.url });
 
       const random = new Random(SEED);
       const began = performance.now();
@@ -129,16 +130,19 @@ await withS3Server((server) => {
         if (kill % Math.floor(KILLS / RESTARTS) === 0) await broker?.restart();
       }
       await changing;
+      const changedMs = performance.now();
+      expect(relay.told).toBe(CHANGES);
       const settled = () =>
         until(
           'the copy to be as the bucket',
           async () => {
             await delay(COMPARE_MS);
-            return (await differences(source, target)).length === 0 && (await isEmpty(stage));
+            if (relay.left > 0 || (await differences(source, target)).length > 0) return false;
+            return await isEmpty(stage);
           },
           SETTLE_MS,
         ).catch(async (thrown: unknown) => {
-          const told = [await differences(source, target), (await stage.run('queue')).stdout];
+          const told = [relay.told, relay.left, await differences(source, target), await stage.run('queue')];
           throw new Error(
             [String(thrown), JSON.stringify(told), ...[receiver, ...workers].map(({ tail }) => tail)].join(
               '\n',
@@ -163,11 +167,8 @@ await withS3Server((server) => {
       }
       expect(await stage.counts()).toMatchObject({ waiting: 0, inHand: 0, dead: 0 });
       for (const each of [receiver, ...workers]) expect(await each.stop()).toBe(0);
-      const [storm, calm] = [settledMs - began, performance.now() - settledMs].map((ms) =>
-        Math.round(ms / 1000),
-      );
       console.log(
-        `${name}: ${before.join(', ')} events with kills in ${storm} s, ${shares.join(', ')} without in ${calm} s, ${all.length} objects`,
+        `${name}: ${CHANGES} changes in ${seconds(changedMs - began)} s, ${before.join(', ')} events with kills in ${seconds(settledMs - began)} s, ${shares.join(', ')} without, ${all.length} objects`,
       );
     },
   );
@@ -204,6 +205,10 @@ await withS3Server((server) => {
     return [...new Set([...here.keys(), ...there.keys()])].filter((key) => here.get(key) !== there.get(key));
   }
 });
+
+function seconds(ms: number): number {
+  return Math.round(ms / 1000);
+}
 
 function workedBy(workers: readonly Killed[]): number {
   return workers.reduce((sum, { worked }) => sum + worked, 0);

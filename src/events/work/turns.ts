@@ -1,7 +1,10 @@
 import { Limiter } from '../../flow/limiter.ts';
 
-/** Of all actions at a time, those that one bucket may have: the rest is for others, also while none of its own comes to an end. */
-const SHARE = 3 / 4;
+/**
+ * Of all actions at a time, those that one bucket may have: the rest is for others, also while none of its own comes to an end. Of
+ * fewer than eight it may have all: there is as little to spare for its own keys that are not slow.
+ */
+const SHARE = 7 / 8;
 /** Where the first of a bucket's records has waited for so long, in ms, no more of them than its share wait here. */
 const SLOW_MS = 10_000;
 
