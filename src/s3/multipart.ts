@@ -8,6 +8,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { bare } from './answers.ts';
 import { tellingBodySent } from './body-sent.ts';
+import { conditionInput, type PutCondition } from './conditional-put.ts';
 import { s3Error } from './errors.ts';
 import { type ObjectAttributes, toInput } from './object-attributes.ts';
 import type { Body, Stored } from './objects.ts';
@@ -38,6 +39,8 @@ export interface ListedPart {
   readonly number: number;
   readonly size: number;
   readonly etag: string;
+  /** When it was put, in ms since the epoch. */
+  readonly modifiedMs: number;
 }
 
 export interface ListedUpload extends UploadKey {
@@ -106,23 +109,31 @@ export async function* listParts(
         : undefined,
   );
   for await (const page of pages)
-    for (const { PartNumber = 0, Size = 0, ETag } of page?.Parts ?? [])
-      yield { number: PartNumber, size: Size, etag: bare(ETag) };
+    for (const { PartNumber = 0, Size = 0, ETag, LastModified } of page?.Parts ?? [])
+      yield {
+        number: PartNumber,
+        size: Size,
+        etag: bare(ETag),
+        modifiedMs: LastModified?.getTime() ?? Date.now(),
+      };
 }
 
 /**
  * Makes the object of the parts from 1 on with just these ETags; a server that has others refuses. A rejection leaves
  * open whether it has been made, unless `isRefusal` says so.
+ * @param condition not every server heeds it
  */
 export async function completeUpload(
   bucket: Bucket,
   upload: UploadKey,
   etags: readonly string[],
   request: RequestOptions = {},
+  condition?: PutCondition,
 ): Promise<void> {
   const command = new CompleteMultipartUploadCommand({
     ...inputOf(bucket, upload),
     MultipartUpload: { Parts: etags.map((etag, index) => ({ PartNumber: index + 1, ETag: `"${etag}"` })) },
+    ...conditionInput(condition),
   });
   await bucket.send(request, (client, sending) => client.send(command, sending));
 }

@@ -41,6 +41,7 @@ await withS3Server((server) => {
       number: 5,
       size: SMALL_PART,
       etag: expect.stringMatching(/^[0-9a-f]{32}$/),
+      modifiedMs: expect.any(Number),
     });
     await abortUpload(bucket, upload);
     expect(await all(listParts(bucket, upload))).toEqual([]);

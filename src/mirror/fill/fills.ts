@@ -1,12 +1,17 @@
+import type { ObjectHead } from '../../s3/content.ts';
 import type { OriginError, OriginHead } from '../origin/origin.ts';
 
 /** Brings missing objects: one fetch of a key at a time, whoever waits for it. */
 export interface Fills {
   /** Joins the fill of the key that is under way, or begins one. */
-  fill(key: MirrorKey): Fill;
+  fill(key: MirrorKey, options?: FillOptions): Fill;
   /** The origin's HEAD; nothing is filled. A recent "absent" is answered from memory. */
   head(key: MirrorKey, signal: AbortSignal): Promise<FillStart>;
-  /** Lets fills under way come to their end, or cuts them when `cut` fires. */
+  /** Where a client could ask for the key by itself; undefined where it could not, or where no rule fills the key. */
+  urlOf(key: MirrorKey): string | undefined;
+  /** What there is at this moment. */
+  readonly state: FillsState;
+  /** Lets fills under way come to their end, or cuts them when `cut` fires. New ones are refused. */
   end(cut: AbortSignal): Promise<void>;
 }
 
@@ -20,14 +25,24 @@ export interface MirrorKey {
   readonly query: string | undefined;
 }
 
+export interface FillOptions {
+  /** Fires when the request waits no more. The fill goes on; the request no longer counts as one that waits. */
+  readonly signal?: AbortSignal | undefined;
+  /** On the clock of performance.now(): a fill that has not ended 10 s before is cut, with 302 where the client may go by itself. */
+  readonly deadlineMs?: number | undefined;
+  /** The version in the bucket that may be replaced, where the key is not missing. Counts for a fill that this call begins. */
+  readonly replaces?: ObjectHead | undefined;
+}
+
 export interface Fill {
   /** Whether another request had begun it. */
   readonly joined: boolean;
   /** Resolves with the head of the origin's answer. Never rejects. */
   readonly started: Promise<FillStart>;
   /**
-   * The body as it comes; for a fill that has started with 'found'. One that leaves does not stop the fill. Rejects where the body
-   * does not come whole.
+   * The body as it comes; for a fill that has started with 'found'. To be called at once when it has started, without waiting for
+   * anything else before: a small body may have ended by then. One that leaves does not stop the fill. Rejects where the body does not
+   * come whole. Whoever calls it reads to the end, calls `return`, or has `signal` fire.
    */
   read(
     range: { readonly start?: number; readonly end?: number },
@@ -41,6 +56,8 @@ export type FillStart =
   | { readonly kind: 'found'; readonly head: OriginHead; readonly origin: string }
   /** No rule, or a key that is excepted. */
   | { readonly kind: 'unruled' }
+  /** It was kept just before, after the caller had looked: to be looked for in the bucket once more. */
+  | { readonly kind: 'present' }
   /** `remembered`: from the negative cache. */
   | { readonly kind: 'absent'; readonly remembered: boolean }
   /** What {@link OriginError} says, or a limit of ours (503). `url`: where the client may go by itself (302). */
@@ -48,11 +65,20 @@ export type FillStart =
 
 export type FillEnd =
   | { readonly kind: 'kept'; readonly bytes: number }
-  /** The application has put one meanwhile. */
+  /** The application has put one meanwhile; or it was there already. */
   | { readonly kind: 'present' }
   /** Passed on, but not kept: why. */
   | { readonly kind: 'passed'; readonly reason: string }
   /** As `started` says: absent, unruled or failed. */
   | { readonly kind: 'nothing' }
-  /** The origin or the bucket failed after the start. */
+  /** The origin or the bucket failed after the start. An {@link OriginError} says what the client is told. */
   | { readonly kind: 'failed'; readonly error: Error };
+
+export interface FillsState {
+  /** Fills under way, those that wait for a place among them. */
+  readonly fills: number;
+  /** Requests that wait for them. */
+  readonly waiting: number;
+  readonly spoolBytes: number;
+  readonly breakers: readonly { readonly origin: string; readonly isOpen: boolean }[];
+}

@@ -22,7 +22,8 @@ export interface KeptBucket {
   /**
    * Keeps a whole body where no object stands. One PUT, or a multipart upload that is aborted on every failure. The origin's ETag and
    * Last-Modified become metadata (`isync-origin-etag`, `isync-origin-modified`), with the origin's URL (`isync-origin`).
-   * @returns 'present' where an object stands there by now: it is left as it is
+   * @param options.replaces the version that may be replaced
+   * @returns 'present' where an object stands there by now, or no longer the version that may be replaced: all is left as it is
    * @throws IsyncError
    */
   put(
@@ -31,6 +32,9 @@ export interface KeptBucket {
     head: OriginHead & { readonly origin: string },
     options: { readonly signal: AbortSignal; readonly replaces?: ObjectHead | undefined },
   ): Promise<'kept' | 'present'>;
-  /** Aborts multipart uploads of ours below the prefix that began more than `olderMs` ago. Returns how many. */
+  /**
+   * Aborts multipart uploads of ours below the prefix, of any process, that began more than `olderMs` ago and got no part since then.
+   * Returns how many.
+   */
   removeStaleUploads(olderMs: number, signal: AbortSignal): Promise<number>;
 }

@@ -2,10 +2,15 @@
 export interface Spool extends AsyncDisposable {
   /**
    * Room for one body; files of a killed process are removed when the spool is opened.
-   * @param size bytes that are expected, undefined where unknown: then `maxSize` of the rule counts
+   * @param size bytes that are expected; where that is unknown, room is taken as the body grows
+   * @param maxSize bytes that a body of unknown size may have
    * @returns undefined where there is no room: nothing waits for it
+   * @throws IsyncError where the spool is closed
    */
   open(size: number | undefined, maxSize: number): Promise<SpoolFile | undefined>;
+  /** What all bodies have room for, in bytes. A larger body never fits. */
+  readonly maxBytes: number;
+  /** Room that is taken, in bytes. */
   readonly usedBytes: number;
 }
 
@@ -16,19 +21,26 @@ export interface Spool extends AsyncDisposable {
 export interface SpoolFile {
   /** Bytes written. */
   readonly size: number;
-  /** Resolves when the piece can be read. */
+  /**
+   * Resolves when the piece can be read, and the next one may be written.
+   * @throws IsyncError STORE_FULL where the disk or the spool has no room for it, FILE_TOO_LARGE beyond the expected size
+   */
   write(piece: Uint8Array): Promise<void>;
   /** The body is whole. */
   end(): void;
   /** The body will not be whole: readers get `error` behind what has come. */
   fail(error: Error): void;
-  /** Bytes from `start` to before `end` (default: the end of the body), as they come. Any number of readers, each at its own speed. */
+  /**
+   * Bytes from `start` to before `end` (default: the end of the body), as they come. Any number of readers, each at its own speed.
+   * A reader counts from this call on, until it has come to its end, `return` is called or `signal` fires. Pieces are shared by
+   * readers: nobody may write into them.
+   */
   read(
     range?: { readonly start?: number; readonly end?: number },
     signal?: AbortSignal,
   ): AsyncIterable<Uint8Array>;
   /** MD5 of all bytes, hex. Only after {@link end}. */
   readonly md5: string;
-  /** The writer needs it no more. */
+  /** The writer needs it no more. A body that has not ended fails. */
   [Symbol.dispose](): void;
 }

@@ -7,7 +7,7 @@ const SIZE = 10;
 async function* listed(
   ...parts: [number: number, etag: string, size?: number][]
 ): AsyncGenerator<ListedPart> {
-  for (const [number, etag, size = SIZE] of parts) yield { number, etag, size };
+  for (const [number, etag, size = SIZE] of parts) yield { number, etag, size, modifiedMs: 0 };
 }
 
 /** Of an upload with these parts handed over, and those with the numbers arrived. */
