@@ -1,7 +1,7 @@
-import { createHash, createHmac } from 'node:crypto';
 import { type Agent as HttpAgent, type IncomingHttpHeaders, request as httpRequest } from 'node:http';
 import { type Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
+import { Signer } from './signature.ts';
 
 /**
  * A HEAD without the layers of the SDK, which take several times as much of the processor as the request itself. It knows one
@@ -13,7 +13,6 @@ import type { HeadObjectCommandOutput, S3Client } from '@aws-sdk/client-s3';
 const SILENCE_MS = 10_000;
 /** Answers in a row that were of no use, after which nothing is asked so any more. */
 const MOST_USELESS = 8;
-const NO_BODY = createHash('sha256').digest('hex');
 
 /** What a client is reached by. */
 export interface QuickRoute {
@@ -23,8 +22,8 @@ export interface QuickRoute {
 }
 
 interface Quick extends QuickRoute {
+  readonly signer: Signer;
   useless: number;
-  signingKey: { readonly of: string; readonly key: Buffer } | undefined;
 }
 
 const routes = new WeakMap<S3Client, Quick>();
@@ -32,7 +31,7 @@ const routes = new WeakMap<S3Client, Quick>();
 /** Lets heads of a client be quick. */
 export function allowQuickHeads(client: S3Client, route: QuickRoute): void {
   if (route.endpoint.pathname === '/' && route.endpoint.search === '')
-    routes.set(client, { ...route, useless: 0, signingKey: undefined });
+    routes.set(client, { ...route, signer: new Signer(client, route.endpoint), useless: 0 });
 }
 
 /**
@@ -47,60 +46,21 @@ export async function quickHead(
 ): Promise<HeadObjectCommandOutput | 'absent' | undefined> {
   const quick = routes.get(client);
   if (quick === undefined || quick.useless >= MOST_USELESS) return undefined;
-  const answer = await ask(client, quick, where, more, signal).catch(() => undefined);
+  const answer = await ask(quick, where, more, signal).catch(() => undefined);
   quick.useless = answer === undefined ? quick.useless + 1 : 0;
   return answer;
 }
 
 async function ask(
-  client: S3Client,
   quick: Quick,
-  { bucket, key }: { readonly bucket: string; readonly key: string },
+  where: { readonly bucket: string; readonly key: string },
   more: Readonly<Record<string, string>>,
   signal: AbortSignal | undefined,
 ): Promise<HeadObjectCommandOutput | 'absent' | undefined> {
-  const path = `/${bucket}/${key.split('/').map(encoded).join('/')}`;
-  const { accessKeyId, secretAccessKey, sessionToken } = await client.config.credentials();
-  const region = await client.config.region();
-  const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
-  const date = time.slice(0, 8);
-  const { endpoint } = quick;
-  const headers: Record<string, string> = {
-    ...more,
-    host: endpoint.host,
-    'x-amz-content-sha256': NO_BODY,
-    'x-amz-date': time,
-    ...(sessionToken !== undefined && { 'x-amz-security-token': sessionToken }),
-  };
-  const names = Object.keys(headers).toSorted();
-  const canonical = [
-    'HEAD',
-    path,
-    '',
-    ...names.map((name) => `${name}:${headers[name]}`),
-    '',
-    names.join(';'),
-    NO_BODY,
-  ].join('\n');
-  const scope = `${date}/${region}/s3/aws4_request`;
-  const text = `AWS4-HMAC-SHA256\n${time}\n${scope}\n${createHash('sha256').update(canonical).digest('hex')}`;
-  const signature = createHmac('sha256', signingKey(quick, secretAccessKey, date, region)).update(text);
-  headers['authorization'] =
-    `AWS4-HMAC-SHA256 Credential=${accessKeyId}/${scope}, SignedHeaders=${names.join(';')}, Signature=${signature.digest('hex')}`;
+  const { path, headers } = await quick.signer.sign('HEAD', where, more);
   const { status, headers: answered } = await send(quick, path, headers, signal);
   if (status === 404) return 'absent';
   return status === 200 ? outputOf(answered) : undefined;
-}
-
-/** https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html */
-function signingKey(quick: Quick, secret: string, date: string, region: string): Buffer {
-  const of = `${date} ${region} ${secret}`;
-  if (quick.signingKey?.of === of) return quick.signingKey.key;
-  let key = Buffer.from(`AWS4${secret}`);
-  for (const part of [date, region, 's3', 'aws4_request'])
-    key = createHmac('sha256', key).update(part).digest();
-  quick.signingKey = { of, key };
-  return key;
 }
 
 function send(
@@ -129,14 +89,6 @@ function send(
     request.on('error', reject);
     request.end();
   });
-}
-
-/** As S3 wants keys to be signed; the same goes over the wire. */
-function encoded(text: string): string {
-  return encodeURIComponent(text).replaceAll(
-    /[!'()*]/g,
-    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-  );
 }
 
 function outputOf(headers: IncomingHttpHeaders): HeadObjectCommandOutput {
