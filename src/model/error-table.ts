@@ -189,6 +189,12 @@ export const ERRORS = {
     exit: 1,
     cure: 'See that the bucket is the right one, and whole; then allow more with maxDelete, once.',
   },
+  // isync mirror as a fallback: the CDN asks for an object that has been in the bucket for a while.
+  LOOP_SUSPECTED: {
+    concerns: 'peer',
+    exit: 3,
+    cure: 'Let the CDN read the bucket (s3:GetObject and s3:ListBucket for its origin access control).',
+  },
   // stdout can't be written to.
   OUTPUT_FAILED: {
     concerns: 'machine',

@@ -208,24 +208,38 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (!this.#isOver) this.#controller?.abort(new Error('no longer wanted'));
   };
 
-  async *#read(): AsyncGenerator<Uint8Array> {
-    try {
-      for (;;) {
-        const pieces = this.#pieces;
-        if (pieces.length > 0) {
-          this.#pieces = [];
-          this.#waitingBytes = 0;
-          for (const piece of pieces) yield piece;
+  /** One that was never asked for anything must notice that its reader has left, as a generator would not. */
+  #read(): AsyncIterableIterator<Uint8Array, undefined> {
+    const end = { done: true, value: undefined } as const;
+    return {
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+      next: async () => {
+        while (this.#pieces.length === 0) {
+          if (this.#error !== undefined) throw this.#error;
+          if (this.#isOver) return end;
           this.#controller?.resume();
-        } else if (this.#error !== undefined) throw this.#error;
-        else if (this.#isOver) return;
-        else
           await new Promise<void>((resolve) => {
             this.#wake = resolve;
           });
-      }
-    } finally {
-      this.#abort();
-    }
+        }
+        const value = this.#takePiece();
+        return { done: false, value };
+      },
+      return: async () => {
+        this.#pieces = [];
+        this.#abort();
+        return end;
+      },
+    };
+  }
+
+  #takePiece(): Buffer {
+    const pieces = this.#pieces;
+    this.#pieces = [];
+    this.#waitingBytes = 0;
+    // Together: each piece that is handed on costs more than copying it.
+    return pieces.length === 1 && pieces[0] !== undefined ? pieces[0] : Buffer.concat(pieces);
   }
 }

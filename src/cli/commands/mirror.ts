@@ -7,6 +7,9 @@ const WHO = { group: 'Who may ask:' } as const;
 const LIMITS = { group: 'Limits:' } as const;
 const RUN = { group: 'This run:' } as const;
 
+/** Parts of large objects have a fixed share of memory. */
+const { 's3-part-memory': _, ...S3 } = S3_OPTIONS;
+
 const CONFIG_OPTION = {
   ...COMMON_OPTIONS,
   config: {
@@ -95,7 +98,7 @@ const OPTIONS = {
     ...RUN,
     describe: 'File with the token that --status asks for; needed beyond loopback',
   },
-  ...S3_OPTIONS,
+  ...S3,
   ...CONFIG_OPTION,
 } as const satisfies OptionTable;
 

@@ -12,6 +12,9 @@ import { parseFile } from '../webhook-values.ts';
 import { common, fault } from './common.ts';
 import { mirrorRule, type MirrorRuleConfig } from './mirror-rule.ts';
 
+/** Parts of large objects have a fixed share of memory. */
+const { s3PartMemory: _, ...s3 } = s3Settings;
+
 export const mirrorSchema = z
   .strictObject({
     bucket: location(parseMirrorBucket),
@@ -43,7 +46,7 @@ export const mirrorSchema = z
     grace: one((text) => parseDuration(text, 's')).prefault('60s'),
     status: one(parseHostPort).optional(),
     statusTokenFile: path.optional(),
-    ...s3Settings,
+    ...s3,
     ...common,
   })
   .superRefine((config, context) => {
