@@ -20,7 +20,7 @@ import type { SpoolFile } from '../spool/spool.ts';
 import { Conditions } from './conditions.ts';
 import { PART_BYTES } from './fill-parts.ts';
 import type { KeptBucket } from './kept.ts';
-import { metadataOf, storableHeaders } from './origin-metadata.ts';
+import { FILLED_BY, type FilledBy, KEPT_MD5, KEPT_SIZE, metadataOf, storableHeaders } from './origin-metadata.ts';
 import { putInParts } from './put-in-parts.ts';
 import { readPart } from './read-part.ts';
 import { abortStaleUploads } from './stale-uploads.ts';
@@ -49,6 +49,8 @@ export interface KeptBucketOptions {
   readonly isAws: boolean;
   /** What each object is given. */
   readonly settings?: ObjectSettings | undefined;
+  /** Why objects are put: because a client has asked, or all of them by a command. Default `request`. */
+  readonly filledBy?: FilledBy | undefined;
   /** Smaller limits, for tests. Bytes. */
   readonly limits?: { readonly whole?: number; readonly streamed?: number; readonly part?: number };
 }
@@ -108,7 +110,7 @@ class S3KeptBucket implements KeptBucket {
       key: this.#keyOf(key),
       body,
       condition: replaces === undefined ? { kind: 'absent' } : { kind: 'etag', etag: replaces.etag },
-      attributes: (own) => this.#attributesOf(key, head, own),
+      attributes: (own) => this.#attributesOf(key, head, { ...this.#marksOf(body), ...own }),
       request: { signal, path: key },
     };
     if (body.size > whole && (isAws || body.size > streamed))
@@ -130,6 +132,12 @@ class S3KeptBucket implements KeptBucket {
 
   #keyOf(key: string): string {
     return this.#options.prefix + key;
+  }
+
+  /** By which what an application puts in its place can be told from it. */
+  #marksOf({ size, md5 }: SpoolFile): Readonly<Record<string, string>> {
+    const { filledBy = 'request' } = this.#options;
+    return { [FILLED_BY]: filledBy, [KEPT_SIZE]: String(size), [KEPT_MD5]: md5 };
   }
 
   #attributesOf(
