@@ -128,8 +128,8 @@ export function beyondAnswer(outcome: Answer['outcome'], size: number): Answer {
 function unchanged(headers: HttpHeaders, { ifNoneMatch }: Conditions): Answer {
   const passed = passedHeaders(headers, true);
   // Not every server tells it again; where it was asked for alone, it is the one.
-  const etag =
-    passed['etag'] ?? (typeof ifNoneMatch === 'object' && ifNoneMatch.length === 1 ? ifNoneMatch[0] : undefined);
+  const only = typeof ifNoneMatch === 'object' && ifNoneMatch.length === 1 ? ifNoneMatch[0] : undefined;
+  const etag = passed['etag'] ?? only?.replace(/^W\//, '');
   const response: HttpResponse = { status: 304, headers: { ...passed, etag } };
   return { outcome: 'HIT', response };
 }
