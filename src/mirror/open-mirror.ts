@@ -75,7 +75,14 @@ export async function openMirror(
   const spool = opened.use(await openSpool(settings.spool));
   const rules = new MirrorRules(settings.rules, settings.except);
   const isAws = access.endpoint === undefined;
-  const kept = openKeptBucket({ bucket, prefix, isAws, settings: settings.settings, filledBy: settings.filledBy, log });
+  const kept = openKeptBucket({
+    bucket,
+    prefix,
+    isAws,
+    settings: settings.settings,
+    filledBy: settings.filledBy,
+    log,
+  });
   const fills = createFills({
     rules: routes,
     isExcepted: (path) => rules.ruleOf(path) === undefined,
@@ -112,5 +119,9 @@ function openOrigin(
   if (address.kind === 'http') return opened.use(new HttpOrigin(address.base, rule, { viaId: id }));
   const { bucket, endpoint, region, profile } = address;
   const reads = Math.max(LEAST_READS, rule.concurrency);
-  return new S3Origin(opened.use(new Bucket({ bucket, endpoint, region, profile }, { reads })), address, rule);
+  return new S3Origin(
+    opened.use(new Bucket({ bucket, endpoint, region, profile }, { reads })),
+    address,
+    rule,
+  );
 }

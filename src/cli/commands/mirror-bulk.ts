@@ -46,7 +46,10 @@ export const BULK_SETTINGS = ['list', 'failed', 'changed', 'dryRun', 'days', 'de
 /** `isync mirror fill|verify|report`. @param shared where the bucket and the origins are */
 export function bulkCommands(
   shared: OptionTable,
-  { bwlimit, variables }: { readonly bwlimit: OptionTable[string]; readonly variables: Record<string, string> },
+  {
+    bwlimit,
+    variables,
+  }: { readonly bwlimit: OptionTable[string]; readonly variables: Record<string, string> },
 ): readonly Command[] {
   const common = {
     arguments: [],

@@ -103,10 +103,23 @@ const OPTIONS = {
   ...CONFIG_OPTION,
 } as const satisfies OptionTable;
 
-const { bucket, 'external-endpoint': externalEndpoint, except, spool, 'spool-size': spoolSize, bwlimit } = OPTIONS;
+const {
+  bucket,
+  'external-endpoint': externalEndpoint,
+  except,
+  spool,
+  'spool-size': spoolSize,
+  bwlimit,
+} = OPTIONS;
 
 /** What the commands below have of them. */
-const PLACES = { bucket, 'external-endpoint': externalEndpoint, except, spool, 'spool-size': spoolSize } as const;
+const PLACES = {
+  bucket,
+  'external-endpoint': externalEndpoint,
+  except,
+  spool,
+  'spool-size': spoolSize,
+} as const;
 
 const VARIABLES = {
   bucket: 's3_bucket',

@@ -28,10 +28,12 @@ export async function fill(given: LastingWork<MirrorConfig>): Promise<ExitCode> 
         signal,
         observer: {
           filled: (key, bytes, replaced) => {
-            if (config.dryRun) output.text(`would ${replaced ? 'replace' : 'fill'} ${printable(key)}${sized(bytes)}`);
+            if (config.dryRun)
+              output.text(`would ${replaced ? 'replace' : 'fill'} ${printable(key)}${sized(bytes)}`);
             else log.debug('filled', { key, bytes, replaced });
           },
-          untouched: (key) => log.warn('it has changed at the origin, and in the bucket too: it is left alone', { key }),
+          untouched: (key) =>
+            log.warn('it has changed at the origin, and in the bucket too: it is left alone', { key }),
           failed: (name, reason) => {
             failedKeys.add(name);
             if (failures.length < MOST_LISTED) failures.push({ key: name, message: reason });

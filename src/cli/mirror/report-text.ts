@@ -25,11 +25,16 @@ export function unknowns(lines: AccessLines | undefined, sinceMs: number): reado
     ];
   const { requests, failed, unsaid, unreadable, firstMs } = lines;
   const told = ['Only the logs given count: each server, and each function of Lambda, has its own.', always];
-  if (firstMs === undefined) told.push('The logs have no request at all: are they those of the server, with --log-level info?');
-  else if (firstMs > sinceMs) told.push(`The logs begin at ${new Date(firstMs).toISOString()}, later than the time asked for.`);
+  if (firstMs === undefined)
+    told.push('The logs have no request at all: are they those of the server, with --log-level info?');
+  else if (firstMs > sinceMs)
+    told.push(`The logs begin at ${new Date(firstMs).toISOString()}, later than the time asked for.`);
   if (failed > 0)
-    told.push(`${failed} of ${formatCount(requests, 'request')} failed: what they would have got is not known.`);
-  if (unsaid > 0) told.push(`The server left ${formatCount(unsaid, 'request')} out of its log: there were too many.`);
+    told.push(
+      `${failed} of ${formatCount(requests, 'request')} failed: what they would have got is not known.`,
+    );
+  if (unsaid > 0)
+    told.push(`The server left ${formatCount(unsaid, 'request')} out of its log: there were too many.`);
   if (unreadable > 0) told.push(`${formatCount(unreadable, 'line')} of the logs could not be read.`);
   return told;
 }

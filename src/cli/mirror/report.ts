@@ -24,7 +24,14 @@ export async function report(given: LastingWork<MirrorConfig>): Promise<ExitCode
   }
   let listed = 0;
   screen.showProgress(() => ({ files: listed, bytes: 0 }));
-  const fills = await recentFills({ bucket, prefix, sinceMs, signal, byPrefix, onListed: (count) => (listed = count) });
+  const fills = await recentFills({
+    bucket,
+    prefix,
+    sinceMs,
+    signal,
+    byPrefix,
+    onListed: (count) => (listed = count),
+  });
   const prefixes = byPrefix.report();
   const unknown = unknowns(lines, sinceMs);
   for (const each of prefixes) {
@@ -33,7 +40,10 @@ export async function report(given: LastingWork<MirrorConfig>): Promise<ExitCode
   }
   const since = new Date(sinceMs).toISOString();
   if (prefixes.length === 0) output.text(`Nothing came from the origin since ${since}, as far as is known.`);
-  else output.text(`${formatCount(prefixes.length, 'prefix', 'prefixes')} still need the origin, since ${since}.`);
+  else
+    output.text(
+      `${formatCount(prefixes.length, 'prefix', 'prefixes')} still need the origin, since ${since}.`,
+    );
   output.text('What this can not know:');
   for (const sentence of unknown) output.text(`  ${sentence}`);
   const told = {

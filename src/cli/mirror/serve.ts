@@ -48,7 +48,12 @@ export async function serve(given: Work): Promise<ExitCode> {
   const url = server.url('http');
   const bucket = showAddress(config.bucket);
   output.text(`isync mirror: listening on ${url} (bucket ${bucket})`);
-  output.object({ event: 'started', url, bucket, ...(status !== undefined && { status: status.url('http') }) });
+  output.object({
+    event: 'started',
+    url,
+    bucket,
+    ...(status !== undefined && { status: status.url('http') }),
+  });
   const cleaned = removeStale(mirror, given);
   if (!signal.aborted) await once(signal, 'abort');
   readiness.ending();

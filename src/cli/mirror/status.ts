@@ -14,7 +14,10 @@ export interface MirrorStatus {
 }
 
 /** Loaded only where somebody asks for it: else undefined. */
-export async function loadMetrics({ config, log }: LastingWork<MirrorConfig>): Promise<MirrorStatus | undefined> {
+export async function loadMetrics({
+  config,
+  log,
+}: LastingWork<MirrorConfig>): Promise<MirrorStatus | undefined> {
   const { status: listen, statusTokenFile } = config;
   if (listen === undefined) return undefined;
   const token = statusTokenFile === undefined ? undefined : readTokenFile(statusTokenFile);

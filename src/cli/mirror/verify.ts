@@ -27,8 +27,11 @@ export async function verify(given: LastingWork<MirrorConfig>): Promise<ExitCode
   screen.showProgress(() => ({ files: counts.keys, bytes: 0 }));
   const onFinding = ({ kind, name, reason }: Finding): void => {
     failedKeys.add(name);
-    if (differences.length < MOST_LISTED) differences.push({ path: name, code: CODES[kind], message: reason });
-    output.text(kind === 'missing' ? `missing ${printable(name)}` : `${kind} ${printable(name)}: ${printable(reason)}`);
+    if (differences.length < MOST_LISTED)
+      differences.push({ path: name, code: CODES[kind], message: reason });
+    output.text(
+      kind === 'missing' ? `missing ${printable(name)}` : `${kind} ${printable(name)}: ${printable(reason)}`,
+    );
   };
   const run = async (): Promise<void> =>
     await verifyAll({ ...mirror, candidates, most: config.maxFills, signal, onFinding }, counts);

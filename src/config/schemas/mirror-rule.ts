@@ -63,7 +63,12 @@ const send = z
       const fault = headerFault(low) ?? (seen.has(low) ? 'is there twice' : undefined);
       seen.add(low);
       if (fault !== undefined)
-        context.addIssue({ code: 'custom', path: [name], message: `is for a header that ${fault}`, params: HIDDEN });
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          message: `is for a header that ${fault}`,
+          params: HIDDEN,
+        });
     }
   })
   .transform((headers) =>

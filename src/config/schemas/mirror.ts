@@ -65,7 +65,11 @@ export const mirrorSchema = z
       if (config.fallback) fault(context, 'fallback', 'needs --service-endpoint as well');
     }
     if (config.onMiss === 'redirect-origin' && rules.length > 0 && !rules.every(isOpenToClients))
-      fault(context, 'onMiss', 'is for origins that clients can ask themselves: no s3://, and nothing in "send"');
+      fault(
+        context,
+        'onMiss',
+        'is for origins that clients can ask themselves: no s3://, and nothing in "send"',
+      );
     if (config.failed !== undefined && config.failed === config.list)
       fault(context, 'failed', 'is the list itself, which is still being read when it is written');
     if (config.token !== undefined && config.tokenFile !== undefined)

@@ -44,7 +44,11 @@ export function noAccessLines(): AccessLines {
  */
 export async function readAccessLog(
   path: string,
-  { sinceMs, byPrefix, signal }: { readonly sinceMs: number; readonly byPrefix: ByPrefix; readonly signal: AbortSignal },
+  {
+    sinceMs,
+    byPrefix,
+    signal,
+  }: { readonly sinceMs: number; readonly byPrefix: ByPrefix; readonly signal: AbortSignal },
   told: AccessLines,
 ): Promise<void> {
   try {

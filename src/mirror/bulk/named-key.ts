@@ -13,7 +13,9 @@ const HTTP_URL = /^(https?:\/\/[^/?#]+)(\/.*)?$/is;
 export function namedKey(rules: MirrorRules, line: string, keyBytes: number): Candidate {
   if (HTTP_URL.test(line)) return byUrl(rules, line, keyBytes);
   if (line.startsWith('s3://')) return byS3Url(rules, line, keyBytes);
-  const { path, query } = rules.rules.some((rule) => rule.query === 'pass') ? splitQuery(line) : { path: line };
+  const { path, query } = rules.rules.some((rule) => rule.query === 'pass')
+    ? splitQuery(line)
+    : { path: line };
   return candidateOf(rules, line, path, query, keyBytes);
 }
 
@@ -29,7 +31,8 @@ function byUrl(rules: MirrorRules, line: string, keyBytes: number): Candidate {
     const rest = encodeOthers(target.slice(base.pathname.length));
     const parsed = parseTarget(`/${rest}`);
     if (parsed.kind === 'refused') return { kind: 'unusable', name: line, reason: parsed.reason };
-    if (parsed.kind === 'empty') return { kind: 'unusable', name: line, reason: 'is the base, and names no object' };
+    if (parsed.kind === 'empty')
+      return { kind: 'unusable', name: line, reason: 'is the base, and names no object' };
     const found = rules.keyFrom(rule, parsed.path);
     if (found !== undefined) return candidateOf(rules, line, found.path, parsed.query, keyBytes);
   }
@@ -59,7 +62,8 @@ function candidateOf(
   const rule = rules.ruleOf(path);
   if (rule === undefined) return { kind: 'unruled', name };
   const key: MirrorKey | undefined = rules.keyOf(path, query, keyBytes);
-  if (key === undefined) return { kind: 'unusable', name, reason: `is with its query longer than ${keyBytes} bytes` };
+  if (key === undefined)
+    return { kind: 'unusable', name, reason: `is with its query longer than ${keyBytes} bytes` };
   return { kind: 'key', key, rule, origin: undefined, kept: 'unknown' };
 }
 

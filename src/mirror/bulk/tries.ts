@@ -27,7 +27,11 @@ export class Tries {
    * of them ends the run if {@link endsRun} says so.
    */
   async run<T>(attempt: () => Promise<T>): Promise<T> {
-    const backoff = new Backoff({ giveUpAfterMs: this.#giveUpAfterMs, firstDelayMs: 200, longestDelayMs: 10_000 });
+    const backoff = new Backoff({
+      giveUpAfterMs: this.#giveUpAfterMs,
+      firstDelayMs: 200,
+      longestDelayMs: 10_000,
+    });
     for (let tries = 1; ; tries++) {
       try {
         const result = await attempt();
@@ -46,7 +50,8 @@ export class Tries {
 
   /** Why the run is to end, after a key has failed with `error`; undefined where the next one may succeed. */
   endsRun(error: unknown): IsyncError | undefined {
-    if (error instanceof IsyncError && factsOf(error.code).concerns !== 'item' && !error.retryable) return error;
+    if (error instanceof IsyncError && factsOf(error.code).concerns !== 'item' && !error.retryable)
+      return error;
     if (this.#inVain < MOST_IN_VAIN) return undefined;
     const words = error instanceof Error ? error.message : String(error);
     return new IsyncError('UNREACHABLE', `nothing succeeds any more: ${words}`, {

@@ -39,8 +39,7 @@ export function metadataOf(
   const ours: Record<string, string | undefined> = {
     ...own,
     [ORIGIN_ETAG]: head.etag,
-    [ORIGIN_MODIFIED]:
-      head.modifiedMs === undefined ? undefined : new Date(head.modifiedMs).toISOString(),
+    [ORIGIN_MODIFIED]: head.modifiedMs === undefined ? undefined : new Date(head.modifiedMs).toISOString(),
     'isync-origin': head.origin,
   };
   const metadata: Record<string, string> = {};

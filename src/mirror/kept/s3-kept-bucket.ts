@@ -20,7 +20,14 @@ import type { SpoolFile } from '../spool/spool.ts';
 import { Conditions } from './conditions.ts';
 import { PART_BYTES } from './fill-parts.ts';
 import type { KeptBucket } from './kept.ts';
-import { FILLED_BY, type FilledBy, KEPT_MD5, KEPT_SIZE, metadataOf, storableHeaders } from './origin-metadata.ts';
+import {
+  FILLED_BY,
+  type FilledBy,
+  KEPT_MD5,
+  KEPT_SIZE,
+  metadataOf,
+  storableHeaders,
+} from './origin-metadata.ts';
 import { putInParts } from './put-in-parts.ts';
 import { readPart } from './read-part.ts';
 import { abortStaleUploads } from './stale-uploads.ts';
