@@ -43,6 +43,8 @@ const REPORT = {
 /** Settings of the section that these commands alone have as options. */
 export const BULK_SETTINGS = ['list', 'failed', 'changed', 'dryRun', 'days', 'depth', 'log'] as const;
 
+const load = async () => await import('../run-mirror-bulk.ts');
+
 /** `isync mirror fill|verify|report`. @param shared where the bucket and the origins are */
 export function bulkCommands(
   shared: OptionTable,
@@ -58,7 +60,6 @@ export function bulkCommands(
     secrets: ['token'],
     heapPlan: 'receiver',
   } as const;
-  const load = async () => await import('../run-mirror-bulk.ts');
   const config = '--config /etc/isync/mirror.yaml';
   return [
     {
