@@ -8,6 +8,8 @@ import { allowQuickHeads } from './quick-head.ts';
 const MOST_ANSWER_BYTES = 8 * 1024 * 1024;
 /** Most tags in one: 1,000 keys with some ten elements each, twice over, and room. */
 const MOST_TAGS = 50_000;
+/** What the SDK would write to stderr is told by the error, too. */
+const QUIET = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const STREAMED: ReadonlySet<string> = new Set(['GetObjectCommand']);
 
 /** A client of the SDK for `options`, with at most `connections` open, set up for servers that are not AWS, too. */
@@ -49,6 +51,7 @@ function configOf(access: S3Access, connections: number) {
     forcePathStyle: access.pathStyle ?? own,
     // With it the SDK would open a new connection for each large part.
     expectContinueHeader: false,
+    logger: QUIET,
   } satisfies S3ClientConfig;
   return config;
 }

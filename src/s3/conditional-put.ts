@@ -10,8 +10,8 @@ import type { Bucket, RequestOptions } from './requests.ts';
 export type PutCondition =
   /** It is free. */
   | { readonly kind: 'absent' }
-  /** It has the version with this ETag, without quotes. */
-  | { readonly kind: 'etag'; readonly etag: string };
+  /** It has the version with this ETag, without quotes. `isBare`: sent so, too, as Ceph compares it (16.2). */
+  | { readonly kind: 'etag'; readonly etag: string; readonly isBare?: true };
 
 /** Bytes that can not be sent a second time: the SDK does not try again. */
 export interface StreamedBody {
@@ -70,7 +70,9 @@ export async function putOnCondition(
 export function conditionInput(condition: PutCondition | undefined) {
   return {
     ...(condition?.kind === 'absent' && { IfNoneMatch: '*' }),
-    ...(condition?.kind === 'etag' && { IfMatch: quoted(condition.etag) }),
+    ...(condition?.kind === 'etag' && {
+      IfMatch: condition.isBare === true ? condition.etag : quoted(condition.etag),
+    }),
   };
 }
 

@@ -6,6 +6,8 @@ import type { OriginHead } from '../origin/origin.ts';
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html#UserMetadata
  */
 const MOST_METADATA_BYTES = 2 * 1024;
+/** What is left for the name of a multipart upload, in bytes: `isync-fill` and a UUID. */
+const UPLOAD_BYTES = 10 + 36;
 /** Names that a header may have. */
 const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 /** What a header of a signed request may hold. */
@@ -44,7 +46,7 @@ export function metadataOf(
   };
   const metadata: Record<string, string> = {};
   const dropped: string[] = [];
-  let room = MOST_METADATA_BYTES;
+  let room = MOST_METADATA_BYTES - UPLOAD_BYTES;
   for (const [name, value] of [...Object.entries(ours), ...theirs(head, ours)]) {
     if (value === undefined) continue;
     const text = PLAIN.test(value) ? value : encodedWord(value);

@@ -22,8 +22,8 @@ export interface PartsPut {
   readonly key: string;
   readonly body: SpoolFile;
   readonly condition: PutCondition;
-  /** What the object is given; `own` is to be part of its metadata. */
-  readonly attributes: (own: Readonly<Record<string, string>>) => ObjectAttributes;
+  /** What the object is given, beside the metadata that names the upload. */
+  readonly attributes: ObjectAttributes;
   /** What all parts hold in memory. */
   readonly budget: ByteBudget;
   /** Smallest part, in bytes. */
@@ -35,7 +35,8 @@ export interface PartsPut {
 export async function putInParts(put: PartsPut): Promise<'kept' | 'present'> {
   const { bucket, key, attributes, signal } = put;
   const nonce = randomUUID();
-  const upload = await startUpload(bucket, key, attributes({ [UPLOAD]: nonce }), { signal, path: key });
+  const metadata = { ...attributes.metadata, [UPLOAD]: nonce };
+  const upload = await startUpload(bucket, key, { ...attributes, metadata }, { signal, path: key });
   let isDone = false;
   try {
     const etags = await putParts(upload, put);

@@ -70,7 +70,7 @@ interface Put {
   readonly key: string;
   readonly body: SpoolFile;
   readonly condition: PutCondition;
-  readonly attributes: (own?: Readonly<Record<string, string>>) => ObjectAttributes;
+  readonly attributes: ObjectAttributes;
   readonly request: RequestOptions & { readonly signal: AbortSignal };
 }
 
@@ -117,7 +117,7 @@ class S3KeptBucket implements KeptBucket {
       key: this.#keyOf(key),
       body,
       condition: replaces === undefined ? { kind: 'absent' } : { kind: 'etag', etag: replaces.etag },
-      attributes: (own) => this.#attributesOf(key, head, { ...this.#marksOf(body), ...own }),
+      attributes: this.#attributesOf(key, body, head),
       request: { signal, path: key },
     };
     if (body.size > whole && (isAws || body.size > streamed))
@@ -141,17 +141,14 @@ class S3KeptBucket implements KeptBucket {
     return this.#options.prefix + key;
   }
 
-  /** By which what an application puts in its place can be told from it. */
-  #marksOf({ size, md5 }: SpoolFile): Readonly<Record<string, string>> {
-    const { filledBy = 'request' } = this.#options;
-    return { [FILLED_BY]: filledBy, [KEPT_SIZE]: String(size), [KEPT_MD5]: md5 };
-  }
-
+  /** By our metadata it can be told from what an application puts in its place. */
   #attributesOf(
     key: string,
+    { size, md5 }: SpoolFile,
     head: OriginHead & { readonly origin: string },
-    own?: Readonly<Record<string, string>>,
   ): ObjectAttributes {
+    const { filledBy = 'request' } = this.#options;
+    const own = { [FILLED_BY]: filledBy, [KEPT_SIZE]: String(size), [KEPT_MD5]: md5 };
     const { metadata, dropped } = metadataOf(head, own);
     if (dropped.length > 0)
       this.#options.log.warn('metadata of the origin is not kept: S3 takes 2 KiB', { key, dropped });
@@ -196,21 +193,28 @@ class S3KeptBucket implements KeptBucket {
   }
 
   async #putBody(put: Put, bodyOf: () => Body | StreamedBody): Promise<'kept' | 'present'> {
-    const condition = this.#conditions.isUnknown ? undefined : put.condition;
-    let outcome = await this.#send(put, bodyOf(), condition);
-    this.#conditions.told(outcome);
-    if (outcome === 'unsupported' && this.#conditions.isUnknown) {
+    for (const condition of this.#waysOf(put)) {
+      const outcome = await this.#send(put, bodyOf(), condition);
+      if (typeof outcome === 'object') {
+        await this.#check(put, outcome.etag);
+        return 'kept';
+      }
+      if (condition?.kind === 'absent') this.#conditions.told(outcome);
+      if (outcome === 'refused' && condition?.kind === 'absent') return 'present';
+      // Also a refusal may come of how the condition was written.
       if (await this.#isTaken(put)) return 'present';
-      outcome = await this.#send(put, bodyOf(), undefined);
+      if (outcome === 'conflict' || (condition?.kind === 'absent' && this.#conditions.isHeeded)) break;
     }
-    if (typeof outcome === 'object') {
-      await this.#check(put, outcome.etag);
-      return 'kept';
-    }
-    if (outcome === 'refused' || (await this.#isTaken(put))) return 'present';
-    throw new IsyncError('STORE_FAILED', 'the object store can not tell whether the key is free', {
+    throw new IsyncError('STORE_FAILED', 'the object store can not tell whether the key may be put', {
       path: put.request.path,
     });
+  }
+
+  /** Conditions to send, one after the other, each where the server could do nothing with the one before and a look finds no harm. */
+  #waysOf({ condition }: Put): readonly (PutCondition | undefined)[] {
+    if (condition.kind === 'etag')
+      return this.#options.isAws ? [condition] : [condition, { ...condition, isBare: true }, undefined];
+    return this.#conditions.isUnknown ? [undefined] : [condition, undefined];
   }
 
   async #send(
@@ -218,7 +222,7 @@ class S3KeptBucket implements KeptBucket {
     body: Body | StreamedBody,
     condition: PutCondition | undefined,
   ): Promise<ConditionalPut> {
-    return await putOnCondition(this.#bucket, key, body, condition, attributes(), request);
+    return await putOnCondition(this.#bucket, key, body, condition, attributes, request);
   }
 
   /** The server has checked the MD5 of what came; that it has kept it is checked here. */
