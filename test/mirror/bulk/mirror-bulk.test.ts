@@ -110,7 +110,7 @@ await withS3Server((server) => {
       });
       expect(summary.failures).toMatchObject([{ key: 'img/b/../c' }]);
       expect(await textOf('img/tmp/x')).toBeUndefined();
-      expect(await textOf('img/b/\u{1F600}')).toBe('\u{1F600}');
+      expect(await textOf('img/b/\u{1F600}')).toBe('b/\u{1F600}');
       expect(await textOf('img/b/\uFFFD')).toBe('there already');
       expect((await run('fill')).summary).toMatchObject({ filled: 0, present: 5 });
     });
@@ -128,7 +128,7 @@ await withS3Server((server) => {
       };
       await using fill = stage.start('fill', '--list', at('list'));
       await fill.until('two keys are on their way', () => held.length === 2);
-      fill.kill('SIGTERM');
+      fill.signal('SIGTERM');
       await fill.until('it knows', () => fill.stderr.includes('SIGTERM'));
       for (const finish of held) finish();
       const { exitCode, stdout } = await fill.ended;
@@ -231,7 +231,7 @@ await withS3Server((server) => {
       for (const key of ['img/asked', 'top', 'img/asked', 'gone'])
         await (await fetch(`${url}/${key}`)).arrayBuffer();
       await mirror.until('it is in the log', () => mirror.stderr.includes('"gone"'));
-      mirror.kill('SIGTERM');
+      mirror.signal('SIGTERM');
       const { stderr } = await mirror.ended;
       const line = {
         time: '2001-01-01T00:00:00Z',
