@@ -152,6 +152,13 @@ await withS3Server((server) => {
         });
       await settled();
       const settledMs = performance.now();
+      // One that was cut off from its broker comes back within seconds.
+      const settledAt = workers.map(({ worked }) => worked);
+      await until('each worker to be at work', async () => {
+        await change(AT_ONCE, source, random);
+        return workers.every(({ worked }, index) => worked > (settledAt[index] ?? 0));
+      });
+      await settled();
       // Who was killed often has done less; left alone, each has its share.
       const before = workers.map(({ worked }) => worked);
       if (workers.length > 1) await change(CALM_CHANGES, source, random);
@@ -168,7 +175,7 @@ await withS3Server((server) => {
       expect(await stage.counts()).toMatchObject({ waiting: 0, inHand: 0, dead: 0 });
       for (const each of [receiver, ...workers]) expect(await each.stop()).toBe(0);
       console.log(
-        `${name}: ${CHANGES} changes in ${seconds(changedMs - began)} s, ${before.join(', ')} events with kills in ${seconds(settledMs - began)} s, ${shares.join(', ')} without, ${all.length} objects`,
+        `${name}: ${CHANGES} changes in ${seconds(changedMs - began)} s, ${settledAt.join(', ')} events with kills in ${seconds(settledMs - began)} s, ${shares.join(', ')} without, ${all.length} objects`,
       );
     },
   );

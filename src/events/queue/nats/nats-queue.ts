@@ -1,4 +1,10 @@
-import type { Consumer, JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import type {
+  Consumer,
+  ConsumerInfo,
+  JetStreamClient,
+  JetStreamManager,
+  StreamState,
+} from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import type { Log } from '../../../model/log.ts';
 import type { Abortable } from '../../../model/abortable.ts';
@@ -15,6 +21,10 @@ import type { NatsAddress, NatsOptions } from './nats-options.ts';
 const HEADER_BYTES = 32 * 1024;
 /** How long a publish that was refused says that the next one may be, in ms: whoever asks us may send none till then. */
 const REFUSED_MS = 10_000;
+/** Between two looks that see the same, at least, in ms. */
+const LEAST_LOOK_MS = 500;
+/** In leases: what is in hand of somebody who lives is seldom so for as long. */
+const UNCHANGED_LEASES = 3;
 /** What a server takes by default, in bytes. */
 const MAX_PAYLOAD = 1024 * 1024;
 
@@ -41,11 +51,13 @@ export class NatsQueue implements EventQueue {
   #disposal: Promise<void> | undefined;
   #mending: Promise<void> | undefined;
   #refusedUntilMs = -Infinity;
-  /** What was left in the stream, and known to no consumer, when nothing came last. */
-  #forgotten: string | undefined;
+  readonly #leaseMs: number;
+  /** How stream and consumer were when nothing came last, and since when they are so. */
+  #seen: { readonly seen: string; readonly sinceMs: number } | undefined;
 
   constructor(parts: NatsParts, { leaseMs = LEASE_MS, waitMs, ahead, log }: NatsOptions) {
     this.#parts = parts;
+    this.#leaseMs = leaseMs;
     const { connection, consumer, manager, client } = parts;
     const { where, name } = parts.address;
     this.where = where;
@@ -120,22 +132,24 @@ export class NatsQueue implements EventQueue {
   }
 
   /**
-   * A server that is killed may keep a message and forget that it is to be delivered: the consumer, which is written apart, takes it
-   * for acknowledged. A new consumer delivers all that is there. Never rejects.
+   * A server that is killed may keep a message and forget that it is to be delivered, and wait for word of one that is gone: the
+   * consumer is written apart from the stream. A new consumer delivers all that is there. Never rejects.
    */
   async #deliverForgotten(log: Log): Promise<void> {
     const { manager, address, consumerName } = this.#parts;
-    const before = this.#forgotten;
-    this.#forgotten = undefined;
+    const before = this.#seen;
+    this.#seen = undefined;
     try {
       const [{ state }, consumer] = await Promise.all([
         manager.streams.info(address.name),
         manager.consumers.info(address.name, consumerName),
       ]);
-      if (state.messages === 0 || consumer.num_pending > 0 || consumer.num_ack_pending > 0) return;
-      this.#forgotten = `${state.first_seq} ${state.messages}`;
+      const seen = whatIsSeen(state, consumer);
+      const nowMs = performance.now();
+      const sinceMs = before?.seen === seen ? before.sinceMs : nowMs;
+      this.#seen = { seen, sinceMs };
       // What was published or acknowledged between the two answers is seen as it is the next time.
-      if (this.#forgotten !== before) return;
+      if (nowMs - sinceMs < trustedMs(state, consumer, this.#leaseMs)) return;
       log.warn('the server has forgotten to deliver messages; they are asked for anew', {
         queue: this.where,
         messages: state.messages,
@@ -159,4 +173,23 @@ export class NatsQueue implements EventQueue {
   #checkOpen(): void {
     if (this.#receiver.isClosed) throw closedError();
   }
+}
+
+function whatIsSeen(state: StreamState, consumer: ConsumerInfo): string {
+  const { num_pending, num_ack_pending, delivered, ack_floor } = consumer;
+  const { messages, first_seq, last_seq } = state;
+  return [
+    [messages, first_seq, last_seq, num_pending, num_ack_pending],
+    [delivered.consumer_seq, ack_floor.stream_seq],
+  ].join(' ');
+}
+
+/** For how long a consumer that is seen to be so, and does not change, is taken to be right, in ms. */
+function trustedMs(state: StreamState, consumer: ConsumerInfo, leaseMs: number): number {
+  const { num_pending, num_ack_pending, ack_floor } = consumer;
+  // Each message of a work queue waits to be delivered, or to be acknowledged.
+  if (state.messages !== num_pending + num_ack_pending) return LEAST_LOOK_MS;
+  // It waits for word of a message that is gone, or has not noted that it has come.
+  const isBehind = num_ack_pending > 0 && ack_floor.stream_seq + 1 < state.first_seq;
+  return isBehind ? UNCHANGED_LEASES * leaseMs : Infinity;
 }
