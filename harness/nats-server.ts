@@ -8,8 +8,12 @@ import { until } from './process.ts';
 /** A real NATS server with JetStream, on loopback, of this process. */
 export interface NatsServer extends AsyncDisposable {
   readonly url: string;
+  /** Where JetStream keeps what it has. */
+  readonly store: string;
   /** Kills it, as a power cut of the broker would for its clients. */
   kill(): Promise<void>;
+  /** Ends it as it likes to be: all that it knows is on the disk. */
+  stop(): Promise<void>;
   /** Starts it again where it was, with what it had. */
   start(): Promise<void>;
 }
@@ -18,13 +22,14 @@ export interface NatsServer extends AsyncDisposable {
 export async function startNatsServer(): Promise<NatsServer> {
   const folder = mkdtempSync(join(tmpdir(), 'isync-nats-'));
   const config = join(folder, 'nats.conf');
+  const store = join(folder, 'store');
   let port = -1;
   let server: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {
     const settings = [
       `listen: "127.0.0.1:${port}"`,
-      `jetstream { store_dir: ${JSON.stringify(join(folder, 'store'))} }`,
+      `jetstream { store_dir: ${JSON.stringify(store)} }`,
       `ports_file_dir: ${JSON.stringify(folder)}`,
     ];
     writeFileSync(config, `${settings.join('\n')}\n`);
@@ -39,17 +44,20 @@ export async function startNatsServer(): Promise<NatsServer> {
       return port > 0;
     });
   };
-  const kill = async (): Promise<void> => {
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
     if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
-    server.kill('SIGKILL');
+    server.kill(signal);
     await once(server, 'exit');
   };
+  const kill = (): Promise<void> => end('SIGKILL');
   const onExit = (): void => void server?.kill('SIGKILL');
   process.on('exit', onExit);
   await start();
   return {
     url: `nats://127.0.0.1:${port}`,
+    store,
     kill,
+    stop: () => end('SIGTERM'),
     start,
     [Symbol.asyncDispose]: async () => {
       process.off('exit', onExit);

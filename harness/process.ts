@@ -25,6 +25,8 @@ export interface ProcessOptions {
   readonly uid?: number;
   /** Shows the process's own messages to whoever runs this. */
   readonly showStderr?: boolean;
+  /** Told of its own messages as they come, in pieces. */
+  readonly onStderr?: (text: string) => void;
 }
 
 const running = new Set<ChildProcess>();
@@ -43,13 +45,13 @@ export function startNode(
   args: readonly string[],
   options: ProcessOptions & { readonly node?: string } = {},
 ): CliProcess {
-  const { uid, env, node, showStderr } = options;
+  const { uid, env, node, showStderr, onStderr } = options;
   const child = spawn(node ?? process.execPath, args, {
     stdio: ['ignore', 'pipe', showStderr === true ? 'inherit' : 'pipe'],
     env: { ...plainEnvironment(), ...env },
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
-  return new CliProcess(child, args);
+  return new CliProcess(child, args, onStderr);
 }
 
 /** A process and what it has printed so far. Disposing ends it. */
@@ -61,7 +63,7 @@ export class CliProcess implements AsyncDisposable {
   readonly #name: string;
   #over = false;
 
-  constructor(child: ChildProcess, args: readonly string[]) {
+  constructor(child: ChildProcess, args: readonly string[], onStderr?: (text: string) => void) {
     this.#child = child;
     this.#name = args.slice(0, 3).join(' ');
     running.add(child);
@@ -70,6 +72,7 @@ export class CliProcess implements AsyncDisposable {
     });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.stderr = (this.stderr + text).slice(-MAX_OUTPUT);
+      onStderr?.(text);
     });
     this.ended = new Promise((resolve, reject) => {
       child.once('error', reject);

@@ -49,6 +49,9 @@ export interface Refusal {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** What each error of S3 has. */
+const S3_HEADERS = { 'content-type': 'application/xml', 'x-amz-request-id': 'tx1' };
+
 /** The error that S3 throttles with. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
 export const SLOW_DOWN: Refusal = { status: 503, code: 'SlowDown' };
 
@@ -93,7 +96,8 @@ export async function startS3Front(
       refused++;
       // Read to its end, so that the client is not cut off while it sends.
       request.resume();
-      request.on('end', () => response.writeHead(refusal.status, refusal.headers).end(errorBody(refusal)));
+      const headers = { ...(refusal.body === undefined && S3_HEADERS), ...refusal.headers };
+      request.on('end', () => response.writeHead(refusal.status, headers).end(errorBody(refusal)));
       return;
     }
     const cameMs = performance.now();

@@ -72,3 +72,14 @@ async function digestOfStream(stream: AsyncIterable<Uint8Array>): Promise<Conten
   });
   return { bytes, sha256: hash.digest('hex') };
 }
+
+/** An object as a text; undefined where there is none. */
+export async function textOf(server: Server, bucket: string, key: string): Promise<string | undefined> {
+  try {
+    const { Body } = await server.client.send(new GetObjectCommand({ Bucket: bucket, Key: key }));
+    return await Body?.transformToString();
+  } catch (thrown) {
+    if (thrown instanceof Error && thrown.name === 'NoSuchKey') return undefined;
+    throw thrown;
+  }
+}

@@ -26,6 +26,10 @@ export interface Command {
   readonly ownFile?: true;
   /** Settings that an option of another name gives, and nothing else: see CommandSettings. */
   readonly byOption?: Readonly<Record<string, string>>;
+  /** Settings whose variable in the environment has another name than `ISYNC_…`. */
+  readonly variables?: Readonly<Record<string, string>>;
+  /** Settings of its section that are no option of it: maps, which only a file can give, and those of commands below it. */
+  readonly notOptions?: readonly string[];
   /** Settings that are never an option, because an argument shows in ps. */
   readonly secrets?: readonly string[];
   /** Whether the help ends with how sizes, durations and rates are written. */

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs';
-import { isAbsolute } from 'node:path';
 import { webhookSchema, type WebhookConfig } from '../config/schemas/webhook.ts';
 import type { DeadMessage, EventQueue } from '../events/queue/event-queue.ts';
 import { openEventQueue } from '../events/queue/open-event-queue.ts';
@@ -66,7 +64,6 @@ export const runDeadDrop = command(async (queue, given) => {
 function command(run: (queue: EventQueue, given: Work) => Promise<ExitCode>) {
   return lastingCommand(webhookSchema, FINISHING, async (given) => {
     const { config, log } = given;
-    checkIsThere(queuePlace(config));
     await using queue = await openEventQueue(queuePlace(config), {
       works: false,
       maxMessages: config.queueMax,
@@ -75,15 +72,6 @@ function command(run: (queue: EventQueue, given: Work) => Promise<ExitCode>) {
       log,
     });
     return await run(queue, given);
-  });
-}
-
-/** A mistyped path would be told as an empty queue, and made. */
-function checkIsThere(place: string): void {
-  if (!isAbsolute(place) || existsSync(place)) return;
-  throw new IsyncError('STORE_MISSING', `there is no queue: ${place}`, {
-    path: place,
-    hint: '"isync webhook" makes it when it starts; check --queue, --state and --config.',
   });
 }
 

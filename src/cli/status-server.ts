@@ -27,6 +27,8 @@ export interface StatusOptions {
   readonly metrics: Registry;
   /** Why the command can't do its work just now; undefined where it can. */
   readonly notReady: () => string | undefined;
+  /** What is wrong beside that, told to whoever reads the answer. */
+  readonly remark?: (() => string | undefined) | undefined;
   readonly log: Log;
 }
 
@@ -35,7 +37,7 @@ export interface StatusOptions {
  * @throws IsyncError CONFIG_INVALID: no such address, or one beyond loopback without a token
  */
 export async function startStatus(options: StatusOptions): Promise<HttpServer> {
-  const { listen, token, metrics, notReady, log } = options;
+  const { listen, token, metrics, notReady, remark, log } = options;
   checkExposure(listen, token !== undefined, {
     server: 'the status page',
     hint: 'Let it listen on 127.0.0.1, or give it a token (--status-token-file).',
@@ -59,7 +61,9 @@ export async function startStatus(options: StatusOptions): Promise<HttpServer> {
       '/readyz': {
         GET: guarded(async () => {
           const reason = notReady();
-          return reason === undefined ? textResponse(200, 'ok') : textResponse(503, reason);
+          if (reason !== undefined) return textResponse(503, reason);
+          const beside = remark?.();
+          return textResponse(200, beside === undefined ? 'ok' : `ok, but ${beside}`);
         }),
       },
       '/metrics': {

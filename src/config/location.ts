@@ -56,7 +56,7 @@ export function location<Address>(parse: (text: string) => Address): z.ZodType<A
 }
 
 /** An issue within the value as one of the value; the path to it is put in front by zod. */
-function passedOn(issue: z.core.$ZodIssue): z.core.$ZodRawIssue {
+export function passedOn(issue: z.core.$ZodIssue): z.core.$ZodRawIssue {
   if (issue.code === 'unrecognized_keys') return { ...issue, input: {} };
   const { path, message } = issue;
   const params = isAboutSecret(issue) ? HIDDEN : {};

@@ -3,11 +3,12 @@ import { IsyncError } from '../model/isync-error.ts';
 import { isRecord, type ConfigFile, type ValuePath } from './config-file.ts';
 import { rawValue } from './from-file.ts';
 import { resolveStore } from './location.ts';
-import { environmentName, optionName, STORES } from './names.ts';
+import { optionName, STORES } from './names.ts';
 import { isAboutSecret, Secret, withSecretsOf } from './secret.ts';
 import { shownText } from './shown.ts';
 import {
   collectSettings,
+  variableOf,
   type Collected,
   type CommandSettings,
   type Setting,
@@ -55,11 +56,11 @@ function describe(issue: z.core.$ZodIssue, { settings, file }: Collected, comman
   const setting = settings.get(key);
   const isPlace = command.places.includes(key);
   if (setting === undefined)
-    return `${isPlace ? key.toUpperCase() : optionName(key)}: ${issue.message}; ${howToGive(key, isPlace)}`;
+    return `${isPlace ? key.toUpperCase() : optionName(key)}: ${issue.message}; ${howToGive(key, isPlace, command)}`;
   const outer = isWithin(issue) ? placeOf(setting) : undefined;
   if (file === undefined || outer === undefined) {
     const value = setting.store === undefined ? setting.value : `store:${setting.store}`;
-    const origin = showOrigin(key, setting, isPlace, file);
+    const origin = showOrigin(key, setting, isPlace, file, command);
     return `${optionName(key)}: ${showValue(value, issue)}${issue.message} (${origin})`;
   }
   const at = [...outer, ...inner];
@@ -86,9 +87,9 @@ function valueAt(value: unknown, path: ValuePath): unknown {
   return isRecord(value) ? valueAt(value[String(step)], inner) : undefined;
 }
 
-function howToGive(key: string, isPlace: boolean): string {
+function howToGive(key: string, isPlace: boolean, command: CommandSettings): string {
   const place = isPlace ? key.toUpperCase() : `--${optionName(key)}`;
-  return `give ${place}, ${environmentName(key)} or "${optionName(key)}" in the config file`;
+  return `give ${place}, ${variableOf(key, command)} or "${optionName(key)}" in the config file`;
 }
 
 /** A text or list of texts, with a space behind; maps are not shown, and secrets never. */
@@ -108,12 +109,13 @@ function showOrigin(
   { origin }: Setting,
   isPlace: boolean,
   file: ConfigFile | undefined,
+  command: CommandSettings,
 ): string {
   switch (origin.kind) {
     case 'flag':
       return isPlace ? 'command line' : `flag --${optionName(key)}`;
     case 'environment':
-      return `environment ${environmentName(key)}`;
+      return `environment ${variableOf(key, command)}`;
     case 'file':
       return `${file?.path ?? ''}, line ${file?.lineOf(origin.at) ?? 0}`;
   }

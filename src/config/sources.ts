@@ -21,6 +21,8 @@ export interface CommandSettings {
    * setting of its name in a file.
    */
   readonly byOption?: Readonly<Record<string, string>> | undefined;
+  /** Settings whose variable in the environment has another name than `ISYNC_…`. */
+  readonly variables?: Readonly<Record<string, string>> | undefined;
   /** Every setting of any command, by option name: what may stand in the environment. */
   readonly names: readonly string[];
 }
@@ -65,6 +67,11 @@ const TEST_VARIABLE = /^ISYNC_TEST_/;
 /** What tells a script of isync webhook of its event (src/events/action/script/): it may call isync. */
 const SCRIPT_VARIABLE = /^ISYNC_(BUCKET|KEY|ACTION|EVENT|ETAG|VERSION|ATTEMPT|ID)$/;
 
+/** Returns the name of a setting of `command` in the environment. */
+export function variableOf(key: string, { variables = {} }: CommandSettings): string {
+  return variables[key] ?? environmentName(key);
+}
+
 /** Finds the value and origin of each of `keys`: flags go before the environment, and that before the `--config` file. */
 export function collectSettings(
   keys: readonly string[],
@@ -90,7 +97,7 @@ export function collectSettings(
   const byFlag = (key: string): boolean =>
     isSecret(key) && settings.get(`${key}File`)?.origin.kind === 'flag';
   for (const key of elsewhere) {
-    const value = environment[environmentName(key)];
+    const value = environment[variableOf(key, command)];
     if (value === undefined || value === '' || byFlag(key)) continue;
     add(key, { value: isSecret(key) ? new Secret(value) : value, origin: { kind: 'environment' } });
   }

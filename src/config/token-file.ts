@@ -3,6 +3,8 @@ import { readText } from './read-text.ts';
 
 /** Longest token in characters: it fits into any HTTP server's header limits with room to spare. */
 const MAX_TOKEN_LENGTH = 1024;
+/** Shortest one that guards something of ours, in characters: of hex, they are 64 bits, which nobody guesses over a network. */
+const LEAST_OWN_LENGTH = 16;
 
 /**
  * Returns the token in `text`: its only line, of printable ASCII without spaces, because it travels in an HTTP header.
@@ -24,4 +26,18 @@ export function readTokenFile(path: string): string {
     path,
     hint: 'On the receiver, "isync token add DEVICE --tokens FILE" prints a token; put that line into this file.',
   });
+}
+
+/**
+ * The same of a token that others must bring to us.
+ * @throws IsyncError CONFIG_INVALID also where it can be guessed
+ */
+export function readOwnToken(path: string): string {
+  const token = parseToken(readText(path, 'the token file'));
+  if (token !== undefined && token.length >= LEAST_OWN_LENGTH) return token;
+  const message =
+    token === undefined
+      ? 'the token file must hold one token on one line, and nothing else'
+      : `the token is shorter than ${LEAST_OWN_LENGTH} characters: it can be guessed`;
+  throw new IsyncError('CONFIG_INVALID', message, { path, hint: 'Make one with: openssl rand -hex 24' });
 }

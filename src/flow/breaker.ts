@@ -6,13 +6,13 @@ const OPEN_MS = { first: 1_000, most: 60_000 };
 const PROBE_MS = 10_000;
 /** How long others are kept away while one is tried, in ms. */
 const ASIDE_MS = 1_000;
-/** What nothing has come for in so long says nothing of what comes next, in ms. */
-const RECENT_MS = 60_000;
 
 /** Keeps work from a side that is away: after some failures nothing is tried for a while, then one piece of work alone. */
 export class Breaker {
   #failures = 0;
   #openings = 0;
+  /** Openings since it worked last. */
+  #row = 0;
   #last: Error | undefined;
   #untilMs = -Infinity;
   #usedMs = performance.now();
@@ -27,8 +27,14 @@ export class Breaker {
     return this.#failures >= FAILURES;
   }
 
-  get isRecent(): boolean {
-    return performance.now() - this.#usedMs < RECENT_MS;
+  /** Since something was to be tried last, in ms. */
+  get idleMs(): number {
+    return performance.now() - this.#usedMs;
+  }
+
+  /** Why it is open. */
+  get last(): Error | undefined {
+    return this.#last;
   }
 
   get openMs(): number {
@@ -49,22 +55,35 @@ export class Breaker {
     return undefined;
   }
 
-  /** Returns whether it was open. */
+  /** Returns whether it has been open since it worked last. */
   succeeded(): boolean {
-    const wasOpen = this.isOpen;
-    this.#failures = 0;
-    this.#last = undefined;
-    this.#untilMs = -Infinity;
-    this.#probedAtMs = -Infinity;
-    return wasOpen;
+    const wasAway = this.#row > 0;
+    this.#row = 0;
+    this.#shut(0);
+    return wasAway;
   }
 
-  /** It failed, and not because the side is away. */
+  /**
+   * It failed in a way that shows a side to be there. Where work has two sides the other one may still be away: then the next
+   * failure opens it again, for longer.
+   */
   answered(openings: number): void {
+    if (openings === this.#openings && this.isOpen) this.#shut(FAILURES - 1);
+  }
+
+  /** It failed in a way that says nothing of the side: the next one may be tried alone. */
+  told(openings: number): void {
     if (openings === this.#openings) this.#probedAtMs = -Infinity;
   }
 
-  /** Returns whether this has opened it. */
+  #shut(failures: number): void {
+    this.#failures = failures;
+    this.#last = undefined;
+    this.#untilMs = -Infinity;
+    this.#probedAtMs = -Infinity;
+  }
+
+  /** Returns whether this has opened it, for the first time since it worked last. */
   failed(error: Error, openings: number): boolean {
     if (openings !== this.#openings) return false;
     this.#failures += 1;
@@ -72,9 +91,10 @@ export class Breaker {
     this.#probedAtMs = -Infinity;
     if (!this.isOpen) return false;
     this.#openings += 1;
-    const cap = Math.min(OPEN_MS.most, OPEN_MS.first * 2 ** Math.min(this.#failures - FAILURES, 20));
+    this.#row += 1;
+    const cap = Math.min(OPEN_MS.most, OPEN_MS.first * 2 ** Math.min(this.#row - 1, 20));
     // Twice or half at random: several workers do not come back at once.
     this.#untilMs = performance.now() + cap * (0.5 + Math.random() / 2);
-    return this.#failures === FAILURES;
+    return this.#row === 1;
   }
 }

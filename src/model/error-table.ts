@@ -181,13 +181,19 @@ export const ERRORS = {
   SCRIPT_FAILED: {
     concerns: 'item',
     exit: 1,
-    cure: 'The log has what it printed. When its cause is mended, isync webhook queue dead replay takes the event again.',
+    cure: 'The log has what it printed. When its cause is mended, isync webhook queue dead replay (isync pull parked replay) takes the event again.',
   },
   // A comparison with a bucket would remove more than it may.
   RESYNC_STOPPED: {
     concerns: 'peer',
     exit: 1,
     cure: 'See that the bucket is the right one, and whole; then allow more with maxDelete, once.',
+  },
+  // isync mirror as a fallback: the CDN asks for an object that has been in the bucket for a while.
+  LOOP_SUSPECTED: {
+    concerns: 'peer',
+    exit: 3,
+    cure: 'Let the CDN read the bucket (s3:GetObject and s3:ListBucket for its origin access control).',
   },
   // stdout can't be written to.
   OUTPUT_FAILED: {

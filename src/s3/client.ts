@@ -2,7 +2,7 @@ import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { BOUNDED_ANSWERS, boundedAnswers } from '../aws/bounded-answers.ts';
 import { clientSettings } from '../aws/client-settings.ts';
 import type { S3Access } from './access.ts';
-import { allowQuickHeads } from './quick-head.ts';
+import { allowQuick } from './quick/ask.ts';
 
 /** Longest answer that is kept whole, in bytes: a page of 1,000 keys of 1 KiB, each byte an entity of XML, and as many ETags. */
 const MOST_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -18,7 +18,7 @@ export function createS3Client(options: S3Access, connections: number): S3Client
   const client = new S3Client(config);
   const { httpAgent, httpsAgent } = config.requestHandler;
   if (options.endpoint !== undefined && config.forcePathStyle)
-    allowQuickHeads(client, { endpoint: new URL(options.endpoint), httpAgent, httpsAgent });
+    allowQuick(client, { endpoint: new URL(options.endpoint), httpAgent, httpsAgent });
   // It walks through each request and answer for a log that nobody reads.
   client.middlewareStack.remove('loggerMiddleware');
   client.middlewareStack.add(

@@ -21,9 +21,12 @@ export interface ObjectContent extends ObjectHead, Disposable {
   readonly bytes: AsyncIterable<Uint8Array>;
 }
 
+/** The answer to a GET, as the SDK or quick/ gives it. */
+export type GetAnswer = Omit<GetObjectCommandOutput, 'Body'> & { readonly Body?: unknown };
+
 /** The answer to a GET, with its bytes. */
 export interface OpenedContent {
-  readonly answer: GetObjectCommandOutput;
+  readonly answer: GetAnswer;
   readonly content: ObjectContent;
 }
 
@@ -31,7 +34,7 @@ export interface OpenedContent {
 export async function openContent<Other extends string | undefined>(
   bucket: Bucket,
   request: RequestOptions,
-  send: () => Promise<GetObjectCommandOutput | Other>,
+  send: () => Promise<GetAnswer | Other>,
 ): Promise<OpenedContent | Other> {
   const signal = bucket.signalFor(request);
   const place = await bucket.reads.enter();
@@ -51,7 +54,7 @@ export async function openContent<Other extends string | undefined>(
   }
 }
 
-export function headOf(found: HeadObjectCommandOutput | GetObjectCommandOutput): ObjectHead {
+export function headOf(found: HeadObjectCommandOutput | GetAnswer): ObjectHead {
   return {
     size: sizeOf(found),
     modifiedMs: found.LastModified?.getTime() ?? 0,
@@ -62,20 +65,12 @@ export function headOf(found: HeadObjectCommandOutput | GetObjectCommandOutput):
 }
 
 /** Of a part of an object the length is that of the part; `Content-Range` tells the whole: `bytes 0-9/100`. */
-function sizeOf({
-  ContentLength = 0,
-  ContentRange,
-}: HeadObjectCommandOutput | GetObjectCommandOutput): number {
+function sizeOf({ ContentLength = 0, ContentRange }: HeadObjectCommandOutput | GetAnswer): number {
   const whole = /\/(\d+)$/.exec(ContentRange ?? '')?.[1];
   return whole === undefined ? ContentLength : Number(whole);
 }
 
-function contentOf(
-  bucket: Bucket,
-  found: GetObjectCommandOutput,
-  body: Readable,
-  request: RequestOptions,
-): ObjectContent {
+function contentOf(bucket: Bucket, found: GetAnswer, body: Readable, request: RequestOptions): ObjectContent {
   return {
     ...headOf(found),
     bytes: bytesOf(bucket, body, found.ContentLength, request),

@@ -6,6 +6,7 @@ import { abortUpload, completeUpload, MAX_PARTS, startUpload, type UploadKey } f
 import { type ObjectAttributes, type ObjectSettings, toInput } from './object-attributes.ts';
 import type { ObjectHead } from './content.ts';
 import { headObject, type Stored } from './objects.ts';
+import { quickCopy } from './quick/copy.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
 
 /** Largest object that one request copies, in bytes. https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html */
@@ -30,6 +31,8 @@ export interface CopyOptions extends RequestOptions {
   readonly sourceOwner?: string | undefined;
   /** Agrees to pay for reading the source. */
   readonly requestPayer?: boolean | undefined;
+  /** Asks for a copy without the SDK first (quick/): for many small objects. Default false. */
+  readonly isQuick?: boolean | undefined;
   /** Largest object that is copied by one request, in bytes. Default 5 GiB. */
   readonly mostAtOnceBytes?: number | undefined;
   /** Bytes of a part of a larger one, at least 5 MiB. Default 512 MiB. */
@@ -108,10 +111,20 @@ async function sendCopy(
     ...(attributes !== undefined && { MetadataDirective: 'REPLACE' as const }),
     ...(settings.tags !== undefined && { TaggingDirective: 'REPLACE' as const }),
   });
-  const copied = await to.bucket.sendUnlessAbsent(options, (client, sending) =>
-    client.send(command, sending),
-  );
-  return copied && { etag: bare(copied.CopyObjectResult?.ETag) };
+  return await to.bucket.sendUnlessAbsent(options, async (client, sending) => {
+    // What the copy has instead is seldom new.
+    const isQuick = options.isQuick === true && attributes === undefined && settings.tags === undefined;
+    const given = {
+      bucket: to.bucket.name,
+      key: to.key,
+      settings,
+      headers: sourceHeaders(from, etag, options),
+    };
+    const quick = isQuick ? await quickCopy(client, given, sending?.abortSignal) : undefined;
+    if (quick !== undefined) return quick;
+    const { CopyObjectResult } = await client.send(command, sending);
+    return { etag: bare(CopyObjectResult?.ETag) };
+  });
 }
 
 async function copyInParts(
@@ -204,6 +217,16 @@ function sourceInput(from: Place, { sourceOwner, requestPayer }: CopyOptions) {
     CopySource: sourceOf(from),
     ...(sourceOwner !== undefined && { ExpectedSourceBucketOwner: sourceOwner }),
     ...(requestPayer === true && { RequestPayer: 'requester' as const }),
+  };
+}
+
+/** The same as headers. */
+function sourceHeaders(from: Place, etag: string | undefined, { sourceOwner, requestPayer }: CopyOptions) {
+  return {
+    'x-amz-copy-source': sourceOf(from),
+    'x-amz-copy-source-if-match': quoted(etag),
+    'x-amz-source-expected-bucket-owner': sourceOwner,
+    'x-amz-request-payer': requestPayer === true ? 'requester' : undefined,
   };
 }
 

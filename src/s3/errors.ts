@@ -1,5 +1,6 @@
 import { saysNoTls, tlsText } from '../model/tls-text.ts';
 import { errnoOf, IsyncError, type ErrorCode } from '../model/isync-error.ts';
+import { isStoresOwn } from './own-answer.ts';
 
 /** What is wrong, and what an administrator of the bucket can do about it. */
 interface Meaning {
@@ -29,7 +30,7 @@ const THROTTLED: Meaning = { code: 'BUSY', message: 'the object store asks to sl
 const FULL: Meaning = {
   code: 'STORE_FULL',
   message: 'the bucket is full',
-  hint: 'Raise the quota or make room; uploads go on by themselves.',
+  hint: 'Raise the quota or make room; what waits goes on by itself.',
 };
 const BROKEN: Meaning = { code: 'STORE_FAILED', message: 'the object store fails' };
 const REGION: Meaning = {
@@ -182,7 +183,7 @@ export function isAbsent(error: unknown): boolean {
 export function isNoSuchKey(error: unknown): boolean {
   const answer = answerIn(error);
   // The SDK takes this name from the body alone; of a 404 without one it makes `NotFound`.
-  return nameOf(answer) === 'NoSuchKey' && statusOf(answer) === 404;
+  return nameOf(answer) === 'NoSuchKey' && statusOf(answer) === 404 && isStoresOwn(answer);
 }
 
 /** The server's answer, or the fault, as the SDK has it. */
@@ -256,7 +257,9 @@ export function foreignAnswer({ $metadata }: { readonly $metadata: object }): Er
 }
 
 function isForeign(error: unknown): boolean {
-  return error instanceof Error && (NOT_XML.test(error.message) || error.message === NO_STORE);
+  if (!(error instanceof Error)) return false;
+  if (NOT_XML.test(error.message) || error.message === NO_STORE) return true;
+  return error.name === 'NoSuchKey' && !isStoresOwn(error);
 }
 
 /** Servers and OpenSSL put several lines into a message. */

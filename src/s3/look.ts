@@ -1,14 +1,10 @@
-import {
-  GetObjectCommand,
-  type GetObjectCommandOutput,
-  HeadObjectCommand,
-  type HeadObjectCommandOutput,
-} from '@aws-sdk/client-s3';
+import { GetObjectCommand, HeadObjectCommand, type HeadObjectCommandOutput } from '@aws-sdk/client-s3';
 import { IsyncError } from '../model/isync-error.ts';
 import { quoted } from './answers.ts';
-import { headOf, type ObjectContent, type ObjectHead, openContent } from './content.ts';
+import { type GetAnswer, headOf, type ObjectContent, type ObjectHead, openContent } from './content.ts';
 import { statusOf } from './errors.ts';
-import { quickHead } from './quick-head.ts';
+import { quickGet } from './quick/get.ts';
+import { quickHead } from './quick/head.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
 
 /** One request that tells how a key is now. */
@@ -20,9 +16,11 @@ export interface LookOptions extends RequestOptions {
   readonly bucketOwner?: string | undefined;
   /** Agrees to pay for the request, which some buckets ask for. */
   readonly requestPayer?: boolean | undefined;
+  /** Asks for the bytes without the SDK first (quick/): for many small objects. Default false. */
+  readonly isQuick?: boolean | undefined;
 }
 
-export interface RangeOptions extends Omit<LookOptions, 'ifNoneMatch'> {
+export interface RangeOptions extends Omit<LookOptions, 'ifNoneMatch' | 'isQuick'> {
   /** Rejects with FILE_CHANGED unless the object has this ETag. */
   readonly ifMatch: string;
   readonly start: number;
@@ -68,7 +66,12 @@ export async function lookAtObject(
   const found = await openContent(bucket, options, () =>
     bucket.send(options, async (client, sending) => {
       try {
-        return await client.send(command, sending);
+        const where = { bucket: bucket.name, key };
+        const quick =
+          options.isQuick === true && options.ifNoneMatch === undefined
+            ? await quickGet(client, where, headersOf(options), sending?.abortSignal)
+            : undefined;
+        return quick ?? (await client.send(command, sending));
       } catch (error) {
         if (statusOf(error) === 304) return 'same';
         throw error;
@@ -154,7 +157,7 @@ export function hasMd5({ etag, encryption, hasCustomerKey, storageClass }: Objec
   return encryption === undefined || encryption === 'AES256';
 }
 
-type Answer = GetObjectCommandOutput | HeadObjectCommandOutput;
+type Answer = GetAnswer | HeadObjectCommandOutput;
 
 /** @throws IsyncError UNREACHABLE, retryable, where it lacks what every object has */
 function factsIn(answer: Answer, bucket: Bucket, { path }: RequestOptions): ObjectFacts {

@@ -43,9 +43,13 @@ export function toInput(attributes: ObjectAttributes) {
     ...(storageClass !== undefined && isStorageClass(storageClass) && { StorageClass: storageClass }),
     ...(sse !== undefined && { ServerSideEncryption: sse }),
     ...(sseKmsKeyId !== undefined && { SSEKMSKeyId: sseKmsKeyId }),
-    // Not every server takes "+" for a space.
-    ...(tags !== undefined && { Tagging: new URLSearchParams(tags).toString().replaceAll('+', '%20') }),
+    ...(tags !== undefined && { Tagging: tagsText(tags) }),
   };
+}
+
+/** Tags as a header has them. Not every server takes "+" for a space. */
+export function tagsText(tags: Readonly<Record<string, string>>): string {
+  return new URLSearchParams(tags).toString().replaceAll('+', '%20');
 }
 
 /** The headers that an answer tells. */

@@ -11,6 +11,7 @@ import { bare, decodeKey, quoted } from './answers.ts';
 import { headOf, type ObjectContent, type ObjectHead, openContent } from './content.ts';
 import { foreignAnswer, isInvalidRange, statusOf } from './errors.ts';
 import { type ObjectAttributes, toInput } from './object-attributes.ts';
+import { quickPut } from './quick/put.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
 
 /** Requests for single objects. A key is any text that S3 takes, and goes to the server just as it is. */
@@ -36,6 +37,8 @@ export interface ListedObject {
 }
 
 export interface ListOptions extends RequestOptions {
+  /** Keys from behind this text on. Not every server heeds it. */
+  readonly startAfter?: string | undefined;
   /** The id of the account that must own the bucket: else S3 refuses. */
   readonly bucketOwner?: string | undefined;
   /** Agrees to pay for the requests, which some buckets ask for. */
@@ -87,7 +90,7 @@ export async function getObject(
       Range: `bytes=${start}-${end === undefined ? '' : end - 1}`,
     }),
   });
-  const found = await openContent(bucket, options, () =>
+  const found = await openContent<'beyond' | undefined>(bucket, options, () =>
     bucket.sendUnlessAbsent(options, async (client, sending) => {
       try {
         return await client.send(command, sending);
@@ -101,17 +104,26 @@ export async function getObject(
   return found?.content;
 }
 
+export interface PutOptions extends RequestOptions {
+  /** Puts it without the SDK first (quick/): for many small objects. Default false. */
+  readonly isQuick?: boolean | undefined;
+}
+
 /** Puts a whole object, also over an earlier one. */
 export async function putObject(
   bucket: Bucket,
   key: string,
   body: Body,
   attributes: ObjectAttributes = {},
-  request: RequestOptions = {},
+  request: PutOptions = {},
 ): Promise<Stored> {
-  const command = putCommand(bucket, key, body, attributes);
-  const stored = await bucket.send(request, (client, sending) => client.send(command, sending));
-  return { etag: bare(stored.ETag) };
+  return await bucket.send(request, async (client, sending) => {
+    const given = { bucket: bucket.name, key, ...body, attributes, ifAbsent: false };
+    const quick = request.isQuick === true && (await quickPut(client, given, sending?.abortSignal));
+    if (typeof quick === 'object') return quick;
+    const stored = await client.send(putCommand(bucket, key, body, attributes), sending);
+    return { etag: bare(stored.ETag) };
+  });
 }
 
 /**
@@ -123,12 +135,14 @@ export async function putObjectIfAbsent(
   key: string,
   body: Body,
   attributes: ObjectAttributes = {},
-  request: RequestOptions = {},
+  request: PutOptions = {},
 ): Promise<Stored | 'in use' | 'unsupported'> {
-  const command = putCommand(bucket, key, body, attributes, '*');
   return bucket.send(request, async (client, sending) => {
+    const given = { bucket: bucket.name, key, ...body, attributes, ifAbsent: true };
+    const quick = request.isQuick === true && (await quickPut(client, given, sending?.abortSignal));
+    if (quick !== false && quick !== undefined) return quick;
     try {
-      const { ETag } = await client.send(command, sending);
+      const { ETag } = await client.send(putCommand(bucket, key, body, attributes, '*'), sending);
       return { etag: bare(ETag) };
     } catch (error) {
       const status = statusOf(error);
@@ -157,6 +171,7 @@ export async function* listObjects(
       const command = new ListObjectsV2Command({
         ...listInput(bucket, prefix, request),
         MaxKeys: bucket.page,
+        StartAfter: request.startAfter,
         ContinuationToken: mark?.token,
         EncodingType: 'url',
       });

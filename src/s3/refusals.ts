@@ -1,4 +1,5 @@
 import { answerIn, isNoSuchKey, nameOf, statusOf } from './errors.ts';
+import { headerOf, isStoresOwn } from './own-answer.ts';
 
 /** Why the object store gives no object, where its own words tell that. */
 export type Refusal =
@@ -23,6 +24,7 @@ export type Refusal =
 export function refusalOf(error: unknown): Refusal | undefined {
   if (isNoSuchKey(error)) return 'no such key';
   const answer = answerIn(error);
+  if (!isStoresOwn(answer)) return undefined;
   const [name, status] = [nameOf(answer), statusOf(answer)];
   const words = answer instanceof Error ? answer.message : '';
   if (name === 'InvalidObjectState') return 'archived';
@@ -57,13 +59,4 @@ export function regionIn(error: unknown): string | undefined {
 /** Whether `text` could name a region, of any partition: it becomes part of a host name. */
 export function isRegion(text: string): boolean {
   return /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
-}
-
-function headerOf(error: Error, name: string): string | undefined {
-  const response = '$response' in error ? error.$response : undefined;
-  if (typeof response !== 'object' || response === null || !('headers' in response)) return undefined;
-  const { headers } = response;
-  if (typeof headers !== 'object' || headers === null) return undefined;
-  const value: unknown = Object.entries(headers).find(([each]) => each.toLowerCase() === name)?.[1];
-  return typeof value === 'string' ? value : undefined;
 }

@@ -1,6 +1,7 @@
 import type { Command, OptionTable } from '../../src/cli/command.ts';
 import { COMMANDS, commandsOf, settingsOf } from '../../src/cli/commands/list.ts';
 import type { CommandSettings } from '../../src/config/sources.ts';
+import { mirrorSchema } from '../../src/config/schemas/mirror.ts';
 import { pullSchema } from '../../src/config/schemas/pull.ts';
 import { receiveSchema } from '../../src/config/schemas/receive.ts';
 import { scanSchema } from '../../src/config/schemas/scan.ts';
@@ -16,6 +17,7 @@ export const SCHEMAS = {
   verify: verifySchema,
   pull: pullSchema,
   webhook: webhookSchema,
+  mirror: mirrorSchema,
 };
 
 export type Section = keyof typeof SCHEMAS;

@@ -18,6 +18,7 @@ const REQUIRED = {
   token: { tokens: '/tokens' },
   pull: { queue: 'events', sync: ['a/=/srv/a'] },
   webhook: {},
+  mirror: { bucket: 's3://bkt', 'external-endpoint': 'https://old.example' },
 } as const satisfies Record<Section, Readonly<Record<string, unknown>>>;
 
 /** Defaults that are words, because what they say is known only when the command runs; by option, or by command and option. */
@@ -32,6 +33,8 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   'webhook address': 'all where something says who may post, else 127.0.0.1',
   'webhook topic': 'any of VK Cloud, none of SNS',
   'webhook queue': 'queue.db in the state',
+  'mirror on-miss': 'redirect with a service endpoint, else stream',
+  'mirror spool': "the system's for temporary files",
   'webhook state': 'CONFIG.state, beside the config file, or webhook.state',
 };
 /** Values that the settings leave open, and that the code which uses them fills in. */

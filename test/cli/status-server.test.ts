@@ -22,6 +22,18 @@ describe('a status server', () => {
     expect((await get('/else')).status).toBe(404);
   });
 
+  it('tells what is wrong beside, where it is ready all the same', async () => {
+    let remark: string | undefined = 'the target is away';
+    await using server = await start({ remark: () => remark });
+    const ready = async (): Promise<unknown> => {
+      const answer = await fetch(`${server.url('http')}/readyz`);
+      return [answer.status, await answer.text()];
+    };
+    expect(await ready()).toEqual([200, 'ok, but the target is away\n']);
+    remark = undefined;
+    expect(await ready()).toEqual([200, 'ok\n']);
+  });
+
   it('tells only its health to who lacks its token', async () => {
     await using server = await start({ token: 'secret' });
     const status = async (path: string, token?: string) =>

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { defaultDevice } from '../../src/config/default-device.ts';
 import { readConfig } from '../../src/config/read-config.ts';
-import { readTokenFile } from '../../src/config/token-file.ts';
+import { readOwnToken, readTokenFile } from '../../src/config/token-file.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { SCHEMAS, settingsFor } from '../cli/commands.ts';
 
@@ -309,6 +309,16 @@ describe('tokens', () => {
         message: expect.not.stringContaining('words'),
       });
     expect(faultOf(() => readTokenFile(join(folder, 'none'))).message).toBe('the token file is not there');
+  });
+
+  it('that others must bring to us are not short ones', () => {
+    expect(readOwnToken(write('token', 'a-token-of-16-ch\n'))).toBe('a-token-of-16-ch');
+    for (const text of ['short-one', 'a-token-of-15-c', '', 'two words of 16 characters'])
+      expect(faultOf(() => readOwnToken(write('token', text)))).toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: expect.not.stringMatching(/short-one|words/),
+        hint: expect.stringContaining('openssl rand'),
+      });
   });
 
   it('need the file that keeps them', () => {

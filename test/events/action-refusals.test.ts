@@ -50,6 +50,16 @@ await withS3Server((server) => {
       ['a page with 403', { status: 403, code: '', body: PAGE }, foreign],
       ['a bare 403', { status: 403, code: '', body: '' }, { retryable: true }],
       ['NoSuchBucket', { status: 404, code: 'NoSuchBucket' }, { code: 'STORE_MISSING' }],
+      [
+        'NoSuchKey in a page',
+        {
+          status: 404,
+          code: '',
+          body: '<Error><Code>NoSuchKey</Code></Error>',
+          headers: { 'content-type': 'text/html' },
+        },
+        foreign,
+      ],
       ['NoSuchKey that is no 404', { status: 400, code: 'NoSuchKey' }, { retryable: true }],
       ['NoSuchVersion', { status: 404, code: 'NoSuchVersion' }, { retryable: true }],
       ['NotFound', { status: 404, code: 'NotFound' }, { retryable: true }],

@@ -114,6 +114,73 @@ describe('a breaker', () => {
     expect(side.tries).toBe(7);
   });
 
+  it('lets all in once an answer shows the side to be there, whatever it says of one object', async () => {
+    const { breakers, side, told } = await opened();
+    vi.advanceTimersByTime(Math.ceil(breakers.openMs('b')));
+    side.fault = MISSING;
+    expect(await told()).toBe('forbidden');
+    const gate = Promise.withResolvers<void>();
+    side.until = gate.promise;
+    const all = Array.from({ length: 8 }, () => told());
+    expect(side.tries).toBe(14);
+    expect(breakers.isOpen('b')).toBe(false);
+    gate.resolve();
+    expect(await Promise.all(all)).toEqual(Array(8).fill('forbidden'));
+  });
+
+  it('opens again at once, and for longer, where one side answers and the other one is still away', async () => {
+    const { breakers, log, side, told } = await opened();
+    const times: number[] = [];
+    for (let round = 0; round < 8; round++) {
+      vi.advanceTimersByTime(Math.ceil(breakers.openMs('b')));
+      side.fault = MISSING;
+      await told();
+      side.fault = AWAY;
+      await told();
+      times.push(breakers.openMs('b'));
+    }
+    expect(Math.min(...times)).toBeGreaterThan(0);
+    expect(times[4]).toBeGreaterThanOrEqual(8_000);
+    expect(times.at(-1)).toBeGreaterThanOrEqual(30_000);
+    expect(log.lines).toHaveLength(1);
+  });
+
+  it.each([
+    new Error('a fault of our own'),
+    new IsyncError('BUSY', 'a gateway whose server is down', { retryable: true }),
+  ])('lets one alone try after what shows nothing of the side: %s', async (fault) => {
+    const { breakers, side, told } = await opened();
+    vi.advanceTimersByTime(Math.ceil(breakers.openMs('b')));
+    side.fault = fault;
+    await told();
+    const hang = Promise.withResolvers<void>();
+    side.until = hang.promise;
+    const probe = told();
+    expect(await told()).toBe('nobody answers');
+    hang.resolve();
+    await probe;
+  });
+
+  it('tells why nothing can be done, where that is so for all that has come lately', async () => {
+    const { breakers, side, told } = await opened('a');
+    expect(breakers.away).toBe(AWAY);
+    side.fault = undefined;
+    await told('b');
+    expect(breakers.away).toBeUndefined();
+    side.fault = AWAY;
+    // Of "b" nothing comes any more.
+    for (let minute = 0; minute < 16; minute++) {
+      vi.advanceTimersByTime(60_000);
+      await told('a');
+    }
+    expect(breakers.away).toBe(AWAY);
+    side.fault = undefined;
+    vi.advanceTimersByTime(60_000);
+    await told('a');
+    expect(breakers.away).toBeUndefined();
+    expect(stage().breakers.away).toBeUndefined();
+  });
+
   it('opens for a second at first, however many were under way when the side went away', async () => {
     const { breakers, log, side, told } = stage();
     side.fault = AWAY;

@@ -4,6 +4,13 @@ import { withS3Server } from '../../harness/s3-server.ts';
 import { CopyStage } from './copy-stage.ts';
 
 const PAGE = '<html><body><p>Not here<br></body></html>';
+/** As a network may answer that wants a login first. */
+const PORTAL: Refusal = {
+  status: 404,
+  code: '',
+  body: '<Error><Code>NoSuchKey</Code><Message>gone</Message></Error>',
+  headers: { 'content-type': 'text/html' },
+};
 
 await withS3Server((server) => {
   describe('what the source does not give', () => {
@@ -18,6 +25,7 @@ await withS3Server((server) => {
     it.each<[string, Refusal, object]>([
       ['a bare 404', { status: 404, code: '', body: '' }, { retryable: true }],
       ['a page with 404', { status: 404, code: '', body: PAGE }, { code: 'UNREACHABLE' }],
+      ['NoSuchKey in a page', PORTAL, { code: 'UNREACHABLE', retryable: true }],
       ['a bucket that is away', { status: 404, code: 'NoSuchBucket' }, { code: 'STORE_MISSING' }],
       ['a forbidden bucket', DENIED, { code: 'STORE_REFUSED', retryable: false }],
       ['a fault', { status: 500, code: 'InternalError' }, { code: 'STORE_FAILED', retryable: true }],

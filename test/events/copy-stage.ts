@@ -153,7 +153,7 @@ export class CopyStage {
     await this.server.client.send(new CreateMultipartUploadCommand({ Bucket: this.to, Key }));
   }
 
-  /** Holds back the next request that changes something before the server has any of it, or the request after it. */
+  /** Holds back the next request that changes something before the server has any of it, or all requests after it. */
   holdWrite(when: 'before' | 'after' = 'before'): { readonly reached: Promise<void>; release(): void } {
     const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     let isDone = false;
@@ -163,12 +163,16 @@ export class CopyStage {
         isDone = true;
         return;
       }
-      [this.source.before, this.target.before] = [undefined, undefined];
+      if (when === 'before') [this.source.before, this.target.before] = [undefined, undefined];
       reached.resolve();
       await released.promise;
     };
     [this.source.before, this.target.before] = [hold, hold];
-    return { reached: reached.promise, release: released.resolve };
+    const release = (): void => {
+      [this.source.before, this.target.before] = [undefined, undefined];
+      released.resolve();
+    };
+    return { reached: reached.promise, release };
   }
 
   copies(): Promise<string[]> {

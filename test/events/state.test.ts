@@ -1,5 +1,5 @@
 import { DatabaseSync } from 'node:sqlite';
-import { readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
@@ -46,6 +46,36 @@ describe('what a pull remembers', () => {
     expect(state.owed(9).map(({ path }) => path)).toEqual(['/srv/x']);
     await state.removePartial('b', 'k');
     expect(state.partial('b', 'k')).toBeUndefined();
+  });
+
+  it.each([
+    ['its folder', 'link/state.db'],
+    ['the folder above', 'link/yet/state.db'],
+  ])('may lie behind a symlink to %s', async (_, place) => {
+    const base = temporaryFolder();
+    mkdirSync(join(base, 'real'));
+    symlinkSync('real', join(base, 'link'));
+    file = join(base, place);
+    await using state = await open();
+    await state.set(object('a'));
+    expect(existsSync(join(base, place.replace('link', 'real')))).toBe(true);
+  });
+
+  it('is told where it would lie behind a symlink that leads nowhere, or in a file', async () => {
+    const base = temporaryFolder();
+    symlinkSync('nowhere', join(base, 'dangling'));
+    writeFileSync(join(base, 'file'), '');
+    for (const [name, why] of [
+      ['dangling', 'leads to no folder'],
+      ['file', 'is no folder'],
+    ] as const) {
+      file = join(base, name, 'state.db');
+      expect(await faultOf(open())).toMatchObject({
+        code: 'STORE_MISSING',
+        path: join(base, name),
+        message: expect.stringContaining(why),
+      });
+    }
   });
 
   it('is seen at once by reads, before it is durable', async () => {

@@ -45,6 +45,18 @@ await withS3Server((server) => {
       expect(ended).toMatchObject({ exitCode: 1, summary: { done: 1, parked: 1 } });
     });
 
+    test('a second one does not work with its state', async () => {
+      await using stage = await startPullStage(server);
+      await stage.configure({ sync: undefined, script: '/bin/true' });
+      await using pull = stage.start();
+      await pull.until('it to follow', () => pull.stdout.includes('following'));
+      await using second = stage.start();
+      const { exitCode, stderr } = await second.ended;
+      expect([exitCode, stderr]).toEqual([2, expect.stringContaining('works with this state already')]);
+      const once = await stage.once();
+      expect(once).toMatchObject({ exitCode: 0, summary: { skipped: expect.any(String) } });
+    });
+
     test('refuses --resync where no folder is mapped', async () => {
       await using stage = await startPullStage(server);
       await stage.configure({ sync: undefined, to: 's3://copy', buckets: [stage.bucket] });

@@ -76,6 +76,41 @@ describe.skipIf(lacks('rabbitmq-server'))('RabbitMQ', () => {
     }
   }
 
+  it('gives a reader no more ahead than it asks for', async () => {
+    await opened(async ({ url }) => {
+      await using first = await openAmqpQueue(url, options({ ahead: 5 }));
+      await first.publish(messages(40));
+      const held = await first.receive();
+      expect(held.length).toBeLessThanOrEqual(5);
+      await using second = await openAmqpQueue(url, options());
+      let others = 0;
+      while (others < 40 - 5) {
+        const deliveries = await second.receive();
+        others += deliveries.length;
+        await ackAll(deliveries);
+      }
+      await ackAll(held);
+    });
+  });
+
+  it('is not made by one that only looks', async () => {
+    await opened(async ({ url, broker, name }) => {
+      await expect(openAmqpQueue(url, options({ isThere: true }))).rejects.toMatchObject({
+        code: 'STORE_MISSING',
+        message: expect.stringContaining('there is no queue'),
+      });
+      await using connection = disposable(new Connection(broker));
+      for (const queue of queuesOf(name))
+        await expect(connection.connection.queueDeclare({ queue, passive: true })).rejects.toThrow(
+          'NOT_FOUND',
+        );
+      await using queue = await openAmqpQueue(url, options());
+      await queue.publish(messages(1));
+      await using looking = await openAmqpQueue(url, options({ isThere: true }));
+      expect(await looking.counts()).toMatchObject({ waiting: 1 });
+    });
+  });
+
   it('that is killed and comes back loses nothing, and is BUSY meanwhile', async () => {
     await using own = await startRabbitServer();
     await using queue = await openAmqpQueue(`${own.url}/restart`, options());

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { cpSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
@@ -130,6 +131,58 @@ describe.skipIf(lacks('nats-server'))('NATS', () => {
           () => false,
         ),
     );
+  });
+
+  it('delivers what a killed server has kept, and forgotten to deliver, within seconds', async () => {
+    await using own = await startNatsServer();
+    const url = `${own.url}/forgetful`;
+    const kept = join(own.store, 'jetstream/$G/streams/forgetful/msgs');
+    const open = () => openNatsQueue(url, { maxMessages: 1_000_000, log: new RecordingLog() });
+    {
+      await using queue = await open();
+      await queue.publish(messages(3));
+    }
+    await own.stop();
+    cpSync(kept, `${own.store}-kept`, { recursive: true });
+    await own.start();
+    {
+      await using queue = await open();
+      for (let done = 0; done < 3;) {
+        const deliveries = await queue.receive();
+        await ackAll(deliveries);
+        done += deliveries.length;
+      }
+    }
+    // The messages are those of before, and the consumer takes them for acknowledged.
+    await own.stop();
+    rmSync(kept, { recursive: true });
+    cpSync(`${own.store}-kept`, kept, { recursive: true });
+    await own.start();
+    await using queue = await open();
+    const began = performance.now();
+    const seen = new Set<string>();
+    for (let deliveries = await queue.receive(); seen.size < 3; deliveries = await queue.receive()) {
+      for (const { id } of deliveries) seen.add(id);
+      await ackAll(deliveries);
+    }
+    expect([...seen].toSorted()).toEqual(messages(3).map(idOf).toSorted());
+    expect(performance.now() - began).toBeLessThan(30_000);
+  });
+
+  it('gives a reader no more ahead than it asks for', async () => {
+    const url = await newUrl();
+    await using first = await openNatsQueue(url, options({ ahead: 5 }));
+    await first.publish(messages(40));
+    const held = await first.receive();
+    expect(held.length).toBeLessThanOrEqual(5);
+    await using second = await openNatsQueue(url, options());
+    let others = 0;
+    while (others < 40 - 5) {
+      const deliveries = await second.receive();
+      others += deliveries.length;
+      await ackAll(deliveries);
+    }
+    await ackAll(held);
   });
 
   it('shares the work of several workers', async () => {

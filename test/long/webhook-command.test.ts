@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
+import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { cephRecord } from '../../harness/ceph-record.ts';
 import { runCli } from '../../harness/cli.ts';
@@ -21,6 +22,12 @@ const linesIn = (stage: WebhookStage): string[] => {
   }
 };
 const lineFor = (stage: WebhookStage): string => `echo "$1 $2 $3" >> '${stage.at('told')}'`;
+
+/** Ends each thread but the main one as soon as there is a file `path`. */
+const THREAD_THAT_ENDS = (path: string): string => `
+  const { existsSync } = require('node:fs');
+  if (!require('node:worker_threads').isMainThread)
+    setInterval(() => existsSync(${JSON.stringify(path)}) && process.exit(1), 10);`;
 
 describe.concurrent('isync webhook', () => {
   it.each([
@@ -101,10 +108,27 @@ describe.concurrent('isync webhook', () => {
     // By now it is durable.
     await webhook.process.kill();
     expect(await stage.counts()).toMatchObject({ waiting: 1, inHand: 0, dead: 0 });
-    expect((await stage.run('queue', '--queue', stage.at('mistyped.db'))).stderr).toContain(
-      'there is no queue',
-    );
+    for (const mistyped of [stage.at('mistyped.db'), pathToFileURL(stage.at('mistyped.db')).href]) {
+      const { exitCode, stderr } = await stage.run('queue', '--queue', mistyped);
+      expect([exitCode, stderr]).toEqual([5, expect.stringContaining('there is no queue')]);
+    }
+    expect(existsSync(stage.at('mistyped.db'))).toBe(false);
   });
+
+  it.each(['receive', 'both'])(
+    'of the role %s ends with an exit code once the thread of its queue has failed',
+    async (role) => {
+      await using stage = await startWebhookStage();
+      await stage.configure({ role, script: '/bin/true' });
+      const preload = stage.at('preload.cjs');
+      await writeFile(preload, THREAD_THAT_ENDS(stage.at('end')));
+      await using webhook = await stage.start([], { env: { NODE_OPTIONS: `--require ${preload}` } });
+      expect(await webhook.post(put('a'))).toMatchObject({ status: 200 });
+      await writeFile(stage.at('end'), '');
+      const { exitCode, stderr } = await webhook.process.ended;
+      expect([exitCode, stderr]).toEqual([1, expect.stringContaining('the thread of the queue has ended')]);
+    },
+  );
 
   it('has parked records taken again by the workers where it only receives', async () => {
     await using stage = await startWebhookStage();
@@ -164,6 +188,41 @@ describe.concurrent('isync webhook', () => {
     expect((await webhook.process.ended).exitCode).toBe(0);
     expect(linesIn(stage)).toEqual(['photos a copy']);
     expect(await stage.counts()).toMatchObject({ waiting: 2, inHand: 0 });
+  });
+
+  it.each([
+    ['work', 503, /^what events .* is away/],
+    // Stores that send once must not be kept from sending.
+    ['both', 200, /^ok, but what events .* is away/],
+  ])('is, as %s, told to be %i by /readyz while its target is away', async (role, status, text) => {
+    await using stage = await startWebhookStage({
+      AWS_ACCESS_KEY_ID: 'x',
+      AWS_SECRET_ACCESS_KEY: 'x',
+    });
+    const away = 'http://127.0.0.1:9';
+    const settings = { to: 's3://copies', sourceEndpoint: away, targetEndpoint: away };
+    await stage.configure({ ...settings, role: 'receive' });
+    {
+      await using receiver = await stage.start();
+      for (let index = 0; index < 8; index++) await receiver.post(put(`k${index}`));
+    }
+    await stage.configure({ ...settings, role, status: '127.0.0.1:0' });
+    await using webhook = await stage.start();
+    const ready = async () => {
+      const answer = await fetch(`${webhook.statusUrl}/readyz`);
+      return { status: answer.status, text: await answer.text() };
+    };
+    await webhook.process.until('it to be told', async () => (await ready()).text !== 'ok\n');
+    expect(await ready()).toEqual({ status, text: expect.stringMatching(text) });
+  });
+
+  it('takes no token that can be guessed', async () => {
+    await using stage = await startWebhookStage();
+    await writeFile(stage.at('token'), 'nine-char', { mode: 0o600 });
+    await stage.configure({ role: 'receive', tokenFile: stage.at('token') });
+    const { exitCode, stderr } = await stage.run();
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('shorter than 16')]);
+    expect(stderr).not.toContain('nine-char');
   });
 
   it('shows what is dead, takes it again and drops it; what it can not read is parked', async () => {

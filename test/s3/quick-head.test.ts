@@ -2,7 +2,7 @@ import { HeadObjectCommand, PutObjectCommand } from '@aws-sdk/client-s3';
 import { expect, it } from 'vitest';
 import { createS3Client } from '../../src/s3/client.ts';
 import { lookAtHead } from '../../src/s3/look.ts';
-import { quickHead } from '../../src/s3/quick-head.ts';
+import { quickHead } from '../../src/s3/quick/head.ts';
 import { Bucket } from '../../src/s3/requests.ts';
 import { startS3Front } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';

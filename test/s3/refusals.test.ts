@@ -10,11 +10,16 @@ import { Bucket } from '../../src/s3/requests.ts';
 interface Answer {
   readonly status: number;
   readonly body: string;
+  /** Default: those that S3 gives its errors. */
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+const XML = { 'content-type': 'application/xml' };
+const OWN = { ...XML, 'x-amz-request-id': 'tx1' };
+const PAGE = { 'content-type': 'text/html' };
+
 /** What a look at a key rejects with where a server gives this answer. */
-async function rejection({ status, body, headers }: Answer): Promise<unknown> {
+async function rejection({ status, body, headers = OWN }: Answer): Promise<unknown> {
   const server = createServer((request, response) => {
     request.resume();
     response.writeHead(status, headers).end(body);
@@ -43,9 +48,27 @@ describe('what the answer to a GET says of the object', () => {
     ['NoSuchKey', { status: 404, body: xml('NoSuchKey') }, 'no such key'],
     [
       'a delete marker',
-      { status: 404, body: xml('NoSuchKey'), headers: { 'x-amz-delete-marker': 'true' } },
+      { status: 404, body: xml('NoSuchKey'), headers: { ...OWN, 'x-amz-delete-marker': 'true' } },
       'no such key',
     ],
+    [
+      'NoSuchKey of Google',
+      { status: 404, body: xml('NoSuchKey'), headers: { ...XML, 'x-guploader-uploadid': 'x' } },
+      'no such key',
+    ],
+    [
+      'NoSuchKey of a server that tells no id in its head',
+      { status: 404, body: xml('NoSuchKey', 'words', '<Resource>/b/k</Resource>'), headers: XML },
+      'no such key',
+    ],
+    ['NoSuchKey in a page', { status: 404, body: xml('NoSuchKey'), headers: PAGE }, undefined],
+    [
+      'NoSuchKey in a page, though it has an id',
+      { status: 404, body: xml('NoSuchKey'), headers: { ...OWN, ...PAGE } },
+      undefined,
+    ],
+    ['NoSuchKey of nobody', { status: 404, body: xml('NoSuchKey'), headers: XML }, undefined],
+    ['AccessDenied in a page', { status: 403, body: xml('AccessDenied'), headers: PAGE }, undefined],
     ['a bare 404', { status: 404, body: '' }, undefined],
     ['a page with 404', { status: 404, body: '<html><br></html>' }, undefined],
     ['a page that speaks of NoSuchKey', { status: 404, body: '<html><p>NoSuchKey</p></html>' }, undefined],
@@ -65,6 +88,11 @@ describe('what the answer to a GET says of the object', () => {
     expect(refusalOf(error)).toBe(expected);
     expect(isNoSuchKey(error)).toBe(expected === 'no such key');
   });
+});
+
+it('NoSuchKey in a page is told as the answer of something else', async () => {
+  const error = await rejection({ status: 404, body: xml('NoSuchKey'), headers: PAGE });
+  expect(error).toMatchObject({ code: 'UNREACHABLE', retryable: true });
 });
 
 it('an answer without what each object has is that of something else', async () => {

@@ -2,6 +2,7 @@ import { optionName } from '../../config/names.ts';
 import type { CommandSettings } from '../../config/sources.ts';
 import { below, isGroup, type Command, type CommandGroup } from '../command.ts';
 import type { HeapPlan } from '../heap-growth.ts';
+import { mirror } from './mirror.ts';
 import { pull } from './pull.ts';
 import { receive } from './receive.ts';
 import { scan } from './scan.ts';
@@ -10,7 +11,15 @@ import { verify } from './verify.ts';
 import { webhook } from './webhook.ts';
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly (Command | CommandGroup)[] = [scan, receive, verify, token, pull, webhook];
+export const COMMANDS: readonly (Command | CommandGroup)[] = [
+  scan,
+  receive,
+  verify,
+  token,
+  pull,
+  webhook,
+  mirror,
+];
 
 /** Returns what runs under a name: the command itself, and all that stand below it. */
 export function commandsOf(entry: Command | CommandGroup): readonly Command[] {
@@ -46,6 +55,7 @@ export function settingsOf(command: Command, section: string): CommandSettings {
     places: placesOf(command),
     secrets: command.secrets ?? [],
     byOption: command.byOption,
+    variables: command.variables,
     names: [...new Set(COMMANDS.flatMap(commandsOf).flatMap(namesOf))],
   };
 }
@@ -55,6 +65,9 @@ function placesOf({ arguments: all }: Command): string[] {
 }
 
 function namesOf(command: Command): string[] {
-  const { options, secrets = [] } = command;
-  return [...Object.keys(options), ...placesOf(command), ...secrets.map(optionName)];
+  const { options, secrets = [], variables = {} } = command;
+  const renamed = new Set(Object.keys(variables).map(optionName));
+  return [...Object.keys(options), ...placesOf(command), ...secrets.map(optionName)].filter(
+    (name) => !renamed.has(name),
+  );
 }

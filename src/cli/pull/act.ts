@@ -1,6 +1,7 @@
 import type { PullConfig } from '../../config/schemas/pull.ts';
 import { openParking } from '../../events/parking/open-parking.ts';
-import { ensureFolder } from '../../events/state/state-folder.ts';
+import { openPullState } from '../../events/state/open-pull-state.ts';
+import type { Running } from '../../events/work/work.ts';
 import { allOf } from '../../events/work/work-observer.ts';
 import { WorkTally } from '../../events/work/work-tally.ts';
 import { IsyncError } from '../../model/isync-error.ts';
@@ -8,7 +9,8 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { LastingWork } from '../lasting-command.ts';
 import { openNamedAction } from '../webhook/open-action.ts';
 import { openSource, startMetrics, summaryLine } from './follow.ts';
-import { parkingFolder } from './state-files.ts';
+import { noEvents, noWork } from './not-ready.ts';
+import { parkingFolder, stateFile } from './state-files.ts';
 
 /** Follows the queue with an action that writes no files here. */
 export async function act(given: LastingWork<PullConfig>): Promise<ExitCode> {
@@ -21,12 +23,17 @@ export async function act(given: LastingWork<PullConfig>): Promise<ExitCode> {
         hint: 'Leave it out; for a bucket that is copied to another one there is "isync webhook resync".',
       },
     );
-  // Nothing else may be kept there.
-  await ensureFolder(config.state);
+  // Nothing is remembered: but one process alone may work with the folder, and this tells others.
+  await using opened = new AsyncDisposableStack();
+  opened.use(await openPullState(stateFile(config), { log }));
   const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
-  await using source = await openSource(given);
-  await using metrics = await startMetrics(given, { parking, exec: undefined }, source, () =>
-    source.isReachable ? undefined : 'the queue can not be reached',
+  const source = opened.use(await openSource(given));
+  let running: Running | undefined;
+  await using metrics = await startMetrics(
+    given,
+    { parking, exec: undefined },
+    source,
+    () => noEvents(source) ?? noWork(running),
   );
   const { sourceEndpoint = config.s3Endpoint, sourceRegion = config.region } = config;
   const { sourceProfile = config.profile } = config;
@@ -45,6 +52,9 @@ export async function act(given: LastingWork<PullConfig>): Promise<ExitCode> {
     ...config,
     source,
     parking,
+    started: (now) => {
+      running = now;
+    },
     observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
     log,
     signal,

@@ -1,5 +1,5 @@
 import type { PullConfig } from '../../config/schemas/pull.ts';
-import { readTokenFile } from '../../config/token-file.ts';
+import { readOwnToken } from '../../config/token-file.ts';
 import { bucketsToCompare } from '../../events/pull/buckets-to-compare.ts';
 import { pull } from '../../events/pull/pull.ts';
 import type { Running } from '../../events/work/work.ts';
@@ -13,6 +13,7 @@ import { REDRIVE_HINT } from '../../events/sqs/redrive-policy.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { LastingWork } from '../lasting-command.ts';
+import { noEvents, noWork } from './not-ready.ts';
 import { openPullParts, type PullParts, sqsOptions } from './pull-parts.ts';
 
 /** How long `--once` waits for a queue that can't be reached, in ms: somebody, or cron, calls it again. */
@@ -31,11 +32,7 @@ export async function follow(given: Work): Promise<ExitCode> {
   await using source = await openSource(given);
   const tally = new WorkTally();
   let running: Running | undefined;
-  const notReady = (): string | undefined => {
-    if (!source.isReachable) return 'the queue can not be reached';
-    return running?.isDiskFull === true ? 'there is no room: what comes can not be written' : undefined;
-  };
-  await using metrics = await startMetrics(given, parts, source, notReady);
+  await using metrics = await startMetrics(given, parts, source, () => noEvents(source) ?? noWork(running));
   output.text(`isync pull: following ${source.where}`);
   output.object({
     event: 'following',
@@ -113,7 +110,7 @@ export async function startMetrics(
   });
   const server = await startStatus({
     listen: config.status,
-    token: config.statusTokenFile === undefined ? undefined : readTokenFile(config.statusTokenFile),
+    token: config.statusTokenFile === undefined ? undefined : readOwnToken(config.statusTokenFile),
     metrics,
     notReady,
     log,

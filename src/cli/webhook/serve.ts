@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { readText } from '../../config/read-text.ts';
 import type { WebhookConfig } from '../../config/schemas/webhook.ts';
-import { readTokenFile } from '../../config/token-file.ts';
+import { readOwnToken } from '../../config/token-file.ts';
 import { parseSecretPath } from '../../config/webhook-values.ts';
 import { parseNetworks } from '../../events/http/networks.ts';
 import { checkedHost, startWebhook } from '../../events/http/start-webhook.ts';
@@ -14,6 +14,7 @@ import { ensureFolder } from '../../events/state/state-folder.ts';
 import { openEventSource } from '../../events/source/open-event-source.ts';
 import { queueTaker } from '../../events/work/queue-taker.ts';
 import { followReplays } from '../../events/work/replays.ts';
+import type { Running } from '../../events/work/work.ts';
 import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
 import { allOf } from '../../events/work/work-observer.ts';
 import type { HttpServer } from '../../http/server.ts';
@@ -43,11 +44,18 @@ export async function serve(given: Work): Promise<ExitCode> {
   await ensureFolder(config.state);
   const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
   const queue = isQueue(source) ? source : undefined;
-  const metrics = await startMetrics(given, { source, queue, parking });
+  let running: Running | undefined;
+  const metrics = await startMetrics(given, { source, queue, parking, receives, running: () => running });
   const action = works ? opened.use(await openAction(given, metrics?.action)) : undefined;
   const tally = new WorkTally();
   const ended = new AbortController();
   const either = AbortSignal.any([signal, ended.signal]);
+  let lost: IsyncError | undefined;
+  // Where nobody works here, nobody else would find that.
+  void queue?.lost?.then((error) => {
+    lost = error;
+    ended.abort();
+  });
   const worked = action?.work({
     ...config,
     source,
@@ -55,6 +63,9 @@ export async function serve(given: Work): Promise<ExitCode> {
     // A queue of our own has no other reader, and neither has the one that is named as a source.
     unmatched: 'discard',
     once: false,
+    started: (now) => {
+      running = now;
+    },
     observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
     log,
     signal: either,
@@ -89,6 +100,7 @@ export async function serve(given: Work): Promise<ExitCode> {
     await replayed;
   }
   await worked;
+  if (lost !== undefined) throw lost;
   if (works) output.text(summaryLine(tally.summary));
   return output.done(works ? tally.summary : {}, EXIT.DONE);
 }
@@ -99,6 +111,8 @@ async function openSource({ config, log, signal }: Work, works: boolean): Promis
     works,
     maxMessages: config.queueMax,
     minFreeBytes: config.minFree,
+    // As many as are worked on: a worker that took more would keep them from others.
+    ahead: config.concurrency,
     log,
   });
 }
@@ -126,7 +140,7 @@ interface Access {
 
 function readAccess({ tokenFile, secretPathFile, network }: WebhookConfig): Access {
   return {
-    token: tokenFile === undefined ? undefined : readTokenFile(tokenFile),
+    token: tokenFile === undefined ? undefined : readOwnToken(tokenFile),
     secretPath: secretPathFile === undefined ? undefined : readSecretPath(secretPathFile),
     networks: network.length === 0 ? undefined : parseNetworks(network),
   };

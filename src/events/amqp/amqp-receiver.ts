@@ -12,9 +12,9 @@ import type { AmqpLink } from './amqp-link.ts';
 import { Consumption, type Tag } from './consumption.ts';
 import { readMessage } from './read-message.ts';
 
-/** Messages that the broker sends ahead: few enough that several workers share what is there. */
-const UNIT = 100;
-/** Units of one reader, so 5,000 messages in hand. */
+/** Messages that the broker sends ahead, at most: few enough that several workers share what is there. */
+const MOST_AHEAD = 100;
+/** As many more at most, so 5,000 messages in hand. */
 const MOST_UNITS = 50;
 /** How long a receive waits, in ms. */
 const WAIT_MS = 20_000;
@@ -28,6 +28,8 @@ export interface AmqpReceiverOptions {
   readonly openLink: () => Promise<AmqpLink>;
   readonly queue: string;
   readonly where: string;
+  /** Messages that the broker sends ahead; as many more each time they are not enough. Default and most {@link MOST_AHEAD}. */
+  readonly ahead?: number | undefined;
   /** Default {@link WAIT_MS}. */
   readonly waitMs?: number | undefined;
   /** Gives up when the queue could not be reached for this long, in ms. Default: never. */
@@ -159,7 +161,7 @@ export class AmqpReceiver {
     const consumption = new Consumption({
       link,
       queue: this.#options.queue,
-      unit: UNIT,
+      unit: Math.min(MOST_AHEAD, this.#options.ahead ?? MOST_AHEAD),
       mostUnits: MOST_UNITS,
       onMessage: (message, tag) => this.#arrive(message, tag, consumption),
       onLost: (error) => this.#lost(error),

@@ -9,12 +9,16 @@ import type { Log } from '../../model/log.ts';
 import { NatsDelivery, type NatsEnding } from './nats-delivery.ts';
 import { natsError } from './nats-errors.ts';
 
-/** Messages asked for at a time: few enough that several workers share what is there. */
-const FETCH_MESSAGES = 100;
+/** Messages asked for at a time, at most: few enough that several workers share what is there. */
+const MOST_AHEAD = 100;
 /** How long a receive waits, in ms. */
 const WAIT_MS = 20_000;
 /** Shortest wait that the client allows, in ms. */
 const LEAST_WAIT_MS = 1000;
+/** The same after each connection, in ms: a server that was killed may have something to be asked for anew, which is found then. */
+const UNSURE_WAIT_MS = 3_000;
+/** For how long after a connection, in leases: what somebody had in hand has come again by then. */
+const UNSURE_LEASES = 2;
 /** Of the lease: how often it is renewed. */
 const RENEW_SHARE = 1 / 3;
 /**
@@ -32,6 +36,8 @@ export interface NatsReceiverOptions {
   readonly where: string;
   /** After how long the consumer delivers again what nobody renews, in ms. */
   readonly leaseMs: number;
+  /** Messages asked for at a time. Default and most {@link MOST_AHEAD}. */
+  readonly ahead?: number | undefined;
   /** Default {@link WAIT_MS}. */
   readonly waitMs?: number | undefined;
   /** Gives up when the queue could not be reached for this long, in ms. Default: never. */
@@ -40,7 +46,7 @@ export interface NatsReceiverOptions {
   readonly bury: (delivery: NatsDelivery, reason: string) => Promise<void>;
   /** Called when nothing can be received: makes again what somebody has deleted. Never rejects. */
   readonly mend?: (() => Promise<void>) | undefined;
-  /** Called when a whole wait has brought nothing. Never rejects. */
+  /** Called when a wait has brought nothing. Never rejects. */
   readonly idle?: (() => Promise<void>) | undefined;
   readonly log: Log;
 }
@@ -62,6 +68,7 @@ export class NatsReceiver {
   #fetch: Promise<void> | undefined;
   #fault: IsyncError | undefined;
   #isReachable = true;
+  #connectedMs = performance.now();
 
   constructor(options: NatsReceiverOptions) {
     this.#options = options;
@@ -135,11 +142,21 @@ export class NatsReceiver {
     if (!(await this.#backoff.wait({ signal }))) throw fault;
   }
 
+  get #ahead(): number {
+    return Math.min(MOST_AHEAD, this.#options.ahead ?? MOST_AHEAD);
+  }
+
+  get #longestWaitMs(): number {
+    const { leaseMs, idle } = this.#options;
+    const isUnsure = performance.now() - this.#connectedMs < UNSURE_LEASES * leaseMs;
+    return idle !== undefined && isUnsure ? UNSURE_WAIT_MS : WAIT_MS;
+  }
+
   /** Never rejects. */
   async #fetchSome(leftMs: number): Promise<void> {
     try {
-      const expires = Math.max(LEAST_WAIT_MS, Math.ceil(leftMs));
-      this.#batch = await this.#options.consumer.fetch({ max_messages: FETCH_MESSAGES, expires });
+      const expires = Math.max(LEAST_WAIT_MS, Math.ceil(Math.min(leftMs, this.#longestWaitMs)));
+      this.#batch = await this.#options.consumer.fetch({ max_messages: this.#ahead, expires });
       if (this.#closing.signal.aborted) this.#batch.stop();
       const isDeleted = endedByDeletion(this.#batch);
       let count = 0;
@@ -201,6 +218,7 @@ export class NatsReceiver {
       if (type === 'disconnect' || type === 'reconnect') {
         this.#isReachable = type === 'reconnect';
         const { log, where } = this.#options;
+        this.#connectedMs = performance.now();
         if (type === 'disconnect') log.warn('NATS is away; it is tried again', { queue: where });
         else log.info('NATS is there again', { queue: where });
         // The server has forgotten who asked.

@@ -4,9 +4,8 @@ import { open, readdir, rename, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Limiter } from '../../flow/limiter.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import { syncFolder } from '../../model/sync-folder.ts';
 import { FreeSpace } from '../../store/file/free-space.ts';
-import { ensureFolder } from '../state/state-folder.ts';
+import { ensureFolder, syncNames } from '../state/state-folder.ts';
 import { parseRecordName, type RecordName } from './record-file.ts';
 import { SharedSync } from './shared-sync.ts';
 
@@ -46,7 +45,7 @@ export class ParkingFolder {
   constructor(path: string, minFreeBytes: number) {
     this.path = path;
     this.#space = new FreeSpace(path, minFreeBytes);
-    this.#names = new SharedSync(() => syncFolder(path));
+    this.#names = new SharedSync(() => syncNames(path));
   }
 
   /** Nothing where there is no such folder yet. */

@@ -1,4 +1,5 @@
 import type { Abortable } from '../../model/abortable.ts';
+import type { IsyncError } from '../../model/isync-error.ts';
 import type { Delivery, EventSource } from '../source/event-source.ts';
 
 /**
@@ -22,6 +23,8 @@ export interface EventQueue extends EventSource {
   /** What is in the queue now. Rejects as `publish` does. */
   counts(): Promise<QueueCounts>;
   readonly dead: DeadMessages;
+  /** Resolves with why, once this process can't use it any more. Undefined where it always comes back by itself. */
+  readonly lost?: Promise<IsyncError>;
 }
 
 /** How long an id is remembered, in ms. A store that got no answer posts again within seconds. */

@@ -9,8 +9,10 @@ export interface EventQueueOptions {
   readonly maxMessages: number;
   /** Of the disk of a file. */
   readonly minFreeBytes: number;
-  /** It is only looked at: see NatsOptions. */
+  /** It is only looked at, and nothing is made: STORE_MISSING where it is not there. Default: it is made. */
   readonly isThere?: boolean | undefined;
+  /** Messages that this process asks for at a time, at most 100, where others share the work. Default 100. */
+  readonly ahead?: number | undefined;
   readonly log: Log;
 }
 

@@ -2,10 +2,9 @@ import { chmodSync, closeSync, constants, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import { syncFolder } from '../../model/sync-folder.ts';
 import { lockHolder } from './lock-holder.ts';
 import { isBusy, moveAway, openSqlite, pragmaNumber, stateError } from './sqlite.ts';
-import { ensureFolder } from './state-folder.ts';
+import { ensureFolder, syncNames } from './state-folder.ts';
 
 /** Told by `PRAGMA application_id`, so that file(1) and we know the file: "isyn". */
 const APPLICATION_ID = 0x69_73_79_6e;
@@ -94,7 +93,7 @@ export async function createFile(path: string, name: string): Promise<void> {
   }
   try {
     chmodSync(path, 0o600);
-    await syncFolder(dirname(path));
+    await syncNames(dirname(path));
   } catch (error) {
     throw fileError(error, path, name);
   }

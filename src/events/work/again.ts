@@ -14,6 +14,8 @@ export const IN_HAND_AT_PLACE = 8;
 export const IN_HAND_PER_ACTION = 2;
 /** How long a queue of our own keeps what another one of its place stands for, in ms. */
 const SAME_PLACE_MS = 1_000;
+/** The same for a record whose bucket is slow: rare enough that a backlog of it leaves time for others. */
+const SLOW_BUCKET_MS = 60_000;
 /** How long a queue of our own keeps a record that has failed, in ms. */
 const AGAIN_MS = { least: 100, first: 1_000, most: 15 * 60_000 };
 
@@ -82,6 +84,13 @@ export class Again {
     this.#missing.add(messageId);
     this.#idle.add(messageId);
     if (holding !== undefined) holding.releaseMs = Math.max(holding.releaseMs, LOOK_AGAIN_MS);
+  }
+
+  /** Its bucket is slow: nothing of it was tried, and it waits in the queue. */
+  putAside({ messageId, holding }: Origin): void {
+    this.#idle.add(messageId);
+    if (holding !== undefined)
+      holding.releaseMs = Math.max(holding.releaseMs, SLOW_BUCKET_MS * (0.5 + Math.random() / 2));
   }
 
   /** Nothing of it was tried. */

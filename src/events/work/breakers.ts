@@ -14,6 +14,19 @@ const AWAY: ReadonlySet<ErrorCode> = new Set([
   'STORE_FULL',
   'CONFIG_INVALID',
 ]);
+/** What only a side that is there makes of an object, or a script that was run. Others, as BUSY, may be a gateway's. */
+const ANSWERED: ReadonlySet<ErrorCode> = new Set([
+  'STORE_REFUSED',
+  'STORE_MISSING',
+  'FILE_CHANGED',
+  'FILE_TOO_LARGE',
+  'DIGEST_MISMATCH',
+  'SCRIPT_FAILED',
+]);
+/** A bucket that nothing has come for in so long says nothing of what comes next, in ms. */
+const RECENT_MS = 60_000;
+/** How long a side that was away when it was tried last is told of as such, in ms: by then the next try was due. */
+const TOLD_AWAY_MS = 15 * 60_000;
 
 /**
  * Keeps actions from being tried, one event after the other, on a side that is away: after some failures nothing is tried for a
@@ -40,10 +53,13 @@ export class Breakers {
         if (breaker.succeeded()) this.#log.info('answers again', { bucket: task.event.bucket });
         return outcome;
       } catch (error) {
-        const isAway = error instanceof IsyncError && error.retryable && AWAY.has(error.code);
-        if (isAway && breaker.failed(error, openings))
-          this.#log.warn('is away: nothing is tried for a while', { bucket: task.event.bucket, err: error });
-        if (!isAway) breaker.answered(openings);
+        const { bucket } = task.event;
+        if (!(error instanceof IsyncError)) breaker.told(openings);
+        else if (error.retryable && AWAY.has(error.code)) {
+          if (breaker.failed(error, openings))
+            this.#log.warn('is away: nothing is tried for a while', { bucket, err: error });
+        } else if (ANSWERED.has(error.code)) breaker.answered(openings);
+        else breaker.told(openings);
         throw error;
       }
     };
@@ -61,8 +77,16 @@ export class Breakers {
 
   /** How long nothing is tried for any bucket that events have come for lately, in ms. */
   get allOpenMs(): number {
-    const open = [...this.#breakers.values()].filter(({ isRecent }) => isRecent).map(({ openMs }) => openMs);
+    const open = [...this.#breakers.values()]
+      .filter(({ idleMs }) => idleMs < RECENT_MS)
+      .map(({ openMs }) => openMs);
     return open.length === 0 ? 0 : Math.min(...open);
+  }
+
+  /** What the last failure was, where whatever was tried lately has found its side to be away; the side is that of all of them. */
+  get away(): Error | undefined {
+    const tried = [...this.#breakers.values()].filter((breaker) => breaker.idleMs < TOLD_AWAY_MS);
+    return tried.every(({ isOpen }) => isOpen) ? tried.at(0)?.last : undefined;
   }
 
   #of({ event: { bucket } }: Task): Breaker {

@@ -1,4 +1,3 @@
-import { Limiter } from '../../flow/limiter.ts';
 import { Backoff } from '../../flow/retry.ts';
 import { TaskGroup } from '../../flow/task-group.ts';
 import { Wakeup } from '../../flow/wake-up.ts';
@@ -6,6 +5,7 @@ import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { Act, Action, Task } from '../action/action.ts';
 import type { Outcome } from '../action/outcome.ts';
 import { newestOf, repeatsOf } from './newest.ts';
+import { type NoTurn, Turns } from './turns.ts';
 
 /** How long after a created event that finds no object its key is looked at again, in ms: some stores tell before it is there. */
 export const LOOK_AGAIN_MS = 5_000;
@@ -19,6 +19,8 @@ export type Result =
   | { readonly kind: 'failed'; readonly error: IsyncError }
   /** Not looked at: one of its place that came before it has failed, and is to come again before it. */
   | { readonly kind: 'behind' }
+  /** Not looked at: its bucket has long had all actions that it may have at a time, and others are to have room here. */
+  | { readonly kind: 'slow' }
   /** Not looked at any more, because this process ends. */
   | { readonly kind: 'stopped' };
 
@@ -44,6 +46,8 @@ export interface LanesOptions<Target> {
   readonly needs: Action['needs'];
   /** Looks under way at a time. */
   readonly concurrency: number;
+  /** Whether no bucket may have all of them. Default: it may. */
+  readonly areShared?: boolean | undefined;
   /** Told of each failure after which a record is tried again here. */
   readonly onRetry: (item: Item<Target>, error: IsyncError) => void;
   /** Once it fires nothing more is begun. */
@@ -61,17 +65,15 @@ export interface LanesOptions<Target> {
  */
 export class Lanes<Target> {
   readonly #options: LanesOptions<Target>;
-  readonly #limiter: Limiter;
+  readonly #turns: Turns;
   readonly #lanes = new Map<string, Lane<Target>>();
   readonly #running = new TaskGroup();
-  /** Ends the wait of each look that has not begun. */
-  readonly #queued = new Set<() => void>();
   /** When each record that waits trouble out failed first, on the clock of performance.now(). */
   readonly #failedAt = new WeakMap<Item<Target>, number>();
 
   constructor(options: LanesOptions<Target>) {
     this.#options = options;
-    this.#limiter = new Limiter(options.concurrency);
+    this.#turns = new Turns({ width: options.concurrency, areShared: options.areShared === true });
     options.signal.addEventListener('abort', () => this.#stopWaiting(), { once: true });
   }
 
@@ -101,7 +103,7 @@ export class Lanes<Target> {
 
   /** What has not begun is told so at once: others may have it while what has begun is finished. */
   #stopWaiting(): void {
-    for (const stop of this.#queued) stop();
+    this.#turns.stop();
     for (const lane of this.#lanes.values()) for (const item of lane.waiting.splice(0)) item.settle(STOPPED);
   }
 
@@ -111,7 +113,7 @@ export class Lanes<Target> {
       if (result === 'others first') lane.waiting.push(...group);
       else {
         for (const item of group) item.settle(result);
-        if (result.kind === 'failed') this.#putBehind(lane);
+        if (result.kind === 'failed' || result.kind === 'slow') this.#putBehind(lane);
       }
     }
     this.#lanes.delete(place);
@@ -173,17 +175,15 @@ export class Lanes<Target> {
     return this.#waitsIn(lane, group);
   }
 
-  #look(lane: Lane<Target>, group: Item<Target>[], isLastLook: boolean): Promise<Result> {
-    return new Promise((resolve) => {
-      const stop = (): void => resolve(STOPPED);
-      this.#queued.add(stop);
-      void this.#limiter.run(async () => {
-        this.#queued.delete(stop);
-        if (this.#options.signal.aborted) return stop();
-        this.#join(lane, group);
-        return resolve(await this.#act(group, isLastLook));
-      });
+  async #look(lane: Lane<Target>, group: Item<Target>[], isLastLook: boolean): Promise<Result> {
+    const bucket = group[0]?.task.event.bucket ?? '';
+    const mayLeave = group.every(({ keepsTurn }) => keepsTurn === true);
+    const result = await this.#turns.take(bucket, mayLeave, async () => {
+      if (this.#options.signal.aborted) return STOPPED;
+      this.#join(lane, group);
+      return await this.#act(group, isLastLook);
     });
+    return typeof result === 'string' ? NO_TURN[result] : result;
   }
 
   /** Never rejects. */
@@ -224,6 +224,7 @@ export class Lanes<Target> {
 
 const STOPPED: Result = { kind: 'stopped' };
 const BEHIND: Result = { kind: 'behind' };
+const NO_TURN: Readonly<Record<NoTurn, Result>> = { slow: { kind: 'slow' }, stopped: STOPPED };
 
 interface Lane<Target> {
   waiting: Item<Target>[];

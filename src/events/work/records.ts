@@ -150,6 +150,10 @@ export class Records<Target = unknown> {
       this.#again.untried(origin);
       return 'later';
     }
+    if (result.kind === 'slow') {
+      this.#again.putAside(origin);
+      return 'later';
+    }
     if (result.kind === 'failed') {
       const { code, message, hint, retryable } = result.error;
       const told = { ...fields, code, ...(hint !== undefined && { hint }) };

@@ -47,6 +47,8 @@ export interface Running {
   readonly inHand: number;
   /** Whether what comes can't be written for lack of room. */
   readonly isDiskFull: boolean;
+  /** What says that a side of the action is away, for whatever has come lately; undefined where it is there, or nothing has come. */
+  readonly away: Error | undefined;
 }
 
 /** How the work ended. */
@@ -60,7 +62,7 @@ export interface WorkEnd {
  * @throws IsyncError where the source can't be used at all
  */
 export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEnd> {
-  const { action, once, log, observer, signal, buckets, beside } = options;
+  const { source, action, once, log, observer, signal, buckets, beside } = options;
   const undone = new Undone();
   const stop = new AbortController();
   const ended = AbortSignal.any([signal, stop.signal]);
@@ -77,6 +79,8 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
       return outcome;
     }),
     needs: action.needs,
+    // What waits must go back to a queue meanwhile: one of our own does not count that.
+    areShared: 'dead' in source && buckets.length !== 1,
     signal: ended,
     onRetry: ({ task: { event } }, error) => {
       observer.retried();
@@ -104,7 +108,17 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
     abandon: () => stop.abort(),
     signal: ended,
   });
-  options.started?.(intake);
+  options.started?.({
+    get inHand() {
+      return intake.inHand;
+    },
+    get isDiskFull() {
+      return intake.isDiskFull;
+    },
+    get away() {
+      return breakers.away;
+    },
+  });
   try {
     if (once) {
       await replayAll({ ...options, records, signal: ended });

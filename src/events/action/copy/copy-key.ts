@@ -5,16 +5,17 @@ import { refusalOf } from '../../../s3/refusals.ts';
 import type { Task } from '../action.ts';
 import { lookTwice } from '../look-twice.ts';
 import type { Outcome } from '../outcome.ts';
-import { parked } from '../parked.ts';
 import { readRefusal, refused } from '../refused-look.ts';
+import type { AbsentKeys } from './absent-keys.ts';
 import type { CopiedTags } from './copied-tags.ts';
 import type { CopyOptions, CopyRoute } from './copy-options.ts';
+import type { Loops } from './loops.ts';
 import type { NewKeys } from './new-keys.ts';
 import { attributesFor, hasBytesOf, isCopyOf } from './same-object.ts';
 import type { ServerCopy } from './server-copy.ts';
 import { isSameSight, type Seen, type SourceLook, type There, type Told } from './source-look.ts';
 import type { StreamCopy } from './stream-copy.ts';
-import type { Kept, TargetBucket } from './target-bucket.ts';
+import { isObject, type Kept, type TargetBucket } from './target-bucket.ts';
 
 /** Copies of one version that the target may show otherwise than they were put; then the queue's delay comes between. */
 const UNSOUND_COPIES = 3;
@@ -39,6 +40,8 @@ export interface CopyKeyNeeds {
   readonly target: TargetBucket;
   readonly tags: CopiedTags;
   readonly newKeys: NewKeys;
+  readonly absent: AbsentKeys;
+  readonly loops: Loops;
   readonly server: ServerCopy;
   readonly stream: StreamCopy;
 }
@@ -79,37 +82,45 @@ export class CopyKey {
   }
 
   async #firstLook(task: CopyTask, signal: AbortSignal): Promise<Seen> {
-    const { look, target, server, stream, newKeys, options } = this.#needs;
+    const { look, target, server, stream, newKeys, loops } = this.#needs;
     const { kind, bucket, size = 0 } = task.event;
     // What is gone says so in the answer to a GET only.
     if (kind === 'removed') return await look.first(task, true, signal);
     const isServers = server.mayCopy(bucket);
-    const mayBeItself = bucket === options.target.bucket;
-    if (!isServers && size < UNASKED_BYTES && newKeys.isLikely && !mayBeItself) {
+    const mayLoop = loops.mayBe(task.event);
+    if (!isServers && size < UNASKED_BYTES && newKeys.isLikely && !mayLoop) {
       const seen = await look.first(task, true, signal);
       return seen.kind === 'there' ? { ...seen, isLikelyNew: stream.isSmall(seen.object) } : seen;
     }
-    const kept = await target.head(task.target.key, signal);
-    newKeys.found(kept !== 'nothing');
-    if (isServers && kept === 'nothing') {
+    const isNew = isServers && !mayLoop && (await this.#isKnownNew(task, signal));
+    const kept = isNew ? undefined : await target.head(task.target.key, signal);
+    if (kept !== undefined) newKeys.found(kept !== 'nothing');
+    if (isServers && !mayLoop && (isNew || kept === 'nothing')) {
       const seen = await this.#copyUnseen(task, signal);
       if (seen !== undefined) return seen;
     }
-    const isLarge = size >= UNASKED_BYTES || (isObject(kept) && kept.size >= UNASKED_BYTES);
+    const isLarge =
+      size >= UNASKED_BYTES || (kept !== undefined && isObject(kept) && kept.size >= UNASKED_BYTES);
     const seen = await look.first(task, !isServers && !isLarge, signal);
     return seen.kind === 'there' ? { ...seen, kept } : seen;
   }
 
+  /** Whether the target has been seen not to have the key. An event that comes again may have been done with meanwhile. */
+  async #isKnownNew({ attempt, target: { key } }: CopyTask, signal: AbortSignal): Promise<boolean> {
+    const { newKeys, absent } = this.#needs;
+    return attempt === 1 && newKeys.areMany && (await absent.has(key, signal));
+  }
+
   /** Has the server copy a new object before anybody has looked at it: what the copy is of is seen afterwards. */
   async #copyUnseen(task: CopyTask, signal: AbortSignal): Promise<Seen | undefined> {
-    const { look, target, server } = this.#needs;
+    const { look, target, server, absent } = this.#needs;
     const { event } = task;
     const { key } = task.target;
     if (this.#hidesMd5 || event.size === undefined || server.isInParts({ size: event.size }))
       return undefined;
-    if (!(await server.copyUnseen(event, key, signal))) return undefined;
-    const kept = await target.head(key, signal);
-    const seen = await look.again(task, signal);
+    if (!(await server.copyUnseen(event, key, event.size, signal))) return undefined;
+    absent.put(key);
+    const [kept, seen] = await Promise.all([target.head(key, signal), look.again(task, signal)]);
     if (seen.kind !== 'there') return seen;
     if (!isObject(kept) || !isCopyOf(kept, seen.object)) return { ...seen, kept };
     return { kind: 'gone', outcome: { outcome: 'written', bytes: kept.size } };
@@ -127,7 +138,7 @@ export class CopyKey {
   }
 
   async #copy(task: CopyTask, there: There, signal: AbortSignal): Promise<Step> {
-    const { target, stream, newKeys } = this.#needs;
+    const { target, stream, newKeys, loops } = this.#needs;
     const { key } = task.target;
     const { object } = there;
     try {
@@ -141,7 +152,8 @@ export class CopyKey {
       // A put that was refused may be the second try of one that was done, and whose answer was lost.
       if (isObject(kept) && isCopyOf(kept, object))
         return { ...UNCHANGED, wrote: there.isLikelyNew === true };
-      if (await this.#isItsOwnSource(task, object, kept, signal)) return done(LOOP);
+      const loop = await loops.outcome(task, object, kept, signal);
+      if (loop !== undefined) return done(loop);
       // Its bytes have been read by now, where it was taken for new.
       const unread = there.isLikelyNew === true ? { ...there, content: undefined } : there;
       return await this.#written(task, object, await this.#write(task, unread, signal), signal);
@@ -152,8 +164,9 @@ export class CopyKey {
 
   /** Looks whether the target has what was put. */
   async #written(task: CopyTask, object: ObjectFacts, etag: string, signal: AbortSignal): Promise<Step> {
-    const { target, tags } = this.#needs;
+    const { target, tags, absent } = this.#needs;
     const { key } = task.target;
+    absent.put(key);
     const now = await target.head(key, signal);
     const isSound = isObject(now) && isAsPut(now, object, etag);
     if (isSound && hasMd5(object) && now.etag !== object.etag) this.#hidesMd5 = true;
@@ -192,32 +205,9 @@ export class CopyKey {
     await target.remove(key, signal);
     return { outcome: { outcome: 'removed' }, wrote: true, isSound: true };
   }
-
-  /**
-   * Whether the target's server is that of the source under another name, and this key is below the prefix of the copies: an
-   * object that is found under the same name on both, put at the same time, is one object.
-   */
-  async #isItsOwnSource(
-    { event, target: { key } }: CopyTask,
-    object: ObjectFacts,
-    kept: Kept,
-    signal: AbortSignal,
-  ): Promise<boolean> {
-    const { target, options } = this.#needs;
-    const { bucket, prefix } = options.target;
-    if (event.bucket !== bucket || !event.key.startsWith(prefix)) return false;
-    const there = key === event.key ? kept : await target.head(event.key, signal);
-    return isObject(there) && there.etag === object.etag && there.modifiedMs === object.modifiedMs;
-  }
 }
 
 const UNCHANGED: Step = done({ outcome: 'unchanged' });
-
-const LOOP: Outcome = parked(
-  'PATH_CONFLICT',
-  'the object is below the prefix of the copies: source and target are one server, under two names',
-  'Copy to another bucket, or from one prefix to another that is not inside it; a copy of a copy would never end.',
-);
 
 const GRANT_LIST =
   'Grant s3:ListBucket on the bucket: then S3 itself says what is gone. Else nothing tells whether the copy is of an object that was put after this removal.';
@@ -251,10 +241,6 @@ function isAsPut(now: ObjectFacts, object: ObjectFacts, etag: string): boolean {
   if (now.size !== object.size) return false;
   if (hasMd5(now) && hasMd5(object)) return now.etag === object.etag;
   return now.etag === etag || hasBytesOf(now, object);
-}
-
-function isObject(kept: Kept): kept is ObjectFacts {
-  return typeof kept === 'object';
 }
 
 function otherThanPut({ target }: CopyTask): IsyncError {

@@ -12,8 +12,14 @@ export class NewKeys {
   #heeds: boolean | undefined;
   #inARow = 0;
 
+  /** Whether the next key may be put on condition. */
   get isLikely(): boolean {
-    return this.#heeds === true && this.#inARow >= ENOUGH;
+    return this.#heeds === true && this.areMany;
+  }
+
+  /** Whether the target lacked the last keys. */
+  get areMany(): boolean {
+    return this.#inARow >= ENOUGH;
   }
 
   /** Notes whether the target had a key. */

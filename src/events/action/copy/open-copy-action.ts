@@ -2,9 +2,11 @@ import { ByteBudget } from '../../../flow/byte-budget.ts';
 import type { ObjectEvent } from '../../object-event.ts';
 import type { Action, Route } from '../action.ts';
 import { BucketPool } from '../bucket-pool.ts';
+import { AbsentKeys } from './absent-keys.ts';
 import { CopiedTags } from './copied-tags.ts';
 import { CopyKey } from './copy-key.ts';
 import { type CopyOptions, type CopyRoute, LIMITS } from './copy-options.ts';
+import { Loops } from './loops.ts';
 import { NewKeys } from './new-keys.ts';
 import { ServerCopy } from './server-copy.ts';
 import { checkApart, isSameServer, isSameUser } from './servers.ts';
@@ -41,7 +43,9 @@ export function openCopyAction(options: CopyOptions): Action<CopyRoute> {
   const budget = new ByteBudget(limits.heldBytes);
   const stream = new StreamCopy({ source, target, tags, newKeys, limits, budget });
   const look = new SourceLook(source);
-  const copies = new CopyKey({ options, look, target, tags, newKeys, server, stream });
+  const absent = new AbsentKeys(target);
+  const loops = new Loops(to, source, target);
+  const copies = new CopyKey({ options, look, target, tags, newKeys, absent, loops, server, stream });
   const disposables = cleanup.move();
   return {
     name: 'copy',

@@ -19,6 +19,8 @@ export function hasBytesOf(copy: ObjectFacts, object: ObjectFacts): boolean {
   if (copy.etag === object.etag) return true;
   if (hasMd5(copy) && hasMd5(object)) return false;
   if (copy.metadata[SOURCE_ETAG] === object.etag) return true;
+  // The object is itself a copy of what the target has: it must not be copied back.
+  if (object.metadata[SOURCE_ETAG] === copy.etag) return true;
   const sha256 = object.checksums.SHA256;
   return sha256 !== undefined && copy.checksums.SHA256 === sha256;
 }

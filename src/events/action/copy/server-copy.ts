@@ -12,7 +12,7 @@ import type { Stored } from '../../../s3/objects.ts';
 import { type CopiedTags, isRefused, type Tags } from './copied-tags.ts';
 import type { CopyLimits, CopySource } from './copy-options.ts';
 import type { SourceBuckets, Where } from './source-buckets.ts';
-import type { TargetBucket } from './target-bucket.ts';
+import { MOST_QUICK_BYTES, type TargetBucket } from './target-bucket.ts';
 
 /** Buckets remembered whose objects the server does not copy: names come from outside. Others are asked about again. */
 const MOST_REFUSED = 1024;
@@ -60,7 +60,7 @@ export class ServerCopy {
   ): Promise<string | undefined> {
     const { tags } = this.#needs;
     const make = async (tags: Tags | undefined): Promise<Stored> =>
-      await this.#between(where, key, signal, (from, to, options) =>
+      await this.#between(where, key, object.size, signal, (from, to, options) =>
         copyVersion(from, to, object, { ...options, settings: { ...options.settings, tags }, attributes }),
       );
     try {
@@ -77,9 +77,9 @@ export class ServerCopy {
   }
 
   /** The same with an object that nobody has looked at, of a size that one request copies: false where nothing was copied. */
-  async copyUnseen(where: Where, key: string, signal: AbortSignal): Promise<boolean> {
+  async copyUnseen(where: Where, key: string, size: number, signal: AbortSignal): Promise<boolean> {
     try {
-      return (await this.#between(where, key, signal, copyPresent)) !== undefined;
+      return (await this.#between(where, key, size, signal, copyPresent)) !== undefined;
     } catch (error) {
       // Whoever looks at it tells why: it may be gone, or not to be copied.
       if (isRefusal(error) || isRefused(error)) return false;
@@ -90,6 +90,7 @@ export class ServerCopy {
   async #between<T>(
     where: Where,
     key: string,
+    size: number,
     signal: AbortSignal,
     copy: (from: Place, to: Place, options: CopyOptions) => Promise<T>,
   ): Promise<T> {
@@ -100,6 +101,7 @@ export class ServerCopy {
       requestPayer,
       mostAtOnceBytes: limits.serverWholeBytes,
       partBytes: limits.serverPartBytes,
+      isQuick: size <= MOST_QUICK_BYTES,
       signal,
       path: key,
     };

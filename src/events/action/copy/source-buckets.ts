@@ -29,7 +29,7 @@ export class SourceBuckets {
   /** The object, whose bytes are coming. */
   async get(where: Where, signal: AbortSignal): Promise<LookedAt> {
     const object = await this.use(where, (bucket) =>
-      lookAtObject(bucket, where.key, this.#options(where, signal)),
+      lookAtObject(bucket, where.key, { ...this.#options(where, signal), isQuick: true }),
     );
     if (object !== 'same') return object;
     throw new Error('no condition was given');

@@ -7,8 +7,15 @@ import type { Bucket } from '../../../s3/requests.ts';
 import type { BucketPool } from '../bucket-pool.ts';
 import type { CopyTarget } from './copy-options.ts';
 
+/** Largest object that is put or copied without the SDK first, in bytes: of larger ones the request is the least that costs. */
+export const MOST_QUICK_BYTES = 1024 * 1024;
+
 /** What the target has under a key: 'untold' where we may not know, as without s3:ListBucket. */
 export type Kept = ObjectFacts | 'nothing' | 'untold';
+
+export function isObject(kept: Kept): kept is ObjectFacts {
+  return typeof kept === 'object';
+}
 
 /** The bucket that copies go to. */
 export class TargetBucket {
@@ -53,7 +60,7 @@ export class TargetBucket {
 
   async put(key: string, body: Body, attributes: ObjectAttributes, signal: AbortSignal): Promise<Stored> {
     return await this.use((bucket) =>
-      putObject(bucket, key, body, { ...this.settings, ...attributes }, { signal, path: key }),
+      putObject(bucket, key, body, { ...this.settings, ...attributes }, requestFor(key, body, signal)),
     );
   }
 
@@ -65,7 +72,13 @@ export class TargetBucket {
     signal: AbortSignal,
   ): Promise<Stored | 'in use' | 'unsupported'> {
     return await this.use((bucket) =>
-      putObjectIfAbsent(bucket, key, body, { ...this.settings, ...attributes }, { signal, path: key }),
+      putObjectIfAbsent(
+        bucket,
+        key,
+        body,
+        { ...this.settings, ...attributes },
+        requestFor(key, body, signal),
+      ),
     );
   }
 
@@ -81,4 +94,8 @@ export class TargetBucket {
   async use<T>(run: (bucket: Bucket) => Promise<T>): Promise<T> {
     return await this.#pool.use(this.#options.bucket, undefined, run);
   }
+}
+
+function requestFor(path: string, { bytes }: Body, signal: AbortSignal) {
+  return { path, signal, isQuick: bytes.length <= MOST_QUICK_BYTES };
 }

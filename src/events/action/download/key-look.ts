@@ -121,7 +121,7 @@ export class KeyLook {
 const UNCHANGED: Looked = { kind: 'done', outcome: { outcome: 'unchanged' } };
 
 const GRANT_LIST =
-  'Grant s3:ListBucket on the bucket: then S3 itself says what is gone. Without it, a prefix whose keys are all removed at once looks like one that may not be read; if it may not, grant s3:GetObject on the keys. Then: isync pull parked replay.';
+  'Grant s3:ListBucket on the bucket: then S3 itself says what is gone. Without it, a prefix whose keys are all removed at once looks like one that may not be read; if it may not, grant s3:GetObject on the keys. Then take what was parked again.';
 
 /** An event is all that tells a missing key from a forbidden one: it must be about what is here, or about what came after. */
 function believed({ event }: Task, error: unknown, known: KnownObject | undefined): Looked {

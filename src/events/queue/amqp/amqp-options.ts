@@ -7,6 +7,10 @@ export interface AmqpQueueOptions {
   readonly maxMessages: number;
   /** How long a receive waits, in ms. Default 20 s. */
   readonly waitMs?: number;
+  /** Messages that the broker sends ahead, at most 100; as many more each time they are not enough. Default 100. */
+  readonly ahead?: number | undefined;
+  /** It is only looked at: STORE_MISSING where it is not there. Default: it is made. */
+  readonly isThere?: boolean | undefined;
   readonly log: Log;
 }
 

@@ -46,7 +46,7 @@ export class AmqpQueue implements EventQueue {
   readonly #publishing = new Map<string, Promise<void>>();
   #disposal: Promise<void> | undefined;
 
-  constructor(parts: AmqpParts, { maxMessages, waitMs, log }: AmqpQueueOptions) {
+  constructor(parts: AmqpParts, { maxMessages, waitMs, ahead, log }: AmqpQueueOptions) {
     this.#parts = parts;
     this.#maxMessages = maxMessages;
     const { link, names, openLink } = parts;
@@ -58,6 +58,7 @@ export class AmqpQueue implements EventQueue {
       queue: names.main,
       where,
       waitMs,
+      ahead,
       settle: (delivery, ending, signal) => this.#settle(delivery, ending, signal),
       log,
     });

@@ -2,6 +2,7 @@ import type { Channel } from 'rabbitmq-client';
 import { IsyncError } from '../../../model/isync-error.ts';
 import type { Log } from '../../../model/log.ts';
 import { amqpError } from '../../amqp/amqp-errors.ts';
+import { noQueue } from '../no-queue.ts';
 
 /**
  * How long a message may wait in each of the queues for what comes later, in ms. One waits as long as it was told to, or until
@@ -64,6 +65,22 @@ export async function declareQueues(options: DeclareOptions): Promise<void> {
   });
   for (const [step, name] of names.delay.entries())
     await declare(options, name, { ...deadLetters(names.main), 'x-message-ttl': STEPS_MS[step] ?? 0 });
+}
+
+/**
+ * Makes nothing.
+ * @throws IsyncError STORE_MISSING where there is no queue of the name
+ */
+export async function checkIsThere({ open, names, where }: DeclareOptions): Promise<void> {
+  const channel = await open();
+  try {
+    await channel.queueDeclare({ queue: names.main, passive: true });
+  } catch (error) {
+    const told = amqpError(error, where);
+    throw told.code === 'STORE_MISSING' ? noQueue(where) : told;
+  } finally {
+    await channel.close();
+  }
 }
 
 /** Where messages go that expire, or are given up: there is a copy there before they are gone from here. */

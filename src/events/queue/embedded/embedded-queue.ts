@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Limiter } from '../../../flow/limiter.ts';
 import { retrying } from '../../../flow/retry.ts';
 import { Wakeup } from '../../../flow/wake-up.ts';
@@ -13,6 +14,7 @@ import type {
   QueueDelivery,
   QueueMessage,
 } from '../event-queue.ts';
+import { noQueue } from '../no-queue.ts';
 import type { Answers, Command, ThreadOptions } from './commands.ts';
 import { HeldDelivery, type Ending } from './held-delivery.ts';
 import { ThreadLink } from './thread-link.ts';
@@ -46,6 +48,8 @@ export interface EmbeddedQueueOptions {
   readonly minFreeBytes: number;
   /** How long a receive waits, in ms. Default {@link WAIT_MS}. */
   readonly waitMs?: number;
+  /** It is only looked at: STORE_MISSING where it is not there. Default: it is made. */
+  readonly isThere?: boolean | undefined;
   readonly log: Log;
 }
 
@@ -92,13 +96,18 @@ export class EmbeddedQueue implements EventQueue {
    *   for a file that is damaged or of a newer isync
    */
   static async open(path: string, options: EmbeddedQueueOptions): Promise<EmbeddedQueue> {
-    const { works, maxMessages, minFreeBytes } = options;
+    const { works, maxMessages, minFreeBytes, isThere } = options;
+    if (isThere === true && !existsSync(path)) throw noQueue(path);
     const thread: ThreadOptions = { path, works, maxMessages, minFreeBytes };
     return new EmbeddedQueue(path, await ThreadLink.open(thread), options);
   }
 
   get inHand(): number {
     return this.#held.size;
+  }
+
+  get lost(): Promise<IsyncError> {
+    return this.#link.lost;
   }
 
   get isReachable(): boolean {

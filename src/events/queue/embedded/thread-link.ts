@@ -22,8 +22,10 @@ export class ThreadLink {
   readonly #waiting = new Map<number, Waiting>();
   readonly #opened = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
+  readonly #lost = Promise.withResolvers<IsyncError>();
   #calls = 0;
   #pendingSize = 0;
+  #isClosing = false;
   /** Why nothing can be asked for any more. */
   #end: IsyncError | undefined;
 
@@ -57,6 +59,11 @@ export class ThreadLink {
     return link;
   }
 
+  /** Resolves with why, once the thread has ended though nobody has closed it. */
+  get lost(): Promise<IsyncError> {
+    return this.#lost.promise;
+  }
+
   /** Rejects with what the command fails with, BUSY (retryable), or INTERNAL once the thread has ended. */
   call<C extends Command>(command: C): Promise<Answers[C['do']]>;
   call(command: Command): Promise<Answers[keyof Answers]> {
@@ -74,6 +81,7 @@ export class ThreadLink {
 
   /** Resolves when all that was asked for is answered and the file is closed. */
   async close(): Promise<void> {
+    this.#isClosing = true;
     if (this.#end === undefined) this.#send('close');
     await this.#ended.promise;
   }
@@ -99,6 +107,7 @@ export class ThreadLink {
 
   #over(error: IsyncError): void {
     this.#end ??= error;
+    if (!this.#isClosing) this.#lost.resolve(this.#end);
     this.#opened.reject(error);
     for (const { reject } of this.#waiting.values()) reject(error);
     this.#waiting.clear();

@@ -9,6 +9,8 @@ export interface NatsOptions {
   readonly waitMs?: number;
   /** After how long the messages of a worker that was killed come again, in ms. Default {@link LEASE_MS} of nats-place.ts. */
   readonly leaseMs?: number;
+  /** Messages asked for at a time, at most 100. Default 100. */
+  readonly ahead?: number | undefined;
   /** Take it as it is, and make nothing: STORE_MISSING where it is not there. Default: make it, with these limits. */
   readonly isThere?: boolean | undefined;
   readonly log: Log;

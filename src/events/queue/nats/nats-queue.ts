@@ -44,7 +44,7 @@ export class NatsQueue implements EventQueue {
   /** What was left in the stream, and known to no consumer, when nothing came last. */
   #forgotten: string | undefined;
 
-  constructor(parts: NatsParts, { leaseMs = LEASE_MS, waitMs, log }: NatsOptions) {
+  constructor(parts: NatsParts, { leaseMs = LEASE_MS, waitMs, ahead, log }: NatsOptions) {
     this.#parts = parts;
     const { connection, consumer, manager, client } = parts;
     const { where, name } = parts.address;
@@ -57,6 +57,7 @@ export class NatsQueue implements EventQueue {
       where,
       leaseMs,
       waitMs,
+      ahead,
       bury: (delivery, reason) => this.#dead.add(delivery, reason),
       mend: () => this.#mend(),
       idle: () => this.#deliverForgotten(log),

@@ -11,12 +11,12 @@ import {
   StorageType,
 } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/transport-node';
-import { IsyncError } from '../../../model/isync-error.ts';
 import type { Log } from '../../../model/log.ts';
 import { connectNats, REQUEST_MS } from '../../nats/connect-nats.ts';
 import { natsError } from '../../nats/nats-errors.ts';
 import { LEASE_MS } from '../../nats/nats-place.ts';
 import { DEDUPE_MS } from '../event-queue.ts';
+import { noQueue } from '../no-queue.ts';
 import { type NatsAddress, type NatsOptions, parseNatsUrl } from './nats-options.ts';
 import { NatsQueue } from './nats-queue.ts';
 
@@ -68,13 +68,9 @@ function warnOfOldServer({ info }: NatsConnection, { replicas, where }: NatsAddr
     );
 }
 
-/** A mistyped name would be told as an empty queue, and made. */
 async function checkIsThere(manager: JetStreamManager, { name, where }: NatsAddress): Promise<void> {
   if ((await manager.streams.info(name).catch(isMissing)) !== undefined) return;
-  throw new IsyncError('STORE_MISSING', 'there is no such queue', {
-    path: where,
-    hint: '"isync webhook" makes it when it starts; check the name.',
-  });
+  throw noQueue(where);
 }
 
 async function makeStreams(

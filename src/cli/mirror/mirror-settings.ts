@@ -1,0 +1,28 @@
+import { tmpdir } from 'node:os';
+import { bucketSettings } from '../../config/bucket-settings.ts';
+import type { MirrorConfig } from '../../config/schemas/mirror.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import type { MirrorSettings } from '../../mirror/open-mirror.ts';
+import { rulesOf } from '../../mirror/rules-of-config.ts';
+import { accessOf } from '../locations/bucket-access.ts';
+
+/**
+ * What a mirror is opened with, for each of its commands.
+ * @throws IsyncError CONFIG_INVALID where a file of certificates can't be read
+ */
+export function mirrorSettings(config: MirrorConfig): MirrorSettings {
+  const { bucket: at, except, serviceEndpoint, spool, spoolSize, maxFills, maxWaiting, bwlimit } = config;
+  if (at.kind !== 's3') throw new IsyncError('CONFIG_INVALID', 'no bucket is named');
+  const settings = bucketSettings(at, config);
+  const { storageClass, sse, sseKmsKeyId, tags } = settings;
+  return {
+    access: { bucket: at.bucket, ...accessOf(settings) },
+    prefix: at.prefix === '' ? '' : `${at.prefix}/`,
+    settings: { storageClass, sse, sseKmsKeyId, tags },
+    rules: rulesOf(config),
+    except,
+    serviceEndpoint,
+    spool: { folder: spool ?? tmpdir(), maxBytes: spoolSize },
+    limits: { fills: maxFills, waiting: maxWaiting, bytesPerSecond: bwlimit },
+  };
+}

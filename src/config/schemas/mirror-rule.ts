@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { isRecord } from '../config-file.ts';
+import { flag, listOf, one, oneOf } from '../fields.ts';
+import { passedOn } from '../location.ts';
+import { mapFault } from '../map-fault.ts';
+import {
+  headerFault,
+  parseHeaderValue,
+  parseKeep,
+  parseKeyPart,
+  parseKeyPattern,
+  parseOrigin,
+  parseTypes,
+} from '../mirror-values.ts';
+import { parseConcurrency } from '../pull-values.ts';
+import { endpoint, profile, region } from '../s3-settings.ts';
+import { HIDDEN, secret } from '../secret.ts';
+import { parseBytes, parseDuration, parseRate } from '../values.ts';
+
+/** What an s3:// origin of a rule is reached by; without, as the AWS CLI would. */
+const originMap = z
+  .strictObject({
+    url: one(parseOrigin),
+    endpoint: endpoint.optional(),
+    region: region.optional(),
+    profile: profile.optional(),
+  })
+  .superRefine(({ url, ...given }, context) => {
+    if (url.kind === 's3') return;
+    for (const [key, value] of Object.entries(given))
+      if (value !== undefined)
+        context.addIssue({ code: 'custom', path: [key], message: 'is for an s3://BUCKET/PREFIX url only' });
+  });
+const originText = one(parseOrigin).transform((url): OriginConfig => ({ url }));
+
+type OriginConfig = z.output<typeof originMap>;
+
+/** An address, or a map with one and how it is reached. */
+const origin = z.unknown().transform((given, context): OriginConfig => {
+  const result = (isRecord(given) ? originMap : originText).safeParse(given, { error: mapFault });
+  if (result.success) return result.data;
+  for (const issue of result.error.issues) context.issues.push(passedOn(issue));
+  return z.NEVER;
+});
+
+const origins = z.preprocess(
+  (given) => (typeof given === 'string' || isRecord(given) ? [given] : given),
+  z.array(origin, { error: 'is no list of origins' }).min(1, 'is empty; a rule has one origin at least'),
+);
+
+/** Header → where its value is. Names in lower case. */
+const send = z
+  .record(
+    z.string(),
+    secret(parseHeaderValue, {
+      instead: 'name what holds it: { file: PATH } or { env: NAME }',
+    }),
+  )
+  .superRefine((headers, context) => {
+    const seen = new Set<string>();
+    for (const name of Object.keys(headers)) {
+      const low = name.toLowerCase();
+      const fault = headerFault(low) ?? (seen.has(low) ? 'is there twice' : undefined);
+      seen.add(low);
+      if (fault !== undefined)
+        context.addIssue({
+          code: 'custom',
+          path: [name],
+          message: `is for a header that ${fault}`,
+          params: HIDDEN,
+        });
+    }
+  })
+  .transform((headers) =>
+    Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value])),
+  );
+
+/** Each of these that is given must hold; none: every key. */
+const match = z
+  .strictObject({
+    prefix: one(parseKeyPart).default(''),
+    suffix: one(parseKeyPart).default(''),
+    regex: one(parseKeyPattern).optional(),
+  })
+  .transform(
+    ({ prefix, suffix, regex }) =>
+      (key: string): boolean =>
+        key.startsWith(prefix) && key.endsWith(suffix) && (regex === undefined || regex.test(key)),
+  );
+
+/** Milliseconds, 1 at least. */
+const time = one((text) => parseDuration(text, 's', 1));
+
+const timeouts = z.strictObject({
+  connect: time.prefault('5s'),
+  firstByte: time.prefault('10s'),
+  idle: time.prefault('30s'),
+  total: time.prefault('15m'),
+});
+
+/** A rule of `isync mirror`: what src/mirror/rule.ts says of each field. */
+export const mirrorRule = z.strictObject({
+  match: match.prefault({}),
+  origins,
+  key: z
+    .strictObject({ strip: one(parseKeyPart).default(''), add: one(parseKeyPart).default('') })
+    .prefault({}),
+  send: send.prefault({}),
+  keep: listOf(parseKeep).prefault('x-amz-meta-*'),
+  query: oneOf('drop', 'pass').default('drop'),
+  types: listOf(parseTypes),
+  maxSize: one((text) => parseBytes(text, 1)).prefault('5GiB'),
+  timeouts: timeouts.prefault({}),
+  concurrency: one(parseConcurrency).prefault('16'),
+  /** Bytes a second. */
+  bwlimit: one(parseRate).optional(),
+  allowPrivate: flag(),
+});
+
+export type MirrorRuleConfig = z.output<typeof mirrorRule>;

@@ -1,0 +1,122 @@
+import { type Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
+import { type Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import type { S3Client } from '@aws-sdk/client-s3';
+import { QuickSigner, type Signed, type ToSign } from './sign.ts';
+
+/**
+ * Requests without the layers of the SDK, which take several times as much of the processor as the requests themselves; it lends
+ * its signer. They know one way only: a server of its own address, with the bucket in the path. Where that is not so, and for
+ * every answer but the plain ones, the SDK asks: it alone tries again, and tells what is wrong.
+ */
+
+/** Longest time without a byte in either direction, in ms, until an answer begins; then the SDK asks. A HEAD changes nothing. */
+const SILENCE_MS = { HEAD: 10_000, GET: 10_000, PUT: 30_000 };
+/** The same once it has begun: whoever reads may be slow. */
+const BODY_SILENCE_MS = 60_000;
+/** Answers in a row to one kind of request that were of no use, after which it is asked so no more. */
+const MOST_USELESS = 8;
+/** Longest answer that is kept whole, in bytes: an ETag with some words around it. */
+const MOST_ANSWER_BYTES = 64 * 1024;
+/** Other characters would be signed as UTF-8, and sent as Latin-1. */
+const PLAIN = /^[\x20-\x7e]*$/;
+
+/** What a client is reached by. */
+export interface QuickRoute {
+  readonly endpoint: URL;
+  readonly httpAgent: HttpAgent;
+  readonly httpsAgent: HttpsAgent;
+}
+
+export interface QuickRequest extends ToSign {
+  /** Of which useless answers are counted. */
+  readonly kind: 'head' | 'get' | 'put' | 'copy';
+}
+
+interface Quick extends QuickRoute {
+  readonly signer: QuickSigner;
+  readonly useless: Record<QuickRequest['kind'], number>;
+}
+
+const routes = new WeakMap<S3Client, Quick>();
+
+/** Lets requests of a client be quick. */
+export function allowQuick(client: S3Client, route: QuickRoute): void {
+  const { endpoint } = route;
+  if (endpoint.pathname !== '/' || endpoint.search !== '') return;
+  const signer = new QuickSigner(client, endpoint);
+  routes.set(client, { ...route, signer, useless: { head: 0, get: 0, put: 0, copy: 0 } });
+}
+
+/**
+ * What `read` makes of the answer; undefined where the SDK must ask, which may then be the second time that the server is asked.
+ * @param read undefined for an answer of no use
+ */
+export async function askQuickly<T>(
+  client: S3Client,
+  request: QuickRequest,
+  signal: AbortSignal | undefined,
+  read: (answer: IncomingMessage) => Promise<T | undefined> | T | undefined,
+): Promise<T | undefined> {
+  const quick = routes.get(client);
+  const { kind } = request;
+  if (quick === undefined || quick.useless[kind] >= MOST_USELESS) return undefined;
+  if (!Object.values(request.headers).every((value = '') => PLAIN.test(value))) return undefined;
+  const told = await ask(quick, request, signal, read).catch(() => undefined);
+  quick.useless[kind] = told === undefined ? quick.useless[kind] + 1 : 0;
+  return told;
+}
+
+/** The whole body of a short answer; undefined for a longer one. */
+export async function shortText(answer: IncomingMessage): Promise<string | undefined> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of answer as AsyncIterable<Buffer>) {
+    size += piece.length;
+    if (size > MOST_ANSWER_BYTES) return undefined;
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
+}
+
+async function ask<T>(
+  quick: Quick,
+  request: QuickRequest,
+  signal: AbortSignal | undefined,
+  read: (answer: IncomingMessage) => Promise<T | undefined> | T | undefined,
+): Promise<T | undefined> {
+  const answer = await send(quick, await quick.signer.sign(request), request.body, signal);
+  const told = await read(answer);
+  if (told !== undefined) return told;
+  // Its connection is of use still, if it says itself that it is short.
+  if (Number(answer.headers['content-length'] ?? Infinity) <= MOST_ANSWER_BYTES) answer.resume();
+  else answer.destroy();
+  return undefined;
+}
+
+function send(
+  { endpoint, httpAgent, httpsAgent }: Quick,
+  { method, path, headers }: Signed,
+  body: Uint8Array | undefined,
+  signal: AbortSignal | undefined,
+): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const isTls = endpoint.protocol === 'https:';
+    const options = {
+      method,
+      host: endpoint.hostname.replaceAll(/^\[|\]$/g, ''),
+      port: endpoint.port,
+      path,
+      headers,
+      agent: isTls ? httpsAgent : httpAgent,
+      timeout: SILENCE_MS[method],
+      ...(signal !== undefined && { signal }),
+    };
+    const request = (isTls ? httpsRequest : httpRequest)(options, (answer) => {
+      request.setTimeout(BODY_SILENCE_MS);
+      resolve(answer);
+    });
+    request.on('timeout', () => request.destroy(new Error('no answer')));
+    request.on('error', reject);
+    request.end(body);
+  });
+}

@@ -1,0 +1,340 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
+import { HeadObjectCommand, NotFound } from '@aws-sdk/client-s3';
+import { describe, expect, it } from 'vitest';
+import type { S3Server } from '../../harness/s3-server.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { SERVICE, startMirror, startOrigin } from './serve-stage.ts';
+
+const TEXT = '0123456789';
+const MODIFIED = 'Tue, 06 May 2025 07:08:09 GMT';
+
+/** An origin that has all keys but those that begin with "none". */
+const all = (request: IncomingMessage, response: ServerResponse): void => {
+  if (request.url?.startsWith('/none') === true) {
+    response.statusCode = 404;
+    response.end('<h1>not here</h1>');
+    return;
+  }
+  response.setHeader('content-length', TEXT.length);
+  response.setHeader('content-type', 'text/x-old');
+  response.setHeader('cache-control', 'max-age=5');
+  response.setHeader('etag', '"old"');
+  response.setHeader('last-modified', MODIFIED);
+  response.setHeader('set-cookie', 'a=b');
+  response.setHeader('x-secret', 'c');
+  response.end(request.method === 'HEAD' ? undefined : TEXT);
+};
+
+async function isKept(server: S3Server, bucket: string, key: string): Promise<boolean> {
+  try {
+    await server.client.send(new HeadObjectCommand({ Bucket: bucket, Key: `pre/${key}` }));
+    return true;
+  } catch (error) {
+    if (error instanceof NotFound) return false;
+    throw error;
+  }
+}
+
+await withS3Server((server) => {
+  const begin = async (
+    options: Parameters<typeof startMirror>[2] = {},
+    answer: Parameters<typeof startOrigin>[0] = all,
+  ) => {
+    const origin = await startOrigin(answer);
+    return { origin, ...(await startMirror(server, origin.url, options)) };
+  };
+
+  describe('what the bucket lacks', () => {
+    it('is streamed from its origin, kept, and streamed from the bucket from then on', async () => {
+      const { ask, origin, bucket, served } = await begin();
+      const told = await ask('/a%20b', { headers: { cookie: 'x=y', authorization: 'Basic x' } });
+      expect([told.status, told.body.toString()]).toEqual([200, TEXT]);
+      expect(told.headers).toMatchObject({
+        'content-type': 'text/x-old',
+        'content-length': '10',
+        'cache-control': 'max-age=5',
+        etag: '"old"',
+        'last-modified': MODIFIED,
+        'isync-mirror': 'MISS',
+      });
+      expect(told.headers).not.toHaveProperty('set-cookie');
+      expect(told.headers).not.toHaveProperty('x-secret');
+      await expect.poll(() => isKept(server, bucket, 'a b')).toBe(true);
+      await expect.poll(async () => (await ask('/a%20b')).headers['isync-mirror']).toBe('HIT');
+      const hit = await ask('/a%20b');
+      expect(hit.body.toString()).toBe(TEXT);
+      expect(hit.headers).toMatchObject({ 'content-type': 'text/x-old', 'cache-control': 'max-age=5' });
+      expect(origin.asked).toEqual(['GET /a%20b']);
+      expect(served[0]).toMatchObject({ outcome: 'MISS', status: 200, bytes: 10 });
+    });
+
+    it('with onMiss: redirect sends its client to the service endpoint once it is kept', async () => {
+      const { ask, bucket } = await begin({ onMiss: 'redirect' });
+      const told = await ask('//evil.example/x');
+      expect([told.status, told.headers['location']]).toEqual([302, `${SERVICE}//evil.example/x`]);
+      expect(told.headers).toMatchObject({ 'cache-control': 'no-store', 'isync-mirror': 'MISS' });
+      expect(await isKept(server, bucket, '/evil.example/x')).toBe(true);
+    });
+
+    it('with onMiss: redirect-origin sends its client to the origin, and keeps it behind that', async () => {
+      const { ask, bucket, origin } = await begin({ onMiss: 'redirect-origin' });
+      const told = await ask('/a%2Fb');
+      expect([told.status, told.headers['location']]).toEqual([302, `${origin.url}/a/b`]);
+      expect(told.headers['cache-control']).toBe('no-store');
+      await expect.poll(() => isKept(server, bucket, 'a/b')).toBe(true);
+    });
+
+    it('has a range cut out of it while it comes, and is kept whole', async () => {
+      const { ask, bucket } = await begin();
+      const told = await ask('/k', { headers: { range: 'bytes=2-4' } });
+      expect([told.status, told.body.toString(), told.headers['content-range']]).toEqual([
+        206,
+        '234',
+        'bytes 2-4/10',
+      ]);
+      await expect.poll(() => isKept(server, bucket, 'k')).toBe(true);
+      expect((await ask('/l', { headers: { range: 'bytes=10-' } })).headers['content-range']).toBe(
+        'bytes */10',
+      );
+      const other = { range: 'bytes=2-4', 'if-range': '"other"' };
+      expect((await ask('/m', { headers: other })).body.toString()).toBe(TEXT);
+      const same = { range: 'bytes=2-4', 'if-range': '"old"' };
+      expect((await ask('/n', { headers: same })).body.toString()).toBe('234');
+    });
+
+    it('is not sent again to who has it from the origin, and kept all the same', async () => {
+      const { ask, bucket } = await begin();
+      expect((await ask('/k', { headers: { 'if-none-match': '"old"' } })).status).toBe(304);
+      expect((await ask('/l', { headers: { 'if-modified-since': MODIFIED } })).status).toBe(304);
+      expect((await ask('/m', { headers: { 'if-match': '"other"' } })).status).toBe(412);
+      for (const key of ['k', 'l', 'm']) await expect.poll(() => isKept(server, bucket, key)).toBe(true);
+    });
+
+    it('is asked for with HEAD at the origin, and not filled', async () => {
+      const { ask, origin, bucket, mirror } = await begin();
+      const told = await ask('/k', { method: 'HEAD' });
+      expect([told.status, told.body.length, told.headers['content-length']]).toEqual([200, 0, '10']);
+      expect(told.headers).toMatchObject({ 'content-type': 'text/x-old', etag: '"old"' });
+      expect((await ask('/none', { method: 'HEAD' })).status).toBe(404);
+      expect(origin.asked).toEqual(['HEAD /k', 'HEAD /none']);
+      expect(mirror.fills.state.fills).toBe(0);
+      expect(await isKept(server, bucket, 'k')).toBe(false);
+    });
+
+    it('and the origin too is 404, remembered for a while', async () => {
+      const { ask, origin } = await begin();
+      const told = await ask('/none');
+      expect([told.status, told.headers['cache-control'], told.headers['isync-mirror']]).toEqual([
+        404,
+        'no-store',
+        'MISS',
+      ]);
+      expect((await ask('/none')).headers['isync-mirror']).toBe('NEGATIVE');
+      expect(origin.asked.length).toBe(1);
+    });
+
+    it('is 404 without a rule, and where it is excepted', async () => {
+      const { ask, origin } = await begin({
+        rule: { match: { prefix: 'img/' } },
+        except: ['img/tmp/**'],
+      });
+      for (const path of ['/x', '/img/tmp/x', '/']) {
+        const told = await ask(path);
+        expect([told.status, told.headers['isync-mirror'], told.headers['cache-control']]).toEqual([
+          404,
+          'BYPASS',
+          'no-store',
+        ]);
+      }
+      expect(origin.asked).toEqual([]);
+    });
+
+    it('and can not be kept is passed on in each way of answering', async () => {
+      const lying = (_: IncomingMessage, response: ServerResponse): void => {
+        response.setHeader('content-type', 'text/html');
+        response.end(TEXT);
+      };
+      for (const onMiss of ['stream', 'redirect'] as const) {
+        const { ask, bucket } = await begin({ onMiss, rule: { types: ['image/*'] } }, lying);
+        const told = await ask('/k');
+        expect([onMiss, told.status, told.body.toString()]).toEqual([onMiss, 200, TEXT]);
+        expect(await isKept(server, bucket, 'k')).toBe(false);
+      }
+    });
+
+    it('larger than the rule takes is left to the client', async () => {
+      const { ask, origin } = await begin({ rule: { maxSize: '5' } });
+      const told = await ask('/k');
+      expect([told.status, told.headers['location']]).toEqual([302, `${origin.url}/k`]);
+      expect(told.headers).toMatchObject({ 'isync-mirror': 'BYPASS', 'cache-control': 'no-store' });
+    });
+
+    it('larger than can be streamed is redirected to once it is kept', async () => {
+      const { ask } = await begin({ mostBytes: 5 });
+      const told = await ask('/k');
+      expect([told.status, told.headers['location']]).toEqual([302, `${SERVICE}/k`]);
+    });
+
+    it.each([
+      [403, 502],
+      [500, 502],
+      [429, 503],
+      [503, 503],
+    ])('and the origin refuses with %d is %d', async (status, answered) => {
+      const { ask } = await begin({}, (_, response) => {
+        response.writeHead(status, { 'retry-after': '7' });
+        response.end('http://10.0.0.1 is ill');
+      });
+      const told = await ask('/k');
+      expect([told.status, told.headers['isync-mirror']]).toEqual([answered, 'ERROR']);
+      expect(told.headers['cache-control']).toBe('no-store');
+      expect(told.body.toString()).not.toContain('10.0.0.1');
+      expect(told.headers['retry-after']).toBe(answered === 503 ? '7' : undefined);
+    });
+
+    it('and comes short cuts the connection, and is not kept', async () => {
+      const { port, bucket, mirror } = await begin({}, (_, response) => {
+        response.writeHead(200, { 'content-length': '10' });
+        response.write('01234', () => response.destroy());
+      });
+      const request = httpRequest({ host: '127.0.0.1', port, path: '/k', agent: false }).end();
+      const [response] = (await once(request, 'response')) as [IncomingMessage];
+      response.resume();
+      const [error] = (await once(response, 'error')) as [NodeJS.ErrnoException];
+      expect(error.code).toBe('ECONNRESET');
+      await expect.poll(() => mirror.fills.state.fills).toBe(0);
+      expect(await isKept(server, bucket, 'k')).toBe(false);
+    });
+
+    it('is kept though its client leaves', async () => {
+      const waiting = Promise.withResolvers<ServerResponse>();
+      const { port, bucket } = await begin({}, (_, response) => {
+        response.writeHead(200, { 'content-length': '10' });
+        response.write('01234');
+        waiting.resolve(response);
+      });
+      const request = httpRequest({ host: '127.0.0.1', port, path: '/k', agent: false }).end();
+      request.on('error', () => undefined);
+      await once(request, 'response');
+      request.destroy();
+      (await waiting.promise).end('56789');
+      await expect.poll(() => isKept(server, bucket, 'k')).toBe(true);
+    });
+
+    it('is fetched once for all who ask at a time', async () => {
+      const held = Promise.withResolvers<ServerResponse>();
+      const { ask, origin, served } = await begin({}, (_, response) => {
+        response.writeHead(200, { 'content-length': '10' });
+        held.resolve(response);
+      });
+      const asking = Array.from({ length: 20 }, async () => (await ask('/k')).body.toString());
+      const response = await held.promise;
+      response.write('01234');
+      response.end('56789');
+      expect(new Set(await Promise.all(asking))).toEqual(new Set([TEXT]));
+      expect(origin.asked).toEqual(['GET /k']);
+      const outcomes = served.map(({ outcome }) => outcome);
+      expect(outcomes.filter((outcome) => outcome === 'MISS').length).toBe(1);
+      expect(outcomes.every((outcome) => ['MISS', 'JOINED', 'HIT'].includes(outcome))).toBe(true);
+    });
+
+    it('keeps the query in its key where the rule passes it', async () => {
+      const { ask, origin, bucket } = await begin({ rule: { query: 'pass' }, onMiss: 'redirect' });
+      const told = await ask('/k?a=%2F&b');
+      expect(told.headers['location']).toBe(`${SERVICE}/k%3Fa%3D%252F%26b`);
+      expect(origin.asked).toEqual(['GET /k?a=%2F&b']);
+      expect(await isKept(server, bucket, 'k?a=%2F&b')).toBe(true);
+    });
+  });
+
+  describe('a request', () => {
+    it.each([
+      ['/../x', 400],
+      ['/a/%2e%2e/b', 400],
+      ['/%00', 400],
+      ['/%ff', 400],
+      [`/${'a'.repeat(1021)}`, 400],
+    ])('for %s is %d', async (path, status) => {
+      const { ask, origin } = await begin();
+      const told = await ask(path);
+      expect([told.status, told.headers['cache-control'], told.headers['isync-mirror']]).toEqual([
+        status,
+        'no-store',
+        'REFUSED',
+      ]);
+      expect(origin.asked).toEqual([]);
+    });
+
+    it('by other methods is told which there are', async () => {
+      const { ask } = await begin();
+      const options = await ask('/k', { method: 'OPTIONS' });
+      expect([options.status, options.headers['allow']]).toEqual([204, 'GET, HEAD, OPTIONS']);
+      for (const method of ['POST', 'PUT', 'DELETE', 'PATCH'])
+        expect(await ask('/k', { method })).toMatchObject({
+          status: 405,
+          headers: { allow: 'GET, HEAD, OPTIONS', 'cache-control': 'no-store' },
+        });
+    });
+
+    it('that has come through this mirror is 508', async () => {
+      const { ask, mirror, origin } = await begin();
+      expect((await ask('/k', { headers: { via: `1.0 a, 1.1 ${mirror.viaId}` } })).status).toBe(508);
+      expect((await ask('/k', { headers: { via: '1.1 isync-other' } })).status).toBe(200);
+      expect(origin.asked.length).toBe(1);
+    });
+
+    it('needs the token, where there is one', async () => {
+      const { ask } = await begin({ token: 'sesame' });
+      const status = async (path: string, authorization?: string) =>
+        (await ask(path, authorization === undefined ? {} : { headers: { authorization } })).status;
+      expect(await status('/k')).toBe(401);
+      expect(await status('/k', 'Bearer other')).toBe(401);
+      expect(await status('/k', 'Bearer sesame')).toBe(200);
+      expect(await status('/healthz')).toBe(200);
+    });
+
+    it('for its health is answered, and an object of that name is still to be had', async () => {
+      let reason: string | undefined;
+      const { ask, put } = await begin({ notReady: async () => reason });
+      await put('healthz', 'an object');
+      expect((await ask('/healthz')).body.toString()).toBe('ok\n');
+      expect((await ask('/readyz')).status).toBe(200);
+      reason = 'http://10.0.0.1 is away';
+      const told = await ask('/readyz');
+      expect([told.status, told.body.toString()]).toEqual([503, 'not ready\n']);
+      expect((await ask('/%68ealthz')).body.toString()).toBe('an object');
+    });
+
+    it('is in the access log with key, outcome, bytes and time', async () => {
+      const { ask, log } = await begin();
+      await ask('/a%20b');
+      await expect.poll(() => log.lines.filter(({ message }) => message === 'request').length).toBe(1);
+      expect(log.lines.find(({ message }) => message === 'request')?.fields).toMatchObject({
+        method: 'GET',
+        key: 'a b',
+        outcome: 'MISS',
+        status: 200,
+        bytes: 10,
+        ms: expect.any(Number),
+      });
+    });
+  });
+
+  it('a bucket that fails is 503 or 502, and never a 404', async () => {
+    const { ask } = await begin({
+      objects: {
+        ask: async () => {
+          const { IsyncError } = await import('../../src/model/isync-error.ts');
+          throw new IsyncError('UNREACHABLE', 'away');
+        },
+      },
+    });
+    const told = await ask('/k');
+    expect([told.status, told.headers['retry-after'], told.headers['cache-control']]).toEqual([
+      503,
+      '5',
+      'no-store',
+    ]);
+  });
+});

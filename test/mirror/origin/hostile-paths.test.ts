@@ -1,0 +1,150 @@
+import { expect, it } from 'vitest';
+import { Random } from '../../../harness/random.ts';
+import { parseTarget } from '../../../src/mirror/key.ts';
+import { MirrorRules, originKeyOf } from '../../../src/mirror/rules.ts';
+import { refusal } from '../../../harness/hostile-origin.ts';
+import { hostile, originAt, ruleOf } from './origins.ts';
+
+const SEED = Number(process.env['ISYNC_TEST_SEED'] ?? 20261126);
+const PATHS = 20_000;
+/** Requests at a time. */
+const WIDTH = 16;
+const BASE = '/base/path/';
+
+const PIECES = [
+  '..',
+  '.',
+  '...',
+  '/',
+  '//',
+  '\\',
+  '~',
+  '@',
+  ':',
+  ';',
+  '&',
+  '=',
+  '+',
+  '*',
+  '!',
+  "'",
+  '(',
+  '|',
+  '"',
+  '<',
+  '`',
+  '%2e',
+  '%2E%2e',
+  '%2f',
+  '%5c',
+  '%252e%252e',
+  '%252f',
+  '%00',
+  '%0d%0a',
+  '%7f',
+  '%ff',
+  '%c0%af',
+  '%',
+  '%zz',
+  '%E2%80%AE',
+  '%F0%9F%98%80',
+  '%ed%a0%80',
+  '%uff0e',
+  '%3f',
+  '%23',
+  '%40',
+  '%3A%2F%2F',
+  '%C2%85',
+  '%20',
+  '?',
+  '#',
+  ' ',
+  '	',
+  'ä',
+  '\0',
+  'HTTP/1.1',
+  '\r\nHost: evil.example\r\n',
+  '[::1]',
+  '[',
+  '{x}',
+  'evil.example',
+  'http://evil.example/',
+  '127.0.0.1',
+  'a',
+  'b',
+  'img',
+  'base',
+  'path',
+  'x'.repeat(300),
+];
+
+/** Rules that cut and prefix keys, also within a segment. */
+const RULES = [
+  ruleOf({ matches: (key) => key.startsWith('a'), key: { strip: 'a', add: '' } }),
+  ruleOf({ matches: (key) => key.startsWith('b'), key: { strip: 'b/', add: '.' }, query: 'pass' }),
+  ruleOf({
+    matches: (key) => key.startsWith('img/'),
+    key: { strip: 'img/', add: 'pictures' },
+    query: 'pass',
+  }),
+  ruleOf(),
+];
+
+function targetOf(random: Random): string {
+  const pieces = Array.from({ length: random.int(1, 7) }, () => random.pick(PIECES));
+  return `${random.chance(0.97) ? '/' : ''}${pieces.join('')}`;
+}
+
+it(`no path of ${PATHS} leaves the host and the base of its origin (seed ${SEED})`, async () => {
+  const random = new Random(SEED);
+  const rules = new MirrorRules(RULES);
+  const server = await hostile(refusal(404));
+  const origin = originAt(`${server.url}${BASE}`);
+  const signal = new AbortController().signal;
+  const expected: string[] = [];
+  const counts = { refused: 0, stopped: 0 };
+
+  async function send(target: string): Promise<void> {
+    const parsed = parseTarget(target);
+    if (parsed.kind !== 'key') {
+      counts.refused++;
+      return;
+    }
+    const key = rules.keyOf(parsed.path, parsed.query);
+    const rule = rules.ruleOf(parsed.path);
+    const asked = key && rule && originKeyOf(rule, key);
+    if (asked === undefined) {
+      counts.stopped++;
+      return;
+    }
+    expected.push(asked.key + (asked.query === undefined ? '' : `?${asked.query}`));
+    expect(await origin.ask('GET', asked, signal)).toEqual({ kind: 'absent' });
+    const url = origin.urlOf(asked) ?? '';
+    expect(url.slice(0, server.url.length + BASE.length)).toBe(`${server.url}${BASE}`);
+    // Also by those who make a URL of it, as browsers do with a Location.
+    expect(new URL(url).origin).toBe(server.url);
+    expect(new URL(url).pathname.slice(0, BASE.length)).toBe(BASE);
+  }
+
+  const targets = Array.from({ length: PATHS }, () => targetOf(random));
+  const next = targets.values();
+  await Promise.all(
+    Array.from({ length: WIDTH }, async () => {
+      for (const target of next) await send(target);
+    }),
+  );
+
+  const asked = server.asked.map(({ target, headers }) => {
+    expect(target.slice(0, BASE.length)).toBe(BASE);
+    expect(headers['host']).toBe(`127.0.0.1:${server.port}`);
+    const [path = '', ...query] = target.split('?');
+    const key = decodeURIComponent(path.slice(BASE.length));
+    expect(key).not.toMatch(/(^|[/\\])\.\.?($|[/\\])/);
+    return [key, ...query].join('?');
+  });
+  expect(asked.toSorted()).toEqual(expected.toSorted());
+  // All three ends were met often enough to say something.
+  expect(asked.length).toBeGreaterThan(PATHS / 10);
+  expect(counts.refused).toBeGreaterThan(PATHS / 10);
+  expect(counts.stopped).toBeGreaterThan(PATHS / 1000);
+});

@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { text } from 'node:stream/consumers';
+import { Readable } from 'node:stream';
+import {
+  GetObjectCommand,
+  GetObjectTaggingCommand,
+  HeadObjectCommand,
+  PutObjectCommand,
+} from '@aws-sdk/client-s3';
+import { expect, it, onTestFinished } from 'vitest';
+import { startS3Front } from '../../harness/s3-front.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { createS3Client } from '../../src/s3/client.ts';
+import { copyPresent } from '../../src/s3/copy.ts';
+import { lookAtObject } from '../../src/s3/look.ts';
+import { putObject, putObjectIfAbsent } from '../../src/s3/objects.ts';
+import { quickCopy } from '../../src/s3/quick/copy.ts';
+import { quickGet } from '../../src/s3/quick/get.ts';
+import { quickPut } from '../../src/s3/quick/put.ts';
+import { Bucket } from '../../src/s3/requests.ts';
+
+const KEYS = ['k', 'a//b', 'two words', 'a+b', 'a%2Fb', 'ä/😀', "it's (1)*!", '../up', 'a?b#c&d=e'];
+const BYTES = Buffer.from('bytes');
+const ETAG = createHash('md5').update(BYTES).digest('hex');
+const BODY = { bytes: BYTES, md5: createHash('md5').update(BYTES).digest('base64') };
+const ATTRIBUTES = {
+  headers: {
+    contentType: 'text/x-test',
+    contentEncoding: 'identity',
+    contentLanguage: 'sah',
+    contentDisposition: 'inline; filename="a  b"',
+    cacheControl: 'max-age=7',
+    expires: new Date('2031-05-06T07:08:09Z'),
+  },
+  metadata: { mtime: '1.5', 'Two-Words': ' a  b ' },
+  tags: { a: '1', b: 'x y' },
+};
+const PORTAL = { status: 200, code: '', body: '<html>Welcome</html>' };
+
+await withS3Server((server) => {
+  const start = async () => {
+    const name = await server.makeBucket();
+    const front = await startS3Front(server.endpoint);
+    const access = { bucket: name, endpoint: front.endpoint, credentials: server.credentials };
+    const client = createS3Client(access, 4);
+    const bucket = new Bucket(access, { client });
+    onTestFinished(async () => {
+      client.destroy();
+      await front[Symbol.asyncDispose]();
+    });
+    const put = { bucket: name, ...BODY, attributes: {}, ifAbsent: false };
+    const head = async (Key: string) =>
+      await server.client.send(new HeadObjectCommand({ Bucket: name, Key }));
+    const copyOf = (source: string) => ({
+      bucket: name,
+      settings: {},
+      headers: { 'x-amz-copy-source': `${name}/${source}` },
+    });
+    return { name, front, client, bucket, put, head, copyOf };
+  };
+
+  it.each(KEYS)('puts, gets and copies as the SDK does: %s', async (key) => {
+    const { name, client, put, head, copyOf } = await start();
+    const { tags, ...attributes } = ATTRIBUTES;
+    expect(await quickPut(client, { ...put, key, attributes: ATTRIBUTES }, undefined)).toEqual({
+      etag: ETAG,
+    });
+    await server.client.send(
+      new PutObjectCommand({
+        Bucket: name,
+        Key: `sdk/${key}`,
+        Body: BYTES,
+        ContentType: attributes.headers.contentType,
+        ContentEncoding: attributes.headers.contentEncoding,
+        ContentLanguage: attributes.headers.contentLanguage,
+        ContentDisposition: attributes.headers.contentDisposition,
+        CacheControl: attributes.headers.cacheControl,
+        Expires: attributes.headers.expires,
+        Metadata: attributes.metadata,
+      }),
+    );
+    const comparable = async (at: string) => {
+      const { $metadata: _, LastModified: __, TagCount: ___, ...rest } = await head(at);
+      return rest;
+    };
+    expect(await comparable(key)).toEqual(await comparable(`sdk/${key}`));
+    const { TagSet } = await server.client.send(new GetObjectTaggingCommand({ Bucket: name, Key: key }));
+    expect(Object.fromEntries((TagSet ?? []).map(({ Key = '', Value }) => [Key, Value]))).toEqual(tags);
+
+    const got = await quickGet(client, { bucket: name, key }, {}, undefined);
+    if (!(got?.Body instanceof Readable)) throw new Error('no bytes');
+    expect(await text(got.Body)).toBe('bytes');
+    const { $metadata: _, Body: __, ...facts } = got;
+    const told = await server.client.send(new GetObjectCommand({ Bucket: name, Key: key }));
+    await told.Body?.transformToString();
+    expect({ ...told, ...facts }).toEqual(told);
+
+    const source = key.split('/').map(encodeURIComponent).join('/');
+    expect(await quickCopy(client, { ...copyOf(source), key: `copy/${key}` }, undefined)).toEqual({
+      etag: ETAG,
+    });
+    expect(await comparable(`copy/${key}`)).toEqual(await comparable(key));
+  });
+
+  it('a key in use is told, and kept', async () => {
+    const { client, bucket, put, head } = await start();
+    await putObject(bucket, 'k', { bytes: Buffer.alloc(0), md5: '1B2M2Y8AsgTpgAmY7PhCfg==' });
+    expect(await quickPut(client, { ...put, key: 'k', ifAbsent: true }, undefined)).toBe('in use');
+    expect((await head('k')).ContentLength).toBe(0);
+    expect(await quickPut(client, { ...put, key: 'l', ifAbsent: true }, undefined)).toEqual({ etag: ETAG });
+  });
+
+  it.each([
+    ['bytes that are others on their way', { md5: '1B2M2Y8AsgTpgAmY7PhCfg==' }],
+    ['what would be signed otherwise than it is sent', { attributes: { metadata: { a: 'é' } } }],
+  ])('leaves to the SDK: %s', async (_, more) => {
+    const { name, client, put } = await start();
+    expect(await quickPut(client, { ...put, key: 'k', ...more }, undefined)).toBeUndefined();
+    await expect(server.client.send(new HeadObjectCommand({ Bucket: name, Key: 'k' }))).rejects.toMatchObject(
+      { name: 'NotFound' },
+    );
+  });
+
+  it('leaves to the SDK what has a checksum to compare', async () => {
+    const { name, client, bucket, front } = await start();
+    await putObject(bucket, 'k', BODY);
+    front.moreHeaders = () => ({ 'x-amz-checksum-crc32': 'AAAAAA==' });
+    expect(await quickGet(client, { bucket: name, key: 'k' }, {}, undefined)).toBeUndefined();
+    const object = await lookAtObject(bucket, 'k', { isQuick: true });
+    if (object === 'same') throw new Error('no condition was given');
+    await expect(text(object.bytes)).rejects.toMatchObject({ code: 'DIGEST_MISMATCH' });
+  });
+
+  it('leaves to the SDK a copy that fails, also after a status that says that it has not', async () => {
+    const { client, bucket, front, copyOf } = await start();
+    await putObject(bucket, 'k', BODY);
+    const copy = async (source: string) =>
+      await quickCopy(client, { ...copyOf(source), key: 'copy' }, undefined);
+    expect(await copy('none')).toBeUndefined();
+    const changed = { status: 412, code: 'PreconditionFailed' };
+    for (const refusal of [changed, { status: 200, code: 'InternalError' }, PORTAL]) {
+      front.refuse = () => refusal;
+      expect(await copy('k')).toBeUndefined();
+    }
+    front.refuse = undefined;
+    expect(await copy('k')).toEqual({ etag: ETAG });
+  });
+
+  it('has the SDK do what failed, in the words of its errors, and is asked no more where it is of no use', async () => {
+    const { bucket, front } = await start();
+    const asked = (): number => front.asked.length;
+    const isQuick = true;
+    const [from, to] = [
+      { bucket, key: 'none' },
+      { bucket, key: 'copy' },
+    ];
+    for (let i = 0; i < 9; i++) expect(await copyPresent(from, to, { isQuick })).toBeUndefined();
+    const before = asked();
+    await copyPresent(from, to, { isQuick });
+    expect(asked()).toBe(before + 1);
+    // Others are.
+    expect(await putObject(bucket, 'k', BODY, {}, { isQuick })).toEqual({ etag: ETAG });
+    expect(asked()).toBe(before + 2);
+    front.refuse = () => ({ status: 403, code: 'QuotaExceeded' });
+    await expect(putObjectIfAbsent(bucket, 'k', BODY, {}, { isQuick })).rejects.toMatchObject({
+      code: 'STORE_FULL',
+    });
+  });
+});
