@@ -176,6 +176,14 @@ describe('what does not exist', () => {
     expect(origins[1]!.asked).toEqual([]);
   });
 
+  it('has a way up in its name at the origin', async () => {
+    const { fills, origin } = await newFills({ rule: { key: { strip: 'a', add: '' } } });
+    expect(await fetched(fills, 'a../x')).toMatchObject({ start: { kind: 'unruled' } });
+    expect(await fills.head(keyOf('a../x'), NEVER)).toEqual({ kind: 'unruled' });
+    expect(fills.urlOf(keyOf('a../x'))).toBeUndefined();
+    expect(origin.asked).toEqual([]);
+  });
+
   it('has no rule, or is excepted', async () => {
     const { fills, origin } = await newFills({
       rule: { matches: (path) => path.startsWith('a') },
