@@ -107,8 +107,8 @@ export async function newFills({
   return { fills, origin: origins[0]!, bucket, spool, log };
 }
 
-export function keyOf(path: string): MirrorKey {
-  return { key: path, path, query: undefined };
+export function keyOf(path: string, query?: string): MirrorKey {
+  return { key: query === undefined ? path : `${path}?${query}`, path, query };
 }
 
 export const NEVER = new AbortController().signal;

@@ -143,6 +143,25 @@ await withS3Server((server) => {
     ]);
   });
 
+  it('replaces on a condition that the server heeds, however it wants it written', async () => {
+    await using front = await startS3Front(server.endpoint);
+    const { bucket, kept } = await newKept({}, front.endpoint);
+    await putObject(bucket, 'p/a', bodyOf('old'));
+    const replaces = (await kept.head('a'))!;
+    const conditions: (string | undefined)[] = [];
+    front.before = async ({ method, headers }) => {
+      if (method !== 'PUT') return;
+      conditions.push(headers['if-match']);
+      // What comes between the look and the last try is left.
+      if (conditions.length === 2)
+        await putObject(bucketAt(server, { bucket: bucket.name }), 'p/a', bodyOf('new'));
+    };
+    using body = await spooled(await newSpool(), Buffer.from('newer'));
+    expect(await kept.put('a', body, HEAD, { signal: NEVER, replaces })).toBe('present');
+    expect(conditions).toEqual([`"${replaces.etag}"`, replaces.etag]);
+    expect(String(await contentOf(bucket, 'p/a'))).toBe('new');
+  });
+
   it.each([
     ['say that they do not know conditions', refuseConditions],
     ['overwrite in spite of conditions', loseConditions],
