@@ -5,9 +5,11 @@ import { expect, it, onTestFinished } from 'vitest';
 import { BucketPool } from '../../src/events/action/bucket-pool.ts';
 import { check, type Finding } from '../../src/events/pull/check.ts';
 
+const S3_HEADERS = { 'content-type': 'application/xml', 'x-amz-request-id': 'tx1' };
+
 it('advises to grant a right only where that is what is lacking', async () => {
   const denied = await checked((_, response) =>
-    response.writeHead(403).end('<Error><Code>AccessDenied</Code><Message>no</Message></Error>'),
+    response.writeHead(403, S3_HEADERS).end('<Error><Code>AccessDenied</Code><Message>no</Message></Error>'),
   );
   expect(denied.hint).toContain('Grant s3:ListBucket');
   const page = await checked((_, response) => response.writeHead(404).end('<html><br></html>'));
