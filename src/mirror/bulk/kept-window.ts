@@ -48,7 +48,7 @@ interface Window {
 /** The page of the listing that begins with `key`, or where it would be. */
 async function openWindow(bucket: Bucket, prefix: string, key: string, signal: AbortSignal): Promise<Window> {
   // What begins a key is before it; and no character is cut into two.
-  const start = [...key].slice(0, -1).join('');
+  const start = Array.from(key).slice(0, -1).join('');
   const startAfter = start.length > prefix.length ? start : undefined;
   const objects = new Map<string, ListedObject>();
   let last = key;
@@ -60,10 +60,10 @@ async function openWindow(bucket: Bucket, prefix: string, key: string, signal: A
     // One more would cost another page.
     if (!isWhole) break;
   }
-  const isBefore = (one: string, other: string): boolean => one === other || comparesBefore(one, other);
   return {
     objects,
     has: (key) =>
-      (startAfter === undefined || comparesBefore(startAfter, key)) && (isWhole || isBefore(key, last)),
+      (startAfter === undefined || comparesBefore(startAfter, key)) &&
+      (isWhole || !comparesBefore(last, key)),
   };
 }
