@@ -43,6 +43,8 @@ export interface ListOptions extends RequestOptions {
   readonly bucketOwner?: string | undefined;
   /** Agrees to pay for the requests, which some buckets ask for. */
   readonly requestPayer?: boolean | undefined;
+  /** Only keys after this one, which need not exist. */
+  readonly startAfter?: string | undefined;
 }
 
 /** Bytes to be kept. */
@@ -173,6 +175,7 @@ export async function* listObjects(
         MaxKeys: bucket.page,
         StartAfter: request.startAfter,
         ContinuationToken: mark?.token,
+        ...(mark === undefined && { StartAfter: request.startAfter }),
         EncodingType: 'url',
       });
       return bucket.send(request, async (client, sending) => ofStore(await client.send(command, sending)));

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { addAbortSignal } from 'node:stream';
 import type { MirrorConfig } from '../../config/schemas/mirror.ts';
 import type { Candidate } from '../../mirror/bulk/candidate.ts';
+import { withKept } from '../../mirror/bulk/kept-window.ts';
 import { linesOf } from '../../mirror/bulk/lines.ts';
 import { isListable, listedKeys } from '../../mirror/bulk/listed-keys.ts';
 import { namedKey } from '../../mirror/bulk/named-key.ts';
@@ -23,7 +24,7 @@ export function candidatesOf(
   { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
 ): AsyncIterable<Candidate> {
   const keyBytes = MAX_KEY_BYTES - Buffer.byteLength(mirror.prefix);
-  if (list !== undefined) return ofList(list, mirror, keyBytes, signal);
+  if (list !== undefined) return withKept(ofList(list, mirror, keyBytes, signal), { ...mirror, signal });
   const others = mirror.routes.filter((route) => !isListable(route)).map(({ rule }) => rule.name);
   if (others.length === mirror.routes.length)
     throw new IsyncError('USAGE', 'there is no s3:// origin, and a web server can not be listed', {

@@ -15,8 +15,9 @@ export async function report(given: LastingWork<MirrorConfig>): Promise<ExitCode
   const { config, output, screen, signal } = given;
   await using mirror = await openBulkMirror(given);
   const { bucket, prefix } = mirror;
-  const sinceMs = Date.now() - config.days * DAY_MS;
-  const byPrefix = new ByPrefix(config.depth);
+  const { days = 7, depth = 1 } = config;
+  const sinceMs = Date.now() - days * DAY_MS;
+  const byPrefix = new ByPrefix(depth);
   let lines: AccessLines | undefined;
   for (const path of config.log) {
     lines ??= noAccessLines();

@@ -13,9 +13,10 @@ export const mirrorBulk = {
   failed: path.optional(),
   changed: flag(),
   dryRun: flag(),
-  days: one(parseDays).prefault('7'),
-  /** Segments of keys that are told apart. */
-  depth: one(parseCount).prefault('1'),
+  /** Default 7. */
+  days: one(parseDays).optional(),
+  /** Segments of keys that are told apart. Default 1. */
+  depth: one(parseCount).optional(),
   /** Access logs of the server. */
   log: listOf((files) => files.map((file) => resolve(notEmpty(file)))),
 };
