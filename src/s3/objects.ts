@@ -43,8 +43,6 @@ export interface ListOptions extends RequestOptions {
   readonly bucketOwner?: string | undefined;
   /** Agrees to pay for the requests, which some buckets ask for. */
   readonly requestPayer?: boolean | undefined;
-  /** Only keys after this one, which need not exist. */
-  readonly startAfter?: string | undefined;
 }
 
 /** Bytes to be kept. */
