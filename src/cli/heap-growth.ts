@@ -1,4 +1,4 @@
-import { constants, PerformanceObserver } from 'node:perf_hooks';
+import { constants, performance, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString, type HeapInfo } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
@@ -7,9 +7,17 @@ import { runInNewContext } from 'node:vm';
  * for old ones. A receiver's stays at its first size, because dead buffers wait in it for their collection.
  */
 const SENDER_YOUNG_BYTES = 8 * 1024 * 1024;
+/**
+ * The same where small requests are answered: most of one dies in a young generation of this size. It is let grow by one step at a
+ * time, in ms, for within one large request V8 alone would take several: from 2 MB to 34.
+ */
+const REQUESTS_YOUNG_BYTES = 4 * 1024 * 1024;
+const STEP_MS = 500;
 /** Up to this much alive, buffers included, V8 may allocate ROOM_PERCENT of it before it looks through everything again. */
 const SMALL_BYTES = 72 * 1024 * 1024;
 const ROOM_PERCENT = 400;
+/** The same where requests are answered: few of their bytes are in buffers. It counts in each thread. */
+const REQUESTS_ROOM_PERCENT = 60;
 /** Beside more than that, V8 may allocate this many bytes: most of them are garbage of the last second. */
 const ROOM_BYTES = 32 * 1024 * 1024;
 const LEAST_ROOM_PERCENT = 20;
@@ -18,11 +26,12 @@ const LEAST_ROOM_PERCENT = 20;
  * 15,000 sent files leave behind. V8 alone lets them grow by 100 MB and more in a busy process.
  */
 const OBJECTS_ROOM_BYTES = 32 * 1024 * 1024;
+const REQUESTS_OBJECTS_ROOM_BYTES = 8 * 1024 * 1024;
 /** With more than this alive, one collection would take too long: V8 goes through it bit by bit. */
 const FEW_OBJECTS_BYTES = 40 * 1024 * 1024;
 
-/** Whether files are read and sent, or arrive in buffers that are soon dead. */
-export type HeapPlan = 'sender' | 'receiver';
+/** Whether files are read and sent, arrive in buffers that are soon dead, or neither: small requests are answered. */
+export type HeapPlan = 'sender' | 'receiver' | 'requests';
 
 /**
  * Makes V8 collect as fits a program that passes buffers on. It counts their memory as part of the heap: beside a
@@ -34,20 +43,29 @@ export type HeapPlan = 'sender' | 'receiver';
  */
 export function planHeapGrowth(plan: HeapPlan): void {
   let youngGrows = plan === 'sender';
-  if (!youngGrows) stopYoungGrowth();
+  if (!youngGrows) setYoungGrowth(1);
   exposeGc();
-  let percent = setRoom(ROOM_PERCENT);
-  let mostObjectBytes = OBJECTS_ROOM_BYTES;
+  const [mostPercent, objectsRoom] =
+    plan === 'requests'
+      ? [REQUESTS_ROOM_PERCENT, REQUESTS_OBJECTS_ROOM_BYTES]
+      : [ROOM_PERCENT, OBJECTS_ROOM_BYTES];
+  let percent = setRoom(mostPercent);
+  let mostObjectBytes = objectsRoom;
+  let nextStepMs = performance.now() + STEP_MS;
   const observer = new PerformanceObserver((list) => {
     if (youngGrows && youngBytes() >= SENDER_YOUNG_BYTES) {
       youngGrows = false;
-      stopYoungGrowth();
+      setYoungGrowth(1);
+    }
+    if (plan === 'requests' && performance.now() > nextStepMs) {
+      nextStepMs = performance.now() + STEP_MS;
+      if (youngBytes() < REQUESTS_YOUNG_BYTES) growYoungOnce();
     }
     const heap = getHeapStatistics();
     if (list.getEntries().some(isWhole)) {
       const alive = heap.used_heap_size;
-      mostObjectBytes = alive < FEW_OBJECTS_BYTES ? alive + OBJECTS_ROOM_BYTES : Infinity;
-      const next = roomBeside(heap);
+      mostObjectBytes = alive < FEW_OBJECTS_BYTES ? alive + objectsRoom : Infinity;
+      const next = roomBeside(heap, mostPercent);
       if (next !== percent) percent = setRoom(next);
     } else if (heap.used_heap_size > mostObjectBytes) {
       // Asked for once only: the collection may take a while to come.
@@ -58,8 +76,16 @@ export function planHeapGrowth(plan: HeapPlan): void {
   observer.observe({ entryTypes: ['gc'] });
 }
 
-function stopYoungGrowth(): void {
-  setFlagsFromString('--semi-space-growth-factor=1');
+/** @param factor from one size to the next: 1 for none, 2 as V8 has it */
+function setYoungGrowth(factor: 1 | 2): void {
+  setFlagsFromString(`--semi-space-growth-factor=${factor}`);
+}
+
+/** V8 looks at the factor at the end of a collection, and takes the step where enough has survived since the last one. */
+function growYoungOnce(): void {
+  setYoungGrowth(2);
+  globalThis.gc?.({ type: 'minor' });
+  setYoungGrowth(1);
 }
 
 /** As `node --expose-gc` does; see flow/scavenger.ts. */
@@ -73,10 +99,13 @@ function isGcFunction(value: unknown): value is NodeJS.GCFunction {
   return typeof value === 'function';
 }
 
-function roomBeside({ used_heap_size: heapBytes, external_memory: bufferBytes }: HeapInfo): number {
+function roomBeside(
+  { used_heap_size: heapBytes, external_memory: bufferBytes }: HeapInfo,
+  mostPercent: number,
+): number {
   const alive = heapBytes + bufferBytes;
-  if (alive <= SMALL_BYTES) return ROOM_PERCENT;
-  return Math.max(LEAST_ROOM_PERCENT, Math.round((100 * ROOM_BYTES) / alive));
+  if (alive <= SMALL_BYTES) return mostPercent;
+  return Math.min(mostPercent, Math.max(LEAST_ROOM_PERCENT, Math.round((100 * ROOM_BYTES) / alive)));
 }
 
 function youngBytes(): number {

@@ -10,11 +10,16 @@ const COLLECT_EVERY_BYTES = 8 * 1024 * 1024;
  * after every 20 MB received. Does nothing where the process has no `gc` function (see cli/heap-growth.ts).
  */
 export class Scavenger {
+  readonly #everyBytes: number;
   #bytes = 0;
+
+  constructor(everyBytes = COLLECT_EVERY_BYTES) {
+    this.#everyBytes = everyBytes;
+  }
 
   freed(bytes: number): void {
     this.#bytes += bytes;
-    if (this.#bytes < COLLECT_EVERY_BYTES) return;
+    if (this.#bytes < this.#everyBytes) return;
     this.#bytes = 0;
     globalThis.gc?.({ type: 'minor' });
   }

@@ -1,5 +1,6 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { HttpError, type HttpHeaders, type HttpRequest } from './handler.ts';
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import type { HttpHeaders, HttpRequest } from './handler.ts';
+import { NodeBody } from './node-body.ts';
 
 interface RequestContext {
   /** The most that the body may have. */
@@ -11,50 +12,54 @@ interface RequestContext {
 export function requestOf(
   incoming: IncomingMessage,
   response: ServerResponse,
-  { bodyBytes, admitted }: RequestContext,
+  context: RequestContext,
 ): HttpRequest {
-  const gone = new AbortController();
-  response.once('close', () => {
-    if (!response.writableFinished) gone.abort();
-  });
-  return {
-    method: incoming.method ?? '',
-    target: incoming.url ?? '',
-    headers: headersOf(incoming),
-    remoteAddress: incoming.socket.remoteAddress ?? '',
-    body: bodyOf(incoming, bodyBytes),
-    signal: gone.signal,
-    admitted,
-  };
+  return new NodeRequest(incoming, response, context);
 }
 
-function headersOf({ headers }: IncomingMessage): HttpHeaders {
-  const joined: Record<string, string | undefined> = {};
-  for (const [name, value] of Object.entries(headers))
-    joined[name] = Array.isArray(value) ? value.join(', ') : value;
-  return joined;
-}
+/** What only some handlers ask for is made when they do: a small request is answered in less time than all of it takes. */
+class NodeRequest implements HttpRequest {
+  readonly method: string;
+  readonly target: string;
+  readonly headers: HttpHeaders;
+  readonly remoteAddress: string;
+  readonly body: AsyncIterable<Uint8Array>;
+  readonly admitted: () => void;
+  readonly #response: ServerResponse;
+  #gone: AbortController | undefined;
 
-async function* bodyOf(incoming: IncomingMessage, most: number): AsyncGenerator<Uint8Array> {
-  if (Number(incoming.headers['content-length'] ?? 0) > most) throw tooLarge(most);
-  let size = 0;
-  try {
-    // The end of the loop must not end the socket: the response goes there.
-    for await (const chunk of incoming.iterator({ destroyOnReturn: false })) {
-      if (!(chunk instanceof Uint8Array)) continue;
-      size += chunk.length;
-      if (size > most) throw tooLarge(most);
-      yield chunk;
-    }
-  } catch (error) {
-    if (error instanceof HttpError) throw error;
-    throw new HttpError(400, 'the body was cut', { cause: error });
-  } finally {
-    // What is left is read and dropped until the deadline of the request: only then can the connection serve another one.
-    incoming.resume();
+  constructor(incoming: IncomingMessage, response: ServerResponse, { bodyBytes, admitted }: RequestContext) {
+    this.method = incoming.method ?? '';
+    this.target = incoming.url ?? '';
+    this.headers = joined(incoming.headers);
+    this.remoteAddress = incoming.socket.remoteAddress ?? '';
+    this.body = new NodeBody(incoming, bodyBytes);
+    this.admitted = admitted;
+    this.#response = response;
+  }
+
+  get signal(): AbortSignal {
+    this.#gone ??= abortedWhenGone(this.#response);
+    return this.#gone.signal;
   }
 }
 
-function tooLarge(most: number): HttpError {
-  return new HttpError(413, `the body is larger than ${most} bytes`);
+function abortedWhenGone(response: ServerResponse): AbortController {
+  const gone = new AbortController();
+  const look = (): void => {
+    if (!response.writableFinished) gone.abort();
+  };
+  if (response.closed) look();
+  else response.once('close', look);
+  return gone;
+}
+
+function joined(headers: IncomingHttpHeaders): HttpHeaders {
+  if (hasTextsOnly(headers)) return headers;
+  return { ...headers, 'set-cookie': headers['set-cookie']?.join(', ') };
+}
+
+/** Node joins all headers that come twice, but this one: https://nodejs.org/api/http.html#messageheaders */
+function hasTextsOnly(headers: IncomingHttpHeaders): headers is Record<string, string | undefined> {
+  return headers['set-cookie'] === undefined;
 }

@@ -1,6 +1,11 @@
 import type { ServerResponse } from 'node:http';
-import { finished, pipeline } from 'node:stream/promises';
+import { pipeline } from 'node:stream/promises';
 import type { HttpResponse } from './handler.ts';
+
+/** As `pipeline` calls it. */
+class ClientLeft extends Error {
+  readonly code = 'ERR_STREAM_PREMATURE_CLOSE';
+}
 
 /**
  * Sends a response, as fast as the client reads it. Resolves when all of it was handed to the system. Rejects when the
@@ -14,16 +19,35 @@ export async function send(
   response.statusCode = status;
   for (const [name, value] of Object.entries(headers))
     if (value !== undefined) response.setHeader(name, value);
+  if (isStream(body) && response.req.method !== 'HEAD') {
+    limitStall(response, stallMs);
+    return await pipeline(cuttingOnError(body, response), response);
+  }
+  if (isStream(body)) await body[Symbol.asyncIterator]().return?.();
+  else if (body !== undefined) response.setHeader('content-length', Buffer.byteLength(body));
+  await ended(response, isStream(body) ? undefined : body, stallMs);
+}
+
+/** `finished` of node:stream does the same, and takes as long as all else that a small response needs. */
+function ended(response: ServerResponse, body: string | Uint8Array | undefined, stallMs: number) {
+  return new Promise<void>((resolve, reject) => {
+    const closed = (): void => {
+      if (response.writableFinished) resolve();
+      else reject(new ClientLeft());
+    };
+    if (response.closed) return closed();
+    response.once('finish', resolve).once('error', reject).once('close', closed);
+    response.end(body);
+    // Else the system has all of it.
+    if (response.writableLength > 0) limitStall(response, stallMs);
+  });
+}
+
+function limitStall(response: ServerResponse, stallMs: number): void {
   response.setTimeout(stallMs, () => {
     // A body that is slow to come is not the client's fault.
     if (response.writableLength > 0) response.destroy();
   });
-  if (isStream(body) && response.req.method !== 'HEAD')
-    return await pipeline(cuttingOnError(body, response), response);
-  if (isStream(body)) await body[Symbol.asyncIterator]().return?.();
-  else if (body !== undefined) response.setHeader('content-length', Buffer.byteLength(body));
-  response.end(isStream(body) ? undefined : body);
-  await finished(response);
 }
 
 /** Left to `pipeline`, an error of the body would be one of the socket, and look like the client's fault. */

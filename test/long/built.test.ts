@@ -1,15 +1,10 @@
-import { execFile } from 'node:child_process';
-import { cp, mkdir, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
+import { build } from '../../harness/build.ts';
 import { s3Differences } from '../../harness/s3-objects.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { startNode } from '../../harness/process.ts';
 import { isSealed, temporaryFolder, writeTree } from '../../harness/data-tree.ts';
-
-const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** What is published is not what all other tests run: the compiler has been at it. */
 await withS3Server((server) => {
@@ -28,14 +23,3 @@ await withS3Server((server) => {
     expect(await s3Differences(server, bucket, 'kept/edge1', root)).toEqual([]);
   });
 });
-
-/** The package as `npm run build` makes it, in `folder`; resolves to what Node is to run. */
-async function build(folder: string): Promise<string> {
-  await mkdir(folder);
-  await cp(join(CHECKOUT, 'package.json'), join(folder, 'package.json'));
-  await symlink(join(CHECKOUT, 'node_modules'), join(folder, 'node_modules'));
-  const compiler = join(CHECKOUT, 'node_modules/typescript/bin/tsc');
-  const options = ['-p', join(CHECKOUT, 'tsconfig.build.json'), '--outDir', join(folder, 'dist')];
-  await promisify(execFile)(process.execPath, [compiler, ...options]);
-  return join(folder, 'dist/cli/main.js');
-}

@@ -133,7 +133,7 @@ const OPTIONS = {
 const EXAMPLE = '--config /etc/isync/webhook.yaml';
 
 // What a request or a copy leaves behind is small objects, not buffers: a young generation that grows lets most of them die in it.
-const shared = { ownFile: true, hasUnits: false, heapPlan: 'sender' } as const;
+const shared = { ownFile: true, hasUnits: false, heapPlan: 'requests' } as const;
 const ofQueue = { ...shared, options: { ...QUEUE_OPTIONS, ...CONFIG_OPTION } } as const;
 const IDS = { name: 'id', kind: 'words', describe: 'Ids of messages, or "all"' } as const;
 

@@ -23,6 +23,11 @@ interface Kept {
   readonly parked: number;
 }
 
+/** What VK Cloud is answered. */
+interface Signed {
+  readonly signature: string;
+}
+
 /** Takes what requests bring that are allowed to. */
 export class Intake {
   readonly #options: WebhookOptions;
@@ -60,8 +65,16 @@ export class Intake {
   }
 
   async #takeText(asked: Asked, admission: Admission, body: string): Promise<HttpResponse> {
+    const read = await this.#read(asked, admission, body);
+    return json('signature' in read ? read : { id: asked.id, ...(await this.#keep(asked, read)) });
+  }
+
+  /** By itself, so that what was parsed is let go of before anything is published: it may be many times the body. */
+  async #read(asked: Asked, admission: Admission, body: string): Promise<Taken | Signed> {
     const { id } = asked;
     const { buckets, keyEncoding = 'auto' } = this.#options;
+    // Parsed, a large body is many times as much: what the one before has left must be gone.
+    if (body.length > LARGE_BYTES) globalThis.gc?.({ type: 'major', execution: 'sync' });
     const read = readJson(body, MAX_BODY_BRACKETS);
     if ('fault' in read) throw new HttpError(400, read.fault);
     const { value } = read;
@@ -71,7 +84,7 @@ export class Intake {
       this.#warn(asked, 'a topic of VK Cloud asks whether to send events: it was told so', {
         topic: question.topicArn,
       });
-      return json({ signature: vkSignature(question, this.#urlOf(asked)) });
+      return { signature: vkSignature(question, this.#urlOf(asked)) };
     }
     if (snsTypeOf(value) !== undefined) {
       const type = await this.#sns.take(value);
@@ -80,15 +93,15 @@ export class Intake {
       if (type === 'UnsubscribeConfirmation')
         this.#warn(asked, 'a topic of SNS sends no events any more: it was unsubscribed');
     }
-    const taken = takeMessage(value, body, { id, keyEncoding, buckets });
-    return json({ id, ...(await this.#keep(asked, taken)) });
+    return takeMessage(value, body, { id, keyEncoding, buckets });
   }
 
   /** Resolves with the numbers of records when all are durable. */
-  async #keep(asked: Asked, { messages, parked, ignored }: Taken): Promise<Kept> {
+  async #keep(asked: Asked, { good, parked, ignored }: Taken): Promise<Kept> {
     const { id } = asked;
-    const refused = messages.length > 0 ? await this.#publish(messages) : [];
-    const accepted = messages.length - refused.length;
+    const refused: ToPark[] = [];
+    for (const piece of good.pieces()) refused.push(...(await this.#publish(piece)));
+    const accepted = good.count - refused.length;
     if (accepted > 0) {
       this.#published();
       this.#observer.accepted(accepted, performance.now() - asked.atMs);

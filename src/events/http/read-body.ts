@@ -1,10 +1,14 @@
 import type { Duplex } from 'node:stream';
 import zlib from 'node:zlib';
+import { Scavenger } from '../../flow/scavenger.ts';
 import { HttpError, type HttpRequest } from '../../http/handler.ts';
 import { errnoOf } from '../../model/isync-error.ts';
 import { BodyShape } from './body-shape.ts';
 import type { HeldShare } from './held-bytes.ts';
 import { MAX_INFLATED_BYTES, MAX_SENT_BYTES } from './webhook-limits.ts';
+
+/** Bytes that are unpacked between two collections of what is done with: it lies in buffers, which V8 would let gather. */
+const COLLECT_EVERY_BYTES = 1024 * 1024;
 
 type Unpacker = () => zlib.Gunzip | zlib.Inflate | zlib.BrotliDecompress;
 
@@ -53,43 +57,45 @@ export async function readBody({ headers, body }: HttpRequest, held: HeldShare):
 }
 
 /**
- * The text of a body. It is checked piece by piece while it is unpacked: of one that is too much, no more than a piece is there.
+ * The text of a body. One that is packed is unpacked twice: at first only to see what it comes to, so that one which is too much
+ * takes no memory. Not to be called for another one that is packed until it has resolved or rejected.
  * @throws HttpError 400 not UTF-8, or broken; 413; 503 where all requests together hold too much
  */
-export async function textOf({ chunks, unpacker }: SentBody, held: HeldShare): Promise<string> {
-  const text = new BodyText();
-  if (unpacker === undefined) for (const chunk of chunks) text.add(chunk);
-  else
-    for await (const chunk of unpacked(unpacker(), chunks)) {
-      held.add(chunk.length);
-      text.add(chunk);
-    }
-  return text.end();
+export async function textOf({ chunks, unpacker, size }: SentBody, held: HeldShare): Promise<string> {
+  const shape = new BodyShape();
+  if (unpacker === undefined) {
+    for (const chunk of chunks) shape.add(chunk);
+    const [first = EMPTY, second] = chunks;
+    return decoded(second === undefined ? first : Buffer.concat(chunks, size));
+  }
+  let unpackedSize = 0;
+  for await (const chunk of unpacked(unpacker(), chunks)) {
+    unpackedSize += chunk.length;
+    if (unpackedSize > MAX_INFLATED_BYTES) throw tooLarge(MAX_INFLATED_BYTES);
+    shape.add(chunk);
+  }
+  held.add(unpackedSize);
+  scratch ??= Buffer.allocUnsafeSlow(MAX_INFLATED_BYTES);
+  let at = 0;
+  for await (const chunk of unpacked(unpacker(), chunks)) at += chunk.copy(scratch, at);
+  return decoded(scratch.subarray(0, at));
 }
 
-class BodyText {
-  readonly #shape = new BodyShape();
-  readonly #decoder = new TextDecoder('utf-8', { fatal: true });
-  #size = 0;
-  #text = '';
+/** What is unpacked, before it is a text. Kept, because buffers of that size, made and let go of, leave holes of many MB behind. */
+let scratch: Buffer | undefined;
 
-  add(chunk: Uint8Array): void {
-    this.#size += chunk.length;
-    if (this.#size > MAX_INFLATED_BYTES) throw tooLarge(MAX_INFLATED_BYTES);
-    this.#shape.add(chunk);
-    this.#text += decoded(() => this.#decoder.decode(chunk, { stream: true }));
-  }
-
-  end(): string {
-    return this.#text + decoded(() => this.#decoder.decode());
-  }
-}
+const EMPTY = new Uint8Array();
 
 async function* unpacked(stream: Duplex, chunks: readonly Uint8Array[]): AsyncGenerator<Buffer> {
+  const scavenger = new Scavenger(COLLECT_EVERY_BYTES);
   for (const chunk of chunks) stream.write(chunk);
   stream.end();
   try {
-    for await (const chunk of stream) if (Buffer.isBuffer(chunk)) yield chunk;
+    for await (const chunk of stream) {
+      if (!Buffer.isBuffer(chunk)) continue;
+      yield chunk;
+      scavenger.freed(chunk.length);
+    }
   } catch (error) {
     throw new HttpError(400, 'the body can not be unpacked', { cause: error });
   } finally {
@@ -97,9 +103,11 @@ async function* unpacked(stream: Duplex, chunks: readonly Uint8Array[]): AsyncGe
   }
 }
 
-function decoded(decode: () => string): string {
+const DECODER = new TextDecoder('utf-8', { fatal: true });
+
+function decoded(bytes: Uint8Array): string {
   try {
-    return decode();
+    return DECODER.decode(bytes);
   } catch (error) {
     if (errnoOf(error) !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error;
     throw new HttpError(400, 'the body is not UTF-8', { cause: error });

@@ -3,8 +3,8 @@ import { HttpError } from '../../http/handler.ts';
 import { memberAt } from '../parse/json-fields.ts';
 import type { ParkedRecord } from '../parking/parking.ts';
 import { MAX_BODY_BYTES, MAX_RECORDS, parseValue } from '../parse/parse-message.ts';
-import type { KeyEncoding, ParsedRecord } from '../parse/parsed.ts';
-import { MAX_PARKED_OF_ONE } from './webhook-limits.ts';
+import type { KeyEncoding, ParsedRecord, RecordSource } from '../parse/parsed.ts';
+import { MAX_PARKED_OF_ONE, PIECE_SIZE } from './webhook-limits.ts';
 
 /** What is put into the queue: `body` is a message of one record, for parseMessage. */
 export interface QueueMessage {
@@ -17,10 +17,48 @@ export type ToPark = Omit<ParkedRecord, 'id' | 'at'>;
 
 /** What becomes of the records of one body. */
 export interface Taken {
-  readonly messages: readonly QueueMessage[];
+  readonly good: GoodRecords;
   readonly parked: readonly ToPark[];
   /** Names of what concerns no object. */
   readonly ignored: readonly string[];
+}
+
+/**
+ * Records for the queue. Their messages are made piece by piece: those of ten thousand records at once take the memory of the body
+ * again, and as much once more on their way to the disk.
+ */
+export class GoodRecords {
+  readonly #id: string;
+  readonly #sources: RecordSource[] = [];
+
+  /** @param id of the request */
+  constructor(id: string) {
+    this.#id = id;
+  }
+
+  get count(): number {
+    return this.#sources.length;
+  }
+
+  add(source: RecordSource): void {
+    this.#sources.push(source);
+  }
+
+  /** In their order, each piece of about {@link PIECE_SIZE}. */
+  *pieces(): Generator<readonly QueueMessage[]> {
+    let piece: QueueMessage[] = [];
+    let size = 0;
+    for (const [index, source] of this.#sources.entries()) {
+      const body = source.body();
+      piece.push({ id: `${this.#id}-${index}`, body });
+      size += body.length;
+      if (size < PIECE_SIZE) continue;
+      yield piece;
+      piece = [];
+      size = 0;
+    }
+    if (piece.length > 0) yield piece;
+  }
 }
 
 export interface TakeOptions {
@@ -40,10 +78,10 @@ export function takeMessage(value: unknown, body: string, { id, keyEncoding, buc
   const records = memberAt(value, 'Records');
   if (Array.isArray(records) && records.length > MAX_RECORDS)
     throw new HttpError(413, `the message has more than ${MAX_RECORDS} records`);
-  const messages: QueueMessage[] = [];
+  const good = new GoodRecords(id);
   const parked: ToPark[] = [];
   const ignored: string[] = [];
-  const messageId = contentId(body);
+  let messageId: string | undefined;
   let bad = 0;
   for (const record of parseValue(value, body, { keyEncoding })) {
     if (record.outcome === 'ignored') {
@@ -51,14 +89,19 @@ export function takeMessage(value: unknown, body: string, { id, keyEncoding, buc
       continue;
     }
     const why = whyParked(record, buckets);
-    if (why === undefined) messages.push({ id: `${id}-${messages.length}`, body: boundedBody(record) });
-    else if (++bad <= MAX_PARKED_OF_ONE) parked.push({ messageId, ...why, body: boundedBody(record) });
+    // Of a short message no record is too long.
+    const recordBody = why !== undefined || mayBeLonger(body) ? boundedBody(record) : '';
+    if (why === undefined) good.add(record.source);
+    else if (++bad <= MAX_PARKED_OF_ONE) {
+      messageId ??= contentId(body);
+      parked.push({ messageId, ...why, body: recordBody });
+    }
   }
-  if (bad <= MAX_PARKED_OF_ONE) return { messages, parked, ignored };
+  if (messageId === undefined || bad <= MAX_PARKED_OF_ONE) return { good, parked, ignored };
   // Taken again as a whole, those that were good do no harm: an event is a hint.
   const reason = `the message has ${bad} records that can't be taken; the first: ${parked[0]?.reason ?? ''}`;
   const whole = { messageId, code: 'EVENT_INVALID', reason, ...NO_OBJECT, body: bounded(body) } as const;
-  return { messages, parked: [whole], ignored };
+  return { good, parked: [whole], ignored };
 }
 
 /** To park what the queue takes at no time. */
@@ -97,8 +140,12 @@ function boundedBody({ source }: Exclude<ParsedRecord, { outcome: 'ignored' }>):
 
 /** Workers, and other queues, take no longer message. */
 function bounded(body: string): string {
-  // A UTF-16 unit is at most three bytes of UTF-8.
-  if (body.length * 3 > MAX_BODY_BYTES && Buffer.byteLength(body) > MAX_BODY_BYTES)
+  if (mayBeLonger(body) && Buffer.byteLength(body) > MAX_BODY_BYTES)
     throw new HttpError(413, `a record is longer than ${MAX_BODY_BYTES} bytes, or no event of that length`);
   return body;
+}
+
+/** A UTF-16 unit is at most three bytes of UTF-8. */
+function mayBeLonger(body: string): boolean {
+  return body.length * 3 > MAX_BODY_BYTES;
 }

@@ -16,6 +16,11 @@ export const MAX_BODY_COMMAS = 400_000;
 export const MAX_HELD_BYTES = 16 * 1024 * 1024;
 /** Larger bodies, in bytes, are worked on one at a time: parsed, one may take eight times as much. */
 export const LARGE_BYTES = 256 * 1024;
+/**
+ * Records of one message go to the queue in pieces of so many UTF-16 code units, each durable before the next one is made. A commit
+ * of the disk takes as long as it takes for this much.
+ */
+export const PIECE_SIZE = 256 * 1024;
 /** Records that can't be understood, of one message, that are parked one by one. With more, the message is parked whole. */
 export const MAX_PARKED_OF_ONE = 100;
 /** Parked records, all in all. Beyond it what would have to be parked is answered with 503, for the disk is not endless. */

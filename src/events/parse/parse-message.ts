@@ -25,11 +25,14 @@ export function parseMessage(body: string, options: ParseOptions): readonly Pars
     return unparsable(`the message is longer than ${MAX_BODY_BYTES} bytes`, whole);
   const outer = readJson(body, MAX_BRACKETS);
   if ('fault' in outer) return unparsable(outer.fault, whole);
-  return parseValue(outer.value, body, options);
+  return [...parseValue(outer.value, body, options)];
 }
 
-/** As parseMessage, of the JSON `value` that was read from `body` under limits of the caller's own. */
-export function parseValue(value: unknown, body: string, options: ParseOptions): readonly ParsedRecord[] {
+/**
+ * As parseMessage, of the JSON `value` that was read from `body` under limits of the caller's own. A record is read when it is asked
+ * for: those of ten thousand take 4 MB.
+ */
+export function parseValue(value: unknown, body: string, options: ParseOptions): Iterable<ParsedRecord> {
   const whole: RecordSource = { body: () => body };
   const envelope = openSns(value);
   if (envelope === undefined) return parseContent(value, body, whole, options);
@@ -45,7 +48,7 @@ function parseContent(
   text: string,
   whole: RecordSource,
   options: ParseOptions,
-): readonly ParsedRecord[] {
+): Iterable<ParsedRecord> {
   if (!isObject(message) || Array.isArray(message)) return unparsable('the message is no JSON object', whole);
   const records = member(message, 'Records');
   if (records !== undefined) return parseRecords(records, text, whole, options);
@@ -60,19 +63,26 @@ function parseRecords(
   text: string,
   whole: RecordSource,
   options: ParseOptions,
-): readonly ParsedRecord[] {
+): Iterable<ParsedRecord> {
   if (!Array.isArray(records)) return unparsable('the Records of the message are no list', whole);
   if (records.length > MAX_RECORDS)
     return unparsable(`the message has more than ${MAX_RECORDS} records`, whole);
   if (records.length === 0) return ignored('no records');
-  const texts = new RecordTexts(text);
-  return records.map((record: unknown, index) => {
-    const told = readRecord(record);
-    const source = records.length === 1 ? whole : new RecordOfMany(texts, index);
-    return typeof told === 'string'
-      ? { outcome: 'unparsable', reason: told, source }
-      : checkTold(told, source, options);
-  });
+  return records.length === 1
+    ? [parseRecord(records[0], whole, options)]
+    : parseMany(records, new RecordTexts(text), options);
+}
+
+function* parseMany(records: readonly unknown[], texts: RecordTexts, options: ParseOptions) {
+  for (const [index, record] of records.entries())
+    yield parseRecord(record, new RecordOfMany(texts, index), options);
+}
+
+function parseRecord(record: unknown, source: RecordSource, options: ParseOptions): ParsedRecord {
+  const told = readRecord(record);
+  return typeof told === 'string'
+    ? { outcome: 'unparsable', reason: told, source }
+    : checkTold(told, source, options);
 }
 
 function unparsable(reason: string, source: RecordSource): readonly ParsedRecord[] {

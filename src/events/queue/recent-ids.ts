@@ -1,25 +1,30 @@
 import { DEDUPE_MS } from './event-queue.ts';
 
-/** Ids remembered at most: two minutes of 833 events a second, some 150 bytes each. */
-export const MAX_RECENT_IDS = 100_000;
+/** Ids remembered at most, unless it is told otherwise: two minutes of 833 events a second, some 150 bytes each. */
+const MAX_RECENT_IDS = 100_000;
 
-/** The ids that were published lately, oldest first. */
+/** The ids that were published lately: the latest `most / 2` for sure, and no more than `most`. */
 export class RecentIds {
-  readonly #ids = new Map<string, number>();
+  readonly #most: number;
+  #latest = new Map<string, number>();
+  /** Those before. Forgotten together: to take the oldest ones out of a Map one by one costs more with each that is out. */
+  #earlier: ReadonlyMap<string, number> = new Map();
+
+  constructor(most = MAX_RECENT_IDS) {
+    this.#most = most;
+  }
 
   has(id: string, nowMs: number): boolean {
-    const sentMs = this.#ids.get(id);
+    const sentMs = this.#latest.get(id) ?? this.#earlier.get(id);
     // After a clock that was set back, a time ahead says as little as one long ago.
     return sentMs !== undefined && Math.abs(nowMs - sentMs) < DEDUPE_MS;
   }
 
   add(id: string, sentMs: number): void {
-    // To the end, so that the first is the oldest.
-    this.#ids.delete(id);
-    this.#ids.set(id, sentMs);
-    for (const [oldest, oldestMs] of this.#ids) {
-      if (this.#ids.size <= MAX_RECENT_IDS && sentMs - oldestMs < DEDUPE_MS) break;
-      this.#ids.delete(oldest);
+    if (this.#latest.size >= this.#most / 2) {
+      this.#earlier = this.#latest;
+      this.#latest = new Map();
     }
+    this.#latest.set(id, sentMs);
   }
 }

@@ -52,8 +52,13 @@ export interface Answers {
   readonly drop: number;
 }
 
-/** To the thread: a command, or the last word, after which it closes the file and ends. */
-export type Call = { readonly call: number; readonly command: Command } | 'close';
+export interface Call {
+  readonly call: number;
+  readonly command: Command;
+}
+
+/** To the thread: commands, or the last word, after which it closes the file and ends. */
+export type Asked = readonly Call[] | 'close';
 
 /** From the thread: whether the file could be opened, then answers, all of one transaction in one. */
 export type Told =

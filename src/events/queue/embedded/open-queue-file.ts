@@ -11,7 +11,7 @@ const APPLICATION_ID = 0x69_73_79_71;
 /** Of the tables below, as `PRAGMA user_version`. A file of a newer one is left alone. */
 const SCHEMA_VERSION = 1;
 /** Pages kept in memory, in KiB: the upper levels of the trees of a million messages, and their ends. */
-const CACHE_KIB = 16 * 1024;
+const CACHE_KIB = 2 * 1024;
 /** What the write-ahead log may stay at after a checkpoint, in bytes: bursts make it larger for a while. */
 const WAL_BYTES = 16 * 1024 * 1024;
 /** Pages of the log at which a commit carries it over to the file, 4 KiB each: rare enough for the p99, 16 MiB. */

@@ -3,18 +3,19 @@ import { dirname } from 'node:path';
 import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import { IsyncError } from '../../../model/isync-error.ts';
 import { asRow, type Row } from '../../state/known-object-row.ts';
-import { pragmaNumber } from '../../state/sqlite.ts';
 import type { QueueCounts, QueueMessage } from '../event-queue.ts';
 import type { Taken, TakenMessage, ThreadOptions } from './commands.ts';
 import { blob, number, text } from './columns.ts';
 import { FileInPlace } from './file-in-place.ts';
 import { State } from './open-queue-file.ts';
-import { MAX_RECENT_IDS, RecentIds } from '../recent-ids.ts';
+import { RecentIds } from '../recent-ids.ts';
 
 /** Of the bodies of one take, in bytes: the last one may go beyond. */
 const TAKE_BYTES = 4 * 1024 * 1024;
 /** Longest delay, in ms. A clock that is set back makes a delayed message wait no longer than this. */
 const LONGEST_DELAY_MS = 3_600_000;
+/** Ids remembered, of 150 bytes each. What is published once more, because of an error, comes before so many others. */
+const RECENT_IDS = 10_000;
 /** Rows read at a time for their ids. */
 const RECALLED = 1000;
 /** Free pages that are kept for what comes, 16 MiB, and how many are given back to the disk in one go. */
@@ -26,10 +27,15 @@ export class QueueFile {
   readonly #db: DatabaseSync;
   readonly #options: ThreadOptions;
   readonly #statements = new Map<string, StatementSync>();
-  readonly #recent = new RecentIds();
+  readonly #recent = new RecentIds(RECENT_IDS);
   readonly #place: FileInPlace;
   /** Published in the transaction at hand. */
   #fresh = new Map<string, number>();
+  /**
+   * Of the transaction at hand, what messages may still take on the disk, in bytes. The file system is asked once: for each publish
+   * that would cost more than the publish itself.
+   */
+  #roomBytes: number | undefined;
   #totals = { waiting: 0, dead: 0 };
 
   constructor(db: DatabaseSync, options: ThreadOptions) {
@@ -45,7 +51,7 @@ export class QueueFile {
 
   /** Changes whenever another process has committed. */
   get version(): number {
-    return pragmaNumber(this.#db, 'data_version');
+    return this.#pragma('data_version');
   }
 
   /** Runs `write`; durable, or undone, when it returns or throws. SQLITE_BUSY where another process writes now. */
@@ -53,6 +59,7 @@ export class QueueFile {
     this.#db.exec('BEGIN IMMEDIATE');
     try {
       this.#fresh = new Map();
+      this.#roomBytes = undefined;
       const [waiting, dead] = this.row('SELECT waiting, dead FROM totals') ?? [];
       this.#totals = { waiting: number(waiting), dead: number(dead) };
       const before = { ...this.#totals };
@@ -69,14 +76,13 @@ export class QueueFile {
 
   /** @throws IsyncError STORE_FULL, STORE_FAILED (retryable); the transaction goes on without these. */
   publish(messages: readonly QueueMessage[], nowMs: number): void {
-    this.#place.check();
-    const added = new Map<string, Uint8Array>();
+    const added = new Map<string, string>();
     for (const { id, body } of messages)
-      if (!added.has(id) && !this.#fresh.has(id) && !this.#recent.has(id, nowMs))
-        added.set(id, Buffer.from(body));
+      if (!added.has(id) && !this.#fresh.has(id) && !this.#recent.has(id, nowMs)) added.set(id, body);
     this.#checkRoom(added);
     for (const [id, body] of added) {
-      const seq = this.run('INSERT INTO bodies (body) VALUES (?)', body);
+      // As bytes, of which SQLite makes its own copy: a Buffer each would be one more.
+      const seq = this.run('INSERT INTO bodies (body) VALUES (CAST(? AS BLOB))', body);
       this.run('INSERT INTO messages VALUES (?, ?, ?, 0, ?, 0)', seq, id, nowMs, State.ready);
       this.#fresh.set(id, nowMs);
     }
@@ -184,8 +190,8 @@ export class QueueFile {
 
   /** Gives pages that a backlog has left behind back to the disk, some at a time; true where more are left. */
   shrink(): boolean {
-    const free = pragmaNumber(this.#db, 'freelist_count');
-    if (free < SPARE_PAGES || free * 2 < pragmaNumber(this.#db, 'page_count')) return false;
+    const free = this.#pragma('freelist_count');
+    if (free < SPARE_PAGES || free * 2 < this.#pragma('page_count')) return false;
     this.#db.exec(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`);
     return true;
   }
@@ -218,7 +224,7 @@ export class QueueFile {
   #recall(): void {
     const [last] = this.row('SELECT max(seq) FROM messages') ?? [];
     if (last === null || last === undefined) return;
-    for (let from = Math.max(0, number(last) - MAX_RECENT_IDS); from < number(last); from += RECALLED) {
+    for (let from = Math.max(0, number(last) - RECENT_IDS); from < number(last); from += RECALLED) {
       const rows = this.rows(
         'SELECT id, sentMs FROM messages WHERE seq > ? AND seq <= ?',
         from,
@@ -256,7 +262,7 @@ export class QueueFile {
     return this.rows(sql, nowMs + LONGEST_DELAY_MS, limit);
   }
 
-  #checkRoom(added: ReadonlyMap<string, Uint8Array>): void {
+  #checkRoom(added: ReadonlyMap<string, string>): void {
     const { path, maxMessages, minFreeBytes } = this.#options;
     const { waiting, dead } = this.#totals;
     if (waiting + dead + added.size > maxMessages)
@@ -264,17 +270,30 @@ export class QueueFile {
         path,
         hint: `It holds ${maxMessages}. See that workers run; drop or replay dead messages.`,
       });
-    if (minFreeBytes === 0) return;
-    const { bavail, bsize } = statfsSync(dirname(path));
-    // What the file has free takes nothing from the disk.
-    const spare = pragmaNumber(this.#db, 'freelist_count') * pragmaNumber(this.#db, 'page_size');
+    const room = (this.#roomBytes ??= this.#room());
     let bytes = 0;
-    for (const body of added.values()) bytes += body.length;
-    if (bavail * bsize + spare - bytes < minFreeBytes)
+    for (const body of added.values()) bytes += Buffer.byteLength(body);
+    if (bytes > room)
       throw new IsyncError('STORE_FULL', 'the disk of the queue has too little free space', {
         path,
         hint: `${minFreeBytes} bytes stay free there. Free some space; it goes on by itself.`,
       });
+    this.#roomBytes = room - bytes;
+  }
+
+  /** @throws IsyncError STORE_FAILED where the file is not in its place any more */
+  #room(): number {
+    this.#place.check();
+    const { path, minFreeBytes } = this.#options;
+    if (minFreeBytes === 0) return Infinity;
+    const { bavail, bsize } = statfsSync(dirname(path));
+    // What the file has free takes nothing from the disk.
+    return bavail * bsize + this.#pragma('freelist_count') * this.#pragma('page_size') - minFreeBytes;
+  }
+
+  /** The number that `PRAGMA name` tells. */
+  #pragma(name: string): number {
+    return number(this.row(`PRAGMA ${name}`)?.[0]);
   }
 
   #rollBack(): void {

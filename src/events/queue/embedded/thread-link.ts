@@ -1,14 +1,16 @@
 import { Worker } from 'node:worker_threads';
 import { IsyncError } from '../../../model/isync-error.ts';
-import type { Answer, Answers, Call, Command, ThreadOptions, Told } from './commands.ts';
+import type { Answer, Answers, Asked, Call, Command, ThreadOptions, Told } from './commands.ts';
 import { errorFrom } from './told-error.ts';
 
 /** Published and not durable yet, at most, in UTF-16 code units: beyond, the disk is behind. */
 const MAX_PENDING_SIZE = 64 * 1024 * 1024;
+/** Calls of one message to the thread, at most: it has what they ask for under way while more are gathered. */
+const CALLS_AT_ONCE = 16;
 /** Heap of the thread, in MiB: several times what its bounds come to. Beyond, it ends and not the process. */
 const HEAP_MIB = 512;
 /** Objects that live for one transaction are collected within so much, in MiB. */
-const YOUNG_MIB = 16;
+const YOUNG_MIB = 4;
 
 interface Waiting {
   readonly resolve: (value: Answers[keyof Answers]) => void;
@@ -23,6 +25,9 @@ export class ThreadLink {
   readonly #opened = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<void>();
   readonly #lost = Promise.withResolvers<IsyncError>();
+  /** To be sent together, because a message costs as much as a publish. */
+  #outbox: Call[] = [];
+  #sending: NodeJS.Immediate | undefined;
   #calls = 0;
   #pendingSize = 0;
   #isClosing = false;
@@ -73,21 +78,35 @@ export class ThreadLink {
       return Promise.reject(new IsyncError('BUSY', 'the disk of the queue is behind'));
     const { promise, resolve, reject } = Promise.withResolvers<Answers[keyof Answers]>();
     const call = (this.#calls += 1);
+    const isIdle = this.#waiting.size === 0;
     this.#waiting.set(call, { resolve, reject, size });
     this.#pendingSize += size;
-    this.#send({ call, command });
+    this.#outbox.push({ call, command });
+    if (isIdle || this.#outbox.length >= CALLS_AT_ONCE) this.#send();
+    else this.#sending ??= setImmediate(() => this.#send());
     return promise;
   }
 
   /** Resolves when all that was asked for is answered and the file is closed. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    if (this.#end === undefined) this.#send('close');
+    if (this.#end === undefined) {
+      this.#send();
+      this.#post('close');
+    }
     await this.#ended.promise;
   }
 
-  #send(call: Call): void {
-    this.#worker.postMessage(call, []);
+  #send(): void {
+    clearImmediate(this.#sending);
+    this.#sending = undefined;
+    if (this.#outbox.length === 0) return;
+    this.#post(this.#outbox);
+    this.#outbox = [];
+  }
+
+  #post(asked: Asked): void {
+    this.#worker.postMessage(asked, []);
   }
 
   #told(told: Told): void {

@@ -6,8 +6,6 @@ import { queueFileError } from './open-queue-file.ts';
 import type { QueueFile } from './queue-file.ts';
 import { toldError } from './told-error.ts';
 
-export type AskedCommand = Exclude<Call, 'close'>;
-
 /** How often the file is tried while another process writes to it, in ms, and for how long. */
 const TRY_MS = 1;
 const GIVE_UP_MS = 10_000;
@@ -27,7 +25,7 @@ export class Transactions {
   }
 
   /** The answers, when what they tell is durable. Never throws. */
-  run(calls: readonly AskedCommand[]): readonly Answer[] {
+  run(calls: readonly Call[]): readonly Answer[] {
     try {
       return this.#run(calls);
     } catch (thrown) {
@@ -60,7 +58,7 @@ export class Transactions {
     }
   }
 
-  #run(calls: readonly AskedCommand[]): readonly Answer[] {
+  #run(calls: readonly Call[]): readonly Answer[] {
     if (!calls.some(({ command }) => this.#writes(command))) return calls.map((call) => this.#answer(call));
     let answers: readonly Answer[] = [];
     this.#write(() => (answers = calls.map((call) => this.#answer(call))));
@@ -96,7 +94,7 @@ export class Transactions {
     if (now < this.#sharedUntil) sleep(PAUSE_MS);
   }
 
-  #answer({ call, command }: AskedCommand): Answer {
+  #answer({ call, command }: Call): Answer {
     try {
       return { call, value: this.#do(command) };
     } catch (error) {
@@ -141,7 +139,7 @@ export class Transactions {
   }
 }
 
-function failed(calls: readonly AskedCommand[], error: IsyncError): readonly Answer[] {
+function failed(calls: readonly Call[], error: IsyncError): readonly Answer[] {
   return calls.map(({ call }): Answer => ({ call, error: toldError(error) }));
 }
 
