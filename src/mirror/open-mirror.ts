@@ -8,6 +8,7 @@ import type { FillsLimits, RuleOrigins } from './fill/fills-options.ts';
 import type { Fills } from './fill/fills.ts';
 import { createFills } from './fill/origin-fills.ts';
 import type { KeptBucket } from './kept/kept.ts';
+import type { FilledBy } from './kept/origin-metadata.ts';
 import { openKeptBucket } from './kept/s3-kept-bucket.ts';
 import { HttpOrigin } from './origin/http/http-origin.ts';
 import type { Origin } from './origin/origin.ts';
@@ -35,6 +36,8 @@ export interface MirrorSettings {
   readonly serviceEndpoint: string | undefined;
   readonly spool: { readonly folder: string; readonly maxBytes: number };
   readonly limits?: FillsLimits | undefined;
+  /** Why objects are put. Default `request`. */
+  readonly filledBy?: FilledBy | undefined;
   /** Objects of the bucket that are streamed at a time. */
   readonly reads?: number | undefined;
 }
@@ -72,7 +75,14 @@ export async function openMirror(
   const spool = opened.use(await openSpool(settings.spool));
   const rules = new MirrorRules(settings.rules, settings.except);
   const isAws = access.endpoint === undefined;
-  const kept = openKeptBucket({ bucket, prefix, isAws, settings: settings.settings, log });
+  const kept = openKeptBucket({
+    bucket,
+    prefix,
+    isAws,
+    settings: settings.settings,
+    filledBy: settings.filledBy,
+    log,
+  });
   const fills = createFills({
     rules: routes,
     isExcepted: (path) => rules.ruleOf(path) === undefined,

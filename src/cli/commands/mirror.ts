@@ -1,4 +1,5 @@
 import type { Command, OptionTable } from '../command.ts';
+import { BULK_SETTINGS, bulkCommands } from './mirror-bulk.ts';
 import { COMMON_OPTIONS, FLAG, S3_OPTIONS, TEXT } from './options.ts';
 
 const WHERE = { group: 'What is filled, and from where:' } as const;
@@ -102,6 +103,30 @@ const OPTIONS = {
   ...CONFIG_OPTION,
 } as const satisfies OptionTable;
 
+const {
+  bucket,
+  'external-endpoint': externalEndpoint,
+  except,
+  spool,
+  'spool-size': spoolSize,
+  bwlimit,
+} = OPTIONS;
+
+/** What the commands below have of them. */
+const PLACES = {
+  bucket,
+  'external-endpoint': externalEndpoint,
+  except,
+  spool,
+  'spool-size': spoolSize,
+} as const;
+
+const VARIABLES = {
+  bucket: 's3_bucket',
+  externalEndpoint: 'external_endpoint',
+  serviceEndpoint: 'service_endpoint',
+} as const;
+
 export const mirror: Command = {
   name: 'mirror',
   summary: 'Answer from a bucket, and fill it from its origin as it is asked for',
@@ -117,14 +142,11 @@ export const mirror: Command = {
   arguments: [],
   options: OPTIONS,
   ownFile: true,
-  variables: {
-    bucket: 's3_bucket',
-    externalEndpoint: 'external_endpoint',
-    serviceEndpoint: 'service_endpoint',
-  },
-  notOptions: ['rules'],
+  variables: VARIABLES,
+  notOptions: ['rules', ...BULK_SETTINGS],
   secrets: ['token'],
   hasUnits: true,
   heapPlan: 'sender',
   load: async () => (await import('../run-mirror.ts')).runMirror,
+  below: bulkCommands({ ...PLACES, ...S3, ...CONFIG_OPTION }, { bwlimit, variables: VARIABLES }),
 };

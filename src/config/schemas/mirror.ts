@@ -10,6 +10,7 @@ import { parseToken } from '../token-file.ts';
 import { badValue, parseBytes, parseCount, parseDuration, parseHostPort, parseRate } from '../values.ts';
 import { parseFile } from '../webhook-values.ts';
 import { common, fault } from './common.ts';
+import { mirrorBulk } from './mirror-bulk.ts';
 import { mirrorRule, type MirrorRuleConfig } from './mirror-rule.ts';
 
 /** Parts of large objects have a fixed share of memory. */
@@ -46,6 +47,7 @@ export const mirrorSchema = z
     grace: one((text) => parseDuration(text, 's')).prefault('60s'),
     status: one(parseHostPort).optional(),
     statusTokenFile: path.optional(),
+    ...mirrorBulk,
     ...s3,
     ...common,
   })
@@ -68,6 +70,8 @@ export const mirrorSchema = z
         'onMiss',
         'is for origins that clients can ask themselves: no s3://, and nothing in "send"',
       );
+    if (config.failed !== undefined && config.failed === config.list)
+      fault(context, 'failed', 'is the list itself, which is still being read when it is written');
     if (config.token !== undefined && config.tokenFile !== undefined)
       fault(
         context,

@@ -3,7 +3,7 @@ import type { Abortable } from '../../model/abortable.ts';
 import type { ListedObject } from '../../s3/objects.ts';
 import type { Difference } from './difference-message.ts';
 import { MOST_GONE, mostOf, tooMuch } from './max-delete.ts';
-import { comparesBefore, inOrder } from './sorted-keys.ts';
+import { comparesBefore, inOrder } from '../../s3/sorted-keys.ts';
 
 /**
  * How much the clocks of two servers may differ, in ms: S3 takes no request whose time is further off.

@@ -3,7 +3,7 @@ import { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { MaxDelete } from '../../config/pull-values.ts';
 import { MOST_GONE, mostOf, tooMuch } from '../compare/max-delete.ts';
-import { comparesBefore, inOrder } from '../compare/sorted-keys.ts';
+import { comparesBefore, inOrder } from '../../s3/sorted-keys.ts';
 import { isAsWritten } from '../action/download/local-file.ts';
 import type { KeyMap } from '../match/key-map.ts';
 import type { TargetPath } from '../match/target-path.ts';

@@ -124,9 +124,11 @@ class OriginFills implements Fills {
     cut.removeEventListener('abort', cutAll);
   }
 
-  #routeOf({ path }: MirrorKey): Route | undefined {
+  #routeOf(key: MirrorKey): Route | undefined {
+    const { path } = key;
     if (this.#isExcepted(path)) return undefined;
-    return this.#routes.find(({ rule }) => rule.matches(path));
+    const route = this.#routes.find(({ rule }) => rule.matches(path));
+    return route?.has(key) === true ? route : undefined;
   }
 
   #breakerOf(origin: string): Breaker {

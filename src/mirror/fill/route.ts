@@ -1,9 +1,9 @@
 import { createRateLimiter, type RateLimiter } from '../../flow/rate-limiter.ts';
 import type { OriginKey } from '../origin/origin.ts';
 import type { MirrorRule } from '../rule.ts';
+import { originKeyOf } from '../rules.ts';
 import type { MirrorKey } from './fills.ts';
 import type { GuardedOrigin } from './guarded-origin.ts';
-import { originKeyOf } from './origin-key.ts';
 
 /** A rule, and what its fills share. */
 export class Route {
@@ -18,8 +18,16 @@ export class Route {
     this.limiters = [own, whole].filter((each) => each !== undefined);
   }
 
+  /** Whether an origin can have the key: no other part of it may be asked for, as what `strip` leaves might. */
+  has(key: MirrorKey): boolean {
+    return originKeyOf(this.rule, key) !== undefined;
+  }
+
+  /** Of a key that an origin can have. */
   keyOf(key: MirrorKey): OriginKey {
-    return originKeyOf(this.rule, key);
+    const originKey = originKeyOf(this.rule, key);
+    if (originKey === undefined) throw new Error('no origin can have this key');
+    return originKey;
   }
 
   /** The first origin where a client could ask by itself. */

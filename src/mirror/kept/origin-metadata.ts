@@ -13,6 +13,16 @@ const NAME = /^[a-z0-9!#$%&'*+.^_`|~-]+$/;
 /** What a header of a signed request may hold. */
 const PLAIN = /^[\t\x20-\x7e]*$/;
 
+/** Metadata of ours: who has asked for the object, and its bytes when it was put. */
+export const FILLED_BY = 'isync-filled-by';
+export const KEPT_SIZE = 'isync-size';
+export const KEPT_MD5 = 'isync-md5';
+/** Metadata of ours: what the origin has said of the object. */
+export const ORIGIN_ETAG = 'isync-origin-etag';
+export const ORIGIN_MODIFIED = 'isync-origin-modified';
+
+export type FilledBy = 'request' | 'fill';
+
 export interface StoredMetadata {
   readonly metadata: Readonly<Record<string, string>>;
   /** Names of what was left out: no header can have that name, or there was no room. */
@@ -22,12 +32,16 @@ export interface StoredMetadata {
 /**
  * User metadata of what comes from an origin: first what we know of it, then, as far as there is room, what the rule keeps. Text
  * that is not ASCII is written as S3 itself tells it (RFC 2047).
+ * @param own further metadata of ours, in ASCII
  */
-export function metadataOf(head: OriginHead & { readonly origin: string }): StoredMetadata {
+export function metadataOf(
+  head: OriginHead & { readonly origin: string },
+  own: Readonly<Record<string, string>> = {},
+): StoredMetadata {
   const ours: Record<string, string | undefined> = {
-    'isync-origin-etag': head.etag,
-    'isync-origin-modified':
-      head.modifiedMs === undefined ? undefined : new Date(head.modifiedMs).toISOString(),
+    ...own,
+    [ORIGIN_ETAG]: head.etag,
+    [ORIGIN_MODIFIED]: head.modifiedMs === undefined ? undefined : new Date(head.modifiedMs).toISOString(),
     'isync-origin': head.origin,
   };
   const metadata: Record<string, string> = {};

@@ -20,7 +20,14 @@ import type { SpoolFile } from '../spool/spool.ts';
 import { Conditions } from './conditions.ts';
 import { PART_BYTES } from './fill-parts.ts';
 import type { KeptBucket } from './kept.ts';
-import { metadataOf, storableHeaders } from './origin-metadata.ts';
+import {
+  FILLED_BY,
+  type FilledBy,
+  KEPT_MD5,
+  KEPT_SIZE,
+  metadataOf,
+  storableHeaders,
+} from './origin-metadata.ts';
 import { putInParts } from './put-in-parts.ts';
 import { readPart } from './read-part.ts';
 import { abortStaleUploads } from './stale-uploads.ts';
@@ -49,6 +56,8 @@ export interface KeptBucketOptions {
   readonly isAws: boolean;
   /** What each object is given. */
   readonly settings?: ObjectSettings | undefined;
+  /** Why objects are put: because a client has asked, or all of them by a command. Default `request`. */
+  readonly filledBy?: FilledBy | undefined;
   /** Smaller limits, for tests. Bytes. */
   readonly limits?: { readonly whole?: number; readonly streamed?: number; readonly part?: number };
 }
@@ -108,7 +117,7 @@ class S3KeptBucket implements KeptBucket {
       key: this.#keyOf(key),
       body,
       condition: replaces === undefined ? { kind: 'absent' } : { kind: 'etag', etag: replaces.etag },
-      attributes: this.#attributesOf(key, head),
+      attributes: this.#attributesOf(key, body, head),
       request: { signal, path: key },
     };
     if (body.size > whole && (isAws || body.size > streamed))
@@ -132,8 +141,15 @@ class S3KeptBucket implements KeptBucket {
     return this.#options.prefix + key;
   }
 
-  #attributesOf(key: string, head: OriginHead & { readonly origin: string }): ObjectAttributes {
-    const { metadata, dropped } = metadataOf(head);
+  /** By our metadata it can be told from what an application puts in its place. */
+  #attributesOf(
+    key: string,
+    { size, md5 }: SpoolFile,
+    head: OriginHead & { readonly origin: string },
+  ): ObjectAttributes {
+    const { filledBy = 'request' } = this.#options;
+    const own = { [FILLED_BY]: filledBy, [KEPT_SIZE]: String(size), [KEPT_MD5]: md5 };
+    const { metadata, dropped } = metadataOf(head, own);
     if (dropped.length > 0)
       this.#options.log.warn('metadata of the origin is not kept: S3 takes 2 KiB', { key, dropped });
     return { ...this.#options.settings, metadata, headers: storableHeaders(head.headers) };

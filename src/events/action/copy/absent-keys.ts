@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import { listObjects } from '../../../s3/objects.ts';
-import { comparesBefore } from '../../compare/sorted-keys.ts';
+import { comparesBefore } from '../../../s3/sorted-keys.ts';
 import type { TargetBucket } from './target-bucket.ts';
 
 /** Keys of one listing: what one request gives. */

@@ -1,7 +1,6 @@
-/** Headers as undici tells them: names in lower case, values by Latin-1, a repeated one as a list. */
+/** Headers as undici tells them: names in lower case, values by Latin-1 without control characters, a repeated one as a list. */
 export type HeadersIn = Readonly<Record<string, string | readonly string[] | undefined>>;
 
-const ASCII = /^[\t -~]*$/;
 /** How a date begins, in all forms of RFC 9110, 5.6.7. JavaScript takes "0" and "-1" for dates, too. */
 const DATE = /^(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?,? /;
 
@@ -10,12 +9,6 @@ export function valueOf(headers: HeadersIn, name: string): string | undefined {
   const value = headers[name];
   const text = (typeof value === 'object' ? value.join(', ') : value)?.trim();
   return text === '' ? undefined : text;
-}
-
-/** The same, of ASCII alone: S3 takes no other, since a request that has it is not signed as it arrives. */
-export function asciiOf(headers: HeadersIn, name: string): string | undefined {
-  const value = valueOf(headers, name);
-  return value !== undefined && ASCII.test(value) ? value : undefined;
 }
 
 /** Undefined where there is none, and where it is no date. In ms. */

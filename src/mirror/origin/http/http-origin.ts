@@ -73,7 +73,8 @@ export class HttpOrigin implements Origin, AsyncDisposable {
   }
 
   urlOf(key: OriginKey): string | undefined {
-    return Object.keys(this.#rule.send).length > 0 ? undefined : `${this.#origin}${this.#pathOf(key)}`;
+    if (hasDotSegment(key.key) || Object.keys(this.#rule.send).length > 0) return undefined;
+    return `${this.#origin}${this.#pathOf(key)}`;
   }
 
   async ask(method: 'GET' | 'HEAD', key: OriginKey, signal: AbortSignal): Promise<OriginAnswer> {

@@ -2,7 +2,7 @@ import mime from 'mime';
 import type { ContentHeaders } from '../../../s3/object-attributes.ts';
 import type { MirrorRule } from '../../rule.ts';
 import { OriginError, type OriginHead } from '../origin.ts';
-import { asciiOf, type HeadersIn, timeOf, utf8In, valueOf } from './header-values.ts';
+import { type HeadersIn, timeOf, valueOf } from './header-values.ts';
 
 /** What follows from the head of an answer that brings an object. */
 export interface ReadHead {
@@ -14,11 +14,8 @@ export interface ReadHead {
 }
 
 const META = 'x-amz-meta-';
-/**
- * Longest names and values of metadata and headers together, in bytes. S3 takes 2 KiB of the former, of which the mirror needs some
- * for its own, and 8 KiB of headers: https://docs.aws.amazon.com/AmazonS3/latest/userguide/UsingMetadata.html
- */
-const MOST_KEPT_BYTES = { metadata: 1024, headers: 4096 };
+/** Longest headers that are kept, together, in bytes: S3 takes 8 KiB of all headers of a request, metadata and signature among them. */
+const MOST_HEADER_BYTES = 4096;
 /** What is said of a body without a type: RFC 9110, 8.3. */
 const NO_TYPE = 'application/octet-stream';
 
@@ -40,7 +37,7 @@ export function readHead(
   const head: OriginHead = {
     size,
     headers: content,
-    etag: asciiOf(headers, 'etag'),
+    etag: valueOf(headers, 'etag'),
     modifiedMs: timeOf(headers, 'last-modified'),
     metadata,
   };
@@ -52,7 +49,7 @@ export function readHead(
 }
 
 function notKept(
-  { headers, metadata }: OriginHead,
+  { headers }: OriginHead,
   isFramed: boolean,
   rule: Pick<MirrorRule, 'takesType'>,
 ): string | undefined {
@@ -60,9 +57,9 @@ function notKept(
   if (!isFramed) return 'its body ends with the connection, and may have been cut';
   const type = mediaType(headers.contentType ?? NO_TYPE);
   if (!rule.takesType(type)) return `the rule takes no ${type}`;
-  if (bytesOf(metadata) > MOST_KEPT_BYTES.metadata) return 'it has more metadata than S3 takes';
   const { expires: _, ...texts } = headers;
-  return bytesOf(texts) > MOST_KEPT_BYTES.headers ? 'it has longer headers than S3 takes' : undefined;
+  const bytes = Object.values(texts).reduce((sum, text = '') => sum + text.length, 0);
+  return bytes > MOST_HEADER_BYTES ? 'it has longer headers than S3 takes' : undefined;
 }
 
 /** Of the body, as announced. @throws OriginError */
@@ -82,13 +79,13 @@ function isChunked(name: string, headers: HeadersIn): boolean {
 }
 
 function contentOf(key: string, headers: HeadersIn): ContentHeaders {
-  const encoding = asciiOf(headers, 'content-encoding');
+  const encoding = valueOf(headers, 'content-encoding');
   return {
-    contentType: asciiOf(headers, 'content-type') ?? mime.getType(`/${key}`) ?? undefined,
+    contentType: valueOf(headers, 'content-type') ?? mime.getType(`/${key}`) ?? undefined,
     contentEncoding: encoding?.toLowerCase() === 'identity' ? undefined : encoding,
-    contentLanguage: asciiOf(headers, 'content-language'),
-    contentDisposition: asciiOf(headers, 'content-disposition') ?? dispositionOf(headers),
-    cacheControl: asciiOf(headers, 'cache-control'),
+    contentLanguage: valueOf(headers, 'content-language'),
+    contentDisposition: valueOf(headers, 'content-disposition'),
+    cacheControl: valueOf(headers, 'cache-control'),
     expires: expiresOf(headers),
   };
 }
@@ -98,18 +95,11 @@ function expiresOf(headers: HeadersIn): Date | undefined {
   return valueOf(headers, 'expires') === undefined ? undefined : new Date(timeOf(headers, 'expires') ?? 0);
 }
 
-/** A file name that is not ASCII, as RFC 6266 writes it. Undefined where there is none. */
-function dispositionOf(headers: HeadersIn): string | undefined {
-  const value = utf8In(valueOf(headers, 'content-disposition') ?? '');
-  const [, kind, name] = /^(attachment|inline)\s*;\s*filename\s*=\s*"?([^"\\;]+)"?$/i.exec(value) ?? [];
-  return name === undefined ? undefined : `${kind}; filename*=UTF-8''${encodeURIComponent(name.trim())}`;
-}
-
 function metadataOf(headers: HeadersIn, { keeps }: Pick<MirrorRule, 'keeps'>): Record<string, string> {
   const kept: Record<string, string> = {};
   for (const name of Object.keys(headers)) {
     if (!name.startsWith(META) || name.length === META.length || !keeps(name)) continue;
-    const value = asciiOf(headers, name);
+    const value = valueOf(headers, name);
     if (value !== undefined) kept[name.slice(META.length)] = value;
   }
   return kept;
@@ -117,10 +107,4 @@ function metadataOf(headers: HeadersIn, { keeps }: Pick<MirrorRule, 'keeps'>): R
 
 function mediaType(value: string): string {
   return (value.split(';', 1)[0] ?? '').trim().toLowerCase();
-}
-
-function bytesOf(fields: Readonly<Record<string, string | undefined>>): number {
-  let bytes = 0;
-  for (const [name, value = ''] of Object.entries(fields)) bytes += name.length + value.length;
-  return bytes;
 }

@@ -48,9 +48,9 @@ export class S3Origin implements Origin {
     }
   }
 
-  /** Every object, in the bucket's order, by the key that {@link ask} takes. @throws IsyncError */
-  async *list(signal?: AbortSignal): AsyncGenerator<ListedObject> {
-    for await (const object of listObjects(this.#bucket, this.#prefix, { signal }))
+  /** Every object whose key begins with `start`, in the bucket's order, by the key that {@link ask} takes. @throws IsyncError */
+  async *list(signal?: AbortSignal, start = ''): AsyncGenerator<ListedObject> {
+    for await (const object of listObjects(this.#bucket, this.#prefix + start, { signal }))
       yield { ...object, key: object.key.slice(this.#prefix.length) };
   }
 

@@ -1,4 +1,4 @@
-import { IsyncError } from '../../model/isync-error.ts';
+import { IsyncError } from '../model/isync-error.ts';
 
 /** As S3 sorts keys: by their UTF-8 bytes, which differ from UTF-16 beyond U+FFFF. */
 export function comparesBefore(a: string, b: string): boolean {
@@ -10,7 +10,7 @@ export function outOfOrder(bucket: string, key: string): IsyncError {
   return new IsyncError('STORE_FAILED', `the listing of s3://${bucket} is not in the order of its keys`, {
     path: key,
     retryable: false,
-    hint: 'Nothing can be compared with such a store; its events are followed all the same.',
+    hint: 'Nothing can be compared with such a store.',
   });
 }
 

@@ -1,0 +1,43 @@
+import { IsyncError } from '../../model/isync-error.ts';
+
+const NEWLINE = 0x0a;
+const RETURN = 0x0d;
+
+/**
+ * The lines of a file without their ends, and without empty ones. Holds one line at a time. What is not UTF-8 becomes U+FFFD.
+ * @param most bytes of a line
+ * @param what the file is, for people
+ * @throws IsyncError CONFIG_INVALID for a longer one: then the file is something else
+ */
+export async function* linesOf(
+  chunks: AsyncIterable<Uint8Array>,
+  most: number,
+  what: string,
+): AsyncGenerator<string> {
+  let rest: Uint8Array = new Uint8Array();
+  let count = 0;
+  const textOf = (line: Uint8Array): string => {
+    count += 1;
+    check(line, count);
+    const end = line.at(-1) === RETURN ? line.length - 1 : line.length;
+    return Buffer.from(line.buffer, line.byteOffset, end).toString();
+  };
+  const check = ({ length }: Uint8Array, at: number): void => {
+    if (length > most)
+      throw new IsyncError('CONFIG_INVALID', `line ${at} is longer than ${most} bytes: this is no ${what}`);
+  };
+  for await (const chunk of chunks) {
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    let start = 0;
+    for (let end = bytes.indexOf(NEWLINE); end !== -1; end = bytes.indexOf(NEWLINE, start)) {
+      const line = textOf(bytes.subarray(start, end));
+      start = end + 1;
+      if (line !== '') yield line;
+    }
+    check(bytes.subarray(start), count + 1);
+    // A copy: the chunk need not stay.
+    rest = Uint8Array.from(bytes.subarray(start));
+  }
+  const last = textOf(rest);
+  if (last !== '') yield last;
+}
