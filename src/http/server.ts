@@ -161,7 +161,7 @@ class NodeServer implements HttpServer {
   }
 
   async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { handler, limits, log } = this.#options;
+    const { handler, limits, log, warnings } = this.#options;
     const request = requestOf(incoming, response, {
       bodyBytes: limits.bodyBytes,
       admitted: () => this.#admitted(incoming.socket),
@@ -172,7 +172,11 @@ class NodeServer implements HttpServer {
       await send(response, answered, limits.stallMs);
     } catch (error) {
       const clientLeft = errnoOf(error) === 'ERR_STREAM_PREMATURE_CLOSE' || error === request.signal.reason;
-      if (!clientLeft) log.warn('the body of a response failed: its connection was cut', { err: error });
+      // A body that many read fails for each of them.
+      if (!clientLeft)
+        warnings.warn('the body of a response failed: its connection was cut', `${request.remoteAddress}:?`, {
+          err: error,
+        });
       response.destroy();
     }
   }

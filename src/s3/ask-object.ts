@@ -1,6 +1,8 @@
 import { Readable } from 'node:stream';
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Limiter } from '../flow/limiter.ts';
+import { IsyncError } from '../model/isync-error.ts';
 import { isAbsent, isNoSuchKey, s3Error, statusOf } from './errors.ts';
 import { headersIn } from './object-attributes.ts';
 import { QuickGets } from './quick/pass-on.ts';
@@ -28,8 +30,10 @@ export interface AskedObject {
   readonly body: Uint8Array | AsyncIterable<Uint8Array> | undefined;
 }
 
-/** Objects that are read at a time: each holds a connection and some 256 KiB until its client has taken it. */
-const READS = 512;
+/** Objects that are read at a time: each holds a connection and some 200 KiB until its client has taken it. */
+const READS = 256;
+/** A request that gets no place among them within this time, in ms, is refused: clients that read slowly may hold all of them. */
+const PATIENCE_MS = 15_000;
 /** Requests that wait for that, beside which more are opened for answers without a body. */
 const MORE_CONNECTIONS = 32;
 
@@ -40,6 +44,9 @@ export class ObjectAsker implements Disposable {
   readonly #quick: QuickGets | undefined;
   readonly #where: string;
   readonly #reads: Limiter;
+  readonly #most: number;
+  /** Requests that have a place, or wait for one. */
+  #asking = 0;
 
   /** @param reads objects that are read at a time */
   constructor(access: S3Access, reads = READS) {
@@ -53,6 +60,7 @@ export class ObjectAsker implements Disposable {
         : QuickGets.of(this.#client, { endpoint: new URL(endpoint), ca, connections });
     this.#where = `s3://${access.bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`;
     this.#reads = new Limiter(reads);
+    this.#most = reads;
   }
 
   [Symbol.dispose](): void {
@@ -60,14 +68,14 @@ export class ObjectAsker implements Disposable {
     this.#client.destroy();
   }
 
-  /** @throws IsyncError, or the signal's reason */
+  /** @throws IsyncError (BUSY where too many objects are being read), or the signal's reason */
   async ask(
     method: 'GET' | 'HEAD',
     key: string,
     headers: AskHeaders,
     signal: AbortSignal,
   ): Promise<AskedObject> {
-    const place = await this.#reads.enter();
+    const place = await this.#place();
     let isHeld = false;
     const leave = (): void => place[Symbol.dispose]();
     try {
@@ -83,6 +91,26 @@ export class ObjectAsker implements Disposable {
     } finally {
       if (!isHeld) leave();
     }
+  }
+
+  async #place(): Promise<Disposable> {
+    this.#asking += 1;
+    const entering = this.#reads.enter().then((place) => ({
+      [Symbol.dispose]: () => {
+        this.#asking -= 1;
+        place[Symbol.dispose]();
+      },
+    }));
+    if (this.#asking <= this.#most) return await entering;
+    const late = new AbortController();
+    const place = await Promise.race([
+      entering,
+      delay(PATIENCE_MS, undefined, { signal: late.signal }).catch(() => undefined),
+    ]);
+    late.abort();
+    if (place !== undefined) return place;
+    void entering.then((unused) => unused[Symbol.dispose]());
+    throw new IsyncError('BUSY', `too many objects are being read (${this.#where})`);
   }
 
   async #askQuickly(

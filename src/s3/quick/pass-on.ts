@@ -18,7 +18,7 @@ const PAUSE_MS = 30_000;
 /** A body up to this size, in bytes, is taken whole: it needs no stream. It lies in memory until its client has read it. */
 const WHOLE_BYTES = 64 * 1024;
 /** Of a longer one so much waits in memory for its reader, in bytes: the server is asked to wait then. */
-const AHEAD_BYTES = 256 * 1024;
+const AHEAD_BYTES = 128 * 1024;
 /** Longest error that is looked into, in bytes: longer ones say something else. */
 const ERROR_BYTES = 16 * 1024;
 
