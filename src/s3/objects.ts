@@ -171,7 +171,6 @@ export async function* listObjects(
       const command = new ListObjectsV2Command({
         ...listInput(bucket, prefix, request),
         MaxKeys: bucket.page,
-        StartAfter: request.startAfter,
         ContinuationToken: mark?.token,
         ...(mark === undefined && { StartAfter: request.startAfter }),
         EncodingType: 'url',

@@ -18,11 +18,6 @@ export interface UrlEvent {
     | undefined;
 }
 
-/** What Lambda tells of an invocation. */
-export interface LambdaContext {
-  getRemainingTimeInMillis(): number;
-}
-
 /** The request of an event. Bodies are not read: nothing that we answer has one. */
 export function requestOf(event: UrlEvent, signal: AbortSignal): HttpRequest {
   const { rawPath = '/', rawQueryString = '', headers = {}, requestContext } = event;
