@@ -15,7 +15,11 @@ it.each([
   'token list --tokens receive',
   '--help',
   'recieve /backup',
-  'webhook --to s3://copy',
+  'mirror --bucket b',
 ])('plans the heap of a sender for "isync %s"', (line) => {
   expect(heapPlanFor(line.split(' '))).toBe('sender');
+});
+
+it('plans the heap of small requests for "isync webhook"', () => {
+  expect(heapPlanFor(['webhook', '--to', 's3://copy'])).toBe('requests');
 });

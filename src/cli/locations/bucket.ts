@@ -5,7 +5,7 @@ import { isLoopback } from '../../http/listen-address.ts';
 import type { Store } from '../../store/store.ts';
 import { ownTarget, untilOpen, type OpenTarget, type Shared, type TargetUse } from '../own-target.ts';
 import { trustSystemCas } from '../trust-system-cas.ts';
-import { accessOf } from './bucket-access.ts';
+import { accessOf } from '../../s3/access-of.ts';
 import type { StoreSettings, StoreUse } from './store-use.ts';
 
 /**

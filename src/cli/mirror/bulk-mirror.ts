@@ -2,7 +2,7 @@ import type { MirrorConfig } from '../../config/schemas/mirror.ts';
 import { type OpenMirror, openMirror } from '../../mirror/open-mirror.ts';
 import type { LastingWork } from '../lasting-command.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
-import { mirrorSettings } from './mirror-settings.ts';
+import { mirrorSettings } from '../../mirror/mirror-settings.ts';
 
 type Work = LastingWork<MirrorConfig>;
 

@@ -11,7 +11,7 @@ import { mirrorHandler } from '../../mirror/serve/mirror-handler.ts';
 import { Readiness } from '../../mirror/serve/readiness.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { LastingWork } from '../lasting-command.ts';
-import { mirrorSettings } from './mirror-settings.ts';
+import { mirrorSettings } from '../../mirror/mirror-settings.ts';
 import { loadMetrics, type MirrorStatus } from './status.ts';
 
 type Work = LastingWork<MirrorConfig>;

@@ -7,7 +7,7 @@ import type { ActionMetrics } from '../../events/work/action-metrics.ts';
 import { work, type WorkEnd, type WorkOptions } from '../../events/work/work.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { LastingWork } from '../lasting-command.ts';
-import { accessOf } from '../locations/bucket-access.ts';
+import { accessOf } from '../../s3/access-of.ts';
 
 /** What is done about events, ready to be done. */
 export interface OpenedAction extends AsyncDisposable {

@@ -11,6 +11,8 @@ export interface Fills {
   urlOf(key: MirrorKey): string | undefined;
   /** What there is at this moment. */
   readonly state: FillsState;
+  /** Resolves when no fill is under way. */
+  settled(): Promise<void>;
   /** Lets fills under way come to their end, or cuts them when `cut` fires. New ones are refused. */
   end(cut: AbortSignal): Promise<void>;
 }

@@ -110,6 +110,10 @@ class OriginFills implements Fills {
     return this.#routeOf(key)?.urlOf(key);
   }
 
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+  }
+
   async end(cut: AbortSignal): Promise<void> {
     this.#ending.abort();
     const error = new OriginError(503, 'the mirror is stopping', { retryAfter: 1 });
@@ -119,7 +123,7 @@ class OriginFills implements Fills {
     };
     if (cut.aborted) cutAll();
     cut.addEventListener('abort', cutAll, { once: true });
-    while (this.#running.size > 0) await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    await this.settled();
     await Promise.all(this.#heads.values());
     cut.removeEventListener('abort', cutAll);
   }

@@ -6,6 +6,9 @@ import type { Log } from '../../model/log.ts';
 import { headersOf, leave } from './buffered.ts';
 import { requestOf, type UrlEvent } from './event.ts';
 
+/** Bytes of a streamed response that Lambda passes on. */
+export const STREAMED_BYTES = 200_000_000;
+
 /** What Lambda's runtime has for streams. https://docs.aws.amazon.com/lambda/latest/dg/config-rs-write-functions.html */
 export interface AwsLambda<Context> {
   streamifyResponse(handler: (event: UrlEvent, stream: Writable, context: Context) => Promise<void>): unknown;

@@ -48,7 +48,10 @@ export class Hits {
   /** Where a client finds the object in the bucket; undefined where there is no service endpoint. */
   placeOf({ key }: MirrorKey): string | undefined {
     const { serviceEndpoint } = this.#options;
-    return serviceEndpoint === undefined ? undefined : `${serviceEndpoint}/${encodeKey(key)}`;
+    if (serviceEndpoint === undefined) return undefined;
+    // "//name/…" alone would be another host's.
+    const path = serviceEndpoint === '' ? encodeKey(key).replace(/^\//, '%2F') : encodeKey(key);
+    return `${serviceEndpoint}/${path}`;
   }
 
   async #redirected(asked: Asked): Promise<Answer | undefined> {

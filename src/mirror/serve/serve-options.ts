@@ -26,7 +26,7 @@ export interface ServeOptions {
   readonly fills: Fills;
   readonly onMiss: OnMiss;
   readonly onHit: 'stream' | 'redirect';
-  /** Without "/" at its end. Must be there for all that redirects to it. */
+  /** Without "/" at its end; '': the host that the client has asked. Must be there for all that redirects to it. */
   readonly serviceEndpoint: string | undefined;
   /** Whether requests come from a CDN that did not get the object from the bucket. */
   readonly fallback: boolean;

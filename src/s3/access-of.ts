@@ -1,6 +1,6 @@
-import { readText } from '../../config/read-text.ts';
-import type { StoreAccess } from '../../config/store-access.ts';
-import type { S3Access } from '../../s3/access.ts';
+import { readText } from '../config/read-text.ts';
+import type { StoreAccess } from '../config/store-access.ts';
+import type { S3Access } from './access.ts';
 
 /**
  * How to reach a bucket, as settings tell it: secrets revealed, files read.

@@ -1,10 +1,10 @@
 import { tmpdir } from 'node:os';
-import { bucketSettings } from '../../config/bucket-settings.ts';
-import type { MirrorConfig } from '../../config/schemas/mirror.ts';
-import { IsyncError } from '../../model/isync-error.ts';
-import type { MirrorSettings } from '../../mirror/open-mirror.ts';
-import { rulesOf } from '../../mirror/rules-of-config.ts';
-import { accessOf } from '../locations/bucket-access.ts';
+import { bucketSettings } from '../config/bucket-settings.ts';
+import type { MirrorConfig } from '../config/schemas/mirror.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import type { MirrorSettings } from './open-mirror.ts';
+import { rulesOf } from './rules-of-config.ts';
+import { accessOf } from '../s3/access-of.ts';
 
 /**
  * What a mirror is opened with, for each of its commands.
