@@ -37,15 +37,15 @@ async function startFunction(server: S3Server, settings: Readonly<Record<string,
   await promisify(execFile)('npm', ['run', '--silent', 'build:lambda', '--', `--outfile=${bundle}`], {
     cwd: CHECKOUT,
   });
-  const process_ = spawn(process.execPath, [RUNTIME, bundle], {
+  const runtime = spawn(process.execPath, [RUNTIME, bundle], {
     env: { PATH: process.env['PATH'], ...server.env, ISYNC_CONFIG: at('mirror.yaml'), TMPDIR: stage.folder },
     stdio: ['pipe', 'pipe', 'inherit'],
   });
   stack.defer(async () => {
-    process_.stdin.end();
-    await once(process_, 'exit');
+    runtime.stdin.end();
+    await once(runtime, 'exit');
   });
-  const lines = createInterface({ input: process_.stdout })[Symbol.asyncIterator]();
+  const lines = createInterface({ input: runtime.stdout })[Symbol.asyncIterator]();
   const next = async <T>(): Promise<T> => JSON.parse((await lines.next()).value ?? 'null') as T;
   const { importMs } = await next<{ readonly importMs: number }>();
   const invoke = async (
@@ -54,7 +54,7 @@ async function startFunction(server: S3Server, settings: Readonly<Record<string,
     { method = 'GET', remainingMs = 60_000 } = {},
   ): Promise<Result> => {
     const event = { rawPath: path, rawQueryString: '', headers: {}, requestContext: { http: { method } } };
-    process_.stdin.write(`${JSON.stringify({ handler, event, remainingMs })}\n`);
+    runtime.stdin.write(`${JSON.stringify({ handler, event, remainingMs })}\n`);
     const result = await next<{ statusCode: number; headers: Record<string, string>; body: string }>();
     return { ...result, body: Buffer.from(result.body, 'base64') };
   };

@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import type { HttpHandler } from '../../http/handler.ts';
 import { answerBuffered, BUFFERED_BYTES, type UrlResult } from './buffered.ts';
 import type { UrlEvent } from './event.ts';
 import { type MirrorFunction, openMirrorFunction } from './open-mirror-function.ts';
@@ -32,29 +33,27 @@ function open(mostBytes: number): Promise<MirrorFunction> {
 }
 
 export async function handler(event: UrlEvent, context: LambdaContext): Promise<UrlResult> {
-  const { answer, settled, log } = await open(BUFFERED_BYTES);
+  const mirror = await open(BUFFERED_BYTES);
   const remainingMs = context.getRemainingTimeInMillis();
-  const result = await answerBuffered((request) => answer(request, remainingMs), event, never, log);
-  await settled();
+  const result = await answerBuffered(
+    (request) => mirror.answer(request, remainingMs),
+    event,
+    never,
+    mirror.log,
+  );
+  await mirror.settled();
   return result;
 }
 
 async function stream(event: UrlEvent, to: Writable, context: LambdaContext): Promise<void> {
   const HttpResponseStream = globalThis.awslambda?.HttpResponseStream;
   if (HttpResponseStream === undefined) throw new Error('this is not AWS Lambda');
-  const { answer, settled, log } = await open(STREAMED_BYTES);
+  const mirror = await open(STREAMED_BYTES);
+  const { log } = mirror;
   const remainingMs = context.getRemainingTimeInMillis();
-  await answerStreamed(
-    (request) => answer(request, remainingMs),
-    event,
-    to,
-    { HttpResponseStream },
-    {
-      signal: never,
-      log,
-    },
-  );
-  await settled();
+  const answer: HttpHandler = (request) => mirror.answer(request, remainingMs);
+  await answerStreamed(answer, event, to, { HttpResponseStream }, { signal: never, log });
+  await mirror.settled();
 }
 
 /** Undefined outside of Lambda. */
