@@ -38,10 +38,14 @@ export class Turns {
   readonly #all: Limiter;
   readonly #share: number;
   readonly #slowMs: number;
+  readonly #areShared: boolean;
+  /** Ends the wait of each whose turn has not come, where no bucket has to leave room for others. */
+  readonly #queued = new Set<() => void>();
   readonly #buckets = new Map<string, OfBucket>();
 
   constructor({ width, areShared, slowMs = SLOW_MS }: TurnsOptions) {
     this.#all = new Limiter(width);
+    this.#areShared = areShared;
     this.#share = areShared ? Math.ceil(width * SHARE) : width;
     this.#slowMs = slowMs;
   }
@@ -52,6 +56,7 @@ export class Turns {
    * @param task never rejects
    */
   take<T>(bucket: string, mayLeave: boolean, task: () => Promise<T>): Promise<T | NoTurn> {
+    if (!this.#areShared) return this.#takeAny(task);
     const own = this.#of(bucket);
     if (mayLeave && this.#isSlow(own)) return Promise.resolve('slow');
     own.users += 1;
@@ -80,8 +85,21 @@ export class Turns {
     });
   }
 
+  /** Without a place for each bucket, which would cost some KB a task until the next full collection. */
+  #takeAny<T>(task: () => Promise<T>): Promise<T | NoTurn> {
+    return new Promise((resolve) => {
+      const stop = (): void => resolve('stopped');
+      this.#queued.add(stop);
+      void this.#all.run(async () => {
+        if (this.#queued.delete(stop)) resolve(await task());
+      });
+    });
+  }
+
   /** Tells all that wait that their turn does not come. */
   stop(): void {
+    for (const stop of this.#queued) stop();
+    this.#queued.clear();
     for (const { waiting } of this.#buckets.values()) for (const each of waiting) each.leave('stopped');
   }
 
