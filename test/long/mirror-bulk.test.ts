@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { startMirrorBulkStage } from '../../../harness/mirror-bulk-stage.ts';
-import { withS3Server } from '../../../harness/s3-server.ts';
+import { startMirrorBulkStage } from '../../harness/mirror-bulk-stage.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
 
 const LATER = new Date('2021-01-01T00:00:00Z');
 

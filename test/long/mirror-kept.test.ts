@@ -13,7 +13,7 @@ import { startS3Front, type S3Front } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { all, bodyOf, bucketAt, contentOf, SMALL_PART } from '../s3/buckets.ts';
-import { newSpool, spooled } from './spooled.ts';
+import { newSpool, spooled } from '../mirror/spooled.ts';
 
 const MIB = 1024 * 1024;
 const HEAD = {
