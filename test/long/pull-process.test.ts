@@ -1,9 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { describe, expect, test } from 'vitest';
+import { freePort } from '../../harness/free-port.ts';
 import { cephRecord } from '../../harness/ceph-record.ts';
 import { startPullStage, textsBelow } from '../../harness/pull-stage.ts';
 import { startS3Front } from '../../harness/s3-front.ts';
@@ -140,13 +138,3 @@ await withS3Server((server) => {
     });
   });
 });
-
-/** Free a moment ago. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}

@@ -1,11 +1,9 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { Agent } from 'node:http';
-import { createServer } from 'node:net';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
+import { freePort } from '../../harness/free-port.ts';
 import { cephRecord } from '../../harness/ceph-record.ts';
 import { CLI_MAIN, CLI_NODE } from '../../harness/cli.ts';
 import { startNode, until } from '../../harness/process.ts';
@@ -166,13 +164,3 @@ it('a full disk is answered with 503 and Retry-After, and events are taken again
     unmount();
   }
 });
-
-/** Free a moment ago. */
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  probe.close();
-  await once(probe, 'close');
-  return port;
-}

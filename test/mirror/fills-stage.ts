@@ -9,23 +9,10 @@ import type { MirrorRule } from '../../src/mirror/rule.ts';
 import type { Spool } from '../../src/mirror/spool/spool.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { FakeOrigin } from './fake-origin.ts';
+import { ruleOf } from './origin/origins.ts';
 import { newSpool } from './spooled.ts';
 
-export const RULE: MirrorRule = {
-  name: 'rules[0]',
-  origins: [],
-  matches: () => true,
-  key: { strip: '', add: '' },
-  send: {},
-  keeps: () => false,
-  query: 'drop',
-  takesType: () => true,
-  maxSize: 1024 ** 3,
-  timeouts: { connect: 60_000, firstByte: 60_000, idle: 60_000, total: 600_000 },
-  concurrency: 16,
-  bwlimit: undefined,
-  allowPrivate: false,
-};
+export const RULE: MirrorRule = ruleOf();
 
 /** A bucket in memory, which keeps what is whole. */
 export class MemoryBucket implements KeptBucket {

@@ -58,7 +58,7 @@ export async function readBody({ headers, body }: HttpRequest, held: HeldShare):
 
 /**
  * The text of a body. One that is packed is unpacked twice: at first only to see what it comes to, so that one which is too much
- * takes no memory. Not to be called for another one that is packed until it has resolved or rejected.
+ * takes no memory. One at a time keeps the memory for it small.
  * @throws HttpError 400 not UTF-8, or broken; 413; 503 where all requests together hold too much
  */
 export async function textOf({ chunks, unpacker, size }: SentBody, held: HeldShare): Promise<string> {
@@ -75,10 +75,16 @@ export async function textOf({ chunks, unpacker, size }: SentBody, held: HeldSha
     shape.add(chunk);
   }
   held.add(unpackedSize);
-  scratch ??= Buffer.allocUnsafeSlow(MAX_INFLATED_BYTES);
-  let at = 0;
-  for await (const chunk of unpacked(unpacker(), chunks)) at += chunk.copy(scratch, at);
-  return decoded(scratch.subarray(0, at));
+  const whole = scratch ?? Buffer.allocUnsafeSlow(MAX_INFLATED_BYTES);
+  // Nobody else's while it is in use.
+  scratch = undefined;
+  try {
+    let at = 0;
+    for await (const chunk of unpacked(unpacker(), chunks)) at += chunk.copy(whole, at);
+    return decoded(whole.subarray(0, at));
+  } finally {
+    scratch = whole;
+  }
 }
 
 /** What is unpacked, before it is a text. Kept, because buffers of that size, made and let go of, leave holes of many MB behind. */
