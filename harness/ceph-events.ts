@@ -21,6 +21,8 @@ export interface EventBridge extends AsyncDisposable {
   readonly withheld: ReadonlySet<string>;
   /** Lets go of what waits to be shuffled. Resolves when the queue has all of it. */
   flush(): Promise<void>;
+  /** Whether events are lost from now on. Ceph is answered still: it waits for whoever listens on the port at each change. */
+  losesAll: boolean;
 }
 
 /** What happens to events on their way; chosen by the seed. */
@@ -60,7 +62,8 @@ export async function startEventBridge(
   await once(http, 'listening');
   const { port } = http.address() as AddressInfo;
 
-  return {
+  const bridge: EventBridge = {
+    losesAll: false,
     follow: async (bucket) => {
       await postEvents(server, bucket, { name: `bridge-${port}`, url: `http://127.0.0.1:${port}` });
     },
@@ -83,12 +86,14 @@ export async function startEventBridge(
       await sending;
     },
   };
+  return bridge;
 
   async function listen(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(request);
     // Ceph lets whoever puts wait for this answer.
     response.end();
     told += 1;
+    if (bridge.losesAll) return;
     take(body);
     void send();
   }

@@ -26,7 +26,7 @@ const TROUBLES: readonly Trouble[] = [
     what: 'deleted',
     ends: 'released',
     happen: async ({ remove, bucket, bridge }, _front, { client }) => {
-      await bridge[Symbol.asyncDispose]();
+      bridge.losesAll = true;
       for (const key of KEYS) await remove(key);
       await client.send(new DeleteBucketCommand({ Bucket: bucket }));
     },
