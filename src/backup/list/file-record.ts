@@ -4,9 +4,8 @@ import type { MemberPath } from './member-path.ts';
 export type FileRecord = RegularRecord | DirectoryRecord | SymlinkRecord;
 
 interface RecordBase {
+  /** The bytes that it has on the disk: pathBytes of escaped-name.ts. */
   readonly path: MemberPath;
-  /** The path as the disk has it, where that is not the UTF-8 of `path`. */
-  readonly rawPath?: Uint8Array | undefined;
   /** Permission bits with setuid, setgid and sticky: 0o7777 at most. */
   readonly mode: number;
   readonly uid: number;
