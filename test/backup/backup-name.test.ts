@@ -70,7 +70,9 @@ describe('the highest version', () => {
     for (const template of templates)
       for (const version of [1, 42, 999, 1000, 123_456]) {
         const backup = { ...BACKUP, system: 'app_7', version };
-        expect(highestVersionIn([backupName(template, backup)], template, 'app_7'), template).toBe(version);
+        expect(highestVersionIn([backupName(template, backup)], template, 'app_7'), `of ${template}`).toBe(
+          version,
+        );
       }
   });
 });

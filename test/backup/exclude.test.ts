@@ -11,7 +11,7 @@ describe('what is left out', () => {
     ['cache/', ['cache', 'x/cache'], []],
     ['a/*/c', ['a/b/c'], ['a/b/d/c', 'a/c']],
     ['{a,b}.log', ['a.log', 'x/b.log'], ['c.log']],
-    ['[x]', ['x'], ['[x]']],
+    ['[xy]', ['x', 'a/y'], ['z', 'xy']],
     [String.raw`\[x\]`, ['[x]'], ['x']],
   ])('by %s', (glob, out, stays) => {
     const excludes = createExcludes([glob]);

@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { escapeFault, nameText, pathBytes } from '../../src/backup/list/escaped-name.ts';
 import type { FileRecord } from '../../src/backup/list/file-record.ts';

@@ -209,7 +209,7 @@ describe('the settings of a backup', () => {
   it('may have keys for a bucket, which are never shown', () => {
     writeFileSync(join(folder, 'secret'), 'sesame\n');
     const credentials = `{ accessKeyId: AKIA, secretAccessKey: { file: ${join(folder, 'secret')} } }`;
-    const text = `jobs:\n  - name: app\n    sources: [/srv]\n    to: [{ url: s3://b, credentials: ${credentials} }]\n`;
+    const text = `jobs:\n  - name: app\n    sources: [/srv]\n    to: [{ url: s3://bucket, credentials: ${credentials} }]\n`;
     expect(JSON.stringify(read(text))).not.toContain('sesame');
     expect(one(text).to).toMatchObject([{ credentials: { accessKeyId: 'AKIA', secretAccessKey: 'sesame' } }]);
   });

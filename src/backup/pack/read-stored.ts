@@ -17,8 +17,8 @@ export async function* unpack(
   if (compress === 'none') return yield* packed;
   const input = Readable.from(packed, { objectMode: false });
   const unpacker = compress === 'zstd' ? createZstdDecompress() : createGunzip();
-  let failure: unknown;
-  input.once('error', (error) => {
+  let failure: Error | undefined;
+  input.once('error', (error: Error) => {
     failure = error;
     unpacker.destroy(error);
   });

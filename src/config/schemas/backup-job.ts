@@ -63,8 +63,8 @@ const keep = z
     days: one(parseDays).optional(),
     min: one(parseKept).prefault('1'),
   })
-  .superRefine(({ min: _, ...rules }, context) => {
-    if (Object.values(rules).every((value) => value === undefined))
+  .superRefine((rules, context) => {
+    if (Object.entries(rules).every(([name, value]) => name === 'min' || value === undefined))
       context.addIssue({
         code: 'custom',
         message: 'keeps nothing: give one of last, hourly, daily, weekly, monthly, yearly and days',
