@@ -205,14 +205,14 @@ export const ERRORS = {
   KEY_MISSING: {
     concerns: 'user',
     exit: 2,
-    cure: 'Name the file with the private key (AGE-SECRET-KEY-…) of one of its recipients: --identity, or "identityFile" in the config file.',
+    cure: 'Name the file with the private key (AGE-SECRET-KEY-…) of one of its recipients as identityFile in the config file.',
     isHint: true,
   },
   // A source of a backup is missing or empty, a command of it failed, or what must run before it.
   SOURCE_FAILED: {
     concerns: 'machine',
     exit: 5,
-    cure: 'Mount the disk, correct the path or mend the command; "allowEmpty" takes a source that is empty.',
+    cure: 'Mount the disk, correct the path or mend the command; allowEmpty takes a source that is empty.',
   },
   // stdout can't be written to.
   OUTPUT_FAILED: {
