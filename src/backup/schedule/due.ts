@@ -9,14 +9,29 @@ import type { Schedule } from './schedule.ts';
  * @param timezone IANA name, of a cron pattern
  */
 export function scheduleOf(schedule: JobSchedule, timezone: string): Schedule {
-  if (schedule.kind === 'every') return { next: (afterMs) => afterMs + schedule.everyMs };
+  if (schedule.kind === 'every') {
+    const { everyMs } = schedule;
+    return {
+      next: (afterMs) => afterMs + everyMs,
+      last: (afterMs, untilMs) => {
+        const times = Math.floor((untilMs - afterMs) / everyMs);
+        return times > 0 ? afterMs + times * everyMs : undefined;
+      },
+    };
+  }
   const cron = new Cron(schedule.pattern, {
     mode: '5-or-6-parts',
     timezone,
     fixedTimeRule: 'no-wildcard',
     paused: true,
   });
-  return { next: (afterMs) => cron.nextRun(new Date(afterMs))?.getTime() };
+  return {
+    next: (afterMs) => cron.nextRun(new Date(afterMs))?.getTime(),
+    last: (afterMs, untilMs) => {
+      const [found] = cron.previousRuns(1, new Date(untilMs + 1));
+      return found !== undefined && found.getTime() > afterMs ? found.getTime() : undefined;
+    },
+  };
 }
 
 export interface Due {
@@ -27,22 +42,14 @@ export interface Due {
 
 /** A run that begins this much after its time was missed, in ms: by then the daemon was down, or the machine slept. */
 const LATE_MS = 60_000;
-/** Missed times that are looked at one by one: a schedule of each second, asleep for a day. */
-const MAX_LOOKED_AT = 100_000;
-
 /**
  * What is due at `nowMs`; undefined: nothing.
  * @param lastDueMs the time that the last run was for, or since when there is the schedule: see {@link sinceWhen}
  * @param jitterMs by how much a run may be put off
  */
 export function dueAt(schedule: Schedule, lastDueMs: number, nowMs: number, jitterMs = 0): Due | undefined {
-  let dueMs = schedule.next(lastDueMs);
-  if (dueMs === undefined || dueMs > nowMs) return undefined;
-  for (let looked = 0; looked < MAX_LOOKED_AT; looked++) {
-    const next = schedule.next(dueMs);
-    if (next === undefined || next > nowMs || next <= dueMs) break;
-    dueMs = next;
-  }
+  const dueMs = schedule.last(lastDueMs, nowMs);
+  if (dueMs === undefined) return undefined;
   return { dueMs, isCatchUp: nowMs - dueMs > LATE_MS + jitterMs };
 }
 
