@@ -17,7 +17,7 @@ export interface BackupTarget extends AsyncDisposable {
   head(key: string, options?: Abortable): Promise<TargetObject | undefined>;
   /**
    * An object of which any range can be read; undefined where it is missing. Reading rejects with FILE_CHANGED where another object
-   * stands there by then, and with DIGEST_MISMATCH or LINK_LOST where fewer bytes come than asked for.
+   * stands there by then, and with LINK_LOST where fewer bytes come than asked for.
    */
   read(key: string, options?: Abortable): Promise<ByteRanges | undefined>;
   /** A small object as a whole, also over an earlier one; durable when it resolves. With the lock of the target, where it has one. */
