@@ -13,7 +13,11 @@ export interface Encryption {
   sealer(secrets: SealSecrets): Sealer;
 }
 
-/** With these, an archive that was begun can be made again byte for byte. They open this one object, and nothing else. */
+/**
+ * With these, an archive that was begun can be made again byte for byte. They open this one object, and nothing else. Never may other bytes
+ * encrypted with them leave this machine: of two texts under one key and nonce, whoever sees both learns much of each. So an
+ * archive that turns out differently begins anew, with new ones (see ArchiveUpload).
+ */
 export interface SealSecrets {
   readonly header: Uint8Array;
   /** 16 bytes each. */
