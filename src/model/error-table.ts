@@ -195,6 +195,25 @@ export const ERRORS = {
     exit: 3,
     cure: 'Let the CDN read the bucket (s3:GetObject and s3:ListBucket for its origin access control).',
   },
+  // A manifest, list or archive of a backup is missing, damaged, or says what can't be.
+  BACKUP_DAMAGED: {
+    concerns: 'peer',
+    exit: 1,
+    cure: 'isync backup list shows the others; the next run makes a full backup.',
+  },
+  // No private key of ours opens the backup.
+  KEY_MISSING: {
+    concerns: 'user',
+    exit: 2,
+    cure: 'Name the file with the private key (AGE-SECRET-KEY-…) of one of its recipients as identityFile in the config file.',
+    isHint: true,
+  },
+  // A source of a backup is missing or empty, a command of it failed, or what must run before it.
+  SOURCE_FAILED: {
+    concerns: 'machine',
+    exit: 5,
+    cure: 'Mount the disk, correct the path or mend the command; allowEmpty takes a source that is empty.',
+  },
   // stdout can't be written to.
   OUTPUT_FAILED: {
     concerns: 'machine',

@@ -1,5 +1,5 @@
 import { IsyncError } from '../../../model/isync-error.ts';
-import { isBusy } from '../../state/sqlite.ts';
+import { isBusy } from '../../../sqlite/sqlite.ts';
 import type { Answer, Answers, Call, Command } from './commands.ts';
 import { deadOf, deadPage } from './dead-pages.ts';
 import { queueFileError } from './open-queue-file.ts';
