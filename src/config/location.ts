@@ -80,7 +80,9 @@ export function withStoresOf<T>(file: ConfigFile | undefined, parse: () => T): T
  * The settings of the store that a value within a setting names as `store:NAME`, or why there is none; undefined where it is something
  * else. A setting that is an address as a whole is a {@link location}.
  */
-export function storeIn(given: unknown): { readonly settings: unknown } | { readonly fault: string } | undefined {
+export function storeIn(
+  given: unknown,
+): { readonly settings: unknown } | { readonly fault: string } | undefined {
   const name = nameIn(given);
   if (name === undefined) return undefined;
   const found = storeNamed(name, known);

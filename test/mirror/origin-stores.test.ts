@@ -41,7 +41,10 @@ await withS3Server((server) => {
     await stage.configure({ stores: { theirs: { url, ...keys } }, rules: [{ origins: ['store:theirs'] }] });
     expect(await run('fill')).toMatchObject({ exitCode: 0, summary: { filled: NAMES.length, failed: 0 } });
     expect(await textOf('b')).toBe('their b');
-    expect(await run('verify')).toMatchObject({ exitCode: 0, summary: { keys: NAMES.length, sameDigest: NAMES.length } });
+    expect(await run('verify')).toMatchObject({
+      exitCode: 0,
+      summary: { keys: NAMES.length, sameDigest: NAMES.length },
+    });
     const { stderr } = await run('fill', '--log-level', 'debug');
     expect(stderr).not.toContain('"secretAccessKey"');
   });

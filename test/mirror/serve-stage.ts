@@ -60,7 +60,11 @@ export async function startOrigin(
 export async function startMirror(
   server: S3Server,
   origin: string,
-  options: Partial<ServeOptions> & { readonly rule?: object; readonly except?: readonly string[]; readonly port?: number } = {},
+  options: Partial<ServeOptions> & {
+    readonly rule?: object;
+    readonly except?: readonly string[];
+    readonly port?: number;
+  } = {},
 ) {
   const bucket = await server.makeBucket();
   const { endpoint, credentials } = server;

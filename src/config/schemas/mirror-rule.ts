@@ -25,7 +25,14 @@ interface OriginConfig {
 }
 
 const url = one(parseOrigin);
-const reached = { endpoint: true, region: true, pathStyle: true, profile: true, credentials: true, ca: true } as const;
+const reached = {
+  endpoint: true,
+  region: true,
+  pathStyle: true,
+  profile: true,
+  credentials: true,
+  ca: true,
+} as const;
 const originText = url.transform((url): OriginConfig => ({ url, access: {} }));
 const originMap = z
   .strictObject({ url, ...access.pick(reached).shape })

@@ -89,8 +89,7 @@ class Mirror {
     if (key === undefined) return lineAnswer('REFUSED', 400, 'the path and its query are too long for a key');
     said.key = key.key;
     const passed = mirrorsIn(headers['via']);
-    if (isLoop(passed, viaId))
-      return lineAnswer('REFUSED', 508, 'a loop leads back to this mirror');
+    if (isLoop(passed, viaId)) return lineAnswer('REFUSED', 508, 'a loop leads back to this mirror');
     const asked = { method, key, conditions: conditionsIn(method, headers), signal, passed } as const;
     try {
       return (await this.#hits.answer(asked)) ?? (await this.#misses.answer(asked, limits));
