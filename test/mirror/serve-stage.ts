@@ -60,7 +60,11 @@ export async function startOrigin(
 export async function startMirror(
   server: S3Server,
   origin: string,
-  options: Partial<ServeOptions> & { readonly rule?: object; readonly except?: readonly string[] } = {},
+  options: Partial<ServeOptions> & {
+    readonly rule?: object;
+    readonly except?: readonly string[];
+    readonly port?: number;
+  } = {},
 ) {
   const bucket = await server.makeBucket();
   const { endpoint, credentials } = server;
@@ -94,7 +98,7 @@ export async function startMirror(
     ...options,
   });
   const http = await startServer({
-    listen: { host: '127.0.0.1', port: 0 },
+    listen: { host: '127.0.0.1', port: options.port ?? 0 },
     tls: undefined,
     limits: {
       requestMs: 30_000,
