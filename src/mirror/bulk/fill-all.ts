@@ -7,6 +7,7 @@ import type { Candidate, KeyCandidate, OriginFacts } from './candidate.ts';
 import { isAsPut, isChanged, isSurelyUnchanged } from './compare.ts';
 import { inLanes } from './in-lanes.ts';
 import { lookKept } from './look-kept.ts';
+import { lineOf } from './named-key.ts';
 import { Tries } from './tries.ts';
 
 export interface FillAllOptions {
@@ -101,12 +102,11 @@ class FillAll {
   /** Never rejects. */
   async #work(candidate: Candidate): Promise<void> {
     if (candidate.kind !== 'key') return;
-    const { key } = candidate.key;
     try {
       await this.#tries.run(() => this.#key(candidate));
     } catch (error) {
       if (error === this.#options.signal.reason) return;
-      this.#failed(key, error instanceof Error ? error.message : String(error));
+      this.#failed(lineOf(candidate.key), error instanceof Error ? error.message : String(error));
       const why = this.#tries.endsRun(error);
       if (why !== undefined) this.#ending.abort(why);
     }

@@ -2,6 +2,8 @@ import { IsyncError } from '../../model/isync-error.ts';
 
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
+/** What some programs begin a file with, to say that it is UTF-8. */
+const MARK = '\ufeff';
 
 /**
  * The lines of a file without their ends, and without empty ones. Holds one line at a time. What is not UTF-8 becomes U+FFFD.
@@ -20,7 +22,8 @@ export async function* linesOf(
     count += 1;
     check(line, count);
     const end = line.at(-1) === RETURN ? line.length - 1 : line.length;
-    return Buffer.from(line.buffer, line.byteOffset, end).toString();
+    const text = Buffer.from(line.buffer, line.byteOffset, end).toString();
+    return count === 1 && text.startsWith(MARK) ? text.slice(MARK.length) : text;
   };
   const check = ({ length }: Uint8Array, at: number): void => {
     if (length > most)
