@@ -161,6 +161,7 @@ describe('the settings of a mirror', () => {
 
 describe('a wrong value of a rule is told with its line', () => {
   it.each([
+    ['key: { add: ../x/ }', 'rules[0].key.add: "../x/" has a "." or ".." segment'],
     ['match: { prefx: a }', 'rules[0].match: has no setting "prefx"; did you mean "prefix"?'],
     ['match: { regex: "(" }', 'rules[0].match.regex: "(" is no regular expression'],
     ['match: a/', 'rules[0].match: is no map of settings'],
