@@ -42,6 +42,7 @@ export class GrowingFile implements SpoolFile, ReadableBody {
   #md5: string | undefined;
   #failure: Error | undefined;
   #isWriting = true;
+  #writtenAtMs = Infinity;
   #readers = 0;
   #isClosed = false;
 
@@ -66,6 +67,16 @@ export class GrowingFile implements SpoolFile, ReadableBody {
   get md5(): string {
     if (this.#md5 === undefined) throw new IsyncError('INTERNAL', 'a body that is not whole has no MD5');
     return this.#md5;
+  }
+
+  /** Bytes of the room. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** How long it has been there for its readers alone, in ms; less than 0 while it is written. */
+  get readOnlyMs(): number {
+    return performance.now() - this.#writtenAtMs;
   }
 
   async write(piece: Uint8Array): Promise<void> {
@@ -121,13 +132,15 @@ export class GrowingFile implements SpoolFile, ReadableBody {
   [Symbol.dispose](): void {
     if (!this.#isWriting) return;
     this.#isWriting = false;
+    this.#writtenAtMs = performance.now();
     this.fail(new IsyncError('INTERRUPTED', 'the body did not come to its end'));
     this.#closeUnused();
   }
 
   /** Closes it, whoever reads. */
   shut(error: Error): void {
-    this.fail(error);
+    this.#failure ??= error;
+    this.waiting.wakeAll();
     this.#isWriting = false;
     this.#close();
   }

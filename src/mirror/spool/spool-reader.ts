@@ -55,8 +55,8 @@ export class SpoolReader implements AsyncIterableIterator<Uint8Array, undefined>
         this.#position += piece.length;
         return { done: false, value: piece };
       }
-      if (failure !== undefined && this.#position < this.#end) this.#leave({ error: failure });
-      else if (isWhole || this.#position >= this.#end) this.#leave();
+      if (isWhole || this.#position >= this.#end) this.#leave();
+      else if (failure !== undefined) this.#leave({ error: failure });
       else await this.#growth();
     }
     const reason = this.#reason;
