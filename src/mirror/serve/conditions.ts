@@ -1,5 +1,6 @@
 import type { HttpHeaders } from '../../http/handler.ts';
 import type { AskHeaders } from '../../s3/ask-object.ts';
+import { httpTime } from '../http-date.ts';
 
 /**
  * Conditional requests and ranges, as RFC 9110 has them. What S3 decides as well goes to it, so that it sends no body for nothing:
@@ -37,15 +38,15 @@ export interface Conditions {
 
 const TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
 
-/** Never refuses: a header that is no condition is as if it were not there. */
+/** Never refuses. A time or a range that is none is as if it were not there; of what is no ETag no object has the like. */
 export function conditionsIn(method: 'GET' | 'HEAD', headers: HttpHeaders): Conditions {
   const ifMatch = tagsIn(headers['if-match']);
   const ifNoneMatch = tagsIn(headers['if-none-match']);
   return {
     ifMatch,
     ifNoneMatch,
-    ifUnmodifiedSince: ifMatch === undefined ? timeIn(headers['if-unmodified-since']) : undefined,
-    ifModifiedSince: ifNoneMatch === undefined ? timeIn(headers['if-modified-since']) : undefined,
+    ifUnmodifiedSince: ifMatch === undefined ? httpTime(headers['if-unmodified-since']) : undefined,
+    ifModifiedSince: ifNoneMatch === undefined ? httpTime(headers['if-modified-since']) : undefined,
     range: method === 'GET' ? rangeIn(headers['range']) : undefined,
     ifRange: ifRangeIn(headers['if-range']),
   };
@@ -92,12 +93,6 @@ export function bytesOf(
   return start < end ? { start, end } : undefined;
 }
 
-/** A time of HTTP, in ms. */
-export function timeIn(text: string | undefined): number | undefined {
-  const time = Date.parse(text ?? '');
-  return Number.isNaN(time) ? undefined : time;
-}
-
 function tagsIn(text: string | undefined): readonly string[] | '*' | undefined {
   if (text === undefined) return undefined;
   if (text.trim() === '*') return '*';
@@ -113,7 +108,7 @@ function ifRangeIn(text: string | undefined): string | number | false | undefine
   if (text === undefined) return undefined;
   const trimmed = text.trim();
   if (TAG.test(trimmed)) return trimmed;
-  return timeIn(trimmed) ?? false;
+  return httpTime(trimmed) ?? false;
 }
 
 /** Of several ranges, of other units and of what is none, undefined: a server may send all. */
