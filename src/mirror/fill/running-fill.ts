@@ -22,6 +22,7 @@ export class RunningFill {
   readonly #cut = new Cut();
   readonly #starting = Promise.withResolvers<FillStart>();
   #isStarted = false;
+  #isWhole = false;
   #file: SpoolFile | undefined;
 
   /** @param over called when nobody can join any more, before it has ended for those who have */
@@ -156,6 +157,7 @@ export class RunningFill {
       throw error;
     }
     file.end();
+    this.#isWhole = true;
   }
 
   #start(start: FillStart): void {
@@ -168,7 +170,7 @@ export class RunningFill {
     this.#file?.fail(failure);
     if (this.#isStarted) {
       this.#needs.complain(this.#key.key, failure);
-      return { kind: 'failed', error: failure };
+      return { kind: 'failed', error: failure, isWhole: this.#isWhole };
     }
     const told = failure instanceof OriginError ? failure : unavailable(failure);
     this.#start(failedStart(told, this.route.urlOf(this.#key)));

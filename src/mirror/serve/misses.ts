@@ -75,6 +75,10 @@ export class Misses {
     }
     const { mostBytes = Infinity } = this.#options;
     const error = end.kind === 'failed' && end.error instanceof OriginError ? end.error : undefined;
+    if (end.kind === 'failed' && error === undefined && !end.isWhole) {
+      await leave();
+      return failureAnswer(503, undefined);
+    }
     if (error === undefined && (head.size ?? Infinity) <= mostBytes) {
       // It is whole, only not in the bucket.
       const size = head.size === undefined ? undefined : String(head.size);
