@@ -226,6 +226,30 @@ it('says which folder can not be used', async () => {
   });
 });
 
+it('gives the last byte of a body of known size only when the body is whole', async () => {
+  const spool = await newSpool();
+  const content = Buffer.from('0123456789');
+  const bad = await fileOf(spool, 10);
+  const pieces: Uint8Array[] = [];
+  const reading = (async () => {
+    for await (const piece of bad.read()) pieces.push(piece);
+  })();
+  await bad.write(content);
+  await setImmediate();
+  bad.fail(new Error('its digest is another one'));
+  await expect(reading).rejects.toThrow('digest');
+  expect(Buffer.concat(pieces).toString()).toBe('012345678');
+  bad[Symbol.dispose]();
+  const good = await fileOf(spool, 10);
+  const whole = all(good.read());
+  const last = all(good.read({ start: 9 }));
+  await good.write(content);
+  await setImmediate();
+  good.end();
+  expect([(await whole).toString(), (await last).toString()]).toEqual(['0123456789', '9']);
+  good[Symbol.dispose]();
+});
+
 it('cuts the readers of a body that has come where another one needs its room, the oldest first', async () => {
   const spool = await newSpool(3 * MIB, undefined, 0);
   const content = randomBytes(MIB);

@@ -93,11 +93,16 @@ export function bytesOf(
   return start < end ? { start, end } : undefined;
 }
 
+/** Whether it is an ETag as RFC 9110 has it. */
+export function isTag(text: string | undefined): boolean {
+  return text !== undefined && TAG.test(text);
+}
+
 function tagsIn(text: string | undefined): readonly string[] | '*' | undefined {
   if (text === undefined) return undefined;
   if (text.trim() === '*') return '*';
   // A comma may stand within a tag.
-  return [...text.matchAll(/(?:W\/)?"[^"]*"/g)].map(([tag]) => tag).filter((tag) => TAG.test(tag));
+  return [...text.matchAll(/(?:W\/)?"[^"]*"/g)].map(([tag]) => tag).filter(isTag);
 }
 
 function onlyTag(tags: readonly string[] | '*' | undefined): string | undefined {
@@ -107,7 +112,7 @@ function onlyTag(tags: readonly string[] | '*' | undefined): string | undefined 
 function ifRangeIn(text: string | undefined): string | number | false | undefined {
   if (text === undefined) return undefined;
   const trimmed = text.trim();
-  if (TAG.test(trimmed)) return trimmed;
+  if (isTag(trimmed)) return trimmed;
   return httpTime(trimmed) ?? false;
 }
 

@@ -18,6 +18,8 @@ export interface GrowingFileOptions {
   readonly path: string;
   /** Bytes that it may have. */
   readonly limit: number;
+  /** Whether it is to have just as many. */
+  readonly isExact: boolean;
   /** Bytes of {@link room} that it has taken so far. */
   readonly taken: number;
   readonly room: Room;
@@ -54,6 +56,15 @@ export class GrowingFile implements SpoolFile, ReadableBody {
 
   get size(): number {
     return this.#size;
+  }
+
+  /**
+   * Bytes that readers get: of a body of known size the last one only when all is known to be right. Else a client that counts, such as
+   * a CDN, would take for whole what turns out to be longer than announced, or not what its digest says.
+   */
+  get readableSize(): number {
+    const { isExact, limit } = this.#options;
+    return isExact && !this.isWhole ? Math.min(this.#size, limit - 1) : this.#size;
   }
 
   get isWhole(): boolean {

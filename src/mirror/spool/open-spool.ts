@@ -74,6 +74,7 @@ class FolderSpool implements Spool {
       folder: this.#folder,
       path: join(this.#folder, `${NAME}${randomUUID()}`),
       limit: size ?? maxSize,
+      isExact: size !== undefined,
       taken,
       room: this.#room,
       cache: this.#cache,

@@ -28,7 +28,7 @@ export interface SpoolFile {
   write(piece: Uint8Array): Promise<void>;
   /** The body is whole. */
   end(): void;
-  /** The body will not be whole: readers get `error` behind what has come. */
+  /** The body will not be whole: readers get `error` behind what has come, and never all bytes of a body of known size. */
   fail(error: Error): void;
   /**
    * Bytes from `start` to before `end` (default: the end of the body), as they come. Any number of readers, each at its own speed.
