@@ -99,6 +99,14 @@ describe('the lines of a file', () => {
     expect(await all(linesOf(chunks(text, size), 100, 'list'))).toEqual(['one', 'two ä\u{1F600}', 'three']);
   });
 
+  it.each([1, 3, 100])(
+    'are cut where nothing is said of what the file is, in chunks of %d bytes',
+    async (size) => {
+      const lines = linesOf(chunks(`one\n${'x'.repeat(50)}\ntwo\n${'y'.repeat(50)}`, size), 5, undefined);
+      expect(await all(lines)).toEqual(['one', 'xxxxx', 'two', 'yyyyy']);
+    },
+  );
+
   it('begin behind the mark of UTF-8', async () => {
     expect(await all(linesOf(chunks('\ufeffone\n\ufefftwo', 4), 100, 'list'))).toEqual(['one', '\ufefftwo']);
   });
