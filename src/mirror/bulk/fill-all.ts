@@ -153,7 +153,9 @@ class FillAll {
     const fill = fills.fill(key, { replaces });
     const start = await fill.started;
     const end = await fill.ended;
-    if (end.kind === 'kept') this.#filled(key.key, end.bytes, replaces !== undefined);
+    // Another line of the list has the same key, and counts it.
+    if (end.kind === 'kept' && fill.joined) this.#counts.present += 1;
+    else if (end.kind === 'kept') this.#filled(key.key, end.bytes, replaces !== undefined);
     else if (end.kind === 'failed') throw end.error;
     else if (end.kind === 'passed') throw new IsyncError('FILE_UNREADABLE', `not kept: ${end.reason}`);
     else if (end.kind === 'nothing' && start.kind !== 'found') this.#nothing(start);
