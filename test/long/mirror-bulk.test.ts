@@ -183,6 +183,15 @@ await withS3Server((server) => {
       expect(refused).toMatchObject({ exitCode: 1, summary: { failed: 5, missing: 0 } });
     });
 
+    it('proves nothing with a list of which no key is one', async () => {
+      await using stage = await started();
+      const { web, at, run } = stage;
+      await stage.configure(fromWeb(web.url));
+      await writeFile(at('list'), 'https://elsewhere.example/base/a\ngone\n');
+      const { exitCode, summary } = await run('verify', '--list', at('list'));
+      expect([exitCode, summary.keys, summary.unruled, summary.absent]).toEqual([1, 2, 1, 1]);
+    });
+
     it('compares digests with an old bucket, and finds other bytes of the same size', async () => {
       await using stage = await started();
       const { oldBucket, run, put } = stage;
