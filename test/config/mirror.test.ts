@@ -148,6 +148,11 @@ describe('the settings of a mirror', () => {
       'environment service_endpoint',
     ],
     [
+      { s3_bucket: 'new', external_endpoint: 'http://o', ISYNC_TOKEN: 'sesame' },
+      'so short that it can be guessed',
+      'environment ISYNC_TOKEN',
+    ],
+    [
       { s3_bucket: 'new', external_endpoint: 'http://o', ISYNC_SERVICE_ENDPOINT: 'http://x' },
       'ISYNC_SERVICE_ENDPOINT: is no setting',
       '',
