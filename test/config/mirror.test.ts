@@ -170,6 +170,11 @@ rules:
       'environment service_endpoint',
     ],
     [
+      { s3_bucket: 'new', external_endpoint: 'http://o', ISYNC_TOKEN: 'sesame' },
+      'so short that it can be guessed',
+      'environment ISYNC_TOKEN',
+    ],
+    [
       { s3_bucket: 'new', external_endpoint: 'http://o', ISYNC_SERVICE_ENDPOINT: 'http://x' },
       'ISYNC_SERVICE_ENDPOINT: is no setting',
       '',
@@ -183,6 +188,7 @@ rules:
 
 describe('a wrong value of a rule is told with its line', () => {
   it.each([
+    ['key: { add: ../x/ }', 'rules[0].key.add: "../x/" has a "." or ".." segment'],
     ['match: { prefx: a }', 'rules[0].match: has no setting "prefx"; did you mean "prefix"?'],
     ['match: { regex: "(" }', 'rules[0].match.regex: "(" is no regular expression'],
     ['match: a/', 'rules[0].match: is no map of settings'],

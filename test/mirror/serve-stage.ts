@@ -69,7 +69,7 @@ export async function startMirror(
   const bucket = await server.makeBucket();
   const { endpoint, credentials } = server;
   const folder = await mkdtemp(join(tmpdir(), 'isync-serve-'));
-  onTestFinished(async () => await rm(folder, { recursive: true }));
+  onTestFinished(async () => await rm(folder, { recursive: true, force: true }));
   const log = new RecordingLog();
   const served: Served[] = [];
   const rule = mirrorRule.parse({ origins: [origin], allowPrivate: 'true', ...options.rule });
@@ -123,6 +123,8 @@ export async function startMirror(
     log,
     served,
     bucket,
+    /** Of the spool. */
+    folder,
     port: http.port,
     loops: () => loops,
     put: async (key: string, Body: string | Buffer, more: Partial<PutObjectCommandInput> = {}) =>

@@ -58,6 +58,10 @@ async function* ofList(
     signal.throwIfAborted();
     if (errnoOf(error) === undefined || error instanceof IsyncError) throw error;
     const words = error instanceof Error ? error.message : String(error);
-    throw new IsyncError('FILE_UNREADABLE', `the list can't be read: ${words}`, { path: list, cause: error });
+    throw new IsyncError('FILE_UNREADABLE', `the list can't be read: ${words}`, {
+      path: list,
+      hint: 'Name a file with --list that isync may read, or - for stdin.',
+      cause: error,
+    });
   }
 }

@@ -7,6 +7,7 @@ import { S3Origin } from '../origin/s3/s3-origin.ts';
 import type { MirrorRules } from '../rules.ts';
 import { type Candidate, factsListed } from './candidate.ts';
 import { mergeSorted } from './merge-sorted.ts';
+import { lineOf } from './named-key.ts';
 
 export interface ListedKeysOptions {
   readonly rules: MirrorRules;
@@ -49,7 +50,8 @@ async function* ofRule(
     const fault = keyFault(path, keyBytes);
     if (fault !== undefined) {
       // What a rule does not bring anyway is nothing to complain about.
-      if (rule.matches(path)) yield { kind: 'unusable', name: path, reason: fault };
+      if (rule.matches(path))
+        yield { kind: 'unusable', name: lineOf({ path, query: undefined }), reason: fault };
       continue;
     }
     const key = rules.keyFrom(rule, add + object.key);

@@ -8,7 +8,10 @@ export interface Fills {
    * ring of mirrors, fills that wait for others' would wait for each other, and none would see the ring.
    */
   fill(key: MirrorKey, options?: FillOptions): Fill;
-  /** The origin's HEAD; nothing is filled. A recent "absent" is answered from memory. @param passed as of {@link FillOptions} */
+  /**
+   * The origin's HEAD; nothing is filled. A recent "absent" is answered from memory; that to a HEAD alone is none for {@link fill}.
+   * @param passed as of {@link FillOptions}
+   */
   head(key: MirrorKey, signal: AbortSignal, passed?: readonly string[]): Promise<FillStart>;
   /** Where a client could ask for the key by itself; undefined where it could not, or where no rule fills the key. */
   urlOf(key: MirrorKey): string | undefined;
@@ -78,8 +81,11 @@ export type FillEnd =
   | { readonly kind: 'passed'; readonly reason: string }
   /** As `started` says: absent, unruled or failed. */
   | { readonly kind: 'nothing' }
-  /** The origin or the bucket failed after the start. An {@link OriginError} says what the client is told. */
-  | { readonly kind: 'failed'; readonly error: Error };
+  /**
+   * The origin, the spool or the bucket failed after the start. An {@link OriginError} says what the client is told. `isWhole`: all of
+   * the body has come, and can be read.
+   */
+  | { readonly kind: 'failed'; readonly error: Error; readonly isWhole: boolean };
 
 export interface FillsState {
   /** Fills under way, those that wait for a place among them. */

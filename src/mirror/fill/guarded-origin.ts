@@ -1,7 +1,13 @@
 import type { Breaker } from '../../flow/breaker.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
-import { type Origin, type OriginAnswer, OriginError, type OriginKey } from '../origin/origin.ts';
+import {
+  faultFields,
+  type Origin,
+  type OriginAnswer,
+  OriginError,
+  type OriginKey,
+} from '../origin/origin.ts';
 import type { FillsObserver } from './fills-observer.ts';
 
 /** The same complaint about an origin is logged again after this long, in ms; with it, how often it came meanwhile. */
@@ -89,7 +95,7 @@ export class GuardedOrigin {
     }
     if (!this.#breaker.failed(error, openings)) return;
     this.#observer.breaker(this.name, true);
-    this.#log.warn('the origin is away: it is not asked for a while', { err: error });
+    this.#log.warn('the origin is away: it is not asked for a while', faultFields(error));
   }
 
   #complain(error: OriginError): void {
@@ -102,7 +108,8 @@ export class GuardedOrigin {
       return;
     }
     this.#logged.set(error.status, { atMs, more: 0 });
-    this.#log.warn('the origin fails', { status: error.status, err: error, suppressed: before?.more ?? 0 });
+    const { status } = error;
+    this.#log.warn('the origin fails', { status, ...faultFields(error), suppressed: before?.more ?? 0 });
   }
 }
 

@@ -36,6 +36,8 @@ class OriginFills implements Fills {
   /** HEADs have places of their own: they must not wait behind bodies. */
   readonly #headPlaces: Places;
   readonly #heads = new Map<string, Promise<FillStart>>();
+  /** Said to a HEAD, which some servers answer with 404 for what a GET brings. */
+  readonly #absentHeads = new LRUCache<string, true>(ABSENT);
   readonly #headCuts = new Set<Cut>();
   readonly #ending = new AbortController();
 
@@ -99,7 +101,8 @@ class OriginFills implements Fills {
     const lane = laneOf(key, passed);
     const running = this.#running.get(lane);
     if (running !== undefined) return await running.started;
-    if (this.#needs.absent.has(key.key)) return { kind: 'absent', remembered: true };
+    if (this.#needs.absent.has(key.key) || this.#absentHeads.has(key.key))
+      return { kind: 'absent', remembered: true };
     if (this.#ending.signal.aborted) return failedStart(refusal('ending', this.#needs.observer));
     const asked = this.#heads.get(lane);
     if (asked !== undefined) return await asked;
@@ -160,7 +163,7 @@ class OriginFills implements Fills {
 
   /** Never rejects. */
   async #askHead(route: Route, key: MirrorKey, passed: readonly string[]): Promise<FillStart> {
-    const { observer, absent } = this.#needs;
+    const { observer } = this.#needs;
     const { name, concurrency, timeouts } = route.rule;
     using cut = new Cut();
     this.#headCuts.add(cut);
@@ -172,7 +175,7 @@ class OriginFills implements Fills {
       const answered = await askOrigins('HEAD', route.origins, route.keyOf(key), signal, passed);
       if (answered.kind === 'failed') return failedStart(answered.error, route.urlOf(key));
       if (answered.kind === 'absent') {
-        absent.set(key.key, true);
+        this.#absentHeads.set(key.key, true);
         return { kind: 'absent', remembered: false };
       }
       using object = answered.object;

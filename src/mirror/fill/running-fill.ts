@@ -23,6 +23,7 @@ export class RunningFill {
   readonly #cut = new Cut();
   readonly #starting = Promise.withResolvers<FillStart>();
   #isStarted = false;
+  #isWhole = false;
   #file: SpoolFile | undefined;
 
   /** @param over called when nobody can join any more, before it has ended for those who have */
@@ -159,6 +160,7 @@ export class RunningFill {
       throw error;
     }
     file.end();
+    this.#isWhole = true;
   }
 
   #start(start: FillStart): void {
@@ -171,7 +173,7 @@ export class RunningFill {
     this.#file?.fail(failure);
     if (this.#isStarted) {
       this.#needs.complain(this.#key.key, failure);
-      return { kind: 'failed', error: failure };
+      return { kind: 'failed', error: failure, isWhole: this.#isWhole };
     }
     const told = failure instanceof OriginError ? failure : unavailable(failure);
     this.#start(failedStart(told, this.route.urlOf(this.#key)));

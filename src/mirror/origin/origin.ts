@@ -1,3 +1,4 @@
+import type { LogFields } from '../../model/log.ts';
 import type { ContentHeaders } from '../../s3/object-attributes.ts';
 
 /** What a key is called at an origin. */
@@ -85,4 +86,9 @@ export class OriginError extends Error {
     this.isAway = isAway;
     this.retryAfter = retryAfter;
   }
+}
+
+/** An error as a log shows it: of what an origin has done wrong the words tell all, and a stack would only find us. */
+export function faultFields(error: Error): LogFields {
+  return error instanceof OriginError ? { reason: error.message } : { err: error };
 }

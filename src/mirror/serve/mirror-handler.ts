@@ -46,7 +46,9 @@ class Mirror {
     const health = await this.#health(request);
     if (health !== undefined) return health;
     const sinceMs = performance.now();
-    const said = { key: request.target };
+    // A query may hold a secret: a signature, or a token in the wrong place.
+    const [path = ''] = request.target.split('?', 1);
+    const said = { key: path };
     const { outcome, response } = await this.#answer(request, limits, said);
     const { status, body } = response;
     const ended = (bytes: number): void => {
