@@ -91,7 +91,12 @@ export interface Got {
 
 /** A client that unpacks nothing, and rejects where a body does not come whole. */
 export class PlainClient implements Disposable {
-  readonly #agent = new Agent({ keepAlive: true });
+  readonly #agent: Agent;
+
+  /** @param keepAlive whether connections serve several requests. One may be cut behind a body that was whole but for its MD5. */
+  constructor(keepAlive = true) {
+    this.#agent = new Agent({ keepAlive });
+  }
 
   async get(url: string, headers: Readonly<Record<string, string>> = {}): Promise<Got> {
     const request = httpRequest(url, { agent: this.#agent, headers });
