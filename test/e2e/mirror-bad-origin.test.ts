@@ -144,10 +144,8 @@ await withS3Server((server) => {
         for (const { name, streamed, redirected, isKept } of CASES) {
           const { status, headers, body } = await stage.get(`/${name}/x`);
           const wanted = onMiss === 'stream' ? streamed : redirected;
-          expect([name, status]).toEqual([
-            name,
-            wanted === 'any' ? expect.toSatisfy((told: unknown) => told === 200 || told === 'cut') : wanted,
-          ]);
+          const isRight = wanted === 'any' ? status === 200 || status === 'cut' : status === wanted;
+          expect([name, status, isRight]).toEqual([name, status, true]);
           const isBody = status === 200 || status === 'cut';
           expect([name, headers['cache-control']]).toEqual([name, isBody ? undefined : 'no-store']);
           const place = name === '10-gib' ? `${origin.url}/10-gib/x` : `${SERVICE}/${name}/x`;
@@ -181,7 +179,7 @@ await withS3Server((server) => {
         await expect.poll(() => metricOf(stage.mirror, 'isync_mirror_breaker_open')).toBe(1);
         break;
       }
-      expect([...statuses.keys()].toSorted()).toEqual([502, 503]);
+      expect(new Set(statuses.keys())).toEqual(new Set([502, 503]));
       await using calm = await started([{ origins: [origin.url], allowPrivate: true }], { onMiss: 'stream' });
       const head = all - BODY.length;
       for (let bytes = head; bytes < all; bytes += bytes < all - 10 ? 7 : 1)
