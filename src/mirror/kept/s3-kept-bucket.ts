@@ -43,6 +43,8 @@ const STREAMED_BYTES = 1024 ** 3;
 const HELD_BYTES = 64 * 1024 * 1024;
 /** How long a body that can't be sent again by the SDK is put anew, in ms. */
 const AGAIN_MS = 10_000;
+/** Largest body that is put without the SDK first, in bytes: of larger ones the request is the least that costs. */
+const QUICK_BYTES = 1024 * 1024;
 /** Largest body that is put a second time, to learn whether the server heeds conditions, in bytes. */
 const LEARN_BYTES = 1024 * 1024;
 const PASSING: ReadonlySet<ErrorCode> = new Set(['UNREACHABLE', 'LINK_LOST', 'BUSY', 'STORE_FAILED']);
@@ -222,7 +224,8 @@ class S3KeptBucket implements KeptBucket {
     body: Body | StreamedBody,
     condition: PutCondition | undefined,
   ): Promise<ConditionalPut> {
-    return await putOnCondition(this.#bucket, key, body, condition, attributes, request);
+    const isQuick = 'bytes' in body && body.bytes.length <= QUICK_BYTES;
+    return await putOnCondition(this.#bucket, key, body, condition, attributes, { ...request, isQuick });
   }
 
   /** The server has checked the MD5 of what came; that it has kept it is checked here. */
