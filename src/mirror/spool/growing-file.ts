@@ -121,7 +121,7 @@ export class GrowingFile implements SpoolFile, ReadableBody {
   [Symbol.dispose](): void {
     if (!this.#isWriting) return;
     this.#isWriting = false;
-    this.fail(new IsyncError('INTERRUPTED', 'the body did not come to its end'));
+    if (!this.isWhole) this.fail(new IsyncError('INTERRUPTED', 'the body did not come to its end'));
     this.#closeUnused();
   }
 
