@@ -10,7 +10,7 @@ import { QuickSigner, type Signed, type ToSign } from './sign.ts';
 
 /**
  * Requests without the layers of the SDK, which take several times as much of the processor as the requests themselves; it lends
- * its signer. They know one way only: a server of its own address, with the bucket in the path. Where that is not so, and for
+ * its credentials. They know one way only: a server of its own address, with the bucket in the path. Where that is not so, and for
  * every answer but the plain ones, the SDK asks: it alone tries again, and tells what is wrong.
  */
 
