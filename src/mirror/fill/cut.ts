@@ -21,9 +21,8 @@ export class Cut implements Disposable {
   /** @param deadlineMs on the clock of performance.now() */
   atDeadline(deadlineMs: number): void {
     const leftMs = deadlineMs - BEFORE_DEADLINE_MS - performance.now();
-    const error = (): OriginError => new OriginError(302, 'there is not enough time to fetch the object');
-    if (leftMs <= 0) this.now(error());
-    else this.#after(leftMs, error);
+    if (leftMs <= 0) this.now(noTime());
+    else this.#after(leftMs, noTime);
   }
 
   /** Returns what calls it off. */
@@ -41,4 +40,8 @@ export class Cut implements Disposable {
     this.#timers.push(timer);
     return () => clearTimeout(timer);
   }
+}
+
+function noTime(): OriginError {
+  return new OriginError(302, 'there is not enough time to fetch the object');
 }
