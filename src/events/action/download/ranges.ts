@@ -2,11 +2,11 @@ import { Fifo } from '../../../flow/fifo.ts';
 import { Limiter } from '../../../flow/limiter.ts';
 import { Scavenger } from '../../../flow/scavenger.ts';
 
-/** Bytes of one ranged read: its answer time is hidden by those beside it, and losing one costs little. */
-export const RANGE_BYTES = 4 * 1024 * 1024;
+/** Bytes of one ranged read: what a request costs both sides is little beside them, and losing one costs little. */
+export const RANGE_BYTES = 8 * 1024 * 1024;
 /** Ranges of one object that are read, or being written, at a time: they hide each other's answer times. */
 const AHEAD = 4;
-/** Ranges in memory, of all objects together: 16 MiB. */
+/** Ranges in memory, of all objects together: 32 MiB. */
 const BUFFERS = 4;
 
 /** Memory for ranges. It is given back to the system when nobody has any of it. */
