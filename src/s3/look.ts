@@ -162,13 +162,14 @@ async function readQuickly(
 ): Promise<boolean> {
   const { start, end, ifMatch } = options;
   const range = { bucket: bucket.name, key, start, end, etag: ifMatch, headers: accountHeaders(options) };
-  using _place = await bucket.reads.enter();
-  const coming = await bucket.send(options, (client, sending) =>
-    quickRange(client, range, into, sending?.abortSignal),
-  );
-  if (coming === undefined) return false;
-  await bucket.guard(options, () => coming.full);
-  return true;
+  return await bucket.reads.run(async () => {
+    const coming = await bucket.send(options, (client, sending) =>
+      quickRange(client, range, into, sending?.abortSignal),
+    );
+    if (coming === undefined) return false;
+    await bucket.guard(options, () => coming.full);
+    return true;
+  });
 }
 
 function otherRange(start: number, end: number): IsyncError {

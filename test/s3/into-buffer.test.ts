@@ -101,7 +101,7 @@ describe('bytes that a server sends', () => {
     const into = Buffer.alloc(10);
     const coming = await connection.ask('GET', into, () => true);
     connection.close();
-    await expect(coming?.full).rejects.toThrow();
+    await expect(coming?.full).rejects.toMatchObject({ code: 'ECONNRESET' });
     const before = Buffer.from(into);
     say(BODY.toString('latin1', 4));
     for (let i = 0; i < 20; i++) await turn();
@@ -120,15 +120,14 @@ describe('bytes that a server sends', () => {
 });
 
 it('a head of any bytes is read, or is none', () => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-      const text = Buffer.from(bytes).toString('latin1');
-      for (const each of [text, `HTTP/1.1 206 \r\n${text}`, `HTTP/1.1 206 \r\nx:${text}`]) {
-        const head = readAnswerHead(each);
-        if (head !== undefined) expect([...head.headers.keys()].join('')).toMatch(/^[!-9;-~]*$/);
-      }
-    }),
-  );
+  const heads = fc.uint8Array({ maxLength: 200 }).chain((bytes) => {
+    const text = Buffer.from(bytes).toString('latin1');
+    return fc.constantFrom(text, `HTTP/1.1 206 \r\n${text}`, `HTTP/1.1 206 \r\nx:${text}`);
+  });
+  const names = (text: string) => [...(readAnswerHead(text)?.headers.keys() ?? [])];
+  const check = () =>
+    fc.assert(fc.property(heads, (text) => names(text).every((name) => /^[!-9;-~]+$/.test(name))));
+  expect(check).not.toThrow();
 });
 
 /** A server that answers each piece of a request so. */
