@@ -1,5 +1,4 @@
 import { GetObjectCommand, HeadObjectCommand, type HeadObjectCommandOutput } from '@aws-sdk/client-s3';
-import { IsyncError } from '../model/isync-error.ts';
 import { quoted } from './answers.ts';
 import { type GetAnswer, headOf, type ObjectContent, type ObjectHead, openContent } from './content.ts';
 import { statusOf } from './errors.ts';
@@ -7,6 +6,7 @@ import { quickGet } from './quick/get.ts';
 import { quickHead } from './quick/head.ts';
 import { quickRange } from './quick/range.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
+import { checkIsStores } from './stores-answer.ts';
 
 /** One request that tells how a key is now. */
 
@@ -82,7 +82,8 @@ export async function lookAtObject(
   if (found === 'same') return 'same';
   const { answer, content } = found;
   try {
-    return { ...factsIn(answer, bucket, options), ...content };
+    await checkIsStores(bucket, answer, options);
+    return { ...factsIn(answer), ...content };
   } catch (error) {
     content[Symbol.dispose]();
     throw error;
@@ -111,7 +112,8 @@ export async function lookAtHead(
       quick ?? (await client.send(new HeadObjectCommand({ ...input, ChecksumMode: 'ENABLED' }), sending))
     );
   });
-  return factsIn(answer, bucket, options);
+  await checkIsStores(bucket, answer, options);
+  return factsIn(answer);
 }
 
 /** Bytes `start` to `end` of just one version, all of which the object must have. */
@@ -217,15 +219,9 @@ export function hasMd5({ etag, encryption, hasCustomerKey, storageClass }: Objec
 
 type Answer = GetAnswer | HeadObjectCommandOutput;
 
-/** @throws IsyncError UNREACHABLE, retryable, where it lacks what every object has */
-function factsIn(answer: Answer, bucket: Bucket, { path }: RequestOptions): ObjectFacts {
-  const head = headOf(answer);
-  if (head.etag === '' || answer.LastModified === undefined)
-    throw new IsyncError('UNREACHABLE', `something that is no object store answers (${bucket.where})`, {
-      path,
-    });
+function factsIn(answer: Answer): ObjectFacts {
   return {
-    ...head,
+    ...headOf(answer),
     versionId: answer.VersionId,
     encryption: answer.ServerSideEncryption,
     hasCustomerKey: answer.SSECustomerAlgorithm !== undefined,
