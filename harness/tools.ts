@@ -14,12 +14,15 @@ const PACKAGES = {
   jq: 'jq',
   'mkfs.ext4': 'e2fsprogs',
   'nats-server': 'nats-server',
+  nginx: 'nginx',
   openssl: 'openssl',
   python3: 'python3',
   'rabbitmq-server': 'rabbitmq-server',
   rclone: 'rclone',
+  restic: 'restic',
   setfacl: 'acl',
   strace: 'strace',
+  zstd: 'zstd',
 } as const;
 
 export type Tool = keyof typeof PACKAGES;

@@ -20,7 +20,7 @@ const CODES: Readonly<Record<Finding['kind'], ErrorCode>> = {
 export async function verify(given: LastingWork<MirrorConfig>): Promise<ExitCode> {
   const { config, output, screen, signal } = given;
   await using mirror = await openBulkMirror(given);
-  const candidates = candidatesOf(config, mirror, given);
+  const candidates = candidatesOf(config, true, mirror, given);
   using failedKeys = openFailedKeys(config.failed);
   const counts = noVerifyCounts();
   const differences: Problem[] = [];

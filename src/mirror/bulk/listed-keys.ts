@@ -5,7 +5,7 @@ import type { RuleOrigins } from '../fill/fills-options.ts';
 import { keyFault } from '../key.ts';
 import { S3Origin } from '../origin/s3/s3-origin.ts';
 import type { MirrorRules } from '../rules.ts';
-import type { Candidate } from './candidate.ts';
+import { type Candidate, factsListed } from './candidate.ts';
 import { mergeSorted } from './merge-sorted.ts';
 import { lineOf } from './named-key.ts';
 
@@ -56,9 +56,7 @@ async function* ofRule(
     }
     const key = rules.keyFrom(rule, add + object.key);
     if (key === undefined) continue;
-    const { size, modifiedMs, etag } = object;
-    const origin = { size, modifiedMs, etag: `"${etag}"`, hasMd5: true };
-    yield { kind: 'key', key, rule, origin, kept: keptObject };
+    yield { kind: 'key', key, rule, origin: factsListed(object), kept: keptObject };
   }
 }
 

@@ -27,7 +27,7 @@ export class GuardedOrigin {
   readonly #breaker: Breaker;
   readonly #log: Log;
   readonly #observer: FillsObserver;
-  /** By status, of which there are four. */
+  /** By status, of which there are five. */
   readonly #logged = new Map<number, { readonly atMs: number; more: number }>();
 
   constructor(origin: Origin, breaker: Breaker, { log, observer }: { log: Log; observer: FillsObserver }) {
@@ -43,7 +43,12 @@ export class GuardedOrigin {
   }
 
   /** @throws OriginError, or the signal's reason */
-  async ask(method: 'GET' | 'HEAD', key: OriginKey, signal: AbortSignal): Promise<Asked> {
+  async ask(
+    method: 'GET' | 'HEAD',
+    key: OriginKey,
+    signal: AbortSignal,
+    passed: readonly string[],
+  ): Promise<Asked> {
     signal.throwIfAborted();
     const why = this.#breaker.enter();
     if (why !== undefined) {
@@ -55,7 +60,7 @@ export class GuardedOrigin {
     const told = (outcome: 'found' | 'absent' | 'failed'): void =>
       this.#observer.asked(this.name, outcome, performance.now() - sinceMs);
     try {
-      const answer = await this.#origin.ask(method, key, signal);
+      const answer = await this.#origin.ask(method, key, signal, passed);
       told(answer.kind);
       // One that answers and then lets its bodies stall is away, too: only a whole body tells that it is not.
       if (answer.kind === 'absent' || method === 'HEAD' || this.#breaker.isOpen) this.#succeeded();

@@ -20,6 +20,8 @@ export interface Asked {
   readonly key: MirrorKey;
   readonly conditions: Conditions;
   readonly signal: AbortSignal;
+  /** Ids of the mirrors that the request has been through. */
+  readonly passed: readonly string[];
 }
 
 /** Answers from the bucket. */

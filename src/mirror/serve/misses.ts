@@ -26,14 +26,14 @@ export class Misses {
 
   async answer(asked: Asked, limits: RequestLimits): Promise<Answer> {
     const { fills, onMiss } = this.#options;
-    const { key, signal } = asked;
+    const { key, signal, passed } = asked;
     if (asked.method === 'HEAD') return await this.#head(asked);
     if (onMiss === 'redirect-origin') {
       const url = fills.urlOf(key);
-      const { joined } = url === undefined ? { joined: false } : fills.fill(key, limits);
+      const { joined } = url === undefined ? { joined: false } : fills.fill(key, { passed, ...limits });
       if (url !== undefined) return redirectAnswer(joined ? 'JOINED' : 'MISS', url);
     }
-    const fill = fills.fill(key, { signal, ...limits });
+    const fill = fills.fill(key, { signal, passed, ...limits });
     const start = await fill.started;
     const outcome = fill.joined ? 'JOINED' : 'MISS';
     if (start.kind !== 'found') return await this.#notFound(asked, start, outcome);
@@ -43,7 +43,7 @@ export class Misses {
   }
 
   async #head(asked: Asked): Promise<Answer> {
-    const start = await this.#options.fills.head(asked.key, asked.signal);
+    const start = await this.#options.fills.head(asked.key, asked.signal, asked.passed);
     if (start.kind !== 'found') return await this.#notFound(asked, start, 'MISS');
     const { size } = start.head;
     const refused = unheld(start.head, asked, 'MISS');

@@ -17,14 +17,7 @@ const RULES = new MirrorRules(
       query: 'pass',
       origins: [
         { kind: 'http', base: 'http://other.example:8080/' },
-        {
-          kind: 's3',
-          bucket: 'old',
-          prefix: 'p/',
-          endpoint: undefined,
-          region: undefined,
-          profile: undefined,
-        },
+        { kind: 's3', bucket: 'old', prefix: 'p/', access: {} },
       ],
     }),
   ],
