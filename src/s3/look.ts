@@ -1,4 +1,5 @@
 import { GetObjectCommand, HeadObjectCommand, type HeadObjectCommandOutput } from '@aws-sdk/client-s3';
+import { IsyncError } from '../model/isync-error.ts';
 import { quoted } from './answers.ts';
 import { type GetAnswer, headOf, type ObjectContent, type ObjectHead, openContent } from './content.ts';
 import { statusOf } from './errors.ts';
