@@ -7,7 +7,7 @@ import type { OxlintOverride } from 'oxlint';
 export const FLOORS: readonly (readonly string[])[] = [
   ['model'],
   ['flow'],
-  ['observe', 'http', 'access', 'aws', 'config', 'protocol', 'scanner', 'watcher'],
+  ['observe', 'http', 'access', 'aws', 'config', 'protocol', 'scanner', 'watcher', 'sqlite', 'exec'],
   ['s3'],
   ['store'],
   ['sender', 'receiver', 'events', 'backup', 'mirror'],

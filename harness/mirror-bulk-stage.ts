@@ -43,6 +43,8 @@ export interface MirrorBulkStage extends AsyncDisposable {
   readonly configure: (settings: Readonly<Record<string, unknown>>) => Promise<void>;
   /** `isync mirror ARGS --config …`, with `--json`. */
   readonly run: (...args: string[]) => Promise<Ran>;
+  /** The same, which finds `input` on its stdin. */
+  readonly runOn: (input: string, ...args: string[]) => Promise<Ran>;
   readonly start: (...args: string[]) => CliProcess;
   readonly put: (
     bucket: string,
@@ -76,6 +78,11 @@ export async function startMirrorBulkStage(server: S3Server): Promise<MirrorBulk
     at('mirror.yaml'),
     '--json',
   ];
+  const run = async (args: readonly string[], input?: string): Promise<Ran> => {
+    const { exitCode, stdout, stderr } = await runCli(argsOf(args), { env: server.env, input });
+    const last = stdout.trim().split('\n').at(-1) ?? '';
+    return { exitCode, stderr, summary: last === '' ? undefined : JSON.parse(last) };
+  };
   const parts = stack.move();
   return {
     folder,
@@ -87,11 +94,8 @@ export async function startMirrorBulkStage(server: S3Server): Promise<MirrorBulk
       const own = { bucket: `s3://${bucket}/pre`, s3Endpoint: server.endpoint, spool: at('spool') };
       await writeFile(at('mirror.yaml'), JSON.stringify({ ...own, ...settings }));
     },
-    run: async (...args) => {
-      const { exitCode, stdout, stderr } = await runCli(argsOf(args), { env: server.env });
-      const last = stdout.trim().split('\n').at(-1) ?? '';
-      return { exitCode, stderr, summary: last === '' ? undefined : JSON.parse(last) };
-    },
+    run: async (...args) => await run(args),
+    runOn: async (input, ...args) => await run(args, input),
     start: (...args) => startCli(argsOf(args), { env: server.env }),
     put: async (Bucket, Key, Body, more = {}) =>
       void (await server.client.send(new PutObjectCommand({ Bucket, Key, Body, ...more }))),

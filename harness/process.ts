@@ -23,6 +23,8 @@ export interface ProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** User and group to run as; only root may choose. */
   readonly uid?: number;
+  /** What it reads from its stdin. Default: it has none. */
+  readonly input?: string | undefined;
   /** Shows the process's own messages to whoever runs this. */
   readonly showStderr?: boolean;
   /** Told of its own messages as they come, in pieces. */
@@ -45,12 +47,14 @@ export function startNode(
   args: readonly string[],
   options: ProcessOptions & { readonly node?: string } = {},
 ): CliProcess {
-  const { uid, env, node, showStderr, onStderr } = options;
+  const { uid, env, node, input, showStderr, onStderr } = options;
   const child = spawn(node ?? process.execPath, args, {
-    stdio: ['ignore', 'pipe', showStderr === true ? 'inherit' : 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', showStderr === true ? 'inherit' : 'pipe'],
     env: { ...plainEnvironment(), ...env },
     ...(uid === undefined ? {} : { uid, gid: uid }),
   });
+  // Of a process that reads nothing of it the pipe breaks.
+  child.stdin?.on('error', () => {}).end(input);
   return new CliProcess(child, args, onStderr);
 }
 

@@ -19,8 +19,10 @@ const PACKAGES = {
   python3: 'python3',
   'rabbitmq-server': 'rabbitmq-server',
   rclone: 'rclone',
+  restic: 'restic',
   setfacl: 'acl',
   strace: 'strace',
+  zstd: 'zstd',
 } as const;
 
 export type Tool = keyof typeof PACKAGES;

@@ -6,7 +6,7 @@ import { mapFault } from './map-fault.ts';
 import { STORES } from './names.ts';
 import { HIDDEN, isAboutSecret } from './secret.ts';
 import type { Setting } from './sources.ts';
-import { access } from './store-access.ts';
+import { access, accessFaults } from './store-access.ts';
 import { parseStoreAddress, type StoreAddress } from './target-address.ts';
 import { badValue } from './values.ts';
 
@@ -18,10 +18,7 @@ const store = z
   .superRefine(({ url, ...given }, context) => {
     const fault = (key: string, message: string): void =>
       context.addIssue({ code: 'custom', path: [key], message });
-    if (given.profile !== undefined && given.credentials !== undefined)
-      fault('profile', 'is given beside credentials; which of the two is meant?');
-    if (given.sseKmsKeyId !== undefined && given.sse !== 'aws:kms')
-      fault('sseKmsKeyId', 'needs sse: aws:kms as well');
+    for (const { key, message } of accessFaults(given)) fault(key, message);
     if (url.kind === 's3') return;
     for (const [key, value] of Object.entries(given))
       if (value !== undefined) fault(key, 'is for an s3://BUCKET/PREFIX url only');
@@ -63,6 +60,44 @@ export function passedOn(issue: z.core.$ZodIssue): z.core.$ZodRawIssue {
   return { code: 'custom', path, message, params, input: undefined };
 }
 
+/** The stores of the config file, while settings are read: zod hands nothing down to a field. */
+let known: Stores = {};
+
+type Stores = Readonly<Record<string, unknown>>;
+
+/** Runs `parse`, in which {@link storeIn} finds the stores of `file`. */
+export function withStoresOf<T>(file: ConfigFile | undefined, parse: () => T): T {
+  const before = known;
+  known = storesOf(file);
+  try {
+    return parse();
+  } finally {
+    known = before;
+  }
+}
+
+/**
+ * The settings of the store that a value within a setting names as `store:NAME`, or why there is none; undefined where it is something
+ * else. A setting that is an address as a whole is a {@link location}.
+ */
+export function storeIn(
+  given: unknown,
+): { readonly settings: unknown } | { readonly fault: string } | undefined {
+  const name = nameIn(given);
+  if (name === undefined) return undefined;
+  const found = storeNamed(name, known);
+  return found instanceof NoSuchStore ? { fault: found.reason } : { settings: found };
+}
+
+function nameIn(value: unknown): string | undefined {
+  return typeof value === 'string' ? REFERENCE.exec(value)?.[1] : undefined;
+}
+
+function storesOf(file: ConfigFile | undefined): Stores {
+  const stores = file?.content.get(STORES);
+  return isRecord(stores) ? stores : {};
+}
+
 /** Stands in the place of a store whose name is not known. */
 class NoSuchStore {
   readonly reason: string;
@@ -74,10 +109,9 @@ class NoSuchStore {
 
 /** Returns `setting` with the store in the place of `store:NAME`, where `field` is a location and that is its value. */
 export function resolveStore(setting: Setting, field: unknown, file: ConfigFile | undefined): Setting {
-  const name = typeof setting.value === 'string' ? REFERENCE.exec(setting.value)?.[1] : undefined;
+  const name = nameIn(setting.value);
   if (name === undefined || !isLocation(field)) return setting;
-  const stores = file?.content.get(STORES);
-  return { ...setting, value: storeNamed(name, isRecord(stores) ? stores : {}), store: name };
+  return { ...setting, value: storeNamed(name, storesOf(file)), store: name };
 }
 
 /** Whether `field` is a location, optional or not. */
@@ -87,7 +121,7 @@ function isLocation(field: unknown): boolean {
     : field instanceof z.ZodType && locations.has(field);
 }
 
-function storeNamed(name: string, stores: Readonly<Record<string, unknown>>): unknown {
+function storeNamed(name: string, stores: Stores): unknown {
   if (!Object.hasOwn(stores, name)) return noSuchStore(name, Object.keys(stores));
   const found = stores[name] === '' ? {} : stores[name];
   return isRecord(found) ? found : new NoSuchStore('is no map of settings in the config file');

@@ -56,6 +56,8 @@ export function parseKeyPart(text: string): string {
   if (/[\0-\x1f\x7f]/.test(text)) throw badValue('has a control character, which no key may have');
   if (Buffer.byteLength(text) > MAX_KEY_PART_BYTES)
     throw badValue(`is longer than the ${MAX_KEY_PART_BYTES} bytes of a key`);
+  if (/(?:^|[/\\])\.{1,2}[/\\]/.test(text))
+    throw badValue('has a "." or ".." segment, which no key may have');
   return text;
 }
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { IsyncError } from '../model/isync-error.ts';
 import { isRecord, type ConfigFile, type ValuePath } from './config-file.ts';
 import { rawValue } from './from-file.ts';
-import { resolveStore } from './location.ts';
+import { resolveStore, withStoresOf } from './location.ts';
 import { optionName, STORES } from './names.ts';
 import { isAboutSecret, Secret, withSecretsOf } from './secret.ts';
 import { shownText } from './shown.ts';
@@ -40,7 +40,9 @@ export function readConfig<Config>(
       .map(([key, field]) => [key, rawValue(field, settings.get(key), file)] as const)
       .filter(([, value]) => value !== undefined),
   );
-  const result = withSecretsOf(sources.environment, () => schema.safeParse(raw, { error: mapFault }));
+  const result = withSecretsOf(sources.environment, () =>
+    withStoresOf(file, () => schema.safeParse(raw, { error: mapFault })),
+  );
   if (result.success && faults.length === 0) return result.data;
   const issues = result.success ? [] : result.error.issues;
   const all = [...faults, ...issues.map((issue) => describe(issue, collected, command))];

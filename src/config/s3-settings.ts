@@ -75,19 +75,25 @@ function parseKeyId(text: string): string {
  * The tags that S3 takes for an object.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-tagging.html
  */
-const MAX_TAGS = 10;
+export const MAX_TAGS = 10;
 const TAG = /^([\p{L}\p{N}\s+\-.:/@_]{1,128})=([\p{L}\p{N}\s+\-=.:/@_]{0,256})$/u;
+
+/** The tag that the text `KEY=VALUE` is, parted at its first "="; undefined where S3 takes none such. */
+export function tagIn(item: string): { readonly key: string; readonly value: string } | undefined {
+  const [, key = '', value = ''] = TAG.exec(item) ?? [];
+  return key === '' || key.toLowerCase().startsWith('aws:') ? undefined : { key, value };
+}
 
 function parseTags(items: readonly string[]): Readonly<Record<string, string>> | undefined {
   if (items.length === 0) return undefined;
   if (items.length > MAX_TAGS) throw badValue(`has more than the ${MAX_TAGS} tags that an object may have`);
   const tags = new Map<string, string>();
   for (const item of items) {
-    const [, key = '', value = ''] = TAG.exec(item) ?? [];
-    if (key === '' || key.toLowerCase().startsWith('aws:'))
+    const tag = tagIn(item);
+    if (tag === undefined)
       throw badValue('is no tag like project=alpha: KEY=VALUE of letters, digits, spaces and + - . : / @ _');
-    if (tags.has(key)) throw badValue(`gives the tag "${key}" twice`);
-    tags.set(key, value);
+    if (tags.has(tag.key)) throw badValue(`gives the tag "${tag.key}" twice`);
+    tags.set(tag.key, tag.value);
   }
   return Object.fromEntries(tags);
 }

@@ -36,3 +36,23 @@ export const access = z.strictObject({
 });
 
 export type StoreAccess = Partial<z.output<typeof access>>;
+
+/** What is wrong with settings together. */
+export function accessFaults({
+  profile,
+  credentials,
+  sse,
+  sseKmsKeyId,
+}: StoreAccess): readonly AccessFault[] {
+  const faults: AccessFault[] = [];
+  if (profile !== undefined && credentials !== undefined)
+    faults.push({ key: 'profile', message: 'is given beside credentials; which of the two is meant?' });
+  if (sseKmsKeyId !== undefined && sse !== 'aws:kms')
+    faults.push({ key: 'sseKmsKeyId', message: 'needs sse: aws:kms as well' });
+  return faults;
+}
+
+export interface AccessFault {
+  readonly key: string;
+  readonly message: string;
+}

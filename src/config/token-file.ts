@@ -28,13 +28,18 @@ export function readTokenFile(path: string): string {
   });
 }
 
+/** Whether a token that others must bring to us can be guessed. */
+export function isGuessable(token: string): boolean {
+  return token.length < LEAST_OWN_LENGTH;
+}
+
 /**
  * The same of a token that others must bring to us.
  * @throws IsyncError CONFIG_INVALID also where it can be guessed
  */
 export function readOwnToken(path: string): string {
   const token = parseToken(readText(path, 'the token file'));
-  if (token !== undefined && token.length >= LEAST_OWN_LENGTH) return token;
+  if (token !== undefined && !isGuessable(token)) return token;
   const message =
     token === undefined
       ? 'the token file must hold one token on one line, and nothing else'

@@ -64,6 +64,18 @@ export function parseDuration(text: string, unit: 'ms' | 's', smallest = 0): num
   return ms;
 }
 
+/** Longest span in ms: ten years. No timer waits for it at once. */
+const MAX_SPAN_MS = 3650 * 86_400_000;
+
+/** Returns whole milliseconds of a time that is counted in days or weeks rather than waited for; it needs its unit. */
+export function parseSpan(text: string, smallest: number): number {
+  const ms = /[a-z]$/i.test(text) ? measure(text, { ...DURATION_UNITS, w: 604_800_000 }, 's') : undefined;
+  if (ms === undefined) throw badValue('is no time with a unit like 90m, 24h, 7d or 4w');
+  if (ms > MAX_SPAN_MS) throw badValue('is too long; the most is ten years');
+  if (ms < smallest) throw badValue(`is too short; the least is ${smallest} ms`);
+  return ms;
+}
+
 export function parseCount(text: string): number {
   const value = /^\d+$/.test(text) ? Number(text) : 0;
   if (value < 1 || !Number.isSafeInteger(value)) throw badValue('is no whole number from 1 up');

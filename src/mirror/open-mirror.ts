@@ -117,11 +117,7 @@ function openOrigin(
   opened: AsyncDisposableStack,
 ): Origin {
   if (address.kind === 'http') return opened.use(new HttpOrigin(address.base, rule, { viaId: id }));
-  const { bucket, endpoint, region, profile } = address;
+  const { bucket, access } = address;
   const reads = Math.max(LEAST_READS, rule.concurrency);
-  return new S3Origin(
-    opened.use(new Bucket({ bucket, endpoint, region, profile }, { reads })),
-    address,
-    rule,
-  );
+  return new S3Origin(opened.use(new Bucket({ bucket, ...access }, { reads })), address, rule);
 }

@@ -1,3 +1,5 @@
+import type { S3Access } from '../s3/access.ts';
+
 /** Which keys are fetched, from where, and what of them is kept. Made from the config alone: nothing of a request is in it. */
 export interface MirrorRule {
   /** For log and metrics: `rules[0]`. */
@@ -38,12 +40,10 @@ export interface MirrorTimeouts {
 export type OriginAddress =
   /** Base URL without query, fragment, user and password; its path ends with "/". */
   | { readonly kind: 'http'; readonly base: string }
-  /** `prefix` is '' or ends with "/". Endpoint, region and profile come from the config. */
+  /** `prefix` is '' or ends with "/". `access` has server and keys of its own; what is not said is as for the AWS CLI. */
   | {
       readonly kind: 's3';
       readonly bucket: string;
       readonly prefix: string;
-      readonly endpoint: string | undefined;
-      readonly region: string | undefined;
-      readonly profile: string | undefined;
+      readonly access: Omit<S3Access, 'bucket'>;
     };

@@ -1,8 +1,12 @@
 import type { MirrorConfig } from '../config/schemas/mirror.ts';
 import { mirrorRule, type MirrorRuleConfig } from '../config/schemas/mirror-rule.ts';
+import { accessOf } from '../s3/access-of.ts';
 import type { MirrorRule, OriginAddress } from './rule.ts';
 
-/** The rules that settings tell, secrets revealed. Without any there is one, for every key: the external endpoint. */
+/**
+ * The rules that settings tell, secrets revealed, files read. Without any there is one, for every key: the external endpoint.
+ * @throws IsyncError CONFIG_INVALID where a file of certificates can't be read
+ */
 export function rulesOf({
   rules,
   externalEndpoint,
@@ -24,8 +28,8 @@ function ruleOf({ match, origins, keep, types, ...rule }: MirrorRuleConfig, name
   };
 }
 
-function addressOf({ url, endpoint, region, profile }: MirrorRuleConfig['origins'][number]): OriginAddress {
-  return url.kind === 'http' ? url : { ...url, endpoint: endpoint?.href, region, profile };
+function addressOf({ url, access }: MirrorRuleConfig['origins'][number]): OriginAddress {
+  return url.kind === 'http' ? url : { ...url, access: accessOf(access) };
 }
 
 /** What a client gets for what the bucket lacks. */

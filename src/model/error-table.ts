@@ -16,7 +16,7 @@ export interface ErrorFacts {
 }
 
 const REPAIR =
-  'isync verify --repair, then isync scan, sends again what the target lacks or holds differently.';
+  'After isync verify: isync verify --repair, then isync scan, sends again what the target lacks or holds differently. After isync mirror verify: isync mirror fill fetches what the bucket lacks, with --changed also what is newer at the origin; what the application has put stays.';
 
 /**
  * Every code that an error or a problem of isync can carry. The codes are stable: scripts match on them, they travel
@@ -92,11 +92,11 @@ export const ERRORS = {
   FILE_CHANGED: { concerns: 'item', exit: 1, cure: 'Nothing: it is sent when it has settled.' },
   // Gone before it was read.
   FILE_VANISHED: { concerns: 'item', exit: 1, cure: 'Nothing.' },
-  // Permission or I/O error while reading.
+  // Permission or I/O error while reading. mirror verify: a key that could not be compared.
   FILE_UNREADABLE: {
     concerns: 'item',
     exit: 5,
-    cure: 'Use chmod or chown, check the disk; touch mends a time.',
+    cure: 'Use chmod or chown, check the disk; touch mends a time. After isync mirror verify: the message has what the origin or the bucket said.',
   },
   // Shorter than the target's copy of the same mtime, or nothing but zeros: a power cut.
   SOURCE_DAMAGED: {
@@ -132,7 +132,7 @@ export const ERRORS = {
     concerns: 'peer',
     exit: 5,
     retryable: true,
-    cure: "The receiver's log has the words of its system or object store.",
+    cure: "The message, or the receiver's log, has the words of its system or object store.",
   },
   // The target folder or bucket is not there.
   STORE_MISSING: { concerns: 'peer', exit: 5, cure: 'Mount or make it; isync never makes it itself.' },
@@ -161,9 +161,9 @@ export const ERRORS = {
   },
   // No watch can be had; the reconcile finds files all the same, later.
   WATCH_FAILED: { concerns: 'machine', exit: 5, cure: 'Raise fs.inotify.max_user_watches.' },
-  // verify: both sides have the file, with different content.
+  // verify, mirror verify: both sides have the file, with different content.
   DIFFERENT: { concerns: 'item', exit: 1, cure: REPAIR },
-  // verify: the target lacks the file.
+  // verify, mirror verify: the target lacks the file.
   MISSING: { concerns: 'item', exit: 1, cure: REPAIR },
   // verify: only the target has the file.
   EXTRA: {
@@ -194,6 +194,25 @@ export const ERRORS = {
     concerns: 'peer',
     exit: 3,
     cure: 'Let the CDN read the bucket (s3:GetObject and s3:ListBucket for its origin access control).',
+  },
+  // A manifest, list or archive of a backup is missing, damaged, or says what can't be.
+  BACKUP_DAMAGED: {
+    concerns: 'peer',
+    exit: 1,
+    cure: 'isync backup list shows the others; the next run makes a full backup.',
+  },
+  // No private key of ours opens the backup.
+  KEY_MISSING: {
+    concerns: 'user',
+    exit: 2,
+    cure: 'Name the file with the private key (AGE-SECRET-KEY-…) of one of its recipients as identityFile in the config file.',
+    isHint: true,
+  },
+  // A source of a backup is missing or empty, a command of it failed, or what must run before it.
+  SOURCE_FAILED: {
+    concerns: 'machine',
+    exit: 5,
+    cure: 'Mount the disk, correct the path or mend the command; allowEmpty takes a source that is empty.',
   },
   // stdout can't be written to.
   OUTPUT_FAILED: {

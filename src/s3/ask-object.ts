@@ -34,6 +34,11 @@ export interface AskedObject {
 const READS = 256;
 /** A request that gets no place among them within this time, in ms, is refused: clients that read slowly may hold all of them. */
 const PATIENCE_MS = 15_000;
+/**
+ * Longest time until the head of an answer, in ms, without the SDK and then with it, in all its tries: a client, or a CDN that stands
+ * in between, waits for 30 s or 60 s.
+ */
+const ANSWER_MS = 10_000;
 /** Requests that wait for that, beside which more are opened for answers without a body. */
 const MORE_CONNECTIONS = 32;
 
@@ -45,11 +50,12 @@ export class ObjectAsker implements Disposable {
   readonly #where: string;
   readonly #reads: Limiter;
   readonly #most: number;
+  readonly #answerMs: number;
   /** Requests that have a place, or wait for one. */
   #asking = 0;
 
   /** @param reads objects that are read at a time */
-  constructor(access: S3Access, reads = READS) {
+  constructor(access: S3Access, reads = READS, answerMs = ANSWER_MS) {
     const { endpoint, pathStyle = true, ca } = access;
     const connections = reads + MORE_CONNECTIONS;
     this.#access = access;
@@ -57,10 +63,11 @@ export class ObjectAsker implements Disposable {
     this.#quick =
       endpoint === undefined || !pathStyle
         ? undefined
-        : QuickGets.of(this.#client, { endpoint: new URL(endpoint), ca, connections });
+        : QuickGets.of(this.#client, { endpoint: new URL(endpoint), ca, connections, answerMs });
     this.#where = `s3://${access.bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`;
     this.#reads = new Limiter(reads);
     this.#most = reads;
+    this.#answerMs = answerMs;
   }
 
   [Symbol.dispose](): void {
@@ -68,7 +75,7 @@ export class ObjectAsker implements Disposable {
     this.#client.destroy();
   }
 
-  /** @throws IsyncError (BUSY where too many objects are being read), or the signal's reason */
+  /** @throws IsyncError (UNREACHABLE where the server gives no answer in time, BUSY where too many objects are being read), or the signal's reason */
   async ask(
     method: 'GET' | 'HEAD',
     key: string,
@@ -149,7 +156,13 @@ export class ObjectAsker implements Disposable {
       IfModifiedSince: dateOf(wanted['if-modified-since']),
       IfUnmodifiedSince: dateOf(wanted['if-unmodified-since']),
     };
-    const sending = { abortSignal: signal };
+    const late = new AbortController();
+    const why = `the object store has not answered within ${this.#answerMs} ms (${this.#where})`;
+    const timer = setTimeout(
+      () => late.abort(new IsyncError('UNREACHABLE', why, { path: key })),
+      this.#answerMs,
+    );
+    const sending = { abortSignal: AbortSignal.any([signal, late.signal]) };
     try {
       const found =
         method === 'HEAD'
@@ -162,11 +175,14 @@ export class ObjectAsker implements Disposable {
       const ended = new Promise<void>((resolve) => body.once('close', resolve));
       return { answer: { status, headers, body: leavable(body) }, ended };
     } catch (error) {
+      late.signal.throwIfAborted();
       const status = statusOf(error);
       if (status === undefined || !isStatus(status) || status < 300) throw error;
       // The answer to a GET tells whether it is the key that is missing; that to a HEAD has no body.
       if (status === 404 && !(method === 'HEAD' ? isAbsent(error) : isNoSuchKey(error))) throw error;
       return { answer: { status, headers: headersOfError(error), body: undefined }, ended: undefined };
+    } finally {
+      clearTimeout(timer);
     }
   }
 }

@@ -11,6 +11,7 @@ import { bare, decodeKey, quoted } from './answers.ts';
 import { headOf, type ObjectContent, type ObjectHead, openContent } from './content.ts';
 import { foreignAnswer, isInvalidRange, statusOf } from './errors.ts';
 import { type ObjectAttributes, toInput } from './object-attributes.ts';
+import { quickHead } from './quick/head.ts';
 import { quickPut } from './quick/put.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
 
@@ -63,12 +64,17 @@ export async function headObject(
   key: string,
   options: HeadOptions = {},
 ): Promise<ObjectHead | undefined> {
-  const command = new HeadObjectCommand({
-    Bucket: bucket.name,
-    Key: key,
-    IfMatch: quoted(options.ifMatch),
+  const ifMatch = quoted(options.ifMatch);
+  const found = await bucket.sendUnlessAbsent(options, async (client, sending) => {
+    const where = { bucket: bucket.name, key };
+    const headers: Record<string, string> = ifMatch === undefined ? {} : { 'if-match': ifMatch };
+    const quick = await quickHead(client, where, headers, sending?.abortSignal);
+    if (quick === 'absent') return undefined;
+    return (
+      quick ??
+      (await client.send(new HeadObjectCommand({ Bucket: bucket.name, Key: key, IfMatch: ifMatch }), sending))
+    );
   });
-  const found = await bucket.sendUnlessAbsent(options, (client, sending) => client.send(command, sending));
   return found && headOf(found);
 }
 
@@ -103,6 +109,9 @@ export async function getObject(
   if (found === 'beyond') return await emptyContent(bucket, key, options);
   return found?.content;
 }
+
+/** Largest object that is put or copied without the SDK first, in bytes: of larger ones the request is the least that costs. */
+export const MOST_QUICK_BYTES = 1024 * 1024;
 
 export interface PutOptions extends RequestOptions {
   /** Puts it without the SDK first (quick/): for many small objects. Default false. */

@@ -1,15 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { OptionTable } from '../../src/cli/command.ts';
+import { below, type OptionTable } from '../../src/cli/command.ts';
+import { COMMANDS } from '../../src/cli/commands/list.ts';
 import { DEFAULT_IGNORE } from '../../src/model/default-ignore.ts';
 import { ERRORS } from '../../src/model/error-table.ts';
-import { OPTION_TABLES } from './commands.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const README = read('README.md');
 const OPERATIONS = read('docs/operations.md');
 
-const tables: readonly OptionTable[] = Object.values(OPTION_TABLES);
+/** Of each command, and of those below it. */
+const tables: readonly OptionTable[] = COMMANDS.flatMap(function tablesOf(entry): OptionTable[] {
+  const own = 'options' in entry ? [entry.options] : [];
+  return [...own, ...below(entry).flatMap(tablesOf)];
+});
 
 /** `10 min` as the command line has it. */
 const asGiven = (text: string): string => text.replace('min', 'm').replace(' ', '');

@@ -62,7 +62,7 @@ describe('the settings of a mirror', () => {
       name: 'rules[0]',
       origins: [
         { kind: 'http', base: 'https://old.example/base/' },
-        { kind: 's3', bucket: 'old-bucket', prefix: 'there/', endpoint: undefined },
+        { kind: 's3', bucket: 'old-bucket', prefix: 'there/', access: { endpoint: undefined } },
       ],
       key: { strip: 'img/', add: 'pictures/' },
       send: { authorization: 'sesame' },
@@ -90,9 +90,7 @@ describe('the settings of a mirror', () => {
           kind: 's3',
           bucket: 'other',
           prefix: '',
-          endpoint: 'http://127.0.0.1:9/',
-          region: 'eu-1',
-          profile: 'old',
+          access: { endpoint: 'http://127.0.0.1:9/', region: 'eu-1', profile: 'old' },
         },
       ],
     });
@@ -137,6 +135,30 @@ describe('the settings of a mirror', () => {
     });
   });
 
+  it('may have origins with servers and keys of their own, by the name of a store or in their place', () => {
+    const keys = 'credentials: { accessKeyId: AKIA, secretAccessKey: { env: OLD_KEY } }';
+    const config = read(
+      `stores:
+  old: { url: s3://old/there, endpoint: http://127.0.0.1:9, pathStyle: no, ${keys}, storageClass: STANDARD }
+bucket: s3://new
+rules:
+  - origins: [store:old, { url: s3://other, ${keys}, ca: ${file} }]
+  - origins: store:old
+`,
+      {},
+      { OLD_KEY: 'sesame' },
+    );
+    expect(JSON.stringify(config)).not.toContain('sesame');
+    const credentials = { accessKeyId: 'AKIA', secretAccessKey: 'sesame' };
+    const old = {
+      bucket: 'old',
+      prefix: 'there/',
+      access: { endpoint: 'http://127.0.0.1:9/', pathStyle: false, credentials },
+    };
+    const other = { bucket: 'other', prefix: '', access: { credentials, endpoint: undefined } };
+    expect(rulesOf(config)).toMatchObject([{ origins: [old, other] }, { origins: [old] }]);
+  });
+
   it.each([
     [{ s3_bucket: 'new' }, 'external-endpoint: is missing', 'external_endpoint'],
     [{ external_endpoint: 'http://o' }, 'bucket: is missing', 's3_bucket'],
@@ -146,6 +168,11 @@ describe('the settings of a mirror', () => {
       { s3_bucket: 'new', external_endpoint: 'http://o', service_endpoint: 'x' },
       '"x" is no URL like',
       'environment service_endpoint',
+    ],
+    [
+      { s3_bucket: 'new', external_endpoint: 'http://o', ISYNC_TOKEN: 'sesame' },
+      'so short that it can be guessed',
+      'environment ISYNC_TOKEN',
     ],
     [
       { s3_bucket: 'new', external_endpoint: 'http://o', ISYNC_SERVICE_ENDPOINT: 'http://x' },
@@ -161,6 +188,7 @@ describe('the settings of a mirror', () => {
 
 describe('a wrong value of a rule is told with its line', () => {
   it.each([
+    ['key: { add: ../x/ }', 'rules[0].key.add: "../x/" has a "." or ".." segment'],
     ['match: { prefx: a }', 'rules[0].match: has no setting "prefx"; did you mean "prefix"?'],
     ['match: { regex: "(" }', 'rules[0].match.regex: "(" is no regular expression'],
     ['match: a/', 'rules[0].match: is no map of settings'],
@@ -170,6 +198,16 @@ describe('a wrong value of a rule is told with its line', () => {
     ['origins: []', 'is empty'],
     ['origins: { url: https://x, region: a }', 'is for an s3://BUCKET/PREFIX url only'],
     ['origins: { url: s3://old, rgion: a }', 'has no setting "rgion"; did you mean "region"?'],
+    ['origins: { url: s3://old, storageClass: STANDARD }', 'has no setting "storageClass"'],
+    [
+      'origins: { url: s3://old, credentials: { accessKeyId: A, secretAccessKey: sesame } }',
+      'secretAccessKey: does not belong into a config file',
+    ],
+    [
+      'origins: { url: s3://old, profile: a, credentials: { accessKeyId: A, secretAccessKey: { env: X } } }',
+      'is given beside credentials',
+    ],
+    ['origins: [store:old]', '"store:old" names a store, and no config file has "stores:"'],
     ['send: { Authorization: sesame }', 'does not belong into a config file'],
     ['send: { Host: { env: X } }', 'is for a header that is a header that isync'],
     ['send: { "a b": { env: X } }', 'is for a header that is no name of a header'],
@@ -217,6 +255,24 @@ describe('a wrong value of a rule is told with its line', () => {
     const fault = refused(() => read(`bucket: s3://new\n${line}\n${rules}`));
     expect(fault.message).toContain(message);
     expect(fault.message).toContain(`(${file}, line 2)`);
+    expect(fault.message).not.toContain('sesame');
+  });
+
+  it.each([
+    ['main: { url: s3://x }', 'is none of "stores:" in the config file'],
+    ['old: { url: /folder }', 'names a store whose url is no origin like'],
+    ['old: { url: s3://x, endpoint: ftp://y }', 'names a store whose endpoint is no URL like'],
+    ['old: { url: s3://x, endpont: y }', 'names a store that has no setting "endpont"'],
+    [
+      'old: { url: s3://x, credentials: { accessKeyId: A, secretAccessKey: sesame } }',
+      'names a store whose credentials.secretAccessKey does not belong into a config file',
+    ],
+  ])('of a store that an origin names: %s', (store, message) => {
+    const fault = refused(() =>
+      read(`stores: { ${store} }\nbucket: s3://new\nrules:\n  - origins: [store:old]\n`),
+    );
+    expect(fault.message).toContain(`"store:old" ${message}`);
+    expect(fault.message).toContain(`(${file}, line 4)`);
     expect(fault.message).not.toContain('sesame');
   });
 

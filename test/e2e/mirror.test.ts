@@ -150,6 +150,16 @@ describe('isync mirror refuses', () => {
     expect(stderr).toContain(message);
   });
 
+  it.each(['--token-file', '--status-token-file'])('a token that can be guessed: %s', async (option) => {
+    await using folder = await temporaryFolder('mirror');
+    const file = join(folder.path, 'token');
+    await writeFile(file, 'sesame\n');
+    const { exitCode, stderr } = await runCli([...FILLED, '--status', '127.0.0.1:0', option, file]);
+    expect([exitCode, stderr]).toEqual([2, expect.stringContaining('it can be guessed')]);
+    expect(stderr).toContain('openssl rand');
+    expect(stderr).not.toContain('sesame');
+  });
+
   it.each([
     [['--on-hit', 'stream']],
     [['--service-endpoint', 'https://cdn.example', '--on-hit', 'redirect', '--on-miss', 'stream']],

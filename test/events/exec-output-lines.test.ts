@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { OutputLines } from '../../src/events/exec/output-lines.ts';
+import { OutputLines } from '../../src/exec/output-lines.ts';
 
 it('what a command prints is bounded in lines and in their length', () => {
   const lines: string[] = [];

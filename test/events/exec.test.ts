@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { startNode, until } from '../../harness/process.ts';
-import { childEnvironment } from '../../src/events/exec/child-environment.ts';
+import { childEnvironment } from '../../src/exec/child-environment.ts';
 import { ExecRunner } from '../../src/events/exec/exec-runner.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
 import type { PullState } from '../../src/events/state/pull-state.ts';

@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { type CliProcess, until } from '../../harness/process.ts';
 import { openPullState } from '../../src/events/state/open-pull-state.ts';
 import type { PullState } from '../../src/events/state/pull-state.ts';
-import { withoutSqliteWarning } from '../../src/events/state/sqlite.ts';
+import { withoutSqliteWarning } from '../../src/sqlite/sqlite.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { faultOf, keysOf, object } from './state-objects.ts';

@@ -103,6 +103,19 @@ describe('a request', () => {
     expect(log.lines).toEqual([]);
   });
 
+  it('whose handler fails gets an error that no cache keeps', async () => {
+    const { url } = await serve(async ({ target }) => {
+      throw target === '/' ? new Error('oh') : new HttpError(413, 'no');
+    });
+    for (const [path, status] of [
+      ['/', 500],
+      ['/a', 413],
+    ] as const) {
+      const response = await fetch(`${url}${path}`);
+      expect([response.status, response.headers.get('cache-control')]).toEqual([status, 'no-store']);
+    }
+  });
+
   it('whose body never comes is cut at the deadline', async () => {
     const errors: unknown[] = [];
     const handler: HttpHandler = async (request) => ({

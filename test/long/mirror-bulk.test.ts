@@ -32,12 +32,15 @@ await withS3Server((server) => {
         'gone',
         'image',
         '../up',
+        // Keys that stand above already.
+        '/a',
+        '/c%20d?x=1',
       ];
       await writeFile(at('list'), list.join('\n'));
       const first = await run('fill', '--list', at('list'), '--failed', at('failed'));
       expect(first).toMatchObject({
         exitCode: 1,
-        summary: { filled: 3, bytes: 11, present: 0, absent: 1, failed: 2, exitCode: 1 },
+        summary: { filled: 3, bytes: 11, present: 2, absent: 1, failed: 2, exitCode: 1 },
       });
       expect(await Promise.all(['a', 'b/ä %', 'c d'].map(textOf))).toEqual(['one', 'two', 'three']);
       expect(await textOf('image')).toBeUndefined();
@@ -49,7 +52,7 @@ await withS3Server((server) => {
       const again = await run('fill', '--list', at('failed'), '--failed', at('failed2'));
       expect(again).toMatchObject({ exitCode: 1, summary: { filled: 1, failed: 1 } });
       const whole = await run('fill', '--list', at('list'), '--failed', at('failed'));
-      expect(whole.summary).toMatchObject({ filled: 0, present: 4, absent: 1 });
+      expect(whole.summary).toMatchObject({ filled: 0, present: 6, absent: 1 });
       expect(web.asked.toSorted()).toEqual(['GET /base/gone', 'GET /base/image']);
     });
 
@@ -178,6 +181,15 @@ await withS3Server((server) => {
       web.instead = (_, response) => void response.writeHead(403).end();
       const refused = await run('verify', '--list', at('list'));
       expect(refused).toMatchObject({ exitCode: 1, summary: { failed: 5, missing: 0 } });
+    });
+
+    it('proves nothing with a list of which no key is one', async () => {
+      await using stage = await started();
+      const { web, at, run } = stage;
+      await stage.configure(fromWeb(web.url));
+      await writeFile(at('list'), 'https://elsewhere.example/base/a\ngone\n');
+      const { exitCode, summary } = await run('verify', '--list', at('list'));
+      expect([exitCode, summary.keys, summary.unruled, summary.absent]).toEqual([1, 2, 1, 1]);
     });
 
     it('compares digests with an old bucket, and finds other bytes of the same size', async () => {

@@ -37,8 +37,11 @@ export interface CallerKind {
   readonly mostBytes: number | undefined;
   /** What comes of a body that is cut. */
   readonly cut: 'connection' | 502;
-  /** @param settled resolves when nothing is done behind a response any more */
-  start(handler: MirrorHandler, log: Log, settled: () => Promise<void>): Promise<Caller>;
+  /**
+   * @param settled resolves when nothing is done behind a response any more
+   * @param port where it listens, if it does; default: any
+   */
+  start(handler: MirrorHandler, log: Log, settled: () => Promise<void>, port?: number): Promise<Caller>;
 }
 
 /** Time that a function has for an invocation, in ms. */
@@ -49,9 +52,9 @@ const server: CallerKind = {
   name: "Node's server",
   mostBytes: undefined,
   cut: 'connection',
-  start: async (handler, log) => {
+  start: async (handler, log, _settled, port = 0) => {
     const http = await startServer({
-      listen: { host: '127.0.0.1', port: 0 },
+      listen: { host: '127.0.0.1', port },
       tls: undefined,
       limits: {
         requestMs: 30_000,
@@ -141,7 +144,11 @@ function limits(): { readonly deadlineMs: number } {
 }
 
 /** Sends a request whose path stays as it is. */
-async function ask(port: number, path: string, { method = 'GET', headers = {} }: Asked = {}): Promise<Told> {
+export async function ask(
+  port: number,
+  path: string,
+  { method = 'GET', headers = {} }: Asked = {},
+): Promise<Told> {
   const request = httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false });
   request.end();
   const [response] = (await once(request, 'response')) as [IncomingMessage];

@@ -168,6 +168,14 @@ describe('what does not exist', () => {
       });
   });
 
+  it('for a HEAD is asked for all the same: some servers answer that with 404 for all', async () => {
+    const { fills, origin } = await newFills();
+    expect(await fills.head(keyOf('a'), NEVER)).toEqual({ kind: 'absent', remembered: false });
+    expect(await fills.head(keyOf('a'), NEVER)).toEqual({ kind: 'absent', remembered: true });
+    origin.objects.set('a', { content: Buffer.from('x') });
+    expect((await fetched(fills, 'a')).end).toEqual({ kind: 'kept', bytes: 1 });
+  });
+
   it('is not looked for at the next origin', async () => {
     const origins = [new FakeOrigin('https://a.example/'), new FakeOrigin('https://b.example/')];
     const { fills } = await newFills({ origins });
@@ -286,10 +294,11 @@ describe('a body', () => {
     origin.objects.set('a', { content, before });
     const { body, end } = await fetched(fills, 'a');
     expect(body).toBe(cut);
-    expect(end).toEqual({ kind: 'failed', error: cut });
+    expect(end).toEqual({ kind: 'failed', error: cut, isWhole: false });
     expect(bucket.objects.size).toBe(0);
     await expect.poll(() => spool.usedBytes).toBe(0);
-    expect(log.messages).toContain('an object was not kept');
+    const lines = log.lines.filter(({ message }) => message === 'an object was not kept');
+    expect(lines.map(({ fields }) => fields)).toEqual([{ key: 'a', reason: 'cut', unsaid: 0 }]);
   });
 
   it.each([

@@ -47,6 +47,8 @@ export interface StageOptions extends Partial<ServeOptions> {
   readonly rule?: object;
   readonly except?: readonly string[];
   readonly caller?: CallerKind;
+  /** Where it listens, where its caller does. Default: any. */
+  readonly port?: number;
 }
 
 /** A mirror of a bucket of its own, called by Node's server unless told. */
@@ -55,7 +57,7 @@ export async function startMirror(server: S3Server, origin: string, options: Sta
   const bucket = await server.makeBucket();
   const { endpoint, credentials } = server;
   const folder = await mkdtemp(join(tmpdir(), 'isync-serve-'));
-  onTestFinished(async () => await rm(folder, { recursive: true }));
+  onTestFinished(async () => await rm(folder, { recursive: true, force: true }));
   const log = new RecordingLog();
   const served: Served[] = [];
   const rule = mirrorRule.parse({ origins: [origin], allowPrivate: 'true', ...options.rule });
@@ -84,7 +86,8 @@ export async function startMirror(server: S3Server, origin: string, options: Sta
     log,
     ...options,
   });
-  const caller = await kind.start(handler, log, async () => await mirror.fills.settled());
+  const settled = async (): Promise<void> => await mirror.fills.settled();
+  const caller = await kind.start(handler, log, settled, options.port);
   onTestFinished(async () => {
     await caller.end();
     await mirror.fills.end(AbortSignal.abort());
@@ -96,6 +99,8 @@ export async function startMirror(server: S3Server, origin: string, options: Sta
     log,
     served,
     bucket,
+    /** Of the spool. */
+    folder,
     port: caller.port,
     loops: () => loops,
     put: async (key: string, Body: string | Buffer, more: Partial<PutObjectCommandInput> = {}) =>

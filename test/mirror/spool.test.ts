@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -8,6 +8,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { BLOCK_BYTES } from '../../src/mirror/spool/block-cache.ts';
 import { openSpool } from '../../src/mirror/spool/open-spool.ts';
 import type { Spool, SpoolFile } from '../../src/mirror/spool/spool.ts';
+import { asNobody } from '../../harness/as-nobody.ts';
 import { mountTmpfs } from '../store/tmpfs.ts';
 
 const MIB = 1024 * 1024;
@@ -18,8 +19,8 @@ function newFolder(): string {
   return folder;
 }
 
-async function newSpool(maxBytes = 64 * MIB, folder = newFolder()): Promise<Spool> {
-  const spool = await openSpool({ folder, maxBytes });
+async function newSpool(maxBytes = 64 * MIB, folder = newFolder(), readersMs?: number): Promise<Spool> {
+  const spool = await openSpool({ folder, maxBytes, readersMs });
   onTestFinished(async () => await spool[Symbol.asyncDispose]());
   return spool;
 }
@@ -222,6 +223,83 @@ it('says which folder can not be used', async () => {
   await expect(openSpool({ folder: join(folder, 'file'), maxBytes: 1 })).rejects.toMatchObject({
     code: 'STORE_FAILED',
     message: expect.stringContaining(join(folder, 'file')),
+  });
+});
+
+it('gives the last byte of a body of known size only when the body is whole', async () => {
+  const spool = await newSpool();
+  const content = Buffer.from('0123456789');
+  const bad = await fileOf(spool, 10);
+  const pieces: Uint8Array[] = [];
+  const reading = (async () => {
+    for await (const piece of bad.read()) pieces.push(piece);
+  })();
+  await bad.write(content);
+  await setImmediate();
+  bad.fail(new Error('its digest is another one'));
+  await expect(reading).rejects.toThrow('digest');
+  expect(Buffer.concat(pieces).toString()).toBe('012345678');
+  bad[Symbol.dispose]();
+  const good = await fileOf(spool, 10);
+  const whole = all(good.read());
+  const last = all(good.read({ start: 9 }));
+  await good.write(content);
+  await setImmediate();
+  good.end();
+  expect([(await whole).toString(), (await last).toString()]).toEqual(['0123456789', '9']);
+  good[Symbol.dispose]();
+});
+
+it('cuts the readers of a body that has come where another one needs its room, the oldest first', async () => {
+  const spool = await newSpool(3 * MIB, undefined, 0);
+  const content = randomBytes(MIB);
+  const begin = async (): Promise<AsyncIterator<Uint8Array>> => {
+    const file = await fileOf(spool, MIB);
+    await write(file, content);
+    file.end();
+    const reader = file.read()[Symbol.asyncIterator]();
+    await reader.next();
+    file[Symbol.dispose]();
+    return reader;
+  };
+  const [first, second] = [await begin(), await begin()];
+  const coming = await fileOf(spool, MIB);
+  const another = await fileOf(spool, MIB);
+  await expect(first.next()).rejects.toMatchObject({ code: 'STORE_FULL' });
+  expect((await second.next()).done).toBe(false);
+  coming[Symbol.dispose]();
+  another[Symbol.dispose]();
+  await second.return?.();
+  await expect.poll(() => spool.usedBytes).toBe(0);
+});
+
+it('has no room for a body while the readers of others have had less than a minute', async () => {
+  const spool = await newSpool(MIB);
+  const file = await fileOf(spool, MIB);
+  await write(file, randomBytes(MIB));
+  file.end();
+  const reading = file.read()[Symbol.asyncIterator]();
+  file[Symbol.dispose]();
+  expect(await spool.open(1, MIB)).toBeUndefined();
+  expect((await reading.next()).done).toBe(false);
+  await reading.return?.();
+});
+
+it('leaves alone what looks like a leftover and can not be removed', async () => {
+  const folder = newFolder();
+  mkdirSync(join(folder, 'isync-spool-of-another'));
+  const spool = await newSpool(MIB, folder);
+  expect(spool.usedBytes).toBe(0);
+});
+
+it('says at once that its folder can not be written to', async () => {
+  const folder = newFolder();
+  chmodSync(folder, 0o755);
+  await asNobody(async () => {
+    await expect(openSpool({ folder, maxBytes: MIB })).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      path: folder,
+    });
   });
 });
 

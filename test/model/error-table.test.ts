@@ -24,6 +24,11 @@ describe('a code', () => {
     expect(isErrorCode(text)).toBe(false);
   });
 
+  it.each(['MISSING', 'DIFFERENT', 'FILE_UNREADABLE'] as const)(
+    '%s, which two commands tell, has the cure of each',
+    (code) => expect(ERRORS[code].cure).toContain('After isync mirror verify: '),
+  );
+
   it('has a cure of whole sentences', () => {
     for (const { cure } of Object.values(ERRORS)) expect(cure).toMatch(/\.$/);
   });

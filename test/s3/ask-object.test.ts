@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { expect, it, onTestFinished } from 'vitest';
 import type { S3Access } from '../../src/s3/access.ts';
@@ -17,8 +18,12 @@ async function textOf({ body }: AskedObject): Promise<string | undefined> {
 await withS3Server((server) => {
   const { endpoint, credentials } = server;
 
-  const askerOf = (access: Pick<S3Access, 'bucket'> & Partial<S3Access>, reads?: number): ObjectAsker => {
-    const asker = new ObjectAsker({ endpoint, credentials, ...access }, reads);
+  const askerOf = (
+    access: Pick<S3Access, 'bucket'> & Partial<S3Access>,
+    reads?: number,
+    answerMs?: number,
+  ): ObjectAsker => {
+    const asker = new ObjectAsker({ endpoint, credentials, ...access }, reads, answerMs);
     onTestFinished(() => asker[Symbol.dispose]());
     return asker;
   };
@@ -148,5 +153,35 @@ await withS3Server((server) => {
     const { body } = await asker.ask('GET', 'k', {}, NEVER);
     if (body === undefined || body instanceof Uint8Array) throw new Error('no stream');
     expect((await buffer(body)).equals(bytes)).toBe(true);
+  });
+
+  it('gives up a server that takes requests and never answers', async () => {
+    await using front = await startS3Front(endpoint);
+    front.ignore = () => true;
+    const asker = askerOf({ bucket: 'isync-any', endpoint: front.endpoint }, 1, 300);
+    for (const method of ['GET', 'HEAD'] as const)
+      await expect(asker.ask(method, 'k', {}, NEVER)).rejects.toMatchObject({
+        code: 'UNREACHABLE',
+        retryable: true,
+        path: 'k',
+        message: expect.stringContaining('within 300 ms'),
+      });
+  });
+
+  it('reads a body for longer than an answer may take to begin', async () => {
+    await using front = await startS3Front(endpoint);
+    const bucket = await server.makeBucket();
+    const bytes = randomBytes(1_000_000);
+    await put(bucket, 'k', bytes);
+    const answerMs = 3_000;
+    front.holdBody = () => delay(answerMs + 200);
+    for (const isSdk of [false, true]) {
+      const refusal = { status: 403, code: 'SignatureDoesNotMatch' };
+      front.refuse = ({ headers }) => (isSdk && !('amz-sdk-invocation-id' in headers) ? refusal : undefined);
+      const asker = askerOf({ bucket, endpoint: front.endpoint }, 1, answerMs);
+      const { body } = await asker.ask('GET', 'k', {}, NEVER);
+      if (body === undefined || body instanceof Uint8Array) throw new Error('no stream');
+      expect((await buffer(body)).equals(bytes)).toBe(true);
+    }
   });
 });

@@ -8,7 +8,7 @@ const LIST = {
   list: {
     ...TEXT,
     ...KEYS,
-    describe: 'File with a key, or a URL of the origin, in each line; - for stdin',
+    describe: 'File with a key, a /path or a URL of the origin in each line; - for stdin',
     defaultDescription: 'all that the s3:// origins list',
   },
   failed: { ...TEXT, ...RUN, describe: 'File for the keys that failed: a list for the next run' },

@@ -6,6 +6,7 @@ import { withKept } from '../../mirror/bulk/kept-window.ts';
 import { linesOf } from '../../mirror/bulk/lines.ts';
 import { isListable, listedKeys } from '../../mirror/bulk/listed-keys.ts';
 import { namedKey } from '../../mirror/bulk/named-key.ts';
+import { withOrigin } from '../../mirror/bulk/origin-window.ts';
 import type { OpenMirror } from '../../mirror/open-mirror.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
@@ -20,11 +21,16 @@ const MOST_LINE_BYTES = 16 * 1024;
  */
 export function candidatesOf(
   { list }: Pick<MirrorConfig, 'list'>,
+  /** Whether what the origin has of each key is compared: then it is asked for by pages, where that is possible. */
+  compares: boolean,
   mirror: OpenMirror,
   { log, signal }: { readonly log: Log; readonly signal: AbortSignal },
 ): AsyncIterable<Candidate> {
   const keyBytes = MAX_KEY_BYTES - Buffer.byteLength(mirror.prefix);
-  if (list !== undefined) return withKept(ofList(list, mirror, keyBytes, signal), { ...mirror, signal });
+  if (list !== undefined) {
+    const named = withKept(ofList(list, mirror, keyBytes, signal), { ...mirror, signal });
+    return compares ? withOrigin(named, mirror.routes, signal) : named;
+  }
   const others = mirror.routes.filter((route) => !isListable(route)).map(({ rule }) => rule.name);
   if (others.length === mirror.routes.length)
     throw new IsyncError('USAGE', 'there is no s3:// origin, and a web server can not be listed', {
@@ -52,6 +58,10 @@ async function* ofList(
     signal.throwIfAborted();
     if (errnoOf(error) === undefined || error instanceof IsyncError) throw error;
     const words = error instanceof Error ? error.message : String(error);
-    throw new IsyncError('FILE_UNREADABLE', `the list can't be read: ${words}`, { path: list, cause: error });
+    throw new IsyncError('FILE_UNREADABLE', `the list can't be read: ${words}`, {
+      path: list,
+      hint: 'Name a file with --list that isync may read, or - for stdin.',
+      cause: error,
+    });
   }
 }

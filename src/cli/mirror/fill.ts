@@ -12,7 +12,7 @@ import { openFailedKeys } from './failed-keys.ts';
 export async function fill(given: LastingWork<MirrorConfig>): Promise<ExitCode> {
   const { config, output, screen, log, signal } = given;
   await using mirror = await openBulkMirror(given);
-  const candidates = candidatesOf(config, mirror, given);
+  const candidates = candidatesOf(config, config.changed, mirror, given);
   using failedKeys = openFailedKeys(config.failed);
   const counts = noCounts();
   const failures: { readonly key: string; readonly message: string }[] = [];

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { MirrorConfig } from '../../config/schemas/mirror.ts';
 import { showAddress } from '../../config/target-address.ts';
-import { readTokenFile } from '../../config/token-file.ts';
+import { readOwnToken } from '../../config/token-file.ts';
 import { checkExposure } from '../../http/exposure.ts';
 import { type HttpLimits, type HttpServer, startServer } from '../../http/server.ts';
 import { ThrottledLog } from '../../http/throttled-log.ts';
@@ -36,7 +36,7 @@ const LIMITS: Omit<HttpLimits, 'endMs'> = {
 /** Answers requests until a signal comes, then lets fills end. */
 export async function serve(given: Work): Promise<ExitCode> {
   const { config, output, log, signal, cut } = given;
-  const token = config.tokenFile === undefined ? config.token?.reveal() : readTokenFile(config.tokenFile);
+  const token = config.tokenFile === undefined ? config.token?.reveal() : readOwnToken(config.tokenFile);
   checkExposed(config, token);
   const metrics = await loadMetrics(given);
   await using mirror = await openMirror(mirrorSettings(config), { log, observer: metrics?.observer.fills });

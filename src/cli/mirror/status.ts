@@ -1,5 +1,5 @@
 import type { MirrorConfig } from '../../config/schemas/mirror.ts';
-import { readTokenFile } from '../../config/token-file.ts';
+import { readOwnToken } from '../../config/token-file.ts';
 import type { HttpServer } from '../../http/server.ts';
 import type { Fills } from '../../mirror/fill/fills.ts';
 import type { MirrorMetrics } from '../../mirror/serve/mirror-metrics.ts';
@@ -20,7 +20,7 @@ export async function loadMetrics({
 }: LastingWork<MirrorConfig>): Promise<MirrorStatus | undefined> {
   const { status: listen, statusTokenFile } = config;
   if (listen === undefined) return undefined;
-  const token = statusTokenFile === undefined ? undefined : readTokenFile(statusTokenFile);
+  const token = statusTokenFile === undefined ? undefined : readOwnToken(statusTokenFile);
   const [prom, { MirrorMetrics }, { startStatus }] = await Promise.all([
     import('prom-client'),
     import('../../mirror/serve/mirror-metrics.ts'),

@@ -20,7 +20,7 @@ const CODES: Readonly<Record<Finding['kind'], ErrorCode>> = {
 export async function verify(given: LastingWork<MirrorConfig>): Promise<ExitCode> {
   const { config, output, screen, signal } = given;
   await using mirror = await openBulkMirror(given);
-  const candidates = candidatesOf(config, mirror, given);
+  const candidates = candidatesOf(config, true, mirror, given);
   using failedKeys = openFailedKeys(config.failed);
   const counts = noVerifyCounts();
   const differences: Problem[] = [];
@@ -37,9 +37,17 @@ export async function verify(given: LastingWork<MirrorConfig>): Promise<ExitCode
     await verifyAll({ ...mirror, candidates, most: config.maxFills, signal, onFinding }, counts);
   return await toTheEnd(given, mirror, run, {
     told: () => ({ ...counts, differences }),
-    say: () => output.text(summaryLine(counts)),
-    hasProblems: () => counts.missing + counts.different + counts.failed > 0,
+    say: () => {
+      output.text(summaryLine(counts));
+      if (provesNothing(counts)) output.text('Nothing was compared: does the list name keys of this mirror?');
+    },
+    hasProblems: () => counts.missing + counts.different + counts.failed > 0 || provesNothing(counts),
   });
+}
+
+/** There were keys, and of none of them anything could be said: another list, or another config, was meant. */
+function provesNothing({ keys, absent, unruled }: VerifyCounts): boolean {
+  return keys > 0 && absent + unruled === keys;
 }
 
 function summaryLine(counts: VerifyCounts): string {

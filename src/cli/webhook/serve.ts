@@ -10,7 +10,7 @@ import type { Parking } from '../../events/parking/parking.ts';
 import type { EventQueue } from '../../events/queue/event-queue.ts';
 import { openEventQueue } from '../../events/queue/open-event-queue.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
-import { ensureFolder } from '../../events/state/state-folder.ts';
+import { ensureFolder } from '../../sqlite/state-folder.ts';
 import { openEventSource } from '../../events/source/open-event-source.ts';
 import { queueTaker } from '../../events/work/queue-taker.ts';
 import { followReplays } from '../../events/work/replays.ts';

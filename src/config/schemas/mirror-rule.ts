@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { isRecord } from '../config-file.ts';
 import { flag, listOf, one, oneOf } from '../fields.ts';
-import { passedOn } from '../location.ts';
+import { passedOn, storeIn } from '../location.ts';
 import { mapFault } from '../map-fault.ts';
 import {
   headerFault,
+  type MirrorOrigin,
   parseHeaderValue,
   parseKeep,
   parseKeyPart,
@@ -13,35 +14,77 @@ import {
   parseTypes,
 } from '../mirror-values.ts';
 import { parseConcurrency } from '../pull-values.ts';
-import { endpoint, profile, region } from '../s3-settings.ts';
 import { HIDDEN, secret } from '../secret.ts';
+import { access, accessFaults, type StoreAccess } from '../store-access.ts';
 import { parseBytes, parseDuration, parseRate } from '../values.ts';
 
-/** What an s3:// origin of a rule is reached by; without, as the AWS CLI would. */
+interface OriginConfig {
+  readonly url: MirrorOrigin;
+  /** Of an s3:// origin: what is not said is as for the AWS CLI. */
+  readonly access: StoreAccess;
+}
+
+const url = one(parseOrigin);
+const reached = {
+  endpoint: true,
+  region: true,
+  pathStyle: true,
+  profile: true,
+  credentials: true,
+  ca: true,
+} as const;
+const originText = url.transform((url): OriginConfig => ({ url, access: {} }));
 const originMap = z
-  .strictObject({
-    url: one(parseOrigin),
-    endpoint: endpoint.optional(),
-    region: region.optional(),
-    profile: profile.optional(),
-  })
-  .superRefine(({ url, ...given }, context) => {
-    if (url.kind === 's3') return;
-    for (const [key, value] of Object.entries(given))
-      if (value !== undefined)
-        context.addIssue({ code: 'custom', path: [key], message: 'is for an s3://BUCKET/PREFIX url only' });
-  });
-const originText = one(parseOrigin).transform((url): OriginConfig => ({ url }));
+  .strictObject({ url, ...access.pick(reached).shape })
+  .superRefine(checkOrigin)
+  .transform(originOf);
+/** A store may also say what is written there, for those who write. */
+const originStore = z
+  .strictObject({ url, ...access.shape })
+  .superRefine(checkOrigin)
+  .transform(originOf);
 
-type OriginConfig = z.output<typeof originMap>;
+type OriginMap = { readonly url: MirrorOrigin } & StoreAccess;
 
-/** An address, or a map with one and how it is reached. */
+function checkOrigin({ url, ...given }: OriginMap, context: z.core.$RefinementCtx): void {
+  const fault = (key: string, message: string): void =>
+    context.addIssue({ code: 'custom', path: [key], message });
+  for (const { key, message } of accessFaults(given)) fault(key, message);
+  if (url.kind === 's3') return;
+  for (const [key, value] of Object.entries(given))
+    if (value !== undefined) fault(key, 'is for an s3://BUCKET/PREFIX url only');
+}
+
+function originOf({ url, ...access }: OriginMap): OriginConfig {
+  return { url, access };
+}
+
+/** An address, a map with one and how it is reached, or `store:NAME`. */
 const origin = z.unknown().transform((given, context): OriginConfig => {
+  const store = storeIn(given);
+  if (store !== undefined) return originNamed(store, context);
   const result = (isRecord(given) ? originMap : originText).safeParse(given, { error: mapFault });
   if (result.success) return result.data;
   for (const issue of result.error.issues) context.issues.push(passedOn(issue));
   return z.NEVER;
 });
+
+/** What is wrong is told where the store is named, by the name of the setting there. */
+function originNamed(
+  store: NonNullable<ReturnType<typeof storeIn>>,
+  context: z.core.$RefinementCtx,
+): OriginConfig {
+  const complain = (message: string): void => context.addIssue({ code: 'custom', message });
+  if ('fault' in store) {
+    complain(store.fault);
+    return z.NEVER;
+  }
+  const result = originStore.safeParse(store.settings, { error: mapFault });
+  if (result.success) return result.data;
+  for (const { path, message } of result.error.issues)
+    complain(`names a store ${path.length === 0 ? 'that' : `whose ${z.core.toDotPath(path)}`} ${message}`);
+  return z.NEVER;
+}
 
 const origins = z.preprocess(
   (given) => (typeof given === 'string' || isRecord(given) ? [given] : given),

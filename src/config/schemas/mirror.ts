@@ -6,7 +6,7 @@ import { location } from '../location.ts';
 import { parseHttpOrigin, parseKeyGlobs, parseMirrorBucket, parseServiceEndpoint } from '../mirror-values.ts';
 import { s3Settings } from '../s3-settings.ts';
 import { secret } from '../secret.ts';
-import { parseToken } from '../token-file.ts';
+import { isGuessable, parseToken } from '../token-file.ts';
 import { badValue, parseBytes, parseCount, parseDuration, parseHostPort, parseRate } from '../values.ts';
 import { parseFile } from '../webhook-values.ts';
 import { common, fault } from './common.ts';
@@ -90,5 +90,7 @@ function isOpenToClients({ origins, send }: MirrorRuleConfig): boolean {
 function parseSecret(text: string): string {
   const token = parseToken(text);
   if (token === undefined) throw badValue('is no token: one line of printable ASCII without spaces');
+  if (isGuessable(token))
+    throw badValue('is so short that it can be guessed; make one with: openssl rand -hex 24');
   return token;
 }

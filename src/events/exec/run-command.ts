@@ -1,7 +1,7 @@
 import type { Log } from '../../model/log.ts';
-import { Child, type Ending } from './child.ts';
-import { childEnvironment } from './child-environment.ts';
-import { endingText } from './ending-text.ts';
+import { Child, type Ending } from '../../exec/child.ts';
+import { childEnvironment } from '../../exec/child-environment.ts';
+import { endingText } from '../../exec/ending-text.ts';
 
 /** A command that runs this long is told of, in ms, and again after as long: it holds up all that is owed since. */
 const LONG_RUN_MS = 600_000;

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Limiter } from '../../flow/limiter.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { FreeSpace } from '../../store/file/free-space.ts';
-import { ensureFolder, syncNames } from '../state/state-folder.ts';
+import { ensureFolder, syncNames } from '../../sqlite/state-folder.ts';
 import { parseRecordName, type RecordName } from './record-file.ts';
 import { SharedSync } from './shared-sync.ts';
 

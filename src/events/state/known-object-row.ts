@@ -1,7 +1,7 @@
 import type { SQLInputValue, SQLOutputValue } from 'node:sqlite';
 import { IsyncError } from '../../model/isync-error.ts';
 import { isRelPath, type RelPath } from '../../model/rel-path.ts';
-import { moveAway } from './sqlite.ts';
+import { moveAway } from './state-error.ts';
 import type { KnownObject } from './pull-state.ts';
 
 /** A row as node:sqlite gives it: a value for each column, as an array, which takes half the time and memory of an object. */

@@ -1,10 +1,12 @@
-import { chmodSync, closeSync, constants, openSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
-import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import { lockHolder } from './lock-holder.ts';
-import { isBusy, moveAway, openSqlite, pragmaNumber, stateError } from './sqlite.ts';
-import { ensureFolder, syncNames } from './state-folder.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { lockHolder } from '../../sqlite/lock-holder.ts';
+import { createFile } from '../../sqlite/create-file.ts';
+import { isBusy, openSqlite, pragmaNumber } from '../../sqlite/sqlite.ts';
+import { ensureFolder } from '../../sqlite/state-folder.ts';
+import { moveAway, stateError } from './state-error.ts';
 
 /** Told by `PRAGMA application_id`, so that file(1) and we know the file: "isyn". */
 const APPLICATION_ID = 0x69_73_79_6e;
@@ -76,36 +78,6 @@ export async function openDatabase(path: string): Promise<DatabaseSync> {
     db?.close();
     throw isBusy(error) ? fenced(path, error) : stateError(error, path);
   }
-}
-
-/**
- * Makes an empty file for its owner alone, durable. Not touched where it is there: to close a file drops all locks that this
- * process has on it.
- * @param name "state", "queue": of the file, for the message
- * @throws IsyncError STORE_FULL, STORE_FAILED
- */
-export async function createFile(path: string, name: string): Promise<void> {
-  try {
-    closeSync(openSync(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600));
-  } catch (error) {
-    if (errnoOf(error) === 'EEXIST') return;
-    throw fileError(error, path, name);
-  }
-  try {
-    chmodSync(path, 0o600);
-    await syncNames(dirname(path));
-  } catch (error) {
-    throw fileError(error, path, name);
-  }
-}
-
-function fileError(error: unknown, path: string, name: string): IsyncError {
-  const errno = errnoOf(error);
-  const code = errno === 'ENOSPC' || errno === 'EDQUOT' ? 'STORE_FULL' : 'STORE_FAILED';
-  return new IsyncError(code, `the ${name} file can't be made (${errno ?? String(error)})`, {
-    path,
-    cause: error,
-  });
 }
 
 function prepare(db: DatabaseSync, path: string): void {

@@ -16,7 +16,7 @@ import {
 } from './known-object-row.ts';
 import { openDatabase } from './open-database.ts';
 import type { KnownObject, OwedPath, PartialObject, PathUse, PullState } from './pull-state.ts';
-import { stateError } from './sqlite.ts';
+import { stateError } from './state-error.ts';
 
 /** Objects read at a time for a listing, some 500 bytes each: a page holds up the event loop for some 5 ms. */
 const PAGE_OBJECTS = 1000;

@@ -1,10 +1,12 @@
 import { createReadStream } from 'node:fs';
-import { toIsyncError } from '../../model/isync-error.ts';
+import { IsyncError } from '../../model/isync-error.ts';
 import type { ByPrefix } from './by-prefix.ts';
 import { linesOf } from './lines.ts';
 
-/** Longest line of a log, in bytes: one of a request has some hundreds, one with an error some thousands. */
-const MOST_LINE_BYTES = 1024 * 1024;
+/** Longest line of a log, in bytes: one of a request has some hundreds, one with an error some thousands. A longer one is not read. */
+const MOST_LINE_BYTES = 64 * 1024;
+/** Latest time that a date can tell, in ms since the epoch. */
+const LATEST_MS = 8.64e15;
 
 /** What access logs tell of the time since. */
 export interface AccessLines {
@@ -53,14 +55,19 @@ export async function readAccessLog(
 ): Promise<void> {
   try {
     const chunks: AsyncIterable<Buffer> = createReadStream(path, { signal });
-    for await (const line of linesOf(chunks, MOST_LINE_BYTES, 'log')) {
+    for await (const line of linesOf(chunks, MOST_LINE_BYTES, undefined)) {
       const fields = fieldsOf(line);
       if (fields === undefined) told.unreadable += 1;
       else count(fields, sinceMs, byPrefix, told);
     }
   } catch (error) {
     signal.throwIfAborted();
-    throw toIsyncError(error, 'FILE_UNREADABLE', { path });
+    const words = error instanceof Error ? error.message : String(error);
+    throw new IsyncError('FILE_UNREADABLE', `the log can't be read: ${words}`, {
+      path,
+      hint: 'Name files with the log of "isync mirror" with --log, unpacked, and such that isync may read.',
+      cause: error,
+    });
   }
 }
 
@@ -68,12 +75,12 @@ function count(fields: Fields, sinceMs: number, byPrefix: ByPrefix, told: Access
   const { msg, key, outcome, status, time, unsaid } = fields;
   if (msg !== 'request' || typeof key !== 'string' || typeof status !== 'number') return;
   const atMs = typeof time === 'number' ? time : Date.parse(String(time));
-  if (Number.isNaN(atMs)) return;
+  if (!(Math.abs(atMs) <= LATEST_MS)) return;
   told.firstMs = Math.min(told.firstMs ?? atMs, atMs);
   told.lastMs = Math.max(told.lastMs ?? atMs, atMs);
   if (atMs < sinceMs) return;
   told.requests += 1;
-  if (typeof unsaid === 'number') told.unsaid += unsaid;
+  if (typeof unsaid === 'number' && Number.isSafeInteger(unsaid)) told.unsaid += unsaid;
   if ((outcome === 'MISS' || outcome === 'JOINED') && status < 400) {
     told.asked += 1;
     byPrefix.of(key, atMs).asked += 1;

@@ -28,4 +28,9 @@ export type Candidate =
   /** No key of a mirror. `reason` completes a sentence. */
   | { readonly kind: 'unusable'; readonly name: string; readonly reason: string };
 
+/** As the listing of a bucket tells. */
+export function factsListed({ size, modifiedMs, etag }: ListedObject): OriginFacts {
+  return { size, modifiedMs, etag: `"${etag}"`, hasMd5: true };
+}
+
 export type KeyCandidate = Extract<Candidate, { readonly kind: 'key' }>;

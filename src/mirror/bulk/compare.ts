@@ -18,8 +18,10 @@ export function isAsPut(kept: ObjectFacts): boolean {
 export function isChanged({ metadata, size }: ObjectFacts, origin: OriginFacts): boolean {
   if (origin.size !== undefined && origin.size !== size) return true;
   const keptModifiedMs = Date.parse(metadata[ORIGIN_MODIFIED] ?? '');
-  if (origin.modifiedMs !== undefined && !Number.isNaN(keptModifiedMs))
-    return seconds(origin.modifiedMs) > seconds(keptModifiedMs);
+  const isTimed = origin.modifiedMs !== undefined && !Number.isNaN(keptModifiedMs);
+  const laterS = isTimed ? seconds(origin.modifiedMs) - seconds(keptModifiedMs) : 0;
+  // Within one second, only the ETag of a bucket tells: servers of the web may have several for one version.
+  if (isTimed && (laterS !== 0 || !origin.hasMd5)) return laterS > 0;
   const keptEtag = metadata[ORIGIN_ETAG];
   return keptEtag !== undefined && origin.etag !== undefined && keptEtag !== origin.etag;
 }

@@ -7,6 +7,7 @@ import type { Candidate, KeyCandidate, OriginFacts } from './candidate.ts';
 import { isAsPut, isChanged, isSurelyUnchanged } from './compare.ts';
 import { inLanes } from './in-lanes.ts';
 import { lookKept } from './look-kept.ts';
+import { lineOf } from './named-key.ts';
 import { Tries } from './tries.ts';
 
 export interface FillAllOptions {
@@ -101,12 +102,11 @@ class FillAll {
   /** Never rejects. */
   async #work(candidate: Candidate): Promise<void> {
     if (candidate.kind !== 'key') return;
-    const { key } = candidate.key;
     try {
       await this.#tries.run(() => this.#key(candidate));
     } catch (error) {
       if (error === this.#options.signal.reason) return;
-      this.#failed(key, error instanceof Error ? error.message : String(error));
+      this.#failed(lineOf(candidate.key), error instanceof Error ? error.message : String(error));
       const why = this.#tries.endsRun(error);
       if (why !== undefined) this.#ending.abort(why);
     }
@@ -153,7 +153,9 @@ class FillAll {
     const fill = fills.fill(key, { replaces });
     const start = await fill.started;
     const end = await fill.ended;
-    if (end.kind === 'kept') this.#filled(key.key, end.bytes, replaces !== undefined);
+    // Another line of the list has the same key, and counts it.
+    if (end.kind === 'kept' && fill.joined) this.#counts.present += 1;
+    else if (end.kind === 'kept') this.#filled(key.key, end.bytes, replaces !== undefined);
     else if (end.kind === 'failed') throw end.error;
     else if (end.kind === 'passed') throw new IsyncError('FILE_UNREADABLE', `not kept: ${end.reason}`);
     else if (end.kind === 'nothing' && start.kind !== 'found') this.#nothing(start);

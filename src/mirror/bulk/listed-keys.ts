@@ -5,8 +5,9 @@ import type { RuleOrigins } from '../fill/fills-options.ts';
 import { keyFault } from '../key.ts';
 import { S3Origin } from '../origin/s3/s3-origin.ts';
 import type { MirrorRules } from '../rules.ts';
-import type { Candidate } from './candidate.ts';
+import { type Candidate, factsListed } from './candidate.ts';
 import { mergeSorted } from './merge-sorted.ts';
+import { lineOf } from './named-key.ts';
 
 export interface ListedKeysOptions {
   readonly rules: MirrorRules;
@@ -49,14 +50,13 @@ async function* ofRule(
     const fault = keyFault(path, keyBytes);
     if (fault !== undefined) {
       // What a rule does not bring anyway is nothing to complain about.
-      if (rule.matches(path)) yield { kind: 'unusable', name: path, reason: fault };
+      if (rule.matches(path))
+        yield { kind: 'unusable', name: lineOf({ path, query: undefined }), reason: fault };
       continue;
     }
     const key = rules.keyFrom(rule, add + object.key);
     if (key === undefined) continue;
-    const { size, modifiedMs, etag } = object;
-    const origin = { size, modifiedMs, etag: `"${etag}"`, hasMd5: true };
-    yield { kind: 'key', key, rule, origin, kept: keptObject };
+    yield { kind: 'key', key, rule, origin: factsListed(object), kept: keptObject };
   }
 }
 

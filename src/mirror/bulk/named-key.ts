@@ -1,22 +1,43 @@
-import { keyFault, parseTarget } from '../key.ts';
+import { encodeKey, keyFault, parseTarget } from '../key.ts';
 import type { MirrorKey } from '../fill/fills.ts';
 import type { MirrorRule, OriginAddress } from '../rule.ts';
 import type { MirrorRules } from '../rules.ts';
 import type { Candidate } from './candidate.ts';
 
 const HTTP_URL = /^(https?:\/\/[^/?#]+)(\/.*)?$/is;
+/** What a file has in the place of bytes that are not UTF-8. */
+const NOT_UTF8 = '\ufffd';
+/** A key that would be something else as a line. */
+const UNLIKE_A_KEY = /^(?:\/|https?:\/\/|s3:\/\/|\ufeff)|[\p{Cc}\ufffd]/iu;
 
 /**
- * What a line of a list names: a key of the mirror, or the URL of an object at an origin of a rule.
+ * What a line of a list names: a key of the mirror, the path of a request for it (as access logs have it, percent-encoded, with "/"
+ * at its beginning), or the URL of an object at an origin of a rule.
  * @param keyBytes the longest key in bytes of UTF-8
  */
 export function namedKey(rules: MirrorRules, line: string, keyBytes: number): Candidate {
+  if (line.includes(NOT_UTF8)) return { kind: 'unusable', name: line, reason: 'is not UTF-8' };
   if (HTTP_URL.test(line)) return byUrl(rules, line, keyBytes);
+  if (line.startsWith('/')) return byPath(rules, line, keyBytes);
   if (line.startsWith('s3://')) return byS3Url(rules, line, keyBytes);
   const { path, query } = rules.rules.some((rule) => rule.query === 'pass')
     ? splitQuery(line)
     : { path: line };
   return candidateOf(rules, line, path, query, keyBytes);
+}
+
+/** A line that names just this key, whatever it looks like. */
+export function lineOf({ path, query }: Pick<MirrorKey, 'path' | 'query'>): string {
+  const asked = query === undefined ? '' : `?${query}`;
+  return `${UNLIKE_A_KEY.test(path) ? `/${encodeKey(path.toWellFormed())}` : path}${asked}`;
+}
+
+/** A key that begins with "/" has two of them there, as in a request. */
+function byPath(rules: MirrorRules, line: string, keyBytes: number): Candidate {
+  const parsed = parseTarget(encodeOthers(line), keyBytes);
+  if (parsed.kind === 'refused') return { kind: 'unusable', name: line, reason: parsed.reason };
+  if (parsed.kind === 'empty') return { kind: 'unusable', name: line, reason: 'names no object' };
+  return candidateOf(rules, line, parsed.path, parsed.query, keyBytes);
 }
 
 function byUrl(rules: MirrorRules, line: string, keyBytes: number): Candidate {

@@ -2,6 +2,7 @@ import { Limiter } from '../../flow/limiter.ts';
 import { TaskGroup } from '../../flow/task-group.ts';
 import { listObjects } from '../../s3/objects.ts';
 import type { Bucket } from '../../s3/requests.ts';
+import { PROBE_KEY } from '../kept/conditions.ts';
 import { FILLED_BY } from '../kept/origin-metadata.ts';
 import type { ByPrefix } from './by-prefix.ts';
 import { lookKept } from './look-kept.ts';
@@ -54,6 +55,7 @@ export async function recentFills(options: RecentFillsOptions): Promise<RecentFi
 
   try {
     for await (const { key, modifiedMs } of listObjects(bucket, prefix, { signal: either })) {
+      if (key === prefix + PROBE_KEY) continue;
       counts.objects += 1;
       onListed(counts.objects);
       if (modifiedMs < sinceMs) continue;

@@ -7,7 +7,7 @@ import { OriginError } from '../origin/origin.ts';
 const TRIES = 3;
 /** How long a key waits for an origin or a bucket that is busy or away, in ms. */
 const PATIENCE_MS = 60_000;
-/** Keys in a row that waited so long in vain, after which nothing more is tried. */
+/** Keys in a row that waited so long in vain, or were refused, after which nothing more is tried. */
 const MOST_IN_VAIN = 32;
 
 /** Tries keys again, and tells when the other side is away for all of them. One for a whole run. */
@@ -38,7 +38,9 @@ export class Tries {
         this.#inVain = 0;
         return result;
       } catch (error) {
-        if (this.#signal.aborted || !mayPass(error)) throw error;
+        if (this.#signal.aborted) throw error;
+        if (refusalIn(error) !== undefined) this.#inVain += 1;
+        if (!mayPass(error)) throw error;
         if (!isAway(error) && tries >= TRIES) throw error;
         const waited = await backoff.wait({ signal: this.#signal }).catch(() => false);
         if (waited) continue;
@@ -53,6 +55,8 @@ export class Tries {
     if (error instanceof IsyncError && factsOf(error.code).concerns !== 'item' && !error.retryable)
       return error;
     if (this.#inVain < MOST_IN_VAIN) return undefined;
+    const refusal = refusalIn(error);
+    if (refusal !== undefined) return refusal;
     const words = error instanceof Error ? error.message : String(error);
     return new IsyncError('UNREACHABLE', `nothing succeeds any more: ${words}`, {
       cause: error,
@@ -68,9 +72,19 @@ function isAway(error: unknown): boolean {
 }
 
 function mayPass(error: unknown): boolean {
+  if (refusalIn(error) !== undefined) return false;
   if (!(error instanceof OriginError)) return error instanceof IsyncError && error.retryable;
   if (error.status === 302) return false;
-  // A refusal, a wrong setting: there the cause is what the bucket has said.
-  if (error.cause instanceof IsyncError && !error.cause.retryable) return false;
-  return true;
+  return !(error.cause instanceof IsyncError) || error.cause.retryable;
+}
+
+/**
+ * What a bucket, or an origin that is one, has against all keys, or against this one: only a person can mend it. Files that wait for a
+ * bucket may be tried again all the same, so the error itself is retryable.
+ */
+function refusalIn(error: unknown): IsyncError | undefined {
+  const said = error instanceof OriginError ? error.cause : error;
+  if (!(said instanceof IsyncError) || !said.retryable) return undefined;
+  const { concerns, retryable = false } = factsOf(said.code);
+  return concerns === 'item' || retryable ? undefined : said;
 }

@@ -5,6 +5,7 @@ import { compared, isSurelySame } from './compare.ts';
 import { factsOf } from './fill-all.ts';
 import { inLanes } from './in-lanes.ts';
 import { lookKept } from './look-kept.ts';
+import { lineOf } from './named-key.ts';
 import { Tries } from './tries.ts';
 
 export interface VerifyAllOptions {
@@ -82,7 +83,7 @@ export async function verifyAll(options: VerifyAllOptions, counts: VerifyCounts)
     else {
       const { kept, origin, key } = candidate;
       if (kept === 'unknown' || origin === undefined) return false;
-      if (kept === undefined) found('missing', key.key, 'is not in the bucket');
+      if (kept === undefined) found('missing', lineOf(key), 'is not in the bucket');
       else if (isSurelySame(kept, origin)) counts.sameDigest += 1;
       else return false;
     }
@@ -95,23 +96,23 @@ export async function verifyAll(options: VerifyAllOptions, counts: VerifyCounts)
       await tries.run(() => verifyKey(candidate));
     } catch (error) {
       if (error === options.signal.reason) return;
-      found('failed', candidate.key.key, error instanceof Error ? error.message : String(error));
+      found('failed', lineOf(candidate.key), error instanceof Error ? error.message : String(error));
       const why = tries.endsRun(error);
       if (why !== undefined) ending.abort(why);
     }
   };
 
   const verifyKey = async (candidate: KeyCandidate): Promise<void> => {
-    const { key } = candidate.key;
+    const { key } = candidate;
     const origin = candidate.origin ?? (await ask(candidate));
     if (origin === undefined) return;
-    const kept = await lookKept(options, key, signal);
+    const kept = await lookKept(options, key.key, signal);
     if (kept === undefined) {
-      found('missing', key, 'is not in the bucket');
+      found('missing', lineOf(key), 'is not in the bucket');
       return;
     }
     const comparison = compared(kept, origin);
-    if (comparison.kind === 'different') found('different', key, comparison.reason);
+    if (comparison.kind === 'different') found('different', lineOf(key), comparison.reason);
     else counts[SAME[comparison.by]] += 1;
   };
 

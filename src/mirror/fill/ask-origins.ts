@@ -14,6 +14,7 @@ export type Answered =
 /**
  * Asks one origin after the other, until one answers. Where one has failed, "absent" of a later one is no answer: the object may well
  * be at the first.
+ * @param passed ids of the mirrors that the request has been through
  * @throws the signal's reason
  */
 export async function askOrigins(
@@ -21,11 +22,12 @@ export async function askOrigins(
   origins: readonly GuardedOrigin[],
   key: OriginKey,
   signal: AbortSignal,
+  passed: readonly string[],
 ): Promise<Answered> {
   let failure: OriginError | undefined;
   for (const from of origins) {
     try {
-      const asked = await from.ask(method, key, signal);
+      const asked = await from.ask(method, key, signal, passed);
       const { answer } = asked;
       if (answer.kind === 'found') return { kind: 'found', object: answer, asked, from };
       return failure === undefined ? { kind: 'absent' } : { kind: 'failed', error: failure };
@@ -33,7 +35,8 @@ export async function askOrigins(
       if (!(error instanceof OriginError) || signal.aborted) throw error;
       // It has the object: no failure.
       if (error.status === 302) return { kind: 'failed', error };
-      failure ??= error;
+      // A loop tells of the mirrors that led there, another failure of the object's own place.
+      if (failure === undefined || failure.status === 508) failure = error;
     }
   }
   failure ??= new OriginError(502, 'the rule has no origin');

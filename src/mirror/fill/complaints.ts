@@ -1,4 +1,5 @@
 import type { Log } from '../../model/log.ts';
+import { faultFields } from '../origin/origin.ts';
 
 /** Lines about objects that were not kept, at once and then each so many ms: an origin that cuts all bodies must not fill the disk. */
 const LINES = { burst: 20, eachMs: 5_000 };
@@ -23,7 +24,7 @@ export class Complaints {
       return;
     }
     this.#lines -= 1;
-    this.#log.warn('an object was not kept', { key, err: error, unsaid: this.#unsaid });
+    this.#log.warn('an object was not kept', { key, ...faultFields(error), unsaid: this.#unsaid });
     this.#unsaid = 0;
   }
 }

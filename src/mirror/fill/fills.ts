@@ -3,10 +3,16 @@ import type { OriginError, OriginHead } from '../origin/origin.ts';
 
 /** Brings missing objects: one fetch of a key at a time, whoever waits for it. */
 export interface Fills {
-  /** Joins the fill of the key that is under way, or begins one. */
+  /**
+   * Joins the fill of the key that is under way, or begins one. Only those that have passed the same mirrors join each other: in a
+   * ring of mirrors, fills that wait for others' would wait for each other, and none would see the ring.
+   */
   fill(key: MirrorKey, options?: FillOptions): Fill;
-  /** The origin's HEAD; nothing is filled. A recent "absent" is answered from memory. */
-  head(key: MirrorKey, signal: AbortSignal): Promise<FillStart>;
+  /**
+   * The origin's HEAD; nothing is filled. A recent "absent" is answered from memory; that to a HEAD alone is none for {@link fill}.
+   * @param passed as of {@link FillOptions}
+   */
+  head(key: MirrorKey, signal: AbortSignal, passed?: readonly string[]): Promise<FillStart>;
   /** Where a client could ask for the key by itself; undefined where it could not, or where no rule fills the key. */
   urlOf(key: MirrorKey): string | undefined;
   /** What there is at this moment. */
@@ -32,6 +38,8 @@ export interface FillOptions {
   readonly signal?: AbortSignal | undefined;
   /** On the clock of performance.now(): a fill that has not ended 10 s before is cut, with 302 where the client may go by itself. */
   readonly deadlineMs?: number | undefined;
+  /** Ids of the mirrors that the request has been through (via.ts), which origins are told. Default: none. */
+  readonly passed?: readonly string[] | undefined;
   /** The version in the bucket that may be replaced, where the key is not missing. Counts for a fill that this call begins. */
   readonly replaces?: ObjectHead | undefined;
 }
@@ -73,8 +81,11 @@ export type FillEnd =
   | { readonly kind: 'passed'; readonly reason: string }
   /** As `started` says: absent, unruled or failed. */
   | { readonly kind: 'nothing' }
-  /** The origin or the bucket failed after the start. An {@link OriginError} says what the client is told. */
-  | { readonly kind: 'failed'; readonly error: Error };
+  /**
+   * The origin, the spool or the bucket failed after the start. An {@link OriginError} says what the client is told. `isWhole`: all of
+   * the body has come, and can be read.
+   */
+  | { readonly kind: 'failed'; readonly error: Error; readonly isWhole: boolean };
 
 export interface FillsState {
   /** Fills under way, those that wait for a place among them. */

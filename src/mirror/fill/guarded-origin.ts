@@ -1,7 +1,13 @@
 import type { Breaker } from '../../flow/breaker.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
-import { type Origin, type OriginAnswer, OriginError, type OriginKey } from '../origin/origin.ts';
+import {
+  faultFields,
+  type Origin,
+  type OriginAnswer,
+  OriginError,
+  type OriginKey,
+} from '../origin/origin.ts';
 import type { FillsObserver } from './fills-observer.ts';
 
 /** The same complaint about an origin is logged again after this long, in ms; with it, how often it came meanwhile. */
@@ -21,7 +27,7 @@ export class GuardedOrigin {
   readonly #breaker: Breaker;
   readonly #log: Log;
   readonly #observer: FillsObserver;
-  /** By status, of which there are four. */
+  /** By status, of which there are five. */
   readonly #logged = new Map<number, { readonly atMs: number; more: number }>();
 
   constructor(origin: Origin, breaker: Breaker, { log, observer }: { log: Log; observer: FillsObserver }) {
@@ -37,7 +43,12 @@ export class GuardedOrigin {
   }
 
   /** @throws OriginError, or the signal's reason */
-  async ask(method: 'GET' | 'HEAD', key: OriginKey, signal: AbortSignal): Promise<Asked> {
+  async ask(
+    method: 'GET' | 'HEAD',
+    key: OriginKey,
+    signal: AbortSignal,
+    passed: readonly string[],
+  ): Promise<Asked> {
     signal.throwIfAborted();
     const why = this.#breaker.enter();
     if (why !== undefined) {
@@ -49,7 +60,7 @@ export class GuardedOrigin {
     const told = (outcome: 'found' | 'absent' | 'failed'): void =>
       this.#observer.asked(this.name, outcome, performance.now() - sinceMs);
     try {
-      const answer = await this.#origin.ask(method, key, signal);
+      const answer = await this.#origin.ask(method, key, signal, passed);
       told(answer.kind);
       // One that answers and then lets its bodies stall is away, too: only a whole body tells that it is not.
       if (answer.kind === 'absent' || method === 'HEAD' || this.#breaker.isOpen) this.#succeeded();
@@ -84,7 +95,7 @@ export class GuardedOrigin {
     }
     if (!this.#breaker.failed(error, openings)) return;
     this.#observer.breaker(this.name, true);
-    this.#log.warn('the origin is away: it is not asked for a while', { err: error });
+    this.#log.warn('the origin is away: it is not asked for a while', faultFields(error));
   }
 
   #complain(error: OriginError): void {
@@ -97,7 +108,8 @@ export class GuardedOrigin {
       return;
     }
     this.#logged.set(error.status, { atMs, more: 0 });
-    this.#log.warn('the origin fails', { status: error.status, err: error, suppressed: before?.more ?? 0 });
+    const { status } = error;
+    this.#log.warn('the origin fails', { status, ...faultFields(error), suppressed: before?.more ?? 0 });
   }
 }
 

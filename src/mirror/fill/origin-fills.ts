@@ -31,10 +31,13 @@ class OriginFills implements Fills {
   readonly #needs: FillNeeds;
   readonly #waiting: WaitingRequests;
   readonly #breakers = new Map<string, Breaker>();
+  /** By {@link laneOf}, as are HEADs. */
   readonly #running = new Map<string, RunningFill>();
   /** HEADs have places of their own: they must not wait behind bodies. */
   readonly #headPlaces: Places;
   readonly #heads = new Map<string, Promise<FillStart>>();
+  /** Said to a HEAD, which some servers answer with 404 for what a GET brings. */
+  readonly #absentHeads = new LRUCache<string, true>(ABSENT);
   readonly #headCuts = new Set<Cut>();
   readonly #ending = new AbortController();
 
@@ -75,7 +78,7 @@ class OriginFills implements Fills {
     const { observer } = this.#needs;
     const route = this.#routeOf(key);
     if (route === undefined) return settled({ kind: 'unruled' });
-    const running = this.#running.get(key.key);
+    const running = this.#running.get(laneOf(key, options.passed));
     if (running === undefined && this.#needs.absent.has(key.key))
       return settled({ kind: 'absent', remembered: true });
     if (running === undefined && this.#ending.signal.aborted) return refused(refusal('ending', observer));
@@ -91,18 +94,20 @@ class OriginFills implements Fills {
     };
   }
 
-  async head(key: MirrorKey, signal: AbortSignal): Promise<FillStart> {
+  async head(key: MirrorKey, signal: AbortSignal, passed: readonly string[] = []): Promise<FillStart> {
     signal.throwIfAborted();
     const route = this.#routeOf(key);
     if (route === undefined) return { kind: 'unruled' };
-    const running = this.#running.get(key.key);
+    const lane = laneOf(key, passed);
+    const running = this.#running.get(lane);
     if (running !== undefined) return await running.started;
-    if (this.#needs.absent.has(key.key)) return { kind: 'absent', remembered: true };
+    if (this.#needs.absent.has(key.key) || this.#absentHeads.has(key.key))
+      return { kind: 'absent', remembered: true };
     if (this.#ending.signal.aborted) return failedStart(refusal('ending', this.#needs.observer));
-    const asked = this.#heads.get(key.key);
+    const asked = this.#heads.get(lane);
     if (asked !== undefined) return await asked;
-    const asking = this.#askHead(route, key).finally(() => this.#heads.delete(key.key));
-    this.#heads.set(key.key, asking);
+    const asking = this.#askHead(route, key, passed).finally(() => this.#heads.delete(lane));
+    this.#heads.set(lane, asking);
     return await asking;
   }
 
@@ -145,19 +150,20 @@ class OriginFills implements Fills {
   }
 
   #begin(route: Route, key: MirrorKey, options: FillOptions): RunningFill {
+    const lane = laneOf(key, options.passed);
     const over = ({ kind }: FillEnd): void => {
-      this.#running.delete(key.key);
+      this.#running.delete(lane);
       // In the same step: whoever comes next joins, or knows that it is kept.
       if (kind === 'kept' || kind === 'present') this.#needs.kept.set(key.key, true);
     };
     const fill = new RunningFill(route, key, this.#needs, options, over);
-    this.#running.set(key.key, fill);
+    this.#running.set(lane, fill);
     return fill;
   }
 
   /** Never rejects. */
-  async #askHead(route: Route, key: MirrorKey): Promise<FillStart> {
-    const { observer, absent } = this.#needs;
+  async #askHead(route: Route, key: MirrorKey, passed: readonly string[]): Promise<FillStart> {
+    const { observer } = this.#needs;
     const { name, concurrency, timeouts } = route.rule;
     using cut = new Cut();
     this.#headCuts.add(cut);
@@ -166,10 +172,10 @@ class OriginFills implements Fills {
       using place = await this.#headPlaces.enter(name, concurrency, timeouts.firstByte, signal);
       if (place === undefined) return failedStart(refusal('fills', observer));
       cut.afterTotal(timeouts.total);
-      const answered = await askOrigins('HEAD', route.origins, route.keyOf(key), signal);
+      const answered = await askOrigins('HEAD', route.origins, route.keyOf(key), signal, passed);
       if (answered.kind === 'failed') return failedStart(answered.error, route.urlOf(key));
       if (answered.kind === 'absent') {
-        absent.set(key.key, true);
+        this.#absentHeads.set(key.key, true);
         return { kind: 'absent', remembered: false };
       }
       using object = answered.object;
@@ -184,6 +190,11 @@ class OriginFills implements Fills {
       this.#headCuts.delete(cut);
     }
   }
+}
+
+/** What joins each other. No key has a control character. */
+function laneOf({ key }: MirrorKey, passed: readonly string[] = []): string {
+  return passed.length === 0 ? key : `${key}\0${passed.join()}`;
 }
 
 function settled(start: FillStart): Fill {

@@ -19,9 +19,11 @@ export class RunningFill {
   readonly #key: MirrorKey;
   readonly #needs: FillNeeds;
   readonly #replaces: FillOptions['replaces'];
+  readonly #passed: readonly string[];
   readonly #cut = new Cut();
   readonly #starting = Promise.withResolvers<FillStart>();
   #isStarted = false;
+  #isWhole = false;
   #file: SpoolFile | undefined;
 
   /** @param over called when nobody can join any more, before it has ended for those who have */
@@ -29,13 +31,14 @@ export class RunningFill {
     route: Route,
     key: MirrorKey,
     needs: FillNeeds,
-    { deadlineMs, replaces }: FillOptions,
+    { deadlineMs, replaces, passed = [] }: FillOptions,
     over: (end: FillEnd) => void,
   ) {
     this.route = route;
     this.#key = key;
     this.#needs = needs;
     this.#replaces = replaces;
+    this.#passed = passed;
     this.started = this.#starting.promise;
     if (deadlineMs !== undefined) this.#cut.atDeadline(deadlineMs);
     this.ended = this.#run(over);
@@ -79,7 +82,8 @@ export class RunningFill {
     using place = await places.enter(rule.name, rule.concurrency, rule.timeouts.firstByte, signal);
     if (place === undefined) throw refusal('fills', observer);
     const inTime = this.#cut.afterTotal(rule.timeouts.total);
-    const answered = await askOrigins('GET', this.route.origins, this.route.keyOf(this.#key), signal);
+    const { origins } = this.route;
+    const answered = await askOrigins('GET', origins, this.route.keyOf(this.#key), signal, this.#passed);
     if (answered.kind === 'failed') throw answered.error;
     if (answered.kind === 'absent') {
       this.#needs.absent.set(this.#key.key, true);
@@ -156,6 +160,7 @@ export class RunningFill {
       throw error;
     }
     file.end();
+    this.#isWhole = true;
   }
 
   #start(start: FillStart): void {
@@ -168,7 +173,7 @@ export class RunningFill {
     this.#file?.fail(failure);
     if (this.#isStarted) {
       this.#needs.complain(this.#key.key, failure);
-      return { kind: 'failed', error: failure };
+      return { kind: 'failed', error: failure, isWhole: this.#isWhole };
     }
     const told = failure instanceof OriginError ? failure : unavailable(failure);
     this.#start(failedStart(told, this.route.urlOf(this.#key)));

@@ -22,6 +22,8 @@ export interface PartsPut {
   readonly key: string;
   readonly body: SpoolFile;
   readonly condition: PutCondition;
+  /** Whether the server heeds such a condition on a PUT: if not, the completion has none. */
+  readonly isHeeded: boolean | undefined;
   /** What the object is given, beside the metadata that names the upload. */
   readonly attributes: ObjectAttributes;
   /** What all parts hold in memory. */
@@ -97,12 +99,12 @@ async function complete(
   upload: UploadKey,
   etags: readonly string[],
   nonce: string,
-  { bucket, key, body, condition, signal }: PartsPut,
+  { bucket, key, body, condition, isHeeded, signal }: PartsPut,
 ): Promise<'kept' | 'present'> {
   const request = { signal, path: key };
   let failure: unknown;
   try {
-    await completeUpload(bucket, upload, etags, request, condition);
+    await completeUpload(bucket, upload, etags, request, isHeeded === false ? undefined : condition);
   } catch (error) {
     failure = error;
   }

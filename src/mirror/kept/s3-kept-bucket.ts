@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { ByteBudget } from '../../flow/byte-budget.ts';
 import { retrying } from '../../flow/retry.ts';
@@ -13,11 +14,11 @@ import type { ObjectContent, ObjectHead } from '../../s3/content.ts';
 import { answerIn, statusOf } from '../../s3/errors.ts';
 import { lookAtHead } from '../../s3/look.ts';
 import type { ObjectAttributes, ObjectSettings } from '../../s3/object-attributes.ts';
-import { type Body, getObject, headObject } from '../../s3/objects.ts';
+import { type Body, getObject, headObject, MOST_QUICK_BYTES } from '../../s3/objects.ts';
 import type { Bucket, RequestOptions } from '../../s3/requests.ts';
 import type { OriginHead } from '../origin/origin.ts';
 import type { SpoolFile } from '../spool/spool.ts';
-import { Conditions } from './conditions.ts';
+import { Conditions, PROBE_KEY } from './conditions.ts';
 import { PART_BYTES } from './fill-parts.ts';
 import type { KeptBucket } from './kept.ts';
 import {
@@ -43,8 +44,13 @@ const STREAMED_BYTES = 1024 ** 3;
 const HELD_BYTES = 64 * 1024 * 1024;
 /** How long a body that can't be sent again by the SDK is put anew, in ms. */
 const AGAIN_MS = 10_000;
-/** Largest body that is put a second time, to learn whether the server heeds conditions, in bytes. */
-const LEARN_BYTES = 1024 * 1024;
+/**
+ * Largest body that is put by one request where the server does not heed conditions, in bytes: it is there with the request itself.
+ * Of a larger one all bytes are there before anybody looks whether the key is still free.
+ */
+const LOOKED_BYTES = 64 * 1024;
+/** What conditions are tried with. */
+const NOTHING: Body = { bytes: Buffer.alloc(0), md5: createHash('md5').digest('base64') };
 const PASSING: ReadonlySet<ErrorCode> = new Set(['UNREACHABLE', 'LINK_LOST', 'BUSY', 'STORE_FAILED']);
 
 export interface KeptBucketOptions {
@@ -70,6 +76,8 @@ interface Put {
   readonly key: string;
   readonly body: SpoolFile;
   readonly condition: PutCondition;
+  /** Whether the server heeds such a condition on a PUT; undefined: nobody knows. */
+  readonly isHeeded: boolean | undefined;
   readonly attributes: ObjectAttributes;
   readonly request: RequestOptions & { readonly signal: AbortSignal };
 }
@@ -83,7 +91,12 @@ class S3KeptBucket implements KeptBucket {
   constructor(options: KeptBucketOptions) {
     this.#options = options;
     this.#bucket = options.bucket;
-    this.#conditions = new Conditions(options.isAws ? true : undefined);
+    const key = this.#keyOf(PROBE_KEY);
+    this.#conditions = new Conditions(
+      async (condition) =>
+        await putOnCondition(this.#bucket, key, NOTHING, condition, { ...options.settings }, { path: key }),
+      options.isAws,
+    );
   }
 
   async head(key: string, signal?: AbortSignal): Promise<ObjectHead | undefined> {
@@ -113,14 +126,19 @@ class S3KeptBucket implements KeptBucket {
   ): Promise<'kept' | 'present'> {
     const { isAws, limits: { whole = WHOLE_BYTES, streamed = STREAMED_BYTES, part = PART_BYTES } = {} } =
       this.#options;
+    const condition: PutCondition =
+      replaces === undefined ? { kind: 'absent' } : { kind: 'etag', etag: replaces.etag };
+    const isHeeded = await this.#conditions.heeds(condition.kind, signal);
     const put: Put = {
       key: this.#keyOf(key),
       body,
-      condition: replaces === undefined ? { kind: 'absent' } : { kind: 'etag', etag: replaces.etag },
+      condition,
+      isHeeded,
       attributes: this.#attributesOf(key, body, head),
       request: { signal, path: key },
     };
-    if (body.size > whole && (isAws || body.size > streamed))
+    const mostBytes = isAws ? whole : isHeeded === true ? streamed : Math.min(whole, LOOKED_BYTES);
+    if (body.size > mostBytes)
       return await putInParts({
         ...put,
         bucket: this.#bucket,
@@ -128,8 +146,6 @@ class S3KeptBucket implements KeptBucket {
         partBytes: part,
         signal,
       });
-    // Where it is not known that the PUT looks itself.
-    if (!this.#conditions.isHeeded && (await this.#isTaken(put))) return 'present';
     return body.size <= whole ? await this.#putWhole(put) : await this.#putStreamed(put);
   }
 
@@ -168,10 +184,7 @@ class S3KeptBucket implements KeptBucket {
       request.signal.throwIfAborted();
       const bytes = await readPart(body, 0, body.size, request.signal);
       const whole = { bytes, md5: base64(body.md5) };
-      const outcome = await this.#putBody(put, () => whole);
-      if (outcome === 'kept' && put.condition.kind === 'absent' && body.size <= LEARN_BYTES)
-        await this.#conditions.learn(() => this.#send(put, whole, put.condition));
-      return outcome;
+      return await this.#putBody(put, () => whole);
     } finally {
       held[Symbol.dispose]();
     }
@@ -193,28 +206,29 @@ class S3KeptBucket implements KeptBucket {
   }
 
   async #putBody(put: Put, bodyOf: () => Body | StreamedBody): Promise<'kept' | 'present'> {
-    for (const condition of this.#waysOf(put)) {
+    for (const [at, condition] of this.#waysOf(put).entries()) {
+      // Right before the request that may not look itself. Also a refusal may come of how the condition before was written.
+      if ((at > 0 || put.isHeeded !== true) && (await this.#isTaken(put))) return 'present';
       const outcome = await this.#send(put, bodyOf(), condition);
       if (typeof outcome === 'object') {
         await this.#check(put, outcome.etag);
         return 'kept';
       }
-      if (condition?.kind === 'absent') this.#conditions.told(outcome);
       if (outcome === 'refused' && condition?.kind === 'absent') return 'present';
-      // Also a refusal may come of how the condition was written.
-      if (await this.#isTaken(put)) return 'present';
-      if (outcome === 'conflict' || (condition?.kind === 'absent' && this.#conditions.isHeeded)) break;
+      if (outcome === 'conflict') break;
     }
+    if (await this.#isTaken(put)) return 'present';
     throw new IsyncError('STORE_FAILED', 'the object store can not tell whether the key may be put', {
       path: put.request.path,
     });
   }
 
   /** Conditions to send, one after the other, each where the server could do nothing with the one before and a look finds no harm. */
-  #waysOf({ condition }: Put): readonly (PutCondition | undefined)[] {
-    if (condition.kind === 'etag')
-      return this.#options.isAws ? [condition] : [condition, { ...condition, isBare: true }, undefined];
-    return this.#conditions.isUnknown ? [undefined] : [condition, undefined];
+  #waysOf({ condition, isHeeded }: Put): readonly (PutCondition | undefined)[] {
+    if (isHeeded === false) return [undefined];
+    const isOnce = condition.kind === 'absent' || this.#options.isAws;
+    const ways = isOnce ? [condition] : [condition, { ...condition, isBare: true } as const];
+    return isHeeded === true ? ways : [...ways, undefined];
   }
 
   async #send(
@@ -222,7 +236,8 @@ class S3KeptBucket implements KeptBucket {
     body: Body | StreamedBody,
     condition: PutCondition | undefined,
   ): Promise<ConditionalPut> {
-    return await putOnCondition(this.#bucket, key, body, condition, attributes, request);
+    const isQuick = 'bytes' in body && body.bytes.length <= MOST_QUICK_BYTES;
+    return await putOnCondition(this.#bucket, key, body, condition, attributes, { ...request, isQuick });
   }
 
   /** The server has checked the MD5 of what came; that it has kept it is checked here. */

@@ -1,3 +1,4 @@
+import type { LogFields } from '../../model/log.ts';
 import type { ContentHeaders } from '../../s3/object-attributes.ts';
 
 /** What a key is called at an origin. */
@@ -10,15 +11,21 @@ export interface OriginKey {
 
 /** An old place of the objects. One object of this stands for one origin of one rule. */
 export interface Origin {
-  /** For people and metrics: scheme, host and base path, without secrets. */
+  /** For people and metrics: scheme, host and base path, without secrets. What has the same name is away at the same time. */
   readonly name: string;
   /** Where a client could ask by itself: base + encoded key. Undefined where it could not (`s3://`, secret headers). */
   urlOf(key: OriginKey): string | undefined;
   /**
    * Asks for a key with GET or HEAD. The body is to be read to its end, or disposed of: it holds a connection until then.
+   * @param passed ids of the mirrors that the request has been through (via.ts); told to an origin that could be one of them
    * @throws OriginError
    */
-  ask(method: 'GET' | 'HEAD', key: OriginKey, signal: AbortSignal): Promise<OriginAnswer>;
+  ask(
+    method: 'GET' | 'HEAD',
+    key: OriginKey,
+    signal: AbortSignal,
+    passed?: readonly string[],
+  ): Promise<OriginAnswer>;
 }
 
 export type OriginAnswer =
@@ -55,16 +62,17 @@ export interface OriginObject extends OriginHead, Disposable {
 export class OriginError extends Error {
   /**
    * 502: refuses us (401, 403), other 5xx, a short or lying body, a redirect that is not followed.
-   * 503: is too busy (429, 503), or its breaker is open. 504: a timeout. 302: larger than the rule's `maxSize`.
+   * 503: is too busy (429, 503), or its breaker is open. 504: a timeout. 508: is a mirror that sees a loop. 302: larger than the
+   * rule's `maxSize`.
    */
-  readonly status: 302 | 502 | 503 | 504;
+  readonly status: 302 | 502 | 503 | 504 | 508;
   /** Whether the origin is in trouble: what its breaker counts. A wrong setting, or one bad object, is not. */
   readonly isAway: boolean;
   /** Seconds that the client should wait. */
   readonly retryAfter: number | undefined;
 
   constructor(
-    status: 302 | 502 | 503 | 504,
+    status: 302 | 502 | 503 | 504 | 508,
     message: string,
     {
       isAway = false,
@@ -78,4 +86,9 @@ export class OriginError extends Error {
     this.isAway = isAway;
     this.retryAfter = retryAfter;
   }
+}
+
+/** An error as a log shows it: of what an origin has done wrong the words tell all, and a stack would only find us. */
+export function faultFields(error: Error): LogFields {
+  return error instanceof OriginError ? { reason: error.message } : { err: error };
 }

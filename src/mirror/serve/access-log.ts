@@ -17,7 +17,7 @@ export class AccessLog {
     this.#log = log;
   }
 
-  /** @param key or the target of the request, where that names no key */
+  /** @param key or the path of the request, where that names no key */
   add(method: string, key: string, { outcome, status, bytes, ms }: Served): void {
     const nowMs = performance.now();
     this.#lines = Math.min(LINES.burst, this.#lines + ((nowMs - this.#filledMs) * LINES.eachSecond) / 1000);

@@ -42,7 +42,7 @@ export function redirectAnswer(outcome: Outcome, location: string): Answer {
 }
 
 /** What a client is told in place of what it asked for, when the origin or a limit is in the way. Says nothing of who is behind. */
-export function failureAnswer(status: 502 | 503 | 504, retryAfterS: number | undefined): Answer {
+export function failureAnswer(status: 502 | 503 | 504 | 508, retryAfterS: number | undefined): Answer {
   const retry = status === 503 ? { 'retry-after': String(Math.ceil(retryAfterS ?? RETRY_AFTER_S)) } : {};
   return lineAnswer('ERROR', status, LINES[status], retry);
 }
@@ -53,6 +53,7 @@ const LINES = {
   502: 'the origin does not give the object',
   503: 'busy: try again later',
   504: 'the origin did not answer in time',
+  508: 'a loop leads back to a mirror that was asked before',
 };
 
 /** The headers of an object's content, as HTTP has them. */

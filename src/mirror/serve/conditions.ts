@@ -1,5 +1,6 @@
 import type { HttpHeaders } from '../../http/handler.ts';
 import type { AskHeaders } from '../../s3/ask-object.ts';
+import { httpTime } from '../http-date.ts';
 
 /**
  * Conditional requests and ranges, as RFC 9110 has them. What S3 decides as well goes to it, so that it sends no body for nothing:
@@ -37,15 +38,15 @@ export interface Conditions {
 
 const TAG = /^(?:W\/)?"[\x21\x23-\x7e\x80-\xff]*"$/;
 
-/** Never refuses: a header that is no condition is as if it were not there. */
+/** Never refuses. A time or a range that is none is as if it were not there; of what is no ETag no object has the like. */
 export function conditionsIn(method: 'GET' | 'HEAD', headers: HttpHeaders): Conditions {
   const ifMatch = tagsIn(headers['if-match']);
   const ifNoneMatch = tagsIn(headers['if-none-match']);
   return {
     ifMatch,
     ifNoneMatch,
-    ifUnmodifiedSince: ifMatch === undefined ? timeIn(headers['if-unmodified-since']) : undefined,
-    ifModifiedSince: ifNoneMatch === undefined ? timeIn(headers['if-modified-since']) : undefined,
+    ifUnmodifiedSince: ifMatch === undefined ? httpTime(headers['if-unmodified-since']) : undefined,
+    ifModifiedSince: ifNoneMatch === undefined ? httpTime(headers['if-modified-since']) : undefined,
     range: method === 'GET' ? rangeIn(headers['range']) : undefined,
     ifRange: ifRangeIn(headers['if-range']),
   };
@@ -92,17 +93,16 @@ export function bytesOf(
   return start < end ? { start, end } : undefined;
 }
 
-/** A time of HTTP, in ms. */
-export function timeIn(text: string | undefined): number | undefined {
-  const time = Date.parse(text ?? '');
-  return Number.isNaN(time) ? undefined : time;
+/** Whether it is an ETag as RFC 9110 has it. */
+export function isTag(text: string | undefined): boolean {
+  return text !== undefined && TAG.test(text);
 }
 
 function tagsIn(text: string | undefined): readonly string[] | '*' | undefined {
   if (text === undefined) return undefined;
   if (text.trim() === '*') return '*';
   // A comma may stand within a tag.
-  return [...text.matchAll(/(?:W\/)?"[^"]*"/g)].map(([tag]) => tag).filter((tag) => TAG.test(tag));
+  return [...text.matchAll(/(?:W\/)?"[^"]*"/g)].map(([tag]) => tag).filter(isTag);
 }
 
 function onlyTag(tags: readonly string[] | '*' | undefined): string | undefined {
@@ -112,8 +112,8 @@ function onlyTag(tags: readonly string[] | '*' | undefined): string | undefined 
 function ifRangeIn(text: string | undefined): string | number | false | undefined {
   if (text === undefined) return undefined;
   const trimmed = text.trim();
-  if (TAG.test(trimmed)) return trimmed;
-  return timeIn(trimmed) ?? false;
+  if (isTag(trimmed)) return trimmed;
+  return httpTime(trimmed) ?? false;
 }
 
 /** Of several ranges, of other units and of what is none, undefined: a server may send all. */

@@ -2,9 +2,10 @@ import type { HttpHeaders, HttpResponse } from '../../http/handler.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { AskedObject } from '../../s3/ask-object.ts';
 import type { MirrorKey } from '../fill/fills.ts';
+import { httpTime } from '../http-date.ts';
 import { encodeKey } from '../key.ts';
 import { type Answer, failureAnswer, lineAnswer, passedHeaders, redirectAnswer } from './answers.ts';
-import { askedOf, type Conditions, failed, rangeHolds, timeIn, type Validators } from './conditions.ts';
+import { askedOf, type Conditions, failed, rangeHolds, type Validators } from './conditions.ts';
 import type { RepeatedLog } from './repeated-log.ts';
 import type { ServeOptions } from './serve-options.ts';
 
@@ -19,6 +20,8 @@ export interface Asked {
   readonly key: MirrorKey;
   readonly conditions: Conditions;
   readonly signal: AbortSignal;
+  /** Ids of the mirrors that the request has been through. */
+  readonly passed: readonly string[];
 }
 
 /** Answers from the bucket. */
@@ -59,7 +62,7 @@ export class Hits {
     const place = this.placeOf(asked.key);
     const { status, headers } = await this.#ask('HEAD', asked, {});
     if (status === 404) return undefined;
-    const ageMs = Math.abs(Date.now() - (timeIn(headers['last-modified']) ?? 0));
+    const ageMs = Math.abs(Date.now() - (httpTime(headers['last-modified']) ?? 0));
     if (place !== undefined && (!fallback || ageMs < YOUNG_MS)) return redirectAnswer('HIT', place);
     observer?.loopSuspected();
     this.#log.warn('LOOP_SUSPECTED', 'the CDN asks for an object that is in the bucket', {
@@ -138,7 +141,7 @@ function unchanged(headers: HttpHeaders, { ifNoneMatch }: Conditions): Answer {
 }
 
 function validatorsOf(headers: HttpHeaders): Validators {
-  return { etag: headers['etag'], modifiedMs: timeIn(headers['last-modified']) };
+  return { etag: headers['etag'], modifiedMs: httpTime(headers['last-modified']) };
 }
 
 function whole(conditions: Conditions): Conditions {

@@ -3,7 +3,7 @@ import { sameSecret } from '../../access/same-secret.ts';
 import type { HttpRequest, HttpResponse } from '../../http/handler.ts';
 import { MAX_KEY_BYTES } from '../../model/object-key.ts';
 import { parseTarget } from '../key.ts';
-import { hasPassed } from '../via.ts';
+import { isLoop, mirrorsIn } from '../via.ts';
 import { AccessLog } from './access-log.ts';
 import { type Answer, failureAnswer, lineAnswer } from './answers.ts';
 import { conditionsIn } from './conditions.ts';
@@ -46,7 +46,9 @@ class Mirror {
     const health = await this.#health(request);
     if (health !== undefined) return health;
     const sinceMs = performance.now();
-    const said = { key: request.target };
+    // A query may hold a secret: a signature, or a token in the wrong place.
+    const [path = ''] = request.target.split('?', 1);
+    const said = { key: path };
     const { outcome, response } = await this.#answer(request, limits, said);
     const { status, body } = response;
     const ended = (bytes: number): void => {
@@ -88,9 +90,9 @@ class Mirror {
     const key = rules.keyOf(parsed.path, parsed.query, this.#keyBytes);
     if (key === undefined) return lineAnswer('REFUSED', 400, 'the path and its query are too long for a key');
     said.key = key.key;
-    if (hasPassed(headers['via'], viaId))
-      return lineAnswer('REFUSED', 508, 'a loop leads back to this mirror');
-    const asked = { method, key, conditions: conditionsIn(method, headers), signal } as const;
+    const passed = mirrorsIn(headers['via']);
+    if (isLoop(passed, viaId)) return lineAnswer('REFUSED', 508, 'a loop leads back to this mirror');
+    const asked = { method, key, conditions: conditionsIn(method, headers), signal, passed } as const;
     try {
       return (await this.#hits.answer(asked)) ?? (await this.#misses.answer(asked, limits));
     } catch (error) {

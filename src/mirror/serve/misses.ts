@@ -10,7 +10,7 @@ import {
   type Outcome,
   redirectAnswer,
 } from './answers.ts';
-import { bytesOf, failed, rangeHolds } from './conditions.ts';
+import { bytesOf, failed, isTag, rangeHolds } from './conditions.ts';
 import { type Asked, beyondAnswer, type Hits } from './hits.ts';
 import type { RequestLimits, ServeOptions } from './serve-options.ts';
 
@@ -26,14 +26,14 @@ export class Misses {
 
   async answer(asked: Asked, limits: RequestLimits): Promise<Answer> {
     const { fills, onMiss } = this.#options;
-    const { key, signal } = asked;
+    const { key, signal, passed } = asked;
     if (asked.method === 'HEAD') return await this.#head(asked);
     if (onMiss === 'redirect-origin') {
       const url = fills.urlOf(key);
-      const { joined } = url === undefined ? { joined: false } : fills.fill(key, limits);
+      const { joined } = url === undefined ? { joined: false } : fills.fill(key, { passed, ...limits });
       if (url !== undefined) return redirectAnswer(joined ? 'JOINED' : 'MISS', url);
     }
-    const fill = fills.fill(key, { signal, ...limits });
+    const fill = fills.fill(key, { signal, passed, ...limits });
     const start = await fill.started;
     const outcome = fill.joined ? 'JOINED' : 'MISS';
     if (start.kind !== 'found') return await this.#notFound(asked, start, outcome);
@@ -43,7 +43,7 @@ export class Misses {
   }
 
   async #head(asked: Asked): Promise<Answer> {
-    const start = await this.#options.fills.head(asked.key, asked.signal);
+    const start = await this.#options.fills.head(asked.key, asked.signal, asked.passed);
     if (start.kind !== 'found') return await this.#notFound(asked, start, 'MISS');
     const { size } = start.head;
     const refused = unheld(start.head, asked, 'MISS');
@@ -75,6 +75,10 @@ export class Misses {
     }
     const { mostBytes = Infinity } = this.#options;
     const error = end.kind === 'failed' && end.error instanceof OriginError ? end.error : undefined;
+    if (end.kind === 'failed' && error === undefined && !end.isWhole) {
+      await leave();
+      return failureAnswer(503, undefined);
+    }
     if (error === undefined && (head.size ?? Infinity) <= mostBytes) {
       // It is whole, only not in the bucket.
       const size = head.size === undefined ? undefined : String(head.size);
@@ -158,7 +162,8 @@ function unheld(head: OriginHead, { conditions }: Asked, outcome: Outcome): Answ
 function headersOf({ headers, etag, modifiedMs, metadata, size }: OriginHead): HttpHeaders {
   const told: Record<string, string | undefined> = {
     ...contentFields(headers),
-    etag,
+    // What is no ETag would come back in a condition as something else: "*" holds for every version.
+    etag: isTag(etag) ? etag : undefined,
     'last-modified': modifiedMs === undefined ? undefined : new Date(modifiedMs).toUTCString(),
     'accept-ranges': size === undefined ? undefined : 'bytes',
   };

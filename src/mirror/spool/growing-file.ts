@@ -18,6 +18,8 @@ export interface GrowingFileOptions {
   readonly path: string;
   /** Bytes that it may have. */
   readonly limit: number;
+  /** Whether it is to have just as many. */
+  readonly isExact: boolean;
   /** Bytes of {@link room} that it has taken so far. */
   readonly taken: number;
   readonly room: Room;
@@ -42,6 +44,7 @@ export class GrowingFile implements SpoolFile, ReadableBody {
   #md5: string | undefined;
   #failure: Error | undefined;
   #isWriting = true;
+  #writtenAtMs = Infinity;
   #readers = 0;
   #isClosed = false;
 
@@ -55,6 +58,15 @@ export class GrowingFile implements SpoolFile, ReadableBody {
     return this.#size;
   }
 
+  /**
+   * Bytes that readers get: of a body of known size the last one only when all is known to be right. Else a client that counts, such as
+   * a CDN, would take for whole what turns out to be longer than announced, or not what its digest says.
+   */
+  get readableSize(): number {
+    const { isExact, limit } = this.#options;
+    return isExact && !this.isWhole ? Math.min(this.#size, limit - 1) : this.#size;
+  }
+
   get isWhole(): boolean {
     return this.#md5 !== undefined;
   }
@@ -66,6 +78,16 @@ export class GrowingFile implements SpoolFile, ReadableBody {
   get md5(): string {
     if (this.#md5 === undefined) throw new IsyncError('INTERNAL', 'a body that is not whole has no MD5');
     return this.#md5;
+  }
+
+  /** Bytes of the room. */
+  get taken(): number {
+    return this.#taken;
+  }
+
+  /** How long it has been there for its readers alone, in ms; less than 0 while it is written. */
+  get readOnlyMs(): number {
+    return performance.now() - this.#writtenAtMs;
   }
 
   async write(piece: Uint8Array): Promise<void> {
@@ -121,13 +143,15 @@ export class GrowingFile implements SpoolFile, ReadableBody {
   [Symbol.dispose](): void {
     if (!this.#isWriting) return;
     this.#isWriting = false;
-    this.fail(new IsyncError('INTERRUPTED', 'the body did not come to its end'));
+    this.#writtenAtMs = performance.now();
+    if (!this.isWhole) this.fail(new IsyncError('INTERRUPTED', 'the body did not come to its end'));
     this.#closeUnused();
   }
 
   /** Closes it, whoever reads. */
   shut(error: Error): void {
-    this.fail(error);
+    this.#failure ??= error;
+    this.waiting.wakeAll();
     this.#isWriting = false;
     this.#close();
   }

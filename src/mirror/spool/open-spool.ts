@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, rmdir, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TaskGroup } from '../../flow/task-group.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
@@ -11,21 +11,27 @@ import { spoolError } from './spool-errors.ts';
 
 /** Begins the names of our files, which they have from their making to their opening: a folder like /tmp has others, too. */
 const NAME = 'isync-spool-';
+/** How long the readers of a body that has come keep its room when another body needs it, in ms: it is in the bucket by then. */
+const READERS_MS = 60_000;
 
 export interface SpoolOptions {
   /** Is made where it is missing, and removed again at the end then. Several processes may have the same one. */
   readonly folder: string;
   /** Most that all bodies may have, in bytes. */
   readonly maxBytes: number;
+  /** Less than {@link READERS_MS}, for tests. */
+  readonly readersMs?: number | undefined;
 }
 
 /** @throws IsyncError where the folder can not be used */
-export async function openSpool({ folder, maxBytes }: SpoolOptions): Promise<Spool> {
+export async function openSpool(options: SpoolOptions): Promise<Spool> {
+  const { folder } = options;
   try {
     const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+    await checkWritable(folder);
     // Only those of killed processes have a name, and those that get one this moment, which do without it.
     for (const name of await readdir(folder)) if (name.startsWith(NAME)) await removeFile(join(folder, name));
-    return new FolderSpool(folder, maxBytes, made !== undefined);
+    return new FolderSpool(options, made !== undefined);
   } catch (error) {
     throw spoolError(error, folder);
   }
@@ -34,6 +40,7 @@ export async function openSpool({ folder, maxBytes }: SpoolOptions): Promise<Spo
 class FolderSpool implements Spool {
   readonly maxBytes: number;
   readonly #folder: string;
+  readonly #readersMs: number;
   readonly #isOurs: boolean;
   readonly #room: Room;
   readonly #cache = new BlockCache();
@@ -42,9 +49,10 @@ class FolderSpool implements Spool {
   #opened = 0;
   #isClosed = false;
 
-  constructor(folder: string, maxBytes: number, isOurs: boolean) {
+  constructor({ folder, maxBytes, readersMs = READERS_MS }: SpoolOptions, isOurs: boolean) {
     this.#folder = folder;
     this.maxBytes = maxBytes;
+    this.#readersMs = readersMs;
     this.#isOurs = isOurs;
     this.#room = new Room(maxBytes);
   }
@@ -54,16 +62,19 @@ class FolderSpool implements Spool {
   }
 
   async open(size: number | undefined, maxSize: number): Promise<SpoolFile | undefined> {
-    if (this.#isClosed) throw new IsyncError('INTERRUPTED', 'the spool is closed');
-    const taken = size ?? 0;
-    if (!this.#room.take(taken)) return undefined;
     // A body of unknown length that finds no room at all need not begin.
-    if (size === undefined && this.usedBytes >= this.maxBytes) return undefined;
+    const least = size ?? 1;
+    if (this.#lacks(least) > 0) await this.#cutReaders(least);
+    if (this.#isClosed) throw new IsyncError('INTERRUPTED', 'the spool is closed');
+    if (this.#lacks(least) > 0) return undefined;
+    const taken = size ?? 0;
+    this.#room.take(taken);
     const file: GrowingFile = new GrowingFile({
       id: this.#opened++,
       folder: this.#folder,
       path: join(this.#folder, `${NAME}${randomUUID()}`),
       limit: size ?? maxSize,
+      isExact: size !== undefined,
       taken,
       room: this.#room,
       cache: this.#cache,
@@ -72,6 +83,26 @@ class FolderSpool implements Spool {
     });
     this.#files.add(file);
     return file;
+  }
+
+  #lacks(bytes: number): number {
+    return this.usedBytes + bytes - this.maxBytes;
+  }
+
+  /** Else two clients that read as slowly as they may could hold all room for days. */
+  async #cutReaders(bytes: number): Promise<void> {
+    let lacking = this.#lacks(bytes);
+    const slow: GrowingFile[] = [];
+    for (const file of this.#files) {
+      if (lacking <= 0) break;
+      if (file.readOnlyMs < this.#readersMs) continue;
+      lacking -= file.taken;
+      slow.push(file);
+    }
+    if (lacking > 0) return;
+    const why = new IsyncError('STORE_FULL', 'another body needs the room of one that is read too slowly');
+    for (const file of slow) file.shut(why);
+    await this.#closing.idle();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -85,10 +116,18 @@ class FolderSpool implements Spool {
   }
 }
 
+/** A setting that is wrong is told at the start, not to the first client. */
+async function checkWritable(folder: string): Promise<void> {
+  const path = join(folder, `${NAME}${randomUUID()}`);
+  await (await open(path, 'wx', 0o600)).close();
+  await removeFile(path);
+}
+
+/** Leaves alone what is another user's, as anybody may put into /tmp, and what is no file: it is no obstacle. */
 async function removeFile(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch (error) {
-    if (errnoOf(error) !== 'ENOENT') throw error;
+    if (!['ENOENT', 'EPERM', 'EACCES', 'EISDIR'].includes(errnoOf(error) ?? '')) throw error;
   }
 }

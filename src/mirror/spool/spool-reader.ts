@@ -2,7 +2,8 @@ import type { WaitingReaders } from './waiting-readers.ts';
 
 /** What a reader sees of a file. */
 export interface ReadableBody {
-  readonly size: number;
+  /** Bytes that may be read. */
+  readonly readableSize: number;
   readonly isWhole: boolean;
   /** Why no more comes. */
   readonly failure: Error | undefined;
@@ -47,16 +48,16 @@ export class SpoolReader implements AsyncIterableIterator<Uint8Array, undefined>
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
     while (!this.#isOver) {
-      const { size, failure, isWhole } = this.#body;
-      const end = Math.min(this.#end, size);
+      const { readableSize, failure, isWhole } = this.#body;
+      const end = Math.min(this.#end, readableSize);
       if (this.#position < end) {
         const piece = await this.#pieceAt(this.#position, end);
         if (piece === undefined) continue;
         this.#position += piece.length;
         return { done: false, value: piece };
       }
-      if (failure !== undefined && this.#position < this.#end) this.#leave({ error: failure });
-      else if (isWhole || this.#position >= this.#end) this.#leave();
+      if (isWhole || this.#position >= this.#end) this.#leave();
+      else if (failure !== undefined) this.#leave({ error: failure });
       else await this.#growth();
     }
     const reason = this.#reason;

@@ -28,12 +28,12 @@ export interface SpoolFile {
   write(piece: Uint8Array): Promise<void>;
   /** The body is whole. */
   end(): void;
-  /** The body will not be whole: readers get `error` behind what has come. */
+  /** The body will not be whole: readers get `error` behind what has come, and never all bytes of a body of known size. */
   fail(error: Error): void;
   /**
    * Bytes from `start` to before `end` (default: the end of the body), as they come. Any number of readers, each at its own speed.
-   * A reader counts from this call on, until it has come to its end, `return` is called or `signal` fires. Pieces are shared by
-   * readers: nobody may write into them.
+   * A reader counts from this call on, until it has come to its end, `return` is called or `signal` fires. It is cut where another body
+   * needs the room a minute after the writer has left. Pieces are shared by readers: nobody may write into them.
    */
   read(
     range?: { readonly start?: number; readonly end?: number },

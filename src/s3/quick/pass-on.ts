@@ -8,7 +8,7 @@ import { QuickSigner } from './sign.ts';
  * so, and for every answer but the plain ones, the SDK asks: it alone tries again, and tells what is wrong.
  */
 
-/** Longest time without an answer, or without a byte of one that is read, in ms. */
+/** Longest time without a byte of an answer that is read, in ms. */
 const SILENCE_MS = 30_000;
 const CONNECT_MS = 10_000;
 /** Answers in a row that were of no use, after which the SDK alone asks for {@link PAUSE_MS}. */
@@ -29,6 +29,8 @@ export interface QuickGetRoute {
   readonly ca: string | undefined;
   /** That may be open at a time. */
   readonly connections: number;
+  /** Longest time without the head of an answer, in ms. */
+  readonly answerMs: number;
 }
 
 export interface QuickAnswer {
@@ -59,12 +61,12 @@ export class QuickGets implements Disposable {
       : undefined;
   }
 
-  constructor(client: S3Client, { endpoint, ca, connections }: QuickGetRoute) {
+  constructor(client: S3Client, { endpoint, ca, connections, answerMs }: QuickGetRoute) {
     this.#signer = new QuickSigner(client, endpoint);
     this.#pool = new Pool(endpoint.origin, {
       connections,
       pipelining: 1,
-      headersTimeout: SILENCE_MS,
+      headersTimeout: answerMs,
       bodyTimeout: SILENCE_MS,
       connect: { timeout: CONNECT_MS, ...(ca !== undefined && { ca }) },
     });

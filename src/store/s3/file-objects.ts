@@ -6,7 +6,7 @@ import { IsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import type { ObjectSettings } from '../../s3/object-attributes.ts';
 import type { ObjectHead } from '../../s3/content.ts';
-import { getObject, headObject, putObject } from '../../s3/objects.ts';
+import { getObject, headObject, MOST_QUICK_BYTES, putObject } from '../../s3/objects.ts';
 import type { Bucket, RequestOptions } from '../../s3/requests.ts';
 import { digestAll } from '../read-digest.ts';
 import { type Incoming, refuseDamage } from '../rules/damage-rule.ts';
@@ -69,7 +69,8 @@ export class FileObjects {
     const md5 = createHash('md5').update(bytes).digest();
     const body = { bytes, md5: md5.toString('base64') };
     const attributes = { ...this.settings, metadata: toMetadata(file, { digest }) };
-    const { etag } = await putObject(this.#bucket, key, body, attributes, { path });
+    const isQuick = bytes.length <= MOST_QUICK_BYTES;
+    const { etag } = await putObject(this.#bucket, key, body, attributes, { path, isQuick });
     if (etag === md5.toString('hex')) return;
     // An ETag that is no MD5, as with SSE-KMS.
     const head = await headObject(this.#bucket, key, { path });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { prefixOf } from '../../../src/mirror/bulk/by-prefix.ts';
 import { linesOf } from '../../../src/mirror/bulk/lines.ts';
-import { namedKey } from '../../../src/mirror/bulk/named-key.ts';
+import { lineOf, namedKey } from '../../../src/mirror/bulk/named-key.ts';
 import { MirrorRules } from '../../../src/mirror/rules.ts';
 import { all } from '../../s3/buckets.ts';
 import { ruleOf } from '../origin/origins.ts';
@@ -17,14 +17,7 @@ const RULES = new MirrorRules(
       query: 'pass',
       origins: [
         { kind: 'http', base: 'http://other.example:8080/' },
-        {
-          kind: 's3',
-          bucket: 'old',
-          prefix: 'p/',
-          endpoint: undefined,
-          region: undefined,
-          profile: undefined,
-        },
+        { kind: 's3', bucket: 'old', prefix: 'p/', access: {} },
       ],
     }),
   ],
@@ -40,6 +33,9 @@ describe('a line of a list', () => {
     ['http://other.example:8080/a?x=1', 'a?x=1'],
     ['a?x=1', 'a?x=1'],
     ['s3://old/p/a b', 'a b'],
+    ['/img/a%20b.jpg?x=1', 'img/a b.jpg'],
+    ['/a%2Fb/ä?x=1', 'a/b/ä?x=1'],
+    ['//a', '/a'],
   ])('%s names %s', (line, key) => {
     expect(namedKey(RULES, line, 1024)).toMatchObject({ kind: 'key', key: { key } });
   });
@@ -55,9 +51,33 @@ describe('a line of a list', () => {
     ['https://old.example/base/pictures/%2e%2e/a', 'unusable'],
     ['https://old.example/base/%ff', 'unusable'],
     ['http://other.example:8080/', 'unusable'],
+    ['/', 'unusable'],
+    ['/a/../b', 'unusable'],
+    ['/100%', 'unusable'],
+    ['img/\ufffd', 'unusable'],
     [`img/${'x'.repeat(1021)}`, 'unusable'],
   ])('%s is %s', (line, kind) => {
     expect(namedKey(RULES, line, 1024)).toMatchObject({ kind, name: line });
+  });
+});
+
+describe('a key in a list', () => {
+  it.each([
+    ['a b/c', undefined, 'a b/c'],
+    ['a', 'x=1', 'a?x=1'],
+    ['/a', undefined, '//a'],
+    ['https://other.example/a', undefined, '/https%3A//other.example/a'],
+    ['s3://old/p/a', undefined, '/s3%3A//old/p/a'],
+    ['\ufeffa', 'x', '/%EF%BB%BFa?x'],
+    ['img/\ufffd', undefined, '/img/%EF%BF%BD'],
+  ])('%s?%s is named by %s', (path, query, line) => {
+    expect(lineOf({ path, query })).toBe(line);
+    expect(namedKey(RULES, line, 1024)).toMatchObject({ kind: 'key', key: { path, query } });
+  });
+
+  it('has one line, also where it can be no key', () => {
+    expect(lineOf({ path: 'a\nimg/b', query: undefined })).toBe('/a%0Aimg/b');
+    expect(namedKey(RULES, '/a%0Aimg/b', 1024)).toMatchObject({ kind: 'unusable' });
   });
 });
 
@@ -70,6 +90,18 @@ describe('the lines of a file', () => {
   it.each([1, 2, 3, 7, 100])('are whole in chunks of %d bytes', async (size) => {
     const text = 'one\r\n\ntwo ä\u{1F600}\nthree\r';
     expect(await all(linesOf(chunks(text, size), 100, 'list'))).toEqual(['one', 'two ä\u{1F600}', 'three']);
+  });
+
+  it.each([1, 3, 100])(
+    'are cut where nothing is said of what the file is, in chunks of %d bytes',
+    async (size) => {
+      const lines = linesOf(chunks(`one\n${'x'.repeat(50)}\ntwo\n${'y'.repeat(50)}`, size), 5, undefined);
+      expect(await all(lines)).toEqual(['one', 'xxxxx', 'two', 'yyyyy']);
+    },
+  );
+
+  it('begin behind the mark of UTF-8', async () => {
+    expect(await all(linesOf(chunks('\ufeffone\n\ufefftwo', 4), 100, 'list'))).toEqual(['one', '\ufefftwo']);
   });
 
   it('may not be longer than any key', async () => {

@@ -205,6 +205,7 @@ describe('an answer without an object', () => {
     [400, {}, { status: 502, isAway: false }],
     [500, {}, { status: 502, isAway: true }],
     [504, {}, { status: 502, isAway: true }],
+    [508, {}, { status: 508, isAway: false }],
     [206, {}, { status: 502, isAway: false }],
     [203, {}, { status: 502, isAway: false }],
     [304, {}, { status: 502, isAway: false }],

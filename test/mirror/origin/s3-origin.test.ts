@@ -24,7 +24,7 @@ await withS3Server((server) => {
       metadata: { kept: 'yes', other: 'no' },
     });
     const origin = originIn(bucket, { keeps: (header) => header === 'x-amz-meta-kept' });
-    expect(origin.name).toBe(`s3://${bucket.name}/old/`);
+    expect(origin.name).toBe(`s3://${bucket.name}/old/ at ${server.endpoint}`);
     expect(origin.urlOf()).toBeUndefined();
     for (const method of ['GET', 'HEAD'] as const) {
       using object = await found(origin, 'a ä', method);

@@ -8,11 +8,11 @@ import {
 } from '../../../s3/copy.ts';
 import { isRefusal } from '../../../s3/errors.ts';
 import type { ObjectFacts } from '../../../s3/look.ts';
-import type { Stored } from '../../../s3/objects.ts';
+import { MOST_QUICK_BYTES, type Stored } from '../../../s3/objects.ts';
 import { type CopiedTags, isRefused, type Tags } from './copied-tags.ts';
 import type { CopyLimits, CopySource } from './copy-options.ts';
 import type { SourceBuckets, Where } from './source-buckets.ts';
-import { MOST_QUICK_BYTES, type TargetBucket } from './target-bucket.ts';
+import type { TargetBucket } from './target-bucket.ts';
 
 /** Buckets remembered whose objects the server does not copy: names come from outside. Others are asked about again. */
 const MOST_REFUSED = 1024;

@@ -1,14 +1,18 @@
 import { isNoSuchKey, statusOf, answerIn } from '../../../s3/errors.ts';
 import { lookAtHead, lookAtObject, type ObjectFacts } from '../../../s3/look.ts';
 import type { ObjectAttributes } from '../../../s3/object-attributes.ts';
-import { type Body, putObject, putObjectIfAbsent, removeObject, type Stored } from '../../../s3/objects.ts';
+import {
+  type Body,
+  MOST_QUICK_BYTES,
+  putObject,
+  putObjectIfAbsent,
+  removeObject,
+  type Stored,
+} from '../../../s3/objects.ts';
 import { putObjectTags } from '../../../s3/object-tags.ts';
 import type { Bucket } from '../../../s3/requests.ts';
 import type { BucketPool } from '../bucket-pool.ts';
 import type { CopyTarget } from './copy-options.ts';
-
-/** Largest object that is put or copied without the SDK first, in bytes: of larger ones the request is the least that costs. */
-export const MOST_QUICK_BYTES = 1024 * 1024;
 
 /** What the target has under a key: 'untold' where we may not know, as without s3:ListBucket. */
 export type Kept = ObjectFacts | 'nothing' | 'untold';

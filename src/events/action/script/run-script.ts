@@ -1,9 +1,9 @@
 import type { AbortWatch } from '../../../flow/abort-watch.ts';
 import { errnoOf, IsyncError } from '../../../model/isync-error.ts';
 import type { Log } from '../../../model/log.ts';
-import { Child, type Ending } from '../../exec/child.ts';
-import { childEnvironment } from '../../exec/child-environment.ts';
-import { endingText } from '../../exec/ending-text.ts';
+import { Child, type Ending } from '../../../exec/child.ts';
+import { childEnvironment } from '../../../exec/child-environment.ts';
+import { endingText } from '../../../exec/ending-text.ts';
 import type { ScriptOutput } from './script-output.ts';
 
 /** EX_TEMPFAIL of sysexits.h: trouble that passes by itself. */

@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
 import type { DatabaseSync } from 'node:sqlite';
 import { IsyncError } from '../../../model/isync-error.ts';
-import { lockHolder } from '../../state/lock-holder.ts';
-import { createFile } from '../../state/open-database.ts';
-import { isBusy, openSqlite, pragmaNumber, sqliteError } from '../../state/sqlite.ts';
-import { ensureFolder } from '../../state/state-folder.ts';
+import { lockHolder } from '../../../sqlite/lock-holder.ts';
+import { createFile } from '../../../sqlite/create-file.ts';
+import { isBusy, openSqlite, pragmaNumber, sqliteError } from '../../../sqlite/sqlite.ts';
+import { ensureFolder } from '../../../sqlite/state-folder.ts';
 
 /** Told by `PRAGMA application_id`: "isyq". */
 const APPLICATION_ID = 0x69_73_79_71;

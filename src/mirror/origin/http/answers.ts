@@ -21,6 +21,8 @@ export function meaningOf(
       isAway: true,
       retryAfter: retryAfterOf(headers),
     });
+  // Whoever asks can make it say so, by a Via of his own: that must not have it left alone.
+  if (status === 508) throw new OriginError(508, `${name} says that it is asked in a loop (508)`);
   throw new OriginError(502, `${name} answers with ${status}`, { isAway: status >= 500 });
 }
 

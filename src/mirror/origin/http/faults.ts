@@ -3,6 +3,8 @@ import { OriginError } from '../origin.ts';
 import { AddressRefused } from './guarded-connect.ts';
 
 const TIMEOUTS: ReadonlySet<string> = new Set(['UND_ERR_CONNECT_TIMEOUT', 'ETIMEDOUT']);
+/** For an address that an origin may not have. */
+const CURE = 'where it is one of a private network, its rule needs "allowPrivate: true"';
 /** A connection that stood has ended. */
 const LOST: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIPE']);
 
@@ -13,7 +15,7 @@ const LOST: ReadonlySet<string> = new Set(['UND_ERR_SOCKET', 'ECONNRESET', 'EPIP
 export function faultOf(name: string, error: unknown, begun: boolean): OriginError {
   if (error instanceof OriginError) return error;
   if (error instanceof AddressRefused)
-    return new OriginError(502, `${name} is not asked: ${error.message}`, { cause: error });
+    return new OriginError(502, `${name} is not asked: ${error.message}; ${CURE}`, { cause: error });
   const code = errnoOf(error) ?? '';
   const isAway = !begun;
   if (TIMEOUTS.has(code))

@@ -1,8 +1,7 @@
+import { httpTime } from '../../http-date.ts';
+
 /** Headers as undici tells them: names in lower case, values by Latin-1 without control characters, a repeated one as a list. */
 export type HeadersIn = Readonly<Record<string, string | readonly string[] | undefined>>;
-
-/** How a date begins, in all forms of RFC 9110, 5.6.7. JavaScript takes "0" and "-1" for dates, too. */
-const DATE = /^(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?,? /;
 
 /** The value of a header; those of one that is repeated, joined by ", ". Undefined where there is none, or an empty one. */
 export function valueOf(headers: HeadersIn, name: string): string | undefined {
@@ -13,10 +12,7 @@ export function valueOf(headers: HeadersIn, name: string): string | undefined {
 
 /** Undefined where there is none, and where it is no date. In ms. */
 export function timeOf(headers: HeadersIn, name: string): number | undefined {
-  const value = valueOf(headers, name) ?? '';
-  if (!DATE.test(value)) return undefined;
-  const time = Date.parse(value.endsWith(' GMT') ? value : `${value} GMT`);
-  return Number.isNaN(time) ? undefined : time;
+  return httpTime(valueOf(headers, name));
 }
 
 /** Bytes of a header that were sent as UTF-8, which headers are not meant to have, as text; as Latin-1 where they are none. */

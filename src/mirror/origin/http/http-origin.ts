@@ -20,6 +20,13 @@ const MOST_REDIRECTS = 3;
 const NOT_SENDABLE =
   /^(?:accept-encoding|connection|content-length|expect|host|if-.*|keep-alive|proxy-.*|range|te|trailer|transfer-encoding|upgrade|via)$/;
 
+const HEADERS = {
+  accept: '*/*',
+  // What is kept is what the origin has: unpacked it would not be what Content-MD5 and ETag are of.
+  'accept-encoding': 'identity',
+  'user-agent': 'isync-mirror',
+};
+
 /** Whether a rule may send a header upwards; its name in lower case. */
 export function isSendable(header: string): boolean {
   return /^[a-z0-9!#$%&'*+.^_`|~-]+$/.test(header) && !NOT_SENDABLE.test(header);
@@ -40,13 +47,16 @@ export type HttpOriginRule = Pick<
   'send' | 'keeps' | 'takesType' | 'maxSize' | 'timeouts' | 'allowPrivate'
 >;
 
-/** An old web server. Nothing of a request to the mirror goes there but the key, and the query where the rule passes it. */
+/**
+ * An old web server. Nothing of a request to the mirror goes there but the key, the query where the rule passes it, and the ids of
+ * mirrors in its `Via`.
+ */
 export class HttpOrigin implements Origin, AsyncDisposable {
   readonly name: string;
   readonly #origin: string;
   readonly #basePath: string;
   readonly #rule: HttpOriginRule;
-  readonly #headers: Readonly<Record<string, string>>;
+  readonly #viaId: string;
   readonly #connections: Connections;
 
   /** @param base without query, fragment, user and password; its path ends with "/" */
@@ -56,13 +66,7 @@ export class HttpOrigin implements Origin, AsyncDisposable {
     this.#basePath = url.pathname;
     this.name = `${url.origin}${url.pathname}`;
     this.#rule = rule;
-    this.#headers = {
-      accept: '*/*',
-      // What is kept is what the origin has: unpacked it would not be what Content-MD5 and ETag are of.
-      'accept-encoding': 'identity',
-      'user-agent': 'isync-mirror',
-      via: viaHeader(viaId),
-    };
+    this.#viaId = viaId;
     this.#connections = new Connections(
       guardedConnect({
         mayConnect: mayConnect ?? (rule.allowPrivate ? isGlobalOrPrivate : isGlobalUnicast),
@@ -77,13 +81,19 @@ export class HttpOrigin implements Origin, AsyncDisposable {
     return `${this.#origin}${this.#pathOf(key)}`;
   }
 
-  async ask(method: 'GET' | 'HEAD', key: OriginKey, signal: AbortSignal): Promise<OriginAnswer> {
+  async ask(
+    method: 'GET' | 'HEAD',
+    key: OriginKey,
+    signal: AbortSignal,
+    passed: readonly string[] = [],
+  ): Promise<OriginAnswer> {
     const deadlines = new Deadlines(this.name, this.#rule.timeouts, signal);
     let answer: Exchange | undefined;
     try {
       // Rules have seen to it; nothing else would keep the request below the base path.
       if (hasDotSegment(key.key)) throw new OriginError(502, `${this.name} is not asked for a way up`);
-      answer = await this.#follow(method, { origin: this.#origin, path: this.#pathOf(key) }, deadlines);
+      const first = { origin: this.#origin, path: this.#pathOf(key) };
+      answer = await this.#follow(method, first, viaHeader(passed, this.#viaId), deadlines);
       if (answer === undefined) {
         deadlines[Symbol.dispose]();
         return { kind: 'absent' };
@@ -106,7 +116,13 @@ export class HttpOrigin implements Origin, AsyncDisposable {
   }
 
   /** The answer that brings the object; undefined where there is none. */
-  async #follow(method: 'GET' | 'HEAD', first: Hop, deadlines: Deadlines): Promise<Exchange | undefined> {
+  async #follow(
+    method: 'GET' | 'HEAD',
+    first: Hop,
+    via: string,
+    deadlines: Deadlines,
+  ): Promise<Exchange | undefined> {
+    const own = { ...HEADERS, via };
     let hop = first;
     // Whoever has sent us to another server may send us back to anywhere there.
     let isOwn = true;
@@ -115,7 +131,7 @@ export class HttpOrigin implements Origin, AsyncDisposable {
         name: this.name,
         method,
         hop,
-        headers: isOwn ? { ...this.#headers, ...this.#rule.send } : this.#headers,
+        headers: isOwn ? { ...own, ...this.#rule.send } : own,
         timeouts: this.#rule.timeouts,
         deadlines,
       });

@@ -25,7 +25,8 @@ export class S3Origin implements Origin {
 
   /** @param bucket is the caller's to dispose of; its `reads` are at least as many as the rule's `concurrency` */
   constructor(bucket: Bucket, { bucket: name, prefix }: S3Place, rule: S3OriginRule) {
-    this.name = `s3://${name}/${prefix}`;
+    // With its server: two of them may have buckets of one name, of which one may be away.
+    this.name = `s3://${name}/${prefix}${bucket.where.slice(`s3://${name}`.length)}`;
     this.#bucket = bucket;
     this.#prefix = prefix;
     this.#rule = rule;
@@ -48,9 +49,19 @@ export class S3Origin implements Origin {
     }
   }
 
-  /** Every object whose key begins with `start`, in the bucket's order, by the key that {@link ask} takes. @throws IsyncError */
-  async *list(signal?: AbortSignal, start = ''): AsyncGenerator<ListedObject> {
-    for await (const object of listObjects(this.#bucket, this.#prefix + start, { signal }))
+  /** Entries of one answer of a listing. */
+  get page(): number {
+    return this.#bucket.page;
+  }
+
+  /**
+   * Every object whose key begins with `start`, in the bucket's order, by the key that {@link ask} takes.
+   * @param behind the key behind which the listing begins
+   * @throws IsyncError
+   */
+  async *list(signal?: AbortSignal, start = '', behind?: string): AsyncGenerator<ListedObject> {
+    const startAfter = behind === undefined ? undefined : this.#prefix + behind;
+    for await (const object of listObjects(this.#bucket, this.#prefix + start, { signal, startAfter }))
       yield { ...object, key: object.key.slice(this.#prefix.length) };
   }
 

@@ -1,7 +1,7 @@
 import { mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import { syncFolder } from '../../model/sync-folder.ts';
+import { errnoOf, IsyncError } from '../model/isync-error.ts';
+import { syncFolder } from '../model/sync-folder.ts';
 
 /**
  * Makes a folder of the state where it is missing, for its owner alone and durable. The one above it must be there. Either may be

@@ -1,5 +1,5 @@
 import type { DatabaseSync, DatabaseSyncOptions } from 'node:sqlite';
-import { IsyncError } from '../../model/isync-error.ts';
+import { IsyncError } from '../model/isync-error.ts';
 
 /**
  * Opens a database with node:sqlite. Node 22 warns that this is experimental, which is no news to a user of isync; all other
@@ -50,11 +50,6 @@ export function isBusy(error: unknown): boolean {
   return code === BUSY || code === LOCKED;
 }
 
-/** What to do with a state file that can't be used any more. */
-export function moveAway(path: string): string {
-  return `Move it away (mv ${path} ${path}.old, and ${path}-wal where there is one): isync makes a new one, which "isync pull --resync" fills by comparing.`;
-}
-
 /** A database file, in the words of its errors. */
 export interface DatabaseWords {
   readonly path: string;
@@ -62,11 +57,6 @@ export interface DatabaseWords {
   readonly name: string;
   /** What to do once it can't be used any more. */
   readonly whenDamaged: string;
-}
-
-/** `error` of SQLite as what callers of the state get; what is no error of SQLite is a fault of ours. */
-export function stateError(error: unknown, path: string): IsyncError {
-  return sqliteError(error, { path, name: 'state', whenDamaged: moveAway(path) });
 }
 
 /** `error` of SQLite as an IsyncError: STORE_FULL, STORE_FAILED, and INTERNAL for what is no error of SQLite. */

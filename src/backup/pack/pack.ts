@@ -1,0 +1,70 @@
+import type { Log } from '../../model/log.ts';
+import type { BackupJob, BackupType } from '../job.ts';
+import type { FileRecord } from '../list/file-record.ts';
+import type { BackupCounts, BackupProblem } from '../manifest/manifest.ts';
+
+/** What one archive is made of. */
+export interface PackRequest {
+  readonly job: BackupJob;
+  readonly version: number;
+  readonly type: BackupType;
+  /** What an incremental backup is compared with: its records, in order, once. */
+  readonly base: PackBase | undefined;
+  /** Reads every file again, whatever its times say. */
+  readonly isRehash: boolean;
+  /** Takes encryption on; undefined where there is none. */
+  readonly sealer: Sealer | undefined;
+  /** Gets the archive. */
+  readonly sink: ByteSink;
+  /** Where the list is written: plain JSON lines, made anew, for its owner alone. */
+  readonly listFile: string;
+  /** A place for what commands print, which tar must know the length of. */
+  readonly scratchFolder: string;
+  readonly log: Log;
+  readonly signal: AbortSignal;
+  /** Told now and then; must not throw. */
+  readonly onProgress?: ((progress: PackProgress) => void) | undefined;
+}
+
+export interface PackBase {
+  readonly version: number;
+  readonly records: AsyncIterable<FileRecord>;
+  readonly counts: Pick<BackupCounts, 'files' | 'bytes'>;
+}
+
+export interface PackProgress {
+  readonly files: number;
+  readonly bytes: number;
+}
+
+export interface Packed {
+  /** The archive as it went into the sink. */
+  readonly size: number;
+  readonly sha256: string;
+  readonly counts: BackupCounts;
+  readonly problems: readonly BackupProblem[];
+  /** Versions of the archives that the list points to. */
+  readonly needs: ReadonlySet<number>;
+  readonly records: number;
+  readonly isShrunk: boolean;
+}
+
+/**
+ * Packs the sources of a job. For the same files and request the bytes are the same, whenever it is called: that is how a run that was
+ * killed goes on (see upload/). Rejects with an IsyncError where a source is missing or empty, a command or the sink fails.
+ */
+export type Pack = (request: PackRequest) => Promise<Packed>;
+
+/** Takes bytes in order. One write at a time; nobody changes the bytes afterwards. */
+export interface ByteSink {
+  /** Resolves when more may come. Rejects with an IsyncError when no more is wanted. */
+  write(bytes: Uint8Array): Promise<void>;
+}
+
+/** Encrypts one object, from its first byte to its last. */
+export interface Sealer {
+  /** Returns what can be written by now. */
+  seal(bytes: Uint8Array): Uint8Array;
+  /** The rest. Once. */
+  end(): Uint8Array;
+}
