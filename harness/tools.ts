@@ -14,6 +14,7 @@ const PACKAGES = {
   jq: 'jq',
   'mkfs.ext4': 'e2fsprogs',
   'nats-server': 'nats-server',
+  nginx: 'nginx',
   openssl: 'openssl',
   python3: 'python3',
   'rabbitmq-server': 'rabbitmq-server',

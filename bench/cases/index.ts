@@ -4,6 +4,8 @@ import { COPY_CASES } from './copy.ts';
 import { FLEET_CASES } from './fleet.ts';
 import { LATENCY_CASES } from './latency.ts';
 import { LOOPBACK_CASES } from './loopback.ts';
+import { MIRROR_FILL_CASES } from './mirror-fill.ts';
+import { MIRROR_WARM_CASES } from './mirror-warm.ts';
 import { PULL_CASES } from './pull.ts';
 import { RESTART_CASES } from './restart.ts';
 import { S3_CASES } from './s3.ts';
@@ -27,5 +29,7 @@ export const CASES: readonly BenchCase[] = [
   ...PULL_CASES,
   ...WEBHOOK_ACCEPT_CASES,
   ...COPY_CASES,
+  ...MIRROR_WARM_CASES,
+  ...MIRROR_FILL_CASES,
   ...STARTUP_CASES,
 ];

@@ -5,8 +5,9 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { runCli, startCli } from '../../harness/cli.ts';
 import { until, type CliProcess } from '../../harness/process.ts';
-import type { Bench, BenchCase, Goal, Sample } from '../bench.ts';
+import type { Bench, BenchCase, Sample } from '../bench.ts';
 import { inCaseFolder } from '../contest.ts';
+import { asManyAs } from '../goals.ts';
 import { cpuOf, numberFrom, runProgram, startOwn, startProgram } from '../process.ts';
 import { findTool } from '../s3-tools.ts';
 import { inTurns, sampleOf } from '../sample.ts';
@@ -76,7 +77,7 @@ async function compare(bench: Bench, folder: string, tool: string | undefined): 
     unit: '/s',
     isync,
     others,
-    goals: asMany(isync, others[PEER]),
+    goals: asManyAs(FASTER, 'the other', isync, others[PEER]),
   });
   const waits = { isync: p99Of(seen.isync), ...(tool !== undefined && { [PEER]: p99Of(seen.peer) }) };
   const peer = waits[PEER];
@@ -121,12 +122,6 @@ async function paced(bench: Bench, folder: string): Promise<void> {
 
 function p99Of(seen: readonly Seen[]): Sample {
   return sampleOf(seen.map(({ p99 }) => p99));
-}
-
-function asMany(isync: Sample, other: Sample | undefined): Goal[] {
-  if (other === undefined) return [];
-  const ratio = isync.median / other.median;
-  return [{ text: `${ratio.toFixed(2)} × the other, at least ${FASTER}`, met: ratio >= FASTER }];
 }
 
 async function posted(bench: Bench, start: () => Promise<Receiver>, rate?: number): Promise<Seen> {

@@ -12,6 +12,7 @@ import type { HttpHandler } from './handler.ts';
 import { type ListenAddress, listenError, urlOf } from './listen-address.ts';
 import { requestOf } from './node-request.ts';
 import { send } from './node-response.ts';
+import { refuse, statusOfBroken } from './refuse-broken.ts';
 import { remoteAddressOf } from './remote-address.ts';
 import type { ThrottledLog } from './throttled-log.ts';
 import { UnadmittedConnections, type UnadmittedLimits } from './unadmitted-connections.ts';
@@ -87,6 +88,8 @@ class NodeServer implements HttpServer {
   readonly #sockets = new Set<Socket>();
   readonly #unadmitted: UnadmittedConnections;
   readonly #answering = new TaskGroup();
+  /** Responses under way, of which a client that sends requests ahead has several. */
+  readonly #responses = new WeakMap<Duplex, Set<ServerResponse>>();
   #port = 0;
   #ended: Promise<boolean> | undefined;
 
@@ -162,6 +165,7 @@ class NodeServer implements HttpServer {
 
   async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const { handler, limits, log, warnings } = this.#options;
+    const responses = this.#responsesOn(incoming.socket).add(response);
     const request = requestOf(incoming, response, {
       bodyBytes: limits.bodyBytes,
       admitted: () => this.#admitted(incoming.socket),
@@ -178,7 +182,15 @@ class NodeServer implements HttpServer {
           err: error,
         });
       response.destroy();
+    } finally {
+      responses.delete(response);
     }
+  }
+
+  #responsesOn(socket: Duplex): Set<ServerResponse> {
+    let responses = this.#responses.get(socket);
+    if (responses === undefined) this.#responses.set(socket, (responses = new Set()));
+    return responses;
   }
 
   #enter(socket: Socket): void {
@@ -204,9 +216,18 @@ class NodeServer implements HttpServer {
       warnings.warn('TLS handshake failed', remoteAddressOf(socket), { reason: error.message });
     });
     this.#server.on('clientError', (error: Error, socket: Duplex) => {
-      if (!handshakes.has(socket))
-        warnings.warn('not an HTTP request', remoteAddressOf(socket), { reason: error.message });
-      socket.destroy();
+      if (handshakes.has(socket)) {
+        socket.destroy();
+        return;
+      }
+      warnings.warn('not an HTTP request', remoteAddressOf(socket), { reason: error.message });
+      // Behind the head of another response it would look like a part of it.
+      if ([...this.#responsesOn(socket)].some(({ headersSent }) => headersSent)) socket.destroy();
+      else refuse(socket, statusOfBroken(error));
     });
+    // Nobody is connected to anywhere. Node cuts the connection where nobody listens.
+    this.#server.on('connect', (_: IncomingMessage, socket: Duplex) =>
+      refuse(socket, '405 Method Not Allowed', 'Allow: GET\r\n'),
+    );
   }
 }

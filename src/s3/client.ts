@@ -3,6 +3,7 @@ import { BOUNDED_ANSWERS, boundedAnswers } from '../aws/bounded-answers.ts';
 import { clientSettings } from '../aws/client-settings.ts';
 import type { S3Access } from './access.ts';
 import { allowQuick } from './quick/ask.ts';
+import { allowQuickRanges, closeQuickRanges } from './quick/range.ts';
 
 /** Longest answer that is kept whole, in bytes: a page of 1,000 keys of 1 KiB, each byte an entity of XML, and as many ETags. */
 const MOST_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -15,10 +16,13 @@ const STREAMED: ReadonlySet<string> = new Set(['GetObjectCommand']);
 /** A client of the SDK for `options`, with at most `connections` open, set up for servers that are not AWS, too. */
 export function createS3Client(options: S3Access, connections: number): S3Client {
   const config = configOf(options, connections);
-  const client = new S3Client(config);
+  const client = new QuickClient(config);
   const { httpAgent, httpsAgent } = config.requestHandler;
-  if (options.endpoint !== undefined && config.forcePathStyle)
-    allowQuick(client, { endpoint: new URL(options.endpoint), httpAgent, httpsAgent });
+  if (options.endpoint !== undefined && config.forcePathStyle) {
+    const endpoint = new URL(options.endpoint);
+    allowQuick(client, { endpoint, httpAgent, httpsAgent });
+    allowQuickRanges(client, { endpoint, ca: options.ca });
+  }
   // It walks through each request and answer for a log that nobody reads.
   client.middlewareStack.remove('loggerMiddleware');
   client.middlewareStack.add(
@@ -36,6 +40,14 @@ export function createS3Client(options: S3Access, connections: number): S3Client
     { step: 'build', name: 'unsignedPayload', priority: 'low' },
   );
   return client;
+}
+
+/** Closes what was opened beside the SDK, too. */
+class QuickClient extends S3Client {
+  override destroy(): void {
+    closeQuickRanges(this);
+    super.destroy();
+  }
 }
 
 function configOf(access: S3Access, connections: number) {

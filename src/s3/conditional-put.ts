@@ -3,8 +3,9 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { bare, quoted } from './answers.ts';
 import { isNoSuchKey, nameOf, statusOf } from './errors.ts';
 import { type ObjectAttributes, toInput } from './object-attributes.ts';
-import type { Body, Stored } from './objects.ts';
-import type { Bucket, RequestOptions } from './requests.ts';
+import type { Body, PutOptions, Stored } from './objects.ts';
+import { quickPut } from './quick/put.ts';
+import type { Bucket } from './requests.ts';
 
 /** What must be true of a key for an object to be put there. */
 export type PutCondition =
@@ -38,7 +39,7 @@ export async function putOnCondition(
   body: Body | StreamedBody,
   condition: PutCondition | undefined,
   attributes: ObjectAttributes,
-  request: RequestOptions = {},
+  request: PutOptions = {},
 ): Promise<ConditionalPut> {
   const stream = 'stream' in body ? body.stream : undefined;
   const command = new PutObjectCommand({
@@ -52,6 +53,13 @@ export async function putOnCondition(
   });
   try {
     return await bucket.send(request, async (client, sending) => {
+      const ifAbsent = condition?.kind === 'absent';
+      const isQuick = request.isQuick === true && (ifAbsent || condition === undefined);
+      if (isQuick && 'bytes' in body) {
+        const given = { bucket: bucket.name, key, ...body, attributes, ifAbsent };
+        const quick = await quickPut(client, given, sending?.abortSignal);
+        if (quick !== undefined) return quick === 'in use' ? 'refused' : quick;
+      }
       try {
         const { ETag } = await client.send(command, sending);
         return { etag: bare(ETag) };

@@ -5,7 +5,9 @@ import { type GetAnswer, headOf, type ObjectContent, type ObjectHead, openConten
 import { statusOf } from './errors.ts';
 import { quickGet } from './quick/get.ts';
 import { quickHead } from './quick/head.ts';
+import { quickRange } from './quick/range.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
+import { checkIsStores } from './stores-answer.ts';
 
 /** One request that tells how a key is now. */
 
@@ -81,7 +83,8 @@ export async function lookAtObject(
   if (found === 'same') return 'same';
   const { answer, content } = found;
   try {
-    return { ...factsIn(answer, bucket, options), ...content };
+    await checkIsStores(bucket, answer, options);
+    return { ...factsIn(answer), ...content };
   } catch (error) {
     content[Symbol.dispose]();
     throw error;
@@ -110,7 +113,8 @@ export async function lookAtHead(
       quick ?? (await client.send(new HeadObjectCommand({ ...input, ChecksumMode: 'ENABLED' }), sending))
     );
   });
-  return factsIn(answer, bucket, options);
+  await checkIsStores(bucket, answer, options);
+  return factsIn(answer);
 }
 
 /** Bytes `start` to `end` of just one version, all of which the object must have. */
@@ -123,12 +127,69 @@ export async function getRange(bucket: Bucket, key: string, options: RangeOption
   const { content } = await openContent<never>(bucket, options, () =>
     bucket.send(options, (client, sending) => client.send(command, sending)),
   );
-  return content;
+  if (content.etag === '' || content.etag === options.ifMatch) return content;
+  content[Symbol.dispose]();
+  // Not every server heeds a condition.
+  throw new IsyncError('FILE_CHANGED', 'the object was replaced meanwhile', { retryable: true });
 }
 
-function headersOf({ bucketOwner, requestPayer }: LookOptions): Readonly<Record<string, string>> {
+/**
+ * The same bytes, into the beginning of `into`, which is nobody else's until this has settled. Without the SDK first (quick/).
+ * @param passed told of the bytes that went through memory of their own
+ */
+export async function readRange(
+  bucket: Bucket,
+  key: string,
+  into: Uint8Array,
+  options: RangeOptions,
+  passed?: (bytes: number) => void,
+): Promise<void> {
+  if (await readQuickly(bucket, key, into, options)) return;
+  const { start, end } = options;
+  let filled = 0;
+  using content = await getRange(bucket, key, options);
+  for await (const bytes of content.bytes) {
+    if (filled + bytes.length > end - start) throw otherRange(start, end);
+    into.set(bytes, filled);
+    filled += bytes.length;
+    passed?.(bytes.length);
+  }
+  if (filled !== end - start) throw otherRange(start, end);
+}
+
+async function readQuickly(
+  bucket: Bucket,
+  key: string,
+  into: Uint8Array,
+  options: RangeOptions,
+): Promise<boolean> {
+  const { start, end, ifMatch } = options;
+  const range = { bucket: bucket.name, key, start, end, etag: ifMatch, headers: accountHeaders(options) };
+  return await bucket.reads.run(async () => {
+    const coming = await bucket.send(options, (client, sending) =>
+      quickRange(client, range, into, sending?.abortSignal),
+    );
+    if (coming === undefined) return false;
+    await bucket.guard(options, () => coming.full);
+    return true;
+  });
+}
+
+function otherRange(start: number, end: number): IsyncError {
+  return new IsyncError('STORE_FAILED', `the object store gives other bytes than ${start} to ${end}`, {
+    retryable: true,
+  });
+}
+
+function headersOf(options: LookOptions): Readonly<Record<string, string>> {
+  return { 'x-amz-checksum-mode': 'ENABLED', ...accountHeaders(options) };
+}
+
+function accountHeaders({
+  bucketOwner,
+  requestPayer,
+}: Pick<LookOptions, 'bucketOwner' | 'requestPayer'>): Readonly<Record<string, string>> {
   return {
-    'x-amz-checksum-mode': 'ENABLED',
     ...(bucketOwner !== undefined && { 'x-amz-expected-bucket-owner': bucketOwner }),
     ...(requestPayer === true && { 'x-amz-request-payer': 'requester' }),
   };
@@ -159,15 +220,9 @@ export function hasMd5({ etag, encryption, hasCustomerKey, storageClass }: Objec
 
 type Answer = GetAnswer | HeadObjectCommandOutput;
 
-/** @throws IsyncError UNREACHABLE, retryable, where it lacks what every object has */
-function factsIn(answer: Answer, bucket: Bucket, { path }: RequestOptions): ObjectFacts {
-  const head = headOf(answer);
-  if (head.etag === '' || answer.LastModified === undefined)
-    throw new IsyncError('UNREACHABLE', `something that is no object store answers (${bucket.where})`, {
-      path,
-    });
+function factsIn(answer: Answer): ObjectFacts {
   return {
-    ...head,
+    ...headOf(answer),
     versionId: answer.VersionId,
     encryption: answer.ServerSideEncryption,
     hasCustomerKey: answer.SSECustomerAlgorithm !== undefined,

@@ -11,6 +11,7 @@ const PROGRAM = `
 describe('the first signal asks, the second one ends:', () => {
   it.each([
     ['SIGINT', 'SIGINT'],
+    ['SIGTERM', 'SIGTERM'],
     ['SIGTERM', 'SIGINT'],
     ['SIGHUP', 'SIGTERM'],
   ] as const)('%s, then %s', async (first, second) => {

@@ -7,21 +7,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { runCli, startCli } from '../../harness/cli.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
-import type { CliProcess } from '../../harness/process.ts';
+import { mirrorStarted } from '../../harness/mirror-server.ts';
 
 const TEXT = '0123456789'.repeat(20_000);
-
-interface Started {
-  readonly url: string;
-  readonly status: string;
-}
-
-async function startedOf(process: CliProcess): Promise<Started> {
-  return await process.until('the mirror to begin', () => {
-    const line = process.stdout.split('\n').find((each) => each.includes('"started"'));
-    return line === undefined ? undefined : (JSON.parse(line) as Started);
-  });
-}
 
 /** Answers slowly where the path says so, until it is told to go on. */
 async function startOrigin() {
@@ -71,7 +59,7 @@ await withS3Server((server) => {
         '--json',
       ];
       await using mirror = startCli([...args, '--spool', folder.path], { env: server.env });
-      const { url, status } = await startedOf(mirror);
+      const { url, status } = await mirrorStarted(mirror);
       const get = async (path: string, init?: RequestInit) => await fetch(`${url}${path}`, init);
 
       const cold = await get('/a');
@@ -128,7 +116,7 @@ await withS3Server((server) => {
         ISYNC_SPOOL: folder.path,
       };
       await using mirror = startCli(['mirror', '--json'], { env: { ...server.env, ...store } });
-      const { url } = await startedOf(mirror);
+      const { url } = await mirrorStarted(mirror);
       expect((await fetch(`${url}/%00`)).status).toBe(400);
       expect((await mirror.stop('SIGTERM')).exitCode).toBe(0);
     });

@@ -20,6 +20,11 @@ async function startWithGone(
   return stage;
 }
 
+/** As S3 makes them. */
+function sequencerAt(timeMs: number): string {
+  return `00${Math.floor(timeMs / 1000).toString(16)}DCD90281E5`;
+}
+
 const DENIED: Refusal = { status: 403, code: 'AccessDenied', message: 'Access Denied' };
 const DENIED_LIST: Refusal = {
   status: 403,
@@ -183,7 +188,7 @@ await withS3Server((server) => {
       const stage = await ActionStage.start(server);
       await stage.put('f');
       await stage.put('g');
-      const timeMs = Date.now() + 60_000;
+      const timeMs = Date.now();
       await stage.created('f', { sequencer: '0055AA', timeMs });
       await stage.created('g', { dialect: 'ceph', sequencer: 'AA', timeMs });
       answerGets(stage, DENIED_LIST);
@@ -216,6 +221,22 @@ await withS3Server((server) => {
       answerGets(stage, DENIED_LIST);
       expect(await stage.removed('f', { sequencer: '02' })).toEqual({ outcome: 'unchanged' });
       expect(stage.files()).toEqual(['f']);
+    });
+
+    it.each([
+      ['sequencer', 'f'.repeat(64), 0],
+      ['sequencer of a minute that has not come', sequencerAt(Date.now() + 600_000), 0],
+      ['time', undefined, 600_000],
+    ] as const)('no forged %s lets a file stay for good', async (_, sequencer, aheadMs) => {
+      const stage = await ActionStage.start(server);
+      const later = { sequencer: sequencerAt(Date.now() + 2000), timeMs: Date.now() + 2000 };
+      const forged = { sequencer, timeMs: Date.now() + aheadMs };
+      for (const key of ['f', 'g']) await stage.put(key);
+      expect(await stage.created('f', forged)).toMatchObject({ outcome: 'written' });
+      await stage.created('g', { sequencer: sequencerAt(Date.now()) });
+      expect(await stage.created('g', forged)).toEqual({ outcome: 'unchanged' });
+      answerGets(stage, DENIED_LIST);
+      for (const key of ['f', 'g']) expect(await stage.removed(key, later)).toEqual({ outcome: 'removed' });
     });
 
     it('a folder that is removed as a whole is told from a bucket that is forbidden', async () => {

@@ -4,7 +4,7 @@ import { type NoTurn, Turns } from '../../src/events/work/turns.ts';
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** Eight turns at a time, of which a bucket may have seven; nothing that has begun ends before it is told to. */
+/** Eight turns at a time, of which the last two are for buckets that have none; nothing that has begun ends before it is told to. */
 function stage({ areShared = true } = {}) {
   const turns = new Turns({ width: 8, areShared });
   const begun: string[] = [];
@@ -31,16 +31,41 @@ describe('turns', () => {
     const { begun, ends, take, takeAll, pass } = stage();
     takeAll('a', 9);
     await pass(0);
-    expect(begun).toEqual(Array.from({ length: 7 }, (_, index) => `a${index}`));
+    expect(begun).toEqual(Array.from({ length: 6 }, (_, index) => `a${index}`));
     takeAll('b', 2);
     await pass(0);
-    expect(begun.slice(7)).toEqual(['b0']);
+    expect(begun.slice(6)).toEqual(['b0']);
     ends[0]!();
     await pass(0);
-    take('c0');
+    expect(begun.slice(7)).toEqual([]);
     ends[1]!();
+    ends[2]!();
+    ends[3]!();
     await pass(0);
-    expect(begun.slice(8)).toEqual(['b1', 'a7']);
+    expect(begun.slice(7)).toEqual(['a6', 'a7', 'a8']);
+    take('c0');
+    ends[4]!();
+    await pass(0);
+    expect(begun.slice(10)).toEqual(['c0']);
+    ends[5]!();
+    await pass(0);
+    expect(begun.slice(11)).toEqual(['b1']);
+  });
+
+  it('are left for a third bucket where two never come to an end', async () => {
+    const { begun, ends, takeAll, pass } = stage();
+    takeAll('a', 9);
+    takeAll('b', 9);
+    await pass(0);
+    expect(begun).toHaveLength(7);
+    takeAll('c', 3);
+    await pass(0);
+    expect(begun.slice(7)).toEqual(['c0']);
+    for (const name of ['c1', 'c2']) {
+      ends.at(-1)!();
+      await pass(0);
+      expect(begun.at(-1)).toBe(name);
+    }
   });
 
   it('are all for one bucket where there are no others', async () => {
@@ -56,7 +81,7 @@ describe('turns', () => {
     await pass(9_999);
     expect(left).toEqual([]);
     await pass(2);
-    expect(left).toEqual(['a14', 'a15', 'a16', 'a17'].map((name) => [name, 'slow']));
+    expect(left).toEqual(['a12', 'a13', 'a14', 'a15', 'a16', 'a17'].map((name) => [name, 'slow']));
     take('a18');
     take('a19', false);
     take('b0');
@@ -67,7 +92,7 @@ describe('turns', () => {
       for (const end of ends) end();
       await pass(0);
     }
-    expect(begun).toHaveLength(16);
+    expect(begun).toHaveLength(14);
     expect(begun).toContain('a19');
     take('a20');
     await pass(0);
@@ -88,7 +113,7 @@ describe('turns', () => {
     turns.stop();
     for (const end of ends) end();
     await pass(60_000);
-    expect(left).toEqual(['a7', 'a8'].map((name) => [name, 'stopped']));
-    expect(begun).toHaveLength(7);
+    expect(left).toEqual(['a6', 'a7', 'a8'].map((name) => [name, 'stopped']));
+    expect(begun).toHaveLength(6);
   });
 });

@@ -133,6 +133,30 @@ describe('a request', () => {
     expect(log.at('error')).toEqual([]);
   });
 
+  it.each([
+    ['GET /a b HTTP/1.1\r\nHost: x\r\n\r\n', '400 Bad Request'],
+    ['GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n', '400 Bad Request'],
+    ['\x16\x03\x01 no HTTP\r\n\r\n', '400 Bad Request'],
+    ['GET / HTTP/1.1\r\n\r\n', '400 Bad Request'],
+    [`GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, '431 Request Header Fields Too Large'],
+    ['CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n', '405 Method Not Allowed'],
+  ])('that can not be read is told so, and the connection ends: %j', async (say, status) => {
+    const { port, log } = await serve(async () => ({ status: 204 }));
+    const told = await text(await tcp(port, say));
+    expect(told.slice(0, told.indexOf('\r\n'))).toBe(`HTTP/1.1 ${status}`);
+    expect(log.at('error')).toEqual([]);
+  });
+
+  it('that can not be read is told nothing in the midst of another response', async () => {
+    const { body, told } = endless();
+    const { port } = await serve(async () => ({ status: 200, body }));
+    const socket = await tcp(port, 'GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await vi.waitFor(() => expect(told.taken).toBeGreaterThan(1), 60_000);
+    socket.write('\0\r\n\r\n');
+    expect(await text(socket).catch(() => '')).not.toContain('400 Bad Request');
+    await vi.waitFor(() => expect(told.ended).toBe(true), 60_000);
+  });
+
   it('tells the handler when its client has left', async () => {
     const left = Promise.withResolvers<void>();
     const { port, log } = await serve(async ({ signal }) => {

@@ -52,7 +52,7 @@ await withS3Server((server) => {
       const stage = await ActionStage.start(server);
       const content = contentOf(2);
       await stage.put('f', content);
-      await stopAfter(stage, 12);
+      await stopAfter(stage, 6);
       expect(existsSync(stage.path('in/f'))).toBe(false);
       expect(readdirSync(stage.path('in/.isync/staging/parts'))).toHaveLength(1);
       await stage.open();
@@ -66,7 +66,7 @@ await withS3Server((server) => {
     it('begins anew where another version has come between', async () => {
       const stage = await ActionStage.start(server);
       await stage.put('f', contentOf(3));
-      await stopAfter(stage, 12);
+      await stopAfter(stage, 6);
       const content = contentOf(4);
       await stage.put('f', content);
       await stage.open();
@@ -80,7 +80,7 @@ await withS3Server((server) => {
       const content = contentOf(6);
       let isReplaced = false;
       stage.front.before = async (request) => {
-        if (rangeStart(request) !== 5 * RANGE_BYTES || isReplaced) return;
+        if (rangeStart(request) !== 3 * RANGE_BYTES || isReplaced) return;
         isReplaced = true;
         await stage.put('f', content);
       };
@@ -88,7 +88,7 @@ await withS3Server((server) => {
       expect(readFileSync(stage.path('in/f')).equals(content)).toBe(true);
       await stage.put('f', contentOf(7));
       stage.front.before = async (request) => {
-        if (rangeStart(request) === 5 * RANGE_BYTES) await stage.delete('f');
+        if (rangeStart(request) === 3 * RANGE_BYTES) await stage.delete('f');
       };
       expect(await stage.removed('f')).toEqual({ outcome: 'removed' });
       expect(stage.files()).toEqual([]);
@@ -99,7 +99,7 @@ await withS3Server((server) => {
       const stage = await ActionStage.start(server);
       const content = contentOf(8);
       await stage.put('f', content);
-      await stopAfter(stage, 12);
+      await stopAfter(stage, 6);
       const [part] = readdirSync(stage.path('in/.isync/staging/parts'));
       const path = stage.path('in/.isync/staging/parts', part!);
       const bytes = readFileSync(path);

@@ -340,6 +340,16 @@ describe.skipIf(lacks('openssl'))('a message of SNS', () => {
     expect(await post(message)).toMatchObject({ status: 200 });
   });
 
+  it('is taken again once a clock is right that was ahead', async () => {
+    let now = Date.now() + 40 * 86_400_000;
+    const { post } = door({ now: () => now });
+    const posted = async (): Promise<number> =>
+      (await post(snsMessage('Notification', leaf.key, { Timestamp: new Date(now).toISOString() }))).status;
+    expect(await posted()).toBe(403);
+    now = Date.now();
+    expect(await posted()).toBe(200);
+  });
+
   it('is not confirmed over a redirect, nor by a server that is not SNS', async () => {
     const message = snsMessage('SubscriptionConfirmation', leaf.key);
     sns.answers.set('/', { status: 302, headers: { location: 'https://evil.example/' } });

@@ -8,6 +8,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { startMirrorBulkStage } from '../../harness/mirror-bulk-stage.ts';
 import { type S3Server, withS3Server } from '../../harness/s3-server.ts';
+import { urlEvent } from '../mirror/url-event.ts';
 
 const RUNTIME = fileURLToPath(new URL('../mirror/lambda-runtime.ts', import.meta.url));
 const CHECKOUT = fileURLToPath(new URL('../..', import.meta.url));
@@ -53,7 +54,7 @@ async function startFunction(server: S3Server, settings: Readonly<Record<string,
     path: string,
     { method = 'GET', remainingMs = 60_000 } = {},
   ): Promise<Result> => {
-    const event = { rawPath: path, rawQueryString: '', headers: {}, requestContext: { http: { method } } };
+    const event = urlEvent(path, method);
     runtime.stdin.write(`${JSON.stringify({ handler, event, remainingMs })}\n`);
     const result = await next<{ statusCode: number; headers: Record<string, string>; body: string }>();
     return { ...result, body: Buffer.from(result.body, 'base64') };
@@ -90,6 +91,57 @@ await withS3Server((server) => {
         // Nothing is left of bodies.
         const files = (await readdir(stage.folder)).filter((name) => name.startsWith('isync-spool'));
         for (const name of files) expect(await readdir(stage.at(name))).toEqual([]);
+      },
+    );
+
+    it.each<Handler>(['handler', 'streamHandler'])(
+      'tells of an origin that fails as the server does, and keeps nothing of it: %s',
+      async (handler) => {
+        await using made = await startFunction(server);
+        const { web, stage, invoke } = made;
+        const rule = { origins: [`${web.url}/`], allowPrivate: true };
+        await stage.configure({
+          serviceEndpoint: 'https://cdn.example',
+          rules: [{ ...rule, maxSize: '1000', timeouts: { firstByte: '1s' }, types: ['text/*'] }],
+        });
+        web.instead = ({ url = '' }, response) => {
+          const status = /^\/(\d{3})$/.exec(url)?.[1];
+          response.setHeader('content-type', url === '/soft' ? 'application/x-old' : 'text/plain');
+          if (status !== undefined) response.writeHead(Number(status)).end('http://10.0.0.1 is ill');
+          else if (url === '/large')
+            response.writeHead(200, { 'content-length': '1001' }).end(Buffer.alloc(1001));
+          else if (url === '/md5')
+            response.writeHead(200, { 'content-md5': 'AAAAAAAAAAAAAAAAAAAAAA==' }).end('x');
+          else if (url === '/round') response.writeHead(302, { location: '/round' }).end();
+          else if (url === '/soft') response.end('passed on');
+          else if (url === '/short')
+            response.writeHead(200, { 'content-length': '100' }).write('begins', () => response.destroy());
+        };
+        const told: [string, number][] = [];
+        const paths = [
+          '/404',
+          '/410',
+          '/401',
+          '/403',
+          '/md5',
+          '/round',
+          '/short',
+          '/500',
+          '/503',
+          '/large',
+          '/silent',
+        ];
+        for (const path of [...paths, '/soft']) {
+          const { statusCode, headers, body } = await invoke(handler, path);
+          told.push([path, statusCode]);
+          expect([path, headers['cache-control']]).toEqual([path, path === '/soft' ? undefined : 'no-store']);
+          expect(String(body)).toMatch(path === '/soft' ? /^passed on$/ : /^(?!.*10\.0\.0\.1)/);
+          expect(headers['location']).toBe(path === '/large' ? `${web.url}/large` : undefined);
+          expect(headers['retry-after']).toBe(path === '/503' ? '10' : undefined);
+          expect(await stage.textOf(path.slice(1))).toBeUndefined();
+        }
+        const wanted = [404, 404, 502, 502, 502, 502, 502, 502, 503, 302, 504, 200];
+        expect(told).toEqual([...paths, '/soft'].map((path, index) => [path, wanted[index]]));
       },
     );
 

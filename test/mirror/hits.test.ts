@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { withS3Server } from '../../harness/s3-server.ts';
-import { SERVICE, startMirror, startOrigin } from './serve-stage.ts';
+import { CALLERS } from './callers.ts';
+import { SERVICE, type StageOptions, startMirror, startOrigin } from './serve-stage.ts';
 
 const TEXT = '0123456789';
 /** By status. */
@@ -18,12 +19,12 @@ const nothing = async () =>
   });
 
 await withS3Server((server) => {
-  const begin = async (options: Parameters<typeof startMirror>[2] = {}) => {
-    const origin = await nothing();
-    return { origin, ...(await startMirror(server, origin.url, options)) };
-  };
+  describe.each(CALLERS)('asked by $name, an object of the bucket', (caller) => {
+    const begin = async (options: StageOptions = {}) => {
+      const origin = await nothing();
+      return { origin, ...(await startMirror(server, origin.url, { caller, ...options })) };
+    };
 
-  describe('an object of the bucket', () => {
     it('is streamed with its headers, and asks no origin', async () => {
       const { put, ask, origin, served } = await begin();
       await put('a b/ä.txt', 'hello', {
@@ -69,9 +70,14 @@ await withS3Server((server) => {
         const bytes = randomBytes(size);
         await put('k', bytes);
         const told = await ask('/k');
-        expect(told.body.equals(bytes)).toBe(true);
-        expect(told.headers['content-length']).toBe(String(size));
-        expect(served.at(-1)).toMatchObject({ bytes: size });
+        const isPassed = size <= (caller.mostBytes ?? Infinity);
+        expect(told.body.equals(isPassed ? bytes : Buffer.alloc(0))).toBe(true);
+        expect(told).toMatchObject(
+          isPassed
+            ? { status: 200, headers: { 'content-length': String(size) } }
+            : { status: 302, headers: { location: `${SERVICE}/k` } },
+        );
+        expect(served.at(-1)).toMatchObject({ bytes: isPassed ? size : 0 });
       }
     });
 
@@ -180,10 +186,8 @@ await withS3Server((server) => {
       expect((await ask('/k', { headers: { range: 'bytes=0-3' } })).status).toBe(206);
       expect((await ask('/k', { method: 'HEAD' })).headers['content-length']).toBe('10');
     });
-  });
 
-  describe('asked as a fallback for what is there', () => {
-    it('sends the client back while it is young, and else streams it and tells of a loop', async () => {
+    it('asked for as a fallback sends the client back while it is young, and else streams it and tells of a loop', async () => {
       const { put, ask, log, loops } = await begin({ fallback: true });
       await put('k', '0123456789');
       expect((await ask('/k')).status).toBe(302);
@@ -201,7 +205,7 @@ await withS3Server((server) => {
       expect(told.length).toBe(1);
     });
 
-    it('says 502 for an old one that is too large to be streamed', async () => {
+    it('asked for as a fallback is 502 where it is old and too large to be streamed', async () => {
       const { put, ask } = await begin({ fallback: true, mostBytes: 5 });
       await put('k', '0123456789');
       const real = Date.now;

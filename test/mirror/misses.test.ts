@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { HeadObjectCommand, NotFound } from '@aws-sdk/client-s3';
 import { describe, expect, it } from 'vitest';
 import type { S3Server } from '../../harness/s3-server.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
-import { SERVICE, startMirror, startOrigin } from './serve-stage.ts';
+import { type CallerKind, CALLERS, NODE_SERVER } from './callers.ts';
+import { SERVICE, type StageOptions, startMirror, startOrigin } from './serve-stage.ts';
 
 const TEXT = '0123456789';
 const MODIFIED = 'Tue, 06 May 2025 07:08:09 GMT';
@@ -39,15 +41,16 @@ async function isKept(server: S3Server, bucket: string, key: string): Promise<bo
 }
 
 await withS3Server((server) => {
-  const begin = async (
-    options: Parameters<typeof startMirror>[2] = {},
-    answer: Parameters<typeof startOrigin>[0] = all,
-  ) => {
-    const origin = await startOrigin(answer);
-    return { origin, ...(await startMirror(server, origin.url, options)) };
-  };
+  const beginner =
+    (caller: CallerKind) =>
+    async (options: StageOptions = {}, answer: Parameters<typeof startOrigin>[0] = all) => {
+      const origin = await startOrigin(answer);
+      return { origin, ...(await startMirror(server, origin.url, { caller, ...options })) };
+    };
 
-  describe('what the bucket lacks', () => {
+  describe.each(CALLERS)('asked by $name, what the bucket lacks', (caller) => {
+    const begin = beginner(caller);
+
     it('is streamed from its origin, kept, and streamed from the bucket from then on', async () => {
       const { ask, origin, bucket, served } = await begin();
       const told = await ask('/a%20b', { headers: { cookie: 'x=y', authorization: 'Basic x' } });
@@ -242,33 +245,69 @@ await withS3Server((server) => {
       expect(told.headers['retry-after']).toBe(answered === 503 ? '7' : undefined);
     });
 
-    it('and comes short cuts the connection, and is not kept', async () => {
-      const { port, bucket, mirror } = await begin({}, (_, response) => {
+    it('and comes short is cut, or refused, and not kept', async () => {
+      const { ask, bucket, mirror } = await begin({}, (_, response) => {
         response.writeHead(200, { 'content-length': '10' });
         response.write('01234', () => response.destroy());
       });
-      const request = httpRequest({ host: '127.0.0.1', port, path: '/k', agent: false }).end();
-      const [response] = (await once(request, 'response')) as [IncomingMessage];
-      response.resume();
-      const [error] = (await once(response, 'error')) as [NodeJS.ErrnoException];
-      expect(error.code).toBe('ECONNRESET');
+      const told = await ask('/k').then(
+        ({ status }) => status,
+        () => 'connection',
+      );
+      expect(told).toBe(caller.cut);
       await expect.poll(() => mirror.fills.state.fills).toBe(0);
       expect(await isKept(server, bucket, 'k')).toBe(false);
     });
 
-    it('is kept though its client leaves', async () => {
-      const waiting = Promise.withResolvers<ServerResponse>();
-      const { port, bucket } = await begin({}, (_, response) => {
-        response.writeHead(200, { 'content-length': '10' });
-        response.write('01234');
-        waiting.resolve(response);
+    it('comes byte for byte, whatever it is', async () => {
+      const bodies: Readonly<Record<string, { readonly body: Buffer; readonly type?: string }>> = {
+        '/page': { body: Buffer.from('<p>caf\xe9</p>', 'latin1'), type: 'text/html' },
+        '/page8': { body: Buffer.from('<p>café</p>'), type: 'text/html; charset=iso-8859-1' },
+        '/bytes': { body: Buffer.from(Array.from({ length: 256 }, (__, byte) => byte)) },
+        '/json': { body: Buffer.from('{"statusCode":500,"body":"x"}'), type: 'application/json' },
+        '/packed': { body: gzipSync('packed'), type: 'text/css' },
+        '/empty': { body: Buffer.alloc(0), type: 'text/plain' },
+      };
+      const { ask, bucket } = await begin({}, ({ url = '' }, response) => {
+        const { body, type } = bodies[url]!;
+        if (type !== undefined) response.setHeader('content-type', type);
+        if (url === '/packed') response.setHeader('content-encoding', 'gzip');
+        response.end(body);
       });
-      const request = httpRequest({ host: '127.0.0.1', port, path: '/k', agent: false }).end();
-      request.on('error', () => undefined);
-      await once(request, 'response');
-      request.destroy();
-      (await waiting.promise).end('56789');
-      await expect.poll(() => isKept(server, bucket, 'k')).toBe(true);
+      for (const [path, { body, type = 'application/octet-stream' }] of Object.entries(bodies))
+        for (const outcome of ['MISS', 'HIT']) {
+          const told = await ask(path);
+          expect([path, told.headers['isync-mirror']]).toEqual([path, outcome]);
+          expect([path, told.headers['content-type']]).toEqual([path, type]);
+          expect([path, told.headers['content-encoding']]).toEqual([
+            path,
+            path === '/packed' ? 'gzip' : undefined,
+          ]);
+          expect([path, told.body.equals(body)]).toEqual([path, true]);
+          await expect.poll(() => isKept(server, bucket, path.slice(1))).toBe(true);
+        }
+    });
+
+    it('is sent as it comes up to what its caller can pass on, and beyond that kept first', async () => {
+      // Node's server passes on anything.
+      const { mostBytes = 6_000_000 } = caller;
+      // 200 MB are for the limit of what streams.
+      const sizes = mostBytes > 10_000_000 ? [5_000_000] : [mostBytes, mostBytes + 1];
+      const { ask } = await begin({}, ({ url = '' }, response) => {
+        response.end(Buffer.alloc(Number(url.slice(1)), 0xff));
+      });
+      for (const size of sizes)
+        for (const outcome of ['MISS', 'HIT']) {
+          const told = await ask(`/${size}`);
+          expect(told.headers['isync-mirror']).toBe(outcome);
+          const isPassed = size <= (caller.mostBytes ?? Infinity);
+          expect([told.status, told.body.length, told.headers['location']]).toEqual(
+            isPassed ? [200, size, undefined] : [302, 0, `${SERVICE}/${size}`],
+          );
+          await expect
+            .poll(async () => (await ask(`/${size}`, { method: 'HEAD' })).headers['isync-mirror'])
+            .toBe('HIT');
+        }
     });
 
     it('is fetched once for all who ask at a time', async () => {
@@ -297,7 +336,9 @@ await withS3Server((server) => {
     });
   });
 
-  describe('a request', () => {
+  describe.each(CALLERS)('by $name, a request', (caller) => {
+    const begin = beginner(caller);
+
     it.each([
       ['/../x', 400],
       ['/a/%2e%2e/b', 400],
@@ -370,8 +411,24 @@ await withS3Server((server) => {
     });
   });
 
-  it('a bucket that fails is 503 or 502, and never a 404', async () => {
-    const { ask } = await begin({
+  // A function is not told that its client has left.
+  it('what the bucket lacks is kept though its client leaves', async () => {
+    const waiting = Promise.withResolvers<ServerResponse>();
+    const { port, bucket } = await beginner(NODE_SERVER)({}, (_, response) => {
+      response.writeHead(200, { 'content-length': '10' });
+      response.write('01234');
+      waiting.resolve(response);
+    });
+    const request = httpRequest({ host: '127.0.0.1', port, path: '/k', agent: false }).end();
+    request.on('error', () => undefined);
+    await once(request, 'response');
+    request.destroy();
+    (await waiting.promise).end('56789');
+    await expect.poll(() => isKept(server, bucket, 'k')).toBe(true);
+  });
+
+  it.each(CALLERS)('by $name, a bucket that fails is 503 or 502, and never a 404', async (caller) => {
+    const { ask } = await beginner(caller)({
       objects: {
         ask: async () => {
           const { IsyncError } = await import('../../src/model/isync-error.ts');

@@ -11,6 +11,7 @@ import { expect, it, onTestFinished } from 'vitest';
 import { startS3Front } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { createS3Client } from '../../src/s3/client.ts';
+import { putOnCondition } from '../../src/s3/conditional-put.ts';
 import { copyPresent } from '../../src/s3/copy.ts';
 import { lookAtObject } from '../../src/s3/look.ts';
 import { putObject, putObjectIfAbsent } from '../../src/s3/objects.ts';
@@ -108,6 +109,31 @@ await withS3Server((server) => {
     expect(await quickPut(client, { ...put, key: 'k', ifAbsent: true }, undefined)).toBe('in use');
     expect((await head('k')).ContentLength).toBe(0);
     expect(await quickPut(client, { ...put, key: 'l', ifAbsent: true }, undefined)).toEqual({ etag: ETAG });
+  });
+
+  it('puts on the condition that a key is free, and leaves other conditions to the SDK', async () => {
+    const { bucket, front, head } = await start();
+    let bySdk = 0;
+    front.refuse = ({ headers }) => {
+      if ('amz-sdk-invocation-id' in headers) bySdk += 1;
+      return undefined;
+    };
+    const put = async (key: string, condition: Parameters<typeof putOnCondition>[3], isQuick = true) =>
+      await putOnCondition(bucket, key, BODY, condition, ATTRIBUTES, { isQuick });
+    const absent = { kind: 'absent' } as const;
+    expect(await put('k', absent)).toEqual({ etag: ETAG });
+    expect(await put('k', absent)).toBe('refused');
+    expect(await put('k', undefined)).toEqual({ etag: ETAG });
+    expect(bySdk).toBe(0);
+    expect((await head('k')).Metadata).toEqual({ mtime: '1.5', 'two-words': 'a  b' });
+    expect(await put('k', { kind: 'etag', etag: 'another', isBare: true })).toBe('refused');
+    expect(await put('l', absent, false)).toEqual({ etag: ETAG });
+    expect(bySdk).toBe(2);
+    // What is no plain answer is told in the words of the SDK.
+    front.refuse = () => ({ status: 409, code: 'ConditionalRequestConflict' });
+    expect(await put('m', absent)).toBe('conflict');
+    front.refuse = () => ({ status: 501, code: 'NotImplemented' });
+    expect(await put('m', absent)).toBe('unsupported');
   });
 
   it.each([

@@ -2,17 +2,17 @@ import { Limiter } from '../../flow/limiter.ts';
 import { HttpError, type HttpResponse } from '../../http/handler.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { LogFields } from '../../model/log.ts';
-import { readJson } from '../parse/read-json.ts';
 import type { Admission } from './access-rule.ts';
 import { type Asked, warnOf } from './asked.ts';
+import { BodyParts } from './body-parts.ts';
 import { HeldBytes } from './held-bytes.ts';
-import { readBody, textOf } from './read-body.ts';
+import { openBody, readBody, type SentBody } from './read-body.ts';
 import { httpsGet } from './sns/https-get.ts';
 import { SnsDoor } from './sns/sns-door.ts';
 import { snsTypeOf } from './sns/sns-message.ts';
 import { notQueued, type QueueMessage, takeMessage, type Taken, type ToPark } from './take-message.ts';
 import { vkQuestionIn, vkSignature } from './vk-handshake.ts';
-import { LARGE_BYTES, MAX_BODY_BRACKETS, MAX_HELD_BYTES, MAX_PARKED } from './webhook-limits.ts';
+import { LARGE_BYTES, MAX_HELD_BYTES, MAX_PARKED } from './webhook-limits.ts';
 import { NO_OBSERVER, type WebhookObserver } from './webhook-observer.ts';
 import type { WebhookOptions } from './webhook-options.ts';
 
@@ -59,25 +59,20 @@ export class Intake {
   async take(asked: Asked, admission: Admission): Promise<HttpResponse> {
     using held = this.#held.open();
     const sent = await readBody(asked.request, held);
-    const take = async (): Promise<HttpResponse> =>
-      this.#takeText(asked, admission, await textOf(sent, held));
+    const take = (): Promise<HttpResponse> => this.#takeSent(asked, admission, sent);
     return await (sent.unpacker !== undefined || sent.size > LARGE_BYTES ? this.#large.run(take) : take());
   }
 
-  async #takeText(asked: Asked, admission: Admission, body: string): Promise<HttpResponse> {
-    const read = await this.#read(asked, admission, body);
+  async #takeSent(asked: Asked, admission: Admission, sent: SentBody): Promise<HttpResponse> {
+    using body = await openBody(sent);
+    const read = await this.#read(asked, admission, new BodyParts(body.bytes));
     return json('signature' in read ? read : { id: asked.id, ...(await this.#keep(asked, read)) });
   }
 
-  /** By itself, so that what was parsed is let go of before anything is published: it may be many times the body. */
-  async #read(asked: Asked, admission: Admission, body: string): Promise<Taken | Signed> {
+  async #read(asked: Asked, admission: Admission, parts: BodyParts): Promise<Taken | Signed> {
     const { id } = asked;
     const { buckets, keyEncoding = 'auto' } = this.#options;
-    // Parsed, a large body is many times as much: what the one before has left must be gone.
-    if (body.length > LARGE_BYTES) globalThis.gc?.({ type: 'major', execution: 'sync' });
-    const read = readJson(body, MAX_BODY_BRACKETS);
-    if ('fault' in read) throw new HttpError(400, read.fault);
-    const { value } = read;
+    const { value } = parts;
     const question = vkQuestionIn(value);
     if (question !== undefined) {
       this.#checkVkTopic(question.topicArn, admission);
@@ -93,7 +88,7 @@ export class Intake {
       if (type === 'UnsubscribeConfirmation')
         this.#warn(asked, 'a topic of SNS sends no events any more: it was unsubscribed');
     }
-    return takeMessage(value, body, { id, keyEncoding, buckets });
+    return takeMessage(parts, { id, keyEncoding, buckets });
   }
 
   /** Resolves with the numbers of records when all are durable. */

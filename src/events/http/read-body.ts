@@ -2,8 +2,6 @@ import type { Duplex } from 'node:stream';
 import zlib from 'node:zlib';
 import { Scavenger } from '../../flow/scavenger.ts';
 import { HttpError, type HttpRequest } from '../../http/handler.ts';
-import { errnoOf } from '../../model/isync-error.ts';
-import { BodyShape } from './body-shape.ts';
 import type { HeldShare } from './held-bytes.ts';
 import { MAX_INFLATED_BYTES, MAX_SENT_BYTES } from './webhook-limits.ts';
 
@@ -56,38 +54,38 @@ export async function readBody({ headers, body }: HttpRequest, held: HeldShare):
   return { chunks, size, unpacker: ENCODINGS.get(encoding) };
 }
 
+/** The bytes of a body, as long as it is not disposed of. */
+export interface OpenBody extends Disposable {
+  readonly bytes: Uint8Array;
+}
+
 /**
- * The text of a body. One that is packed is unpacked twice: at first only to see what it comes to, so that one which is too much
- * takes no memory. One at a time keeps the memory for it small.
- * @throws HttpError 400 not UTF-8, or broken; 413; 503 where all requests together hold too much
+ * Unpacks a body that is packed. Of those, one may be open at a time.
+ * @throws HttpError 400 broken; 413
  */
-export async function textOf({ chunks, unpacker, size }: SentBody, held: HeldShare): Promise<string> {
-  const shape = new BodyShape();
+export async function openBody({ chunks, unpacker, size }: SentBody): Promise<OpenBody> {
   if (unpacker === undefined) {
-    for (const chunk of chunks) shape.add(chunk);
     const [first = EMPTY, second] = chunks;
-    return decoded(second === undefined ? first : Buffer.concat(chunks, size));
+    return { bytes: second === undefined ? first : Buffer.concat(chunks, size), [Symbol.dispose]: () => {} };
   }
-  let unpackedSize = 0;
-  for await (const chunk of unpacked(unpacker(), chunks)) {
-    unpackedSize += chunk.length;
-    if (unpackedSize > MAX_INFLATED_BYTES) throw tooLarge(MAX_INFLATED_BYTES);
-    shape.add(chunk);
-  }
-  held.add(unpackedSize);
-  const whole = scratch ?? Buffer.allocUnsafeSlow(MAX_INFLATED_BYTES);
+  const buffer = scratch ?? Buffer.allocUnsafeSlow(MAX_INFLATED_BYTES);
   // Nobody else's while it is in use.
   scratch = undefined;
+  const close = (): void => void (scratch = buffer);
   try {
-    let at = 0;
-    for await (const chunk of unpacked(unpacker(), chunks)) at += chunk.copy(whole, at);
-    return decoded(whole.subarray(0, at));
-  } finally {
-    scratch = whole;
+    let length = 0;
+    for await (const chunk of unpacked(unpacker(), chunks)) {
+      if (length + chunk.length > MAX_INFLATED_BYTES) throw tooLarge(MAX_INFLATED_BYTES);
+      length += chunk.copy(buffer, length);
+    }
+    return { bytes: buffer.subarray(0, length), [Symbol.dispose]: close };
+  } catch (error) {
+    close();
+    throw error;
   }
 }
 
-/** What is unpacked, before it is a text. Kept, because buffers of that size, made and let go of, leave holes of many MB behind. */
+/** What is unpacked. Kept, because buffers of that size, made and let go of, leave holes of many MB behind. */
 let scratch: Buffer | undefined;
 
 const EMPTY = new Uint8Array();
@@ -106,17 +104,6 @@ async function* unpacked(stream: Duplex, chunks: readonly Uint8Array[]): AsyncGe
     throw new HttpError(400, 'the body can not be unpacked', { cause: error });
   } finally {
     stream.destroy();
-  }
-}
-
-const DECODER = new TextDecoder('utf-8', { fatal: true });
-
-function decoded(bytes: Uint8Array): string {
-  try {
-    return DECODER.decode(bytes);
-  } catch (error) {
-    if (errnoOf(error) !== 'ERR_ENCODING_INVALID_ENCODED_DATA') throw error;
-    throw new HttpError(400, 'the body is not UTF-8', { cause: error });
   }
 }
 

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
-import { HttpError } from '../../http/handler.ts';
-import { memberAt } from '../parse/json-fields.ts';
 import type { ParkedRecord } from '../parking/parking.ts';
-import { MAX_BODY_BYTES, MAX_RECORDS, parseValue } from '../parse/parse-message.ts';
+import { parseParts } from '../parse/parse-message.ts';
 import type { KeyEncoding, ParsedRecord, RecordSource } from '../parse/parsed.ts';
+import type { BodyParts } from './body-parts.ts';
 import { MAX_PARKED_OF_ONE, PIECE_SIZE } from './webhook-limits.ts';
 
 /** What is put into the queue: `body` is a message of one record, for parseMessage. */
@@ -71,37 +70,32 @@ export interface TakeOptions {
 
 /**
  * Takes a body apart, so that each record goes its own way.
- * @param value what was read from `body`
- * @throws HttpError 413: too many records, or one that is too long for a message
+ * @throws HttpError 400: a record is not JSON; 413: the body is too long for a message, and not made of records
  */
-export function takeMessage(value: unknown, body: string, { id, keyEncoding, buckets }: TakeOptions): Taken {
-  const records = memberAt(value, 'Records');
-  if (Array.isArray(records) && records.length > MAX_RECORDS)
-    throw new HttpError(413, `the message has more than ${MAX_RECORDS} records`);
+export function takeMessage(parts: BodyParts, { id, keyEncoding, buckets }: TakeOptions): Taken {
+  const whole = { body: () => parts.whole() };
   const good = new GoodRecords(id);
   const parked: ToPark[] = [];
   const ignored: string[] = [];
   let messageId: string | undefined;
   let bad = 0;
-  for (const record of parseValue(value, body, { keyEncoding })) {
+  for (const record of parseParts(parts, whole, { keyEncoding })) {
     if (record.outcome === 'ignored') {
       ignored.push(record.name);
       continue;
     }
     const why = whyParked(record, buckets);
-    // Of a short message no record is too long.
-    const recordBody = why !== undefined || mayBeLonger(body) ? boundedBody(record) : '';
     if (why === undefined) good.add(record.source);
     else if (++bad <= MAX_PARKED_OF_ONE) {
-      messageId ??= contentId(body);
-      parked.push({ messageId, ...why, body: recordBody });
+      messageId ??= contentId(parts.bytes);
+      parked.push({ messageId, ...why, body: record.source.body() });
     }
   }
   if (messageId === undefined || bad <= MAX_PARKED_OF_ONE) return { good, parked, ignored };
   // Taken again as a whole, those that were good do no harm: an event is a hint.
   const reason = `the message has ${bad} records that can't be taken; the first: ${parked[0]?.reason ?? ''}`;
-  const whole = { messageId, code: 'EVENT_INVALID', reason, ...NO_OBJECT, body: bounded(body) } as const;
-  return { good, parked: [whole], ignored };
+  const all = { messageId, code: 'EVENT_INVALID', reason, ...NO_OBJECT, body: parts.whole() } as const;
+  return { good, parked: [all], ignored };
 }
 
 /** To park what the queue takes at no time. */
@@ -130,22 +124,6 @@ function whyParked(
 }
 
 /** The same for the same body, so that what comes again is parked once. */
-function contentId(body: string): string {
+function contentId(body: string | Buffer): string {
   return `sha256:${createHash('sha256').update(body).digest('hex').slice(0, 32)}`;
-}
-
-function boundedBody({ source }: Exclude<ParsedRecord, { outcome: 'ignored' }>): string {
-  return bounded(source.body());
-}
-
-/** Workers, and other queues, take no longer message. */
-function bounded(body: string): string {
-  if (mayBeLonger(body) && Buffer.byteLength(body) > MAX_BODY_BYTES)
-    throw new HttpError(413, `a record is longer than ${MAX_BODY_BYTES} bytes, or no event of that length`);
-  return body;
-}
-
-/** A UTF-16 unit is at most three bytes of UTF-8. */
-function mayBeLonger(body: string): boolean {
-  return body.length * 3 > MAX_BODY_BYTES;
 }

@@ -3,9 +3,9 @@ import { readEventBridge } from './dialects/eventbridge.ts';
 import { readRecord } from './dialects/records.ts';
 import { openSns } from './dialects/sns.ts';
 import { isObject, member } from './json-fields.ts';
-import type { ParsedRecord, ParseOptions, RecordSource } from './parsed.ts';
+import type { MessageParts, ParsedRecord, ParseOptions, RecordSource } from './parsed.ts';
 import { readJson } from './read-json.ts';
-import { RecordOfMany, RecordTexts } from './record-texts.ts';
+import { TextParts } from './text-parts.ts';
 import { checkTold } from './told-event.ts';
 
 /** Longest message, in bytes of UTF-8: what SQS carries since 2025. */
@@ -23,59 +23,58 @@ export function parseMessage(body: string, options: ParseOptions): readonly Pars
   const whole: RecordSource = { body: () => body };
   if (isLonger(body, MAX_BODY_BYTES))
     return unparsable(`the message is longer than ${MAX_BODY_BYTES} bytes`, whole);
-  const outer = readJson(body, MAX_BRACKETS);
-  if ('fault' in outer) return unparsable(outer.fault, whole);
-  return [...parseValue(outer.value, body, options)];
+  const read = readJson(body, MAX_BRACKETS);
+  if ('fault' in read) return unparsable(read.fault, whole);
+  return [...parseParts(new TextParts(body, read.value), whole, options)];
 }
 
 /**
- * As parseMessage, of the JSON `value` that was read from `body` under limits of the caller's own. A record is read when it is asked
- * for: those of ten thousand take 4 MB.
+ * As parseMessage, of a message that was read under limits of the caller's own; `whole` is all of it. A record is read when it is
+ * asked for, and what reading it throws is thrown then.
  */
-export function parseValue(value: unknown, body: string, options: ParseOptions): Iterable<ParsedRecord> {
-  const whole: RecordSource = { body: () => body };
-  const envelope = openSns(value);
-  if (envelope === undefined) return parseContent(value, body, whole, options);
-  if (envelope.kind === 'subscription') return ignored(envelope.name);
-  const inner = readJson(envelope.text, MAX_BRACKETS);
-  if ('fault' in inner) return unparsable(inner.fault, whole);
-  return parseContent(inner.value, envelope.text, whole, options);
-}
-
-/** @param text what `message` was parsed from */
-function parseContent(
-  message: unknown,
-  text: string,
+export function parseParts(
+  parts: MessageParts,
   whole: RecordSource,
   options: ParseOptions,
 ): Iterable<ParsedRecord> {
-  if (!isObject(message) || Array.isArray(message)) return unparsable('the message is no JSON object', whole);
-  const records = member(message, 'Records');
-  if (records !== undefined) return parseRecords(records, text, whole, options);
-  if (Object.hasOwn(message, 'detail-type')) return [checkTold(readEventBridge(message), whole, options)];
-  const test = awsTestEvent(message);
+  const envelope = openSns(parts.value);
+  if (envelope === undefined) return parseContent(parts, whole, options);
+  if (envelope.kind === 'subscription') return ignored(envelope.name);
+  const inner = readJson(envelope.text, MAX_BRACKETS);
+  if ('fault' in inner) return unparsable(inner.fault, whole);
+  return parseContent(new TextParts(envelope.text, inner.value), whole, options);
+}
+
+function parseContent(
+  parts: MessageParts,
+  whole: RecordSource,
+  options: ParseOptions,
+): Iterable<ParsedRecord> {
+  const { value } = parts;
+  if (!isObject(value) || Array.isArray(value)) return unparsable('the message is no JSON object', whole);
+  const records = member(value, 'Records');
+  if (records !== undefined) return parseRecords(records, parts, whole, options);
+  if (Object.hasOwn(value, 'detail-type')) return [checkTold(readEventBridge(value), whole, options)];
+  const test = awsTestEvent(value);
   if (test !== undefined) return ignored(test);
   return unparsable('the message is of no kind that tells of objects', whole);
 }
 
 function parseRecords(
   records: unknown,
-  text: string,
+  parts: MessageParts,
   whole: RecordSource,
   options: ParseOptions,
 ): Iterable<ParsedRecord> {
   if (!Array.isArray(records)) return unparsable('the Records of the message are no list', whole);
-  if (records.length > MAX_RECORDS)
-    return unparsable(`the message has more than ${MAX_RECORDS} records`, whole);
-  if (records.length === 0) return ignored('no records');
-  return records.length === 1
-    ? [parseRecord(records[0], whole, options)]
-    : parseMany(records, new RecordTexts(text), options);
+  if (parts.count > MAX_RECORDS) return unparsable(`the message has more than ${MAX_RECORDS} records`, whole);
+  if (parts.count === 0) return ignored('no records');
+  return parts.count === 1 ? [parseRecord(parts.record(0), whole, options)] : parseMany(parts, options);
 }
 
-function* parseMany(records: readonly unknown[], texts: RecordTexts, options: ParseOptions) {
-  for (const [index, record] of records.entries())
-    yield parseRecord(record, new RecordOfMany(texts, index), options);
+function* parseMany(parts: MessageParts, options: ParseOptions) {
+  for (let index = 0; index < parts.count; index++)
+    yield parseRecord(parts.record(index), parts.source(index), options);
 }
 
 function parseRecord(record: unknown, source: RecordSource, options: ParseOptions): ParsedRecord {

@@ -19,6 +19,17 @@ export type ParsedRecord =
   /** To be parked: `reason` says in a sentence why it can't be understood. */
   | { readonly outcome: 'unparsable'; readonly reason: string; readonly source: RecordSource };
 
+/** A message, and its records. */
+export interface MessageParts {
+  /** What the message says. Where its `Records` are a list, that may be empty here. */
+  readonly value: unknown;
+  /** Of that list. */
+  readonly count: number;
+  /** The record at `index`, as it was parsed. */
+  record(index: number): unknown;
+  source(index: number): RecordSource;
+}
+
 /** The record itself, for parking. */
 export interface RecordSource {
   /** A message with this record alone: parsed, it gives the same again. Made only when it is needed. */

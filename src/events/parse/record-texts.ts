@@ -1,11 +1,16 @@
 import { elementTexts } from './element-texts.ts';
 import type { RecordSource } from './parsed.ts';
 
+/** Each record of a message as a message of its own. */
+interface RecordBodies {
+  body(index: number): string;
+}
+
 /**
  * The text of a message, shared by its records while they wait. What was parsed of it is not kept: that may be many times
  * as large.
  */
-export class RecordTexts {
+export class RecordTexts implements RecordBodies {
   readonly #text: string;
   #texts: readonly string[] | undefined;
 
@@ -13,7 +18,6 @@ export class RecordTexts {
     this.#text = text;
   }
 
-  /** As a message of its own. */
   body(index: number): string {
     this.#texts ??= elementTexts(this.#text, 'Records');
     return `{"Records":[${this.#texts[index]}]}`;
@@ -22,15 +26,15 @@ export class RecordTexts {
 
 /** One record among others. A class, because there may be ten thousand of them: a closure takes thrice its bytes. */
 export class RecordOfMany implements RecordSource {
-  readonly #texts: RecordTexts;
+  readonly #bodies: RecordBodies;
   readonly #index: number;
 
-  constructor(texts: RecordTexts, index: number) {
-    this.#texts = texts;
+  constructor(bodies: RecordBodies, index: number) {
+    this.#bodies = bodies;
     this.#index = index;
   }
 
   body(): string {
-    return this.#texts.body(this.#index);
+    return this.#bodies.body(this.#index);
   }
 }

@@ -14,17 +14,17 @@ export class RecentIds {
     this.#most = most;
   }
 
+  /** @param nowMs by the clock of the times that were added */
   has(id: string, nowMs: number): boolean {
-    const sentMs = this.#latest.get(id) ?? this.#earlier.get(id);
-    // After a clock that was set back, a time ahead says as little as one long ago.
-    return sentMs !== undefined && Math.abs(nowMs - sentMs) < DEDUPE_MS;
+    const atMs = this.#latest.get(id) ?? this.#earlier.get(id);
+    return atMs !== undefined && nowMs - atMs < DEDUPE_MS;
   }
 
-  add(id: string, sentMs: number): void {
+  add(id: string, atMs: number): void {
     if (this.#latest.size >= this.#most / 2) {
       this.#earlier = this.#latest;
       this.#latest = new Map();
     }
-    this.#latest.set(id, sentMs);
+    this.#latest.set(id, atMs);
   }
 }

@@ -1,7 +1,7 @@
 import { type ErrorCode, type IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { Log, LogFields } from '../../model/log.ts';
 import type { Action } from '../action/action.ts';
-import { type ObjectEvent, withoutFutureTime } from '../object-event.ts';
+import { type ObjectEvent, withoutFuture } from '../object-event.ts';
 import type { Parking } from '../parking/parking.ts';
 import type { ParsedRecord, RecordSource } from '../parse/parsed.ts';
 import { Again } from './again.ts';
@@ -83,7 +83,7 @@ export class Records<Target = unknown> {
         return this.#park(record.source, origin, { code: 'EVENT_INVALID', reason: record.reason });
       case 'event':
         observer.received(record.event.dialect, record.event.kind);
-        return this.#takeEvent(withoutFutureTime(record.event), record.source, origin);
+        return this.#takeEvent(withoutFuture(record.event), record.source, origin);
     }
   }
 

@@ -1,10 +1,12 @@
 import { Limiter } from '../../flow/limiter.ts';
 
 /**
- * Of all actions at a time, those that one bucket may have: the rest is for others, also while none of its own comes to an end. Of
- * fewer than eight it may have all: there is as little to spare for its own keys that are not slow.
+ * Of all actions at a time, those that are for buckets that have none yet: one each, while none of the others' comes to an end.
+ * They are two at least, for two buckets may hang. Of fewer than eight there is none to spare.
  */
-const SHARE = 7 / 8;
+const RESERVE = 1 / 8;
+const LEAST_RESERVE = 2;
+const LEAST_SHARED_WIDTH = 8;
 /** Where the first of a bucket's records has waited for so long, in ms, no more of them than its share wait here. */
 const SLOW_MS = 10_000;
 
@@ -22,19 +24,23 @@ export interface TurnsOptions {
 
 interface Waiting {
   readonly sinceMs: number;
+  /** The lower the earlier. */
+  readonly rank: number;
   timer: NodeJS.Timeout | undefined;
+  readonly begin: () => Promise<void>;
   readonly leave: (why: NoTurn) => void;
 }
 
 interface OfBucket {
-  readonly limiter: Limiter;
+  readonly name: string;
   /** Those whose turn has not come, the first first. */
   readonly waiting: Set<Waiting>;
-  users: number;
+  running: number;
 }
 
-/** Whose turn it is: so many at a time, in their order, and of each bucket fewer than all. */
+/** Whose turn it is: so many at a time, in their order; but the last ones are for buckets that have none. */
 export class Turns {
+  readonly #width: number;
   readonly #all: Limiter;
   readonly #share: number;
   readonly #slowMs: number;
@@ -42,11 +48,15 @@ export class Turns {
   /** Ends the wait of each whose turn has not come, where no bucket has to leave room for others. */
   readonly #queued = new Set<() => void>();
   readonly #buckets = new Map<string, OfBucket>();
+  #running = 0;
+  #ranks = 0;
 
   constructor({ width, areShared, slowMs = SLOW_MS }: TurnsOptions) {
+    const reserve = width < LEAST_SHARED_WIDTH ? 0 : Math.max(LEAST_RESERVE, Math.floor(width * RESERVE));
+    this.#width = width;
     this.#all = new Limiter(width);
     this.#areShared = areShared;
-    this.#share = areShared ? Math.ceil(width * SHARE) : width;
+    this.#share = areShared ? width - reserve : width;
     this.#slowMs = slowMs;
   }
 
@@ -59,30 +69,60 @@ export class Turns {
     if (!this.#areShared) return this.#takeAny(task);
     const own = this.#of(bucket);
     if (mayLeave && this.#isSlow(own)) return Promise.resolve('slow');
-    own.users += 1;
-    return new Promise((resolve) => {
+    const turn = new Promise<T | NoTurn>((resolve) => {
       const waiting: Waiting = {
         sinceMs: performance.now(),
+        rank: this.#ranks++,
         timer: undefined,
+        begin: async () => resolve(await task()),
         leave: (why) => {
-          clearTimeout(waiting.timer);
-          own.waiting.delete(waiting);
+          this.#leaves(own, waiting);
+          this.#forget(own);
           resolve(why);
         },
       };
       own.waiting.add(waiting);
       if (mayLeave) waiting.timer = setTimeout(() => this.#leaveRoom(own, waiting), this.#slowMs);
-      const turn = async (): Promise<void> => {
-        clearTimeout(waiting.timer);
-        if (own.waiting.delete(waiting)) resolve(await task());
-      };
-      void own.limiter
-        .run(() => this.#all.run(turn))
-        .finally(() => {
-          own.users -= 1;
-          if (own.users === 0) this.#buckets.delete(bucket);
-        });
     });
+    this.#beginAll();
+    return turn;
+  }
+
+  /** Begins whatever may begin now. */
+  #beginAll(): void {
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      const [own, waiting] = next;
+      this.#leaves(own, waiting);
+      own.running += 1;
+      this.#running += 1;
+      void waiting.begin().finally(() => {
+        own.running -= 1;
+        this.#running -= 1;
+        this.#forget(own);
+        this.#beginAll();
+      });
+    }
+  }
+
+  /** The first of those that may begin. */
+  #next(): readonly [OfBucket, Waiting] | undefined {
+    if (this.#running >= this.#width) return undefined;
+    let next: readonly [OfBucket, Waiting] | undefined;
+    for (const own of this.#buckets.values()) {
+      const [first] = own.waiting;
+      if (first === undefined || (own.running > 0 && this.#running >= this.#share)) continue;
+      if (next === undefined || first.rank < next[1].rank) next = [own, first];
+    }
+    return next;
+  }
+
+  #forget({ name, running, waiting }: OfBucket): void {
+    if (running + waiting.size === 0) this.#buckets.delete(name);
+  }
+
+  #leaves({ waiting }: OfBucket, each: Waiting): void {
+    clearTimeout(each.timer);
+    waiting.delete(each);
   }
 
   /** Without a place for each bucket, which would cost some KB a task until the next full collection. */
@@ -106,7 +146,7 @@ export class Turns {
   #of(bucket: string): OfBucket {
     const known = this.#buckets.get(bucket);
     if (known !== undefined) return known;
-    const fresh = { limiter: new Limiter(this.#share), waiting: new Set<Waiting>(), users: 0 };
+    const fresh = { name: bucket, waiting: new Set<Waiting>(), running: 0 };
     this.#buckets.set(bucket, fresh);
     return fresh;
   }

@@ -21,23 +21,27 @@ export class Cut implements Disposable {
   /** @param deadlineMs on the clock of performance.now() */
   atDeadline(deadlineMs: number): void {
     const leftMs = deadlineMs - BEFORE_DEADLINE_MS - performance.now();
-    const error = new OriginError(302, 'there is not enough time to fetch the object');
-    if (leftMs <= 0) this.now(error);
-    else this.#after(leftMs, error);
+    if (leftMs <= 0) this.now(noTime());
+    else this.#after(leftMs, noTime);
   }
 
   /** Returns what calls it off. */
   afterTotal(totalMs: number): () => void {
-    return this.#after(totalMs, new OriginError(504, `the object has not come within ${totalMs} ms`));
+    return this.#after(totalMs, () => new OriginError(504, `the object has not come within ${totalMs} ms`));
   }
 
   [Symbol.dispose](): void {
     for (const timer of this.#timers) clearTimeout(timer);
   }
 
-  #after(ms: number, error: OriginError): () => void {
-    const timer = setTimeout(() => this.now(error), Math.min(ms, MOST_DELAY_MS));
+  /** @param error is seldom made: a stack is dear */
+  #after(ms: number, error: () => OriginError): () => void {
+    const timer = setTimeout(() => this.now(error()), Math.min(ms, MOST_DELAY_MS));
     this.#timers.push(timer);
     return () => clearTimeout(timer);
   }
+}
+
+function noTime(): OriginError {
+  return new OriginError(302, 'there is not enough time to fetch the object');
 }

@@ -14,7 +14,7 @@ import type { ObjectContent, ObjectHead } from '../../s3/content.ts';
 import { answerIn, statusOf } from '../../s3/errors.ts';
 import { lookAtHead } from '../../s3/look.ts';
 import type { ObjectAttributes, ObjectSettings } from '../../s3/object-attributes.ts';
-import { type Body, getObject, headObject } from '../../s3/objects.ts';
+import { type Body, getObject, headObject, MOST_QUICK_BYTES } from '../../s3/objects.ts';
 import type { Bucket, RequestOptions } from '../../s3/requests.ts';
 import type { OriginHead } from '../origin/origin.ts';
 import type { SpoolFile } from '../spool/spool.ts';
@@ -236,7 +236,8 @@ class S3KeptBucket implements KeptBucket {
     body: Body | StreamedBody,
     condition: PutCondition | undefined,
   ): Promise<ConditionalPut> {
-    return await putOnCondition(this.#bucket, key, body, condition, attributes, request);
+    const isQuick = 'bytes' in body && body.bytes.length <= MOST_QUICK_BYTES;
+    return await putOnCondition(this.#bucket, key, body, condition, attributes, { ...request, isQuick });
   }
 
   /** The server has checked the MD5 of what came; that it has kept it is checked here. */

@@ -144,7 +144,7 @@ export class GrowingFile implements SpoolFile, ReadableBody {
     if (!this.#isWriting) return;
     this.#isWriting = false;
     this.#writtenAtMs = performance.now();
-    this.fail(new IsyncError('INTERRUPTED', 'the body did not come to its end'));
+    if (!this.isWhole) this.fail(new IsyncError('INTERRUPTED', 'the body did not come to its end'));
     this.#closeUnused();
   }
 

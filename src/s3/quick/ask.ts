@@ -1,11 +1,16 @@
-import { type Agent as HttpAgent, type IncomingMessage, request as httpRequest } from 'node:http';
+import {
+  type Agent as HttpAgent,
+  type IncomingMessage,
+  request as httpRequest,
+  type RequestOptions,
+} from 'node:http';
 import { type Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { QuickSigner, type Signed, type ToSign } from './sign.ts';
 
 /**
  * Requests without the layers of the SDK, which take several times as much of the processor as the requests themselves; it lends
- * its signer. They know one way only: a server of its own address, with the bucket in the path. Where that is not so, and for
+ * its credentials. They know one way only: a server of its own address, with the bucket in the path. Where that is not so, and for
  * every answer but the plain ones, the SDK asks: it alone tries again, and tells what is wrong.
  */
 
@@ -32,7 +37,10 @@ export interface QuickRequest extends ToSign {
   readonly kind: 'head' | 'get' | 'put' | 'copy';
 }
 
-interface Quick extends QuickRoute {
+interface Quick {
+  /** Where requests go, as Node wants it. */
+  readonly to: Pick<RequestOptions, 'host' | 'port' | 'agent'>;
+  readonly request: typeof httpRequest;
   readonly signer: QuickSigner;
   readonly useless: Record<QuickRequest['kind'], number>;
 }
@@ -41,10 +49,19 @@ const routes = new WeakMap<S3Client, Quick>();
 
 /** Lets requests of a client be quick. */
 export function allowQuick(client: S3Client, route: QuickRoute): void {
-  const { endpoint } = route;
+  const { endpoint, httpAgent, httpsAgent } = route;
   if (endpoint.pathname !== '/' || endpoint.search !== '') return;
-  const signer = new QuickSigner(client, endpoint);
-  routes.set(client, { ...route, signer, useless: { head: 0, get: 0, put: 0, copy: 0 } });
+  const isTls = endpoint.protocol === 'https:';
+  routes.set(client, {
+    to: {
+      host: endpoint.hostname.replaceAll(/^\[|\]$/g, ''),
+      port: endpoint.port,
+      agent: isTls ? httpsAgent : httpAgent,
+    },
+    request: isTls ? httpsRequest : httpRequest,
+    signer: new QuickSigner(client, endpoint),
+    useless: { head: 0, get: 0, put: 0, copy: 0 },
+  });
 }
 
 /**
@@ -94,24 +111,21 @@ async function ask<T>(
 }
 
 function send(
-  { endpoint, httpAgent, httpsAgent }: Quick,
+  { to, request: begin }: Quick,
   { method, path, headers }: Signed,
   body: Uint8Array | undefined,
   signal: AbortSignal | undefined,
 ): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const isTls = endpoint.protocol === 'https:';
     const options = {
+      ...to,
       method,
-      host: endpoint.hostname.replaceAll(/^\[|\]$/g, ''),
-      port: endpoint.port,
       path,
       headers,
-      agent: isTls ? httpsAgent : httpAgent,
       timeout: SILENCE_MS[method],
       ...(signal !== undefined && { signal }),
     };
-    const request = (isTls ? httpsRequest : httpRequest)(options, (answer) => {
+    const request = begin(options, (answer) => {
       request.setTimeout(BODY_SILENCE_MS);
       resolve(answer);
     });

@@ -38,5 +38,11 @@ export function outputOf(headers: IncomingHttpHeaders): HeadObjectCommandOutput 
     ChecksumSHA1: text('x-amz-checksum-sha1'),
     ChecksumSHA256: text('x-amz-checksum-sha256'),
   };
-  return { $metadata: { httpStatusCode: 200 }, ...output };
+  const [requestId, extendedRequestId] = [text('x-amz-request-id'), text('x-amz-id-2')];
+  const $metadata = {
+    httpStatusCode: 200,
+    ...(requestId !== undefined && { requestId }),
+    ...(extendedRequestId !== undefined && { extendedRequestId }),
+  };
+  return { $metadata, ...output };
 }

@@ -3,6 +3,7 @@ import { Random } from '../../../harness/random.ts';
 import { parseTarget } from '../../../src/mirror/key.ts';
 import { MirrorRules, originKeyOf } from '../../../src/mirror/rules.ts';
 import { refusal } from '../../../harness/hostile-origin.ts';
+import { hostileTarget } from '../hostile-targets.ts';
 import { hostile, originAt, ruleOf } from './origins.ts';
 
 const SEED = Number(process.env['ISYNC_TEST_SEED'] ?? 20261126);
@@ -10,73 +11,6 @@ const PATHS = 20_000;
 /** Requests at a time. */
 const WIDTH = 16;
 const BASE = '/base/path/';
-
-const PIECES = [
-  '..',
-  '.',
-  '...',
-  '/',
-  '//',
-  '\\',
-  '~',
-  '@',
-  ':',
-  ';',
-  '&',
-  '=',
-  '+',
-  '*',
-  '!',
-  "'",
-  '(',
-  '|',
-  '"',
-  '<',
-  '`',
-  '%2e',
-  '%2E%2e',
-  '%2f',
-  '%5c',
-  '%252e%252e',
-  '%252f',
-  '%00',
-  '%0d%0a',
-  '%7f',
-  '%ff',
-  '%c0%af',
-  '%',
-  '%zz',
-  '%E2%80%AE',
-  '%F0%9F%98%80',
-  '%ed%a0%80',
-  '%uff0e',
-  '%3f',
-  '%23',
-  '%40',
-  '%3A%2F%2F',
-  '%C2%85',
-  '%20',
-  '?',
-  '#',
-  ' ',
-  '	',
-  'ä',
-  '\0',
-  'HTTP/1.1',
-  '\r\nHost: evil.example\r\n',
-  '[::1]',
-  '[',
-  '{x}',
-  'evil.example',
-  'http://evil.example/',
-  '127.0.0.1',
-  'a',
-  'b',
-  'img',
-  'base',
-  'path',
-  'x'.repeat(300),
-];
 
 /** Rules that cut and prefix keys, also within a segment. */
 const RULES = [
@@ -89,11 +23,6 @@ const RULES = [
   }),
   ruleOf(),
 ];
-
-function targetOf(random: Random): string {
-  const pieces = Array.from({ length: random.int(1, 7) }, () => random.pick(PIECES));
-  return `${random.chance(0.97) ? '/' : ''}${pieces.join('')}`;
-}
 
 it(`no path of ${PATHS} leaves the host and the base of its origin (seed ${SEED})`, async () => {
   const random = new Random(SEED);
@@ -126,7 +55,7 @@ it(`no path of ${PATHS} leaves the host and the base of its origin (seed ${SEED}
     expect(new URL(url).pathname.slice(0, BASE.length)).toBe(BASE);
   }
 
-  const targets = Array.from({ length: PATHS }, () => targetOf(random));
+  const targets = Array.from({ length: PATHS }, () => hostileTarget(random));
   const next = targets.values();
   await Promise.all(
     Array.from({ length: WIDTH }, async () => {

@@ -165,7 +165,10 @@ export class KeyAction {
     await writeObject(object, entry, {
       store: storeOf(folder),
       buffers: this.#buffers,
-      fetch: (start, end, signal) => this.#look.range(task.event, { ifMatch: etag, start, end, signal }),
+      fetch: ({ start, end }, into, signal) =>
+        this.#look.range(task.event, into, { ifMatch: etag, start, end, signal }, (bytes) =>
+          this.#buffers.scavenger.freed(bytes),
+        ),
       mayResume: () => this.#mayResume(task, etag),
       noted,
       signal,

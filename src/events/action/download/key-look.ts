@@ -1,4 +1,3 @@
-import type { ObjectContent } from '../../../s3/content.ts';
 import { type LookedAt, lookAtObject, type LookOptions, type RangeOptions } from '../../../s3/look.ts';
 import { type Refusal, refusalOf } from '../../../s3/refusals.ts';
 import type { ObjectEvent } from '../../object-event.ts';
@@ -7,7 +6,7 @@ import { AccessProof } from './access-proof.ts';
 import type { ActionOptions } from './actions.ts';
 import { isNotOlder } from './known-from.ts';
 import type { Outcome } from '../outcome.ts';
-import { getRangeOf } from '../range-of.ts';
+import { readRangeOf } from '../range-of.ts';
 import { GRANT_READ, readRefusal, refused } from '../refused-look.ts';
 import type { Task } from './task.ts';
 
@@ -56,10 +55,15 @@ export class KeyLook {
     }
   }
 
-  /** Some bytes of just one version. Rejects with FILE_CHANGED also where the object is gone by now. */
-  async range(where: Where, options: RangeOptions): Promise<ObjectContent> {
-    return await this.#options.buckets.use(where.bucket, where.region, (bucket) =>
-      getRangeOf(bucket, where.key, { ...options, ...this.#common() }),
+  /** Reads some bytes of just one version. Rejects with FILE_CHANGED also where the object is gone by now. */
+  async range(
+    where: Where,
+    into: Uint8Array,
+    options: RangeOptions,
+    passed: (bytes: number) => void,
+  ): Promise<void> {
+    await this.#options.buckets.use(where.bucket, where.region, (bucket) =>
+      readRangeOf(bucket, where.key, into, { ...options, ...this.#common() }, passed),
     );
   }
 

@@ -1,4 +1,4 @@
-import { compareSequencers, type ObjectEvent, orderOf } from '../../object-event.ts';
+import { compareSequencers, isAfter, type ObjectEvent, orderOf } from '../../object-event.ts';
 import type { KnownObject } from '../../state/pull-state.ts';
 import type { MappedFolder } from './mapped-folders.ts';
 import type { Task } from './task.ts';
@@ -13,7 +13,8 @@ export function knownFrom(
   version: Pick<KnownObject, 'etag' | 'versionId' | 'size' | 'mtimeUs'>,
   modifiedMs?: number,
 ): KnownObject {
-  const { bucket, key, timeMs } = event;
+  const { bucket, key } = event;
+  const { sequencer, timeMs } = orderSoFar(event);
   return {
     bucket,
     key,
@@ -21,7 +22,7 @@ export function knownFrom(
     folder: root,
     path,
     ...version,
-    sequencer: orderOf(event),
+    sequencer,
     timeMs:
       timeMs === undefined && modifiedMs === undefined ? undefined : Math.max(timeMs ?? 0, modifiedMs ?? 0),
   };
@@ -29,15 +30,23 @@ export function knownFrom(
 
 /** `known` with the time of a later event of the same version; undefined where the event is not later. */
 export function laterKnown(known: KnownObject, event: ObjectEvent): KnownObject | undefined {
-  const sequencer = orderOf(event);
+  const { sequencer, timeMs } = orderSoFar(event);
   const isLater =
-    later(sequencer, known.sequencer, compareSequencers) ||
-    later(event.timeMs, known.timeMs, (a, b) => a - b);
+    later(sequencer, known.sequencer, compareSequencers) || later(timeMs, known.timeMs, (a, b) => a - b);
   if (!isLater) return undefined;
   return {
     ...known,
     sequencer: later(sequencer, known.sequencer, compareSequencers) ? sequencer : known.sequencer,
-    timeMs: later(event.timeMs, known.timeMs, (a, b) => a - b) ? event.timeMs : known.timeMs,
+    timeMs: later(timeMs, known.timeMs, (a, b) => a - b) ? timeMs : known.timeMs,
+  };
+}
+
+/** What an event says of its place among others. The object was put before we looked, so nothing that says more is remembered. */
+function orderSoFar(event: ObjectEvent, nowMs = Date.now()): Pick<KnownObject, 'sequencer' | 'timeMs'> {
+  const sequencer = orderOf(event);
+  return {
+    sequencer: sequencer !== undefined && isAfter(sequencer, nowMs) ? undefined : sequencer,
+    timeMs: event.timeMs === undefined ? undefined : Math.min(event.timeMs, nowMs),
   };
 }
 

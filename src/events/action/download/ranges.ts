@@ -1,20 +1,18 @@
 import { Fifo } from '../../../flow/fifo.ts';
 import { Limiter } from '../../../flow/limiter.ts';
 import { Scavenger } from '../../../flow/scavenger.ts';
-import { IsyncError } from '../../../model/isync-error.ts';
-import type { ObjectContent } from '../../../s3/content.ts';
 
-/** Bytes of one ranged read: its answer time is hidden by those beside it, and losing one costs little. */
-export const RANGE_BYTES = 4 * 1024 * 1024;
+/** Bytes of one ranged read: what a request costs both sides is little beside them, and losing one costs little. */
+export const RANGE_BYTES = 8 * 1024 * 1024;
 /** Ranges of one object that are read, or being written, at a time: they hide each other's answer times. */
 const AHEAD = 4;
-/** Ranges in memory, of all objects together: 16 MiB. */
+/** Ranges in memory, of all objects together: 32 MiB. */
 const BUFFERS = 4;
 
 /** Memory for ranges. It is given back to the system when nobody has any of it. */
 export class RangeBuffers {
   readonly #places = new Limiter(BUFFERS);
-  /** Each range comes in some hundred buffers of the network's, which are copied here. */
+  /** For ranges that come in some hundred buffers of the network's, which are copied into these. */
   readonly scavenger = new Scavenger();
   #free: Buffer[] = [];
   #taken = 0;
@@ -41,7 +39,14 @@ export interface RangeBuffer extends Disposable {
   readonly bytes: Buffer;
 }
 
-export type FetchRange = (start: number, end: number, signal: AbortSignal) => Promise<ObjectContent>;
+export interface Range {
+  readonly start: number;
+  /** The first byte behind it. */
+  readonly end: number;
+}
+
+/** Reads all bytes of a range into the beginning of `into`, which is nobody else's until the promise has settled. */
+export type FetchRange = (range: Range, into: Uint8Array, signal: AbortSignal) => Promise<void>;
 
 /**
  * The bytes of an object from `start` to `size`, in their order, read several ranges at a time. Each piece may be used until
@@ -87,43 +92,25 @@ interface Filled extends Disposable {
   readonly bytes: Uint8Array;
 }
 
-interface Range {
-  readonly start: number;
-  readonly end: number;
-}
-
 function* rangesOf(start: number, size: number): Generator<Range, undefined> {
   for (let from = start; from < size; from += RANGE_BYTES)
     yield { start: from, end: Math.min(size, from + RANGE_BYTES) };
 }
 
 async function readOne(
-  { start, end }: Range,
+  range: Range,
   fetch: FetchRange,
   buffers: RangeBuffers,
   signal: AbortSignal,
 ): Promise<Filled> {
   const buffer = await buffers.take();
-  let filled = 0;
   try {
     signal.throwIfAborted();
-    using content = await fetch(start, end, signal);
-    for await (const bytes of content.bytes) {
-      if (filled + bytes.length > end - start) throw otherRange(start, end);
-      buffer.bytes.set(bytes, filled);
-      filled += bytes.length;
-      buffers.scavenger.freed(bytes.length);
-    }
-    if (filled !== end - start) throw otherRange(start, end);
-    return { bytes: buffer.bytes.subarray(0, filled), [Symbol.dispose]: () => buffer[Symbol.dispose]() };
+    await fetch(range, buffer.bytes, signal);
+    const bytes = buffer.bytes.subarray(0, range.end - range.start);
+    return { bytes, [Symbol.dispose]: () => buffer[Symbol.dispose]() };
   } catch (error) {
     buffer[Symbol.dispose]();
     throw error;
   }
-}
-
-function otherRange(start: number, end: number): IsyncError {
-  return new IsyncError('STORE_FAILED', `the object store gives other bytes than ${start} to ${end}`, {
-    retryable: true,
-  });
 }

@@ -34,7 +34,8 @@ export interface SnsCertificatesOptions {
 
 interface Kept {
   readonly certificate: Promise<X509Certificate>;
-  readonly untilMs: number;
+  readonly atMs: number;
+  readonly keepMs: number;
 }
 
 /** Keys that SNS signs with, each fetched once. */
@@ -63,12 +64,15 @@ export class SnsCertificates {
 
   #at(url: SnsUrl, topic: SnsTopic): Promise<X509Certificate> {
     const known = this.#kept.get(url.href);
-    if (known !== undefined && this.#now() < known.untilMs) return known.certificate;
+    const nowMs = this.#now();
+    // One that was looked at by a clock that was ahead of this one is looked at again.
+    if (known !== undefined && nowMs >= known.atMs && nowMs - known.atMs < known.keepMs)
+      return known.certificate;
     const certificate = this.#fetch(url, topic);
-    this.#kept.set(url.href, { certificate, untilMs: this.#now() + KEEP_MS });
+    this.#kept.set(url.href, { certificate, atMs: nowMs, keepMs: KEEP_MS });
     certificate.catch((error: unknown) => {
       if (error instanceof HttpError && error.status === 403)
-        this.#kept.set(url.href, { certificate, untilMs: this.#now() + KEEP_REFUSED_MS });
+        this.#kept.set(url.href, { certificate, atMs: this.#now(), keepMs: KEEP_REFUSED_MS });
       else this.#kept.delete(url.href);
     });
     return certificate;

@@ -122,7 +122,7 @@ export class AmqpQueue implements EventQueue {
 
   async #publishOnce(message: QueueMessage): Promise<void> {
     const { id } = message;
-    if (this.#published.has(id, Date.now())) return;
+    if (this.#published.has(id, performance.now())) return;
     let publishing = this.#publishing.get(id);
     if (publishing === undefined) {
       publishing = this.#publishNow(message).finally(() => this.#publishing.delete(id));
@@ -132,10 +132,9 @@ export class AmqpQueue implements EventQueue {
   }
 
   async #publishNow({ id, body }: QueueMessage): Promise<void> {
-    const sentMs = Date.now();
-    const headers = { [HEADERS.copy]: randomUUID(), [HEADERS.sentMs]: String(sentMs) };
+    const headers = { [HEADERS.copy]: randomUUID(), [HEADERS.sentMs]: String(Date.now()) };
     await this.#publisher.publish({ routingKey: this.#parts.names.main, messageId: id, body, headers });
-    this.#published.add(id, sentMs);
+    this.#published.add(id, performance.now());
   }
 
   /** Published first, then acknowledged: killed between both, it is there twice and not lost. */

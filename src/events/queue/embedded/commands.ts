@@ -27,8 +27,8 @@ export interface TakenMessage extends QueueMessage {
 
 export interface Taken {
   readonly messages: readonly TakenMessage[];
-  /** Where there are none: when the first delay is over, in ms since the epoch. */
-  readonly nextMs: number | undefined;
+  /** Where there are none: how long it is until the first delay is over, in ms. */
+  readonly dueInMs: number | undefined;
 }
 
 export interface DeadPage {

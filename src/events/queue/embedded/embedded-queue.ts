@@ -155,7 +155,10 @@ export class EmbeddedQueue implements EventQueue {
   async #receive(signal: AbortSignal): Promise<readonly QueueDelivery[]> {
     const endMs = performance.now() + (this.#options.waitMs ?? WAIT_MS);
     for (;;) {
-      const { messages, nextMs } = await this.#persist({ do: 'take', limit: TAKE_MESSAGES }, signal);
+      const { messages, dueInMs = LOOK_MS } = await this.#persist(
+        { do: 'take', limit: TAKE_MESSAGES },
+        signal,
+      );
       this.#closing.signal.throwIfAborted();
       const deliveries = messages.map((message) => {
         const held: HeldDelivery = new HeldDelivery(message, (ending) => this.#end(held, ending));
@@ -164,8 +167,7 @@ export class EmbeddedQueue implements EventQueue {
       });
       const leftMs = endMs - performance.now();
       if (deliveries.length > 0 || leftMs <= 0) return deliveries;
-      const dueMs = nextMs === undefined ? LOOK_MS : Math.max(1, nextMs - Date.now());
-      await this.#arrived.sleep(Math.min(leftMs, LOOK_MS, dueMs), signal);
+      await this.#arrived.sleep(Math.min(leftMs, LOOK_MS, Math.max(1, dueInMs)), signal);
     }
   }
 

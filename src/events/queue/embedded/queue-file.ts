@@ -12,7 +12,7 @@ import { RecentIds } from '../recent-ids.ts';
 
 /** Of the bodies of one take, in bytes: the last one may go beyond. */
 const TAKE_BYTES = 4 * 1024 * 1024;
-/** Longest delay, in ms. A clock that is set back makes a delayed message wait no longer than this. */
+/** Longest delay, in ms. */
 const LONGEST_DELAY_MS = 3_600_000;
 /** Ids remembered, of 150 bytes each. What is published once more, because of an error, comes before so many others. */
 const RECENT_IDS = 10_000;
@@ -22,7 +22,12 @@ const RECALLED = 1000;
 const SPARE_PAGES = 4096;
 const VACUUM_PAGES = 1024;
 
-/** The messages in the file. Whatever writes is called within {@link transaction}, on one thread. */
+/**
+ * The messages in the file. Whatever writes is called within {@link transaction}, on one thread.
+ *
+ * Delays are told by a clock that nobody can set, which begins with the process, as `nowMs`: whoever works on the file next knows
+ * none of them (see {@link giveBack}).
+ */
 export class QueueFile {
   readonly #db: DatabaseSync;
   readonly #options: ThreadOptions;
@@ -71,11 +76,11 @@ export class QueueFile {
       this.#rollBack();
       throw error;
     }
-    for (const [id, sentMs] of this.#fresh) this.#recent.add(id, sentMs);
+    for (const [id, atMs] of this.#fresh) this.#recent.add(id, atMs);
   }
 
   /** @throws IsyncError STORE_FULL, STORE_FAILED (retryable); the transaction goes on without these. */
-  publish(messages: readonly QueueMessage[], nowMs: number): void {
+  publish(messages: readonly QueueMessage[], sentMs: number, nowMs: number): void {
     const added = new Map<string, string>();
     for (const { id, body } of messages)
       if (!added.has(id) && !this.#fresh.has(id) && !this.#recent.has(id, nowMs)) added.set(id, body);
@@ -83,7 +88,7 @@ export class QueueFile {
     for (const [id, body] of added) {
       // As bytes, of which SQLite makes its own copy: a Buffer each would be one more.
       const seq = this.run('INSERT INTO bodies (body) VALUES (CAST(? AS BLOB))', body);
-      this.run('INSERT INTO messages VALUES (?, ?, ?, 0, ?, 0)', seq, id, nowMs, State.ready);
+      this.run('INSERT INTO messages VALUES (?, ?, ?, 0, ?, 0)', seq, id, sentMs, State.ready);
       this.#fresh.set(id, nowMs);
     }
     this.#totals.waiting += added.size;
@@ -92,13 +97,6 @@ export class QueueFile {
   /** Whether there is one to take. */
   hasReady(nowMs: number): boolean {
     return this.#ready(1).length + this.#due(nowMs, 1).length > 0;
-  }
-
-  /** When the first delay is over. */
-  nextMs(): number | undefined {
-    const sql = 'SELECT dueMs FROM messages WHERE state = ? ORDER BY dueMs LIMIT 1';
-    const row = this.row(sql, State.delayed);
-    return row === undefined ? undefined : number(row[0]);
   }
 
   take(limit: number, nowMs: number): Taken {
@@ -122,7 +120,7 @@ export class QueueFile {
       bytes += body.length;
       if (bytes >= TAKE_BYTES) break;
     }
-    return { messages, nextMs: messages.length === 0 ? this.nextMs() : undefined };
+    return { messages, dueInMs: messages.length === 0 ? this.#dueInMs(nowMs) : undefined };
   }
 
   remove(seq: number): void {
@@ -133,7 +131,7 @@ export class QueueFile {
 
   release(seq: number, delayMs: number, nowMs: number): void {
     const delay = Math.min(LONGEST_DELAY_MS, Math.max(0, Math.ceil(delayMs)));
-    const [state, dueMs] = delay === 0 ? [State.ready, 0] : [State.delayed, nowMs + delay];
+    const [state, dueMs] = delay === 0 ? [State.ready, 0] : [State.delayed, Math.ceil(nowMs + delay)];
     this.run('UPDATE messages SET state = ?, dueMs = ? WHERE seq = ?', state, dueMs, seq);
   }
 
@@ -145,12 +143,12 @@ export class QueueFile {
     this.run('UPDATE messages SET state = ?, dueMs = 0 WHERE state <> ?', State.ready, State.ready);
   }
 
-  bury(seq: number, reason: string, nowMs: number): void {
+  bury(seq: number, reason: string, buriedMs: number): void {
     this.run(
       `INSERT INTO dead (seq, id, sentMs, attempts, reason, buriedMs)
        SELECT seq, id, sentMs, attempt, ?, ? FROM messages WHERE seq = ?`,
       reason,
-      nowMs,
+      buriedMs,
       seq,
     );
     if (this.#isGone('DELETE FROM messages WHERE seq = ?', seq)) return;
@@ -224,13 +222,15 @@ export class QueueFile {
   #recall(): void {
     const [last] = this.row('SELECT max(seq) FROM messages') ?? [];
     if (last === null || last === undefined) return;
+    const nowMs = performance.now();
     for (let from = Math.max(0, number(last) - RECENT_IDS); from < number(last); from += RECALLED) {
       const rows = this.rows(
         'SELECT id, sentMs FROM messages WHERE seq > ? AND seq <= ?',
         from,
         from + RECALLED,
       );
-      for (const [id, sentMs] of rows) this.#recent.add(text(id), number(sentMs));
+      for (const [id, sentMs] of rows)
+        this.#recent.add(text(id), nowMs - Math.max(0, Date.now() - number(sentMs)));
     }
   }
 
@@ -251,15 +251,15 @@ export class QueueFile {
 
   #due(nowMs: number, limit: number): Row[] {
     const columns = 'SELECT seq, id, sentMs, attempt FROM messages';
-    const due = this.rows(
-      `${columns} WHERE state = ${State.delayed} AND dueMs <= ? ORDER BY dueMs LIMIT ?`,
-      nowMs,
-      limit,
-    );
-    if (due.length > 0) return due;
-    // No delay is as long: the clock was set back.
-    const sql = `${columns} WHERE state = ${State.delayed} AND dueMs > ? ORDER BY dueMs LIMIT ?`;
-    return this.rows(sql, nowMs + LONGEST_DELAY_MS, limit);
+    const sql = `${columns} WHERE state = ${State.delayed} AND dueMs <= ? ORDER BY dueMs LIMIT ?`;
+    return this.rows(sql, nowMs, limit);
+  }
+
+  /** How long it is until the first delay is over, in ms; undefined where there is none. */
+  #dueInMs(nowMs: number): number | undefined {
+    const sql = 'SELECT dueMs FROM messages WHERE state = ? ORDER BY dueMs LIMIT 1';
+    const row = this.row(sql, State.delayed);
+    return row === undefined ? undefined : number(row[0]) - nowMs;
   }
 
   #checkRoom(added: ReadonlyMap<string, string>): void {

@@ -67,7 +67,7 @@ export class Transactions {
   }
 
   #writes(command: Command): boolean {
-    if (command.do === 'take') return this.#file.hasReady(Date.now());
+    if (command.do === 'take') return this.#file.hasReady(performance.now());
     return command.do !== 'counts' && command.do !== 'dead' && command.do !== 'deadOf';
   }
 
@@ -106,10 +106,10 @@ export class Transactions {
 
   #do(command: Command): Answers[keyof Answers] {
     const file = this.#file;
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     switch (command.do) {
       case 'publish':
-        file.publish(command.messages, nowMs);
+        file.publish(command.messages, Date.now(), nowMs);
         return undefined;
       case 'take':
         return file.take(command.limit, nowMs);
@@ -120,7 +120,7 @@ export class Transactions {
         file.release(command.seq, command.delayMs, nowMs);
         return undefined;
       case 'bury':
-        file.bury(command.seq, command.reason, nowMs);
+        file.bury(command.seq, command.reason, Date.now());
         return undefined;
       case 'giveBack':
         file.giveBack();

@@ -1,0 +1,78 @@
+import type { Random } from '../../harness/random.ts';
+
+const PIECES: readonly string[] = [
+  '..',
+  '.',
+  '...',
+  '/',
+  '//',
+  '\\',
+  '~',
+  '@',
+  ':',
+  ';',
+  '&',
+  '=',
+  '+',
+  '*',
+  '!',
+  "'",
+  '(',
+  '|',
+  '"',
+  '<',
+  '`',
+  '%2e',
+  '%2E%2e',
+  '%2f',
+  '%5c',
+  '%252e%252e',
+  '%252f',
+  '%00',
+  '%0d%0a',
+  '%7f',
+  '%ff',
+  '%c0%af',
+  '%',
+  '%zz',
+  '%E2%80%AE',
+  '%F0%9F%98%80',
+  '%ed%a0%80',
+  '%uff0e',
+  '%3f',
+  '%23',
+  '%40',
+  '%3A%2F%2F',
+  '%C2%85',
+  '%20',
+  '?',
+  '#',
+  ' ',
+  '	',
+  'ä',
+  '\0',
+  'HTTP/1.1',
+  '\r\nHost: evil.example\r\n',
+  '[::1]',
+  '[',
+  '{x}',
+  'evil.example',
+  'http://evil.example/',
+  '127.0.0.1',
+  'a',
+  'b',
+  'img',
+  'base',
+  'path',
+  'x'.repeat(300),
+];
+
+/**
+ * A target of a request that somebody sends who means ill.
+ * @param more pieces that it may be made of, too
+ */
+export function hostileTarget(random: Random, more: readonly string[] = []): string {
+  const all = [...PIECES, ...more];
+  const pieces = Array.from({ length: random.int(1, 7) }, () => random.pick(all));
+  return `${random.chance(0.97) ? '/' : ''}${pieces.join('')}`;
+}
