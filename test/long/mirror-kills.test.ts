@@ -15,6 +15,7 @@ import { until } from '../../harness/process.ts';
 import { Random } from '../../harness/random.ts';
 import { type S3Server, withS3Server } from '../../harness/s3-server.ts';
 import { lacks, libfaketime } from '../../harness/tools.ts';
+import { PROBE_KEY } from '../../src/mirror/kept/conditions.ts';
 import {
   contentOfNumbered,
   type Got,
@@ -44,7 +45,8 @@ async function keptIn(
   const kept = new Map<string, { size: number; md5: string }>();
   for await (const { Contents = [] } of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: 'pre/' }))
     for (const { Key = '', Size = -1, ETag = '' } of Contents)
-      kept.set(Key.slice('pre/'.length), { size: Size, md5: ETag.replaceAll('"', '') });
+      if (Key !== `pre/${PROBE_KEY}`)
+        kept.set(Key.slice('pre/'.length), { size: Size, md5: ETag.replaceAll('"', '') });
   return kept;
 }
 
