@@ -6,6 +6,7 @@ import { RABBITMQ_SERVER } from './rabbit-server.ts';
 
 /** What tests start beside Node and a plain Debian, and the package it comes in. */
 const PACKAGES = {
+  age: 'age',
   aws: 'awscli',
   chattr: 'e2fsprogs',
   debugfs: 'e2fsprogs',

@@ -10,6 +10,36 @@ function isNewEnough(version: string): boolean {
   return major > NEEDED.major || (major === NEEDED.major && minor >= NEEDED.minor);
 }
 
+/** Names what a process that was begun anew has in its environment for that alone. */
+const ANEW = 'ISYNC_BEGUN_ANEW';
+/**
+ * Of the C library: it makes up to eight arenas for each processor, and keeps in each what was let go of there, under large requests
+ * 12 MB; and once a large buffer was let go of, others of its size leave holes in them. Read once, before anything of ours runs.
+ */
+const TIDY = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '65000' };
+/** From this version of Node on Maglev compiles what is hot; that takes 9 MB less than TurboFan, which has the better code. */
+const MAGLEV_SINCE = 24;
+
+/** Begins `isync webhook` anew, in the same process, with little memory of C and V8: some 50 ms. */
+function keepSmall(): void {
+  const { argv, env, execArgv, execPath, platform, versions } = process;
+  const [command, next = '-'] = argv.slice(2);
+  const own = env[ANEW];
+  if (own !== undefined) {
+    // What this process starts does as it pleases.
+    for (const name of [ANEW, ...own.split(',')]) delete env[name];
+    return;
+  }
+  // The older versions of Node have no execve.
+  if (command !== 'webhook' || !next.startsWith('-') || platform !== 'linux' || process.execve === undefined)
+    return;
+  const added = Object.entries(TIDY).filter(([name]) => env[name] === undefined);
+  const flags = parseInt(versions.node, 10) >= MAGLEV_SINCE ? ['--no-turbofan'] : [];
+  const names = added.map(([name]) => name).join(',');
+  const anew = Object.assign({}, env, Object.fromEntries(added), { [ANEW]: names });
+  process.execve(execPath, [execPath, ...flags, ...execArgv, ...argv.slice(1)], anew);
+}
+
 async function main(): Promise<void> {
   const { node } = process.versions;
   if (!isNewEnough(node)) {
@@ -21,6 +51,7 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
+  keepSmall();
   // libuv starts its threads at the first use and never more: before anything of ours touches a disk asynchronously,
   // which the import does. Many, because fsync of small files waits in them.
   if (process.env['UV_THREADPOOL_SIZE'] === undefined) process.env['UV_THREADPOOL_SIZE'] = '64';

@@ -1,3 +1,4 @@
+import { setFlagsFromString } from 'node:v8';
 import { type WebhookConfig, webhookSchema } from '../config/schemas/webhook.ts';
 import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
@@ -7,6 +8,8 @@ import { serve } from './webhook/serve.ts';
 export const runWebhook = lastingCommand(webhookSchema, FINISHING, async (given) => {
   const { signal } = given;
   if (mayAskByTls(given.config)) trustSystemCas();
+  // Whoever works on events runs for long; see main.ts.
+  if (given.config.role !== 'receive') setFlagsFromString('--turbofan');
   try {
     return await serve(given);
   } catch (error) {

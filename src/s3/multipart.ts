@@ -94,6 +94,28 @@ export async function* listParts(
   upload: UploadKey,
   request: RequestOptions = {},
 ): AsyncGenerator<ListedPart> {
+  for await (const page of partPages(bucket, upload, request)) yield* page ?? [];
+}
+
+/** All of them; undefined where there is no such upload. */
+export async function partsOfUpload(
+  bucket: Bucket,
+  upload: UploadKey,
+  request: RequestOptions = {},
+): Promise<readonly ListedPart[] | undefined> {
+  const parts: ListedPart[] = [];
+  for await (const page of partPages(bucket, upload, request)) {
+    if (page === undefined) return undefined;
+    parts.push(...page);
+  }
+  return parts;
+}
+
+async function* partPages(
+  bucket: Bucket,
+  upload: UploadKey,
+  request: RequestOptions,
+): AsyncGenerator<readonly ListedPart[] | undefined> {
   const pages = bucket.pages(
     (mark?: { readonly after: string }) => {
       const command = new ListPartsCommand({
@@ -109,13 +131,15 @@ export async function* listParts(
         : undefined,
   );
   for await (const page of pages)
-    for (const { PartNumber = 0, Size = 0, ETag, LastModified } of page?.Parts ?? [])
-      yield {
+    yield (
+      page &&
+      (page.Parts ?? []).map(({ PartNumber = 0, Size = 0, ETag, LastModified }) => ({
         number: PartNumber,
         size: Size,
         etag: bare(ETag),
         modifiedMs: LastModified?.getTime() ?? Date.now(),
-      };
+      }))
+    );
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { StorageClass } from '@aws-sdk/client-s3';
+import { lockMode, type Retention } from './retention.ts';
 
 /** How the server keeps an object. */
 export interface ObjectSettings {
@@ -25,11 +26,13 @@ export interface ObjectAttributes extends ObjectSettings {
   /** User metadata (`x-amz-meta-…`). */
   readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly headers?: ContentHeaders | undefined;
+  /** Only of a PUT by the SDK: servers drop it from multipart uploads. */
+  readonly retention?: Retention | undefined;
 }
 
 /** The attributes as the requests that make an object take them. */
 export function toInput(attributes: ObjectAttributes) {
-  const { metadata, headers, storageClass, sse, sseKmsKeyId, tags } = attributes;
+  const { metadata, headers, storageClass, sse, sseKmsKeyId, tags, retention } = attributes;
   return {
     ...(metadata !== undefined && { Metadata: { ...metadata } }),
     ...(headers !== undefined && {
@@ -44,6 +47,14 @@ export function toInput(attributes: ObjectAttributes) {
     ...(sse !== undefined && { ServerSideEncryption: sse }),
     ...(sseKmsKeyId !== undefined && { SSEKMSKeyId: sseKmsKeyId }),
     ...(tags !== undefined && { Tagging: tagsText(tags) }),
+    ...(retention !== undefined && retentionInput(retention)),
+  };
+}
+
+function retentionInput({ mode, untilMs }: Retention) {
+  return {
+    ObjectLockMode: lockMode(mode),
+    ObjectLockRetainUntilDate: new Date(untilMs),
   };
 }
 

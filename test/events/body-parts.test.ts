@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { BodyParts } from '../../src/events/http/body-parts.ts';
 import { findRecords } from '../../src/events/http/find-records.ts';
@@ -53,10 +53,10 @@ describe('a body', () => {
   it.each([
     ['records', `{"Records":[${'1,'.repeat(10_000)}1]}`],
     ['records in a list that does not count', `{"Records":[${'1,'.repeat(10_000)}1],"Records":[]}`],
-    ['lists in a record', `{"Records":[1,[${'[],'.repeat(40_000)}1]]}`],
-    ['lists beside the records', `{"x":[${'[],'.repeat(40_000)}1],"Records":[1]}`],
-    ['numbers in a record', `{"Records":[[${'1,'.repeat(100_001)}1],1]}`],
-    ['numbers beside the records', `{"Records":[1],"x":[${'1,'.repeat(100_001)}1]}`],
+    ['lists in a record', `{"Records":[1,[${'[],'.repeat(10_000)}1]]}`],
+    ['lists beside the records', `{"x":[${'[],'.repeat(10_000)}1],"Records":[1]}`],
+    ['numbers in a record', `{"Records":[[${'1,'.repeat(20_001)}1],1]}`],
+    ['numbers beside the records', `{"Records":[1],"x":[${'1,'.repeat(20_001)}1]}`],
     ['bytes in a record', `{"Records":["${'x'.repeat(1024 * 1024)}"]}`],
     ['bytes beside the records', `{"Records":[1],"x":"${'x'.repeat(1024 * 1024)}"}`],
   ])('with too many %s is refused before it is parsed', (_, body) => {
@@ -73,7 +73,7 @@ describe('a body', () => {
     const name = 'R'.repeat(500_000);
     const startMs = performance.now();
     readInParts(`{"${name}"${':[]'.repeat(150_000)}`);
-    readInParts(`${'{"Records":['.repeat(80_000)}`);
+    readInParts('{"Records":['.repeat(80_000));
     // With the name looked at for each list it is minutes.
     expect(performance.now() - startMs).toBeLessThan(10_000);
   });

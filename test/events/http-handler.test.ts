@@ -262,7 +262,7 @@ describe('while records can not be kept', () => {
     expect(refused).toBe('refused');
     gate.resolve();
     const statuses = (await Promise.all(large)).map(({ status }) => status);
-    expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(10);
+    expect(statuses.filter((status) => status === 200).length).toBeGreaterThan(5);
     expect(await ask({ body })).toMatchObject({ status: 200 });
   });
 });

@@ -147,6 +147,12 @@ describe('a request', () => {
     expect(log.at('error')).toEqual([]);
   });
 
+  it('whose head does not come in time is told so', async () => {
+    const { port } = await serve(async () => ({ status: 204 }), { requestMs: 500 });
+    for (const say of ['', 'GET / HTTP/1.1\r\nHost: x\r\n'])
+      expect(await text(await tcp(port, say))).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
+  });
+
   it('that can not be read is told nothing in the midst of another response', async () => {
     const { body, told } = endless();
     const { port } = await serve(async () => ({ status: 200, body }));

@@ -1,4 +1,6 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { HeadObjectCommand, NotFound } from '@aws-sdk/client-s3';
@@ -6,27 +8,8 @@ import { describe, expect, it } from 'vitest';
 import type { S3Server } from '../../harness/s3-server.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { type CallerKind, CALLERS, NODE_SERVER } from './callers.ts';
+import { all, MODIFIED, TEXT } from './full-origin.ts';
 import { SERVICE, type StageOptions, startMirror, startOrigin } from './serve-stage.ts';
-
-const TEXT = '0123456789';
-const MODIFIED = 'Tue, 06 May 2025 07:08:09 GMT';
-
-/** An origin that has all keys but those that begin with "none". */
-const all = (request: IncomingMessage, response: ServerResponse): void => {
-  if (request.url?.startsWith('/none') === true) {
-    response.statusCode = 404;
-    response.end('<h1>not here</h1>');
-    return;
-  }
-  response.setHeader('content-length', TEXT.length);
-  response.setHeader('content-type', 'text/x-old');
-  response.setHeader('cache-control', 'max-age=5');
-  response.setHeader('etag', '"old"');
-  response.setHeader('last-modified', MODIFIED);
-  response.setHeader('set-cookie', 'a=b');
-  response.setHeader('x-secret', 'c');
-  response.end(request.method === 'HEAD' ? undefined : TEXT);
-};
 
 async function isKept(server: S3Server, bucket: string, key: string): Promise<boolean> {
   try {
@@ -78,6 +61,22 @@ await withS3Server((server) => {
       expect([told.status, told.headers['location']]).toEqual([302, `${SERVICE}//evil.example/x`]);
       expect(told.headers).toMatchObject({ 'cache-control': 'no-store', 'isync-mirror': 'MISS' });
       expect(await isKept(server, bucket, '/evil.example/x')).toBe(true);
+    });
+
+    it('with onMiss: redirect is no answer at all where the spool fails: 503', async () => {
+      const body = Buffer.alloc(300_000, 'x');
+      const { ask, folder } = await begin({ onMiss: 'redirect' }, (_request, response) => {
+        response.setHeader('content-length', body.length);
+        response.end(body);
+      });
+      await rm(folder, { recursive: true });
+      const told = await ask('/k');
+      expect([told.status, told.headers['cache-control'], told.headers['isync-mirror']]).toEqual([
+        503,
+        'no-store',
+        'ERROR',
+      ]);
+      expect(told.headers['retry-after']).toBe('5');
     });
 
     it('with onMiss: redirect-origin sends its client to the origin, and keeps it behind that', async () => {
@@ -135,6 +134,41 @@ await withS3Server((server) => {
       ]);
       expect((await ask('/none')).headers['isync-mirror']).toBe('NEGATIVE');
       expect(origin.asked.length).toBe(1);
+    });
+
+    it('is cut before its end, or refused, where its bytes are not those of its digest', async () => {
+      const { ask, bucket } = await begin({}, (_request, response) => {
+        response.setHeader('content-length', TEXT.length);
+        response.setHeader('content-md5', createHash('md5').update('another').digest('base64'));
+        response.end(TEXT);
+      });
+      const told = await ask('/k').then(
+        ({ status }) => status,
+        () => 'connection',
+      );
+      expect(told).toBe(caller.cut);
+      expect(await isKept(server, bucket, 'k')).toBe(false);
+    });
+
+    it.each(['*', 'unquoted', '"a"b"'])(
+      'has no ETag where the origin has none that is one: %s',
+      async (etag) => {
+        const { ask } = await begin({}, (_request, response) => {
+          response.setHeader('etag', etag);
+          response.end(TEXT);
+        });
+        expect((await ask('/k')).headers['etag']).toBeUndefined();
+      },
+    );
+
+    it('can be no key: the log has its path alone, for a query may hold a secret', async () => {
+      const { ask, log } = await begin();
+      expect((await ask('/%ff?token=sesame')).status).toBe(400);
+      expect((await ask('/?token=sesame')).status).toBe(404);
+      const keys = log.lines
+        .filter(({ message }) => message === 'request')
+        .map(({ fields }) => fields['key']);
+      expect(keys).toEqual(['/%ff', '/']);
     });
 
     it('is 404 without a rule, and where it is excepted', async () => {
@@ -287,82 +321,6 @@ await withS3Server((server) => {
     });
   });
 
-  describe.each(CALLERS)('by $name, a request', (caller) => {
-    const begin = beginner(caller);
-
-    it.each([
-      ['/../x', 400],
-      ['/a/%2e%2e/b', 400],
-      ['/%00', 400],
-      ['/%ff', 400],
-      [`/${'a'.repeat(1021)}`, 400],
-    ])('for %s is %d', async (path, status) => {
-      const { ask, origin } = await begin();
-      const told = await ask(path);
-      expect([told.status, told.headers['cache-control'], told.headers['isync-mirror']]).toEqual([
-        status,
-        'no-store',
-        'REFUSED',
-      ]);
-      expect(origin.asked).toEqual([]);
-    });
-
-    it('by other methods is told which there are', async () => {
-      const { ask } = await begin();
-      const options = await ask('/k', { method: 'OPTIONS' });
-      expect([options.status, options.headers['allow']]).toEqual([204, 'GET, HEAD, OPTIONS']);
-      for (const method of ['POST', 'PUT', 'DELETE', 'PATCH'])
-        expect(await ask('/k', { method })).toMatchObject({
-          status: 405,
-          headers: { allow: 'GET, HEAD, OPTIONS', 'cache-control': 'no-store' },
-        });
-    });
-
-    it('that has come through this mirror is 508', async () => {
-      const { ask, mirror, origin } = await begin();
-      expect((await ask('/k', { headers: { via: `1.0 a, 1.1 ${mirror.viaId}` } })).status).toBe(508);
-      expect((await ask('/k', { headers: { via: `1.1 isync-${'0'.repeat(16)}` } })).status).toBe(200);
-      expect(origin.asked.length).toBe(1);
-    });
-
-    it('needs the token, where there is one', async () => {
-      const { ask } = await begin({ token: 'sesame' });
-      const status = async (path: string, authorization?: string) =>
-        (await ask(path, authorization === undefined ? {} : { headers: { authorization } })).status;
-      expect(await status('/k')).toBe(401);
-      expect(await status('/k', 'Bearer other')).toBe(401);
-      expect(await status('/k', 'Bearer sesame')).toBe(200);
-      expect(await status('/healthz')).toBe(200);
-    });
-
-    it('for its health is answered, and an object of that name is still to be had', async () => {
-      let reason: string | undefined;
-      const { ask, put } = await begin({ notReady: async () => reason });
-      await put('healthz', 'an object');
-      expect((await ask('/healthz')).body.toString()).toBe('ok\n');
-      expect((await ask('/readyz')).status).toBe(200);
-      reason = 'http://10.0.0.1 is away';
-      const told = await ask('/readyz');
-      expect([told.status, told.body.toString()]).toEqual([503, 'not ready\n']);
-      expect((await ask('/%68ealthz')).body.toString()).toBe('an object');
-    });
-
-    it('is in the access log with key, outcome, bytes and time', async () => {
-      const { ask, log } = await begin();
-      await ask('/a%20b');
-      await expect.poll(() => log.lines.filter(({ message }) => message === 'request').length).toBe(1);
-      expect(log.lines.find(({ message }) => message === 'request')?.fields).toMatchObject({
-        method: 'GET',
-        key: 'a b',
-        outcome: 'MISS',
-        status: 200,
-        bytes: 10,
-        ms: expect.any(Number),
-      });
-    });
-  });
-
-  // A function is not told that its client has left.
   it('what the bucket lacks is kept though its client leaves', async () => {
     const waiting = Promise.withResolvers<ServerResponse>();
     const { port, bucket } = await beginner(NODE_SERVER)({}, (_, response) => {

@@ -11,7 +11,7 @@ export interface TargetSetup {
 }
 
 const KEY = 'app_full_20250405T120000Z_001.tar.zst';
-const ATTRIBUTES = { tags: { env: 'production' }, metadata: { job: 'app' } };
+const ATTRIBUTES = { partBytes: 8 * 1024 * 1024, tags: { env: 'production' }, metadata: { job: 'app' } };
 
 /** The one conformance suite of the BackupTarget contract, run for every form of it. */
 export function backupTargetSuite(name: string, { open, openLocked }: TargetSetup): void {
@@ -69,7 +69,7 @@ export function backupTargetSuite(name: string, { open, openLocked }: TargetSetu
     it('makes an object of its parts, and not before', async () => {
       const part = Math.max(target.capabilities.leastPartBytes, 100_000);
       const bytes = randomBytes(2 * part + 5);
-      const upload = { key: KEY, id: await target.begin(KEY, ATTRIBUTES) };
+      const upload = { key: KEY, id: await target.begin(KEY, { ...ATTRIBUTES, partBytes: part }) };
       const parts = [0, 1, 2].map((at) => partOf(at + 1, bytes.subarray(at * part, (at + 1) * part)));
       // In any order, several at a time, and one over an earlier one.
       await target.putPart(upload, partOf(2, randomBytes(part)));

@@ -40,7 +40,7 @@ export interface BackupTarget extends AsyncDisposable {
     upload: TargetUpload,
     etags: readonly string[],
     size: number,
-    options?: Abortable,
+    options?: CompleteOptions,
   ): Promise<TargetObject>;
   /** One that is gone is fine. */
   abort(upload: TargetUpload, options?: Abortable): Promise<void>;
@@ -76,8 +76,15 @@ export interface TargetObject {
 }
 
 export interface ArchiveAttributes {
+  /** Of each part but the last, which may be shorter. */
+  readonly partBytes: number;
   readonly tags: Readonly<Record<string, string>>;
   readonly metadata: Readonly<Record<string, string>>;
+}
+
+export interface CompleteOptions extends Abortable {
+  /** Those of the upload once more: there are servers that drop them from multipart uploads. */
+  readonly tags?: ArchiveAttributes['tags'] | undefined;
 }
 
 export interface TargetUpload {

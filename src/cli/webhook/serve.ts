@@ -21,6 +21,7 @@ import type { HttpServer } from '../../http/server.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { forgetStart } from '../heap-growth.ts';
 import type { LastingWork } from '../lasting-command.ts';
 import { parkingFolder } from '../pull/state-files.ts';
 import { checkHasAction, openAction } from './open-action.ts';
@@ -81,6 +82,7 @@ export async function serve(given: Work): Promise<ExitCode> {
         ? undefined
         : opened.use(await listen(given, { access, queue, parking, status: metrics }));
     await using status = await metrics?.serve();
+    forgetStart();
     const url = server === undefined ? undefined : `${server.url('http')}/webhook`;
     output.text(
       `isync webhook: ${url === undefined ? `working on ${source.where}` : `listening on ${url} (queue ${source.where})`}`,

@@ -8,10 +8,13 @@ import { LARGE_BYTES } from './webhook-limits.ts';
  */
 const COLLECT_FROM_BYTES = LARGE_BYTES;
 
+/** Of smaller ones the young generation is collected after so many bytes: till then they lie beside those that are held. */
+const SCAVENGE_EVERY_BYTES = 1024 * 1024;
+
 /** Counts the bytes that all requests hold. */
 export class HeldBytes {
   readonly #most: number;
-  readonly #scavenger = new Scavenger();
+  readonly #scavenger = new Scavenger(SCAVENGE_EVERY_BYTES);
   #held = 0;
 
   constructor(most: number) {

@@ -1,5 +1,5 @@
 import type { HttpLimits } from '../../http/server.ts';
-import { MAX_BODY_BYTES, MAX_BRACKETS } from '../parse/parse-message.ts';
+import { MAX_BODY_BYTES } from '../parse/parse-message.ts';
 
 /** Largest body as it is sent, in bytes. */
 export const MAX_SENT_BYTES = 1024 * 1024;
@@ -7,15 +7,15 @@ export const MAX_SENT_BYTES = 1024 * 1024;
 export const MAX_INFLATED_BYTES = 8 * 1024 * 1024;
 /** What is parsed at a time: a record, or all else of a message. In bytes; workers and other queues take no longer message. */
 export const MAX_PART_BYTES = MAX_BODY_BYTES - '{"Records":[]}'.length;
-/** Objects and lists in it; a worker takes no more either. */
-export const MAX_PART_BRACKETS = MAX_BRACKETS;
-/** Commas in it: a member of a real record has 25 bytes, and half a million numbers in 1 MiB would take 12 MB parsed. */
-export const MAX_PART_COMMAS = 100_000;
+/** Objects and lists in it; a real record has 15. */
+export const MAX_PART_BRACKETS = 10_000;
+/** Commas in it; a real record has 40. A hundred thousand members in 1 MiB would take 15 MB parsed. */
+export const MAX_PART_COMMAS = 20_000;
 /**
  * Bytes of bodies and messages that all requests hold, from their arrival until they are durable. Beyond it requests are
  * answered with 503. With it, and one large body at a time, the process stays below 150 MB.
  */
-export const MAX_HELD_BYTES = 16 * 1024 * 1024;
+export const MAX_HELD_BYTES = 8 * 1024 * 1024;
 /** Larger bodies, in bytes, are worked on one at a time, and so are packed ones, for which there is one buffer. */
 export const LARGE_BYTES = 256 * 1024;
 /**

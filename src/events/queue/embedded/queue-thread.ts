@@ -40,6 +40,7 @@ async function serve(port: MessagePort, options: ThreadOptions): Promise<void> {
         port.close();
       } else quiet = setTimeout(tidy, QUIET_MS);
     });
+    globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
     tell({ opened: true });
   } catch (error) {
     tell({ failed: toldError(error) });

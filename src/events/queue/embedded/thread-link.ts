@@ -10,7 +10,7 @@ const CALLS_AT_ONCE = 16;
 /** Heap of the thread, in MiB: several times what its bounds come to. Beyond, it ends and not the process. */
 const HEAP_MIB = 512;
 /** Objects that live for one transaction are collected within so much, in MiB. */
-const YOUNG_MIB = 4;
+const YOUNG_MIB = 2;
 
 interface Waiting {
   readonly resolve: (value: Answers[keyof Answers]) => void;

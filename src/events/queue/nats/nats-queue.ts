@@ -1,10 +1,4 @@
-import type {
-  Consumer,
-  ConsumerInfo,
-  JetStreamClient,
-  JetStreamManager,
-  StreamState,
-} from '@nats-io/jetstream';
+import type { Consumer, JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { headers, type NatsConnection } from '@nats-io/transport-node';
 import type { Log } from '../../../model/log.ts';
 import type { Abortable } from '../../../model/abortable.ts';
@@ -16,15 +10,12 @@ import { checkMessages } from '../check-messages.ts';
 import type { DeadMessages, EventQueue, QueueCounts, QueueDelivery, QueueMessage } from '../event-queue.ts';
 import { NatsDead } from './nats-dead.ts';
 import type { NatsAddress, NatsOptions } from './nats-options.ts';
+import { trustedMs, whatIsSeen } from './seen-consumer.ts';
 
 /** Room for headers below the server's limit of a message, in bytes: a reason, an id and their names. */
 const HEADER_BYTES = 32 * 1024;
 /** How long a publish that was refused says that the next one may be, in ms: whoever asks us may send none till then. */
 const REFUSED_MS = 10_000;
-/** Between two looks that see the same, at least, in ms. */
-const LEAST_LOOK_MS = 500;
-/** In leases: what is in hand of somebody who lives is seldom so for as long. */
-const UNCHANGED_LEASES = 3;
 /** What a server takes by default, in bytes. */
 const MAX_PAYLOAD = 1024 * 1024;
 
@@ -173,23 +164,4 @@ export class NatsQueue implements EventQueue {
   #checkOpen(): void {
     if (this.#receiver.isClosed) throw closedError();
   }
-}
-
-function whatIsSeen(state: StreamState, consumer: ConsumerInfo): string {
-  const { num_pending, num_ack_pending, delivered, ack_floor } = consumer;
-  const { messages, first_seq, last_seq } = state;
-  return [
-    [messages, first_seq, last_seq, num_pending, num_ack_pending],
-    [delivered.consumer_seq, ack_floor.stream_seq],
-  ].join(' ');
-}
-
-/** For how long a consumer that is seen to be so, and does not change, is taken to be right, in ms. */
-function trustedMs(state: StreamState, consumer: ConsumerInfo, leaseMs: number): number {
-  const { num_pending, num_ack_pending, ack_floor } = consumer;
-  // Each message of a work queue waits to be delivered, or to be acknowledged.
-  if (state.messages !== num_pending + num_ack_pending) return LEAST_LOOK_MS;
-  // It waits for word of a message that is gone, or has not noted that it has come.
-  const isBehind = num_ack_pending > 0 && ack_floor.stream_seq + 1 < state.first_seq;
-  return isBehind ? UNCHANGED_LEASES * leaseMs : Infinity;
 }
