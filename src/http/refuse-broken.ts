@@ -16,6 +16,14 @@ export function statusOfBroken(error: Error): string {
   return STATUSES[errnoOf(error) ?? ''] ?? '400 Bad Request';
 }
 
+/** First byte of whoever begins to speak TLS. https://www.rfc-editor.org/rfc/rfc8446#section-5.1 */
+const TLS_HANDSHAKE = 0x16;
+
+/** Whether it can't be read because it is TLS: an answer in plain text would look like a fault of the TLS of ours. */
+export function isTls(error: Error): boolean {
+  return 'rawPacket' in error && Buffer.isBuffer(error.rawPacket) && error.rawPacket[0] === TLS_HANDSHAKE;
+}
+
 /**
  * Answers in the place of a handler, and ends the connection. A proxy in front of us would make a 5xx of a connection that just ends,
  * and its own fault of what its client did. Without an answer where that can't be sent any more.

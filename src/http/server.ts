@@ -12,7 +12,7 @@ import type { HttpHandler } from './handler.ts';
 import { type ListenAddress, listenError, urlOf } from './listen-address.ts';
 import { requestOf } from './node-request.ts';
 import { send } from './node-response.ts';
-import { refuse, statusOfBroken } from './refuse-broken.ts';
+import { isTls, refuse, statusOfBroken } from './refuse-broken.ts';
 import { remoteAddressOf } from './remote-address.ts';
 import type { ThrottledLog } from './throttled-log.ts';
 import { UnadmittedConnections, type UnadmittedLimits } from './unadmitted-connections.ts';
@@ -222,7 +222,8 @@ class NodeServer implements HttpServer {
       }
       warnings.warn('not an HTTP request', remoteAddressOf(socket), { reason: error.message });
       // Behind the head of another response it would look like a part of it.
-      if ([...this.#responsesOn(socket)].some(({ headersSent }) => headersSent)) socket.destroy();
+      const isAnswering = [...this.#responsesOn(socket)].some(({ headersSent }) => headersSent);
+      if (isAnswering || isTls(error)) socket.destroy();
       else refuse(socket, statusOfBroken(error));
     });
     // Nobody is connected to anywhere. Node cuts the connection where nobody listens.

@@ -136,7 +136,7 @@ describe('a request', () => {
   it.each([
     ['GET /a b HTTP/1.1\r\nHost: x\r\n\r\n', '400 Bad Request'],
     ['GET /\0 HTTP/1.1\r\nHost: x\r\n\r\n', '400 Bad Request'],
-    ['\x16\x03\x01 no HTTP\r\n\r\n', '400 Bad Request'],
+    ['\x15\x03\x01 no HTTP\r\n\r\n', '400 Bad Request'],
     ['GET / HTTP/1.1\r\n\r\n', '400 Bad Request'],
     [`GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, '431 Request Header Fields Too Large'],
     ['CONNECT evil.example:443 HTTP/1.1\r\nHost: x\r\n\r\n', '405 Method Not Allowed'],
@@ -145,6 +145,11 @@ describe('a request', () => {
     const told = await text(await tcp(port, say));
     expect(told.slice(0, told.indexOf('\r\n'))).toBe(`HTTP/1.1 ${status}`);
     expect(log.at('error')).toEqual([]);
+  });
+
+  it('that is none, but TLS, gets no answer in plain text', async () => {
+    const { port } = await serve(async () => ({ status: 204 }));
+    expect(await text(await tcp(port, '\x16\x03\x01\0\xff'))).toBe('');
   });
 
   it('whose head does not come in time is told so', async () => {
