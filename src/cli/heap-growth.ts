@@ -64,8 +64,10 @@ export function planHeapGrowth(plan: HeapPlan): void {
     const heap = getHeapStatistics();
     if (list.getEntries().some(isWhole)) {
       const alive = heap.used_heap_size;
-      mostObjectBytes = alive < FEW_OBJECTS_BYTES ? alive + objectsRoom : Infinity;
       const next = roomBeside(heap, mostPercent);
+      // V8 has planned its next collection already, by the room of before: once more it is asked for here.
+      const beyond = next < percent ? alive + ROOM_BYTES : Infinity;
+      mostObjectBytes = alive < FEW_OBJECTS_BYTES ? alive + objectsRoom : beyond;
       if (next !== percent) percent = setRoom(next);
     } else if (heap.used_heap_size > mostObjectBytes) {
       // Asked for once only: the collection may take a while to come.
@@ -112,7 +114,8 @@ function roomBeside(
   mostPercent: number,
 ): number {
   const alive = heapBytes + bufferBytes;
-  if (alive <= SMALL_BYTES) return mostPercent;
+  // With more objects than a few nobody asks for a collection by how much they have grown.
+  if (alive <= SMALL_BYTES && heapBytes < FEW_OBJECTS_BYTES) return mostPercent;
   return Math.min(mostPercent, Math.max(LEAST_ROOM_PERCENT, Math.round((100 * ROOM_BYTES) / alive)));
 }
 
