@@ -13,7 +13,7 @@ const APPLICATION_ID = 0x69_73_79_6e;
 /** Of the tables below, as `PRAGMA user_version`. A file of a newer one is left alone. */
 const SCHEMA_VERSION = 1;
 /** Pages kept in memory, in KiB: the upper levels of the trees of a million keys. */
-const CACHE_KIB = 16 * 1024;
+const CACHE_KIB = 4 * 1024;
 /** What the write-ahead log may stay at after a checkpoint, in bytes: bursts make it larger for a while. */
 const WAL_BYTES = 16 * 1024 * 1024;
 
