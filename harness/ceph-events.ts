@@ -160,7 +160,7 @@ export async function notifyOf(
   bucket: string,
   topic: TopicSettings,
 ): Promise<void> {
-  // Of topics that are made at the same time a Ceph may keep one.
+  // Of topics that are made at the same time a Ceph may keep one, or refuse one with an error without a name.
   await until('the bucket to have a notification', () => notify(server, bucket, topic));
 }
 
@@ -171,6 +171,7 @@ async function notify(
   topic: TopicSettings,
 ): Promise<boolean> {
   const TopicArn = await topicAt(server, topic);
+  if (TopicArn === undefined) return false;
   const Events = ['s3:ObjectCreated:*', 's3:ObjectRemoved:*'] as const;
   const TopicConfigurations = [{ Id: 'bridge', TopicArn, Events: [...Events] }];
   try {
@@ -190,11 +191,15 @@ async function notify(
 async function topicAt(
   { endpoint, region, credentials }: S3Access,
   { name: Name, attributes: Attributes }: TopicSettings,
-): Promise<string> {
+): Promise<string | undefined> {
   using client = disposable(new SNSClient({ endpoint, region, credentials }));
-  const { TopicArn } = await client.sns.send(new CreateTopicCommand({ Name, Attributes: { ...Attributes } }));
-  if (TopicArn === undefined) throw new Error('the server made no topic');
-  return TopicArn;
+  try {
+    const command = new CreateTopicCommand({ Name, Attributes: { ...Attributes } });
+    return (await client.sns.send(command)).TopicArn;
+  } catch (thrown) {
+    if (thrown instanceof Error && thrown.name === 'Unknown') return undefined;
+    throw thrown;
+  }
 }
 
 function disposable(sns: SNSClient): Disposable & { readonly sns: SNSClient } {
