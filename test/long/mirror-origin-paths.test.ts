@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
-import { Random } from '../../../harness/random.ts';
-import { parseTarget } from '../../../src/mirror/key.ts';
-import { MirrorRules, originKeyOf } from '../../../src/mirror/rules.ts';
-import { refusal } from '../../../harness/hostile-origin.ts';
-import { hostileTarget } from '../hostile-targets.ts';
-import { hostile, originAt, ruleOf } from './origins.ts';
+import { Random } from '../../harness/random.ts';
+import { parseTarget } from '../../src/mirror/key.ts';
+import { MirrorRules, originKeyOf } from '../../src/mirror/rules.ts';
+import { refusal } from '../../harness/hostile-origin.ts';
+import { hostileTarget } from '../mirror/hostile-targets.ts';
+import { hostile, originAt, ruleOf } from '../mirror/origin/origins.ts';
 
 const SEED = Number(process.env['ISYNC_TEST_SEED'] ?? 20261126);
 const PATHS = 20_000;

@@ -2,7 +2,7 @@ import { DeleteBucketCommand, DeleteBucketPolicyCommand, PutBucketPolicyCommand 
 import { describe, expect, it } from 'vitest';
 import type { Refusal } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
-import { ActionStage, answerGets } from './action-stage.ts';
+import { ActionStage, answerGets } from '../events/action-stage.ts';
 
 const PAGE = '<!DOCTYPE html>\n<html><body><p>Not here<br></body></html>';
 const XML_PAGE = '<html><body><p>Not here</p></body></html>';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { withS3Server } from '../../harness/s3-server.ts';
-import { CopyStage } from './copy-stage.ts';
+import { CopyStage } from '../events/copy-stage.ts';
 
 const keysBelow = (prefix: string, count: number): string[] =>
   Array.from({ length: count }, (_, index) => `${prefix}k${String(index).padStart(2, '0')}`);
