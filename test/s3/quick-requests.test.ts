@@ -7,7 +7,7 @@ import {
   HeadObjectCommand,
   PutObjectCommand,
 } from '@aws-sdk/client-s3';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { startS3Front } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { createS3Client } from '../../src/s3/client.ts';
@@ -172,7 +172,7 @@ await withS3Server((server) => {
     expect(await copy('k')).toEqual({ etag: ETAG });
   });
 
-  it('has the SDK do what failed, in the words of its errors, and is asked no more where it is of no use', async () => {
+  it('has the SDK do what failed, in the words of its errors, and is not asked for a while where it is of no use', async () => {
     const { bucket, front } = await start();
     const asked = (): number => front.asked.length;
     const isQuick = true;
@@ -187,6 +187,12 @@ await withS3Server((server) => {
     // Others are.
     expect(await putObject(bucket, 'k', BODY, {}, { isQuick })).toEqual({ etag: ETAG });
     expect(asked()).toBe(before + 2);
+    // Half a minute later it may be.
+    const laterMs = performance.now() + 31_000;
+    const clock = vi.spyOn(performance, 'now').mockImplementation(() => laterMs);
+    await copyPresent(from, to, { isQuick });
+    clock.mockRestore();
+    expect(asked()).toBe(before + 4);
     front.refuse = () => ({ status: 403, code: 'QuotaExceeded' });
     await expect(putObjectIfAbsent(bucket, 'k', BODY, {}, { isQuick })).rejects.toMatchObject({
       code: 'STORE_FULL',

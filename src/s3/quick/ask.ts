@@ -18,8 +18,10 @@ import { QuickSigner, type Signed, type ToSign } from './sign.ts';
 const SILENCE_MS = { HEAD: 10_000, GET: 10_000, PUT: 30_000 };
 /** The same once it has begun: whoever reads may be slow. */
 const BODY_SILENCE_MS = 60_000;
-/** Answers in a row to one kind of request that were of no use, after which it is asked so no more. */
+/** Answers in a row to one kind of request that were of no use, after which the SDK alone asks for {@link PAUSE_MS}. */
 const MOST_USELESS = 8;
+/** In ms: a server that is away for a while does not make a process slow for good. */
+const PAUSE_MS = 30_000;
 /** Longest answer that is kept whole, in bytes: an ETag with some words around it. */
 const MOST_ANSWER_BYTES = 64 * 1024;
 /** Other characters would be signed as UTF-8, and sent as Latin-1. */
@@ -43,6 +45,8 @@ interface Quick {
   readonly request: typeof httpRequest;
   readonly signer: QuickSigner;
   readonly useless: Record<QuickRequest['kind'], number>;
+  /** On the clock of performance.now(). */
+  readonly pausedUntilMs: Record<QuickRequest['kind'], number>;
 }
 
 const routes = new WeakMap<S3Client, Quick>();
@@ -61,6 +65,7 @@ export function allowQuick(client: S3Client, route: QuickRoute): void {
     request: isTls ? httpsRequest : httpRequest,
     signer: new QuickSigner(client, endpoint),
     useless: { head: 0, get: 0, put: 0, copy: 0 },
+    pausedUntilMs: { head: 0, get: 0, put: 0, copy: 0 },
   });
 }
 
@@ -76,10 +81,14 @@ export async function askQuickly<T>(
 ): Promise<T | undefined> {
   const quick = routes.get(client);
   const { kind } = request;
-  if (quick === undefined || quick.useless[kind] >= MOST_USELESS) return undefined;
+  if (quick === undefined || performance.now() < quick.pausedUntilMs[kind]) return undefined;
   if (!Object.values(request.headers).every((value = '') => PLAIN.test(value))) return undefined;
   const told = await ask(quick, request, signal, read).catch(() => undefined);
   quick.useless[kind] = told === undefined ? quick.useless[kind] + 1 : 0;
+  if (quick.useless[kind] >= MOST_USELESS) {
+    quick.useless[kind] = 0;
+    quick.pausedUntilMs[kind] = performance.now() + PAUSE_MS;
+  }
   return told;
 }
 
