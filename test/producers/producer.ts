@@ -25,13 +25,14 @@ export const PRELUDE = `
 set -eu
 umask 022
 RANDOM=$SEED
-# Files of several sizes; some may be written by the group, some have old times, some both.
+# Files of several sizes; some may be written by the group, some have old times, some both. No two rounds set the same time:
+# what replaces a longer file and has its time looks damaged by a power cut (SOURCE_DAMAGED), and is not sealed.
 fill() {
   mkdir -p "$1/sub"
   for i in 1 2 3; do head -c $(((RANDOM % 60) * 700)) /dev/urandom > "$1/f$N-$i"; done
   echo "round $N" > "$1/sub/g$N"
   chmod 664 "$1/f$N-1" "$1/sub/g$N"
-  touch -d "2020-01-01 00:00:$((RANDOM % 60))" "$1/f$N-2" "$1/sub/g$N"
+  touch -d "2020-01-01 00:00:$((RANDOM % 60)) $N minutes" "$1/f$N-2" "$1/sub/g$N"
 }
 # The same in one folder that is begun anew now and then, beside a file that changes each time.
 refill() {
