@@ -48,7 +48,7 @@ await withS3Server((server) => {
     const address = `s3://${bucket}/kept`;
     const args =
       command === 'scan'
-        ? [folder.path, '--to', address, '--device', 'edge1', '--once', '--retry-for', '1']
+        ? [folder.path, '--to', address, '--device', 'edge1', '--once']
         : [address, '--listen', '127.0.0.1:0'];
     const ended = await runCli([command, ...args, ...flags], { env });
     const files = [...(await filesBelow(folder.path)).values()];
