@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, it } from 'vitest';
-import { isync } from './isync-process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { isync } from '../cli/isync-process.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 let base: string;
 beforeEach(() => {

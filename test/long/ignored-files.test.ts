@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { isync } from './isync-process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { isync } from '../cli/isync-process.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 /** Names that the README says are left alone. */
 const IN_PROGRESS = ['a.tmp', 'b.part', '.e.swp'];

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CLI_MAIN } from '../../harness/cli.ts';
 import { plainEnvironment } from '../../harness/process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 /** Takes nothing: every write to it fails with ENOSPC (full(4)). */
 const FULL = '/dev/full';
