@@ -4,7 +4,6 @@ import { addAbortListener } from 'node:events';
 import { lstatSync } from 'node:fs';
 import { type FileHandle, open, rename, rm, statfs } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { childEnvironment } from '../../exec/child-environment.ts';
 import { type Ending, KILL_AFTER_MS } from '../../exec/child.ts';
 import { endingText } from '../../exec/ending-text.ts';
@@ -78,7 +77,7 @@ class CommandRun {
   readonly #file: FileHandle;
   readonly #folder: string;
   readonly #options: CommandOptions;
-  readonly #child: ChildProcess & { readonly stdout: Readable; readonly stderr: Readable };
+  readonly #child: ChildProcess;
   readonly #ended: Promise<Ending>;
   #kill: NodeJS.Timeout | undefined;
   #held: NodeJS.Timeout | undefined;
@@ -110,7 +109,7 @@ class CommandRun {
   /** Resolves to the bytes that it printed, when it has ended well. */
   async finish(): Promise<number> {
     const { signal } = this.#options;
-    using _ = signal && addAbortListener(signal, () => this.#stop());
+    using _ = signal && addAbortListener(signal, () => this.#giveUp());
     this.#tellErrors();
     let isOver = false;
     let failure: unknown;
@@ -126,24 +125,28 @@ class CommandRun {
     clearTimeout(this.#kill);
     const isGood = ending.kind === 'exit' && ending.code === 0 && signal?.aborted !== true;
     if (isGood) this.#giveUpSilence();
-    else this.#child.stdout.destroy();
+    else this.#endRest();
     try {
       if (isGood) return await copied;
       // The file is closed once nothing is written any more.
       await copied.catch(() => undefined);
+      if (ending.kind === 'not started' || failure === undefined)
+        throw failed(this.#source, endingText(ending));
+      throw writeFault(failure, this.#folder, WHAT);
+    } catch (error) {
       signal?.throwIfAborted();
-      if (failure !== undefined) throw writeFault(failure, this.#folder, WHAT);
-      throw failed(this.#source, endingText(ending));
+      throw error;
     } finally {
       clearTimeout(this.#held);
-      this.#child.stderr.destroy();
+      this.#child.stderr?.destroy();
     }
   }
 
   async #copy(): Promise<number> {
     let bytes = 0;
     let looked = Number.NEGATIVE_INFINITY;
-    for await (const piece of this.#child.stdout) {
+    // Without files left to open, a child has no streams, and doesn't start.
+    for await (const piece of this.#child.stdout ?? []) {
       if (!(piece instanceof Uint8Array)) continue;
       this.#isWriting = true;
       if (bytes - looked >= LOOK_EVERY_BYTES) {
@@ -178,8 +181,8 @@ class CommandRun {
     const lines = new OutputLines((line) =>
       log.warn('a command of a source said', { as: this.#source.as, line }),
     );
-    this.#child.stderr.on('data', (bytes: Buffer) => lines.write(bytes));
-    this.#child.stderr.once('close', () => lines.end());
+    this.#child.stderr?.on('data', (bytes: Buffer) => lines.write(bytes));
+    this.#child.stderr?.once('close', () => lines.end());
   }
 
   /** After its end. What still prints may be the last part of a dump, so it is waited for; cut short it is never kept. */
@@ -187,7 +190,9 @@ class CommandRun {
     this.#held = setTimeout(() => {
       if (this.#isWriting) this.#held?.refresh();
       else
-        this.#child.stdout.destroy(failed(this.#source, 'left something running that holds its output open'));
+        this.#child.stdout?.destroy(
+          failed(this.#source, 'left something running that holds its output open'),
+        );
     }, this.#options.heldOpenMs ?? HELD_OPEN_MS);
   }
 
@@ -197,10 +202,22 @@ class CommandRun {
     this.#kill = setTimeout(() => this.#signal('SIGKILL'), KILL_AFTER_MS);
   }
 
+  #giveUp(): void {
+    const { exitCode, signalCode } = this.#child;
+    // Once it has ended, the number of its group may be another one's.
+    if (exitCode === null && signalCode === null) this.#stop();
+    else this.#child.stdout?.destroy();
+  }
+
+  /** To be called at once when it has ended. */
+  #endRest(): void {
+    this.#signal('SIGKILL');
+    this.#child.stdout?.destroy();
+  }
+
   #signal(signal: NodeJS.Signals): void {
-    const { pid, exitCode, signalCode } = this.#child;
-    // Once it has ended, its number may be another one's.
-    if (pid === undefined || exitCode !== null || signalCode !== null) return;
+    const { pid } = this.#child;
+    if (pid === undefined) return;
     try {
       process.kill(-pid, signal);
     } catch {
