@@ -2,12 +2,12 @@ import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { appendFileSync, readdirSync, readFileSync, symlinkSync, truncateSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { FileRecord } from '../../src/backup/list/file-record.ts';
 import { FRAME_BYTES } from '../../src/backup/pack/frames.ts';
-import { MAX_READS } from '../../src/backup/pack/member-file.ts';
+import { MAX_READS, MemberFile } from '../../src/backup/pack/member-file.ts';
 import type { PackProgress } from '../../src/backup/pack/pack.ts';
-import { checkContents, type MadeBackup, names, packed, PackStage } from './packing.ts';
+import { checkContents, LARGE, type MadeBackup, names, packed, PackStage } from './packing.ts';
 
 const stage = PackStage.use();
 
@@ -49,6 +49,45 @@ describe('a file that changes', () => {
     const second = await packed(stage.job({ compress: 'none' }), 2, { on: backup });
     expect(stage.file(second, 'large')).toMatchObject({ stored: { archive: 2 }, seen: {} });
     expect(second.counts).toMatchObject({ torn: 0, problems: 0 });
+  });
+});
+
+describe('a large file whose disk fails', () => {
+  const content = randomBytes(LARGE);
+  afterEach(() => vi.restoreAllMocks());
+
+  /** Reading breaks off in the middle, `times` times. */
+  function failing(times: number): void {
+    let reads = 0;
+    vi.spyOn(MemberFile.prototype, 'pieces').mockImplementation(async function* (this: MemberFile) {
+      const whole = this.whole();
+      yield whole.subarray(0, 3_000_000);
+      reads++;
+      if (reads <= times) throw Object.assign(new Error('disk'), { code: 'EIO' });
+      yield whole.subarray(3_000_000);
+    });
+  }
+
+  it('is read again', async () => {
+    stage.put('large', content);
+    failing(1);
+    const backup = await packed(stage.job(), 1);
+    expect(backup.counts).toMatchObject({ files: 1, problems: 0, storedFiles: 1 });
+    expect(stage.membersOf(backup)).toEqual(['/', '/large', '/large']);
+    await checkContents(backup.list, [backup], 'zstd');
+  });
+
+  it('is left out in the end, and what comes behind it is not', async () => {
+    for (const path of ['a', 'z']) stage.put(path);
+    stage.put('large', content);
+    failing(MAX_READS);
+    const backup = await packed(stage.job(), 1);
+    expect(backup.list.map(({ path }) => path)).toEqual([stage.data.slice(1), stage.at('a'), stage.at('z')]);
+    expect(backup.problems).toEqual([
+      { path: stage.at('large'), code: 'FILE_UNREADABLE', message: "it can't be read (EIO)" },
+    ]);
+    expect(backup.counts).toMatchObject({ files: 2, bytes: 2, problems: 1 });
+    await checkContents(backup.list, [backup], 'zstd');
   });
 });
 
