@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { describe, expect, it } from 'vitest';
 import { createEncryption } from '../../src/backup/encrypt/create-encryption.ts';
 import { measureSources } from '../../src/backup/pack/sources.ts';
@@ -87,9 +88,9 @@ describe('a full backup', () => {
   it('is encrypted as age does, and its digest is of what is stored', async () => {
     stage.fill();
     const key = join(stage.root, 'key');
-    execFileSync('age-keygen', ['-o', key], { stdio: 'ignore' });
-    const recipient = execFileSync('age-keygen', ['-y', key], { encoding: 'utf8' }).trim();
-    const encryption = createEncryption([recipient]);
+    const identity = await generateX25519Identity();
+    writeFileSync(key, identity);
+    const encryption = createEncryption([await identityToRecipient(identity)]);
     const sealer = encryption.sealer(await encryption.begin());
     const backup = await packed(stage.job(), 1, { sealer });
     expect(backup.sha256).toBe(createHash('sha256').update(backup.archive).digest('hex'));
