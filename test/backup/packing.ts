@@ -22,10 +22,11 @@ import { READ_WHOLE_BYTES } from '../../src/backup/pack/member-file.ts';
 import { packJob } from '../../src/backup/pack/pack-job.ts';
 import type { Packed, PackRequest } from '../../src/backup/pack/pack.ts';
 import { readStored } from '../../src/backup/pack/read-stored.ts';
+import type { FolderSource } from '../../src/backup/pack/walk-source.ts';
 import { RecordingLog } from '../recording-log.ts';
 
 /** What a folder source has where a test says nothing else. */
-export function folderSource(path: string): BackupSource {
+export function folderSource(path: string): FolderSource {
   return { kind: 'folder', path, excludes: () => false, oneFilesystem: false, allowEmpty: false };
 }
 
