@@ -1,7 +1,7 @@
 import { createHash, type Hash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { FileRecord, RegularRecord, StoredAt } from '../list/file-record.ts';
-import { LeftOut, looking } from './left-out.ts';
+import { LeftOut, looking, throwOfMachine } from './left-out.ts';
 import { MAX_READS, MemberFile, READ_WHOLE_BYTES, readSettled } from './member-file.ts';
 import type { OwnerNames } from './owner-names.ts';
 import { commonOf, isSameByTimes, seenAs } from './record-of.ts';
@@ -109,8 +109,9 @@ export class FilePacker {
       const place = await tar.addFile(this.#record(step, header, NOWHERE), this.#pieces(file, hash, fault));
       const isLast = reads === MAX_READS;
       if (fault.error !== undefined) {
-        if (isLast) throw new LeftOut(fault.error, step.path);
-        continue;
+        if (!isLast) continue;
+        throwOfMachine(fault.error);
+        throw new LeftOut(fault.error, step.path);
       }
       const isTorn = file.isChanged;
       if (!isTorn || isLast)

@@ -5,6 +5,7 @@ import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import type { BackupSource } from '../job.ts';
 import { nameText, pathText } from '../list/escaped-name.ts';
 import { comparePaths, memberPathFault, type MemberPath, parseMemberPath } from '../list/member-path.ts';
+import { readFault, throwOfMachine } from './left-out.ts';
 
 /** Entries after which other work gets its turn: about 1 ms of a local disk. */
 const ENTRIES_AT_ONCE = 256;
@@ -138,7 +139,8 @@ class SourceWalk {
       yield { kind: 'member', path: parseMemberPath(path), at, stats };
     } catch (error) {
       if (isGone(error)) return;
-      yield { kind: 'problem', path, error: unreadable(error, path) };
+      throwOfMachine(error);
+      yield { kind: 'problem', path, error: readFault(error, path) };
     }
   }
 
@@ -162,14 +164,6 @@ class SourceWalk {
 function isGone(error: unknown): boolean {
   const errno = errnoOf(error);
   return errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ELOOP';
-}
-
-function unreadable(error: unknown, path: string): IsyncError {
-  if (error instanceof IsyncError) return error;
-  return new IsyncError('FILE_UNREADABLE', `it can't be read (${errnoOf(error) ?? String(error)})`, {
-    path,
-    cause: error,
-  });
 }
 
 function failed(path: string, why: string, cause?: unknown): IsyncError {
