@@ -5,8 +5,9 @@ import { describe, expect, it } from 'vitest';
 import { openJobState } from '../../src/backup/state/open-state.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { until } from '../../harness/process.ts';
+import { archiveOf, KEY, PART_BYTES } from './archive.ts';
 import { MemoryTarget } from './memory-target.ts';
-import { archiveOf, KEY, PART_BYTES, partsSent, UploadStage, writeAll } from './upload-stage.ts';
+import { partsSent, UploadStage, writeAll } from './upload-stage.ts';
 
 const expired = () => new IsyncError('STORE_REFUSED', 'expired', { retryable: true });
 

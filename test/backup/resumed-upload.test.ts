@@ -9,8 +9,9 @@ import { dropArchive } from '../../src/backup/upload/drop-archive.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { until } from '../../harness/process.ts';
 import { RecordingLog } from '../recording-log.ts';
+import { archiveOf, KEY, packOf, PART_BYTES } from './archive.ts';
 import { MemoryTarget } from './memory-target.ts';
-import { archiveOf, KEY, packOf, PART_BYTES, partsSent, UploadStage, writeAll } from './upload-stage.ts';
+import { partsSent, UploadStage, writeAll } from './upload-stage.ts';
 
 const SECRETS: SealSecrets = {
   header: Buffer.from('head'),

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +8,7 @@ import type { BackupTarget } from '../../src/backup/target/target.ts';
 import { openArchiveUpload, type UploadRequest } from '../../src/backup/upload/open-upload.ts';
 import type { ArchiveUpload, UploadOutcome } from '../../src/backup/upload/uploads.ts';
 import { RecordingLog } from '../recording-log.ts';
-
-export const KEY = 'app_full_20250405T120000Z_003.tar';
-export const PART_BYTES = 100;
+import { archiveOf, packOf } from './archive.ts';
 
 /** The folder of a job, and uploads of its archive, one after the other. */
 export class UploadStage {
@@ -82,30 +79,9 @@ export class UploadStage {
   }
 }
 
-export function packOf(targets: readonly BackupTarget[], pack: Partial<PackRecord> = {}): PackRecord {
-  return {
-    run: 'run-1',
-    version: 3,
-    name: KEY,
-    type: 'full',
-    base: undefined,
-    startedMs: 1_743_854_400_000,
-    partBytes: PART_BYTES,
-    secrets: undefined,
-    packed: undefined,
-    isOverflowed: false,
-    targets: targets.map(({ name }) => name),
-    ...pack,
-  };
-}
-
 /** In pieces that fit no part. */
 export async function writeAll({ sink }: ArchiveUpload, bytes: Buffer, piece = 37): Promise<void> {
   for (let at = 0; at < bytes.length; at += piece) await sink.write(bytes.subarray(at, at + piece));
-}
-
-export function archiveOf(bytes: Buffer) {
-  return { size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
 /** Numbers of the parts that a target was sent, in order. */

@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+import type { PackedArchive, PackRecord } from '../../src/backup/state/job-state.ts';
+
+export const KEY = 'app_full_20250405T120000Z_003.tar';
+export const PART_BYTES = 100;
+
+/** An archive that has been begun, for targets of these names. */
+export function packOf(
+  targets: readonly { readonly name: string }[],
+  pack: Partial<PackRecord> = {},
+): PackRecord {
+  return {
+    run: 'run-1',
+    version: 3,
+    name: KEY,
+    type: 'full',
+    base: undefined,
+    startedMs: 1_743_854_400_000,
+    partBytes: PART_BYTES,
+    secrets: undefined,
+    packed: undefined,
+    isOverflowed: false,
+    targets: targets.map(({ name }) => name),
+    ...pack,
+  };
+}
+
+export function archiveOf(bytes: Buffer): PackedArchive {
+  return { size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+}
