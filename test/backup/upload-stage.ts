@@ -80,7 +80,11 @@ export class UploadStage {
 }
 
 /** In pieces that fit no part. */
-export async function writeAll({ sink }: ArchiveUpload, bytes: Buffer, piece = 37): Promise<void> {
+export async function writeAll(
+  { sink }: ArchiveUpload,
+  bytes: Buffer,
+  piece = Math.max(37, Math.ceil(bytes.length / 1000)),
+): Promise<void> {
   for (let at = 0; at < bytes.length; at += piece) await sink.write(bytes.subarray(at, at + piece));
 }
 
