@@ -3,6 +3,8 @@ import type { PackedArchive, PackRecord } from '../../src/backup/state/job-state
 
 export const KEY = 'app_full_20250405T120000Z_003.tar';
 export const PART_BYTES = 100;
+/** The same in every process. */
+export const ARCHIVE = Buffer.from(Array.from({ length: 110_005 }, (_, at) => (at * 7919) >>> 5));
 
 /** An archive that has been begun, for targets of these names. */
 export function packOf(

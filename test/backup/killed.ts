@@ -7,7 +7,7 @@ import { openJobState } from '../../src/backup/state/open-state.ts';
 import type { BackupTarget } from '../../src/backup/target/target.ts';
 import { openArchiveUpload } from '../../src/backup/upload/open-upload.ts';
 import { RecordingLog } from '../recording-log.ts';
-import { archiveOf, packOf } from './archive.ts';
+import { ARCHIVE, archiveOf, packOf } from './archive.ts';
 
 /**
  * Writes to a target in a folder, and kills itself as it is about to make a call of the file system; without one it ends with what
@@ -17,8 +17,6 @@ import { archiveOf, packOf } from './archive.ts';
  */
 const [mode = '', folder = '', call = ''] = process.argv.slice(2);
 let left = Number(call);
-/** The same in every process: six parts, and more than the spool holds. */
-const ARCHIVE = Buffer.from(Array.from({ length: 110_005 }, (_, at) => (at * 7919) >>> 5));
 
 /** Before the functions are imported by what is tested, which has them as they are by then. */
 async function killAtCall(): Promise<void> {
