@@ -1,10 +1,17 @@
 import { createHash } from 'node:crypto';
+import type { SealSecrets } from '../../src/backup/encrypt/encryption.ts';
 import type { PackedArchive, PackRecord } from '../../src/backup/state/job-state.ts';
 
 export const KEY = 'app_full_20250405T120000Z_003.tar';
 export const PART_BYTES = 100;
 /** The same in every process. */
 export const ARCHIVE = Buffer.from(Array.from({ length: 110_005 }, (_, at) => (at * 7919) >>> 5));
+
+export const SECRETS: SealSecrets = {
+  header: Buffer.from('head'),
+  fileKey: Buffer.alloc(16, 1),
+  nonce: Buffer.alloc(16, 2),
+};
 
 /** An archive that has been begun, for targets of these names. */
 export function packOf(
