@@ -125,6 +125,24 @@ describe('an upload that was interrupted', () => {
     expect(await stage.spooled()).toBeUndefined();
   });
 
+  it('goes on with all targets where all had stopped, however full the spool was', async () => {
+    const targets = [new MemoryTarget({ name: 'a' }), new MemoryTarget({ name: 'b' })];
+    const stage = await UploadStage.start(targets);
+    const bytes = randomBytes(20 * PART_BYTES);
+    for (const target of targets)
+      target.before = () => {
+        throw expired();
+      };
+    const settings = { spoolBytes: 4 * PART_BYTES };
+    await expect(stage.run(targets, bytes, settings)).rejects.toMatchObject({ code: 'STORE_REFUSED' });
+    renewed(...targets);
+    expect(await stage.run(targets, bytes, settings)).toMatchObject([
+      { error: undefined },
+      { error: undefined },
+    ]);
+    for (const { objects } of targets) expect(objects.get(KEY)!.bytes).toEqual(bytes);
+  });
+
   it('knows an archive that is complete, though nobody got to write that down', async () => {
     const stop = new AbortController();
     class Lost extends MemoryTarget {

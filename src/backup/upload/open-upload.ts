@@ -208,12 +208,14 @@ class Upload implements ArchiveUpload {
     while (!this.#spool.hasRoom(this.#pack.partBytes)) {
       if (!this.#isOverflowed) this.#request.state.packs.overflowed(this.#pack.version);
       this.#isOverflowed = true;
+      // Where nobody goes on, a later run does, with all of them.
+      this.#check();
       // Those that go on must not wait for those that don't.
       const stopped = this.#lanes.filter(({ status }) => status === 'stopped');
       for (const lane of stopped) lane.giveUp();
       await this.#change.sleep(Infinity, this.#signal);
-      this.#check();
     }
+    this.#check();
   }
 
   /** Whether no other bytes may go under this name: see SealSecrets; and an archive that is complete is not replaced. */
