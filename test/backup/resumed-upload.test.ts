@@ -129,13 +129,17 @@ describe('an upload that was interrupted', () => {
     const targets = [new MemoryTarget({ name: 'a' }), new MemoryTarget({ name: 'b' })];
     const stage = await UploadStage.start(targets);
     const bytes = randomBytes(20 * PART_BYTES);
+    const full = until('a full spool', () => stage.pack.isOverflowed);
     for (const target of targets)
-      target.before = () => {
+      target.hold = async () => {
+        await full;
         throw expired();
       };
     const settings = { spoolBytes: 4 * PART_BYTES };
-    await expect(stage.run(targets, bytes, settings)).rejects.toMatchObject({ code: 'STORE_REFUSED' });
-    renewed(...targets);
+    const upload = await stage.open(targets, settings);
+    await expect(upload.sink.write(bytes)).rejects.toMatchObject({ code: 'STORE_REFUSED' });
+    await upload[Symbol.asyncDispose]();
+    for (const target of targets) target.hold = () => undefined;
     expect(await stage.run(targets, bytes, settings)).toMatchObject([
       { error: undefined },
       { error: undefined },
