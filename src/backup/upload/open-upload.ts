@@ -124,7 +124,7 @@ class Upload implements ArchiveUpload {
     if (!this.#isPacked) await this.#end(archive);
     await Promise.all(this.#lanes.map(async (lane) => await lane.finish(archive)));
     this.#signal.throwIfAborted();
-    if (!this.#lanes.some(({ isWanting }) => isWanting)) await this.#spool.remove();
+    if (!this.#lanes.some(({ isWanting }) => isWanting)) await this.#clear();
     return this.#lanes.map(({ name: target, error, isWanting: isResumable }) => ({
       target,
       error,
@@ -138,13 +138,10 @@ class Upload implements ArchiveUpload {
     await Promise.all(this.#lanes.map(async (lane) => await lane.idle()));
     const file = this.#file;
     this.#file = undefined;
-    try {
-      await file?.close();
-      await this.#spool[Symbol.asyncDispose]();
-      if (!this.#isPacked) await this.#spool.remove();
-    } catch (err) {
-      this.#request.log.warn('the spool of a job is not cleared', { err });
-    }
+    // A part that was begun is of no use, whatever becomes of it.
+    await file?.close().catch(() => undefined);
+    await this.#spool[Symbol.asyncDispose]();
+    if (!this.#isPacked) await this.#clear();
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
@@ -247,6 +244,13 @@ class Upload implements ArchiveUpload {
       this.#stop.abort(error);
       throw error;
     }
+  }
+
+  /** What is left of it is pruned later. */
+  async #clear(): Promise<void> {
+    await this.#spool.remove().catch((err: unknown) => {
+      this.#request.log.warn('the spool of a job is not cleared', { err });
+    });
   }
 
   #countOf({ size }: PackedArchive): number {
