@@ -142,6 +142,9 @@ describe('the state of a job', () => {
       [2, 'aa', 'pending', undefined],
     ]);
     expect(statuses('u')).toEqual([[1, 'aa', 'pending', undefined]]);
+    state.targets.setPart('u', 3, { ...part, status: 'failed', etag: undefined, changedMs: 1 });
+    state.packs.addPart(3, part, ['t', 'u']);
+    expect(statuses('u')).toEqual([[1, 'aa', 'pending', undefined]]);
     state.packs.addPart(3, { ...part, md5: 'bb' }, ['t']);
     expect(statuses('t')[0]).toEqual([1, 'bb', 'pending', undefined]);
     state.targets.beginUpload('t', { version: 3, key: PACK.name, id: 'again' });

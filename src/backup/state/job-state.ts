@@ -57,8 +57,8 @@ export interface PackRecords {
   begin(pack: PackRecord): void;
   find(): readonly PackRecord[];
   /**
-   * A part, before any of it leaves: from then on `parts` has its MD5. For each of `targets` whose part of that number is another one, or
-   * none, it is pending.
+   * A part, before any of it leaves: from then on `parts` has its MD5. For each of `targets` it is pending, but where that very part is
+   * done.
    */
   addPart(version: number, part: PackedPart, targets: readonly string[]): void;
   /** Parts that may have left, to whatever target and upload, by number. */

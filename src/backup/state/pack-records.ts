@@ -45,7 +45,7 @@ export class Packs implements PackRecords {
         this.#tables.change(
           `INSERT INTO parts VALUES ($target, $version, $number, $size, $md5, 'pending', NULL, $changedMs)
            ON CONFLICT DO UPDATE SET size = $size, md5 = $md5, status = 'pending', etag = NULL, changedMs = $changedMs
-           WHERE md5 <> $md5 OR size <> $size`,
+           WHERE md5 <> $md5 OR size <> $size OR status = 'failed'`,
           { ...values, target, changedMs: Date.now() },
         );
     });
