@@ -61,6 +61,9 @@ const TABLES = `
     changedMs INTEGER NOT NULL,
     PRIMARY KEY (target, version, number)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE digests (
+    version INTEGER NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, md5 TEXT NOT NULL, PRIMARY KEY (version, number)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE manifests (
     target TEXT NOT NULL, key TEXT NOT NULL, etag TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (target, key)
   ) STRICT;

@@ -56,8 +56,15 @@ export interface RunRecord {
 export interface PackRecords {
   begin(pack: PackRecord): void;
   find(): readonly PackRecord[];
+  /**
+   * A part, before any of it leaves: from then on `parts` has its MD5. For each of `targets` it is pending, but where that very part is
+   * done.
+   */
+  addPart(version: number, part: PackedPart, targets: readonly string[]): void;
+  /** Parts that may have left, to whatever target and upload, by number. */
+  parts(version: number): ReadonlyMap<number, PackedPart>;
   /** All its bytes are in the spool, or acknowledged: it need not be packed again. */
-  packed(version: number, archive: { readonly size: number; readonly sha256: string }): void;
+  packed(version: number, archive: PackedArchive): void;
   /** The spool had no room for all of it: after a kill it is packed again. */
   overflowed(version: number): void;
   end(version: number): void;
@@ -73,11 +80,20 @@ export interface PackRecord {
   readonly startedMs: number;
   readonly partBytes: number;
   readonly secrets: SealSecrets | undefined;
-  readonly isPacked: boolean;
+  /** Undefined until its last byte has been packed. */
+  readonly packed: PackedArchive | undefined;
   readonly isOverflowed: boolean;
   /** What it is uploaded to, by name of the target. */
   readonly targets: readonly string[];
 }
+
+export interface PackedArchive {
+  readonly size: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+export type PackedPart = Pick<PartRecord, 'number' | 'size' | 'md5'>;
 
 /** Uploads and parts of each target, and what is known of it. */
 export interface TargetRecords {
@@ -95,13 +111,16 @@ export interface TargetRecords {
   /** What `verify` has found of a backup, the last time. */
   verification(target: string, version: number): VerificationRecord | undefined;
   setVerification(target: string, version: number, found: VerificationRecord): void;
+  /** Drops what was found of other backups: they have been removed. */
+  keepVerifications(target: string, versions: ReadonlySet<number>): void;
 }
 
 export interface UploadRecord {
   readonly version: number;
   readonly key: string;
-  /** Of the target: see BackupTarget.begin. */
+  /** Of the target: see BackupTarget.begin. Empty where none could be begun. */
   readonly id: string;
+  /** `pending`: also one that a person has to mend something for. A later run goes on with it. */
   readonly outcome: 'pending' | 'complete' | 'failed';
 }
 
