@@ -1,0 +1,77 @@
+import type { Manifest } from '../manifest/manifest.ts';
+import { Archives } from '../read/archives.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import type { ReadContext } from '../read/read-context.ts';
+import { spoolList } from '../read/spooled-list.ts';
+import { openDestination } from './destination.ts';
+import { OpenFolder } from './open-folder.ts';
+import { restoreContent } from './restore-content.ts';
+import { restoreLinks } from './restore-links.ts';
+import { Tally } from './restored.ts';
+import { createSelection } from './selection.ts';
+
+export interface RestoreRequest {
+  readonly context: ReadContext;
+  readonly manifest: Manifest;
+  /** Absolute path of the folder that members are restored below: missing, empty, or to be replaced. */
+  readonly to: string;
+  /** See createSelection. */
+  readonly globs: readonly string[];
+  /** Restores beside the folder, and takes its place when all is there. */
+  readonly isReplace: boolean;
+  /** Goes on with a restore of the same that was interrupted, or had problems. What is there is read, and kept where it is right. */
+  readonly isResume: boolean;
+  /** Told now and then. Must not throw. */
+  readonly onProgress?: ((done: Pick<Tally, 'files' | 'bytes'>) => void) | undefined;
+}
+
+export interface Restored {
+  readonly tally: Tally;
+  /** Where it is: `to`, or beside it where it had problems and was to replace a folder. */
+  readonly folder: string;
+  /** Without problems. Else the folder keeps the marker of a restore, and nothing is replaced. */
+  readonly isComplete: boolean;
+  /** Where the folder that was replaced is now. */
+  readonly keptAs: string | undefined;
+}
+
+/**
+ * Restores a backup, or what the globs name of it. Each file is checked by its digest; what can't be read is a problem in the tally, and
+ * the rest is restored. Rejects where it can't go on: the store, the disk, the key; `isResume` goes on from there.
+ * @throws IsyncError PATH_CONFLICT of the destination, BACKUP_DAMAGED of the list, USAGE where nothing is named, KEY_MISSING
+ */
+export async function restore(request: RestoreRequest): Promise<Restored> {
+  const { context, manifest, globs, isReplace, isResume, onProgress } = request;
+  const { signal } = context;
+  const destination = await openDestination({
+    to: request.to,
+    isReplace,
+    isResume,
+    marker: { format: 1, name: manifest.name, list: manifest.list.sha256, globs: [...globs] },
+  });
+  const { folder, isResumed } = destination;
+  await using list = await spoolList(context, manifest, folder);
+  const tally = new Tally();
+  const root = OpenFolder.root(folder);
+  try {
+    const shared = { root, isSelected: createSelection(globs), isResumed, tally, signal };
+    await restoreContent({
+      ...shared,
+      records: list.records(),
+      archives: new Archives(context, manifest),
+      onProgress: onProgress && (() => onProgress(tally)),
+    });
+    await restoreLinks({ ...shared, records: list.records() });
+  } finally {
+    root.release();
+  }
+  if (globs.length > 0 && tally.files + tally.directories + tally.symlinks + tally.problems === 0) {
+    await destination.discard();
+    throw new IsyncError('USAGE', `the backup has nothing that ${globs.join(' ')} names`, {
+      hint: 'isync backup list has the names of backups; a path in a backup begins without "/".',
+    });
+  }
+  const isComplete = tally.problems === 0;
+  const keptAs = isComplete ? await destination.finish() : undefined;
+  return { tally, folder: isComplete ? request.to : folder, isComplete, keptAs };
+}
