@@ -23,7 +23,7 @@ export interface KnownBackup {
   readonly manifest: Manifest;
   readonly manifestKey: string;
   /** Undefined where it has none. A mark that can't be read counts as one, and says so. */
-  readonly mark: Pick<Mark, 'reason'> & Partial<Mark> | undefined;
+  readonly mark: (Pick<Mark, 'reason'> & Partial<Mark>) | undefined;
 }
 
 export interface Unreadable {
@@ -40,7 +40,9 @@ export interface CatalogueOptions extends AttemptOptions {
 export async function readCatalogue(target: BackupTarget, options: CatalogueOptions): Promise<Catalogue> {
   const { cache } = options;
   const objects = await attempting('list', async () => await listing(target, options), options);
-  const keys = [...objects.keys()].filter((key) => key.endsWith(MANIFEST_ENDING) || key.endsWith(MARK_ENDING));
+  const keys = [...objects.keys()].filter(
+    (key) => key.endsWith(MANIFEST_ENDING) || key.endsWith(MARK_ENDING),
+  );
   const unreadable: Unreadable[] = [];
   const manifests: Manifest[] = [];
   const marks = new Map<string, Mark | undefined>();
@@ -131,7 +133,9 @@ function markOf(marks: ReadonlyMap<string, Mark | undefined>, { name }: Manifest
 function versionsTwice(manifests: readonly Manifest[]): Set<number> {
   const seen = new Set<number>();
   return new Set(
-    manifests.map(({ version }) => version).filter((version) => seen.has(version) || (seen.add(version), false)),
+    manifests
+      .map(({ version }) => version)
+      .filter((version) => seen.has(version) || (seen.add(version), false)),
   );
 }
 

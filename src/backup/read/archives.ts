@@ -42,7 +42,10 @@ export class Archives {
   async #open(version: number): Promise<OpenArchive> {
     const needed = this.#manifest.needs.find((each) => each.version === version);
     if (needed === undefined)
-      throw damagedObject(this.#manifest.list.key, `it names an archive ${version} that its manifest does not`);
+      throw damagedObject(
+        this.#manifest.list.key,
+        `it names an archive ${version} that its manifest does not`,
+      );
     const stored = await openStored(this.#context, needed);
     const isEncrypted = (await beginOf(stored, AGE_MAGIC.length)).equals(AGE_MAGIC);
     const ranges = await opened(this.#context, stored, isEncrypted);
@@ -59,6 +62,7 @@ async function compressionOf(ranges: ByteRanges): Promise<Compression> {
 async function beginOf(ranges: ByteRanges, length: number): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
   // A piece may be valid only until the next one is asked for.
-  for await (const piece of ranges.read(0, Math.min(length, ranges.size))) pieces.push(Uint8Array.from(piece));
+  for await (const piece of ranges.read(0, Math.min(length, ranges.size)))
+    pieces.push(Uint8Array.from(piece));
   return Buffer.concat(pieces);
 }

@@ -112,7 +112,11 @@ async function ended(reading: Reading): Promise<void> {
   else reading.fault = different(reading.record);
 }
 
-async function readAlone({ ranges, compress }: OpenArchive, reading: Reading, signal: AbortSignal): Promise<void> {
+async function readAlone(
+  { ranges, compress }: OpenArchive,
+  reading: Reading,
+  signal: AbortSignal,
+): Promise<void> {
   const { record, reader } = reading;
   reading.isOver = true;
   try {

@@ -25,9 +25,9 @@ export async function readMany<File extends PlacedFile>(
   take: TakePiece<File>,
   options: Abortable = {},
 ): Promise<void> {
-  const bounds = [
-    ...new Set(files.flatMap(({ record: { stored } }) => [stored.from, stored.to])),
-  ].toSorted((a, b) => a - b);
+  const bounds = [...new Set(files.flatMap(({ record: { stored } }) => [stored.from, stored.to]))].toSorted(
+    (a, b) => a - b,
+  );
   const [first, last] = [bounds[0], bounds.at(-1)];
   if (first === undefined || last === undefined) return;
   if (last > ranges.size) throw wrong('an archive ends before a file of its list');
@@ -82,7 +82,9 @@ function limitOf(left: number, starting: readonly PlacedFile[]): number {
   return Math.ceil(end / FRAME_BYTES) * FRAME_BYTES;
 }
 
-function nextOf<File extends PlacedFile>(starting: File[]): { readonly file: File; left: number } | undefined {
+function nextOf<File extends PlacedFile>(
+  starting: File[],
+): { readonly file: File; left: number } | undefined {
   const file = starting.shift();
   return file && { file, left: file.record.size };
 }

@@ -1,5 +1,18 @@
 import { constants, type Stats } from 'node:fs';
-import { chmod, chown, lstat, mkdir, open, readdir, readFile, realpath, rename, rmdir, stat, unlink } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rmdir,
+  stat,
+  unlink,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
@@ -50,7 +63,10 @@ export async function openDestination(options: DestinationOptions): Promise<Dest
     return await openIt(options);
   } catch (error) {
     if (errnoOf(error) === 'ENOENT')
-      throw new IsyncError('STORE_MISSING', 'the folder above is not there', { path: options.to, cause: error });
+      throw new IsyncError('STORE_MISSING', 'the folder above is not there', {
+        path: options.to,
+        cause: error,
+      });
     throw writeError(error, options.to);
   }
 }

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { closeSync, constants, fstatSync, lstatSync, openSync, readSync, rmdirSync, unlinkSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readSync,
+  rmdirSync,
+  unlinkSync,
+} from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import type { FileRecord, RegularRecord } from '../list/file-record.ts';
@@ -117,7 +126,8 @@ function isThere(folder: OpenFolder, name: Buffer, record: RegularRecord): boole
   const at = folder.at(name);
   const found = lstatSync(at, { throwIfNoEntry: false });
   if (found === undefined) return false;
-  if (found.isFile() && found.nlink === 1 && found.size === record.size && hasContent(at, record)) return true;
+  if (found.isFile() && found.nlink === 1 && found.size === record.size && hasContent(at, record))
+    return true;
   if (found.isDirectory()) rmdirSync(at);
   else unlinkSync(at);
   return false;

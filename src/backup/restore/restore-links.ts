@@ -84,7 +84,12 @@ function makeSymlink(at: Buffer, record: SymlinkRecord, isResumed: boolean): voi
 }
 
 /** Gives a restored file one more name. Each folder on the way to it is opened by itself, and none through a symlink. */
-function makeName(root: OpenFolder, at: Buffer, { path, linkTo = path, size }: RegularRecord, isResumed: boolean): void {
+function makeName(
+  root: OpenFolder,
+  at: Buffer,
+  { path, linkTo = path, size }: RegularRecord,
+  isResumed: boolean,
+): void {
   using way = new FolderPath(root, { open: (parent, name) => parent.enter(name) });
   const { folder, name } = way.toParentOf(linkTo);
   const first = folder.at(name);

@@ -20,7 +20,11 @@ export class RestoredFile {
   readonly #record: RegularRecord;
   readonly #fd: number;
   readonly #hash = createHash('sha256');
+  /** Bytes of which it is known whether they are a hole. */
   #size = 0;
+  /** The block that has begun behind them. */
+  readonly #block = Buffer.allocUnsafe(HOLE_BYTES);
+  #pending = 0;
 
   constructor(folder: OpenFolder, name: Buffer, record: RegularRecord) {
     this.#folder = folder;
@@ -29,27 +33,25 @@ export class RestoredFile {
     this.#fd = openSync(folder.at(name), NEW_FILE, 0o600);
   }
 
-  get size(): number {
-    return this.#size;
-  }
-
   /** Appends. What is zeros takes no room on the disk. */
   write(piece: Uint8Array): void {
     this.#hash.update(piece);
-    for (let at = 0; at < piece.length;) {
-      const zeros = this.#zerosAt(piece, at);
-      const end = zeros > 0 ? at + zeros : this.#dataEnd(piece, at);
-      if (zeros === 0)
-        for (let from = at; from < end;)
-          from += writeSync(this.#fd, piece, from, end - from, this.#size + from - at);
-      this.#size += end - at;
+    let at = 0;
+    if (this.#pending > 0) at = this.#keep(piece);
+    for (const whole = piece.length - ((piece.length - at) % HOLE_BYTES); at < whole;) {
+      const isHole = isZeros(piece, at);
+      let end = at + HOLE_BYTES;
+      while (end < whole && isZeros(piece, end) === isHole) end += HOLE_BYTES;
+      this.#put(piece.subarray(at, end), isHole);
       at = end;
     }
+    if (at < piece.length) this.#keep(piece.subarray(at));
   }
 
   /** Checks it and makes it what the record says, durably. False where its content is not; then it is still open. */
   async end(): Promise<boolean> {
     if (this.#hash.digest('hex') !== this.#record.sha256) return false;
+    this.#flush();
     ftruncateSync(this.#fd, this.#size);
     stamp(this.#fd, this.#record);
     if (this.#size > 0) await sync(this.#fd);
@@ -63,27 +65,30 @@ export class RestoredFile {
     unlinkSync(this.#folder.at(this.#name));
   }
 
-  /** Bytes from `at` that are left out: whole blocks of the file. */
-  #zerosAt(piece: Uint8Array, at: number): number {
-    let end = at;
-    while (
-      (this.#size + end - at) % HOLE_BYTES === 0 &&
-      end + HOLE_BYTES <= piece.length &&
-      ZEROS.equals(piece.subarray(end, end + HOLE_BYTES))
-    )
-      end += HOLE_BYTES;
-    return end - at;
+  /** Fills up the block that has begun, from the beginning of the piece. Returns how many bytes it took. */
+  #keep(piece: Uint8Array): number {
+    const part = piece.subarray(0, HOLE_BYTES - this.#pending);
+    this.#block.set(part, this.#pending);
+    this.#pending += part.length;
+    if (this.#pending === HOLE_BYTES) this.#flush();
+    return part.length;
   }
 
-  /** Where the next such block begins, or the piece ends. */
-  #dataEnd(piece: Uint8Array, at: number): number {
-    let end = at + HOLE_BYTES - (this.#size % HOLE_BYTES);
-    while (
-      end + HOLE_BYTES <= piece.length &&
-      // Mostly the first byte tells.
-      (piece[end] !== 0 || !ZEROS.equals(piece.subarray(end, end + HOLE_BYTES)))
-    )
-      end += HOLE_BYTES;
-    return end + HOLE_BYTES <= piece.length ? end : piece.length;
+  #flush(): void {
+    const block = this.#block.subarray(0, this.#pending);
+    this.#pending = 0;
+    this.#put(block, block.length === HOLE_BYTES && isZeros(block, 0));
   }
+
+  #put(bytes: Uint8Array, isHole: boolean): void {
+    if (!isHole)
+      for (let at = 0; at < bytes.length;)
+        at += writeSync(this.#fd, bytes, at, bytes.length - at, this.#size + at);
+    this.#size += bytes.length;
+  }
+}
+
+function isZeros(piece: Uint8Array, at: number): boolean {
+  // Mostly the first byte tells.
+  return piece[at] === 0 && ZEROS.equals(piece.subarray(at, at + HOLE_BYTES));
 }
