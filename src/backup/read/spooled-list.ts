@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { randomUUID } from 'node:crypto';
 import type { FileRecord } from '../list/file-record.ts';
 import { readRecords } from '../list/read-records.ts';
 import type { Manifest } from '../manifest/manifest.ts';
@@ -44,9 +43,11 @@ export async function spoolList(
     }
     if (hash.digest('hex') !== list.sha256)
       throw damagedObject(list.key, 'the file list is not the one that was stored');
-    const ranges = await opened(context, rangesOf(file, size), isEncrypted);
     return {
-      records: () => readRecords(unpack('zstd', ranges.read(0, ranges.size)), list.records),
+      async *records() {
+        const ranges = await opened(context, rangesOf(file, size), isEncrypted);
+        yield* readRecords(unpack('zstd', ranges.read(0, ranges.size)), list.records);
+      },
       [Symbol.asyncDispose]: async () => await file.close(),
     };
   } catch (error) {
