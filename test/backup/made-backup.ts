@@ -53,7 +53,7 @@ export async function makeBackup(wanted: BackupToMake): Promise<MadeBackup> {
   const pieces: Uint8Array[] = [];
   const frames = new FrameWriter(compress, { write: async (bytes) => void pieces.push(bytes) });
   const tar = new TarWriter(frames);
-  const old = new Map(base?.records.map((record) => [record.path as string, record]));
+  const old = new Map<string, FileRecord>(base?.records.map((record) => [record.path, record]));
   const packed: { record: FileRecord; place?: { start: number; end: number } }[] = [];
   for (const member of wanted.members.toSorted((a, b) => comparePaths(a.path, b.path))) {
     const record = recordOf(member);

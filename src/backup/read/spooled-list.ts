@@ -17,7 +17,7 @@ const NEW_FILE = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL | const
 /** The file list of a backup on the local disk, as it is stored (encrypted where it is), its digest checked: any number of times it can be read. */
 export interface SpooledList extends AsyncDisposable {
   /** In order. Rejects with BACKUP_DAMAGED, KEY_MISSING. */
-  records(): AsyncIterable<FileRecord>;
+  records(): AsyncGenerator<FileRecord>;
 }
 
 /**

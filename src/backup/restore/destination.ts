@@ -24,6 +24,8 @@ import { writeError } from './write-error.ts';
 export const MARKER_NAME = '.isync-restore';
 /** Beside the folder that it is to replace. */
 const STAGED_ENDING = '.isync-restore';
+/** What a new file system has, and is empty all the same. */
+const LOST_AND_FOUND = 'lost+found';
 const NEW_FILE = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 /** What is restored, so that a restore never goes on with another one. */
@@ -95,7 +97,7 @@ async function into(folder: string, isResume: boolean, mine: RestoreMarker): Pro
     if (errnoOf(error) !== 'EEXIST') throw error;
     isMade = false;
   });
-  const names = isMade ? [] : await readdir(folder);
+  const names = isMade ? [] : (await readdir(folder)).filter((name) => name !== LOST_AND_FOUND);
   const isResumed = names.includes(MARKER_NAME) && (await isMarkedAs(folder, mine));
   if (names.includes(MARKER_NAME) && !(isResumed && isResume))
     throw new IsyncError('PATH_CONFLICT', 'a restore has begun here, and is not complete', {

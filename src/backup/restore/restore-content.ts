@@ -19,6 +19,7 @@ import { FolderPath } from './folder-path.ts';
 import type { OpenFolder } from './open-folder.ts';
 import type { Tally } from './restored.ts';
 import { Restoring } from './restoring.ts';
+import { Settling } from './settling.ts';
 import { stamp } from './stamp.ts';
 import { writeError } from './write-error.ts';
 
@@ -70,7 +71,7 @@ export async function restoreContent(request: ContentRequest): Promise<void> {
             tally.files++;
             tally.resumed++;
             tally.bytes += record.size;
-          } else batch.add(new Restoring(record, folder, name, tally), folder);
+          } else batch.add(new Restoring(record, folder, name, tally, batch.settling), folder);
         }
       } catch (error) {
         const told = writeError(error, path);
@@ -94,6 +95,7 @@ class Batch {
   readonly #request: ContentRequest;
   #files: Restoring[] = [];
   readonly #folders = new Set<OpenFolder>();
+  readonly settling = new Settling();
 
   constructor(request: ContentRequest) {
     this.#request = request;
@@ -110,7 +112,11 @@ class Batch {
 
   async run(): Promise<void> {
     const { archives, signal, onProgress } = this.#request;
-    await readFiles(archives, this.#files, signal);
+    try {
+      await readFiles(archives, this.#files, signal);
+    } finally {
+      await this.settling.idle();
+    }
     this.release();
     onProgress?.();
   }

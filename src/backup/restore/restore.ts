@@ -2,8 +2,8 @@ import type { Manifest } from '../manifest/manifest.ts';
 import { Archives } from '../read/archives.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { ReadContext } from '../read/read-context.ts';
-import { spoolList } from '../read/spooled-list.ts';
-import { openDestination } from './destination.ts';
+import { type SpooledList, spoolList } from '../read/spooled-list.ts';
+import { type Destination, openDestination } from './destination.ts';
 import { OpenFolder } from './open-folder.ts';
 import { restoreContent } from './restore-content.ts';
 import { restoreLinks } from './restore-links.ts';
@@ -50,7 +50,7 @@ export async function restore(request: RestoreRequest): Promise<Restored> {
     marker: { format: 1, name: manifest.name, list: manifest.list.sha256, globs: [...globs] },
   });
   const { folder, isResumed } = destination;
-  await using list = await spoolList(context, manifest, folder);
+  await using list = await listOf(request, destination);
   const tally = new Tally();
   const root = OpenFolder.root(folder);
   try {
@@ -65,13 +65,29 @@ export async function restore(request: RestoreRequest): Promise<Restored> {
   } finally {
     root.release();
   }
-  if (globs.length > 0 && tally.files + tally.directories + tally.symlinks + tally.problems === 0) {
-    await destination.discard();
-    throw new IsyncError('USAGE', `the backup has nothing that ${globs.join(' ')} names`, {
-      hint: 'isync backup list has the names of backups; a path in a backup begins without "/".',
-    });
-  }
   const isComplete = tally.problems === 0;
   const keptAs = isComplete ? await destination.finish() : undefined;
   return { tally, folder: isComplete ? request.to : folder, isComplete, keptAs };
+}
+
+/** The list, read to its end: where something in it is wrong, or nothing is named, the folder is as if nobody had tried. */
+async function listOf(
+  { context, manifest, globs }: RestoreRequest,
+  { folder, isResumed, discard }: Destination,
+): Promise<SpooledList> {
+  let list: SpooledList | undefined;
+  try {
+    list = await spoolList(context, manifest, folder);
+    const isSelected = createSelection(globs);
+    let selected = 0;
+    for await (const { path } of list.records()) if (isSelected(path)) selected++;
+    if (selected > 0 || globs.length === 0) return list;
+    throw new IsyncError('USAGE', `the backup has nothing that ${globs.join(' ')} names`, {
+      hint: 'A glob without "/" names a file or folder at any depth; with one, it is the whole path in the backup.',
+    });
+  } catch (error) {
+    await list?.[Symbol.asyncDispose]();
+    if (!isResumed) await discard();
+    throw error;
+  }
 }

@@ -48,15 +48,19 @@ export class RestoredFile {
     if (at < piece.length) this.#keep(piece.subarray(at));
   }
 
-  /** Checks it and makes it what the record says, durably. False where its content is not; then it is still open. */
-  async end(): Promise<boolean> {
+  /** Checks it, and makes it what the record says. False where its content is not. It is still open either way. */
+  end(): boolean {
     if (this.#hash.digest('hex') !== this.#record.sha256) return false;
     this.#flush();
     ftruncateSync(this.#fd, this.#size);
     stamp(this.#fd, this.#record);
+    return true;
+  }
+
+  /** Brings it to the disk, and closes it. */
+  async settle(): Promise<void> {
     if (this.#size > 0) await sync(this.#fd);
     closeSync(this.#fd);
-    return true;
   }
 
   /** Removes what has been written. */

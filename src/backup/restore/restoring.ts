@@ -4,6 +4,7 @@ import type { FileReader } from '../read/read-files.ts';
 import type { OpenFolder } from './open-folder.ts';
 import { RestoredFile } from './restored-file.ts';
 import type { Tally } from './restored.ts';
+import type { Settling } from './settling.ts';
 import { writeError } from './write-error.ts';
 
 /** Writes the content of one file where it belongs. What goes wrong with this file alone is a problem in the tally. */
@@ -12,15 +13,17 @@ export class Restoring implements FileReader {
   readonly #folder: OpenFolder;
   readonly #name: Buffer;
   readonly #tally: Tally;
+  readonly #settling: Settling;
   #file: RestoredFile | undefined;
   #hasFailed = false;
 
   /** @param folder retained until release() */
-  constructor(record: RegularRecord, folder: OpenFolder, name: Buffer, tally: Tally) {
+  constructor(record: RegularRecord, folder: OpenFolder, name: Buffer, tally: Tally, settling: Settling) {
     this.record = record;
     this.#folder = folder.retain();
     this.#name = name;
     this.#tally = tally;
+    this.#settling = settling;
   }
 
   async begin(): Promise<void> {
@@ -39,15 +42,12 @@ export class Restoring implements FileReader {
     // Told already.
     if (this.#hasFailed || file === undefined) return true;
     try {
-      if (!(await file.end())) return false;
+      if (!file.end()) return false;
     } catch (error) {
       this.#failed(error);
       return true;
     }
-    this.#file = undefined;
-    this.#tally.files++;
-    this.#tally.bytes += this.record.size;
-    if (this.record.isTorn) this.#tally.torn++;
+    await this.#settling.add(async () => await this.#settle(file));
     return true;
   }
 
@@ -61,6 +61,19 @@ export class Restoring implements FileReader {
   release(): void {
     this.#discard();
     this.#folder.release();
+  }
+
+  async #settle(file: RestoredFile): Promise<void> {
+    try {
+      await file.settle();
+    } catch (error) {
+      this.#failed(error);
+      return;
+    }
+    this.#file = undefined;
+    this.#tally.files++;
+    this.#tally.bytes += this.record.size;
+    if (this.record.isTorn) this.#tally.torn++;
   }
 
   #guarded(act: () => void): void {

@@ -59,7 +59,10 @@ export async function verify(request: VerifyRequest): Promise<Verification> {
       name,
       version,
       // The own one first: it says more.
-      fault: [...needs.toReversed()].map((each) => notes.faultOf(each.version)).find((fault) => fault),
+      fault: needs
+        .toReversed()
+        .map((each) => notes.faultOf(each.version))
+        .find((fault) => fault),
     })),
     readBytes,
   };
