@@ -73,11 +73,11 @@ export async function restore(request: RestoreRequest): Promise<Restored> {
 /** The list, read to its end: where something in it is wrong, or nothing is named, the folder is as if nobody had tried. */
 async function listOf(
   { context, manifest, globs }: RestoreRequest,
-  { folder, isResumed, discard }: Destination,
+  destination: Destination,
 ): Promise<SpooledList> {
   let list: SpooledList | undefined;
   try {
-    list = await spoolList(context, manifest, folder);
+    list = await spoolList(context, manifest, destination.folder);
     const isSelected = createSelection(globs);
     let selected = 0;
     for await (const { path } of list.records()) if (isSelected(path)) selected++;
@@ -87,7 +87,7 @@ async function listOf(
     });
   } catch (error) {
     await list?.[Symbol.asyncDispose]();
-    if (!isResumed) await discard();
+    if (!destination.isResumed) await destination.discard();
     throw error;
   }
 }

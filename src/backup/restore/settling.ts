@@ -1,5 +1,6 @@
 import { Limiter } from '../../flow/limiter.ts';
 import { TaskGroup } from '../../flow/task-group.ts';
+import { type IsyncError, toIsyncError } from '../../model/isync-error.ts';
 
 /** Files that are brought to the disk at a time: a disk does many such at once nearly as fast as one. Each holds a descriptor. */
 const FILES_AT_ONCE = 16;
@@ -8,7 +9,7 @@ const FILES_AT_ONCE = 16;
 export class Settling {
   readonly #limiter = new Limiter(FILES_AT_ONCE);
   readonly #tasks = new TaskGroup();
-  #failure: unknown;
+  #failure: IsyncError | undefined;
 
   /** Resolves when it has begun. What it fails with is told by the next call of either kind. */
   async add(settle: () => Promise<void>): Promise<void> {
@@ -16,7 +17,7 @@ export class Settling {
     this.#tasks.add(
       settle()
         .catch((error: unknown) => {
-          this.#failure ??= error;
+          this.#failure ??= toIsyncError(error, 'INTERNAL');
         })
         .finally(() => place[Symbol.dispose]()),
     );
