@@ -10,8 +10,8 @@ interface Entered<Note> {
 export interface FolderPathOptions<Note> {
   /** Opens a folder in another one. */
   readonly open: (parent: OpenFolder, name: Buffer) => OpenFolder;
-  /** Called when the path leaves a folder that something was noted of: all members in it have been. */
-  readonly onLeave?: (folder: OpenFolder, note: Note) => void;
+  /** Called when the path leaves a folder: all members in it have been. It is valid until the call returns, unless it is retained. */
+  readonly onLeave?: (folder: OpenFolder, note: Note | undefined) => void;
 }
 
 /** The open folders from the root down to where a walk of records is, which come in the order of comparePaths. */
@@ -70,7 +70,7 @@ export class FolderPath<Note = never> implements Disposable {
     const left = this.#entered.pop();
     if (left === undefined) return;
     try {
-      if (left.note !== undefined) this.#options.onLeave?.(left.folder, left.note);
+      this.#options.onLeave?.(left.folder, left.note);
     } finally {
       left.folder.release();
     }

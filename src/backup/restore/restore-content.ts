@@ -17,7 +17,7 @@ import { readFiles } from '../read/read-files.ts';
 import { MARKER_NAME } from './destination.ts';
 import { FolderPath } from './folder-path.ts';
 import type { OpenFolder } from './open-folder.ts';
-import type { Tally } from './restored.ts';
+import type { Tally } from './tally.ts';
 import { Restoring } from './restoring.ts';
 import { Settling } from './settling.ts';
 import { stamp } from './stamp.ts';
@@ -39,7 +39,6 @@ export interface ContentRequest {
   readonly isResumed: boolean;
   readonly tally: Tally;
   readonly signal: AbortSignal | undefined;
-  readonly onProgress: (() => void) | undefined;
 }
 
 /**
@@ -111,14 +110,13 @@ class Batch {
   }
 
   async run(): Promise<void> {
-    const { archives, signal, onProgress } = this.#request;
+    const { archives, signal } = this.#request;
     try {
       await readFiles(archives, this.#files, signal);
     } finally {
       await this.settling.idle();
     }
     this.release();
-    onProgress?.();
   }
 
   release(): void {

@@ -7,7 +7,7 @@ import { type Destination, openDestination } from './destination.ts';
 import { OpenFolder } from './open-folder.ts';
 import { restoreContent } from './restore-content.ts';
 import { restoreLinks } from './restore-links.ts';
-import { Tally } from './restored.ts';
+import { Tally } from './tally.ts';
 import { createSelection } from './selection.ts';
 
 export interface RestoreRequest {
@@ -21,8 +21,8 @@ export interface RestoreRequest {
   readonly isReplace: boolean;
   /** Goes on with a restore of the same that was interrupted, or had problems. What is there is read, and kept where it is right. */
   readonly isResume: boolean;
-  /** Told now and then. Must not throw. */
-  readonly onProgress?: ((done: Pick<Tally, 'files' | 'bytes'>) => void) | undefined;
+  /** Counts as it goes on, for whoever wants to look meanwhile. */
+  readonly tally?: Tally | undefined;
 }
 
 export interface Restored {
@@ -41,7 +41,7 @@ export interface Restored {
  * @throws IsyncError PATH_CONFLICT of the destination, BACKUP_DAMAGED of the list, USAGE where nothing is named, KEY_MISSING
  */
 export async function restore(request: RestoreRequest): Promise<Restored> {
-  const { context, manifest, globs, isReplace, isResume, onProgress } = request;
+  const { context, manifest, globs, isReplace, isResume, tally = new Tally() } = request;
   const { signal } = context;
   const destination = await openDestination({
     to: request.to,
@@ -51,7 +51,6 @@ export async function restore(request: RestoreRequest): Promise<Restored> {
   });
   const { folder, isResumed } = destination;
   await using list = await listOf(request, destination);
-  const tally = new Tally();
   const root = OpenFolder.root(folder);
   try {
     const shared = { root, isSelected: createSelection(globs), isResumed, tally, signal };
@@ -59,7 +58,6 @@ export async function restore(request: RestoreRequest): Promise<Restored> {
       ...shared,
       records: list.records(),
       archives: new Archives(context, manifest),
-      onProgress: onProgress && (() => onProgress(tally)),
     });
     await restoreLinks({ ...shared, records: list.records() });
   } finally {

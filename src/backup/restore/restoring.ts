@@ -3,7 +3,7 @@ import type { RegularRecord } from '../list/file-record.ts';
 import type { FileReader } from '../read/read-files.ts';
 import type { OpenFolder } from './open-folder.ts';
 import { RestoredFile } from './restored-file.ts';
-import type { Tally } from './restored.ts';
+import type { Tally } from './tally.ts';
 import type { Settling } from './settling.ts';
 import { writeError } from './write-error.ts';
 
@@ -34,6 +34,7 @@ export class Restoring implements FileReader {
   }
 
   async take(piece: Uint8Array): Promise<void> {
+    this.#tally.fetched += piece.length;
     this.#guarded(() => this.#file?.write(piece));
   }
 

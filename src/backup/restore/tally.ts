@@ -13,8 +13,10 @@ export class Tally {
   files = 0;
   directories = 0;
   symlinks = 0;
-  /** Of the content of files. */
+  /** Of the content of files that are whole. */
   bytes = 0;
+  /** Of the content that has come so far, of what was damaged too. */
+  fetched = 0;
   /** Files that had changed all the time when they were backed up. */
   torn = 0;
   /** Found to be there already. */
