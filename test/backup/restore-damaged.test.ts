@@ -25,9 +25,11 @@ const contents = new Map(MEMBERS.map(({ path, content }) => [path, content]));
 /** What is done to an object: bytes that are changed, a part that is cut out, or some that are put in. */
 const damage = fc.record({
   what: fc.constantFrom('', '.files', '.manifest'),
-  at: fc.double({ min: 0, max: 1, noNaN: true, maxExcluded: true }),
-  removed: fc.oneof(fc.constant(1), fc.nat({ max: 2000 })),
-  added: fc.uint8Array({ maxLength: 40 }),
+  /** In millionths of its length: anywhere, not rather at the ends. */
+  at: fc.noBias(fc.nat({ max: 999_999 })),
+  /** Undefined: as many as are put in, for another length is noticed before anything is read. */
+  removed: fc.option(fc.nat({ max: 2000 }), { nil: undefined, freq: 3 }),
+  added: fc.uint8Array({ minLength: 1, maxLength: 40 }),
 });
 
 describe.each([
@@ -51,8 +53,8 @@ describe.each([
         const target = new MemoryTarget();
         for (const [key, { bytes }] of sound.objects) {
           const isHit = key.endsWith(what === '' ? archiveEnding(key) : what);
-          const from = Math.floor(at * bytes.length);
-          const parts = [bytes.subarray(0, from), added, bytes.subarray(from + removed)];
+          const from = Math.floor((at / 1_000_000) * bytes.length);
+          const parts = [bytes.subarray(0, from), added, bytes.subarray(from + (removed ?? added.length))];
           await target.put(key, isHit ? Buffer.concat(parts) : bytes);
         }
         const folder = join(above, String(number++));
