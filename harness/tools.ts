@@ -21,6 +21,7 @@ const PACKAGES = {
   'rabbitmq-server': 'rabbitmq-server',
   rclone: 'rclone',
   restic: 'restic',
+  rsync: 'rsync',
   setfacl: 'acl',
   strace: 'strace',
   zstd: 'zstd',
