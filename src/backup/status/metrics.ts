@@ -39,6 +39,9 @@ interface Sample {
   readonly value: number;
 }
 
+/** Prometheus has a label "job" of its own, and would rename ours. */
+const JOB = 'backup';
+
 type OfJob = (standing: JobStanding, nowMs: number) => number | undefined;
 
 /** Of the last run that has ended; a job that never ran has none. */
@@ -102,29 +105,26 @@ export function metricsOf({ nowMs, jobs, stores }: BackupStanding): readonly Met
       family(
         name,
         help,
-        ['job'],
-        jobs.flatMap((standing) => sample({ job: standing.job }, of(standing, nowMs))),
+        [JOB],
+        jobs.flatMap((standing) => sample({ [JOB]: standing.job }, of(standing, nowMs))),
       ),
     ),
     family(
       'newest_verified_age_seconds',
       'Age of the newest backup that was read back and found right',
-      ['job', 'store'],
+      [JOB, 'store'],
       jobs.flatMap(({ job, verifiedMs }) =>
-        [...verifiedMs].flatMap(([store, ms]) => sample({ job, store }, Math.max(0, nowMs - ms) / 1000)),
+        [...verifiedMs].flatMap(([store, ms]) =>
+          sample({ [JOB]: job, store }, Math.max(0, nowMs - ms) / 1000),
+        ),
       ),
     ),
-    family(
-      'notices_waiting',
-      'Notices that nobody has taken yet',
-      ['job', 'rule'],
-      ofNotices(jobs, 'waiting'),
-    ),
+    family('notices_waiting', 'Notices that nobody has taken yet', [JOB, 'rule'], ofNotices(jobs, 'waiting')),
     {
       ...family(
         'notices_lost_total',
         'Notices that nobody has taken',
-        ['job', 'rule'],
+        [JOB, 'rule'],
         ofNotices(jobs, 'lost'),
       ),
       type: 'counter',
@@ -221,7 +221,7 @@ function ofStores(stores: readonly StoreHealth[]): readonly MetricFamily[] {
 
 function ofNotices(jobs: readonly JobStanding[], count: 'waiting' | 'lost'): Sample[] {
   return jobs.flatMap(({ job, notices }) =>
-    [...notices].flatMap(([rule, counts]) => sample({ job, rule }, counts[count])),
+    [...notices].flatMap(([rule, counts]) => sample({ [JOB]: job, rule }, counts[count])),
   );
 }
 
