@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { NotifyRule, Occasion } from '../../src/backup/job.ts';
 import type { Notice, Notifier } from '../../src/backup/tell/notice.ts';
@@ -210,6 +211,26 @@ describe('notices', () => {
     queue.tell(FAILURE);
     await queue.flush(10_000);
     expect(listener.told).toEqual([FAILURE]);
+  });
+
+  it('are told from memory while the disk does not take them', async () => {
+    const listener = new Listener();
+    using queue = await opened(listener);
+    using holder = new DatabaseSync(join(stateDir, 'notices.db'));
+    holder.exec('BEGIN IMMEDIATE');
+    queue.tell(FAILURE);
+    expect(queue.set('failing', 5)).toBe(true);
+    expect(queue.set('failing', 7)).toBe(false);
+    expect(queue.since('failing')).toBe(5);
+    await queue.flush(30_000);
+    expect(listener.told).toEqual([FAILURE]);
+    holder.exec('ROLLBACK');
+    expect(queue.set('failing', undefined)).toBe(true);
+    expect(queue.since('failing')).toBeUndefined();
+    queue.tell({ ...FAILURE, sameness: 'another' });
+    await queue.flush(30_000);
+    expect(listener.told).toHaveLength(2);
+    expect(queue.counts().get(listener.rule.name)).toEqual({ waiting: 0, sent: 2, lost: 0 });
   });
 
   it('that nobody answers end with their time, and delay no other', async () => {

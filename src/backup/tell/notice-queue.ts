@@ -16,6 +16,8 @@ const LONGEST_WAIT_MS = 900_000;
 const TRY_MS = 30_000;
 /** How long a process has a notice for itself, in ms: a try, with what ends it. */
 const CLAIM_MS = 60_000;
+/** Soonest that it is looked again, in ms: what is due may be in the hands of another process. */
+const SOONEST_MS = 1000;
 /** Another process may have queued something: it is looked for this often, in ms. */
 const LOOK_MS = 30_000;
 
@@ -35,21 +37,25 @@ export interface NoticeQueueOptions {
  */
 export async function openNoticeQueue(options: NoticeQueueOptions): Promise<NoticeQueue> {
   const { stateDir, notifiers, log } = options;
-  let store: NoticeStore;
+  const stores: NoticeStore[] = [];
   try {
-    store = await NoticeStore.open(join(stateDir, NOTICES_FILE));
+    stores.push(await NoticeStore.open(join(stateDir, NOTICES_FILE)));
   } catch (err) {
     log.warn('notices are kept in memory only', { err });
-    store = await NoticeStore.open(':memory:');
   }
-  const queue = new NoticeQueue(store, options);
+  stores.push(await NoticeStore.open(':memory:'));
+  const queue = new NoticeQueue(stores, options);
   queue.forgetOthers(notifiers.map(({ rule }) => rule.name));
   return queue;
 }
 
-/** Notices on their way. Each rule has a line of its own, so one that nobody answers delays no other. */
+/**
+ * Notices on their way. Each rule has a line of its own, so one that nobody answers delays no other. What the disk does not take is
+ * kept in memory: that it is full is what most needs to be told.
+ */
 export class NoticeQueue implements Notices, Disposable {
-  readonly #store: NoticeStore;
+  /** On the disk, where that can be had, and in memory. */
+  readonly #stores: readonly NoticeStore[];
   readonly #notifiers: readonly Notifier[];
   readonly #log: Log;
   readonly #now: () => number;
@@ -57,10 +63,10 @@ export class NoticeQueue implements Notices, Disposable {
   readonly #wakeups: readonly Wakeup[];
 
   constructor(
-    store: NoticeStore,
+    stores: readonly NoticeStore[],
     { notifiers, log, now = Date.now, tryMs = TRY_MS }: Omit<NoticeQueueOptions, 'stateDir'>,
   ) {
-    this.#store = store;
+    this.#stores = stores;
     this.#notifiers = notifiers;
     this.#log = log;
     this.#now = now;
@@ -71,13 +77,14 @@ export class NoticeQueue implements Notices, Disposable {
   tell(notice: Notice): void {
     for (const [at, { rule }] of this.#notifiers.entries()) {
       if (!rule.on.has(notice.occasion)) continue;
-      this.#try('a notice could not be queued', () => {
-        const added = this.#store.add(rule.name, notice, samenessFor(rule.way.type, notice), this.#now());
-        if (added === 'same') return this.#log.debug('the same was told not long ago', { rule: rule.name });
-        if (added.dropped > 0)
-          this.#log.warn(`more than ${MAX_QUEUED} notices wait: the oldest are dropped`, added);
-        this.#wakeups[at]?.wake();
-      });
+      const sameness = samenessFor(rule.way.type, notice);
+      const added = this.#first('a notice could not be queued', (store) =>
+        store.add(rule.name, notice, sameness, this.#now()),
+      );
+      if (added === 'same') this.#log.debug('the same was told not long ago', { rule: rule.name });
+      else if (added !== undefined && added.dropped > 0)
+        this.#log.warn(`more than ${MAX_QUEUED} notices wait: the oldest are dropped`, added);
+      this.#wakeups[at]?.wake();
     }
   }
 
@@ -86,10 +93,8 @@ export class NoticeQueue implements Notices, Disposable {
     await Promise.all(
       this.#notifiers.map(async (notifier, at) => {
         while (!signal.aborted) {
-          await this.#sendDue(notifier, signal);
-          const nextMs = this.#try('notices can not be read', () => this.#store.nextMs(notifier.rule.name));
-          const wait =
-            nextMs === undefined ? LOOK_MS : Math.min(Math.max(nextMs - this.#now(), 1000), LOOK_MS);
+          const isStuck = !(await this.#sendDue(notifier, signal));
+          const wait = isStuck ? LOOK_MS : this.#nextLookMs(notifier);
           await this.#wakeups[at]?.sleep(wait, signal);
         }
       }),
@@ -104,62 +109,105 @@ export class NoticeQueue implements Notices, Disposable {
 
   /** Of each rule, by its name. Empty where they can't be read. */
   counts(): ReadonlyMap<string, NoticeCounts> {
-    const names = this.#notifiers.map(({ rule }) => rule.name);
     return new Map(
-      this.#try('notices can not be counted', () =>
-        names.map((name) => [name, this.#store.counts(name)] as const),
-      ) ?? [],
+      this.#notifiers.map(({ rule: { name } }) => {
+        const counts = this.#each('notices can not be counted', (store) => store.counts(name));
+        const sum = (of: keyof NoticeCounts): number => counts.reduce((all, one) => all + one[of], 0);
+        return [name, { waiting: sum('waiting'), sent: sum('sent'), lost: sum('lost') }];
+      }),
     );
   }
 
   /** Since when something has been so, in ms since the epoch; undefined where it is not, or nobody knows. */
   since(name: string): number | undefined {
-    return this.#try('a condition can not be read', () => this.#store.since(name));
+    const found = this.#each('a condition can not be read', (store) => store.since(name));
+    return found.find((ms) => ms !== undefined);
   }
 
   /** Sets (an earlier time stays) or ends it. Returns whether that changed anything. */
   set(name: string, sinceMs: number | undefined): boolean {
-    return this.#try('a condition can not be kept', () => this.#store.set(name, sinceMs)) ?? false;
+    const what = 'a condition can not be kept';
+    if (sinceMs !== undefined) {
+      if (this.since(name) !== undefined) return false;
+      return this.#first(what, (store) => store.set(name, sinceMs)) ?? false;
+    }
+    return this.#each(what, (store) => store.set(name, undefined)).includes(true);
   }
 
   /** Drops what waits for rules that are not in the config any more. */
   forgetOthers(rules: readonly string[]): void {
-    const gone = this.#try('notices can not be read', () => this.#store.keepRules(rules)) ?? 0;
-    if (gone > 0)
-      this.#log.warn('notices for rules that the config has no more are dropped', { notices: gone });
+    const gone = this.#each('notices can not be read', (store) => store.keepRules(rules));
+    const notices = gone.reduce((all, one) => all + one, 0);
+    if (notices > 0) this.#log.warn('notices for rules that the config has no more are dropped', { notices });
   }
 
   /** Once nothing is being sent. */
   [Symbol.dispose](): void {
-    this.#store[Symbol.dispose]();
+    for (const store of this.#stores) store[Symbol.dispose]();
   }
 
-  async #sendDue(notifier: Notifier, signal: AbortSignal): Promise<void> {
+  /** From now to the next look at what waits for a rule, in ms. */
+  #nextLookMs({ rule }: Notifier): number {
+    const due = this.#each('notices can not be read', (store) => store.nextMs(rule.name));
+    const nextMs = Math.min(...due.filter((ms) => ms !== undefined));
+    return Math.min(Math.max(nextMs - this.#now(), SOONEST_MS), LOOK_MS);
+  }
+
+  /** Whether all could be looked at. */
+  async #sendDue(notifier: Notifier, signal: AbortSignal): Promise<boolean> {
     const { name } = notifier.rule;
-    while (!signal.aborted) {
-      const queued = this.#try('notices can not be read', () =>
-        this.#store.take(name, this.#now(), { claimMs: CLAIM_MS, longestMs: LONGEST_WAIT_MS }),
-      );
-      if (queued === undefined) return;
-      await this.#send(notifier, queued, signal);
+    const long = { claimMs: CLAIM_MS, longestMs: LONGEST_WAIT_MS };
+    let isWhole = true;
+    for (const store of this.#stores) {
+      while (!signal.aborted) {
+        const taken = this.#try('notices can not be read', () => ({
+          queued: store.take(name, this.#now(), long),
+        }));
+        isWhole &&= taken !== undefined;
+        if (taken?.queued === undefined) break;
+        await this.#send(notifier, store, taken.queued, signal);
+      }
     }
+    return isWhole;
   }
 
-  async #send(notifier: Notifier, queued: QueuedNotice, signal: AbortSignal): Promise<void> {
+  async #send(
+    notifier: Notifier,
+    store: NoticeStore,
+    queued: QueuedNotice,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { rule } = notifier;
     const { number, notice, tries } = queued;
     const failed = await failureOf(notifier, notice, signal, this.#tryMs);
     this.#try('what became of a notice could not be kept', () => {
-      if (failed === undefined) return this.#store.sent(rule.name, number);
-      if (failed === 'stopped') return this.#store.giveBack(number);
+      if (failed === undefined) return store.sent(rule.name, number);
+      if (failed === 'stopped') return store.giveBack(number);
       const fields = { rule: rule.name, occasion: notice.occasion, tries, err: failed };
       if (tries < TRIES) {
         this.#log.warn('a notice was not taken; it is tried again', fields);
-        return this.#store.again(number, this.#now() + (WAITS_MS[tries - 1] ?? LONGEST_WAIT_MS));
+        return store.again(number, this.#now() + (WAITS_MS[tries - 1] ?? LONGEST_WAIT_MS));
       }
       this.#log.error('a notice was not taken, and is given up', fields);
-      return this.#store.lost(rule.name, number, notice.sameness);
+      return store.lost(rule.name, number, notice.sameness);
     });
+  }
+
+  /** What the first store that can do it makes of it. */
+  #first<T>(what: string, run: (store: NoticeStore) => T): T | undefined {
+    for (const store of this.#stores) {
+      const done = this.#try(what, () => ({ result: run(store) }));
+      if (done !== undefined) return done.result;
+    }
+    return undefined;
+  }
+
+  /** What all stores that can do it make of it. */
+  #each<T>(what: string, run: (store: NoticeStore) => T): T[] {
+    return this.#stores
+      .map((store) => this.#try(what, () => ({ result: run(store) })))
+      .filter((done) => done !== undefined)
+      .map(({ result }) => result);
   }
 
   #try<T>(what: string, run: () => T): T | undefined {

@@ -15,8 +15,8 @@ export const SAME_FAILURE_MS = 6 * 3600_000;
 const MAX_TOLD = 1000;
 /** Of the tables below. */
 const SCHEMA_VERSION = 1;
-/** Another process has the file for milliseconds; a run must not wait for longer than this, in ms. */
-const BUSY_MS = 1000;
+/** Another process has the file for milliseconds; a run must not wait for longer than this, in ms: memory takes the notice then. */
+const BUSY_MS = 250;
 
 const TABLES = `
   CREATE TABLE notices (
