@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -69,6 +71,23 @@ describe('notices', () => {
     using queue = await opened(listener);
     await queue.flush(10_000);
     await queue.flush(10_000);
+    expect(listener.told).toEqual([FAILURE]);
+  });
+
+  it('outlive a process that is killed as soon as it has told', async () => {
+    const listener = new Listener();
+    const { href } = new URL('../../src/backup/tell/notice-queue.ts', import.meta.url);
+    const script = `
+      const { openNoticeQueue } = await import(${JSON.stringify(href)});
+      const log = { debug() {}, info() {}, warn() {}, error() {}, with: () => log };
+      const rule = { name: ${JSON.stringify(listener.rule.name)}, on: new Set(['failure']), way: { type: 'slack' } };
+      const queue = await openNoticeQueue({ stateDir: ${JSON.stringify(stateDir)}, notifiers: [{ rule }], log, now: () => ${nowMs} });
+      queue.tell(${JSON.stringify(FAILURE)});
+      process.kill(process.pid, 'SIGKILL');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: 'inherit' });
+    expect(await once(child, 'exit')).toEqual([null, 'SIGKILL']);
+    using queue = await opened(listener);
+    await queue.flush(30_000);
     expect(listener.told).toEqual([FAILURE]);
   });
 
