@@ -17,6 +17,7 @@ const PACKAGES = {
   'nats-server': 'nats-server',
   nginx: 'nginx',
   openssl: 'openssl',
+  promtool: 'prometheus',
   python3: 'python3',
   'rabbitmq-server': 'rabbitmq-server',
   rclone: 'rclone',
