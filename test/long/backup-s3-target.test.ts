@@ -17,7 +17,7 @@ import { startS3Front } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { backupTargetSuite } from '../suites/backup-target.ts';
-import { UploadStage } from './upload-stage.ts';
+import { UploadStage } from '../backup/upload-stage.ts';
 
 const KEY = 'app_full_20250405T120000Z_001.tar';
 
