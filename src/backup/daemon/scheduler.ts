@@ -56,23 +56,20 @@ export class Scheduler {
   #begin(signal: AbortSignal): void {
     for (const ready of this.#ready(Date.now())) {
       if (this.#busy.size >= MOST_AT_ONCE) return;
-      if (this.#busy.has(ready.job)) continue;
       this.#busy.add(ready.job);
       this.#tasks.add(this.#do(ready, signal));
     }
   }
 
-  /** What was due first is first; of one job its run, for what it makes can be verified then. */
+  /** Those that were due first come first. Of one job its run, for what that makes can be verified then. */
   #ready(nowMs: number): Ready[] {
-    return this.#duties
-      .filter(({ job }) => !this.#busy.has(job))
-      .flatMap((one) => {
-        const due = one.timetable.look(nowMs);
-        return due === undefined ? [] : [{ ...one, due }];
-      })
-      .toSorted((a, b) =>
-        a.job === b.job ? (a.duty < b.duty ? -1 : 1) : a.due.dueMs - b.due.dueMs,
-      );
+    const byJob = new Map<string, Ready>();
+    for (const one of this.#duties) {
+      if (this.#busy.has(one.job) || (byJob.has(one.job) && one.duty !== 'run')) continue;
+      const due = one.timetable.look(nowMs);
+      if (due !== undefined) byJob.set(one.job, { ...one, due });
+    }
+    return [...byJob.values()].toSorted((a, b) => a.due.dueMs - b.due.dueMs);
   }
 
   async #do({ job, duty, due, timetable, work }: Ready, signal: AbortSignal): Promise<void> {

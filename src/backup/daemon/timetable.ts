@@ -76,7 +76,9 @@ export class Timetable {
 
   #pending(nowMs: number): Due | undefined {
     if (nowMs < this.#nextMs) return undefined;
-    return dueAt(this.#schedule, this.#sinceMs, nowMs, this.#jitterMs);
+    return (
+      dueAt(this.#schedule, this.#sinceMs, nowMs, this.#jitterMs) ?? { dueMs: this.#nextMs, isCatchUp: false }
+    );
   }
 
   #startMs({ dueMs }: Due, nowMs: number): number {
