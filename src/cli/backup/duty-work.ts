@@ -52,7 +52,7 @@ function argsOf(duty: Duty, { isCatchUp }: Due, { name, verify }: BackupJob): st
   // It waits: somebody may have begun a run since we have looked.
   if (duty === 'run') return ['run', name, '--wait', '--trigger', isCatchUp ? 'catch-up' : 'schedule'];
   const sample = verify?.sampleBytes;
-  return ['verify', name, ...(sample === undefined ? [] : ['--sample', String(sample)])];
+  return ['verify', '--job', name, ...(sample === undefined ? [] : ['--sample', String(sample)])];
 }
 
 /** Whether another process runs the job: a process of ours that only waits would keep other jobs from their turn. */
