@@ -89,4 +89,23 @@ export class Targets implements TargetRecords {
         if (!versions.has(version)) this.#tables.change(sql, { target, version });
     });
   }
+
+  noteRemoval(target: string, keys: Iterable<string>): void {
+    this.#tables.together(() => {
+      for (const key of keys)
+        this.#tables.change('INSERT OR REPLACE INTO removals VALUES ($target, $key)', { target, key });
+    });
+  }
+
+  endRemoval(target: string, keys: Iterable<string>): void {
+    this.#tables.together(() => {
+      for (const key of keys)
+        this.#tables.change('DELETE FROM removals WHERE target = $target AND key = $key', { target, key });
+    });
+  }
+
+  removals(target: string): ReadonlySet<string> {
+    const rows = this.#tables.all('SELECT key FROM removals WHERE target = $target', { target });
+    return new Set(rows.map((row) => String(row['key'])));
+  }
 }
