@@ -123,7 +123,7 @@ describe('options', () => {
     const own = isGroup(entry) ? [] : [{ section, name: words.join(' '), command: entry, isBelow }];
     return [
       ...own,
-      ...below(entry).flatMap((each) => found(each, section, words, isBelow || !isGroup(entry))),
+      ...below(entry).flatMap((each) => found(each, section, words, isBelow || !isGroup(entry) || entry.name === 'backup')),
     ];
   };
   const all = COMMANDS.flatMap((entry) => found(entry, entry.name, []));

@@ -50,7 +50,7 @@ export interface HealthOptions {
 export async function healthOf(target: JobTarget, job: string, options: HealthOptions): Promise<StoreHealth> {
   const alone = target.kind === 'folder' ? [target] : apart(target);
   const endpoints = await Promise.all(alone.map(async (one) => await endpointHealth(one, job, options)));
-  return { store: nameOf(target), atMs: Date.now(), endpoints };
+  return { store: storeName(target), atMs: Date.now(), endpoints };
 }
 
 /** Whether any of its servers can be used. */
@@ -150,7 +150,8 @@ function caOf({ ca }: S3JobTarget): string | undefined {
   }
 }
 
-function nameOf(target: JobTarget): string {
+/** As BackupTarget.name, without opening it. */
+export function storeName(target: JobTarget): string {
   if (target.kind === 'folder') return target.path;
   return target.prefix === '' ? `s3://${target.bucket}` : `s3://${target.bucket}/${target.prefix}`;
 }
