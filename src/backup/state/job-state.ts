@@ -14,6 +14,11 @@ export interface JobState extends Disposable {
   /** The next version: above all that this state, or `seen` (of the stores), has ever had. Never given twice. */
   takeVersion(seen: number): number;
 
+  /** Of all backups up to here a person has had something pruned, and so agreed with their size; 0: of none. */
+  readonly agreedVersion: number;
+  /** Never lowers it. */
+  agree(version: number): void;
+
   readonly runs: RunRecords;
   readonly packs: PackRecords;
   readonly targets: TargetRecords;
@@ -106,6 +111,8 @@ export interface TargetRecords {
   /** Manifests that were read before, so that a run reads new ones only. */
   cached(target: string, key: string, etag: string): Uint8Array | undefined;
   cache(target: string, key: string, etag: string, bytes: Uint8Array): void;
+  /** All that is cached of a target, in any order: manifests and marks that it had when it was last listed. */
+  allCached(target: string): readonly { readonly key: string; readonly bytes: Uint8Array }[];
   /** Drops what is cached of other keys. */
   keepCached(target: string, keys: ReadonlySet<string>): void;
   /** What `verify` has found of a backup, the last time. */
@@ -113,6 +120,11 @@ export interface TargetRecords {
   setVerification(target: string, version: number, found: VerificationRecord): void;
   /** Drops what was found of other backups: they have been removed. */
   keepVerifications(target: string, versions: ReadonlySet<number>): void;
+  /** Objects that are to go with a manifest that is removed next. */
+  noteRemoval(target: string, keys: Iterable<string>): void;
+  /** They are gone, or stay. */
+  endRemoval(target: string, keys: Iterable<string>): void;
+  removals(target: string): ReadonlySet<string>;
 }
 
 export interface UploadRecord {

@@ -15,7 +15,7 @@ import { Tables } from './tables.ts';
 import { Targets } from './target-records.ts';
 
 /** Name in the folder of the job. */
-const STATE_FILE = 'state.db';
+export const STATE_FILE = 'state.db';
 
 /**
  * The state of a job, made where it is missing. Who changes it holds the run lock; others may read meanwhile.
@@ -51,6 +51,14 @@ class SqliteState implements JobState {
   takeVersion(seen: number): number {
     const sql = `UPDATE meta SET highestVersion = max(highestVersion, $seen) + 1 RETURNING highestVersion`;
     return Number(this.#tables.one(sql, { seen })?.['highestVersion']);
+  }
+
+  get agreedVersion(): number {
+    return Number(this.#tables.one('SELECT agreedVersion FROM meta')?.['agreedVersion']);
+  }
+
+  agree(version: number): void {
+    this.#tables.change('UPDATE meta SET agreedVersion = max(agreedVersion, $version)', { version });
   }
 
   [Symbol.dispose](): void {

@@ -89,4 +89,30 @@ export class Targets implements TargetRecords {
         if (!versions.has(version)) this.#tables.change(sql, { target, version });
     });
   }
+
+  allCached(target: string): readonly { readonly key: string; readonly bytes: Uint8Array }[] {
+    const rows = this.#tables.all('SELECT key, bytes FROM manifests WHERE target = $target', { target });
+    return rows.flatMap(({ key, bytes }) =>
+      bytes instanceof Uint8Array ? [{ key: String(key), bytes }] : [],
+    );
+  }
+
+  noteRemoval(target: string, keys: Iterable<string>): void {
+    this.#tables.together(() => {
+      for (const key of keys)
+        this.#tables.change('INSERT OR REPLACE INTO removals VALUES ($target, $key)', { target, key });
+    });
+  }
+
+  endRemoval(target: string, keys: Iterable<string>): void {
+    this.#tables.together(() => {
+      for (const key of keys)
+        this.#tables.change('DELETE FROM removals WHERE target = $target AND key = $key', { target, key });
+    });
+  }
+
+  removals(target: string): ReadonlySet<string> {
+    const rows = this.#tables.all('SELECT key FROM removals WHERE target = $target', { target });
+    return new Set(rows.map((row) => String(row['key'])));
+  }
 }
