@@ -126,7 +126,7 @@ export class JobWatch {
   }
 }
 
-/** Whether a run has made a backup. One with problems has, where it has a name for it. */
+/** Whether a run has made a backup somewhere, whatever else it had to say. */
 export function isGood({ stage, backups }: RunRecord): boolean {
-  return stage === 'done' || (stage === 'problems' && backups.length > 0);
+  return stage === 'done' || ((stage === 'problems' || stage === 'failed') && backups.length > 0);
 }

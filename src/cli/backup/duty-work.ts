@@ -31,8 +31,9 @@ export async function doDuty(
     const [before] = runs.list(1);
     const end = await runBackupCommand(argsOf(duty, due, job), { ...child, signal });
     const [last] = runs.list(1);
-    // Where it made no record of a run, it did not get as far as that.
-    const error = last?.id === before?.id ? undefined : last?.error?.code;
+    // Where the record is that of before, it did not get as far as a run. One that goes on with another keeps its id.
+    const isNew = last?.id !== before?.id || last?.endedMs !== before?.endedMs;
+    const error = isNew ? last?.error?.code : undefined;
     const ended = endedBy(end, duty === 'run' ? error : undefined);
     if (signal.aborted && ended !== 'done') return 'interrupted';
     if (end.kind !== 'exit' || end.code !== EXIT.DONE)
