@@ -15,7 +15,7 @@ import { Tables } from './tables.ts';
 import { Targets } from './target-records.ts';
 
 /** Name in the folder of the job. */
-const STATE_FILE = 'state.db';
+export const STATE_FILE = 'state.db';
 
 /**
  * The state of a job, made where it is missing. Who changes it holds the run lock; others may read meanwhile.
