@@ -111,6 +111,8 @@ export interface TargetRecords {
   /** Manifests that were read before, so that a run reads new ones only. */
   cached(target: string, key: string, etag: string): Uint8Array | undefined;
   cache(target: string, key: string, etag: string, bytes: Uint8Array): void;
+  /** All that is cached of a target, in any order: manifests and marks that it had when it was last listed. */
+  allCached(target: string): readonly { readonly key: string; readonly bytes: Uint8Array }[];
   /** Drops what is cached of other keys. */
   keepCached(target: string, keys: ReadonlySet<string>): void;
   /** What `verify` has found of a backup, the last time. */

@@ -90,6 +90,13 @@ export class Targets implements TargetRecords {
     });
   }
 
+  allCached(target: string): readonly { readonly key: string; readonly bytes: Uint8Array }[] {
+    const rows = this.#tables.all('SELECT key, bytes FROM manifests WHERE target = $target', { target });
+    return rows.flatMap(({ key, bytes }) =>
+      bytes instanceof Uint8Array ? [{ key: String(key), bytes }] : [],
+    );
+  }
+
   noteRemoval(target: string, keys: Iterable<string>): void {
     this.#tables.together(() => {
       for (const key of keys)

@@ -11,6 +11,13 @@ const RUN_OPTIONS = {
     choices: ['full', 'incremental'],
     describe: 'A full backup, or what has changed since the one before (default: as "full" of the job says)',
   },
+  trigger: {
+    ...TEXT,
+    ...RUN,
+    choices: ['command', 'schedule', 'catch-up'],
+    describe: 'What has begun it, for those who are told of it',
+    defaultDescription: 'command',
+  },
   rehash: { ...FLAG, ...RUN, describe: 'Read every file again, whatever its times say' },
   'dry-run': { ...FLAG, ...RUN, describe: 'Say what would be done, and write nothing to any store' },
   adopt: { ...FLAG, ...RUN, describe: 'Go on with a job that another machine has made the backups of' },
