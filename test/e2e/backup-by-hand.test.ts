@@ -61,7 +61,9 @@ class Stage implements AsyncDisposable {
   /** What has been unpacked. */
   unpacked(): Record<string, string> {
     const root = join(this.back, this.source.slice(1));
-    const names = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    const names = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
+    );
     return Object.fromEntries(
       names.map((entry) => {
         const path = join(entry.parentPath, entry.name);
