@@ -135,7 +135,9 @@ function commandModule(command: Command, section: string, asked: Asked): Command
       const words = all
         .filter(({ name, kind }) => kind === 'word' || (kind === 'optional' && flags[name] !== undefined))
         .map(({ name }) => [name, String(flags[name])]);
-      const list = all.filter(({ kind }) => kind === 'words').flatMap(({ name }) => textsOf(flags[name]));
+      const list = all
+        .filter(({ kind }) => kind === 'words' || kind === 'any')
+        .flatMap(({ name }) => textsOf(flags[name]));
       asked.found({
         command,
         settings: settingsOf(command, section),
@@ -149,12 +151,13 @@ function commandModule(command: Command, section: string, asked: Asked): Command
 
 /** A setting that is missing on the command line may come from elsewhere: src/config looks for it. */
 function placeOf({ name, kind }: Argument): string {
+  if (kind === 'any') return `[${name}..]`;
   if (isOptional(kind)) return `[${name}]`;
   return kind === 'word' ? `<${name}>` : `<${name}..>`;
 }
 
 function isOptional(kind: Argument['kind']): boolean {
-  return kind === 'setting' || kind === 'optional';
+  return kind === 'setting' || kind === 'optional' || kind === 'any';
 }
 
 function textsOf(value: unknown): string[] {

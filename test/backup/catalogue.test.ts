@@ -145,7 +145,7 @@ describe('a backup that is asked for', () => {
     const { backup, passedOver } = findBackup(await read(), { kind: 'latest' });
     expect(backup.manifest.version).toBe(2);
     expect(passedOver).toEqual([
-      { name: made[2]!.manifest.name, fault: `${made[2]!.manifest.list.key} is missing` },
+      { name: made[2]!.manifest.name, version: 3, fault: `${made[2]!.manifest.list.key} is missing` },
     ]);
     target.objects.delete(made[0]!.manifest.archive.key);
     const catalogue = await read();

@@ -12,7 +12,7 @@ export type WhichBackup =
 export interface FoundBackup {
   readonly backup: KnownBackup;
   /** Newer ones that would have been it, and are not whole: to be told. */
-  readonly passedOver: readonly { readonly name: string; readonly fault: string }[];
+  readonly passedOver: readonly { readonly name: string; readonly version: number; readonly fault: string }[];
 }
 
 /**
@@ -33,7 +33,8 @@ export function findBackup(catalogue: Catalogue, which: WhichBackup): FoundBacku
   for (const backup of asked) {
     const fault = chainFault(catalogue, backup.manifest);
     if (fault === undefined) return { backup, passedOver };
-    passedOver.push({ name: backup.manifest.name, fault });
+    const { name, version } = backup.manifest;
+    passedOver.push({ name, version, fault });
   }
   const [newest] = passedOver;
   if (newest !== undefined)

@@ -5,12 +5,21 @@ import type { BackupJob } from '../job.ts';
 import { LIST_ENDING, MANIFEST_ENDING, MARK_ENDING } from '../names/backup-name.ts';
 import { judge } from '../rules/judge.ts';
 import { type PruneFacts, pruneBars } from '../rules/prune-bars.ts';
-import type { JobState } from '../state/job-state.ts';
+import type { JobState, PackRecords, TargetRecords } from '../state/job-state.ts';
 import type { BackupTarget } from '../target/target.ts';
 import type { Pruned } from './pruned.ts';
 import { removeBackups } from './remove-backups.ts';
 import { removeLitter } from './remove-litter.ts';
 import { Remover } from './remover.ts';
+
+/** What a prune knows of the job, and keeps of itself. */
+export interface PruneState extends Pick<JobState, 'agreedVersion' | 'agree'> {
+  readonly packs: Pick<PackRecords, 'find'>;
+  readonly targets: Pick<
+    TargetRecords,
+    'upload' | 'verification' | 'keepVerifications' | 'noteRemoval' | 'endRemoval' | 'removals'
+  >;
+}
 
 export interface PruneRequest {
   readonly job: Pick<BackupJob, 'name' | 'nameTemplate' | 'keep' | 'timezone'>;
@@ -18,7 +27,7 @@ export interface PruneRequest {
   /** Of that target, read a moment ago: marks and backups that came later are not in it. */
   readonly catalogue: Catalogue;
   /** Whoever prunes holds the run lock. */
-  readonly state: JobState;
+  readonly state: PruneState;
   /** How the run ended that it comes after; undefined: a person has asked. */
   readonly run: PruneFacts['run'];
   /** Whether the job of the store has the id of this state: after a run always. */

@@ -1,7 +1,7 @@
 import type { Log } from '../../model/log.ts';
 import type { KnownBackup } from '../catalogue/catalogue.ts';
 import type { Manifest } from '../manifest/manifest.ts';
-import { JOB_KEY } from '../names/backup-name.ts';
+import { JOB_KEY, MANIFEST_ENDING, MARK_ENDING } from '../names/backup-name.ts';
 import type { Verdict } from '../rules/verdict.ts';
 import type { TargetRecords } from '../state/job-state.ts';
 import { explain } from './explain.ts';
@@ -123,5 +123,5 @@ class Kept {
 
 /** Every object that a manifest names, itself and its mark with them. */
 export function keysOf({ name, list, needs }: Manifest): string[] {
-  return [`${name}.manifest`, `${name}.mark`, list.key, ...needs.map(({ key }) => key)];
+  return [`${name}${MANIFEST_ENDING}`, `${name}${MARK_ENDING}`, list.key, ...needs.map(({ key }) => key)];
 }
