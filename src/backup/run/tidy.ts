@@ -1,8 +1,13 @@
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { removeLocalLitter } from '../prune/local-litter.ts';
 import type { RunContext } from './run-context.ts';
 
 /** Lists that are kept for the next run, of each target: where its newest backup turns out damaged, the next one is full anyway. */
 const KEPT_LISTS = 2;
+
+/** The same while a target can't be reached, of which nobody knows what it has: those of the newest versions. */
+const KEPT_FOR_OTHERS = 5;
 
 /** Removes from the folder of the job what no later run needs. */
 export async function tidy({ request, state, surveyed, log }: RunContext): Promise<void> {
@@ -15,11 +20,18 @@ export async function tidy({ request, state, surveyed, log }: RunContext): Promi
       .slice(0, KEPT_LISTS)
       .map(({ backup }) => backup.manifest.version),
   );
+  const others = isKnown ? [] : (await versionsOf(stateDir)).slice(0, KEPT_FOR_OTHERS);
   await removeLocalLitter({
     stateDir,
     underWay: new Set(underWay),
-    // Of a target that can't be reached nobody knows.
-    bases: isKnown ? new Set(bases) : undefined,
+    bases: new Set([...bases, ...others]),
     log,
   });
+}
+
+/** Of the lists that are here, the newest first. */
+async function versionsOf(stateDir: string): Promise<number[]> {
+  const names = await readdir(join(stateDir, 'lists')).catch(() => []);
+  const versions = new Set(names.map((name) => Number.parseInt(name, 10)).filter(Number.isSafeInteger));
+  return [...versions].toSorted((a, b) => b - a);
 }
