@@ -1,12 +1,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { removeLocalLitter } from '../prune/local-litter.ts';
+import { basesOf, removeLocalLitter } from '../prune/local-litter.ts';
 import type { RunContext } from './run-context.ts';
 
-/** Lists that are kept for the next run, of each target: where its newest backup turns out damaged, the next one is full anyway. */
-const KEPT_LISTS = 2;
-
-/** The same while a target can't be reached, of which nobody knows what it has: those of the newest versions. */
+/** Lists that are kept while a target can't be reached, of which nobody knows what it has: those of the newest versions. */
 const KEPT_FOR_OTHERS = 5;
 
 /** Removes from the folder of the job what no later run needs. */
@@ -14,12 +11,7 @@ export async function tidy({ request, state, surveyed, log }: RunContext): Promi
   const { stateDir } = request.job;
   const underWay = state.packs.find().flatMap(({ version, base }) => (base === undefined ? [version] : [version, base]));
   const isKnown = request.targets.every(({ name }) => surveyed.has(name));
-  const bases = [...surveyed.values()].flatMap(({ standings }) =>
-    standings
-      .filter(({ fault }) => fault === undefined)
-      .slice(0, KEPT_LISTS)
-      .map(({ backup }) => backup.manifest.version),
-  );
+  const bases = [...surveyed.values()].flatMap(({ standings }) => basesOf(standings));
   const others = isKnown ? [] : (await versionsOf(stateDir)).slice(0, KEPT_FOR_OTHERS);
   await removeLocalLitter({
     stateDir,
