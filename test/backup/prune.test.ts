@@ -145,7 +145,7 @@ describe('nothing is removed', () => {
     [
       'while a verification fails',
       { run: 'complete' },
-      (stage: PruneStage) =>
+      (stage: PruneStage): void =>
         stage.state.targets.setVerification('memory', 3, {
           atMs: 1,
           depth: 'deep',
@@ -162,7 +162,7 @@ describe('nothing is removed', () => {
     [
       'while a manifest is unreadable',
       {},
-      (stage: PruneStage) => stage.target.put(`${stage.nameOf(3)}.manifest`, Buffer.from('{')),
+      (stage: PruneStage): Promise<void> => stage.target.put(`${stage.nameOf(3)}.manifest`, Buffer.from('{')),
     ],
   ] as const)('%s', async (_, more, spoil) => {
     const stage = await fourBackups();

@@ -2,6 +2,18 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
+import type { Standing } from '../catalogue/standing.ts';
+
+/** Lists that are kept for the next run, of each store: where its newest backup turns out damaged, the next one is full anyway. */
+const KEPT_LISTS = 2;
+
+/** Versions of one store that the next backup may be compared with. @param standings the newest first */
+export function basesOf(standings: readonly Standing[]): readonly number[] {
+  return standings
+    .filter(({ fault }) => fault === undefined)
+    .slice(0, KEPT_LISTS)
+    .map(({ backup }) => backup.manifest.version);
+}
 
 /** Folders of a job's state, each with something for each version. */
 const FOLDERS = ['spool', 'scratch', 'lists'] as const;

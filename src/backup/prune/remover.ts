@@ -31,7 +31,7 @@ export class Remover {
 
   async abort(upload: TargetUpload): Promise<'removed' | 'denied'> {
     const { signal } = this.#options;
-    return await this.#try(`abort the upload of ${upload.key}`, async () => {
+    return await this.#try(`abort the upload of ${upload.key}`, async (): Promise<'removed'> => {
       await this.target.abort(upload, { signal });
       return 'removed';
     });

@@ -43,7 +43,8 @@ function otherMaker({ catalogue, state }: ClaimRequest): Pick<JobObject, 'jobId'
   return newest !== undefined && newest.manifest.jobId !== state.jobId ? newest.manifest : undefined;
 }
 
-async function readJobObject({
+/** Undefined where it is missing. @throws IsyncError BACKUP_DAMAGED, VERSION_UNSUPPORTED */
+export async function readJobObject({
   target,
   state,
   catalogue,

@@ -11,6 +11,8 @@ export interface ListedBackup {
 
 /** Versions of a chain that are told; the first is the full one. */
 const MOST_NEEDED = 4;
+/** As in names. */
+const VERSION_DIGITS = 3;
 const HEAD = ['NAME', 'TYPE', 'TIME', 'SIZE', 'FILES', 'STATE', 'NEEDS'] as const;
 /** Columns of numbers, which end on the right. */
 const NUMBERS: ReadonlySet<string> = new Set(['SIZE', 'FILES']);
@@ -83,9 +85,11 @@ function stateText({ standing: { backup, fault, verifiedMs }, lockedUntilMs }: L
 }
 
 function chainText({ needs, version }: Manifest): string {
-  const older = needs.map((need) => need.version).filter((each) => each !== version);
-  const told = older.length > MOST_NEEDED ? [...older.slice(0, 1), '…', ...older.slice(1 - MOST_NEEDED)] : older;
-  return told.map((each) => String(each).padStart(3, '0')).join(' ').replace('00…', '…');
+  const older = needs
+    .filter((need) => need.version !== version)
+    .map((need) => String(need.version).padStart(VERSION_DIGITS, '0'));
+  const [first = '', ...more] = older;
+  return older.length > MOST_NEEDED ? [first, '…', ...more.slice(2 - MOST_NEEDED)].join(' ') : older.join(' ');
 }
 
 function secondsOf(ms: number): string {

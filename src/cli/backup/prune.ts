@@ -1,14 +1,16 @@
 import type { Catalogue } from '../../backup/catalogue/catalogue.ts';
+import { standingsOf } from '../../backup/catalogue/standing.ts';
 import type { BackupJob } from '../../backup/job.ts';
-import { decodeJobObject, MAX_MANIFEST_BYTES } from '../../backup/manifest/manifest-codec.ts';
 import { JOB_KEY } from '../../backup/names/backup-name.ts';
-import { removeLocalLitter } from '../../backup/prune/local-litter.ts';
+import { basesOf, removeLocalLitter } from '../../backup/prune/local-litter.ts';
 import { pruneJob, type PruneState } from '../../backup/prune/prune-job.ts';
+import { isDamage } from '../../backup/read/damage.ts';
+import { readJobObject } from '../../backup/run/claim.ts';
 import { openJobState } from '../../backup/state/open-state.ts';
 import { takeRunLock } from '../../backup/state/run-lock.ts';
 import type { JobState } from '../../backup/state/job-state.ts';
 import type { BackupTarget } from '../../backup/target/target.ts';
-import { attempting, type AttemptOptions } from '../../backup/upload/attempts.ts';
+import type { AttemptOptions } from '../../backup/upload/attempts.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { EXIT } from '../exit-codes.ts';
 import { errorText } from '../output.ts';
@@ -66,20 +68,20 @@ async function pruneOne(given: JobsWork, job: BackupJob): Promise<PrunedStores> 
   if (!isDryRun && state !== undefined)
     await removeLocalLitter({
       stateDir: job.stateDir,
-      underWay: new Set(state.packs.find().map(({ version }) => version)),
-      bases: looks.length === stores.targets.length ? basesOf(looks) : undefined,
+      underWay: new Set(state.packs.find().flatMap(({ version, base }) => [version, base ?? version])),
+      bases: looks.length === stores.targets.length ? basesIn(looks, state) : undefined,
       log,
     });
   return { looks, targets, hasProblems };
 }
 
-/** The newest of each store; undefined where some store can't tell. */
-function basesOf(looks: readonly Look[]): ReadonlySet<number> | undefined {
+/** Versions that the next run may be compared with; undefined where some store can't tell. */
+function basesIn(looks: readonly Look[], state: JobState): ReadonlySet<number> | undefined {
   const bases = new Set<number>();
   for (const look of looks) {
     if ('error' in look) return undefined;
-    const [newest] = look.catalogue.backups;
-    if (newest !== undefined) bases.add(newest.manifest.version);
+    const standings = standingsOf(look.catalogue, look.target.name, state.targets);
+    for (const version of basesOf(standings)) bases.add(version);
   }
   return bases;
 }
@@ -97,7 +99,7 @@ async function pruneStore(
   try {
     if ('error' in look) throw look.error;
     const { catalogue } = look;
-    const isOwn = state !== undefined && (await isJobOf(target, catalogue, state.jobId, { log, signal }));
+    const isOwn = state !== undefined && (await isOwnJob(target, catalogue, state, { log, signal }));
     const pruned = await pruneJob({
       job,
       target,
@@ -123,27 +125,19 @@ async function pruneStore(
 }
 
 /** Whether the backups of a store are those of this state. */
-async function isJobOf(
+async function isOwnJob(
   target: BackupTarget,
   catalogue: Catalogue,
-  jobId: string,
-  options: AttemptOptions,
+  state: JobState,
+  attempts: AttemptOptions,
 ): Promise<boolean> {
-  const size = catalogue.objects.get(JOB_KEY)?.size ?? Infinity;
-  if (size > MAX_MANIFEST_BYTES) return false;
-  const { signal } = options;
-  const read = async (): Promise<Uint8Array> => {
-    const ranges = await target.read(JOB_KEY, { signal });
-    const pieces: Uint8Array[] = [];
-    for await (const piece of ranges?.read(0, Math.min(size, ranges.size), { signal }) ?? [])
-      pieces.push(Uint8Array.from(piece));
-    return Buffer.concat(pieces);
-  };
-  const bytes = await attempting(`read ${JOB_KEY}`, read, options);
+  if (!catalogue.objects.has(JOB_KEY)) return false;
   try {
-    return decodeJobObject(bytes, JOB_KEY).jobId === jobId;
-  } catch {
-    return false;
+    return (await readJobObject({ target, catalogue, state, attempts }))?.jobId === state.jobId;
+  } catch (error) {
+    // Whatever it is that stands there, it does not say that.
+    if (isDamage(error)) return false;
+    throw error;
   }
 }
 
