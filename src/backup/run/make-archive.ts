@@ -30,8 +30,7 @@ export async function makeArchive(context: RunContext, work: ArchiveWork): Promi
       continue;
     }
     try {
-      await publish(context, found, draft);
-      complete.push(target);
+      if (await publish(context, found, draft)) complete.push(target);
     } catch (err) {
       signal.throwIfAborted();
       isResumable = true;

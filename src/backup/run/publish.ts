@@ -9,15 +9,15 @@ const DAY_MS = 86_400_000;
 
 /**
  * Makes a backup of an archive that a target has: the list beside it, locks on all that it needs, and the manifest last. May be repeated.
- * The target may have it already.
+ * Returns whether it was none before.
  */
 export async function publish(
   { state, keeper, log, signal, now }: RunContext,
   { target, catalogue }: Surveyed,
   { manifest, bytes, storedList }: DraftedManifest,
-): Promise<void> {
+): Promise<boolean> {
   const key = `${manifest.name}${MANIFEST_ENDING}`;
-  if (catalogue.backups.some((backup) => backup.manifest.version === manifest.version)) return;
+  if (catalogue.backups.some((backup) => backup.manifest.version === manifest.version)) return false;
   const attempts = {
     log: log.with({ target: target.name }),
     signal,
@@ -42,4 +42,5 @@ export async function publish(
   await attempting('put the manifest', async () => await target.put(key, bytes, { signal }), attempts);
   // Most stores name an object of one piece by its MD5: then the next run need not fetch it.
   state.targets.cache(target.name, key, createHash('md5').update(bytes).digest('hex'), bytes);
+  return true;
 }

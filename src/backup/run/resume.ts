@@ -1,4 +1,3 @@
-import type { BackupType } from '../job.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import type { PackRecord, RunRecord } from '../state/job-state.ts';
 import { goOn } from './carry-out.ts';
@@ -39,23 +38,22 @@ export async function resumePacks(
   context: RunContext,
   isOwn: (pack: PackRecord) => boolean,
 ): Promise<ReadonlySet<string>> {
-  const { state, log, now, request } = context;
+  const { state, keeper, log, now } = context;
   const served = new Set<string>();
   for (const pack of state.packs.find()) {
     const { name, version, targets } = pack;
     const reachable = targets.filter((target) => context.surveyed.has(target));
-    const why = isRecent(pack, now()) ? unusable(pack, request.type) : 'it was begun too long ago';
+    const away = targets.filter((target) => context.failures.has(target));
+    // It is for others, who may be back tomorrow.
+    if (reachable.length === 0 && away.length > 0 && isRecent(pack, now())) continue;
     const base = await baseOf(context, pack);
-    if (why !== undefined || base === 'lost') {
-      log.warn('what an earlier run has begun is dropped', { backup: name, why: why ?? 'its base is not usable' });
+    const why = unusable(context, pack, away) ?? (base === 'lost' ? 'its base is not whole any more' : undefined);
+    if (why !== undefined || base === 'lost' || reachable.length === 0) {
+      log.warn('what an earlier run has begun is dropped', { backup: name, why: why ?? 'its targets are gone' });
       await endArchive(context, version);
       continue;
     }
-    // Whoever else it is for can not be reached today.
-    if (reachable.length === 0) {
-      if (!targets.some((target) => context.failures.has(target))) await endArchive(context, version);
-      continue;
-    }
+    keeper.update({ type: pack.type });
     const isMade = reachable.some((target) => hasManifest(context, target, version));
     const reason = base === undefined ? 'an earlier run has begun it' : `since version ${base.version}, an earlier run has begun it`;
     log.info('a run goes on with what an earlier one has begun', { backup: name, isPacked: pack.packed !== undefined });
@@ -65,8 +63,17 @@ export async function resumePacks(
   return served;
 }
 
-function unusable({ type }: PackRecord, asked: BackupType | undefined): string | undefined {
-  return asked === 'full' && type !== 'full' ? 'a full one is asked for' : undefined;
+function unusable(
+  { request, state, now }: RunContext,
+  pack: PackRecord,
+  away: readonly string[],
+): string | undefined {
+  if (!isRecent(pack, now())) return 'it was begun too long ago';
+  if (request.type === 'full' && pack.type !== 'full') return 'a full one is asked for';
+  // Packed again it may turn out another one, and what is there must stay the one that our list is of.
+  if (away.some((target) => state.targets.upload(target, pack.version)?.outcome === 'complete'))
+    return 'a target that has it already can not be reached';
+  return undefined;
 }
 
 function hasManifest({ surveyed }: RunContext, target: string, version: number): boolean {
