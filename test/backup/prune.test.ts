@@ -141,7 +141,7 @@ describe('a prune', () => {
 
 describe('nothing is removed', () => {
   it.each([
-    ['after a run that is not complete', { run: 'incomplete' }, () => undefined],
+    ['after a run that is not complete', { run: 'incomplete' }, (): void => undefined],
     [
       'while a verification fails',
       { run: 'complete' },
@@ -156,9 +156,9 @@ describe('nothing is removed', () => {
     [
       'while an archive is missing',
       {},
-      (stage: PruneStage) => void stage.target.objects.delete(stage.nameOf(3)),
+      (stage: PruneStage): void => void stage.target.objects.delete(stage.nameOf(3)),
     ],
-    ['with a wrong clock', {}, (stage: PruneStage) => void (stage.target.clockAheadMs = 1_000_000)],
+    ['with a wrong clock', {}, (stage: PruneStage): void => void (stage.target.clockAheadMs = 1_000_000)],
     [
       'while a manifest is unreadable',
       {},
