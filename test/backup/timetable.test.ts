@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { firstSince, Timetable } from '../../src/backup/daemon/timetable.ts';
 import { scheduleOf } from '../../src/backup/schedule/due.ts';
