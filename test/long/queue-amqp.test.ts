@@ -121,7 +121,7 @@ describe.skipIf(lacks('rabbitmq-server'))('RabbitMQ', () => {
     await until('the loss to be noticed', () => !queue.isReachable);
     const beganMs = performance.now();
     await expect(queue.publish(messages(1, 'x'))).rejects.toMatchObject({ code: 'BUSY', retryable: true });
-    expect(performance.now() - beganMs).toBeLessThan(1000);
+    expect(performance.now() - beganMs).toBeLessThan(10_000);
     const received = queue.receive();
     await own.start();
     const seen = new Set(held.map(idOf));
