@@ -1,9 +1,9 @@
 import { expect, it, onTestFinished } from 'vitest';
-import { digestOf } from '../../../src/model/digest.ts';
-import { startS3Front } from '../../../harness/s3-front.ts';
-import { withS3Server } from '../../../harness/s3-server.ts';
-import { digestIn, putBytes } from '../../suites/store/files.ts';
-import { openStoreAt } from './stores.ts';
+import { digestOf } from '../../src/model/digest.ts';
+import { startS3Front } from '../../harness/s3-front.ts';
+import { withS3Server } from '../../harness/s3-server.ts';
+import { digestIn, putBytes } from '../suites/store/files.ts';
+import { openStoreAt } from '../store/s3/stores.ts';
 
 /** More than a store has connections. */
 const MANY = 64;
