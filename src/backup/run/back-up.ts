@@ -45,15 +45,18 @@ export async function backUp(context: RunContext, pruned: Pruned[]): Promise<boo
 async function surveyAll(context: RunContext): Promise<void> {
   const { request, surveyed, signal } = context;
   const options = surveyOptions(context);
-  await Promise.all(
+  const found = await Promise.all(
     request.targets.map(async (target) => {
       try {
-        surveyed.set(target.name, await survey(target, options));
+        return await survey(target, options);
       } catch (error) {
         if (!signal.aborted) fail(context, target.name, toIsyncError(error, 'INTERNAL'));
+        return undefined;
       }
     }),
   );
+  // In the order of the config.
+  for (const each of found) if (each !== undefined) surveyed.set(each.target.name, each);
   signal.throwIfAborted();
   const [first] = context.failures.values();
   if (surveyed.size === 0 && first !== undefined) throw first.error;

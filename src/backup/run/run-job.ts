@@ -78,7 +78,11 @@ function begun({ type, trigger, now = Date.now }: RunRequest, id: string | undef
 }
 
 /** Runs `after` of the job, however the run has ended. Whether it went well. */
-async function afterwards(context: RunContext, error: Error | undefined, isComplete: boolean): Promise<boolean> {
+async function afterwards(
+  context: RunContext,
+  error: Error | undefined,
+  isComplete: boolean,
+): Promise<boolean> {
   const { request, keeper, log } = context;
   const { after, name } = request.job;
   if (after === undefined) return true;
