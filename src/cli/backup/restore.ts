@@ -62,7 +62,10 @@ export function wantedOf(
   return { which: name === 'latest' ? { kind: 'latest' } : { kind: 'name', name }, globs };
 }
 
-function checkOptions({ restoreTo, printed, replace, resume, json }: BackupConfig, globs: readonly string[]): void {
+function checkOptions(
+  { restoreTo, printed, replace, resume, json }: BackupConfig,
+  globs: readonly string[],
+): void {
   if (printed === undefined) {
     if (restoreTo === undefined) throw usage('to is missing; give it with --to DIR');
     return;
@@ -72,7 +75,11 @@ function checkOptions({ restoreTo, printed, replace, resume, json }: BackupConfi
   if (json) throw usage('--stdout prints the file itself: it does not go with --json');
 }
 
-function tell({ output }: JobsWork, { target, backup, passedOver }: FoundSomewhere, restored: Restored): ExitCode {
+function tell(
+  { output }: JobsWork,
+  { target, backup, passedOver }: FoundSomewhere,
+  restored: Restored,
+): ExitCode {
   const { tally, folder, isComplete, keptAs } = restored;
   const { files, directories, symlinks, bytes, torn, resumed, problems, firstProblems } = tally;
   const { name } = backup.manifest;
@@ -87,7 +94,9 @@ function tell({ output }: JobsWork, { target, backup, passedOver }: FoundSomewhe
   output.text(`${counts.join(', ')} in ${printable(folder)}`);
   if (keptAs !== undefined) output.text(`The folder that was there is ${printable(keptAs)}`);
   if (!isComplete) {
-    output.text(`NOT complete: ${formatCount(problems, 'problem')}; once the cause is mended, --resume goes on`);
+    output.text(
+      `NOT complete: ${formatCount(problems, 'problem')}; once the cause is mended, --resume goes on`,
+    );
     for (const { path, error } of firstProblems)
       output.text(`  ${printable(path)}: ${printable(error.message)} [${error.code}]`);
     if (problems > firstProblems.length) output.text(`  and ${problems - firstProblems.length} more`);
