@@ -19,7 +19,7 @@ import type { RunBackup, RunRequest, RunResult } from './run-request.ts';
 export async function runJob(request: RunRequest): Promise<RunResult> {
   const { job, isWaiting, signal, log } = request;
   try {
-    using _lock = await takeRunLock(job.stateDir, { isWaiting, signal });
+    using _ = await takeRunLock(job.stateDir, { isWaiting, signal });
     using state = await openJobState(job.stateDir);
     return await underLock(request, state);
   } catch (cause) {
