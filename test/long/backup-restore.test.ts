@@ -219,6 +219,7 @@ describe.skipIf(noRsync)('isync backup restore', () => {
     [['restore', 'latest'], '--to DIR'],
     [['restore', 'latest', 'x', '--stdout', 'y'], '--stdout prints one file'],
     [['restore', 'latest', '--stdout', 'y', '--json'], 'does not go with --json'],
+    [['restore', 'latest', '!x', '--to', '/tmp/isync-none'], 'there are no exceptions'],
     [['restore', 'nothing', '--to', '/tmp/isync-none'], 'there is no backup nothing'],
     [['restore', '--at', 'noon', '--to', '/tmp/isync-none'], 'is no time'],
     [['restore', 'latest', '--to', '/tmp/isync-none', '--target', 's3://x'], 'has no target s3://x'],

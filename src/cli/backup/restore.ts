@@ -2,8 +2,9 @@ import { printRestored } from './restore-print.ts';
 import type { WhichBackup } from '../../backup/catalogue/find-backup.ts';
 import { Tally } from '../../backup/restore/tally.ts';
 import { restore, type Restored } from '../../backup/restore/restore.ts';
+import { parseExcludes } from '../../config/backup-values.ts';
 import type { BackupConfig } from '../../config/schemas/backup.ts';
-import { IsyncError } from '../../model/isync-error.ts';
+import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { printable } from '../../observe/printable.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -53,13 +54,13 @@ export function wantedOf(
   at: string | undefined,
   timezone: string,
 ): { readonly which: WhichBackup; readonly globs: readonly string[] } {
-  if (at !== undefined) return { which: { kind: 'at', atMs: timeOf(at, timezone) }, globs: words };
+  if (at !== undefined) return { which: { kind: 'at', atMs: timeOf(at, timezone) }, globs: checked(words) };
   const [name, ...globs] = words;
   if (name === undefined)
     throw new IsyncError('USAGE', 'which backup? Give its NAME, "latest", or --at TIME', {
       hint: 'isync backup list has the names.',
     });
-  return { which: name === 'latest' ? { kind: 'latest' } : { kind: 'name', name }, globs };
+  return { which: name === 'latest' ? { kind: 'latest' } : { kind: 'name', name }, globs: checked(globs) };
 }
 
 function checkOptions(
@@ -122,4 +123,13 @@ function tell(
 
 function usage(message: string): IsyncError {
   return new IsyncError('USAGE', message);
+}
+
+/** What can't be compiled would match nothing. */
+function checked(globs: readonly string[]): readonly string[] {
+  try {
+    return parseExcludes(globs);
+  } catch (error) {
+    throw usage(`the command line ${toIsyncError(error, 'USAGE').message}`);
+  }
 }
