@@ -70,7 +70,8 @@ async function verifyOne(given: JobsWork, job: BackupJob, stores: Stores): Promi
       });
       const there = await stillThere(found, look, given);
       await tellVerified(job, target.name, depth, there, log);
-      hasProblems ||= there.backups.some(({ fault }) => fault !== undefined) || catalogue.unreadable.length > 0;
+      hasProblems ||=
+        there.backups.some(({ fault }) => fault !== undefined) || catalogue.unreadable.length > 0;
       targets.push(tellStore(given, look, there));
     } catch (error) {
       if (signal.aborted || !(error instanceof IsyncError)) throw error;
@@ -106,7 +107,9 @@ async function stillThere(
 function checkNames(looks: readonly Look[], names: readonly string[]): void {
   if (looks.some((look) => 'error' in look)) return;
   const known = new Set(
-    looks.flatMap((look) => ('error' in look ? [] : look.catalogue.backups.map(({ manifest }) => manifest.name))),
+    looks.flatMap((look) =>
+      'error' in look ? [] : look.catalogue.backups.map(({ manifest }) => manifest.name),
+    ),
   );
   const missing = names.find((name) => !known.has(name));
   if (missing !== undefined)
@@ -123,7 +126,9 @@ function depthOf({ deep, sample }: BackupConfig): VerifyDepth {
 function tellStore({ output }: JobsWork, look: Look, { backups, readBytes }: Verification): object {
   const unreadable = 'error' in look ? [] : look.catalogue.unreadable;
   for (const { name, fault } of backups)
-    output.text(fault === undefined ? `  ok       ${printable(name)}` : `  damaged  ${printable(`${name}: ${fault}`)}`);
+    output.text(
+      fault === undefined ? `  ok       ${printable(name)}` : `  damaged  ${printable(`${name}: ${fault}`)}`,
+    );
   for (const { key, error } of unreadable)
     output.text(`  unreadable  ${printable(`${key}: ${error.message}`)} [${error.code}]`);
   const damaged = backups.filter(({ fault }) => fault !== undefined).length;
