@@ -26,7 +26,8 @@ export const runBackupStatus = jobsCommand(async ({ jobs, words, output }) => {
 
 async function reportOf(job: BackupJob, nowMs: number): Promise<JobReport> {
   const targets = job.to.map(storeName);
-  if (!existsSync(join(job.stateDir, STATE_FILE))) return jobReport({ job, targets, state: undefined, nowMs });
+  if (!existsSync(join(job.stateDir, STATE_FILE)))
+    return jobReport({ job, targets, state: undefined, nowMs });
   using state = await openJobState(job.stateDir);
   return jobReport({ job, targets, state, nowMs });
 }

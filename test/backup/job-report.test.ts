@@ -31,7 +31,10 @@ it('tells the newest backup of each target, and when the next one is due', async
   const stage = new RunStage();
   await stage.ran(new MemoryTarget());
   const newest = await stage.ran(new MemoryTarget({ name: 'other' }));
-  const report = await reported(stage, { schedule: { kind: 'every', everyMs: HOUR_MS } }, 0, ['memory', 'other']);
+  const report = await reported(stage, { schedule: { kind: 'every', everyMs: HOUR_MS } }, 0, [
+    'memory',
+    'other',
+  ]);
   expect(report.targets.map((each) => each.newest?.version)).toEqual([1, newest.version]);
   expect(report.problems).toEqual([]);
   expect(report.nextDueMs! - report.lastRun!.startedMs).toBe(HOUR_MS);
@@ -43,9 +46,13 @@ it('needs a person where a run has failed, a backup is too old, or a target has 
   expect((await reported(stage, { maxAgeMs: HOUR_MS }, 2 * HOUR_MS)).problems).toEqual([
     'the newest backup at memory is older than "maxAge" allows',
   ]);
-  expect((await reported(stage, {}, 0, ['memory', 'other'])).problems).toEqual(['no backup is known at other']);
+  expect((await reported(stage, {}, 0, ['memory', 'other'])).problems).toEqual([
+    'no backup is known at other',
+  ]);
   await stage.run([new MemoryTarget()], { job: stage.job({ before: [join(stage.root, 'nothing')] }) });
-  expect((await reported(stage)).problems[0]).toMatch(/^the last run has failed: "before" of the job .*\[SOURCE_FAILED\]$/);
+  expect((await reported(stage)).problems[0]).toMatch(
+    /^the last run has failed: "before" of the job .*\[SOURCE_FAILED\]$/,
+  );
 });
 
 it('tells what the next run goes on with, for a day', async () => {

@@ -27,13 +27,25 @@ describe('a run', () => {
     await stage.check(target, full);
     stage.put('a/new', 'new');
     const next = await stage.ran(target);
-    expect(next).toMatchObject({ type: 'incremental', version: 2, base: 1, counts: { files: 3, storedFiles: 1 } });
+    expect(next).toMatchObject({
+      type: 'incremental',
+      version: 2,
+      base: 1,
+      counts: { files: 3, storedFiles: 1 },
+    });
     expect(next.needs.map(({ version }) => version)).toEqual([1, 2]);
     await stage.check(target, next);
     const last = await stage.ran(target, { now: () => Date.now() + 7 * DAY_MS });
     expect(last).toMatchObject({ type: 'full', version: 3 });
     await stage.check(target, last);
-    expect(stage.told.map(({ stage: at }) => at)).toEqual(['before', 'done', 'before', 'done', 'before', 'done']);
+    expect(stage.told.map(({ stage: at }) => at)).toEqual([
+      'before',
+      'done',
+      'before',
+      'done',
+      'before',
+      'done',
+    ]);
   });
 
   it('puts the manifest last, and asks little', async () => {
@@ -142,7 +154,9 @@ describe('a run', () => {
     const to = join(newFolder(), 'to');
     await restored(target, { manifest, records: [] }, to);
     expect(readFileSync(join(to, 'dump.sql'), 'utf8')).toBe('select 1');
-    const failing = stage.job({ sources: [folderSource(stage.data), command(['sh', '-c', 'echo half; exit 3'])] });
+    const failing = stage.job({
+      sources: [folderSource(stage.data), command(['sh', '-c', 'echo half; exit 3'])],
+    });
     const result = await stage.run([target], { job: failing });
     expect(code(result.error)).toBe('SOURCE_FAILED');
     expect(manifestsOf(target)).toHaveLength(1);

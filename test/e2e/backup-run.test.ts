@@ -10,7 +10,13 @@ import type { Ended } from '../../harness/process.ts';
 interface Told {
   readonly exitCode: number;
   readonly outcome: string;
-  readonly backups: readonly { name: string; type: string; version: number; storedFiles: number; targets: string[] }[];
+  readonly backups: readonly {
+    name: string;
+    type: string;
+    version: number;
+    storedFiles: number;
+    targets: string[];
+  }[];
   readonly failures: readonly { target: string; code: string }[];
   readonly error?: { readonly code: string };
 }
@@ -69,7 +75,11 @@ describe.concurrent('isync backup run', () => {
   it('makes a full backup that zstd and tar read, then what has changed, which restores', async () => {
     using stage = new Stage();
     writeFileSync(stage.at('source', 'large'), randomBytes(9_000_000));
-    expect(await stage.run()).toMatchObject({ exitCode: 0, outcome: 'done', backups: [{ type: 'full', version: 1 }] });
+    expect(await stage.run()).toMatchObject({
+      exitCode: 0,
+      outcome: 'done',
+      backups: [{ type: 'full', version: 1 }],
+    });
     const [archive = ''] = stage.archives();
     expect(archive).toMatch(/^app_full_\d{8}T\d{6}Z_001\.tar\.zst$/);
     mkdirSync(stage.at('read'));
@@ -86,7 +96,9 @@ describe.concurrent('isync backup run', () => {
     const status = await runCli(stage.args('status'));
     expect(JSON.parse(status.stdout)).toMatchObject({
       exitCode: 0,
-      jobs: [{ job: 'app', problems: [], resumable: [], targets: [{ newest: expect.stringContaining('_002.') }] }],
+      jobs: [
+        { job: 'app', problems: [], resumable: [], targets: [{ newest: expect.stringContaining('_002.') }] },
+      ],
     });
   });
 
@@ -111,7 +123,9 @@ describe.concurrent('isync backup run', () => {
   });
 
   it('is BUSY beside another run, with exit code 1, or waits; stopped by SIGTERM it ends with 130', async () => {
-    using stage = new Stage((at) => ({ before: ['sh', '-c', `touch ${at.at('begun')}; while ! [ -e ${at.at('go')} ]; do sleep 0.05; done`] }));
+    using stage = new Stage((at) => ({
+      before: ['sh', '-c', `touch ${at.at('begun')}; while ! [ -e ${at.at('go')} ]; do sleep 0.05; done`],
+    }));
     await using first = startCli(stage.args('run'));
     await first.until('its beginning', () => existsSync(stage.at('begun')));
     expect(await stage.run()).toMatchObject({ exitCode: 1, error: { code: 'BUSY' } });
@@ -146,7 +160,10 @@ describe.concurrent('isync backup run', () => {
     expect(await stage.run()).toMatchObject({ exitCode: 0 });
     const other = ['--state-dir', stage.at('other')];
     expect(await stage.run(...other)).toMatchObject({ exitCode: 3, error: { code: 'FENCED' } });
-    expect(await stage.run(...other, '--adopt')).toMatchObject({ exitCode: 0, backups: [{ version: 2, type: 'full' }] });
+    expect(await stage.run(...other, '--adopt')).toMatchObject({
+      exitCode: 0,
+      backups: [{ version: 2, type: 'full' }],
+    });
     expect(await stage.run()).toMatchObject({ exitCode: 3, error: { code: 'FENCED' } });
   });
 
@@ -154,7 +171,9 @@ describe.concurrent('isync backup run', () => {
     using stage = new Stage();
     const { exitCode, stdout } = await runCli(stage.args('run', '--dry-run'));
     expect(exitCode).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ planned: [{ type: 'full', files: 1, storedFiles: 1, storedBytes: 7 }] });
+    expect(JSON.parse(stdout)).toMatchObject({
+      planned: [{ type: 'full', files: 1, storedFiles: 1, storedBytes: 7 }],
+    });
     expect(readdirSync(stage.at('store'))).toEqual([]);
     const text = await runCli(stage.args('run', '--dry-run').filter((arg) => arg !== '--json'));
     expect(text.stdout).toMatch(/^would make: full \(there is no backup yet\), 1 file, 7 B/);

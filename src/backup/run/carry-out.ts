@@ -42,11 +42,17 @@ export async function goOn(context: RunContext, begun: ArchiveWork): Promise<voi
       const error = toIsyncError(cause, 'INTERNAL');
       const isOther = error.code === 'FILE_CHANGED' && error.path === work.pack.name;
       if (isOther && tries < TRIES) {
-        log.info('the archive has changed since it was interrupted, and begins anew', { backup: work.pack.name });
+        log.info('the archive has changed since it was interrupted, and begins anew', {
+          backup: work.pack.name,
+        });
         work = await replaced(context, work);
       } else if (error.code === 'BACKUP_DAMAGED' && work.base !== undefined) {
         log.warn('the list of the base can not be used: a full backup is made', { err: error });
-        work = await insteadOf(context, work, { type: 'full', base: undefined, reason: 'its base is damaged' });
+        work = await insteadOf(context, work, {
+          type: 'full',
+          base: undefined,
+          reason: 'its base is damaged',
+        });
       } else {
         if (isOther || HOPELESS.has(error.code)) await endArchive(context, work.pack.version);
         if (HOPELESS.has(error.code)) throw error;
@@ -61,8 +67,11 @@ export async function goOn(context: RunContext, begun: ArchiveWork): Promise<voi
 async function replaced(context: RunContext, work: ArchiveWork): Promise<ArchiveWork> {
   const { state } = context;
   const { pack } = work;
-  const isMade = pack.targets.some((name) => state.targets.upload(name, pack.version)?.outcome === 'complete');
-  if (isMade) return await insteadOf(context, work, { type: pack.type, base: work.base, reason: work.reason });
+  const isMade = pack.targets.some(
+    (name) => state.targets.upload(name, pack.version)?.outcome === 'complete',
+  );
+  if (isMade)
+    return await insteadOf(context, work, { type: pack.type, base: work.base, reason: work.reason });
   await endArchive(context, pack.version);
   return await beginAnew(context, work);
 }

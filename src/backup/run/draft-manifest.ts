@@ -64,7 +64,10 @@ export async function draftManifest(
 }
 
 /** What a run before has drafted of this archive; undefined where that is missing or of another one. */
-export async function readDraft(context: RunContext, work: ArchiveWork): Promise<DraftedManifest | undefined> {
+export async function readDraft(
+  context: RunContext,
+  work: ArchiveWork,
+): Promise<DraftedManifest | undefined> {
   const { pack } = work;
   const files = filesOf(context.request.job.stateDir, pack.version);
   const bytes = await readIfThere(files.manifest);
@@ -73,8 +76,7 @@ export async function readDraft(context: RunContext, work: ArchiveWork): Promise
   try {
     const manifest = decodeManifest(bytes, files.manifest);
     const { archive, list, version, name } = manifest;
-    const isOfPack =
-      version === pack.version && name === pack.name && archive.sha256 === pack.packed?.sha256;
+    const isOfPack = version === pack.version && name === pack.name && archive.sha256 === pack.packed?.sha256;
     const isWhole = createHash('sha256').update(storedList).digest('hex') === list.sha256;
     return isOfPack && isWhole ? { manifest, bytes, storedList } : undefined;
   } catch (err) {
@@ -91,7 +93,10 @@ function olderNeeds({ base, pack }: ArchiveWork, { needs }: Packed): NeededArchi
     .map((version) => {
       const need = known.get(version);
       if (need !== undefined) return need;
-      throw new IsyncError('BACKUP_DAMAGED', `the list of the base points to archive ${version}, which it does not need`);
+      throw new IsyncError(
+        'BACKUP_DAMAGED',
+        `the list of the base points to archive ${version}, which it does not need`,
+      );
     });
 }
 

@@ -28,7 +28,7 @@ export type DryRunRequest = Omit<RunRequest, 'trigger' | 'madeBy' | 'notices' | 
  */
 export async function dryRun(request: DryRunRequest): Promise<DryRun> {
   const { job, isWaiting, signal } = request;
-  using _lock = await takeRunLock(job.stateDir, { isWaiting, signal });
+  using _ = await takeRunLock(job.stateDir, { isWaiting, signal });
   using state = await openJobState(job.stateDir);
   return await looked(request, state);
 }
@@ -81,6 +81,14 @@ async function look(
   { job, isAdopting, log, signal, now = Date.now }: DryRunRequest,
   state: JobState,
 ): Promise<Surveyed> {
-  const onRetry = (): void => undefined;
-  return await survey(target, { job, state, isAdopting, isDryRun: true, nowMs: now(), log, signal, onRetry });
+  return await survey(target, {
+    job,
+    state,
+    isAdopting,
+    isDryRun: true,
+    nowMs: now(),
+    log,
+    signal,
+    onRetry: () => undefined,
+  });
 }

@@ -139,5 +139,14 @@ function told(
     problems: keeper.record.problems + problems,
     backups: [...new Set([...keeper.record.backups, name])],
   });
-  log.info('a backup is complete', { backup: name, type, reason, targets, files, bytes, storedFiles, storedBytes });
+  log.info('a backup is complete', {
+    backup: name,
+    type,
+    reason,
+    targets,
+    files,
+    bytes,
+    storedFiles,
+    storedBytes,
+  });
 }

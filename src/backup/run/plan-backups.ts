@@ -86,7 +86,8 @@ function chooseFor({ standings, isAdopted }: TargetFacts, options: PlanOptions):
       return { why: 'the last full one is old enough' };
   }
   if (newest.jobId !== jobId) return { why: 'another machine has made the newest backup' };
-  if (!hasList(newest.version)) return { why: `the list of version ${newest.version} is not on this machine` };
+  if (!hasList(newest.version))
+    return { why: `the list of version ${newest.version} is not on this machine` };
   return { base: newest };
 }
 

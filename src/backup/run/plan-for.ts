@@ -10,7 +10,15 @@ const BASES = 10;
 /** What these targets are to get. */
 export async function planFor(
   surveyed: readonly Surveyed[],
-  { request, state, now }: { readonly request: Pick<RunRequest, 'job' | 'type'>; readonly state: JobState; readonly now: () => number },
+  {
+    request,
+    state,
+    now,
+  }: {
+    readonly request: Pick<RunRequest, 'job' | 'type'>;
+    readonly state: JobState;
+    readonly now: () => number;
+  },
 ): Promise<PlannedBackup[]> {
   const { job, type } = request;
   const lists = new Set<number>();
@@ -19,7 +27,11 @@ export async function planFor(
       const { version } = backup.manifest;
       if (await isThere(filesOf(job.stateDir, version).list)) lists.add(version);
     }
-  const facts = surveyed.map(({ target: { name }, standings, isAdopted }) => ({ name, standings, isAdopted }));
+  const facts = surveyed.map(({ target: { name }, standings, isAdopted }) => ({
+    name,
+    standings,
+    isAdopted,
+  }));
   return planBackups(facts, {
     job,
     asked: type,

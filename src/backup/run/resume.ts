@@ -47,16 +47,26 @@ export async function resumePacks(
     // It is for others, who may be back tomorrow.
     if (reachable.length === 0 && away.length > 0 && isRecent(pack, now())) continue;
     const base = await baseOf(context, pack);
-    const why = unusable(context, pack, away) ?? (base === 'lost' ? 'its base is not whole any more' : undefined);
+    const why =
+      unusable(context, pack, away) ?? (base === 'lost' ? 'its base is not whole any more' : undefined);
     if (why !== undefined || base === 'lost' || reachable.length === 0) {
-      log.warn('what an earlier run has begun is dropped', { backup: name, why: why ?? 'its targets are gone' });
+      log.warn('what an earlier run has begun is dropped', {
+        backup: name,
+        why: why ?? 'its targets are gone',
+      });
       await endArchive(context, version);
       continue;
     }
     keeper.update({ type: pack.type });
     const isMade = reachable.some((target) => hasManifest(context, target, version));
-    const reason = base === undefined ? 'an earlier run has begun it' : `since version ${base.version}, an earlier run has begun it`;
-    log.info('a run goes on with what an earlier one has begun', { backup: name, isPacked: pack.packed !== undefined });
+    const reason =
+      base === undefined
+        ? 'an earlier run has begun it'
+        : `since version ${base.version}, an earlier run has begun it`;
+    log.info('a run goes on with what an earlier one has begun', {
+      backup: name,
+      isPacked: pack.packed !== undefined,
+    });
     await goOn(context, { pack, base, reason, targets: reachable });
     if (isOwn(pack) || !isMade) for (const target of reachable) served.add(target);
   }

@@ -19,7 +19,7 @@ import type { RunBackup, RunRequest, RunResult } from './run-request.ts';
 export async function runJob(request: RunRequest): Promise<RunResult> {
   const { job, isWaiting, signal, log } = request;
   try {
-    using _lock = await takeRunLock(job.stateDir, { isWaiting, signal });
+    using _ = await takeRunLock(job.stateDir, { isWaiting, signal });
     using state = await openJobState(job.stateDir);
     return await underLock(request, state);
   } catch (cause) {
@@ -78,7 +78,11 @@ function begun({ type, trigger, now = Date.now }: RunRequest, id: string | undef
 }
 
 /** Runs `after` of the job, however the run has ended. Whether it went well. */
-async function afterwards(context: RunContext, error: Error | undefined, isComplete: boolean): Promise<boolean> {
+async function afterwards(
+  context: RunContext,
+  error: Error | undefined,
+  isComplete: boolean,
+): Promise<boolean> {
   const { request, keeper, log } = context;
   const { after, name } = request.job;
   if (after === undefined) return true;

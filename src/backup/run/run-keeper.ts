@@ -14,7 +14,11 @@ export class RunKeeper {
   #writtenMs = performance.now();
 
   /** @param runs undefined: there is no state to write to */
-  constructor(begun: Pick<RunRecord, 'id' | 'startedMs' | 'type' | 'trigger'>, runs: RunRecords | undefined, log: Log) {
+  constructor(
+    begun: Pick<RunRecord, 'id' | 'startedMs' | 'type' | 'trigger'>,
+    runs: RunRecords | undefined,
+    log: Log,
+  ) {
     this.#runs = runs;
     this.#log = log;
     const before = runs?.list().find(({ id }) => id === begun.id);

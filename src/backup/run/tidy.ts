@@ -9,7 +9,9 @@ const KEPT_FOR_OTHERS = 5;
 /** Removes from the folder of the job what no later run needs. */
 export async function tidy({ request, state, surveyed, log }: RunContext): Promise<void> {
   const { stateDir } = request.job;
-  const underWay = state.packs.find().flatMap(({ version, base }) => (base === undefined ? [version] : [version, base]));
+  const underWay = state.packs
+    .find()
+    .flatMap(({ version, base }) => (base === undefined ? [version] : [version, base]));
   const isKnown = request.targets.every(({ name }) => surveyed.has(name));
   const bases = [...surveyed.values()].flatMap(({ standings }) => basesOf(standings));
   const others = isKnown ? [] : (await versionsOf(stateDir)).slice(0, KEPT_FOR_OTHERS);

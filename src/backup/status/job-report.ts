@@ -81,7 +81,9 @@ function targetProblems({ job, state, found, nowMs }: Facts): string[] {
     return [
       ...(fault === undefined ? [] : [`${newest.name} at ${target} is damaged: ${fault}`]),
       ...(newest.isShrunk && newest.version > (state?.agreedVersion ?? 0)
-        ? [`${newest.name} is half of the one before or less: nothing is pruned until "isync backup prune" has been run`]
+        ? [
+            `${newest.name} is half of the one before or less: nothing is pruned until "isync backup prune" has been run`,
+          ]
         : []),
       ...(job.maxAgeMs !== undefined && ageMs > job.maxAgeMs
         ? [`the newest backup at ${target} is older than "maxAge" allows`]

@@ -21,9 +21,13 @@ export function dryRunLines({ planned, resumed, failures, pruned }: DryRun): str
     ...pruned.flatMap(({ target, bars, backups, litter }) => [
       ...bars.map((bar) => printable(`${target}: nothing would be removed: ${bar}`)),
       ...backups.map(({ name, fate, why }) =>
-        printable(`${target}: ${fate === 'kept' ? 'would keep' : fate === 'locked' ? 'could not yet remove' : 'would remove'} ${name}: ${why}`),
+        printable(
+          `${target}: ${fate === 'kept' ? 'would keep' : fate === 'locked' ? 'could not yet remove' : 'would remove'} ${name}: ${why}`,
+        ),
       ),
-      ...litter.map(({ kind, key }) => printable(`${target}: would remove the ${kind} ${key}: no backup needs it`)),
+      ...litter.map(({ kind, key }) =>
+        printable(`${target}: would remove the ${kind} ${key}: no backup needs it`),
+      ),
     ]),
   ];
 }

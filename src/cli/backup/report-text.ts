@@ -32,8 +32,6 @@ function runText({ stage, type, startedMs, endedMs }: RunRecord, ago: (ms: numbe
 /** For programs. Ages are in seconds. */
 export function reportObject(report: JobReport, nowMs: number): object {
   const { job, runningPid, lastRun, targets, nextDueMs, resumable, problems } = report;
-  const iso = (ms: number | undefined): string | undefined =>
-    ms === undefined ? undefined : new Date(ms).toISOString();
   return {
     job,
     runningPid,
@@ -61,4 +59,8 @@ export function reportObject(report: JobReport, nowMs: number): object {
     })),
     problems,
   };
+}
+
+function iso(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString();
 }

@@ -19,7 +19,9 @@ export function resultLines({ backups, failures, pruned }: RunResult): string[] 
       const { name, type, counts, isShrunk } = manifest;
       const { files, bytes, storedFiles, storedBytes, problems } = counts;
       const wrong = problems === 0 ? '' : `; ${formatCount(problems, 'problem')}`;
-      const shrunk = isShrunk ? '; half of the one before or less: nothing is pruned until you have looked' : '';
+      const shrunk = isShrunk
+        ? '; half of the one before or less: nothing is pruned until you have looked'
+        : '';
       return printable(
         `${name}: ${type} (${reason}), ${formatCount(files, 'file')}, ${formatBytes(bytes)}; stored ${formatCount(storedFiles, 'file')}, ${formatBytes(storedBytes)}, at ${targets.join(', ')}${wrong}${shrunk}`,
       );
