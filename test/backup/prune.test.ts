@@ -228,7 +228,7 @@ describe('a store that keeps things', () => {
     };
     const pruned = await stage.prune({ last: 1 }, { run: 'complete' });
     expect(pruned.denied?.code).toBe('STORE_REFUSED');
-    expect(fatesOf(pruned)).toEqual(['4 kept', '3 due', '2 due', '1 kept']);
+    expect(fatesOf(pruned)).toEqual(['4 kept', '3 due', '2 due', '1 due']);
     expect(pruned.calls.filter((call) => call.startsWith('remove'))).toHaveLength(1);
     expect(stage.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
     expect(stage.target.objects.size).toBe(12);

@@ -127,22 +127,19 @@ describe('options', () => {
     ];
   };
   const all = COMMANDS.flatMap((entry) => found(entry, entry.name, []));
-  const settingsOfSection = (section: string): string[] =>
-    Object.keys(SCHEMAS[section as keyof typeof SCHEMAS].shape).map(optionName);
 
   it.each(all)('of $name are those that its settings know', ({ section, command, isBelow }) => {
     const { options, arguments: places, secrets = [], byOption = {}, notOptions = [] } = command;
-    const byOnly = new Set(
-      Object.values(byOption).filter((option) => !settingsOfSection(section).includes(option)),
-    );
+    const settings = Object.keys(SCHEMAS[section as keyof typeof SCHEMAS].shape)
+      .filter((key) => byOption[key] === undefined && !notOptions.includes(key))
+      .map(optionName);
+    // What no setting of that name has gives a setting of another one.
+    const byOnly = new Set(Object.values(byOption).filter((option) => !settings.includes(option)));
     const named = [
       ...Object.keys(options).filter((name) => name !== 'config' && !byOnly.has(name)),
       ...places.filter(({ kind }) => kind === 'setting').map(({ name }) => name),
       ...secrets,
     ];
-    const settings = Object.keys(SCHEMAS[section as keyof typeof SCHEMAS].shape)
-      .filter((key) => byOption[key] === undefined && !notOptions.includes(key))
-      .map(optionName);
     expect(settings).toEqual(expect.arrayContaining(named));
     // What stands below a command takes the settings of its section from the file.
     expect((isBelow ? settings : named).toSorted()).toEqual(settings.toSorted());

@@ -40,7 +40,8 @@ export async function removeBackups(request: RemoveRequest): Promise<readonly Pr
       verdict.reasons.length > 0
         ? ({ fate: 'kept', why: explain(verdict) } as const)
         : await fateOf(backup, explain(verdict), kept, request);
-    if (fate !== 'removed') kept.add(manifest);
+    // Where nothing is removed at all, what it needs is due as it is.
+    if (fate === 'kept' || fate === 'locked') kept.add(manifest);
     const { name, version, startedMs, archive, list } = manifest;
     pruned.push({ name, version, startedMs, bytes: archive.size + list.size, fate, why });
   }

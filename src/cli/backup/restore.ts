@@ -63,7 +63,6 @@ export function wantedOf(
 }
 
 function checkOptions({ restoreTo, printed, replace, resume, json }: BackupConfig, globs: readonly string[]): void {
-  const usage = (message: string): IsyncError => new IsyncError('USAGE', message);
   if (printed === undefined) {
     if (restoreTo === undefined) throw usage('to is missing; give it with --to DIR');
     return;
@@ -110,4 +109,8 @@ function tell({ output }: JobsWork, { target, backup, passedOver }: FoundSomewhe
     passedOver,
   };
   return output.done(summary, isComplete ? EXIT.DONE : EXIT.PROBLEMS);
+}
+
+function usage(message: string): IsyncError {
+  return new IsyncError('USAGE', message);
 }

@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BackupStage } from './backup-stage.ts';
+import { BackupStage } from '../e2e/backup-stage.ts';
 
 let stage: BackupStage;
 beforeEach(async () => {
@@ -68,7 +68,6 @@ describe('isync backup list', () => {
     for (const text of ['damaged: ', 'unreadable: ', "can't be read: ", 'marked (the \\x1b'])
       expect(stdout).toContain(text);
     expect(stdout).not.toContain('\u{1b}');
-    expect((await stage.run(['list', '--target', stage.at('gone')])).exitCode).toBe(2);
   });
 
   it('ends as the store does where none can be reached', async () => {
