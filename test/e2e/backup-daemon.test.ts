@@ -156,6 +156,21 @@ describe.concurrent('isync backup daemon', () => {
     expect(daemon.stderr).not.toContain('"level":"error"');
   });
 
+  it('that is killed leaves its run to its end, and the next one waits for that', async () => {
+    await using stage = await Stage.open((on) => [
+      job(on, 'app', { before: ['sleep', '2'], after: ['touch', on.at('ended')] }),
+    ]);
+    await using daemon = stage.start();
+    await daemon.until('it to begin', () => daemon.stderr.includes('"msg":"it is time"'));
+    await daemon.until('a run', () => existsSync(stage.at('backup.yaml.state/app/run.lock')));
+    daemon.signal('SIGKILL');
+    await stage.configure([job(stage, 'app')]);
+    await using next = stage.start();
+    await next.until('two backups', () => stage.backups('app').length > 1);
+    expect(existsSync(stage.at('ended'))).toBe(true);
+    expect(next.stderr).not.toContain('"level":"error"');
+  });
+
   it('keeps a second one out', async () => {
     await using stage = await Stage.open((on) => [job(on, 'app', { schedule: '0 0 1 1 *' })]);
     await using daemon = stage.start();
