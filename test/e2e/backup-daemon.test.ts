@@ -158,11 +158,13 @@ describe.concurrent('isync backup daemon', () => {
 
   it('that is killed leaves its run to its end, and the next one waits for that', async () => {
     await using stage = await Stage.open((on) => [
-      job(on, 'app', { before: ['sleep', '2'], after: ['touch', on.at('ended')] }),
+      job(on, 'app', {
+        before: ['sh', '-c', `touch ${on.at('begun')}; sleep 2`],
+        after: ['touch', on.at('ended')],
+      }),
     ]);
     await using daemon = stage.start();
-    await daemon.until('it to begin', () => daemon.stderr.includes('"msg":"it is time"'));
-    await daemon.until('a run', () => existsSync(stage.at('backup.yaml.state/app/run.lock')));
+    await daemon.until('a run', () => existsSync(stage.at('begun')));
     daemon.signal('SIGKILL');
     await stage.configure([job(stage, 'app')]);
     await using next = stage.start();
