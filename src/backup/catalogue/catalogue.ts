@@ -1,7 +1,7 @@
 import { IsyncError } from '../../model/isync-error.ts';
 import { decodeManifest, decodeMark, MAX_MANIFEST_BYTES } from '../manifest/manifest-codec.ts';
 import type { Manifest, Mark } from '../manifest/manifest.ts';
-import { MANIFEST_ENDING, MARK_ENDING } from '../names/backup-name.ts';
+import { JOB_KEY, MANIFEST_ENDING, MARK_ENDING } from '../names/backup-name.ts';
 import type { TargetRecords } from '../state/job-state.ts';
 import type { BackupTarget, TargetObject } from '../target/target.ts';
 import { attempting, type AttemptOptions } from '../upload/attempts.ts';
@@ -69,7 +69,7 @@ export async function readCatalogue(target: BackupTarget, options: CatalogueOpti
     }
   };
   await Promise.all(Array.from({ length: Math.min(READS_AT_ONCE, keys.length) }, work));
-  cache?.keepCached(target.name, new Set(keys));
+  cache?.keepCached(target.name, new Set([...keys, JOB_KEY]));
 
   const twice = versionsTwice(manifests);
   const backups: KnownBackup[] = [];

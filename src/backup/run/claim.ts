@@ -66,7 +66,10 @@ export async function readJobObject({
     },
     attempts,
   );
-  return bytes && decodeJobObject(bytes, JOB_KEY);
+  if (bytes === undefined) return undefined;
+  const found = decodeJobObject(bytes, JOB_KEY);
+  if (etag !== '') state.targets.cache(target.name, JOB_KEY, etag, bytes);
+  return found;
 }
 
 /** Read back, for not every server keeps two machines apart that write at a time. */
