@@ -138,10 +138,10 @@ async function beginLater(
 
 function tellNext({ log }: JobsWork, { name }: BackupJob, duties: readonly ScheduledDuty[]): void {
   const nowMs = Date.now();
-  const next = duties.map(({ duty, timetable }) => [duty, timetable.nextMs(nowMs)] as const);
-  const times = next.map(([duty, ms]) => [
-    duty,
-    ms === Infinity ? 'never' : new Date(Math.max(ms, nowMs)).toISOString(),
-  ]);
+  const times = duties.map(({ duty, timetable }) => {
+    const ms = timetable.nextMs(nowMs);
+    const at = ms === Infinity ? 'never' : new Date(Math.max(ms, nowMs)).toISOString();
+    return [duty === 'run' ? 'nextRun' : 'nextVerification', at] as const;
+  });
   log.info('a job is looked after', { job: name, ...Object.fromEntries(times) });
 }
