@@ -14,16 +14,20 @@ const PAUSE_MS = 50;
 const P50_MS = 100;
 
 await withS3Server((server) => {
-  test(`from a PUT to the file it takes no longer beside ${KNOWN} known objects`, async () => {
-    await using stage = await startPullStage(server);
-    await stage.configure({ buckets: [stage.bucket], sync: { 'a/': 'a' } });
-    const alone = await latency(stage, 'alone');
-    await knowObjects(stage, KNOWN, 'without files');
-    const beside = await latency(stage, 'beside');
-    console.log(`p50 ${alone.toFixed(1)} ms, beside ${KNOWN} known objects ${beside.toFixed(1)} ms`);
-    // A slow machine is as slow without them.
-    expect(beside).toBeLessThan(Math.max(P50_MS, 2 * alone));
-  });
+  test(
+    `from a PUT to the file it takes no longer beside ${KNOWN} known objects`,
+    async () => {
+      await using stage = await startPullStage(server);
+      await stage.configure({ buckets: [stage.bucket], sync: { 'a/': 'a' } });
+      const alone = await latency(stage, 'alone');
+      await knowObjects(stage, KNOWN, 'without files');
+      const beside = await latency(stage, 'beside');
+      console.log(`p50 ${alone.toFixed(1)} ms, beside ${KNOWN} known objects ${beside.toFixed(1)} ms`);
+      // A slow machine is as slow without them.
+      expect(beside).toBeLessThan(Math.max(P50_MS, 2 * alone));
+    },
+    600_000 + KNOWN,
+  );
 });
 
 /** What half of the files take, in ms: one at a time, through notification and queue. */
