@@ -107,7 +107,7 @@ await withS3Server((server) => {
       expect(outcomes(found)).toMatchObject({ lock: 'ok', remove: 'ok' });
       const { Versions = [] } = await server.client.send(new ListObjectVersionsCommand({ Bucket }));
       expect(Versions).toEqual([]);
-    }, 60_000);
+    });
 
     it('finds that a bucket without Object Lock has no locks', async () => {
       const lock = { mode: 'governance', days: 30 } as const;

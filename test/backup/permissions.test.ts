@@ -109,7 +109,7 @@ describe('a check of what may be done', () => {
     const results = await checkPermissions(target, { tags: {}, signal });
     expect(outcomes(results)).toMatchObject({ lock: 'ok', remove: 'ok' });
     expect(target.objects.size).toBe(0);
-  }, 30_000);
+  });
 
   it('finds that a lock does not hold', async () => {
     const target = new MemoryTarget({ lock: { mode: 'governance', days: 30 } });

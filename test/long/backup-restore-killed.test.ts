@@ -5,10 +5,10 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lacks } from '../../harness/tools.ts';
 import { openFolderTarget } from '../../src/backup/target/folder/folder-target.ts';
-import { makeBackup, membersOf } from './made-backup.ts';
-import { differences, makeSource, newFolder } from './restoring.ts';
+import { makeBackup, membersOf } from '../backup/made-backup.ts';
+import { differences, makeSource, newFolder } from '../backup/restoring.ts';
 
-const PROGRAM = join(import.meta.dirname, 'restore-program.ts');
+const PROGRAM = join(import.meta.dirname, '../backup/restore-program.ts');
 /** How often a restore is killed; default: enough to hit each of its steps. */
 const KILLS = Number(process.env['ISYNC_TEST_KILLS'] ?? 12);
 /** Longest life of one in ms, from when it begins to work. */

@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { expect, it, onTestFinished } from 'vitest';
 import { lacks } from '../../harness/tools.ts';
-import { BackupStage } from './backup-stage.ts';
+import { BackupStage } from '../e2e/backup-stage.ts';
 
 it.skipIf(lacks('rsync'))('backups are listed, restored, verified, marked and pruned', async () => {
   const stage = await BackupStage.start();

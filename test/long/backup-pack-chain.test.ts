@@ -18,7 +18,7 @@ import * as fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { FileRecord } from '../../src/backup/list/file-record.ts';
 import { errnoOf } from '../../src/model/isync-error.ts';
-import { checkContents, type MadeBackup, packed, PackStage } from './packing.ts';
+import { checkContents, type MadeBackup, packed, PackStage } from '../backup/packing.ts';
 
 const stage = PackStage.use();
 
@@ -121,4 +121,4 @@ it('lists the disk as it is after any changes, and has each content where it say
     ),
     { numRuns: 60 },
   );
-}, 120_000);
+});

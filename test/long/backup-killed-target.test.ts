@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openFolderTarget } from '../../src/backup/target/folder/folder-target.ts';
 import { startNode } from '../../harness/process.ts';
-import { ARCHIVE, archiveOf, KEY } from './archive.ts';
+import { ARCHIVE, archiveOf, KEY } from '../backup/archive.ts';
 
-const PROGRAM = new URL('killed.ts', import.meta.url).pathname;
+const PROGRAM = new URL('../backup/killed.ts', import.meta.url).pathname;
 /** Processes that are killed, each at another call of the file system, spread over all that there are. */
 const KILLS = Number(process.env['ISYNC_TEST_BACKUP_KILLS'] ?? 6);
 
