@@ -5,9 +5,9 @@ import { setMark } from '../../src/backup/catalogue/marks.ts';
 import { judgedOf, standingsOf } from '../../src/backup/catalogue/standing.ts';
 import { judge } from '../../src/backup/rules/judge.ts';
 import { keysOf } from '../../src/backup/prune/remove-backups.ts';
-import { contextOf } from './restoring.ts';
+import { contextOf } from '../backup/restoring.ts';
 import { restoreOne } from '../../src/backup/restore/restore-one.ts';
-import { PruneStage } from './pruning.ts';
+import { PruneStage } from '../backup/pruning.ts';
 import { tmpdir } from 'node:os';
 
 const HISTORIES = Number(process.env['ISYNC_TEST_PRUNE_HISTORIES'] ?? 15);

@@ -4,8 +4,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { openParking } from '../../src/events/parking/open-parking.ts';
 import type { Parking } from '../../src/events/parking/parking.ts';
 import { RecordingLog } from '../recording-log.ts';
-import { isync } from './isync-process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { isync } from '../cli/isync-process.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 let file: string;
 let parking: Parking;

@@ -4,9 +4,9 @@ import { expect, it } from 'vitest';
 import type { TargetPart, TargetUpload } from '../../src/backup/target/target.ts';
 import { dropArchive } from '../../src/backup/upload/drop-archive.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { archiveOf, KEY, packOf, PART_BYTES, SECRETS } from './archive.ts';
-import { MemoryTarget } from './memory-target.ts';
-import { UploadStage } from './upload-stage.ts';
+import { archiveOf, KEY, packOf, PART_BYTES, SECRETS } from '../backup/archive.ts';
+import { MemoryTarget } from '../backup/memory-target.ts';
+import { UploadStage } from '../backup/upload-stage.ts';
 
 /** What ends a run: each target fails, or the whole run is interrupted, from so many of its calls on. */
 const interruption = fc.record({
