@@ -62,7 +62,10 @@ const job = (stage: Stage, name: string, more: object = {}): object => ({
 });
 
 async function statusOf(daemon: CliProcess): Promise<string> {
-  const line = await daemon.until('the daemon to start', () => /^\{"event":"started".*$/m.exec(daemon.stdout)?.[0]);
+  const line = await daemon.until(
+    'the daemon to start',
+    () => /^\{"event":"started".*$/m.exec(daemon.stdout)?.[0],
+  );
   return (JSON.parse(line) as { status: string }).status;
 }
 
@@ -79,12 +82,21 @@ describe.concurrent('isync backup daemon', () => {
     ]);
     await using daemon = stage.start('--status', '127.0.0.1:0');
     const status = await statusOf(daemon);
-    await daemon.until('two backups of each', () => stage.backups('app').length > 1 && stage.backups('other').length > 1);
+    await daemon.until(
+      'two backups of each',
+      () => stage.backups('app').length > 1 && stage.backups('other').length > 1,
+    );
     const metric = async (line: RegExp): Promise<boolean> =>
       line.test(await (await fetch(`${status}/metrics`)).text());
-    await daemon.until('the stores to be looked at', () => metric(/^isync_backup_store_up\{store=".*"\} 1$/m));
-    await daemon.until('a success', () => metric(/^isync_backup_last_success_timestamp_seconds\{backup="app"\} \d/m));
-    await daemon.until('a verification', () => metric(/^isync_backup_newest_verified_age_seconds\{backup="app",store=".*"\} \d/m));
+    await daemon.until('the stores to be looked at', () =>
+      metric(/^isync_backup_store_up\{store=".*"\} 1$/m),
+    );
+    await daemon.until('a success', () =>
+      metric(/^isync_backup_last_success_timestamp_seconds\{backup="app"\} \d/m),
+    );
+    await daemon.until('a verification', () =>
+      metric(/^isync_backup_newest_verified_age_seconds\{backup="app",store=".*"\} \d/m),
+    );
     expect(await (await fetch(`${status}/healthz`)).text()).toBe('ok');
     expect((await fetch(`${status}/readyz`)).status).toBe(200);
     await daemon.until('notices', async () => {
@@ -116,7 +128,10 @@ describe.concurrent('isync backup daemon', () => {
     const running = (text: string): boolean => text.includes('"msg":"it is time"');
     {
       await using daemon = stage.start();
-      await daemon.until('a run', () => running(daemon.stderr) && existsSync(stage.at('backup.yaml.state/app/run.lock')));
+      await daemon.until(
+        'a run',
+        () => running(daemon.stderr) && existsSync(stage.at('backup.yaml.state/app/run.lock')),
+      );
       const began = performance.now();
       expect(await daemon.stop('SIGTERM')).toMatchObject({ exitCode: 0 });
       expect(performance.now() - began).toBeLessThan(30_000);
@@ -129,7 +144,9 @@ describe.concurrent('isync backup daemon', () => {
   });
 
   it('waits its turn while a person runs the job, and is no failure', async () => {
-    await using stage = await Stage.open((on) => [job(on, 'app', { before: ['sleep', '3'], schedule: '0 0 1 1 *' })]);
+    await using stage = await Stage.open((on) => [
+      job(on, 'app', { before: ['sleep', '3'], schedule: '0 0 1 1 *' }),
+    ]);
     await using byHand = startCli(stage.args('run', 'app'));
     await byHand.until('it to run', () => existsSync(stage.at('backup.yaml.state/app/run.lock')));
     await stage.configure([job(stage, 'app')]);
