@@ -20,7 +20,10 @@ const TIDY = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '65000' };
 /** Of libuv, for `isync webhook`: each of its threads takes 50 kB, and few of them wait for a disk there. */
 const FEW_THREADS = '16';
 
-/** Begins `isync webhook` anew, in the same process, with little memory of C: some 50 ms. */
+/**
+ * Begins `isync webhook` and `isync backup run` anew, in the same process, with little memory of C: some 50 ms. The buffers of a
+ * backup are large, and would leave 60 MB of holes.
+ */
 function keepSmall(): void {
   const { argv, env, execArgv, execPath, platform } = process;
   const [command, next = '-'] = argv.slice(2);
@@ -30,9 +33,10 @@ function keepSmall(): void {
     for (const name of [ANEW, ...own.split(',')]) delete env[name];
     return;
   }
+  const isWebhook = command === 'webhook' && next.startsWith('-');
+  const isBackup = command === 'backup' && next === 'run';
   // The older versions of Node have no execve.
-  if (command !== 'webhook' || !next.startsWith('-') || platform !== 'linux' || process.execve === undefined)
-    return;
+  if (!(isWebhook || isBackup) || platform !== 'linux' || process.execve === undefined) return;
   const added = Object.entries(TIDY).filter(([name]) => env[name] === undefined);
   const names = added.map(([name]) => name).join(',');
   const anew = Object.assign({}, env, Object.fromEntries(added), { [ANEW]: names });
