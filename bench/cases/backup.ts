@@ -34,7 +34,11 @@ const WHAT = `${FILES.toLocaleString('en')} files, ${(BYTES / MIB).toFixed(0)} M
 
 export const BACKUP_CASES: readonly BenchCase[] = [
   { name: 'backup-full', about: `${WHAT} into a bucket, beside ${PIPE}`, run: measureFull },
-  { name: 'backup-unchanged', about: `${WHAT} of which nothing has changed, beside ${RESTIC}`, run: measureUnchanged },
+  {
+    name: 'backup-unchanged',
+    about: `${WHAT} of which nothing has changed, beside ${RESTIC}`,
+    run: measureUnchanged,
+  },
 ];
 
 async function measureFull(bench: Bench): Promise<void> {
@@ -151,7 +155,10 @@ function isyncFull(bucket: BenchBucket, memory: number[]): Competitor {
         () => bucket.cpu(),
         async () => {
           await backUp(bucket, config, memory);
-          return { same: true, check: async (thorough) => await checkArchive(bucket, `${prefix}/bench/`, data, thorough) };
+          return {
+            same: true,
+            check: async (thorough) => await checkArchive(bucket, `${prefix}/bench/`, data, thorough),
+          };
         },
       );
     },

@@ -62,7 +62,7 @@ describe('a daemon that starts', () => {
     await dueAtStart('2025-04-10T12:00Z');
     const run = { ...RUN, startedMs: Date.parse('2025-04-11T09:00Z') };
     expect(await dueAtStart('2025-04-11T12:00Z', [run])).toEqual([]);
-    expect(await dueAtStart('2025-04-11T12:00Z', [{ ...run, stage: 'failed' }])).toHaveLength(1);
+    expect(await dueAtStart('2025-04-11T12:00Z', [{ ...run, stage: 'failed', backups: [] }])).toHaveLength(1);
   });
 
   it('begins a job of an interval at once where there was no run', async () => {

@@ -165,6 +165,15 @@ describe('at one time', () => {
     ]);
   });
 
+  it('neither starves the other where a run takes longer than its interval', async () => {
+    await using stage = new Stage();
+    const minutely = { kind: 'every', everyMs: MINUTE } as const;
+    stage.add('app', minutely, { work: taking(5 * MINUTE) });
+    stage.add('app', minutely, { duty: 'verify', work: taking(5 * MINUTE) });
+    await vi.advanceTimersByTimeAsync(HOUR);
+    expect(stage.begun.slice(0, 4).map(({ duty }) => duty)).toEqual(['run', 'verify', 'run', 'verify']);
+  });
+
   it('four jobs are under way, and the others follow in the order of their times', async () => {
     await using stage = new Stage();
     let running = 0;
@@ -175,7 +184,8 @@ describe('at one time', () => {
       running -= 1;
       return 'done';
     };
-    for (let job = 9; job >= 1; job--) stage.add(`job${job}`, { kind: 'cron', pattern: `${job} 2 * * *` }, { work });
+    for (let job = 9; job >= 1; job--)
+      stage.add(`job${job}`, { kind: 'cron', pattern: `${job} 2 * * *` }, { work });
     await vi.advanceTimersByTimeAsync(DAY);
     expect(most).toBe(4);
     expect(stage.begun.map(({ job }) => job)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9].map((n) => `job${n}`));

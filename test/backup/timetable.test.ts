@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { firstSince, Timetable } from '../../src/backup/daemon/timetable.ts';
 import { scheduleOf } from '../../src/backup/schedule/due.ts';
@@ -132,13 +132,10 @@ describe('a failure that may pass', () => {
 
   it('does not wait for years where the clock is set back meanwhile', () => {
     const { table } = timetable({ kind: 'cron', pattern: '0 0 1 1 *' }, ms('2024-06-01T00:00Z'));
-    const due = table.look(ms('2025-01-01T00:00Z'));
-    table.ended(due!, 'passing', ms('2025-01-01T00:01Z'));
-    expect(table.look(ms('2025-01-01T00:02Z'))).toBeUndefined();
-    const { table: other } = timetable({ kind: 'every', everyMs: HOUR }, 0);
-    const far = other.look(100 * DAY);
-    other.ended(far!, 'passing', 100 * DAY);
-    expect(other.look(100 * DAY - 3 * HOUR + 1)).toBeUndefined();
+    const due = table.look(ms('2025-03-01T00:00Z'));
+    table.ended(due!, 'passing', ms('2025-03-01T00:00Z'));
+    expect(table.look(ms('2025-03-01T00:01Z'))).toBeUndefined();
+    expect(table.look(ms('2025-01-10T00:00Z'))).toMatchObject({ dueMs: due!.dueMs });
   });
 });
 

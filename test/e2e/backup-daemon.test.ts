@@ -97,7 +97,7 @@ describe.concurrent('isync backup daemon', () => {
     await daemon.until('a verification', () =>
       metric(/^isync_backup_newest_verified_age_seconds\{backup="app",store=".*"\} \d/m),
     );
-    expect(await (await fetch(`${status}/healthz`)).text()).toBe('ok');
+    expect(await (await fetch(`${status}/healthz`)).text()).toBe('ok\n');
     expect((await fetch(`${status}/readyz`)).status).toBe(200);
     await daemon.until('notices', async () => {
       const text = existsSync(stage.at(told)) ? await readFile(stage.at(told), 'utf8') : '';
@@ -119,7 +119,7 @@ describe.concurrent('isync backup daemon', () => {
     expect(await (await fetch(`${status}/readyz`)).text()).toContain(`${stage.at('gone')} can not be used`);
     const health = await fetch(`${status}/healthz`);
     expect(health.status).toBe(200);
-    expect(await health.text()).toBe('ok, but 1 of 2 stores can not be used');
+    expect(await health.text()).toBe('ok, but 1 of 2 stores can not be used\n');
     await daemon.until('a backup in the other one', () => stage.backups('app').length > 0);
   });
 
@@ -154,6 +154,23 @@ describe.concurrent('isync backup daemon', () => {
     expect((await byHand.ended).exitCode).toBe(0);
     await daemon.until('a second backup', () => stage.backups('app').length > 1);
     expect(daemon.stderr).not.toContain('"level":"error"');
+  });
+
+  it('that is killed leaves its run to its end, and the next one waits for that', async () => {
+    await using stage = await Stage.open((on) => [
+      job(on, 'app', {
+        before: ['sh', '-c', `touch ${on.at('begun')}; sleep 2`],
+        after: ['touch', on.at('ended')],
+      }),
+    ]);
+    await using daemon = stage.start();
+    await daemon.until('a run', () => existsSync(stage.at('begun')));
+    daemon.signal('SIGKILL');
+    await stage.configure([job(stage, 'app')]);
+    await using next = stage.start();
+    await next.until('two backups', () => stage.backups('app').length > 1);
+    expect(existsSync(stage.at('ended'))).toBe(true);
+    expect(next.stderr).not.toContain('"level":"error"');
   });
 
   it('keeps a second one out', async () => {

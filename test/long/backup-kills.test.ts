@@ -166,7 +166,9 @@ class Stage implements AsyncDisposable {
     const args = ['restore', name, '--to', to] as const;
     while (this.random.chance(0.3) && (await this.killed(1500, ...args, ...resumed(to))));
     if (!existsSync(join(to, this.folder)) || isBegun(to)) await this.command(...args, ...resumed(to));
-    const isKnown = readdirSync(this.at('copies')).some(
+    // Most are of not long ago.
+    const copies = readdirSync(this.at('copies')).toSorted((a, b) => Number(b) - Number(a));
+    const isKnown = copies.some(
       (copy) => differences(this.at('copies', copy), join(to, this.at('source'))) === '',
     );
     if (!isKnown) this.faults.push(`${name} is not what the source has ever been`);

@@ -1,4 +1,4 @@
-import { pause } from '../../flow/wake-up.ts';
+import { Wakeup } from '../../flow/wake-up.ts';
 import type { Log } from '../../model/log.ts';
 import { readCatalogue } from '../catalogue/catalogue.ts';
 import { chainFault } from '../catalogue/chain-fault.ts';
@@ -34,6 +34,7 @@ export interface JobWatchOptions {
 export class JobWatch {
   readonly #options: JobWatchOptions;
   readonly #notices: JobNotices;
+  readonly #wakeup = new Wakeup();
   readonly #backups = new Map<string, Listed>();
   /** By store: which run was the last when it was listed, and when that was. */
   readonly #listed = new Map<string, { readonly run: string; readonly atMs: number }>();
@@ -47,8 +48,13 @@ export class JobWatch {
   async follow(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.look(signal);
-      await pause(LOOK_MS, signal);
+      await this.#wakeup.sleep(LOOK_MS, signal);
     }
+  }
+
+  /** Has it looked at now: a run or a verification has ended. */
+  changed(): void {
+    this.#wakeup.wake();
   }
 
   /** Never rejects. */
@@ -111,9 +117,7 @@ export class JobWatch {
         cache: this.#options.state.targets,
         giveUpAfterMs: LIST_GIVE_UP_MS,
       });
-      const whole = catalogue.backups.filter(
-        ({ manifest }) => chainFault(catalogue, manifest) === undefined,
-      );
+      const whole = catalogue.backups.filter(({ manifest }) => chainFault(catalogue, manifest) === undefined);
       this.#backups.set(
         target.name,
         whole.map(({ manifest: { version, startedMs } }) => ({ version, startedMs })),
@@ -126,7 +130,7 @@ export class JobWatch {
   }
 }
 
-/** Whether a run has made a backup. One with problems has, where it has a name for it. */
+/** Whether a run has made a backup somewhere, whatever else it had to say. */
 export function isGood({ stage, backups }: RunRecord): boolean {
-  return stage === 'done' || (stage === 'problems' && backups.length > 0);
+  return stage === 'done' || ((stage === 'problems' || stage === 'failed') && backups.length > 0);
 }

@@ -30,6 +30,8 @@ interface Ready extends ScheduledDuty {
 export class Scheduler {
   readonly #log: Log;
   readonly #duties: ScheduledDuty[] = [];
+  /** By job: what was done last. A run that takes longer than its interval must leave a turn to the verification. */
+  readonly #last = new Map<string, Duty>();
   /** Jobs of which something is under way. */
   readonly #busy = new Set<string>();
   readonly #tasks = new TaskGroup();
@@ -61,24 +63,32 @@ export class Scheduler {
     }
   }
 
-  /** Those that were due first come first. Of one job its run, for what that makes can be verified then. */
+  /** Those that were due first come first. Of one job what was not done last; else its run, for what that makes can be verified then. */
   #ready(nowMs: number): Ready[] {
     const byJob = new Map<string, Ready>();
     for (const one of this.#duties) {
-      if (this.#busy.has(one.job) || (byJob.has(one.job) && one.duty !== 'run')) continue;
+      const { job } = one;
+      const other = byJob.get(job);
+      if (this.#busy.has(job) || (other !== undefined && !this.#goesBefore(one, other))) continue;
       const due = one.timetable.look(nowMs);
-      if (due !== undefined) byJob.set(one.job, { ...one, due });
+      if (due !== undefined) byJob.set(job, { ...one, due });
     }
     return [...byJob.values()].toSorted((a, b) => a.due.dueMs - b.due.dueMs);
   }
 
+  #goesBefore({ job, duty }: ScheduledDuty, other: ScheduledDuty): boolean {
+    const last = this.#last.get(job);
+    return last === undefined ? duty === 'run' : other.duty === last;
+  }
+
   async #do({ job, duty, due, timetable, work }: Ready, signal: AbortSignal): Promise<void> {
-    const what = { job, duty, due: new Date(due.dueMs).toISOString() };
-    this.#log.info(due.isCatchUp ? 'what was missed is caught up' : 'it is time', what);
     const ended = await work(due, signal);
     const waitMs = timetable.ended(due, ended, Date.now());
-    if (waitMs !== undefined) this.#log.info('it is tried again', { ...what, ended, seconds: waitMs / 1000 });
-    else if (ended === 'passing') this.#log.error('it has failed again, and waits for its next time', what);
+    const what = { job, duty, due: new Date(due.dueMs).toISOString() };
+    if (ended === 'passing' && waitMs === undefined)
+      this.#log.error('it has failed again, and waits for its next time', what);
+    else if (ended === 'passing') this.#log.info('it is tried again', { ...what, inMs: waitMs });
+    this.#last.set(job, duty);
     this.#busy.delete(job);
     this.#wakeup.wake();
   }

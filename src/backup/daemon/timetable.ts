@@ -4,8 +4,8 @@ import type { Schedule } from '../schedule/schedule.ts';
 
 /** From a failure that may pass to the next try, in ms. After the last one it is the schedule's turn again: no job fails for ever in a loop. */
 const RETRY_WAITS_MS = [5 * 60_000, 20 * 60_000, 60 * 60_000] as const;
-/** Somebody else runs the job: it is looked again this much later, in ms. */
-const BUSY_WAIT_MS = 30_000;
+/** Somebody else runs the job: it is looked again this much later, in ms. A try to take a lock costs next to nothing. */
+const BUSY_WAIT_MS = 5000;
 
 /** How something that was due has ended. */
 export type Ended =

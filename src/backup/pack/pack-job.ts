@@ -14,7 +14,11 @@ import { TarWriter } from './tar-writer.ts';
 /** Files or bytes that are this many times fewer than before are told of: a disk may be missing. */
 const SHRUNK = 2;
 
-/** Packs the sources of a job: a {@link Pack}. `now` is in ms since the epoch. */
+/**
+ * Packs the sources of a job. For the same files and request the bytes are the same, whenever it is called: that is how a run that was
+ * killed goes on (see upload/). Rejects with an IsyncError where a source is missing or empty, a command or the sink fails.
+ * @param now in ms since the epoch
+ */
 export async function packJob(request: PackRequest, now: () => number = Date.now): Promise<Packed> {
   const { job, version, isRehash, sealer, log, signal, onProgress } = request;
   const sources = await readySources(request);

@@ -50,12 +50,6 @@ export interface Packed {
   readonly isShrunk: boolean;
 }
 
-/**
- * Packs the sources of a job. For the same files and request the bytes are the same, whenever it is called: that is how a run that was
- * killed goes on (see upload/). Rejects with an IsyncError where a source is missing or empty, a command or the sink fails.
- */
-export type Pack = (request: PackRequest) => Promise<Packed>;
-
 /** Takes bytes in order. One write at a time; nobody changes the bytes afterwards. */
 export interface ByteSink {
   /** Resolves when more may come. Rejects with an IsyncError when no more is wanted. */

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { BackupConfig } from '../../config/schemas/backup.ts';
-import type { ExitCode } from '../exit-codes.ts';
 
 /** From TERM to KILL, in ms: a run stops within some seconds, and whatever is killed goes on with the next. */
 const KILL_AFTER_MS = 60_000;
@@ -14,7 +13,7 @@ export interface ChildOptions {
 
 /** How a command of ours ended: with an exit code, or by a signal, or it could not be started. */
 export type ChildEnd =
-  | { readonly kind: 'exit'; readonly code: ExitCode | number }
+  | { readonly kind: 'exit'; readonly code: number }
   | { readonly kind: 'signal'; readonly name: string }
   | { readonly kind: 'not started'; readonly error: Error };
 

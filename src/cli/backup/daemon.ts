@@ -35,9 +35,10 @@ export async function runDaemon(given: JobsWork): Promise<ExitCode> {
     all.push(follow);
     tellNext(given, job, duties);
   };
-  const closed = await beginAll(jobs, begin, given);
   const probe = new Probe({ jobs, log });
+  // First: where its port is taken, nothing is to be broken off.
   await using status = await serveStatus(given, { watches, probe });
+  const closed = await beginAll(jobs, begin, given);
   forgetStart();
   const url = status?.url('http');
   output.text(
@@ -81,7 +82,14 @@ async function openJob(
     times,
     runs: state.runs.list(),
     work: (duty) => async (due, signal) =>
-      await doDuty(duty, due, { job, runs: state.runs, log, child: { config, configFile }, signal }),
+      await doDuty(duty, due, {
+        job,
+        runs: state.runs,
+        log,
+        child: { config, configFile },
+        changed: () => watch.changed(),
+        signal,
+      }),
   });
   opened.use(own.move());
   const follow = Promise.all([watch.follow(signal), queue.deliver(signal)]).then(() => undefined);
@@ -130,10 +138,10 @@ async function beginLater(
 
 function tellNext({ log }: JobsWork, { name }: BackupJob, duties: readonly ScheduledDuty[]): void {
   const nowMs = Date.now();
-  const next = duties.map(({ duty, timetable }) => [duty, timetable.nextMs(nowMs)] as const);
-  const times = next.map(([duty, ms]) => [
-    duty,
-    ms === Infinity ? 'never' : new Date(Math.max(ms, nowMs)).toISOString(),
-  ]);
+  const times = duties.map(({ duty, timetable }) => {
+    const ms = timetable.nextMs(nowMs);
+    const at = ms === Infinity ? 'never' : new Date(Math.max(ms, nowMs)).toISOString();
+    return [duty === 'run' ? 'nextRun' : 'nextVerification', at] as const;
+  });
   log.info('a job is looked after', { job: name, ...Object.fromEntries(times) });
 }

@@ -15,6 +15,8 @@ export interface DutyWork {
   readonly runs: RunRecords;
   readonly log: Log;
   readonly child: Omit<ChildOptions, 'signal'>;
+  /** Called when something may have changed in the state and in the stores. */
+  readonly changed: () => void;
 }
 
 /**
@@ -24,15 +26,19 @@ export interface DutyWork {
 export async function doDuty(
   duty: Duty,
   due: Due,
-  { job, runs, log, child, signal }: DutyWork & Pick<ChildOptions, 'signal'>,
+  { job, runs, log, child, changed, signal }: DutyWork & Pick<ChildOptions, 'signal'>,
 ): Promise<Ended> {
   try {
     if (await isRunning(job)) return 'busy';
+    const about = { duty, due: new Date(due.dueMs).toISOString() };
+    log.info(due.isCatchUp ? 'what was missed is caught up' : 'it is time', about);
     const [before] = runs.list(1);
     const end = await runBackupCommand(argsOf(duty, due, job), { ...child, signal });
+    changed();
     const [last] = runs.list(1);
-    // Where it made no record of a run, it did not get as far as that.
-    const error = last?.id === before?.id ? undefined : last?.error?.code;
+    // Where the record is that of before, it did not get as far as a run. One that goes on with another keeps its id.
+    const isNew = last?.id !== before?.id || last?.endedMs !== before?.endedMs;
+    const error = isNew ? last?.error?.code : undefined;
     const ended = endedBy(end, duty === 'run' ? error : undefined);
     if (signal.aborted && ended !== 'done') return 'interrupted';
     if (end.kind !== 'exit' || end.code !== EXIT.DONE)
