@@ -276,7 +276,13 @@ describe('whatever the clock said, the rule', () => {
 });
 
 describe('nothing is removed', () => {
-  const fine = { run: 'complete', isVerificationFailing: false, isShrunk: false, unreadable: 0, clockAheadMs: 0 } as const;
+  const fine = {
+    run: 'complete',
+    isVerificationFailing: false,
+    isShrunk: false,
+    unreadable: 0,
+    clockAheadMs: 0,
+  } as const;
 
   it.each([
     ['after a run that is not complete', { run: 'incomplete' as const }, 'the run is not complete'],

@@ -48,16 +48,22 @@ describe('a prune', () => {
     expect(fatesOf(pruned)).toEqual(['5 kept', '4 removed', '3 removed', '2 kept', '1 kept']);
     expect(pruned.backups.at(-1)?.why).toBe('needed by version 5');
     const catalogue = await stage.catalogue();
-    expect(catalogue.backups.map(({ manifest }) => chainFault(catalogue, manifest))).toEqual(
-      [undefined, undefined, undefined],
-    );
+    expect(catalogue.backups.map(({ manifest }) => chainFault(catalogue, manifest))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
   });
 
   it('removes nothing that others are named by, whatever a manifest says', async () => {
     const stage = await fourBackups();
     const other = stage.nameOf(4);
     await stage.target.put('job.json', Buffer.from('{}'));
-    for (const [version, key] of [[5, 'job.json'], [6, `${other}.manifest`], [7, `${other}.files`]] as const)
+    for (const [version, key] of [
+      [5, 'job.json'],
+      [6, `${other}.manifest`],
+      [7, `${other}.files`],
+    ] as const)
       await stage.make(version, undefined, {
         list: { ...stage.made.get(4)!.manifest.list, key, size: stage.target.objects.get(key)!.size },
       });
@@ -85,9 +91,11 @@ describe('a prune', () => {
     const pruned = await stage.prune({ last: 3 }, { isDryRun: true });
     expect(fatesOf(pruned)).toEqual(['4 kept', '3 kept', '2 kept', '1 kept']);
     expect(pruned.backups.at(-1)?.why).toBe('needed by version 2');
-    expect(fatesOf(await stage.prune({ last: 1 }, { isDryRun: true })).slice(1)).toEqual(
-      ['3 due', '2 due', '1 due'],
-    );
+    expect(fatesOf(await stage.prune({ last: 1 }, { isDryRun: true })).slice(1)).toEqual([
+      '3 due',
+      '2 due',
+      '1 due',
+    ]);
     expect(pruned.litter).toEqual([
       { kind: 'object', key: 'app_full_20250101T000000Z_009.tar.zst', fate: 'due' },
     ]);
@@ -290,12 +298,11 @@ describe('litter', () => {
     expect(litter.map(({ key }) => key)).toEqual([`${orphan}.files`, orphan]);
     expect(calls).toEqual([]);
     const own = await stage.prune({ last: 1 }, { isDryRun: true, now });
-    expect(own.litter.map(({ kind, key }) => `${kind} ${key}`)).toEqual([
-      `object ${orphan}.files`,
-      `object ${orphan}`,
-      `object ${newer}`,
-      `upload ${newer}`,
-    ].toSorted((a, b) => Number(a.startsWith('upload')) - Number(b.startsWith('upload')) || (a < b ? 1 : -1)));
+    expect(own.litter.map(({ kind, key }) => `${kind} ${key}`)).toEqual(
+      [`object ${orphan}.files`, `object ${orphan}`, `object ${newer}`, `upload ${newer}`].toSorted(
+        (a, b) => Number(a.startsWith('upload')) - Number(b.startsWith('upload')) || (a < b ? 1 : -1),
+      ),
+    );
   });
 
   it('is no archive that a run goes on with, nor its upload', async () => {
@@ -332,7 +339,8 @@ it('killed at any call it has done no harm, and the next prune finishes', async 
     const outcome = await stage.prune(keep, { catalogue }).catch((error: Error) => error);
     stage.target.before = () => undefined;
     const then = await stage.catalogue();
-    for (const { manifest } of then.backups) expect([at, chainFault(then, manifest)]).toEqual([at, undefined]);
+    for (const { manifest } of then.backups)
+      expect([at, chainFault(then, manifest)]).toEqual([at, undefined]);
     expect(stage.versions).toEqual(expect.arrayContaining([3, 4, 5]));
     await stage.prune(keep);
     expect([at, stage.versions]).toEqual([at, [3, 4, 5]]);

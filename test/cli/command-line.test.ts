@@ -123,7 +123,9 @@ describe('options', () => {
     const own = isGroup(entry) ? [] : [{ section, name: words.join(' '), command: entry, isBelow }];
     return [
       ...own,
-      ...below(entry).flatMap((each) => found(each, section, words, isBelow || !isGroup(entry) || entry.name === 'backup')),
+      ...below(entry).flatMap((each) =>
+        found(each, section, words, isBelow || !isGroup(entry) || entry.name === 'backup'),
+      ),
     ];
   };
   const all = COMMANDS.flatMap((entry) => found(entry, entry.name, []));
@@ -144,7 +146,9 @@ describe('options', () => {
     // What stands below a command takes the settings of its section from the file.
     expect((isBelow ? settings : named).toSorted()).toEqual(settings.toSorted());
     // Each of these is an option of some command of the section.
-    const offered = all.filter((one) => one.section === section).flatMap((one) => Object.keys(one.command.options));
+    const offered = all
+      .filter((one) => one.section === section)
+      .flatMap((one) => Object.keys(one.command.options));
     expect(offered).toEqual(expect.arrayContaining(Object.values(byOption)));
   });
 

@@ -1,4 +1,12 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BackupStage } from '../e2e/backup-stage.ts';
 
@@ -16,7 +24,11 @@ interface Listed {
     readonly targets: readonly {
       readonly target: string;
       readonly error?: { readonly code: string };
-      readonly backups?: readonly { readonly version: number; readonly state: string; readonly damage?: string }[];
+      readonly backups?: readonly {
+        readonly version: number;
+        readonly state: string;
+        readonly damage?: string;
+      }[];
       readonly unreadable?: readonly { readonly key: string }[];
     }[];
   }[];
@@ -36,7 +48,9 @@ describe('isync backup list', () => {
     expect(exitCode).toBe(0);
     expect(stdout).toContain(`app at ${stage.at('one')}`);
     expect(stdout).toMatch(/NAME +TYPE +TIME +SIZE +FILES +STATE +NEEDS/);
-    expect(stdout).toMatch(/app_incremental_\S+_002\.tar\.zst +incremental +2025-04-05T14:00:00Z .* 1 +ok +001\n/);
+    expect(stdout).toMatch(
+      /app_incremental_\S+_002\.tar\.zst +incremental +2025-04-05T14:00:00Z .* 1 +ok +001\n/,
+    );
     expect(versionsIn(await stage.asked(['list']))).toEqual([[2, 1], [3]]);
     expect(versionsIn(await stage.asked(['list', '--tag', 'env=production']))).toEqual([[1], []]);
     expect(versionsIn(await stage.asked(['list', '--target', stage.at('two')]))).toEqual([[3]]);
@@ -54,7 +68,13 @@ describe('isync backup list', () => {
     ];
     rmSync(stage.at('one/app', one.manifest.name));
     writeFileSync(stage.at('one/app', `${three.manifest.name}.manifest`), '{}');
-    const marked = await stage.run(['mark', two.manifest.name, 'the \u{1b}[31m last', '--target', stage.at('one')]);
+    const marked = await stage.run([
+      'mark',
+      two.manifest.name,
+      'the \u{1b}[31m last',
+      '--target',
+      stage.at('one'),
+    ]);
     expect(marked.exitCode).toBe(0);
     const listed = await stage.asked<Listed>(['list']);
     expect(listed.exitCode).toBe(1);
@@ -87,12 +107,18 @@ describe('isync backup mark', () => {
     const { name } = made.manifest;
     expect((await stage.run(['mark', name, 'before the move'])).exitCode).toBe(0);
     expect((await stage.run(['prune'])).exitCode).toBe(0);
-    expect(versionsIn(await stage.asked(['list']))).toEqual([[2, 1], [2, 1]]);
+    expect(versionsIn(await stage.asked(['list']))).toEqual([
+      [2, 1],
+      [2, 1],
+    ]);
     expect((await stage.run(['unmark', name])).exitCode).toBe(0);
     expect((await stage.run(['unmark', name])).stdout).toContain('not marked');
     const pruned = await stage.run(['prune', '--dry-run']);
     expect(pruned.stdout).toContain(`due      ${name}: no rule keeps it`);
-    expect(versionsIn(await stage.asked(['list']))).toEqual([[2, 1], [2, 1]]);
+    expect(versionsIn(await stage.asked(['list']))).toEqual([
+      [2, 1],
+      [2, 1],
+    ]);
     expect((await stage.run(['prune'])).stdout).toContain(`removed  ${name}`);
     expect(versionsIn(await stage.asked(['list']))).toEqual([[2], [2]]);
     expect(readdirSync(stage.at('one/app'))).toHaveLength(3);
@@ -140,12 +166,19 @@ describe('isync backup prune', () => {
     await stage.make({ type: 'full', version: 7 });
     const state = stage.at('state-backup.yaml');
     expect((await stage.run(['prune'])).exitCode).toBe(0);
-    for (const [folder, name] of [['spool', '3'], ['scratch', '3'], ['lists', '3.files'], ['lists', '7.files']]) {
+    for (const [folder, name] of [
+      ['spool', '3'],
+      ['scratch', '3'],
+      ['lists', '3.files'],
+      ['lists', '7.files'],
+    ]) {
       mkdirSync(`${state}/${folder}`, { recursive: true });
       writeFileSync(`${state}/${folder}/${name}`, 'x');
     }
     expect((await stage.run(['prune'])).exitCode).toBe(0);
-    expect(['spool', 'scratch', 'lists'].flatMap((folder) => readdirSync(`${state}/${folder}`))).toEqual(['7.files']);
+    expect(['spool', 'scratch', 'lists'].flatMap((folder) => readdirSync(`${state}/${folder}`))).toEqual([
+      '7.files',
+    ]);
   });
 });
 
@@ -172,7 +205,9 @@ describe('isync backup verify', () => {
 
   it('tells people of a fault, where the job says so', async () => {
     const { manifest } = await stage.make({ type: 'full' });
-    const notify = [{ type: 'command', command: ['/bin/sh', '-c', `cat >> ${stage.at('told')}`], on: ['failure'] }];
+    const notify = [
+      { type: 'command', command: ['/bin/sh', '-c', `cat >> ${stage.at('told')}`], on: ['failure'] },
+    ];
     stage.configure({ notify });
     await stage.run(['verify', '--sample', '1MiB']);
     expect(existsSync(stage.at('told'))).toBe(false);

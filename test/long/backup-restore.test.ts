@@ -85,7 +85,9 @@ describe.skipIf(noRsync)('isync backup restore', () => {
     await stage.make({ type: 'full' });
     const path = stage.source.slice(1);
     const to = stage.at('back');
-    expect((await stage.run(['restore', 'latest', '*.conf', `${path}/deep/er`, '--to', to])).exitCode).toBe(0);
+    expect((await stage.run(['restore', 'latest', '*.conf', `${path}/deep/er`, '--to', to])).exitCode).toBe(
+      0,
+    );
     const found = execFileSync('find', [to, '-type', 'f', '-printf', '%f '], { encoding: 'utf8' });
     expect(found.trim().split(' ').toSorted()).toEqual(['app.conf', 'large', 'same.conf']);
     const printed = await stage.run(['restore', 'latest', '--stdout', `/${path}/app.conf`]);
@@ -96,7 +98,11 @@ describe.skipIf(noRsync)('isync backup restore', () => {
   });
 
   it('takes the backup of a time, in the time zone of the job', async () => {
-    for (const [hour, content] of [[3, 'first'], [9, 'second'], [20, 'third']] as const) {
+    for (const [hour, content] of [
+      [3, 'first'],
+      [9, 'second'],
+      [20, 'third'],
+    ] as const) {
       writeFileSync(`${stage.source}/app.conf`, content);
       await stage.make({ type: 'full', startedMs: Date.UTC(2025, 3, 5, hour, 30, 0, 123) });
     }
@@ -132,7 +138,15 @@ describe.skipIf(noRsync)('isync backup restore', () => {
     for (let at = 0; at < 12; at++) writeFileSync(`${stage.source}/deep/big${at}`, randomBytes(4_000_000));
     await stage.make({ type: 'full' });
     const to = stage.at('back');
-    await using killed = startCli(['backup', 'restore', 'latest', '--to', to, '--config', stage.at('backup.yaml')]);
+    await using killed = startCli([
+      'backup',
+      'restore',
+      'latest',
+      '--to',
+      to,
+      '--config',
+      stage.at('backup.yaml'),
+    ]);
     await killed.until('some files', () => existsSync(`${to}${stage.source}/deep`) || undefined);
     await killed.stop('SIGKILL');
     const again = await stage.run(['restore', 'latest', '--to', to]);
@@ -205,6 +219,7 @@ describe.skipIf(noRsync)('isync backup restore', () => {
     [['restore', 'latest'], '--to DIR'],
     [['restore', 'latest', 'x', '--stdout', 'y'], '--stdout prints one file'],
     [['restore', 'latest', '--stdout', 'y', '--json'], 'does not go with --json'],
+    [['restore', 'latest', '!x', '--to', '/tmp/isync-none'], 'there are no exceptions'],
     [['restore', 'nothing', '--to', '/tmp/isync-none'], 'there is no backup nothing'],
     [['restore', '--at', 'noon', '--to', '/tmp/isync-none'], 'is no time'],
     [['restore', 'latest', '--to', '/tmp/isync-none', '--target', 's3://x'], 'has no target s3://x'],
@@ -233,8 +248,10 @@ describe.skipIf(noRsync)('without isync, a full one comes back', () => {
     const script = `set -o pipefail; ${open} | ${unpack} | tar -xpC "$2"`;
     execFileSync('bash', ['-c', script, 'sh', stage.at('one/app', manifest.name), to]);
     expect(stage.differences(to)).toBe('');
-    expect(createHash('sha256').update(readFileSync(`${to}${stage.source}/app.conf`)).digest('hex')).toBe(
-      createHash('sha256').update('one').digest('hex'),
-    );
+    expect(
+      createHash('sha256')
+        .update(readFileSync(`${to}${stage.source}/app.conf`))
+        .digest('hex'),
+    ).toBe(createHash('sha256').update('one').digest('hex'));
   });
 });

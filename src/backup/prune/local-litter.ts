@@ -28,7 +28,12 @@ export interface LocalLitterRequest {
 }
 
 /** Removes what versions have left in the folder of the job that nobody goes on with. Whoever calls holds the run lock. */
-export async function removeLocalLitter({ stateDir, underWay, bases, log }: LocalLitterRequest): Promise<void> {
+export async function removeLocalLitter({
+  stateDir,
+  underWay,
+  bases,
+  log,
+}: LocalLitterRequest): Promise<void> {
   for (const folder of FOLDERS) {
     if (folder === 'lists' && bases === undefined) continue;
     for (const name of await namesIn(join(stateDir, folder))) {

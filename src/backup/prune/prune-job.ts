@@ -67,7 +67,9 @@ export async function pruneJob(request: PruneRequest): Promise<Pruned> {
     remover,
     records,
     log,
-    spared: new Set(packs.flatMap(({ name }) => [name, `${name}${LIST_ENDING}`, `${name}${MANIFEST_ENDING}`])),
+    spared: new Set(
+      packs.flatMap(({ name }) => [name, `${name}${LIST_ENDING}`, `${name}${MANIFEST_ENDING}`]),
+    ),
     nowMs: now() - (target.clockAheadMs ?? 0),
   };
   const verdicts = judge(judgedOf(standings), job.keep, job.timezone);
@@ -77,7 +79,10 @@ export async function pruneJob(request: PruneRequest): Promise<Pruned> {
   if (remover !== undefined) keepVerifications(request, backups);
   const denied = remover?.denied;
   if (denied !== undefined)
-    log.warn('backups that are due are not removed: there is no right to', { target: target.name, err: denied });
+    log.warn('backups that are due are not removed: there is no right to', {
+      target: target.name,
+      err: denied,
+    });
   return { target: target.name, bars, backups, litter, denied };
 }
 

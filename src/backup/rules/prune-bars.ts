@@ -25,9 +25,7 @@ export function pruneBars(facts: PruneFacts): readonly string[] {
       `${unreadable === 1 ? 'a manifest' : `${unreadable} manifests`} can't be read, and may need what would go`,
     );
   if (isShrunk && run !== undefined)
-    bars.push(
-      'a backup is half of the one before or less; run "isync backup prune" once it is right',
-    );
+    bars.push('a backup is half of the one before or less; run "isync backup prune" once it is right');
   if (clockAheadMs !== undefined && Math.abs(clockAheadMs) > MAX_CLOCK_AHEAD_MS)
     bars.push(
       `our clock is ${Math.round(Math.abs(clockAheadMs) / 60_000)} minutes ${clockAheadMs > 0 ? 'ahead of' : 'behind'} the store's`,

@@ -24,8 +24,7 @@ export function timeOf(text: string, timezone: string): number {
 
 /** As if it were UTC; undefined where there is no such time, like 30 February. */
 function wallClock([year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0]: readonly number[]):
-  | number
-  | undefined {
+  number | undefined {
   const date = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
   const isSame =
     date.getUTCMonth() === month - 1 &&
@@ -57,7 +56,14 @@ function zoneOffset(ms: number, timeZone: string): number {
   }).formatToParts(ms);
   const part = (type: Intl.DateTimeFormatPartTypes): number =>
     Number(parts.find((each) => each.type === type)?.value);
-  const wall = Date.UTC(part('year'), part('month') - 1, part('day'), part('hour'), part('minute'), part('second'));
+  const wall = Date.UTC(
+    part('year'),
+    part('month') - 1,
+    part('day'),
+    part('hour'),
+    part('minute'),
+    part('second'),
+  );
   return wall - Math.floor(ms / 1000) * 1000;
 }
 

@@ -32,8 +32,7 @@ export function findSomewhere(looks: readonly Look[], which: WhichBackup): Found
       }
   }
   const [best] = found.toSorted(
-    (a, b) =>
-      Number(b.isWhole) - Number(a.isWhole) || b.backup.manifest.version - a.backup.manifest.version,
+    (a, b) => Number(b.isWhole) - Number(a.isWhole) || b.backup.manifest.version - a.backup.manifest.version,
   );
   if (best !== undefined) return { ...best, passedOver: passedOverOf(found, best.backup) };
   // That a store does not answer, or has it damaged, tells more than that another one lacks it.

@@ -89,7 +89,9 @@ function chainText({ needs, version }: Manifest): string {
     .filter((need) => need.version !== version)
     .map((need) => String(need.version).padStart(VERSION_DIGITS, '0'));
   const [first = '', ...more] = older;
-  return older.length > MOST_NEEDED ? [first, '…', ...more.slice(2 - MOST_NEEDED)].join(' ') : older.join(' ');
+  return older.length > MOST_NEEDED
+    ? [first, '…', ...more.slice(2 - MOST_NEEDED)].join(' ')
+    : older.join(' ');
 }
 
 function secondsOf(ms: number): string {

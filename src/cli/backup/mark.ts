@@ -34,7 +34,9 @@ export const runBackupMark = jobsCommand(async (given) => {
     const look = async (): Promise<boolean> =>
       (await target.head(manifestKey, { signal: options.signal })) !== undefined;
     if (await attempting(`look for ${manifestKey}`, look, options)) return 'marked';
-    throw new IsyncError('MISSING', 'the backup has been removed before it was marked', { path: manifest.name });
+    throw new IsyncError('MISSING', 'the backup has been removed before it was marked', {
+      path: manifest.name,
+    });
   });
 });
 
@@ -58,7 +60,9 @@ async function inEachStore(given: JobsWork, change: (one: Change) => Promise<str
   using state = await openKnownState(job, log);
   const looks = await lookAt(storesNamed(stores.targets, config.store, job), { ...given, state });
   if (!looks.some((look) => backupIn(look, name)) && errorsOf(looks).length === 0)
-    throw new IsyncError('USAGE', `there is no backup ${name}`, { hint: 'isync backup list has the names of all.' });
+    throw new IsyncError('USAGE', `there is no backup ${name}`, {
+      hint: 'isync backup list has the names of all.',
+    });
   const told: object[] = [];
   let hasProblems = false;
   for (const look of looks) {

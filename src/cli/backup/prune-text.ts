@@ -3,7 +3,12 @@ import { printable } from '../../observe/printable.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
 import { errorObject } from './exit-of.ts';
 
-const WORDS: Readonly<Record<Fate, string>> = { kept: 'keep', removed: 'removed', locked: 'locked', due: 'due' };
+const WORDS: Readonly<Record<Fate, string>> = {
+  kept: 'keep',
+  removed: 'removed',
+  locked: 'locked',
+  due: 'due',
+};
 /** The longest of them, in characters. */
 const WIDTH = 'removed'.length;
 
@@ -35,7 +40,10 @@ export function prunedObject({ target, bars, backups, litter, denied }: Pruned):
   return {
     target,
     bars,
-    backups: backups.map(({ startedMs, ...rest }) => ({ ...rest, started: new Date(startedMs).toISOString() })),
+    backups: backups.map(({ startedMs, ...rest }) => ({
+      ...rest,
+      started: new Date(startedMs).toISOString(),
+    })),
     litter,
     denied: denied && errorObject(denied),
   };

@@ -2,8 +2,9 @@ import { printRestored } from './restore-print.ts';
 import type { WhichBackup } from '../../backup/catalogue/find-backup.ts';
 import { Tally } from '../../backup/restore/tally.ts';
 import { restore, type Restored } from '../../backup/restore/restore.ts';
+import { parseExcludes } from '../../config/backup-values.ts';
 import type { BackupConfig } from '../../config/schemas/backup.ts';
-import { IsyncError } from '../../model/isync-error.ts';
+import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { printable } from '../../observe/printable.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -53,16 +54,19 @@ export function wantedOf(
   at: string | undefined,
   timezone: string,
 ): { readonly which: WhichBackup; readonly globs: readonly string[] } {
-  if (at !== undefined) return { which: { kind: 'at', atMs: timeOf(at, timezone) }, globs: words };
+  if (at !== undefined) return { which: { kind: 'at', atMs: timeOf(at, timezone) }, globs: checked(words) };
   const [name, ...globs] = words;
   if (name === undefined)
     throw new IsyncError('USAGE', 'which backup? Give its NAME, "latest", or --at TIME', {
       hint: 'isync backup list has the names.',
     });
-  return { which: name === 'latest' ? { kind: 'latest' } : { kind: 'name', name }, globs };
+  return { which: name === 'latest' ? { kind: 'latest' } : { kind: 'name', name }, globs: checked(globs) };
 }
 
-function checkOptions({ restoreTo, printed, replace, resume, json }: BackupConfig, globs: readonly string[]): void {
+function checkOptions(
+  { restoreTo, printed, replace, resume, json }: BackupConfig,
+  globs: readonly string[],
+): void {
   if (printed === undefined) {
     if (restoreTo === undefined) throw usage('to is missing; give it with --to DIR');
     return;
@@ -72,7 +76,11 @@ function checkOptions({ restoreTo, printed, replace, resume, json }: BackupConfi
   if (json) throw usage('--stdout prints the file itself: it does not go with --json');
 }
 
-function tell({ output }: JobsWork, { target, backup, passedOver }: FoundSomewhere, restored: Restored): ExitCode {
+function tell(
+  { output }: JobsWork,
+  { target, backup, passedOver }: FoundSomewhere,
+  restored: Restored,
+): ExitCode {
   const { tally, folder, isComplete, keptAs } = restored;
   const { files, directories, symlinks, bytes, torn, resumed, problems, firstProblems } = tally;
   const { name } = backup.manifest;
@@ -87,7 +95,9 @@ function tell({ output }: JobsWork, { target, backup, passedOver }: FoundSomewhe
   output.text(`${counts.join(', ')} in ${printable(folder)}`);
   if (keptAs !== undefined) output.text(`The folder that was there is ${printable(keptAs)}`);
   if (!isComplete) {
-    output.text(`NOT complete: ${formatCount(problems, 'problem')}; once the cause is mended, --resume goes on`);
+    output.text(
+      `NOT complete: ${formatCount(problems, 'problem')}; once the cause is mended, --resume goes on`,
+    );
     for (const { path, error } of firstProblems)
       output.text(`  ${printable(path)}: ${printable(error.message)} [${error.code}]`);
     if (problems > firstProblems.length) output.text(`  and ${problems - firstProblems.length} more`);
@@ -113,4 +123,13 @@ function tell({ output }: JobsWork, { target, backup, passedOver }: FoundSomewhe
 
 function usage(message: string): IsyncError {
   return new IsyncError('USAGE', message);
+}
+
+/** What can't be compiled would match nothing. */
+function checked(globs: readonly string[]): readonly string[] {
+  try {
+    return parseExcludes(globs);
+  } catch (error) {
+    throw usage(`the command line ${toIsyncError(error, 'USAGE').message}`);
+  }
 }

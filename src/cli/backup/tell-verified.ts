@@ -20,7 +20,11 @@ export async function tellVerified(
   const [newest] = backups;
   const told = damaged.length > 0 || newest === undefined || depth.kind === 'shallow' ? damaged : [newest];
   if (told.length === 0 || job.notify.length === 0) return;
-  using queue = await openNoticeQueue({ stateDir: job.stateDir, notifiers: job.notify.map(openNotifier), log });
+  using queue = await openNoticeQueue({
+    stateDir: job.stateDir,
+    notifiers: job.notify.map(openNotifier),
+    log,
+  });
   const notices = new JobNotices(job, queue);
   for (const { name, fault } of told)
     notices.verified({ target, backup: name, atMs: Date.now(), depth: depth.kind, fault });

@@ -18,10 +18,15 @@ export async function compareSource(
 ): Promise<{ readonly object: object; readonly hasProblems: boolean }> {
   const { output, list, signal } = given;
   const [name] = list;
-  const { target, backup } = findSomewhere(looks, name === undefined ? { kind: 'latest' } : { kind: 'name', name });
+  const { target, backup } = findSomewhere(
+    looks,
+    name === undefined ? { kind: 'latest' } : { kind: 'name', name },
+  );
   const { manifest } = backup;
   await using records = await spoolList(readContextOf(job, target, given), manifest, scratchFolder);
-  const { files, bytes, changed, problems, firstProblems } = await verifySource(records.records(), { signal });
+  const { files, bytes, changed, problems, firstProblems } = await verifySource(records.records(), {
+    signal,
+  });
   output.text(`${printable(manifest.name)} and its sources`);
   for (const { path, error } of firstProblems)
     output.text(`  ${printable(path)}: ${printable(error.message)} [${error.code}]`);

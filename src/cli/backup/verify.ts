@@ -7,7 +7,7 @@ import { printable } from '../../observe/printable.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
 import { errorText } from '../output.ts';
 import { ensureParent, type JobsWork, jobsCommand } from './backup-command.ts';
-import { type Look, lookAt, storesNamed } from './catalogues.ts';
+import { type Look, lookAt, type LookOptions, storesNamed } from './catalogues.ts';
 import { jobNamed } from './choose-job.ts';
 import { errorObject, exitOf } from './exit-of.ts';
 import { openStores, type Stores } from './open-stores.ts';
@@ -68,9 +68,10 @@ async function verifyOne(given: JobsWork, job: BackupJob, stores: Stores): Promi
         scratchFolder: scratch.folder,
         now: Date.now,
       });
-      const there = await stillThere(found, look, given);
+      const there = await stillThere(found, look, { log, signal, state });
       await tellVerified(job, target.name, depth, there, log);
-      hasProblems ||= there.backups.some(({ fault }) => fault !== undefined) || catalogue.unreadable.length > 0;
+      hasProblems ||=
+        there.backups.some(({ fault }) => fault !== undefined) || catalogue.unreadable.length > 0;
       targets.push(tellStore(given, look, there));
     } catch (error) {
       if (signal.aborted || !(error instanceof IsyncError)) throw error;
@@ -93,10 +94,10 @@ async function verifyOne(given: JobsWork, job: BackupJob, stores: Stores): Promi
 async function stillThere(
   found: Verification,
   { target }: Look,
-  { log, signal }: JobsWork,
+  options: LookOptions,
 ): Promise<Verification> {
   if (found.backups.every(({ fault }) => fault === undefined)) return found;
-  const [again] = await lookAt([target], { log, signal, state: undefined });
+  const [again] = await lookAt([target], options);
   if (again === undefined || 'error' in again) return found;
   const names = new Set(again.catalogue.backups.map(({ manifest }) => manifest.name));
   return { ...found, backups: found.backups.filter(({ name }) => names.has(name)) };
@@ -106,7 +107,9 @@ async function stillThere(
 function checkNames(looks: readonly Look[], names: readonly string[]): void {
   if (looks.some((look) => 'error' in look)) return;
   const known = new Set(
-    looks.flatMap((look) => ('error' in look ? [] : look.catalogue.backups.map(({ manifest }) => manifest.name))),
+    looks.flatMap((look) =>
+      'error' in look ? [] : look.catalogue.backups.map(({ manifest }) => manifest.name),
+    ),
   );
   const missing = names.find((name) => !known.has(name));
   if (missing !== undefined)
@@ -123,7 +126,9 @@ function depthOf({ deep, sample }: BackupConfig): VerifyDepth {
 function tellStore({ output }: JobsWork, look: Look, { backups, readBytes }: Verification): object {
   const unreadable = 'error' in look ? [] : look.catalogue.unreadable;
   for (const { name, fault } of backups)
-    output.text(fault === undefined ? `  ok       ${printable(name)}` : `  damaged  ${printable(`${name}: ${fault}`)}`);
+    output.text(
+      fault === undefined ? `  ok       ${printable(name)}` : `  damaged  ${printable(`${name}: ${fault}`)}`,
+    );
   for (const { key, error } of unreadable)
     output.text(`  unreadable  ${printable(`${key}: ${error.message}`)} [${error.code}]`);
   const damaged = backups.filter(({ fault }) => fault !== undefined).length;

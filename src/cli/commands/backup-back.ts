@@ -12,7 +12,11 @@ const JOBS_OPTION = {
 const STORE = {
   target: { ...TEXT, ...WHAT, describe: 'One of the places under "to", as list has it (default: all)' },
 } as const;
-const NAME = { name: 'name', kind: 'word', describe: 'Name of a backup, as list has it' } as const satisfies Argument;
+const NAME = {
+  name: 'name',
+  kind: 'word',
+  describe: 'Name of a backup, as list has it',
+} as const satisfies Argument;
 
 /** Settings that these options give, and nothing else does. */
 const BY_OPTION = {
@@ -40,7 +44,11 @@ const TAG = {
 } as const satisfies OptionTable;
 
 const RESTORE_OPTIONS = {
-  to: { ...TEXT, ...WHAT, describe: 'Folder to restore into: missing or empty, but for --replace [required]' },
+  to: {
+    ...TEXT,
+    ...WHAT,
+    describe: 'Folder to restore into: missing or empty, but for --replace [required]',
+  },
   at: {
     ...TEXT,
     ...WHAT,
@@ -49,7 +57,11 @@ const RESTORE_OPTIONS = {
   },
   stdout: { ...TEXT, ...WHAT, describe: 'Print this one file of the backup, and restore nothing' },
   ...JOB_OPTION,
-  target: { ...TEXT, ...WHAT, describe: 'Read from this one of the places under "to", as list has it (default: the first that has it)' },
+  target: {
+    ...TEXT,
+    ...WHAT,
+    describe: 'Read from this one of the places under "to", as list has it (default: the first that has it)',
+  },
   replace: {
     ...FLAG,
     ...RUN,
@@ -62,7 +74,11 @@ const RESTORE_OPTIONS = {
 const VERIFY_OPTIONS = {
   deep: { ...FLAG, ...RUN, describe: 'Read every byte of every archive and list' },
   sample: { ...TEXT, ...RUN, describe: 'Read this much, like 2GiB: what was longest not read' },
-  source: { ...FLAG, ...RUN, describe: 'Compare the newest backup with the files that have not changed since' },
+  source: {
+    ...FLAG,
+    ...RUN,
+    describe: 'Compare the newest backup with the files that have not changed since',
+  },
   ...JOBS_OPTION,
   ...STORE,
   ...BACKUP_OPTIONS,
@@ -109,7 +125,8 @@ export const backCommands: readonly Command[] = [
       {
         name: 'what',
         kind: 'any',
-        describe: 'Name of a backup or "latest", none with --at; then globs: a name at any depth, or a whole path',
+        describe:
+          'Name of a backup or "latest", none with --at; then globs: a name at any depth, or a whole path',
       },
     ],
     options: RESTORE_OPTIONS,
