@@ -28,7 +28,9 @@ export function openFailedKeys(path: string | undefined, list: string | undefine
 /** Whether both names lead to one file. Of what is not there nothing can be lost. */
 function isSameFile(path: string, list: string): boolean {
   const failed = look(() => statSync(path, { bigint: true }));
-  const listed = look(() => (list === '-' ? fstatSync(0, { bigint: true }) : statSync(list, { bigint: true })));
+  const listed = look(() =>
+    list === '-' ? fstatSync(0, { bigint: true }) : statSync(list, { bigint: true }),
+  );
   if (failed?.isFile() !== true || listed === undefined) return false;
   return failed.dev === listed.dev && failed.ino === listed.ino;
 }
