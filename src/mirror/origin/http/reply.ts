@@ -35,6 +35,9 @@ export class Reply implements Dispatcher.DispatchHandler {
 
   private constructor(signal: AbortSignal) {
     this.head = this.#heading.promise;
+    this.head.catch(() => {
+      // Told to whoever waits for it: one that has left before does not.
+    });
     this.#signal = signal;
   }
 
