@@ -8,8 +8,19 @@ const MOCKING = globSync('test/**/*.test.ts', { cwd: import.meta.dirname }).filt
 );
 /** What takes minutes has a run of its own: vitest.long.config.ts. */
 const LONG = 'test/long/**';
-/** What starts processes and waits for them comes first, so that no long test is left for the end. */
-const FIRST = ['/store/s3/', '/test/e2e/', '/test/cli/', '/s3/', '/test/sender/', '/test/watcher/'];
+/** What starts processes and waits for them comes first, and what takes longest, so that no long test is left for the end. */
+const FIRST = [
+  '/test/e2e/',
+  '/test/cli/',
+  '/events/copy.test',
+  '/mirror/misses.test',
+  '/test/sender/',
+  '/test/watcher/',
+  '/test/mirror/',
+  '/test/store/',
+  '/events/exec.test',
+  '/s3/',
+];
 
 const SETUPS = ['s3', 'cli', 'tools'].map((name) => `harness/${name}-setup.ts`);
 

@@ -54,7 +54,7 @@ export function mixedSizes(count: number, total: number, least: number, most: nu
 export type Content = (length: number) => Buffer;
 
 /** Bytes that don't compress and repeat nowhere. */
-function incompressible(): Content {
+export function incompressible(): Content {
   const cipher = createCipheriv('aes-128-ctr', Buffer.alloc(16, 1), Buffer.alloc(16, 2));
   const zeros = Buffer.alloc(BLOCK_BYTES);
   return (length) => cipher.update(zeros.subarray(0, length));

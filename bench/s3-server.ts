@@ -89,7 +89,7 @@ async function warmUp(client: S3Client, Bucket: string): Promise<void> {
   await client.send(new AbortMultipartUploadCommand({ ...object, UploadId }));
 }
 
-/** Rejects unless just the files of `data` are kept below `prefix` of a bucket. */
+/** Rejects unless just the files of `data` are kept below `prefix` of a bucket, beside what isync keeps there for itself. */
 export async function checkObjects(
   client: S3Client,
   bucket: string,
@@ -104,6 +104,7 @@ export async function checkObjects(
   ))
     for (const { Key = '', Size = 0 } of Contents ?? []) kept.set(Key.slice(prefix.length + 1), Size);
   const faults: string[] = [];
+  for (const key of kept.keys()) if (key.startsWith('.isync/')) kept.delete(key);
   const files = [...(await filesBelow(root))].filter(([path]) => !path.endsWith('/finished.watch'));
   for (const [path, { size }] of files)
     if (kept.get(path) !== size) faults.push(`${path}: ${kept.get(path) ?? 'no'} bytes instead of ${size}`);

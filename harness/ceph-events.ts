@@ -2,7 +2,11 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { PutBucketNotificationConfigurationCommand, type S3Client } from '@aws-sdk/client-s3';
+import {
+  PutBucketNotificationConfigurationCommand,
+  type S3Client,
+  type S3ServiceException,
+} from '@aws-sdk/client-s3';
 import { CreateTopicCommand, SNSClient } from '@aws-sdk/client-sns';
 import { until } from './process.ts';
 import { Random } from './random.ts';
@@ -58,6 +62,8 @@ export async function startEventBridge(
   const http = createServer((request, response) => {
     listen(request, response).catch(() => response.destroy());
   });
+  // Ceph posts once: not to a connection that is being closed.
+  http.keepAliveTimeout = 0;
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   const { port } = http.address() as AddressInfo;
@@ -183,7 +189,7 @@ async function notify(
     );
     return true;
   } catch (thrown) {
-    if (thrown instanceof Error && thrown.name === 'NoSuchKey') return false;
+    if (isOfRace(thrown, 'NoSuchKey')) return false;
     throw thrown;
   }
 }
@@ -197,9 +203,16 @@ async function topicAt(
     const command = new CreateTopicCommand({ Name, Attributes: { ...Attributes } });
     return (await client.sns.send(command)).TopicArn;
   } catch (thrown) {
-    if (thrown instanceof Error && thrown.name === 'Unknown') return undefined;
+    if (isOfRace(thrown, 'Unknown')) return undefined;
     throw thrown;
   }
+}
+
+/** Whether an error is the one by `name`, or any that blames the server: all that topics made at the same time have led to so far. */
+function isOfRace(thrown: unknown, name: string): boolean {
+  if (!(thrown instanceof Error)) return false;
+  const { httpStatusCode = 0 } = (thrown as Partial<S3ServiceException>).$metadata ?? {};
+  return thrown.name === name || httpStatusCode === 409 || httpStatusCode >= 500;
 }
 
 function disposable(sns: SNSClient): Disposable & { readonly sns: SNSClient } {

@@ -55,6 +55,8 @@ export async function startEventRelay(to: string): Promise<EventRelay> {
   const http = createServer(
     (asked, response) => void listen(asked, response).catch(() => response.destroy()),
   );
+  // Ceph posts once: not to a connection that is being closed.
+  http.keepAliveTimeout = 0;
   http.listen(0, '127.0.0.1');
   await once(http, 'listening');
   return {

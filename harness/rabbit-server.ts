@@ -1,10 +1,11 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { freePort } from './free-port.ts';
 import { until } from './process.ts';
 
 /** Debian's own script: the one in the PATH is for root and the system's broker. */
@@ -35,7 +36,7 @@ export interface RabbitSettings {
  */
 export async function startRabbitServer({ rabbit = {} }: RabbitSettings = {}): Promise<RabbitServer> {
   const folder = mkdtempSync(join(tmpdir(), 'isync-rabbit-'));
-  const [port = 0, distPort, epmdPort] = await freePorts(3);
+  const [port, distPort, epmdPort] = [await freePort(), await freePort(), await freePort()];
   const inFolder = (name: string): string => join(folder, name);
   writeFileSync(
     inFolder('rabbitmq.conf'),
@@ -126,13 +127,4 @@ async function listens(port: number): Promise<boolean> {
   } finally {
     socket.destroy();
   }
-}
-
-/** Held all at once, so that no two are the same. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(servers.map((server) => once(server, 'listening')));
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => once(server.close(), 'close')));
-  return ports;
 }

@@ -63,6 +63,8 @@ export async function startS3Front(
   const target = new URL(endpoint);
   const listener = (request: IncomingMessage, response: ServerResponse) => void answer(request, response);
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener);
+  // Else a request of a slow test may come to a connection just as it is closed, and be counted twice.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const asked: Pick<Answered, 'method' | 'url'>[] = [];

@@ -1,6 +1,6 @@
-import { createHash } from 'node:crypto';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { etagOf, keyAt, MODIFIED } from './many-keys.ts';
 
 /**
  * A process that answers as a bucket with very many small objects would, for which a real server would take an hour: listings
@@ -8,8 +8,6 @@ import type { AddressInfo } from 'node:net';
  */
 
 const PAGE = 1000;
-const FOLDER = 1000;
-const MODIFIED = new Date('2026-01-02T03:04:05Z');
 
 const count = Number(process.argv[2]);
 const server = createServer((request, response) => {
@@ -19,10 +17,6 @@ const server = createServer((request, response) => {
 });
 server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
 process.on('SIGTERM', () => process.exit());
-
-function keyAt(index: number): string {
-  return `a/d${String(Math.floor(index / FOLDER)).padStart(6, '0')}/f${String(index).padStart(9, '0')}`;
-}
 
 function list({ searchParams }: URL, response: ServerResponse): void {
   const from = Number(searchParams.get('continuation-token') ?? 0);
@@ -53,8 +47,4 @@ function get(key: string, response: ServerResponse): void {
       'last-modified': MODIFIED.toUTCString(),
     })
     .end(key);
-}
-
-function etagOf(key: string): string {
-  return createHash('md5').update(key).digest('hex');
 }

@@ -72,6 +72,8 @@ export async function startSqsProxy(endpoint: string): Promise<SqsProxy> {
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy());
   });
+  // Else a call of a slow test may come to a connection just as it is closed, and be counted twice.
+  server.keepAliveTimeout = 0;
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const proxy: SqsProxy = {

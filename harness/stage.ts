@@ -3,6 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { scanOnce, startReceiver, startScan, type CliOptions, type Receiver, type Scanned } from './cli.ts';
 import type { CliProcess } from './process.ts';
+import { freePort } from './free-port.ts';
 import { differences, isSealed, temporaryFolder, writeTree, type Tree } from './data-tree.ts';
 
 /** A receiver and as many edge devices as a test wants, in one temporary folder. */
@@ -31,7 +32,7 @@ export async function startStage(
   const stage: Stage = {
     folder,
     store,
-    receiver: await startReceiver(store, { args, env }),
+    receiver: await startReceiver(store, { args, env, port: await freePort() }),
     async edge(device) {
       const edge = new Edge(stage, device);
       await mkdir(edge.root, { recursive: true });

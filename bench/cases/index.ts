@@ -1,5 +1,6 @@
 import type { BenchCase } from '../bench.ts';
 import { BACKLOG_CASES } from './backlog.ts';
+import { BACKUP_CASES } from './backup.ts';
 import { COPY_CASES } from './copy.ts';
 import { FLEET_CASES } from './fleet.ts';
 import { LATENCY_CASES } from './latency.ts';
@@ -31,5 +32,6 @@ export const CASES: readonly BenchCase[] = [
   ...COPY_CASES,
   ...MIRROR_WARM_CASES,
   ...MIRROR_FILL_CASES,
+  ...BACKUP_CASES,
   ...STARTUP_CASES,
 ];

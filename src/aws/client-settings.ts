@@ -17,9 +17,10 @@ const SILENCE_MS = 60_000;
 /**
  * The settings that each client of the SDK gets, whatever its service.
  * @param connections that it may have open at a time
+ * @param attempts tries of one request in all
  * @throws IsyncError CONFIG_INVALID where `access` contradicts itself
  */
-export function clientSettings(access: AwsAccess, connections: number) {
+export function clientSettings(access: AwsAccess, connections: number, attempts = ATTEMPTS) {
   const { endpoint, region, profile, fips, dualStack, ca } = access;
   if (endpoint !== undefined && (fips === true || dualStack === true))
     throw new IsyncError(
@@ -38,7 +39,7 @@ export function clientSettings(access: AwsAccess, connections: number) {
     ...(credentials !== undefined && { credentials }),
     ...(fips !== undefined && { useFipsEndpoint: fips }),
     ...(dualStack !== undefined && { useDualstackEndpoint: dualStack }),
-    maxAttempts: ATTEMPTS,
+    maxAttempts: attempts,
     // All middleware is added before the first request, so the stack need not be built for each one.
     cacheMiddleware: true,
     requestHandler: {

@@ -1,6 +1,6 @@
 import { parseBoolean } from '../config/values.ts';
 import { IsyncError } from '../model/isync-error.ts';
-import { COMMANDS, commandsOf } from './commands/list.ts';
+import { COMMANDS, commandsOf, entryAt } from './commands/list.ts';
 
 const OPTIONS = COMMANDS.flatMap(commandsOf).flatMap(({ options }) => Object.entries(options));
 /** Those of yargs itself are among them. */
@@ -11,12 +11,12 @@ const BOOLEAN = new Set([
   ...OPTIONS.filter(([, { type }]) => type === 'boolean').map(([name]) => name),
 ]);
 /** What takes a value: options, and arguments, which yargs takes by their names as well. */
-const WITH_VALUE = new Set(
-  [
-    ...OPTIONS.map(([name]) => name),
-    ...COMMANDS.flatMap(commandsOf).flatMap((command) => command.arguments.map(({ name }) => name)),
-  ].filter((name) => !BOOLEAN.has(name)),
-);
+const WITH_VALUE = new Set([
+  ...OPTIONS.filter(([, { type }]) => type !== 'boolean').map(([name]) => name),
+  ...COMMANDS.flatMap(commandsOf)
+    .flatMap((command) => command.arguments.map(({ name }) => name))
+    .filter((name) => !BOOLEAN.has(name)),
+]);
 
 /**
  * Returns `args` with every boolean option as `--NAME` or `--no-NAME`. yargs itself takes each value but "true" for off, so
@@ -26,15 +26,24 @@ const WITH_VALUE = new Set(
 export function plainBooleans(args: readonly string[]): string[] {
   const end = args.indexOf('--');
   const options = end === -1 ? args : args.slice(0, end);
-  return [...options.map(plainBoolean), ...args.slice(options.length)];
+  const isBoolean = (name: string): boolean =>
+    BOOLEAN.has(name) && (!WITH_VALUE.has(name) || isBooleanHere(name, options));
+  return [...options.map((arg) => plainBoolean(arg, isBoolean)), ...args.slice(options.length)];
 }
 
-function plainBoolean(arg: string): string {
+/** Of a name that is on or off for one command, and has a value for another: what it is for the command that is named. */
+function isBooleanHere(name: string, args: readonly string[]): boolean {
+  const entry = entryAt(args);
+  const options = entry === undefined ? [] : commandsOf(entry).map(({ options: own }) => own[name]);
+  return options.some((option) => option?.type === 'boolean');
+}
+
+function plainBoolean(arg: string, isBoolean: (name: string) => boolean): string {
   const negated = /^--no-(.+)$/.exec(arg)?.[1];
-  if (negated !== undefined && WITH_VALUE.has(negated))
+  if (negated !== undefined && WITH_VALUE.has(negated) && !isBoolean(negated))
     throw new IsyncError('USAGE', `${arg} is no option: --${negated} takes a value`);
   const [, name = '', value = ''] = /^--?([^=]+)=(.*)$/s.exec(arg) ?? [];
-  if (!BOOLEAN.has(name)) return arg;
+  if (!isBoolean(name)) return arg;
   return isOn(name, value) ? `--${name}` : `--no-${name}`;
 }
 

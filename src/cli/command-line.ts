@@ -123,7 +123,7 @@ function commandModule(command: Command, section: string, asked: Asked): Command
     builder(yargs) {
       yargs.usage(usage);
       for (const { name, kind, describe } of all)
-        yargs.positional(name, { type: 'string', demandOption: kind !== 'setting', describe });
+        yargs.positional(name, { type: 'string', demandOption: !isOptional(kind), describe });
       // Those of a command are not those of the commands below it.
       for (const [name, option] of Object.entries(options))
         yargs.option(name, { ...option, global: false, hidden: !asked.isShown });
@@ -132,8 +132,12 @@ function commandModule(command: Command, section: string, asked: Asked): Command
       return withExamples(yargs, asked.isShown ? examples : []);
     },
     handler(flags) {
-      const words = all.filter(({ kind }) => kind === 'word').map(({ name }) => [name, String(flags[name])]);
-      const list = all.filter(({ kind }) => kind === 'words').flatMap(({ name }) => textsOf(flags[name]));
+      const words = all
+        .filter(({ name, kind }) => kind === 'word' || (kind === 'optional' && flags[name] !== undefined))
+        .map(({ name }) => [name, String(flags[name])]);
+      const list = all
+        .filter(({ kind }) => kind === 'words' || kind === 'any')
+        .flatMap(({ name }) => textsOf(flags[name]));
       asked.found({
         command,
         settings: settingsOf(command, section),
@@ -147,8 +151,13 @@ function commandModule(command: Command, section: string, asked: Asked): Command
 
 /** A setting that is missing on the command line may come from elsewhere: src/config looks for it. */
 function placeOf({ name, kind }: Argument): string {
-  if (kind === 'setting') return `[${name}]`;
+  if (kind === 'any') return `[${name}..]`;
+  if (isOptional(kind)) return `[${name}]`;
   return kind === 'word' ? `<${name}>` : `<${name}..>`;
+}
+
+function isOptional(kind: Argument['kind']): boolean {
+  return kind === 'setting' || kind === 'optional' || kind === 'any';
 }
 
 function textsOf(value: unknown): string[] {
@@ -243,7 +252,7 @@ function missingWord(message: string, args: readonly string[]): string | undefin
   if (given === undefined) return undefined;
   const entry = entryAt(args);
   const words =
-    entry === undefined || isGroup(entry) ? [] : entry.arguments.filter(({ kind }) => kind !== 'setting');
+    entry === undefined || isGroup(entry) ? [] : entry.arguments.filter(({ kind }) => !isOptional(kind));
   const missing = words[Number(given)]?.name.toUpperCase();
   return `an argument is missing${missing === undefined ? '' : `: ${missing}`}`;
 }

@@ -54,10 +54,10 @@ export interface Argument {
   readonly name: string;
   readonly describe: string;
   /**
-   * A setting may come from the environment or a config file instead. A word must be given; of `words` at least one, and they
-   * are the last argument.
+   * A setting may come from the environment or a config file instead. A word must be given, an optional one need not; of `words` at least
+   * one, of `any` none; either is the last argument.
    */
-  readonly kind: 'setting' | 'word' | 'words';
+  readonly kind: 'setting' | 'word' | 'optional' | 'words' | 'any';
 }
 
 /** What the command line asks for. */
@@ -66,9 +66,9 @@ export interface Invocation {
   readonly settings: CommandSettings;
   /** By option name, and arguments that are settings; checked by src/config later. */
   readonly flags: Readonly<Record<string, unknown>>;
-  /** Arguments that are no settings. */
+  /** Arguments that are no settings; an optional one that was not given is not there. */
   readonly words: Readonly<Record<string, string>>;
-  /** Those of the argument `words`; empty where the command has none. */
+  /** Those of the argument `words` or `any`; empty where the command has none. */
   readonly list: readonly string[];
 }
 

@@ -1,6 +1,7 @@
 import { constants, performance, PerformanceObserver } from 'node:perf_hooks';
 import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString, type HeapInfo } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { isLargeExpected } from '../flow/large-work.ts';
 
 /**
  * Size in bytes from which the young generation of a sender grows no more: a smaller one lets its files in flight pass
@@ -9,9 +10,9 @@ import { runInNewContext } from 'node:vm';
 const SENDER_YOUNG_BYTES = 8 * 1024 * 1024;
 /**
  * The same where small requests are answered: most of one dies in a young generation of this size. It is let grow by one step at a
- * time, in ms, for within one large request V8 alone would take several: from 2 MB to 34.
+ * time, in ms, for within one large request V8 alone would take several: from 2 MB to 34; and not while large ones come.
  */
-const REQUESTS_YOUNG_BYTES = 2 * 1024 * 1024;
+const REQUESTS_YOUNG_BYTES = 8 * 1024 * 1024;
 const STEP_MS = 500;
 /** Up to this much alive, buffers included, V8 may allocate ROOM_PERCENT of it before it looks through everything again. */
 const SMALL_BYTES = 72 * 1024 * 1024;
@@ -34,7 +35,7 @@ const FEW_OBJECTS_BYTES = 40 * 1024 * 1024;
 export type HeapPlan = 'sender' | 'receiver' | 'requests';
 
 /**
- * Makes V8 collect as fits a program that passes buffers on. It counts their memory as part of the heap: beside a
+ * Makes V8 collect, from now on, as fits a program that passes buffers on. It counts their memory as part of the heap: beside a
  * small one, it would look through everything after every 10 MB that were read, and most of its time would go there.
  *
  * So the young generation stays small: it is collected often and for little, and takes dead buffers with it, in a
@@ -42,8 +43,9 @@ export type HeapPlan = 'sender' | 'receiver' | 'requests';
  * Flags, because V8 reads these whenever it plans its next collection; sizes can only be set on Node's command line.
  */
 export function planHeapGrowth(plan: HeapPlan): void {
+  observed?.disconnect();
   let youngGrows = plan === 'sender';
-  if (!youngGrows) setYoungGrowth(1);
+  setYoungGrowth(youngGrows ? 2 : 1);
   exposeGc();
   const [mostPercent, objectsRoom] =
     plan === 'requests'
@@ -57,7 +59,7 @@ export function planHeapGrowth(plan: HeapPlan): void {
       youngGrows = false;
       setYoungGrowth(1);
     }
-    if (plan === 'requests' && performance.now() > nextStepMs) {
+    if (plan === 'requests' && performance.now() > nextStepMs && !isLargeExpected()) {
       nextStepMs = performance.now() + STEP_MS;
       if (youngBytes() < REQUESTS_YOUNG_BYTES) growYoungOnce();
     }
@@ -76,7 +78,11 @@ export function planHeapGrowth(plan: HeapPlan): void {
     }
   });
   observer.observe({ entryTypes: ['gc'] });
+  observed = observer;
 }
+
+/** What heeds the plan. */
+let observed: PerformanceObserver | undefined;
 
 /**
  * Lets go of what a start has left behind, in some 35 ms: garbage, and what was compiled to run once. Does nothing without

@@ -17,12 +17,12 @@ const ANEW = 'ISYNC_BEGUN_ANEW';
  * 12 MB; and once a large buffer was let go of, others of its size leave holes in them. Read once, before anything of ours runs.
  */
 const TIDY = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '65000' };
-/** From this version of Node on Maglev compiles what is hot; that takes 9 MB less than TurboFan, which has the better code. */
-const MAGLEV_SINCE = 24;
+/** Of libuv, for `isync webhook`: each of its threads takes 50 kB, and few of them wait for a disk there. */
+const FEW_THREADS = '16';
 
-/** Begins `isync webhook` anew, in the same process, with little memory of C and V8: some 50 ms. */
+/** Begins `isync webhook` anew, in the same process, with little memory of C: some 50 ms. */
 function keepSmall(): void {
-  const { argv, env, execArgv, execPath, platform, versions } = process;
+  const { argv, env, execArgv, execPath, platform } = process;
   const [command, next = '-'] = argv.slice(2);
   const own = env[ANEW];
   if (own !== undefined) {
@@ -34,10 +34,9 @@ function keepSmall(): void {
   if (command !== 'webhook' || !next.startsWith('-') || platform !== 'linux' || process.execve === undefined)
     return;
   const added = Object.entries(TIDY).filter(([name]) => env[name] === undefined);
-  const flags = parseInt(versions.node, 10) >= MAGLEV_SINCE ? ['--no-turbofan'] : [];
   const names = added.map(([name]) => name).join(',');
   const anew = Object.assign({}, env, Object.fromEntries(added), { [ANEW]: names });
-  process.execve(execPath, [execPath, ...flags, ...execArgv, ...argv.slice(1)], anew);
+  process.execve(execPath, [execPath, ...execArgv, ...argv.slice(1)], anew);
 }
 
 async function main(): Promise<void> {
@@ -54,7 +53,8 @@ async function main(): Promise<void> {
   keepSmall();
   // libuv starts its threads at the first use and never more: before anything of ours touches a disk asynchronously,
   // which the import does. Many, because fsync of small files waits in them.
-  if (process.env['UV_THREADPOOL_SIZE'] === undefined) process.env['UV_THREADPOOL_SIZE'] = '64';
+  if (process.env['UV_THREADPOOL_SIZE'] === undefined)
+    process.env['UV_THREADPOOL_SIZE'] = process.argv[2] === 'webhook' ? FEW_THREADS : '64';
   const { start } = await import('./start.ts');
   await start(process.argv.slice(2));
 }

@@ -53,16 +53,16 @@ export class Output {
 
   /**
    * Says on stderr why the command failed, and with `json` on stdout too, together with what was done until then.
-   * Returns what to exit with.
+   * Returns what to exit with: what the code says, or `exit`.
    */
-  failed(thrown: unknown, done: object = {}): ExitCode {
+  failed(thrown: unknown, done: object = {}, exit?: ExitCode): ExitCode {
     this.statusLine?.set('');
     const error = toIsyncError(thrown, 'INTERNAL');
     // A stack is no answer to a user's mistake; a fault of isync can't be found without it.
     if (error !== thrown && thrown instanceof Error)
       process.stderr.write(`${thrown.stack ?? thrown.message}\n`);
     const { code, message, hint } = error;
-    const exitCode = exitCodeOf(code);
+    const exitCode = exit ?? exitCodeOf(code);
     process.stderr.write(errorText(error));
     this.object({ ...done, exitCode, error: { code, message, hint, path: error.path } });
     return exitCode;

@@ -1,6 +1,6 @@
-import { setFlagsFromString } from 'node:v8';
 import { type WebhookConfig, webhookSchema } from '../config/schemas/webhook.ts';
 import { EXIT } from './exit-codes.ts';
+import { planHeapGrowth } from './heap-growth.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { trustSystemCas } from './trust-system-cas.ts';
 import { serve } from './webhook/serve.ts';
@@ -8,8 +8,8 @@ import { serve } from './webhook/serve.ts';
 export const runWebhook = lastingCommand(webhookSchema, FINISHING, async (given) => {
   const { signal } = given;
   if (mayAskByTls(given.config)) trustSystemCas();
-  // Whoever works on events runs for long; see main.ts.
-  if (given.config.role !== 'receive') setFlagsFromString('--turbofan');
+  // Nobody sends it anything: it has room for what is under way.
+  if (given.config.role === 'work') planHeapGrowth('sender');
   try {
     return await serve(given);
   } catch (error) {

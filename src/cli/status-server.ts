@@ -29,6 +29,8 @@ export interface StatusOptions {
   readonly notReady: () => string | undefined;
   /** What is wrong beside that, told to whoever reads the answer. */
   readonly remark?: (() => string | undefined) | undefined;
+  /** What /healthz answers, to anybody. Default: "ok". */
+  readonly lives?: (() => string) | undefined;
   readonly log: Log;
 }
 
@@ -37,7 +39,7 @@ export interface StatusOptions {
  * @throws IsyncError CONFIG_INVALID: no such address, or one beyond loopback without a token
  */
 export async function startStatus(options: StatusOptions): Promise<HttpServer> {
-  const { listen, token, metrics, notReady, remark, log } = options;
+  const { listen, token, metrics, notReady, remark, lives = () => 'ok', log } = options;
   checkExposure(listen, token !== undefined, {
     server: 'the status page',
     hint: 'Let it listen on 127.0.0.1, or give it a token (--status-token-file).',
@@ -57,7 +59,7 @@ export async function startStatus(options: StatusOptions): Promise<HttpServer> {
     log,
     warnings: new ThrottledLog(log),
     handler: routes({
-      '/healthz': { GET: async () => textResponse(200, 'ok') },
+      '/healthz': { GET: async () => textResponse(200, lives()) },
       '/readyz': {
         GET: guarded(async () => {
           const reason = notReady();

@@ -214,6 +214,13 @@ export const ERRORS = {
     exit: 5,
     cure: 'Mount the disk, correct the path or mend the command; allowEmpty takes a source that is empty.',
   },
+  // Whoever is to be told of a backup has not taken the notice.
+  NOTICE_FAILED: {
+    concerns: 'peer',
+    exit: 1,
+    retryable: true,
+    cure: 'The message has what the other side said. Check the address, the secret and the rules of the robot that "notify" names.',
+  },
   // stdout can't be written to.
   OUTPUT_FAILED: {
     concerns: 'machine',

@@ -13,12 +13,24 @@ const MOST_TAGS = 50_000;
 const QUIET = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 const STREAMED: ReadonlySet<string> = new Set(['GetObjectCommand']);
 
+export interface ClientOptions {
+  /**
+   * A request is one try: neither does the SDK try again, nor is it asked after a quick request that was of no use. For callers who
+   * tell of each try that failed. Default false.
+   */
+  readonly isOneTry?: boolean | undefined;
+}
+
 /** A client of the SDK for `options`, with at most `connections` open, set up for servers that are not AWS, too. */
-export function createS3Client(options: S3Access, connections: number): S3Client {
-  const config = configOf(options, connections);
+export function createS3Client(
+  options: S3Access,
+  connections: number,
+  { isOneTry = false }: ClientOptions = {},
+): S3Client {
+  const config = configOf(options, connections, isOneTry ? 1 : undefined);
   const client = new QuickClient(config);
   const { httpAgent, httpsAgent } = config.requestHandler;
-  if (options.endpoint !== undefined && config.forcePathStyle) {
+  if (options.endpoint !== undefined && config.forcePathStyle && !isOneTry) {
     const endpoint = new URL(options.endpoint);
     allowQuick(client, { endpoint, httpAgent, httpsAgent });
     allowQuickRanges(client, { endpoint, ca: options.ca });
@@ -50,10 +62,10 @@ class QuickClient extends S3Client {
   }
 }
 
-function configOf(access: S3Access, connections: number) {
+function configOf(access: S3Access, connections: number, attempts: number | undefined) {
   const own = access.endpoint !== undefined;
   const config = {
-    ...clientSettings(access, connections),
+    ...clientSettings(access, connections, attempts),
     // Other servers know neither the new checksums nor trailers.
     ...(own && {
       requestChecksumCalculation: 'WHEN_REQUIRED' as const,

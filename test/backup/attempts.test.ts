@@ -24,7 +24,7 @@ describe('a call of a target', () => {
     ]);
   });
 
-  it.each(['STORE_REFUSED', 'STORE_MISSING', 'STORE_FULL', 'CLOCK_SKEW', 'MISSING', 'FILE_CHANGED'] as const)(
+  it.each(['STORE_REFUSED', 'STORE_MISSING', 'STORE_FULL', 'MISSING', 'FILE_CHANGED'] as const)(
     'is not made again after %s, also where files would wait for it',
     async (code) => {
       const isMended = code !== 'MISSING';
@@ -39,6 +39,18 @@ describe('a call of a target', () => {
       expect(log.lines).toEqual([]);
     },
   );
+
+  it('is made once more by the time of the server', async () => {
+    let tries = 0;
+    const failing = async () => {
+      tries += 1;
+      throw new IsyncError('CLOCK_SKEW', 'no', { retryable: true });
+    };
+    const log = new RecordingLog();
+    await expect(attempting('put a', failing, { log })).rejects.toMatchObject({ code: 'CLOCK_SKEW' });
+    expect(tries).toBe(2);
+    expect(log.at('warn')).toHaveLength(1);
+  });
 
   it('ends with the last error when it has failed for too long, and with its signal', async () => {
     const log = new RecordingLog();

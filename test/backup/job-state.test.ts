@@ -26,7 +26,7 @@ const PACK: PackRecord = {
   startedMs: 1_743_854_400_000,
   partBytes: 2 ** 33,
   secrets: { header: Buffer.from('head'), fileKey: Buffer.alloc(16, 1), nonce: Buffer.alloc(16, 2) },
-  isPacked: false,
+  packed: undefined,
   isOverflowed: false,
   targets: ['s3://bucket/prefix', '/mnt/usb'],
 };
@@ -107,7 +107,7 @@ describe('the state of a job', () => {
       version: 4,
       secrets: undefined,
       base: undefined,
-      isPacked: true,
+      packed: { size: 5, sha256: 'ff' },
       isOverflowed: true,
     });
     const upload = { version: 3, key: PACK.name, id: 'upload', outcome: 'pending' };
@@ -125,6 +125,49 @@ describe('the state of a job', () => {
     state.packs.end(3);
     expect(state.packs.find()).toEqual([fourth]);
     expect(state.targets.upload('/mnt/usb', 3)).toBeUndefined();
+  });
+
+  it('keeps the MD5 of a part whatever becomes of its uploads, until the archive has ended', async () => {
+    state.packs.begin(PACK);
+    const part = { number: 1, size: 9, md5: 'aa' };
+    state.packs.addPart(3, part, ['t', 'u']);
+    state.packs.addPart(3, { ...part, number: 2 }, ['t']);
+    state.targets.setPart('t', 3, { ...part, status: 'done', etag: 'e', changedMs: 1 });
+    // The same once more, and another one.
+    state.packs.addPart(3, part, ['t', 'u']);
+    const statuses = (target: string) =>
+      state.targets.parts(target, 3).map(({ number, md5, status, etag }) => [number, md5, status, etag]);
+    expect(statuses('t')).toEqual([
+      [1, 'aa', 'done', 'e'],
+      [2, 'aa', 'pending', undefined],
+    ]);
+    expect(statuses('u')).toEqual([[1, 'aa', 'pending', undefined]]);
+    state.targets.setPart('u', 3, { ...part, status: 'failed', etag: undefined, changedMs: 1 });
+    state.packs.addPart(3, part, ['t', 'u']);
+    expect(statuses('u')).toEqual([[1, 'aa', 'pending', undefined]]);
+    state.packs.addPart(3, { ...part, md5: 'bb' }, ['t']);
+    expect(statuses('t')[0]).toEqual([1, 'bb', 'pending', undefined]);
+    state.targets.beginUpload('t', { version: 3, key: PACK.name, id: 'again' });
+    expect([...(await reopened()).packs.parts(3).values()]).toEqual([
+      { ...part, md5: 'bb' },
+      { ...part, number: 2 },
+    ]);
+    state.packs.end(3);
+    expect(state.packs.parts(3).size).toBe(0);
+    expect(statuses('u')).toEqual([]);
+  });
+
+  it('forgets what verifications found of backups that are gone', () => {
+    const found = { atMs: 1, depth: 'deep', fault: undefined, readTo: 0 } as const;
+    for (const version of [1, 2, 3]) state.targets.setVerification('t', version, found);
+    state.targets.setVerification('u', 1, found);
+    state.targets.keepVerifications('t', new Set([2]));
+    expect([1, 2, 3].map((version) => state.targets.verification('t', version))).toEqual([
+      undefined,
+      found,
+      undefined,
+    ]);
+    expect(state.targets.verification('u', 1)).toEqual(found);
   });
 
   it('has a manifest as long as it is the same object', async () => {

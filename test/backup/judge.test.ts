@@ -276,12 +276,19 @@ describe('whatever the clock said, the rule', () => {
 });
 
 describe('nothing is removed', () => {
-  const fine = { run: 'complete', isVerificationFailing: false, isShrunk: false, clockAheadMs: 0 } as const;
+  const fine = {
+    run: 'complete',
+    isVerificationFailing: false,
+    isShrunk: false,
+    unreadable: 0,
+    clockAheadMs: 0,
+  } as const;
 
   it.each([
     ['after a run that is not complete', { run: 'incomplete' as const }, 'the run is not complete'],
     ['while a verification fails', { isVerificationFailing: true }, 'a verification has failed'],
     ['after a run of half the size', { isShrunk: true }, 'half of the one before'],
+    ['while a manifest is unreadable', { unreadable: 2 }, "2 manifests can't be read"],
     ['with a clock 16 minutes ahead', { clockAheadMs: 960_000 }, '16 minutes ahead of'],
     ['with a clock 16 minutes behind', { clockAheadMs: -960_000 }, '16 minutes behind'],
   ])('%s', (_, change, told) => {

@@ -88,7 +88,7 @@ describe('a file that is packed', () => {
       await ended;
     }
     expect(readSettled(Buffer.from(path), 'file')?.isTorn).toBe(false);
-  }, 70_000);
+  });
 
   it('is neither a symlink nor a pipe, and nothing stays open', () => {
     const before = readdirSync('/proc/self/fd').length;

@@ -30,6 +30,8 @@ export class MemoryTarget implements BackupTarget {
   readonly calls: string[] = [];
   /** Called before each call, with its text: throws what the call shall fail with. */
   before: (call: string) => void = () => undefined;
+  /** Called before a part is kept, with the text of its call: how long that waits. */
+  hold: (call: string) => Promise<void> | undefined = () => undefined;
   clockAheadMs: number | undefined = 0;
   readonly #uploads = new Map<string, Upload>();
   /** Uploads that were completed, whose completion may be repeated. */
@@ -93,6 +95,7 @@ export class MemoryTarget implements BackupTarget {
 
   async putPart({ key, id }: TargetUpload, { number, bytes, md5 }: TargetPart): Promise<string> {
     this.#call(`putPart ${number} ${key}`);
+    await this.hold(`putPart ${number} ${key}`);
     const upload = this.#uploads.get(id);
     if (upload === undefined) throw new IsyncError('MISSING', 'no such upload', { path: key });
     const hash = createHash('md5').update(bytes).digest();

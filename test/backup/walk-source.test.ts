@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   linkSync,
   lstatSync,
@@ -145,5 +145,19 @@ describe('the walk of a source', () => {
     await expect(told(walk({ path: join(folder, 'none') }))).rejects.toMatchObject(refused);
     symlinkSync('/etc', join(folder, 'etc'));
     await expect(told(walk({ path: join(folder, 'etc') }))).rejects.toMatchObject(refused);
+  });
+
+  it('does not go on without files to open', async () => {
+    // A folder is open for each of a path, and few may be.
+    mkdirSync(join(folder, 'deep/'.repeat(80)), { recursive: true });
+    const script = `
+      const { walkSource } = await import(${JSON.stringify(new URL('../../src/backup/pack/walk-source.ts', import.meta.url).href)});
+      const source = { kind: 'folder', path: ${JSON.stringify(folder)}, excludes: () => false, oneFilesystem: false, allowEmpty: false };
+      for await (const { kind } of walkSource(source, { isOwn: () => false })) if (kind === 'problem') console.log(kind);
+    `;
+    const node = [process.execPath, '--input-type=module', '--eval', script];
+    const { status, stdout, stderr } = spawnSync('prlimit', ['--nofile=64', ...node], { encoding: 'utf8' });
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toContain('SOURCE_FAILED');
   });
 });

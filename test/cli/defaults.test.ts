@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { ONE_SHOT_RETRY_MS } from '../../src/cli/open-target.ts';
 import { defaultDevice } from '../../src/config/default-device.ts';
@@ -10,6 +11,9 @@ import { DEFAULT_MAX_CONNECTIONS } from '../../src/receiver/receiver-limits.ts';
 import { PART_BUFFER_BYTES } from '../../src/store/s3/s3-store.ts';
 import { OPTION_TABLES as tables, SCHEMAS, settingsFor, type Section } from './commands.ts';
 
+/** Only a file can give jobs. */
+const BACKUP_FILE = fileURLToPath(new URL('backup.yaml', import.meta.url));
+
 /** What a command can't do without. */
 const REQUIRED = {
   scan: { root: '/datas', to: '/mnt' },
@@ -18,6 +22,7 @@ const REQUIRED = {
   token: { tokens: '/tokens' },
   pull: { queue: 'events', sync: ['a/=/srv/a'] },
   webhook: {},
+  backup: { config: BACKUP_FILE, jobs: undefined },
   mirror: { bucket: 's3://bkt', 'external-endpoint': 'https://old.example' },
 } as const satisfies Record<Section, Readonly<Record<string, unknown>>>;
 
@@ -35,6 +40,7 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   'webhook queue': 'queue.db in the state',
   'mirror on-miss': 'redirect with a service endpoint, else stream',
   'mirror spool': "the system's for temporary files",
+  'state-dir': 'CONFIG.state, beside the config file',
   'webhook state': 'CONFIG.state, beside the config file, or webhook.state',
 };
 /** Values that the settings leave open, and that the code which uses them fills in. */

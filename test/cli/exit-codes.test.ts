@@ -44,6 +44,7 @@ const TABLE: Record<ErrorCode, number> = {
   BACKUP_DAMAGED: 1,
   KEY_MISSING: 2,
   SOURCE_FAILED: 5,
+  NOTICE_FAILED: 1,
   OUTPUT_FAILED: 5,
   INTERRUPTED: 130,
   INTERNAL: 1,

@@ -38,7 +38,7 @@ test.skipIf(!hasCas || forbidden || lacks('openssl'))(
 
     const to = `wss://localhost:${receiver.port}`;
     const scan = [process.execPath, CLI_MAIN, 'scan', root, '--to', to, '--device', 'edge1', '--once'];
-    const child = spawn('unshare', ['--mount', 'sh', '-c', IN_PLACE, trusted, ...scan, '--retry-for', '1'], {
+    const child = spawn('unshare', ['--mount', 'sh', '-c', IN_PLACE, trusted, ...scan, '--retry-for', '60'], {
       stdio: ['ignore', 'ignore', 'pipe'],
       // Nothing but the system's own.
       env: { PATH: process.env['PATH'] },

@@ -26,6 +26,23 @@ await withS3Server((server) => {
     }
   });
 
+  it('a ring of three buckets ends where it began, also for an object in parts', async () => {
+    const stage = await CopyStage.start(server);
+    const third = await server.makeBucket();
+    const ring = [stage.to, third, stage.from];
+    await stage.putParts('parts', [randomBytes(5 * MIB), randomBytes(1000)]);
+    const before = await stage.head('parts', stage.from);
+    const outcomes: string[] = [];
+    for (const [index, bucket] of ring.entries()) {
+      const action = stage.open({ target: { bucket } });
+      const from = ring.at(index - 1)!;
+      outcomes.push((await action.created('parts', { bucket: from })).outcome);
+    }
+    expect(outcomes).toEqual(['written', 'written', 'unchanged']);
+    const after = await stage.head('parts', stage.from);
+    expect([after.ETag, after.LastModified]).toEqual([before.ETag, before.LastModified]);
+  });
+
   it.each([
     ['', false],
     ['', true],

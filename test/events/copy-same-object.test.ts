@@ -67,8 +67,15 @@ describe('what the target has is a copy', () => {
 
 it('a copy says what it was made of, unless its metadata are full', () => {
   const metadata = { a: '1', 'isync-source-etag': 'of the copy before' };
-  expect(attributesFor(object({ metadata }), true).metadata).toEqual({ a: '1', 'isync-source-etag': MD5 });
-  expect(attributesFor(object({ metadata }), false).metadata).toEqual({ a: '1' });
+  expect(attributesFor(object({ metadata }), true).metadata).toEqual({
+    a: '1',
+    'isync-source-etag': MD5,
+    'isync-origin-etag': 'of the copy before',
+  });
+  expect(attributesFor(object({ metadata }), false).metadata).toEqual({
+    a: '1',
+    'isync-origin-etag': 'of the copy before',
+  });
   const full = { a: 'x'.repeat(2000) };
   expect(attributesFor(object({ metadata: full }), true).metadata).toEqual(full);
 });

@@ -67,7 +67,10 @@ describe('a webhook on its socket', () => {
     await once(socket, 'data');
     const idle = await Promise.all(Array.from({ length: 10 }, () => tcp(port, '')));
     for (const each of idle) each.resume();
-    await vi.waitFor(() => expect(idle.filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(7));
+    await vi.waitFor(
+      () => expect(idle.filter(({ closed }) => closed).length).toBeGreaterThanOrEqual(7),
+      60_000,
+    );
     socket.write(request);
     const [bytes] = (await once(socket, 'data')) as [Buffer];
     expect(bytes.toString()).toMatch(/^HTTP\/1\.1 200 /);
@@ -110,7 +113,7 @@ describe('when a webhook ends', () => {
     };
     const { server, port } = await serve({}, kept);
     const answers = Array.from({ length: 10 }, (_, index) => post(port, messageOf(record(`${index}`))));
-    await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(10));
+    await vi.waitFor(() => expect(asked).toHaveBeenCalledTimes(10), 60_000);
     const ended = server.end();
     await expect(ask(port, 'GET', '/ping')).rejects.toThrow('ECONNREFUSED');
     expect(kept.published).toEqual([]);

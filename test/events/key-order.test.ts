@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { KeyOrder } from '../../src/events/work/key-order.ts';
 
 /** Over what the source promises: from one to the next, and how long one that does not come is waited for. */
-const [STEP_MS, OVERDUE_MS] = [250, 60_000];
+const [STEP_MS, MOST_STEP_MS, OVERDUE_MS] = [10, 250, 60_000];
 /** RabbitMQ keeps for 300 s what shall come again after 61 s. */
 const LONGER = 6;
 
@@ -41,6 +41,23 @@ describe('the order of a place', () => {
     expect(turns.wait('a', 'm1')).toBe(STEP_MS);
   });
 
+  it('goes at the pace of the place, within bounds', () => {
+    const { clock, order: turns } = order();
+    for (let index = 0; index < 100; index++) turns.wait('a', `m${index}`, 0);
+    for (let index = 0; index < 20; index++) {
+      clock.ms += 40;
+      turns.done('a', `m${index}`);
+    }
+    expect(turns.wait('a', 'm20')).toBeCloseTo(40, 0);
+    const [m98 = NaN, m99 = NaN] = ['m98', 'm99'].map((id) => turns.wait('a', id));
+    expect(m99 - m98).toBeCloseTo(40, 0);
+    // What is under way takes longer.
+    clock.ms += 100;
+    expect(turns.wait('a', 'm20')).toBe(100);
+    clock.ms += 10_000;
+    expect(turns.wait('a', 'm20')).toBe(MOST_STEP_MS);
+  });
+
   it('keeps the place of one that fails again, and those behind it wait longer', () => {
     const { clock, order: turns } = order();
     turns.wait('a', 'm1', 1_000);
@@ -48,7 +65,7 @@ describe('the order of a place', () => {
     clock.ms += 1_000;
     expect(turns.wait('a', 'm1', 4_000)).toBe(4_000);
     expect(turns.isTurn('a', 'm2')).toBe(false);
-    expect(turns.wait('a', 'm2')).toBe(4_000 + STEP_MS);
+    expect(turns.wait('a', 'm2')).toBe(4_000 + MOST_STEP_MS);
   });
 
   it('has one whose turn it is not wait a step at least, also while those before it are worked on', () => {
@@ -58,7 +75,7 @@ describe('the order of a place', () => {
     clock.ms += 10_000;
     expect(turns.isTurn('a', 'm1')).toBe(true);
     expect(turns.isTurn('a', 'm2')).toBe(false);
-    expect(turns.wait('a', 'm2')).toBe(STEP_MS);
+    expect(turns.wait('a', 'm2')).toBe(MOST_STEP_MS);
     expect(turns.wait('b', 'm3')).toBe(STEP_MS);
   });
 

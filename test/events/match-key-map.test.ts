@@ -164,8 +164,9 @@ it('is as quick with 20,000 prefixes as with 50 of the same lengths', () => {
   ]);
   const [many, few] = [keyMapOf(pairs), keyMapOf(pairs.slice(0, 50))];
   cpuOf(few);
-  // A look at each prefix would take 400 times as long.
-  expect(cpuOf(many)).toBeLessThan(20 * cpuOf(few));
+  // A look at each prefix would take 400 times as long. The least of some: garbage of other tests is collected meanwhile.
+  const leastOf = (keys: KeyMap) => Math.min(...Array.from({ length: 5 }, () => cpuOf(keys)));
+  expect(leastOf(many)).toBeLessThan(20 * leastOf(few));
   expect(many.targetOf(`p20049/${'x/'.repeat(100)}y`)).toMatchObject({ mapping: { folder: '/srv/10049' } });
 });
 

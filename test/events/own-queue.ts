@@ -10,6 +10,7 @@ interface Message {
   readonly id: string;
   readonly body: string;
   attempt: number;
+  failures: number;
   dueMs: number;
 }
 
@@ -41,7 +42,7 @@ export class OwnQueue implements EventSource {
       eventTime: `2026-01-01T00:00:00.${String(this.#waiting.length).padStart(3, '0')}Z`,
       ...event,
     });
-    this.#waiting.push({ id, body, attempt: 0, dueMs: this.#nowMs });
+    this.#waiting.push({ id, body, attempt: 0, failures: 0, dueMs: this.#nowMs });
   }
 
   endsOf(id: string): End[] {
@@ -67,7 +68,7 @@ export class OwnQueue implements EventSource {
     message.attempt += 1;
     this.inHand += 1;
     this.mostInHand = Math.max(this.mostInHand, this.inHand);
-    const { id, body, attempt } = message;
+    const { id, body, attempt, failures } = message;
     const end = (how: End): void => {
       this.inHand -= 1;
       this.ended.push([id, how]);
@@ -76,11 +77,13 @@ export class OwnQueue implements EventSource {
       id,
       body,
       attempt,
+      failures,
       sentMs: undefined,
       ack: async () => end('ack'),
       bury: async (reason) => end({ buried: reason }),
-      release: async (delayMs) => {
+      release: async (delayMs, told = 0) => {
         end(delayMs);
+        message.failures = Math.max(failures, told);
         message.dueMs = this.#nowMs + delayMs;
         this.#waiting.push(message);
       },

@@ -33,7 +33,7 @@ describe('many records at once', () => {
     const second = sync.run().then(() => order.push('second'));
     ends[0]!(new Error('no'));
     await first;
-    await vi.waitFor(() => expect(ends).toHaveLength(2));
+    await vi.waitFor(() => expect(ends).toHaveLength(2), 60_000);
     expect(order).toEqual(['first failed']);
     ends[1]!();
     await second;

@@ -37,8 +37,8 @@ it.each([
   const ask = await openFile(path);
   ask({ do: 'publish', messages: messages(2) });
   const [soon, late] = ask({ do: 'take', limit: 2 }).messages;
-  ask({ do: 'release', seq: soon!.seq, delayMs: 50 });
-  ask({ do: 'release', seq: late!.seq, delayMs: 60_000 });
+  ask({ do: 'release', seq: soon!.seq, delayMs: 50, failures: 0 });
+  ask({ do: 'release', seq: late!.seq, delayMs: 60_000, failures: 0 });
   vi.setSystemTime(Date.now() + ms);
   ask({ do: 'publish', messages: messages(2) });
   expect(ask({ do: 'counts' })).toMatchObject({ waiting: 2 });

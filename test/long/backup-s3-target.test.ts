@@ -11,10 +11,13 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { openTarget } from '../../src/backup/target/open-target.ts';
 import type { BackupTarget } from '../../src/backup/target/target.ts';
 import type { JobTarget } from '../../src/backup/job.ts';
+import { attempting } from '../../src/backup/upload/attempts.ts';
 import { freePort } from '../../harness/free-port.ts';
 import { startS3Front } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
+import { RecordingLog } from '../recording-log.ts';
 import { backupTargetSuite } from '../suites/backup-target.ts';
+import { UploadStage } from '../backup/upload-stage.ts';
 
 const KEY = 'app_full_20250405T120000Z_001.tar';
 
@@ -125,6 +128,75 @@ await withS3Server((server) => {
       });
       const etag = await target.putPart(upload, part);
       expect(await target.complete(upload, [etag], 7)).toMatchObject({ size: 7 });
+    });
+
+    it('goes on with an upload once credentials that expired in the middle are renewed', async () => {
+      await using front = await startS3Front(server.endpoint);
+      const bucket = await server.makeBucket();
+      const partBytes = 5 * 1024 * 1024;
+      const bytes = randomBytes(partBytes + 1);
+      const parts = [partOf(1, bytes.subarray(0, partBytes)), partOf(2, bytes.subarray(partBytes))] as const;
+      await using before = targetOf(bucket, { endpoints: [front.endpoint] });
+      const upload = { key: KEY, id: await before.begin(KEY, { partBytes, tags: {}, metadata: {} }) };
+      const first = await before.putPart(upload, parts[0]);
+      front.refuse = () => ({
+        status: 400,
+        code: 'ExpiredToken',
+        message: 'The provided token has expired.',
+      });
+      const log = new RecordingLog();
+      const failing = attempting('put part 2', () => before.putPart(upload, parts[1]), { log });
+      await expect(failing).rejects.toMatchObject({ code: 'STORE_REFUSED' });
+      expect(front.refused).toBe(1);
+      await using renewed = targetOf(bucket);
+      expect([...(await renewed.parts(upload))!.keys()]).toEqual([1]);
+      const second = await renewed.putPart(upload, parts[1]);
+      await renewed.complete(upload, [first, second], bytes.length);
+      expect(await renewed.head(KEY)).toMatchObject({ size: bytes.length });
+    });
+
+    it('writes with a clock that is far ahead, and tells so', async () => {
+      await using target = targetOf(await server.makeBucket());
+      const aheadMs = 3 * 3_600_000;
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + aheadMs });
+      onTestFinished(() => void vi.useRealTimers());
+      const log = new RecordingLog();
+      await attempting('put a', () => target.put('a', Buffer.from('one')), { log });
+      expect(log.at('warn').map(({ fields }) => fields['err'])).toMatchObject([{ code: 'CLOCK_SKEW' }]);
+      expect(await target.head('a')).toMatchObject({ size: 3 });
+      expect(Math.abs(target.clockAheadMs! - aheadMs)).toBeLessThan(120_000);
+    });
+
+    it('is where an archive is uploaded to, through failures, and another process goes on', async () => {
+      await using front = await startS3Front(server.endpoint);
+      const bucket = await server.makeBucket();
+      await using target = targetOf(bucket, { endpoints: [front.endpoint] });
+      const partBytes = 5 * 1024 * 1024;
+      const stage = await UploadStage.start([target], { name: KEY, partBytes });
+      const bytes = randomBytes(4 * partBytes + 1);
+      const settings = { spoolBytes: 10 * partBytes };
+      let isExpired = false;
+      front.refuse = ({ url = '' }) => {
+        isExpired ||= url.includes('partNumber=4');
+        return isExpired ? { status: 400, code: 'ExpiredToken' } : undefined;
+      };
+      expect(await stage.run([target], bytes, settings)).toMatchObject([
+        { error: { code: 'STORE_REFUSED' }, isResumable: true },
+      ]);
+      front.refuse = undefined;
+      // One answer is lost: the part is sent again, and the completion is asked for again.
+      const lost = new Set(['POST', 'PUT']);
+      front.cutAnswer = ({ method = '' }) => lost.delete(method);
+      await using again = targetOf(bucket, { endpoints: [front.endpoint] });
+      expect(await stage.run([again], bytes, settings)).toMatchObject([{ error: undefined }]);
+      expect(lost.size).toBe(0);
+      const object = (await again.read(KEY))!;
+      const pieces = [];
+      for await (const piece of object.read(0, object.size)) pieces.push(piece);
+      expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+      const left = [];
+      for await (const upload of again.uploads()) left.push(upload);
+      expect(left).toEqual([]);
     });
 
     it('removes every version of an object, so that none comes to light again', async () => {

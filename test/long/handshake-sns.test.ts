@@ -44,7 +44,7 @@ describe.skipIf(lacks('openssl'))('a message of SNS', () => {
       china: { by: 'middle', cn: 'sns-cn-north-1.amazonaws.com.cn' },
     }))
       others.set(name, authority.issue(name, wanted));
-  }, 120_000);
+  });
   afterAll(async () => {
     await sns?.[Symbol.asyncDispose]();
     authority?.[Symbol.dispose]();
@@ -371,7 +371,7 @@ describe.skipIf(lacks('openssl'))('a message of SNS', () => {
     }
     expect(sns.asked).toHaveLength(30);
     expect(statuses).toEqual(new Set([403, 503]));
-  }, 30_000);
+  });
 });
 
 it("the issuers of SNS's certificates lead to a root that Node trusts", () => {

@@ -59,7 +59,7 @@ describe('isync receive --min-free', () => {
     await using stage = await startStage({ args: ['--min-free', String(bavail * bsize * 2)] });
     const edge = await stage.edge('edge1');
     await edge.write({ 'DC1/a': 10, 'DC1/finished.parse': '' });
-    const { exitCode, stdout, stderr } = await edge.scan(['--retry-for', '1s']);
+    const { exitCode, stdout, stderr } = await edge.scan(['--retry-for', '5s']);
     expect(stdout + stderr).toContain('STORE_FULL');
     expect(exitCode).toBeGreaterThan(0);
     expect(edge.sealed('DC1')).toBe(false);
@@ -119,7 +119,7 @@ describe('isync receive --quota', () => {
     await stage.receiver[Symbol.asyncDispose]();
     await stage.restartReceiver();
     await edge.write({ 'DC2/c': 400_000, 'DC2/small': 1000, 'DC2/finished.parse': '' });
-    const full = await edge.scan(['--retry-for', '1s']);
+    const full = await edge.scan(['--retry-for', '5s']);
     expect(full.exitCode).toBeGreaterThan(0);
     expect(full.stdout + full.stderr).toContain('STORE_FULL');
     expect(edge.has('DC2/c')).toBe(false);

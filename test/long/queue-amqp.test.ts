@@ -40,6 +40,7 @@ async function setup(): Promise<QueueSetup> {
   return {
     sharesWork: true,
     tellsInHand: false,
+    keepsFailures: true,
     open: async (limits) => {
       // A queue keeps the limit that it was made with: somebody has to delete it.
       if (limits !== undefined) await deleteQueues(rabbit.url, [name]);
@@ -121,7 +122,7 @@ describe.skipIf(lacks('rabbitmq-server'))('RabbitMQ', () => {
     await until('the loss to be noticed', () => !queue.isReachable);
     const beganMs = performance.now();
     await expect(queue.publish(messages(1, 'x'))).rejects.toMatchObject({ code: 'BUSY', retryable: true });
-    expect(performance.now() - beganMs).toBeLessThan(1000);
+    expect(performance.now() - beganMs).toBeLessThan(10_000);
     const received = queue.receive();
     await own.start();
     const seen = new Set(held.map(idOf));

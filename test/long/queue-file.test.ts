@@ -211,6 +211,25 @@ describe('a queue file', () => {
     expect(fault).toMatchObject({ code: 'STORE_FAILED', retryable: false });
   });
 
+  it('of version 1 is brought up to date, and keeps what it has', async () => {
+    const queue = await open();
+    await queue.publish(messages(2));
+    await queue[Symbol.asyncDispose]();
+    const db = new DatabaseSync(file);
+    db.exec('ALTER TABLE messages DROP COLUMN failures; PRAGMA user_version = 1');
+    db.close();
+    await using again = await open();
+    await again.publish(messages(1, 'more'));
+    const deliveries = await again.receive();
+    expect(deliveries.map(({ id, failures }) => [id, failures])).toEqual([
+      ['m0', 0],
+      ['m1', 0],
+      ['more0', 0],
+    ]);
+    await deliveries[0]!.release(0, 7);
+    expect((await again.receive()).map(({ id, failures }) => [id, failures])).toEqual([['m0', 7]]);
+  });
+
   it('of another program is left alone', async () => {
     mkdirSync(dirname(file));
     const db = new DatabaseSync(file);

@@ -47,6 +47,7 @@ async function setup(): Promise<QueueSetup> {
   return {
     sharesWork: true,
     tellsInHand: false,
+    keepsFailures: false,
     open: (limits) => openNatsQueue(url, options(limits)),
     start: (code) =>
       startNode([

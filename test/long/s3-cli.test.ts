@@ -63,7 +63,7 @@ await withS3Server((server) => {
 
   async function scan(root: string, to: string, args: readonly string[] = []): Promise<Scanned> {
     const where = to.startsWith('s3:') ? ENDPOINT : [];
-    return await scanOnce(root, { to, args: [...where, '--retry-for', '2', ...args], ...options });
+    return await scanOnce(root, { to, args: [...where, ...args], ...options });
   }
 
   async function verify(root: string, to: string, args: readonly string[] = []): Promise<Verified> {

@@ -105,8 +105,8 @@ describe('what a script prints', () => {
     const ran = stage.script('exec yes', { timeoutMs: 3000 })();
     await expect(ran).rejects.toMatchObject({ message: expect.stringContaining('longer') });
     const { user, system } = process.cpuUsage(before);
-    // Unbounded it is most of the three seconds.
-    expect((user + system) / 1e6).toBeLessThan(0.9);
+    // Unbounded it is all of the three seconds, also on a slow machine.
+    expect((user + system) / 1e6).toBeLessThan(1.5);
     expect(stage.printed()).toHaveLength(200);
   });
 

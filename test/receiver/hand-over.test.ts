@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
+import { freePort } from '../../harness/free-port.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { gatedStore, receiverFor } from './fixtures.ts';
 import { connect, greet, inlineFile, type WireClient } from './wire-client.ts';
@@ -115,12 +116,11 @@ describe('closing the receiver', () => {
 
   it('ends when nobody is connected, and frees its port', async () => {
     const store = gatedStore().store;
-    const { receiver } = await receiverFor(store);
+    const listen = { host: '127.0.0.1', port: await freePort() };
+    const { receiver } = await receiverFor(store, { listen });
     await receiver[Symbol.asyncDispose]();
-    const { receiver: next } = await receiverFor(store, {
-      listen: { host: '127.0.0.1', port: receiver.port },
-    });
-    expect(next.port).toBe(receiver.port);
+    const { receiver: next } = await receiverFor(store, { listen });
+    expect(next.port).toBe(listen.port);
   });
 });
 

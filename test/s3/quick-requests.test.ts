@@ -172,6 +172,13 @@ await withS3Server((server) => {
     expect(await copy('k')).toEqual({ etag: ETAG });
   });
 
+  it('learns nothing from requests that were given up', async () => {
+    const { client, put } = await start();
+    for (let count = 0; count < 10; count++)
+      expect(await quickPut(client, { ...put, key: 'k' }, AbortSignal.abort())).toBeUndefined();
+    expect(await quickPut(client, { ...put, key: 'k' }, undefined)).toEqual({ etag: ETAG });
+  });
+
   it('has the SDK do what failed, in the words of its errors, and is not asked for a while where it is of no use', async () => {
     const { bucket, front } = await start();
     const asked = (): number => front.asked.length;

@@ -66,6 +66,7 @@ describe('our marker', () => {
     const root = makeRoot();
     mkdirSync(`${root}/DC1`);
     write(root, 'DC1/a');
+    utimesSync(`${root}/DC1`, LONG_AGO, LONG_AGO);
     const before = lstatSync(`${root}/DC1`);
     await writeWatchMarker(root, DC1, keep);
     const after = lstatSync(`${root}/DC1`);

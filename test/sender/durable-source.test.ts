@@ -97,7 +97,7 @@ describe('a file that is made durable', () => {
     await vi.waitUntil(() => {
       folder.write(OTHER, 'content');
       return lstatSync(folder.path(OTHER)).mtimeMs > before;
-    });
+    }, 60_000);
     await map.store();
     expect(lstatSync(folder.path(PATH)).mtimeMs).toBeGreaterThan(before);
   });

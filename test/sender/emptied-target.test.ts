@@ -131,7 +131,7 @@ test('a target that confirms files and does not list them gets them a few times 
   expect(summary.problems).toMatchObject([{ path: 'DC1', code: 'DIFFERENT' }]);
   expect(summary.directories).toMatchObject([{ sealed: false }]);
   expect(puts).toBeLessThanOrEqual(6);
-}, 30_000);
+});
 
 async function folderStore() {
   const folder = mkdtempSync(join(tmpdir(), 'isync-emptied-'));

@@ -1,20 +1,11 @@
 /** Ways in which a seal would stand for what the target lacks, or a scan would never come to its end. */
-import {
-  appendFileSync,
-  chmodSync,
-  existsSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  utimesSync,
-  writeFileSync,
-} from 'node:fs';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { chmodSync, renameSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { scan } from '../../src/sender/scan/scan.ts';
 import type { Target } from '../../src/sender/target.ts';
-import { bound, follow, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
+import { bound, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
 import { digestIn } from '../suites/store/files.ts';
 
 test('a file with a mark of others that the target refuses is not sent over and over', async () => {
@@ -134,37 +125,4 @@ test('a seal of another device’s folder is not believed', async () => {
   const other = { ...bound(target), traits: { ...target.traits, device: 'edge2' } };
   const { summary } = await scan(optionsFor(root, other).options);
   expect(summary.directories).toMatchObject([{ name: 'DC1', sealed: true }]);
-});
-
-test('a file that changes all the time does not keep --once from its end', async () => {
-  const { root, target, write, at, kept } = setup();
-  write('DC1/a');
-  write('DC1/growing');
-  const timer = setInterval(() => appendFileSync(at('DC1/growing'), 'x'), 5);
-  onTestFinished(() => clearInterval(timer));
-  const { options, log } = optionsFor(root, target, { settleMs: 500 });
-  const { failure } = await scan(options);
-  expect(failure).toBeUndefined();
-  expect(await kept('DC1/a')).toBeDefined();
-  expect(log.messages).toContain('not sent: it changes all the time');
-});
-
-test('files that change all the time do not keep other directories waiting', async () => {
-  const { root, target, write, at } = setup();
-  const names = Array.from({ length: 33 }, (_, n) => `DC${100 + n}`);
-  for (const name of names) {
-    write(`${name}/growing`);
-    write(`${name}/finished.parse`);
-  }
-  const grow = (): void => names.forEach((name) => appendFileSync(at(`${name}/growing`), 'x'));
-  const timer = setInterval(grow, 5);
-  onTestFinished(() => clearInterval(timer));
-  const begun = new Set<string>();
-  const { observer } = optionsFor(root, target).options;
-  const directory = (name: string): void => void begun.add(name);
-  follow(root, target, { settleMs: 200, observer: { ...observer, directory } });
-  await vi.waitFor(() => expect(begun.size).toBe(names.length), 60_000);
-  write('DC900/a');
-  write('DC900/finished.parse');
-  await vi.waitFor(() => expect(existsSync(at('DC900/finished.watch'))).toBe(true), 200_000);
 });

@@ -6,9 +6,8 @@ import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { targetSuite } from '../suites/target.ts';
 import { BRIEF, localFixture } from './local-fixture.ts';
 import { receiverFixture } from './receiver-fixture.ts';
-import { telemetry } from './source-folder.ts';
 
-/** Each is synced. What thousands need is asked of them in test/long/file-store-target.test.ts. */
+/** Each is synced. What thousands need, and two targets more, are asked for in test/long. */
 const DURABLE = 300;
 
 async function withFolder<T>(use: (folder: string, remove: () => Promise<void>) => Promise<T>): Promise<T> {
@@ -19,17 +18,7 @@ async function withFolder<T>(use: (folder: string, remove: () => Promise<void>) 
 targetSuite('local, memory store', async () => localFixture(createMemoryStore(), async () => {}));
 targetSuite('ws, memory store', () => receiverFixture(createMemoryStore(), BRIEF));
 targetSuite(
-  'ws, memory store, compressed',
-  () => receiverFixture(createMemoryStore(), BRIEF, { compress: true }),
-  { contentOf: telemetry },
-);
-targetSuite(
   'local, file store',
   () => withFolder(async (folder, remove) => localFixture(await openFileStore(folder), remove)),
-  { many: DURABLE },
-);
-targetSuite(
-  'ws, file store',
-  () => withFolder(async (folder, remove) => receiverFixture(await openFileStore(folder), BRIEF, {}, remove)),
   { many: DURABLE },
 );

@@ -92,17 +92,6 @@ describe('a directory that is neither closed nor the newest', () => {
     await vi.waitFor(async () => expect(await kept('cam2/second')).toBeDefined(), 60_000);
     await vi.waitFor(async () => expect(await kept('cam1/first')).toBe('cam1/first and more'.length), 60_000);
   });
-
-  test('is listed in its turn where there are more than may be watched', async () => {
-    const { root, target, at, write } = setup();
-    for (const name of ['cam1', 'cam2', 'cam3']) write(`${name}/first`);
-    const { log } = follow(root, target, { ...LONG, maxWatched: 2 });
-    for (const name of ['cam1', 'cam2', 'cam3'])
-      await vi.waitFor(() => expect(isMarked(at(`${name}/first`))).toBe(true), 60_000);
-    expect(log.messages.filter((note) => note === 'watching')).toHaveLength(2);
-    write('cam1/second');
-    await vi.waitFor(() => expect(isMarked(at('cam1/second'))).toBe(true), 30_000);
-  });
 });
 
 test('that inotifywait is missing is told once, however many directories are watched', async () => {

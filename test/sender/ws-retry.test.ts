@@ -230,10 +230,10 @@ describe('ws target: trying again', () => {
         message: ({ heard, say, socket }, message) => {
           if (message.type !== 'files' || heard.length > 2) return;
           say({ type: 'ack', ranges: [{ first: message.firstId, last: message.firstId }] });
-          setTimeout(() => socket.terminate(), 20);
+          setTimeout(() => socket.terminate(), 40);
         },
       },
-      { ...QUICK, giveUpAfterMs: 400 },
+      { ...QUICK, giveUpAfterMs: 800 },
     );
     await Promise.all(writeMany(30).map((file) => target.put(file)));
     expect(receiver.sessions).toHaveLength(30);

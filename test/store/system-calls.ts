@@ -46,10 +46,14 @@ export function useSystemCalls() {
     const calls = 'trace=close,unlink,rmdir,pread64,fdatasync,fsync,rename,renameat,renameat2,linkat,link';
     const node = [process.execPath, '--input-type=module', '-e', program, folder.root, folder.outside];
     const faults = fault === undefined ? [] : ['-e', `inject=${fault}`];
-    execFileSync('strace', ['-f', '-y', '-s', '4096', '-e', calls, ...faults, '-o', output, ...node], {
-      // One thread, because strace counts the calls of each for itself.
-      env: { ...process.env, UV_THREADPOOL_SIZE: fault === undefined ? '16' : '1' },
-    });
+    execFileSync(
+      'strace',
+      ['-f', '--seccomp-bpf', '-y', '-s', '4096', '-e', calls, ...faults, '-o', output, ...node],
+      {
+        // One thread, because strace counts the calls of each for itself.
+        env: { ...process.env, UV_THREADPOOL_SIZE: fault === undefined ? '16' : '1' },
+      },
+    );
     return parseTrace(readFileSync(output, 'utf8'));
   }
 

@@ -38,7 +38,7 @@ describe.each(['inotify', 'chokidar'] as const)('a watch of a directory that set
 
   it('tells a file that is written in place slowly once, when it is whole', async () => {
     const { root, directory } = makeRoot();
-    const settleMs = 1000;
+    const settleMs = 500;
     const { recorder } = await startWatch(root, { settleMs });
     const file = await open(join(directory, 'slow'), 'w');
     const writtenMs: number[] = [];

@@ -24,6 +24,14 @@ export function nameText(name: Uint8Array): string {
   return text;
 }
 
+/** A path of the disk as a text, each of its names as {@link nameText} has it. */
+export function pathText(path: string): string {
+  return path
+    .split('/')
+    .map((name) => nameText(Buffer.from(name)))
+    .join('/');
+}
+
 /** The bytes of a path whose names {@link nameText} has given. */
 export function pathBytes(path: string): Buffer {
   if (!ESCAPE.test(path)) return Buffer.from(path);

@@ -10,6 +10,8 @@ export interface PackRequest {
   readonly type: BackupType;
   /** What an incremental backup is compared with: its records, in order, once. */
   readonly base: PackBase | undefined;
+  /** Counts of the backup before, of whatever type: it tells whether this one has shrunk. */
+  readonly before: Pick<BackupCounts, 'files' | 'bytes'> | undefined;
   /** Reads every file again, whatever its times say. */
   readonly isRehash: boolean;
   /** Takes encryption on; undefined where there is none. */
@@ -29,7 +31,6 @@ export interface PackRequest {
 export interface PackBase {
   readonly version: number;
   readonly records: AsyncIterable<FileRecord>;
-  readonly counts: Pick<BackupCounts, 'files' | 'bytes'>;
 }
 
 export interface PackProgress {
@@ -48,12 +49,6 @@ export interface Packed {
   readonly records: number;
   readonly isShrunk: boolean;
 }
-
-/**
- * Packs the sources of a job. For the same files and request the bytes are the same, whenever it is called: that is how a run that was
- * killed goes on (see upload/). Rejects with an IsyncError where a source is missing or empty, a command or the sink fails.
- */
-export type Pack = (request: PackRequest) => Promise<Packed>;
 
 /** Takes bytes in order. One write at a time; nobody changes the bytes afterwards. */
 export interface ByteSink {

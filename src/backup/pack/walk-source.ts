@@ -3,8 +3,9 @@ import { setImmediate } from 'node:timers/promises';
 import type { Abortable } from '../../model/abortable.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import type { BackupSource } from '../job.ts';
-import { nameText } from '../list/escaped-name.ts';
+import { nameText, pathText } from '../list/escaped-name.ts';
 import { comparePaths, memberPathFault, type MemberPath, parseMemberPath } from '../list/member-path.ts';
+import { readFault, throwOfMachine } from './left-out.ts';
 
 /** Entries after which other work gets its turn: about 1 ms of a local disk. */
 const ENTRIES_AT_ONCE = 256;
@@ -53,6 +54,11 @@ export async function* walkSource(source: FolderSource, options: WalkOptions): A
   }
 }
 
+/** Its path in the archive; '' for the root of the file system. */
+export function placeOfFolder({ path }: Pick<FolderSource, 'path'>): string {
+  return pathText(path.replace(/^\/+/, ''));
+}
+
 interface OpenFolder {
   readonly fd: number;
   /** In the archive, with a "/" at its end; '' for the root of the file system. */
@@ -68,12 +74,14 @@ class SourceWalk {
   readonly #open: OpenFolder[] = [];
   /** Characters of a path in the archive that belong to the source. */
   readonly #above: number;
+  readonly #place: string;
   #device = 0n;
 
   constructor(source: FolderSource, isOwn: WalkOptions['isOwn']) {
     this.#source = source;
     this.#isOwn = isOwn;
-    this.#above = source.path === '/' ? 0 : source.path.length;
+    this.#place = placeOfFolder(source);
+    this.#above = this.#place === '' ? 0 : this.#place.length + 1;
   }
 
   *steps(): Generator<WalkStep> {
@@ -81,7 +89,7 @@ class SourceWalk {
     const at = Buffer.from(path);
     const stats = this.#root(at);
     this.#device = stats.dev;
-    const inArchive = path.replace(/^\/+/, '');
+    const inArchive = this.#place;
     if (stats.isDirectory()) this.#enterRoot(at, inArchive, stats);
     else if (!stats.isFile()) throw failed(path, 'is neither a folder nor a file');
     if (!stats.isDirectory() || inArchive !== '')
@@ -117,7 +125,7 @@ class SourceWalk {
 
   *#look(folder: OpenFolder, { text, bytes }: OpenFolder['names'][number]): Generator<WalkStep> {
     const path = folder.prefix + text;
-    if (this.#source.excludes(path.slice(this.#above).replace(/^\//, ''))) return yield { kind: 'excluded' };
+    if (this.#source.excludes(path.slice(this.#above))) return yield { kind: 'excluded' };
     const at = Buffer.concat([Buffer.from(`/proc/self/fd/${folder.fd}/`), bytes]);
     try {
       const stats = lstatSync(at, { bigint: true });
@@ -131,7 +139,8 @@ class SourceWalk {
       yield { kind: 'member', path: parseMemberPath(path), at, stats };
     } catch (error) {
       if (isGone(error)) return;
-      yield { kind: 'problem', path, error: unreadable(error, path) };
+      throwOfMachine(error);
+      yield { kind: 'problem', path, error: readFault(error, path) };
     }
   }
 
@@ -155,14 +164,6 @@ class SourceWalk {
 function isGone(error: unknown): boolean {
   const errno = errnoOf(error);
   return errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ELOOP';
-}
-
-function unreadable(error: unknown, path: string): IsyncError {
-  if (error instanceof IsyncError) return error;
-  return new IsyncError('FILE_UNREADABLE', `it can't be read (${errnoOf(error) ?? String(error)})`, {
-    path,
-    cause: error,
-  });
 }
 
 function failed(path: string, why: string, cause?: unknown): IsyncError {

@@ -14,7 +14,12 @@ const SCHEMA_VERSION = 1;
 const BUSY_MS = 10_000;
 
 const TABLES = `
-  CREATE TABLE meta (id INTEGER PRIMARY KEY CHECK (id = 1), jobId TEXT NOT NULL, highestVersion INTEGER NOT NULL) STRICT;
+  CREATE TABLE meta (
+    id INTEGER PRIMARY KEY CHECK (id = 1),
+    jobId TEXT NOT NULL,
+    highestVersion INTEGER NOT NULL,
+    agreedVersion INTEGER NOT NULL
+  ) STRICT;
   CREATE TABLE runs (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
@@ -61,6 +66,9 @@ const TABLES = `
     changedMs INTEGER NOT NULL,
     PRIMARY KEY (target, version, number)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE digests (
+    version INTEGER NOT NULL, number INTEGER NOT NULL, size INTEGER NOT NULL, md5 TEXT NOT NULL, PRIMARY KEY (version, number)
+  ) STRICT, WITHOUT ROWID;
   CREATE TABLE manifests (
     target TEXT NOT NULL, key TEXT NOT NULL, etag TEXT NOT NULL, bytes BLOB NOT NULL, PRIMARY KEY (target, key)
   ) STRICT;
@@ -73,6 +81,7 @@ const TABLES = `
     readTo INTEGER NOT NULL,
     PRIMARY KEY (target, version)
   ) STRICT, WITHOUT ROWID;
+  CREATE TABLE removals (target TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (target, key)) STRICT, WITHOUT ROWID;
 `;
 
 /** Opens the database of a job, and makes it, with its folder, where it is missing. Several processes may have it open. */
@@ -103,7 +112,7 @@ function prepare(db: DatabaseSync, path: string, jobId: string): void {
   db.exec('BEGIN IMMEDIATE');
   if (pragmaNumber(db, 'user_version') === 0) {
     db.exec(TABLES);
-    db.prepare('INSERT INTO meta VALUES (1, ?, 0)').run(jobId);
+    db.prepare('INSERT INTO meta VALUES (1, ?, 0, 0)').run(jobId);
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   }

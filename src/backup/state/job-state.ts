@@ -14,6 +14,11 @@ export interface JobState extends Disposable {
   /** The next version: above all that this state, or `seen` (of the stores), has ever had. Never given twice. */
   takeVersion(seen: number): number;
 
+  /** Of all backups up to here a person has had something pruned, and so agreed with their size; 0: of none. */
+  readonly agreedVersion: number;
+  /** Never lowers it. */
+  agree(version: number): void;
+
   readonly runs: RunRecords;
   readonly packs: PackRecords;
   readonly targets: TargetRecords;
@@ -56,8 +61,15 @@ export interface RunRecord {
 export interface PackRecords {
   begin(pack: PackRecord): void;
   find(): readonly PackRecord[];
+  /**
+   * A part, before any of it leaves: from then on `parts` has its MD5. For each of `targets` it is pending, but where that very part is
+   * done.
+   */
+  addPart(version: number, part: PackedPart, targets: readonly string[]): void;
+  /** Parts that may have left, to whatever target and upload, by number. */
+  parts(version: number): ReadonlyMap<number, PackedPart>;
   /** All its bytes are in the spool, or acknowledged: it need not be packed again. */
-  packed(version: number, archive: { readonly size: number; readonly sha256: string }): void;
+  packed(version: number, archive: PackedArchive): void;
   /** The spool had no room for all of it: after a kill it is packed again. */
   overflowed(version: number): void;
   end(version: number): void;
@@ -73,11 +85,20 @@ export interface PackRecord {
   readonly startedMs: number;
   readonly partBytes: number;
   readonly secrets: SealSecrets | undefined;
-  readonly isPacked: boolean;
+  /** Undefined until its last byte has been packed. */
+  readonly packed: PackedArchive | undefined;
   readonly isOverflowed: boolean;
   /** What it is uploaded to, by name of the target. */
   readonly targets: readonly string[];
 }
+
+export interface PackedArchive {
+  readonly size: number;
+  /** Hex. */
+  readonly sha256: string;
+}
+
+export type PackedPart = Pick<PartRecord, 'number' | 'size' | 'md5'>;
 
 /** Uploads and parts of each target, and what is known of it. */
 export interface TargetRecords {
@@ -90,18 +111,28 @@ export interface TargetRecords {
   /** Manifests that were read before, so that a run reads new ones only. */
   cached(target: string, key: string, etag: string): Uint8Array | undefined;
   cache(target: string, key: string, etag: string, bytes: Uint8Array): void;
+  /** All that is cached of a target, in any order: manifests and marks that it had when it was last listed. */
+  allCached(target: string): readonly { readonly key: string; readonly bytes: Uint8Array }[];
   /** Drops what is cached of other keys. */
   keepCached(target: string, keys: ReadonlySet<string>): void;
   /** What `verify` has found of a backup, the last time. */
   verification(target: string, version: number): VerificationRecord | undefined;
   setVerification(target: string, version: number, found: VerificationRecord): void;
+  /** Drops what was found of other backups: they have been removed. */
+  keepVerifications(target: string, versions: ReadonlySet<number>): void;
+  /** Objects that are to go with a manifest that is removed next. */
+  noteRemoval(target: string, keys: Iterable<string>): void;
+  /** They are gone, or stay. */
+  endRemoval(target: string, keys: Iterable<string>): void;
+  removals(target: string): ReadonlySet<string>;
 }
 
 export interface UploadRecord {
   readonly version: number;
   readonly key: string;
-  /** Of the target: see BackupTarget.begin. */
+  /** Of the target: see BackupTarget.begin. Empty where none could be begun. */
   readonly id: string;
+  /** `pending`: also one that a person has to mend something for. A later run goes on with it. */
   readonly outcome: 'pending' | 'complete' | 'failed';
 }
 

@@ -1,5 +1,12 @@
 import { z } from 'zod';
-import type { PackRecord, PartRecord, RunRecord, UploadRecord, VerificationRecord } from './job-state.ts';
+import type {
+  PackedPart,
+  PackRecord,
+  PartRecord,
+  RunRecord,
+  UploadRecord,
+  VerificationRecord,
+} from './job-state.ts';
 
 /** Rows of the tables as the records that they are. */
 
@@ -52,14 +59,15 @@ const packRow = z
     header: bytes,
     fileKey: bytes,
     nonce: bytes,
+    size: number.nullable(),
     sha256: text.nullable(),
     isOverflowed: number.transform((value) => value === 1),
     targets: texts,
   })
-  .transform(({ header, fileKey, nonce, sha256, ...pack }) => ({
+  .transform(({ header, fileKey, nonce, size, sha256, ...pack }) => ({
     ...pack,
     secrets: header === null || fileKey === null || nonce === null ? undefined : { header, fileKey, nonce },
-    isPacked: sha256 !== null,
+    packed: size === null || sha256 === null ? undefined : { size, sha256 },
   }));
 
 const uploadRow = z.object({
@@ -78,6 +86,8 @@ const partRow = z.object({
   changedMs: number,
 });
 
+const digestRow = z.object({ number, size: number, md5: text });
+
 const verificationRow = z.object({
   atMs: number,
   depth: z.enum(['shallow', 'sample', 'deep', 'source']),
@@ -88,5 +98,6 @@ const verificationRow = z.object({
 export const runOf = (row: unknown): RunRecord => runRow.parse(row);
 export const packOf = (row: unknown): PackRecord => packRow.parse(row);
 export const uploadOf = (row: unknown): UploadRecord => uploadRow.parse(row);
+export const digestOf = (row: unknown): PackedPart => digestRow.parse(row);
 export const partOf = (row: unknown): PartRecord => partRow.parse(row);
 export const verificationOf = (row: unknown): VerificationRecord => verificationRow.parse(row);

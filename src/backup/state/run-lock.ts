@@ -9,7 +9,7 @@ import { isBusy, openSqlite, sqliteError } from '../../sqlite/sqlite.ts';
 import { ensureFolder } from '../../sqlite/state-folder.ts';
 
 /** Name in the folder of the job: a database without tables, of which only the lock counts. */
-const LOCK_FILE = 'run.lock';
+export const LOCK_FILE = 'run.lock';
 /** A run takes minutes to hours: who waits for it looks again this soon at the latest, in ms. */
 const LOOK_MS = 1000;
 

@@ -9,15 +9,50 @@ export interface Notice {
   /** One line. */
   readonly title: string;
   readonly lines: readonly string[];
-  readonly fields: Readonly<Record<string, string>>;
+  readonly fields: Readonly<Partial<Record<NoticeField, string>>>;
   /** What makes a failure the same as another one: code and target. The same is told at most every 6 h. */
   readonly sameness: string | undefined;
 }
 
+/** What a template may name. Not every notice has all of them. */
+export const NOTICE_FIELDS = [
+  'job',
+  'occasion',
+  'run',
+  /** UTC, `2025-04-05T12:00:00.000Z`. */
+  'time',
+  'host',
+  'title',
+  /** All lines. */
+  'text',
+  'type',
+  /** Names of the backups that were made, with ", " between. */
+  'backups',
+  'files',
+  /** A number; `size` is the same for people. */
+  'bytes',
+  'size',
+  /** For people: `2m05s`. */
+  'duration',
+  /** The same in seconds. */
+  'seconds',
+  'problems',
+  'retries',
+  'code',
+  'error',
+  /** Of the newest complete backup, for people; empty where there is none. */
+  'age',
+] as const;
+
+export type NoticeField = (typeof NOTICE_FIELDS)[number];
+
 /** One way of telling. One try a call. */
 export interface Notifier {
   readonly rule: NotifyRule;
-  /** Resolves when the other side has taken it: a status of 2xx, and of WeCom and DingTalk an `errcode` of 0. */
+  /**
+   * Resolves when the other side has taken it: a status of 2xx, and of WeCom and DingTalk an `errcode` of 0.
+   * @throws IsyncError NOTICE_FAILED, UNREACHABLE; the reason of the signal
+   */
   send(notice: Notice, signal: AbortSignal): Promise<void>;
 }
 

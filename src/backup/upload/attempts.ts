@@ -38,6 +38,7 @@ export async function attempting<T>(
   { log, signal, onRetry, giveUpAfterMs = GIVE_UP_MS }: AttemptOptions,
 ): Promise<T> {
   let tries = 0;
+  let wasSkewed = false;
   return await retrying(
     async () => {
       tries += 1;
@@ -46,7 +47,12 @@ export async function attempting<T>(
     { giveUpAfterMs },
     {
       signal,
-      isRetryable: ({ code, retryable }) => retryable && !FINAL.has(code),
+      isRetryable: ({ code, retryable }) => {
+        // The SDK has the time of the server from its refusal, and signs by that from then on.
+        const isNewSkew = code === 'CLOCK_SKEW' && !wasSkewed;
+        wasSkewed ||= isNewSkew;
+        return retryable && (isNewSkew || !FINAL.has(code));
+      },
       onRetry: (err) => {
         log.warn('a request to a backup target failed', { what, tries, err });
         onRetry?.(err);

@@ -9,7 +9,7 @@ const PART_BYTES = 8 * 1024 * 1024;
 /** Parts grow in steps of this many bytes. */
 const STEP_BYTES = 1024 * 1024;
 /** The largest object, in bytes: https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
-const MAX_ARCHIVE_BYTES = 5 * 2 ** 40;
+export const MAX_ARCHIVE_BYTES = 5 * 2 ** 40;
 
 /** Bytes of tar for each member beside its content: its header, a pax header with its block, and what fills up three blocks. */
 const MEMBER_BYTES = 5 * 512;

@@ -2,6 +2,7 @@ import { optionName } from '../../config/names.ts';
 import type { CommandSettings } from '../../config/sources.ts';
 import { below, isGroup, type Command, type CommandGroup } from '../command.ts';
 import type { HeapPlan } from '../heap-growth.ts';
+import { backup } from './backup.ts';
 import { mirror } from './mirror.ts';
 import { pull } from './pull.ts';
 import { receive } from './receive.ts';
@@ -19,6 +20,7 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   pull,
   webhook,
   mirror,
+  backup,
 ];
 
 /** Returns what runs under a name: the command itself, and all that stand below it. */

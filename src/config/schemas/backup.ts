@@ -3,7 +3,10 @@ import { fromFile } from '../from-file.ts';
 import { one, path } from '../fields.ts';
 import { parseState } from '../pull-values.ts';
 import { parseHostPort } from '../values.ts';
+import { backupBackAsks } from './backup-back.ts';
+import { backupDaemonAsks } from './backup-daemon.ts';
 import { backupJob } from './backup-job.ts';
+import { backupRunAsks } from './backup-run.ts';
 import { common, fault } from './common.ts';
 
 export const backupSchema = z
@@ -18,6 +21,9 @@ export const backupSchema = z
     stateDir: fromFile(parseState('backup')),
     status: one(parseHostPort).optional(),
     statusTokenFile: path.optional(),
+    ...backupRunAsks,
+    ...backupBackAsks,
+    ...backupDaemonAsks,
     ...common,
   })
   .superRefine(({ jobs }, context) => {

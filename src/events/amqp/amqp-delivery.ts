@@ -4,7 +4,7 @@ import type { ReadMessage } from './read-message.ts';
 
 export type AmqpEnding =
   | { readonly how: 'ack' }
-  | { readonly how: 'release'; readonly delayMs: number }
+  | { readonly how: 'release'; readonly delayMs: number; readonly failures: number }
   | { readonly how: 'bury'; readonly reason: string };
 
 /** A message in hand, with every delivery of it that the broker has to be told of. The first of its endings counts. */
@@ -12,6 +12,7 @@ export class AmqpDelivery implements QueueDelivery {
   readonly id: string;
   readonly body: string;
   readonly attempt: number;
+  readonly failures: number;
   readonly sentMs: number | undefined;
   readonly message: ReadMessage;
   readonly #end: (delivery: AmqpDelivery, ending: AmqpEnding) => Promise<void>;
@@ -26,6 +27,7 @@ export class AmqpDelivery implements QueueDelivery {
     end: (delivery: AmqpDelivery, ending: AmqpEnding) => Promise<void>,
   ) {
     ({ id: this.id, body: this.body, attempt: this.attempt, sentMs: this.sentMs } = message);
+    this.failures = message.failures;
     this.message = message;
     this.#tags = [tag];
     this.#end = end;
@@ -55,8 +57,8 @@ export class AmqpDelivery implements QueueDelivery {
     return this.#endBy({ how: 'ack' });
   }
 
-  release(delayMs: number): Promise<void> {
-    return this.#endBy({ how: 'release', delayMs });
+  release(delayMs: number, failures = 0): Promise<void> {
+    return this.#endBy({ how: 'release', delayMs, failures: Math.max(this.failures, failures) });
   }
 
   bury(reason: string): Promise<void> {

@@ -7,6 +7,8 @@ export const HEADERS = {
   copy: 'isync-copy',
   /** Deliveries before this publish. */
   attempts: 'isync-attempts',
+  /** For good, before this publish. */
+  failures: 'isync-failures',
   /** When it was first published, in ms since the epoch. */
   sentMs: 'isync-sent',
   /** Whether somebody has put it back from the dead: then it counts, whatever was done before. */
@@ -26,6 +28,7 @@ export interface ReadMessage {
   readonly body: string;
   /** From 1. */
   readonly attempt: number;
+  readonly failures: number;
   readonly sentMs: number | undefined;
   readonly header: (name: string) => string | undefined;
 }
@@ -49,6 +52,7 @@ export function readMessage(message: AsyncMessage): ReadMessage {
     isReplayed: header(HEADERS.replayed) !== undefined,
     body,
     attempt: (wholeNumber(header(HEADERS.attempts)) ?? 0) + returns + 1,
+    failures: wholeNumber(header(HEADERS.failures)) ?? 0,
     sentMs: wholeNumber(header(HEADERS.sentMs)) ?? stampMs,
     header,
   };

@@ -1,3 +1,4 @@
+import { beginLargeWork } from '../../flow/large-work.ts';
 import { Limiter } from '../../flow/limiter.ts';
 import { HttpError, type HttpResponse } from '../../http/handler.ts';
 import { IsyncError } from '../../model/isync-error.ts';
@@ -60,7 +61,9 @@ export class Intake {
     using held = this.#held.open();
     const sent = await readBody(asked.request, held);
     const take = (): Promise<HttpResponse> => this.#takeSent(asked, admission, sent);
-    return await (sent.unpacker !== undefined || sent.size > LARGE_BYTES ? this.#large.run(take) : take());
+    if (sent.unpacker === undefined && sent.size <= LARGE_BYTES) return await take();
+    beginLargeWork();
+    return await this.#large.run(take);
   }
 
   async #takeSent(asked: Asked, admission: Admission, sent: SentBody): Promise<HttpResponse> {

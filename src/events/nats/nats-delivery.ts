@@ -14,6 +14,7 @@ export class NatsDelivery implements QueueDelivery {
   readonly id: string;
   readonly body: string;
   readonly attempt: number;
+  readonly failures = 0;
   readonly sentMs: number;
   /** Of the stream. */
   readonly seq: number;

@@ -10,7 +10,7 @@ import type { Origin } from './origin.ts';
  * messages for each action at a time, places that are slow leave room for others as long as an action is free.
  */
 export const IN_HAND_AT_PLACE = 8;
-/** The same where the newest is enough: then one waits behind the one under way. */
+/** The same where the newest is enough: then one waits behind the one under way, and more only while that is quick. */
 export const IN_HAND_PER_ACTION = 2;
 /** How long a queue of our own keeps what another one of its place stands for, in ms. */
 const SAME_PLACE_MS = 1_000;
@@ -26,6 +26,8 @@ export interface AgainOptions {
   readonly breakers: Breakers | undefined;
   /** Records that are in hand at a place. */
   readonly waitingAt: (place: string) => number;
+  /** Whether what is under way at a place has not been for long. */
+  readonly isQuickAt: (place: string) => boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ export interface AgainOptions {
 export class Again {
   readonly #options: AgainOptions;
   readonly #order = new KeyOrder();
-  /** Failures for good. One that is forgotten is tried more often. */
+  /** Failures for good, where the queue does not keep their number. One that is forgotten is tried more often. */
   readonly #failures = new MessageCounts();
   /** Looks of created events that have found no object. */
   readonly #missing = new MessageCounts();
@@ -51,8 +53,8 @@ export class Again {
     if (holding?.isOurs !== true) return true;
     const waiting = this.#options.waitingAt(place);
     if (this.#options.needs === 'newest') {
-      // One that waits stands for all of them.
-      if (waiting < IN_HAND_PER_ACTION - 1) return true;
+      // One that waits stands for all of them. All do where that is not for long: one action then serves them.
+      if (waiting < IN_HAND_PER_ACTION - 1 || this.#options.isQuickAt(place)) return true;
       holding.releaseMs = Math.max(holding.releaseMs, SAME_PLACE_MS);
     } else {
       if (this.#order.isTurn(place, messageId) && waiting < IN_HAND_AT_PLACE - 1) return true;
@@ -93,16 +95,20 @@ export class Again {
       holding.releaseMs = Math.max(holding.releaseMs, SLOW_BUCKET_MS * (0.5 + Math.random() / 2));
   }
 
-  /** Nothing of it was tried. */
-  untried({ messageId }: Origin): void {
+  /** Nothing of it was tried: it was not its turn. */
+  untried({ messageId, holding }: Origin): void {
     this.#idle.add(messageId);
+    if (this.#options.needs === 'newest' && holding !== undefined)
+      holding.releaseMs = Math.max(holding.releaseMs, SAME_PLACE_MS);
   }
 
   /** Counts a failure for good. Returns whether there have been as many as there may be. */
   isGivenUp({ messageId, holding }: Origin): boolean {
     // The lanes have tried it so often.
     if (holding?.isOurs !== true) return true;
-    return this.#failures.add(messageId) >= this.#options.attempts;
+    // Counted here as well: a message may have several records, and NATS keeps no count.
+    holding.failures = Math.max(holding.failures + 1, this.#failures.add(messageId));
+    return holding.failures >= this.#options.attempts;
   }
 
   /** Has the queue keep it while the breaker of its bucket is open, and else longer each time it has been tried. */

@@ -168,7 +168,9 @@ export class Intake {
 
   /** Never rejects. */
   async #deal(delivery: Delivery | QueueDelivery): Promise<void> {
-    const holding: Holding = { isOurs: 'bury' in delivery, releaseMs: 0, buried: undefined };
+    const isOurs = 'bury' in delivery;
+    const failures = isOurs ? delivery.failures : 0;
+    const holding: Holding = { isOurs, failures, releaseMs: 0, buried: undefined };
     const verdicts = await this.#verdicts(delivery, holding);
     const has = (verdict: Verdict): boolean => verdicts.has(verdict);
     const { unmatched, source, observer, once } = this.#options;
@@ -181,7 +183,9 @@ export class Intake {
     }
     if (has('later') || has('refused')) {
       observer.released();
-      return delivery.release(holding.isOurs ? holding.releaseMs : delayOf(delivery, TROUBLE_DELAY_MS));
+      return 'bury' in delivery
+        ? delivery.release(holding.releaseMs, holding.failures)
+        : delivery.release(delayOf(delivery, TROUBLE_DELAY_MS));
     }
     // In a FIFO queue it would hold up those behind it; a queue of our own has no other readers.
     if (has('unmatched') && unmatched === 'release' && !source.isFifo && !holding.isOurs)

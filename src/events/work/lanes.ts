@@ -12,12 +12,18 @@ export const LOOK_AGAIN_MS = 5_000;
 /** Waits between the tries of a record that fails for good, or is not given back, in ms. */
 const RETRY = { giveUpAfterMs: undefined, firstDelayMs: 500, longestDelayMs: 30_000 };
 
+/**
+ * How long all records of a place may wait for one action that serves them, in ms. Where it takes longer, one waits for them: what
+ * hangs must not have the room of others.
+ */
+const QUICK_MS = 500;
+
 /** What came of a record. */
 export type Result =
   | { readonly kind: 'done'; readonly outcome: Outcome }
   /** `error.retryable`: trouble that passes by itself; else it has failed as often as it may. */
   | { readonly kind: 'failed'; readonly error: IsyncError }
-  /** Not looked at: one of its place that came before it has failed, and is to come again before it. */
+  /** Not looked at: one of its place that came before it has failed, or takes long, and is done with or comes again before it. */
   | { readonly kind: 'behind' }
   /** Not looked at: its bucket has long had all actions that it may have at a time, and others are to have room here. */
   | { readonly kind: 'slow' }
@@ -86,7 +92,7 @@ export class Lanes<Target> {
       lane.news.wake();
       return;
     }
-    const fresh = { waiting: [item], news: new Wakeup() };
+    const fresh = { waiting: [item], news: new Wakeup(), sinceMs: performance.now() };
     this.#lanes.set(place, fresh);
     this.#running.add(this.#work(place, fresh));
   }
@@ -94,6 +100,12 @@ export class Lanes<Target> {
   /** How many records wait for their turn at a place. */
   waitingAt(place: string): number {
     return this.#lanes.get(place)?.waiting.length ?? 0;
+  }
+
+  /** Whether what is under way at a place, or waits for its turn, has not done so for long. */
+  isQuickAt(place: string): boolean {
+    const lane = this.#lanes.get(place);
+    return lane === undefined || performance.now() - lane.sinceMs < QUICK_MS;
   }
 
   /** Resolves when all records have been settled. */
@@ -109,7 +121,7 @@ export class Lanes<Target> {
 
   async #work(place: string, lane: Lane<Target>): Promise<void> {
     for (let group = this.#takeGroup(lane); group !== undefined; group = this.#takeGroup(lane)) {
-      const result = await this.#settled(lane, group);
+      const result = await this.#settledQuickly(lane, group);
       if (result === 'others first') lane.waiting.push(...group);
       else {
         for (const item of group) item.settle(result);
@@ -117,6 +129,21 @@ export class Lanes<Target> {
       }
     }
     this.#lanes.delete(place);
+  }
+
+  /** Settles the group, and has it leave the room to others where that takes long. */
+  async #settledQuickly(lane: Lane<Target>, group: Item<Target>[]): Promise<Result | 'others first'> {
+    if (this.#options.needs === 'each') return await this.#settled(lane, group);
+    lane.sinceMs = performance.now();
+    const timer = setTimeout(() => {
+      leaveRoom(group);
+      leaveRoom(lane.waiting);
+    }, QUICK_MS);
+    try {
+      return await this.#settled(lane, group);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   /** Where each record counts, what waits for its turn must not overtake one that has failed. */
@@ -228,8 +255,17 @@ const NO_TURN: Readonly<Record<NoTurn, Result>> = { slow: { kind: 'slow' }, stop
 
 interface Lane<Target> {
   waiting: Item<Target>[];
+  /** When the last group was taken, on the clock of performance.now(). */
+  sinceMs: number;
   /** Woken by each record that comes. */
   readonly news: Wakeup;
+}
+
+/** Of `items` one stays, and those that no queue keeps. */
+function leaveRoom<Target>(items: Item<Target>[]): void {
+  for (const item of items.splice(1))
+    if (item.keepsTurn === true) item.settle(BEHIND);
+    else items.push(item);
 }
 
 function isOfKeyOf<Target>([first]: Item<Target>[]): (item: Item<Target>) => boolean {

@@ -14,6 +14,8 @@ export interface Origin {
 export interface Holding {
   /** Whether it is one of a queue of our own: what fails is tried again from there, and buried there. */
   readonly isOurs: boolean;
+  /** How often one of its records has failed for good, at most, as far as its queue or this process knows. */
+  failures: number;
   /** How long its queue shall wait before it delivers it again, in ms. */
   releaseMs: number;
   /** Why it is to be buried. */

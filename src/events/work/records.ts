@@ -56,6 +56,7 @@ export class Records<Target = unknown> {
       attempts: options.attempts,
       breakers: options.breakers,
       waitingAt: (place) => options.lanes.waitingAt(place),
+      isQuickAt: (place) => options.lanes.isQuickAt(place),
     });
   }
 

@@ -7,6 +7,7 @@ import {
 import { type Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { QuickSigner, type Signed, type ToSign } from './sign.ts';
+import { Useful } from './useful.ts';
 
 /**
  * Requests without the layers of the SDK, which take several times as much of the processor as the requests themselves; it lends
@@ -18,10 +19,6 @@ import { QuickSigner, type Signed, type ToSign } from './sign.ts';
 const SILENCE_MS = { HEAD: 10_000, GET: 10_000, PUT: 30_000 };
 /** The same once it has begun: whoever reads may be slow. */
 const BODY_SILENCE_MS = 60_000;
-/** Answers in a row to one kind of request that were of no use, after which the SDK alone asks for {@link PAUSE_MS}. */
-const MOST_USELESS = 8;
-/** In ms: a server that is away for a while does not make a process slow for good. */
-const PAUSE_MS = 30_000;
 /** Longest answer that is kept whole, in bytes: an ETag with some words around it. */
 const MOST_ANSWER_BYTES = 64 * 1024;
 /** Other characters would be signed as UTF-8, and sent as Latin-1. */
@@ -35,7 +32,7 @@ export interface QuickRoute {
 }
 
 export interface QuickRequest extends ToSign {
-  /** Of which useless answers are counted. */
+  /** Of which is noted whether it is of use. */
   readonly kind: 'head' | 'get' | 'put' | 'copy';
 }
 
@@ -44,9 +41,7 @@ interface Quick {
   readonly to: Pick<RequestOptions, 'host' | 'port' | 'agent'>;
   readonly request: typeof httpRequest;
   readonly signer: QuickSigner;
-  readonly useless: Record<QuickRequest['kind'], number>;
-  /** On the clock of performance.now(). */
-  readonly pausedUntilMs: Record<QuickRequest['kind'], number>;
+  readonly useful: Record<QuickRequest['kind'], Useful>;
 }
 
 const routes = new WeakMap<S3Client, Quick>();
@@ -64,8 +59,7 @@ export function allowQuick(client: S3Client, route: QuickRoute): void {
     },
     request: isTls ? httpsRequest : httpRequest,
     signer: new QuickSigner(client, endpoint),
-    useless: { head: 0, get: 0, put: 0, copy: 0 },
-    pausedUntilMs: { head: 0, get: 0, put: 0, copy: 0 },
+    useful: { head: new Useful(), get: new Useful(), put: new Useful(), copy: new Useful() },
   });
 }
 
@@ -80,16 +74,9 @@ export async function askQuickly<T>(
   read: (answer: IncomingMessage) => Promise<T | undefined> | T | undefined,
 ): Promise<T | undefined> {
   const quick = routes.get(client);
-  const { kind } = request;
-  if (quick === undefined || performance.now() < quick.pausedUntilMs[kind]) return undefined;
-  if (!Object.values(request.headers).every((value = '') => PLAIN.test(value))) return undefined;
-  const told = await ask(quick, request, signal, read).catch(() => undefined);
-  quick.useless[kind] = told === undefined ? quick.useless[kind] + 1 : 0;
-  if (quick.useless[kind] >= MOST_USELESS) {
-    quick.useless[kind] = 0;
-    quick.pausedUntilMs[kind] = performance.now() + PAUSE_MS;
-  }
-  return told;
+  if (quick === undefined || !Object.values(request.headers).every((value = '') => PLAIN.test(value)))
+    return undefined;
+  return await quick.useful[request.kind].try(() => ask(quick, request, signal, read), signal);
 }
 
 /** The whole body of a short answer; undefined for a longer one. */

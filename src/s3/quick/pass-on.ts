@@ -1,6 +1,7 @@
 import type { S3Client } from '@aws-sdk/client-s3';
 import { type Dispatcher, Pool } from 'undici';
 import { QuickSigner } from './sign.ts';
+import { Useful } from './useful.ts';
 
 /**
  * GET and HEAD of an object without the layers of the SDK, which take more than twice as much of the processor as the request
@@ -11,10 +12,6 @@ import { QuickSigner } from './sign.ts';
 /** Longest time without a byte of an answer that is read, in ms. */
 const SILENCE_MS = 30_000;
 const CONNECT_MS = 10_000;
-/** Answers in a row that were of no use, after which the SDK alone asks for {@link PAUSE_MS}. */
-const MOST_USELESS = 8;
-/** In ms: that long a server that is away costs nothing here. */
-const PAUSE_MS = 30_000;
 /** A body up to this size, in bytes, is taken whole: it needs no stream. It lies in memory until its client has read it. */
 const WHOLE_BYTES = 64 * 1024;
 /** Of a longer one so much waits in memory for its reader, in bytes: the server is asked to wait then. */
@@ -51,8 +48,7 @@ const PLAIN = new Set([200, 206, 304, 404, 412, 416]);
 export class QuickGets implements Disposable {
   readonly #signer: QuickSigner;
   readonly #pool: Pool;
-  #useless = 0;
-  #pausedUntilMs = 0;
+  readonly #useful = new Useful();
 
   /** Undefined where the server can't be asked so. */
   static of(client: S3Client, route: QuickGetRoute): QuickGets | undefined {
@@ -88,14 +84,7 @@ export class QuickGets implements Disposable {
     more: Readonly<Record<string, string>>,
     signal: AbortSignal | undefined,
   ): Promise<QuickAnswer | undefined> {
-    if (performance.now() < this.#pausedUntilMs) return undefined;
-    const answer = await this.#ask(method, where, more, signal).catch(() => undefined);
-    if (answer !== undefined) this.#useless = 0;
-    else if (signal?.aborted !== true && ++this.#useless >= MOST_USELESS) {
-      this.#useless = 0;
-      this.#pausedUntilMs = performance.now() + PAUSE_MS;
-    }
-    return answer;
+    return await this.#useful.try(() => this.#ask(method, where, more, signal), signal);
   }
 
   async #ask(

@@ -3,16 +3,13 @@ import { bare, quoted } from '../answers.ts';
 import type { AnswerHead } from './answer-head.ts';
 import { type Coming, type ConnectionRoute, IntoBuffer } from './into-buffer.ts';
 import { QuickSigner, type Signed } from './sign.ts';
+import { Useful } from './useful.ts';
 
 /**
  * Ranges of large objects, for a third of the processor's time that the SDK takes for them. As with the other quick requests,
  * whatever is not the plain answer is for the SDK: it asks anew, tries again, and tells what is wrong.
  */
 
-/** Answers in a row that were of no use, after which the SDK alone asks for {@link PAUSE_MS}. */
-const MOST_USELESS = 8;
-/** In ms: that long a server that is away, or answers otherwise, costs nothing here. */
-const PAUSE_MS = 30_000;
 /** Connections that wait for their next request, 16 KiB each; what is more is closed. */
 const MOST_IDLE = 16;
 /** Other characters would be signed as UTF-8, and sent as Latin-1; some would begin another line. */
@@ -63,9 +60,8 @@ class QuickRanges implements Disposable {
   readonly #signer: QuickSigner;
   readonly #idle: IntoBuffer[] = [];
   readonly #busy = new Set<IntoBuffer>();
+  readonly #useful = new Useful();
   #isClosed = false;
-  #useless = 0;
-  #pausedUntilMs = 0;
 
   constructor(client: S3Client, route: ConnectionRoute) {
     this.#route = route;
@@ -82,14 +78,8 @@ class QuickRanges implements Disposable {
     into: Uint8Array,
     signal: AbortSignal | undefined,
   ): Promise<Coming | undefined> {
-    if (this.#isClosed || performance.now() < this.#pausedUntilMs) return undefined;
-    const coming = await this.#read(range, into, signal);
-    if (coming !== undefined) this.#useless = 0;
-    else if (signal?.aborted !== true && ++this.#useless >= MOST_USELESS) {
-      this.#useless = 0;
-      this.#pausedUntilMs = performance.now() + PAUSE_MS;
-    }
-    return coming;
+    if (this.#isClosed) return undefined;
+    return await this.#useful.try(() => this.#read(range, into, signal), signal);
   }
 
   async #read(

@@ -190,17 +190,17 @@ describe('a timeout', () => {
 
   it('of it all: 504, and the origin is just slow', async () => {
     const { origin } = await originOf(slow('x'.repeat(100_000), { bytes: 1, ms: 10 }), {
-      timeouts: timeouts({ total: 300 }),
+      timeouts: timeouts({ total: 800 }),
     });
     await expect(found(origin).then(textOf)).rejects.toMatchObject({ status: 504, isAway: false });
   });
 
   it('does not count the time of whoever reads', async () => {
-    const { origin } = await originOf(whole('x'.repeat(2_000_000)), { timeouts: timeouts({ idle: 300 }) });
+    const { origin } = await originOf(whole('x'.repeat(2_000_000)), { timeouts: timeouts({ idle: 600 }) });
     using object = await found(origin);
     let size = 0;
     for await (const piece of object.bytes) {
-      if (size === 0) await new Promise((resolve) => setTimeout(resolve, 600));
+      if (size === 0) await new Promise((resolve) => setTimeout(resolve, 1200));
       size += piece.length;
     }
     expect(size).toBe(2_000_000);

@@ -55,6 +55,21 @@ export function deliverySuite(subject: Subject): void {
       expect((await subject.receive(1))[0]!.attempt).toBe(4);
     });
 
+    it('that are released tell how often they have failed, as far as that is kept', async () => {
+      await subject.queue.publish(messages(1));
+      for (const [known, told] of [
+        [0, 3],
+        [3, undefined],
+        [3, 5],
+      ]) {
+        const [delivery] = await subject.receive(1);
+        expect(delivery!.failures).toBe(subject.keepsFailures ? known : 0);
+        await delivery!.release(0, told);
+      }
+      await subject.reopen();
+      expect((await subject.receive(1))[0]!.failures).toBe(subject.keepsFailures ? 5 : 0);
+    });
+
     it('that are released with a delay come after it, and hold up nobody', async () => {
       await subject.queue.publish(messages(1, 'late'));
       const [late] = await subject.receive(1);

@@ -27,7 +27,7 @@ export class Endpoints implements Disposable {
   /** @param accesses one at least, the preferred first */
   constructor(accesses: readonly S3Access[]) {
     this.#buckets = accesses.map((access) => {
-      const client = createS3Client(access, CONNECTIONS + READS);
+      const client = createS3Client(access, CONNECTIONS + READS, { isOneTry: true });
       watchServerClock(client, (aheadMs) => (this.#clockAheadMs = aheadMs));
       return new Bucket(access, { client, reads: READS });
     });

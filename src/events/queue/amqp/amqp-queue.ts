@@ -145,14 +145,17 @@ export class AmqpQueue implements EventQueue {
       // It comes again by itself, to be told of then.
       if (!delivery.isOpen) return;
       if (ending.how === 'bury') await this.#dead.add(delivery, ending.reason);
-      else await this.#delay(delivery, ending.delayMs);
+      else await this.#delay(delivery, ending);
     };
     // It stays in hand for as long as that takes.
     await retrying(publish, { giveUpAfterMs: undefined, longestDelayMs: RETRY_MS }, { signal });
     return 'ack';
   }
 
-  async #delay({ id, body, attempt, sentMs, message }: AmqpDelivery, delayMs: number): Promise<void> {
+  async #delay(
+    { id, body, attempt, sentMs, message }: AmqpDelivery,
+    { delayMs, failures }: Extract<AmqpEnding, { readonly how: 'release' }>,
+  ): Promise<void> {
     const expirationMs = Math.min(LONGEST_DELAY_MS, Math.max(LEAST_DELAY_MS, Math.ceil(delayMs)));
     await this.#publisher.publish({
       routingKey: delayQueue(this.#parts.names, expirationMs),
@@ -162,6 +165,7 @@ export class AmqpQueue implements EventQueue {
       headers: {
         [HEADERS.copy]: randomUUID(),
         [HEADERS.attempts]: String(attempt),
+        [HEADERS.failures]: String(failures),
         [HEADERS.sentMs]: String(sentMs ?? Date.now()),
         ...(message.isReplayed && { [HEADERS.replayed]: 'yes' }),
       },

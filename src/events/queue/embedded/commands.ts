@@ -6,7 +6,7 @@ export type Command =
   /** Answered at once, also with none. */
   | { readonly do: 'take'; readonly limit: number }
   | { readonly do: 'ack'; readonly seq: number }
-  | { readonly do: 'release'; readonly seq: number; readonly delayMs: number }
+  | { readonly do: 'release'; readonly seq: number; readonly delayMs: number; readonly failures: number }
   | { readonly do: 'bury'; readonly seq: number; readonly reason: string }
   /** Everything in hand. */
   | { readonly do: 'giveBack' }
@@ -22,6 +22,8 @@ export interface TakenMessage extends QueueMessage {
   /** What the file knows it by: never used for another one. */
   readonly seq: number;
   readonly attempt: number;
+  /** For good. */
+  readonly failures: number;
   readonly sentMs: number;
 }
 

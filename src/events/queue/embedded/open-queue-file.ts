@@ -9,7 +9,7 @@ import { ensureFolder } from '../../../sqlite/state-folder.ts';
 /** Told by `PRAGMA application_id`: "isyq". */
 const APPLICATION_ID = 0x69_73_79_71;
 /** Of the tables below, as `PRAGMA user_version`. A file of a newer one is left alone. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 /** Pages kept in memory, in KiB: the upper levels of the trees of a million messages, and their ends. */
 const CACHE_KIB = 2 * 1024;
 /** What the write-ahead log may stay at after a checkpoint, in bytes: bursts make it larger for a while. */
@@ -31,7 +31,8 @@ const TABLES = `
     sentMs INTEGER NOT NULL,
     attempt INTEGER NOT NULL,
     state INTEGER NOT NULL,
-    dueMs INTEGER NOT NULL
+    dueMs INTEGER NOT NULL,
+    failures INTEGER NOT NULL DEFAULT 0
   ) STRICT;
   CREATE INDEX messages_by_state ON messages (state, dueMs);
   CREATE TABLE dead (
@@ -115,8 +116,15 @@ function prepare(db: DatabaseSync, path: string): void {
   if (version === 0) create(db, path);
   else if (pragmaNumber(db, 'application_id') !== APPLICATION_ID) throw foreign(path);
   else if (version > SCHEMA_VERSION) throw tooNew(version, path);
+  else if (version < SCHEMA_VERSION) upgrade(db);
   db.exec('COMMIT');
   db.exec('PRAGMA busy_timeout = 0');
+}
+
+/** From version 1, which did not count failures. */
+function upgrade(db: DatabaseSync): void {
+  db.exec('ALTER TABLE messages ADD COLUMN failures INTEGER NOT NULL DEFAULT 0');
+  db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
 }
 
 function create(db: DatabaseSync, path: string): void {

@@ -18,6 +18,8 @@ const LONGEST_DELAY_MS = 3_600_000;
 const RECENT_IDS = 10_000;
 /** Rows read at a time for their ids. */
 const RECALLED = 1000;
+/** Of a message, in the order in which they are read. */
+const TAKEN = 'seq, id, sentMs, attempt, failures';
 /** Free pages that are kept for what comes, 16 MiB, and how many are given back to the disk in one go. */
 const SPARE_PAGES = 4096;
 const VACUUM_PAGES = 1024;
@@ -88,7 +90,7 @@ export class QueueFile {
     for (const [id, body] of added) {
       // As bytes, of which SQLite makes its own copy: a Buffer each would be one more.
       const seq = this.run('INSERT INTO bodies (body) VALUES (CAST(? AS BLOB))', body);
-      this.run('INSERT INTO messages VALUES (?, ?, ?, 0, ?, 0)', seq, id, sentMs, State.ready);
+      this.run('INSERT INTO messages VALUES (?, ?, ?, 0, ?, 0, 0)', seq, id, sentMs, State.ready);
       this.#fresh.set(id, nowMs);
     }
     this.#totals.waiting += added.size;
@@ -107,9 +109,15 @@ export class QueueFile {
     const rows = [...due.slice(0, dueCount), ...ready].slice(0, limit);
     const messages: TakenMessage[] = [];
     let bytes = 0;
-    for (const [seq, id, sentMs, attempt] of rows) {
+    for (const [seq, id, sentMs, attempt, failures] of rows) {
       const body = blob(this.row('SELECT body FROM bodies WHERE seq = ?', number(seq))?.[0]);
-      const taken = { seq: number(seq), id: text(id), sentMs: number(sentMs), attempt: number(attempt) + 1 };
+      const taken = {
+        seq: number(seq),
+        id: text(id),
+        sentMs: number(sentMs),
+        attempt: number(attempt) + 1,
+        failures: number(failures),
+      };
       this.run(
         'UPDATE messages SET state = ?, dueMs = 0, attempt = ? WHERE seq = ?',
         State.inHand,
@@ -129,10 +137,11 @@ export class QueueFile {
     this.#totals.waiting -= 1;
   }
 
-  release(seq: number, delayMs: number, nowMs: number): void {
+  release(seq: number, delayMs: number, failures: number, nowMs: number): void {
     const delay = Math.min(LONGEST_DELAY_MS, Math.max(0, Math.ceil(delayMs)));
     const [state, dueMs] = delay === 0 ? [State.ready, 0] : [State.delayed, Math.ceil(nowMs + delay)];
-    this.run('UPDATE messages SET state = ?, dueMs = ? WHERE seq = ?', state, dueMs, seq);
+    const sql = 'UPDATE messages SET state = ?, dueMs = ?, failures = max(failures, ?) WHERE seq = ?';
+    this.run(sql, state, dueMs, failures, seq);
   }
 
   /**
@@ -158,7 +167,7 @@ export class QueueFile {
 
   replay(id: string): number {
     const replayed = this.#count(
-      `INSERT INTO messages SELECT seq, id, sentMs, 0, ${State.ready}, 0 FROM dead WHERE id = ?`,
+      `INSERT INTO messages SELECT seq, id, sentMs, 0, ${State.ready}, 0, 0 FROM dead WHERE id = ?`,
       id,
     );
     this.run('DELETE FROM dead WHERE id = ?', id);
@@ -244,14 +253,13 @@ export class QueueFile {
 
   #ready(limit: number): Row[] {
     return this.rows(
-      `SELECT seq, id, sentMs, attempt FROM messages WHERE state = ${State.ready} AND dueMs = 0 ORDER BY seq LIMIT ?`,
+      `SELECT ${TAKEN} FROM messages WHERE state = ${State.ready} AND dueMs = 0 ORDER BY seq LIMIT ?`,
       limit,
     );
   }
 
   #due(nowMs: number, limit: number): Row[] {
-    const columns = 'SELECT seq, id, sentMs, attempt FROM messages';
-    const sql = `${columns} WHERE state = ${State.delayed} AND dueMs <= ? ORDER BY dueMs LIMIT ?`;
+    const sql = `SELECT ${TAKEN} FROM messages WHERE state = ${State.delayed} AND dueMs <= ? ORDER BY dueMs LIMIT ?`;
     return this.rows(sql, nowMs, limit);
   }
 

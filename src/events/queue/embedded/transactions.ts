@@ -117,7 +117,7 @@ export class Transactions {
         file.remove(command.seq);
         return undefined;
       case 'release':
-        file.release(command.seq, command.delayMs, nowMs);
+        file.release(command.seq, command.delayMs, command.failures, nowMs);
         return undefined;
       case 'bury':
         file.bury(command.seq, command.reason, Date.now());

@@ -1,0 +1,54 @@
+import type { JudgedBackup } from '../rules/verdict.ts';
+import type { TargetRecords } from '../state/job-state.ts';
+import type { Catalogue, KnownBackup } from './catalogue.ts';
+import { chainFault } from './chain-fault.ts';
+
+/** How a backup of a target stands, by its listing and by what verifications have found. */
+export interface Standing {
+  readonly backup: KnownBackup;
+  /** What is wrong with it, or with an archive that it needs; undefined: nothing that is known. */
+  readonly fault: string | undefined;
+  /** When a verification has found that, or nothing, in ms since the epoch; undefined: none has looked, or the listing alone tells it. */
+  readonly verifiedMs: number | undefined;
+}
+
+/** The newest first. @param target its name */
+export function standingsOf(
+  catalogue: Catalogue,
+  target: string,
+  records: Pick<TargetRecords, 'verification'>,
+): readonly Standing[] {
+  return catalogue.backups.map((backup) => {
+    const { manifest } = backup;
+    const listed = chainFault(catalogue, manifest);
+    if (listed !== undefined) return { backup, fault: listed, verifiedMs: undefined };
+    for (const { version } of manifest.needs.toReversed()) {
+      const found = records.verification(target, version);
+      if (found?.fault !== undefined) return { backup, fault: found.fault, verifiedMs: found.atMs };
+    }
+    return { backup, fault: undefined, verifiedMs: records.verification(target, manifest.version)?.atMs };
+  });
+}
+
+/** What the rule is asked about. */
+export function judgedOf(standings: readonly Standing[]): JudgedBackup[] {
+  return standings.map(({ backup: { manifest, mark }, fault }) => ({
+    name: manifest.name,
+    version: manifest.version,
+    startedMs: manifest.startedMs,
+    needs: manifest.needs.map(({ version }) => version),
+    isMarked: mark !== undefined,
+    isDamaged: fault !== undefined,
+  }));
+}
+
+/** Whether some backup is damaged, and no newer one has passed a verification since that was found. */
+export function isVerificationFailing(standings: readonly Standing[]): boolean {
+  return standings.some(
+    ({ fault, verifiedMs: foundMs = -Infinity }, index) =>
+      fault !== undefined &&
+      !standings
+        .slice(0, index)
+        .some((newer) => newer.fault === undefined && (newer.verifiedMs ?? -Infinity) > foundMs),
+  );
+}

@@ -1,0 +1,103 @@
+import type { Standing } from '../../backup/catalogue/standing.ts';
+import type { Manifest } from '../../backup/manifest/manifest.ts';
+import { printable } from '../../observe/printable.ts';
+import { formatBytes } from '../../observe/units.ts';
+
+export interface ListedBackup {
+  readonly standing: Standing;
+  /** In ms since the epoch; undefined: not locked, or nobody has asked for locks. */
+  readonly lockedUntilMs: number | undefined;
+}
+
+/** Versions of a chain that are told; the first is the full one. */
+const MOST_NEEDED = 4;
+/** As in names. */
+const VERSION_DIGITS = 3;
+const HEAD = ['NAME', 'TYPE', 'TIME', 'SIZE', 'FILES', 'STATE', 'NEEDS'] as const;
+/** Columns of numbers, which end on the right. */
+const NUMBERS: ReadonlySet<string> = new Set(['SIZE', 'FILES']);
+
+/** For people. */
+export function lineOf(listed: ListedBackup): readonly string[] {
+  const { manifest } = listed.standing.backup;
+  const { name, type, startedMs, archive, counts } = manifest;
+  return [
+    printable(name),
+    type,
+    secondsOf(startedMs),
+    formatBytes(archive.size),
+    counts.files.toLocaleString('en-US'),
+    stateText(listed),
+    chainText(manifest),
+  ];
+}
+
+/** Lines of a table with a head; nothing of nothing. */
+export function tableOf(lines: readonly (readonly string[])[]): readonly string[] {
+  if (lines.length === 0) return [];
+  const all = [HEAD, ...lines];
+  const widths = HEAD.map((_, column) =>
+    all.reduce((widest, line) => Math.max(widest, line[column]?.length ?? 0), 0),
+  );
+  return all.map((line) =>
+    line
+      .map((text, column) => {
+        const width = widths[column] ?? 0;
+        return NUMBERS.has(HEAD[column] ?? '') ? text.padStart(width) : text.padEnd(width);
+      })
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+/** For programs: times in ISO 8601, sizes in bytes. */
+export function listedObject(listed: ListedBackup): object {
+  const { standing, lockedUntilMs } = listed;
+  const { backup, fault, verifiedMs } = standing;
+  const { startedMs, finishedMs, base, problems, ...manifest } = backup.manifest;
+  const { mark } = backup;
+  return {
+    ...manifest,
+    base,
+    started: isoOf(startedMs),
+    finished: isoOf(finishedMs),
+    problems,
+    state: stateText(listed),
+    damage: fault,
+    verified: isoOf(verifiedMs),
+    mark: mark && { reason: mark.reason, by: mark.by, marked: isoOf(mark.markedMs) },
+    lockedUntil: isoOf(lockedUntilMs),
+  };
+}
+
+function stateText({ standing: { backup, fault, verifiedMs }, lockedUntilMs }: ListedBackup): string {
+  const { manifest, mark } = backup;
+  const words = [
+    fault === undefined ? undefined : 'damaged',
+    mark === undefined ? undefined : `marked (${printable(mark.reason)})`,
+    lockedUntilMs === undefined ? undefined : `locked to ${secondsOf(lockedUntilMs)}`,
+    manifest.counts.torn > 0 ? `torn ${manifest.counts.torn}` : undefined,
+    manifest.counts.problems > manifest.counts.torn ? `problems ${manifest.counts.problems}` : undefined,
+    manifest.isShrunk ? 'half the size' : undefined,
+    fault === undefined && verifiedMs !== undefined ? 'verified' : undefined,
+  ].filter((word) => word !== undefined);
+  return words.length === 0 ? 'ok' : words.join(', ');
+}
+
+function chainText({ needs, version }: Manifest): string {
+  const older = needs
+    .filter((need) => need.version !== version)
+    .map((need) => String(need.version).padStart(VERSION_DIGITS, '0'));
+  const [first = '', ...more] = older;
+  return older.length > MOST_NEEDED
+    ? [first, '…', ...more.slice(2 - MOST_NEEDED)].join(' ')
+    : older.join(' ');
+}
+
+function secondsOf(ms: number): string {
+  return new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
+}
+
+function isoOf(ms: number | undefined): string | undefined {
+  return ms === undefined ? undefined : new Date(ms).toISOString();
+}

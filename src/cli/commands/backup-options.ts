@@ -1,0 +1,29 @@
+import type { Argument, OptionTable } from '../command.ts';
+import { COMMON_OPTIONS, TEXT } from './options.ts';
+
+export const EXAMPLE = '--config /etc/isync/backup.yaml';
+
+/** What every command of backups has. The jobs stand in the file. */
+export const BACKUP_OPTIONS = {
+  ...COMMON_OPTIONS,
+  config: {
+    ...COMMON_OPTIONS.config,
+    describe: 'YAML file with the jobs, or a section for each command [required]',
+  },
+  'state-dir': {
+    ...TEXT,
+    group: 'General:',
+    describe: 'Folder with a folder for each job that names none of its own',
+    defaultDescription: 'CONFIG.state, beside the config file',
+  },
+} as const satisfies OptionTable;
+
+/** Which job is meant. */
+export const JOB = {
+  name: 'job',
+  kind: 'optional',
+  describe: 'Name of the job; where the file has one job, that one',
+} as const satisfies Argument;
+
+/** The first of the commands decides for all: what packs reads files and sends them. */
+export const SHARED = { ownFile: true, hasUnits: false, heapPlan: 'sender' } as const;

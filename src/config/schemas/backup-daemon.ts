@@ -1,0 +1,2 @@
+/** What `isync backup daemon` and `check` are told beside the jobs. */
+export const backupDaemonAsks = {};

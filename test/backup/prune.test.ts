@@ -1,0 +1,352 @@
+import { randomUUID } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { chainFault } from '../../src/backup/catalogue/chain-fault.ts';
+import { setMark } from '../../src/backup/catalogue/marks.ts';
+import { encodeJobObject } from '../../src/backup/manifest/manifest-codec.ts';
+import { IsyncError } from '../../src/model/isync-error.ts';
+import { packOf } from './archive.ts';
+import { MemoryTarget } from './memory-target.ts';
+import { fatesOf, PruneStage } from './pruning.ts';
+
+const refused = (): IsyncError => new IsyncError('STORE_REFUSED', 'no right', { retryable: true });
+
+/** A store with a full backup, one on it, and two full ones. */
+async function fourBackups(target?: MemoryTarget): Promise<PruneStage> {
+  const stage = await PruneStage.start(target);
+  await stage.make(1);
+  await stage.make(2, 1);
+  await stage.make(3);
+  await stage.make(4);
+  return stage;
+}
+
+describe('a prune', () => {
+  it('removes what the rule does not keep: the newest first, of each the manifest first and the archive last', async () => {
+    const stage = await fourBackups();
+    const { calls, backups, litter } = await stage.prune({ last: 2 }, { run: 'complete' });
+    expect(stage.versions).toEqual([3, 4]);
+    const of = (version: number): string[] => {
+      const name = stage.nameOf(version);
+      return [`head ${name}.mark`, `remove ${name}.manifest`, `remove ${name}.files`, `remove ${name}`];
+    };
+    expect(calls).toEqual([...of(2), ...of(1), 'uploads']);
+    expect(stage.target.objects.size).toBe(6);
+    expect(backups.map(({ version, fate, why }) => [version, fate, why])).toEqual([
+      [4, 'kept', 'last'],
+      [3, 'kept', 'last'],
+      [2, 'removed', 'no rule keeps it'],
+      [1, 'removed', 'no rule keeps it'],
+    ]);
+    expect(litter).toEqual([]);
+    expect(stage.state.targets.removals('memory').size).toBe(0);
+  });
+
+  it('keeps an archive, with its manifest, that a kept backup needs', async () => {
+    const stage = await fourBackups();
+    await stage.make(5, 2);
+    const pruned = await stage.prune({ last: 1 });
+    expect(fatesOf(pruned)).toEqual(['5 kept', '4 removed', '3 removed', '2 kept', '1 kept']);
+    expect(pruned.backups.at(-1)?.why).toBe('needed by version 5');
+    const catalogue = await stage.catalogue();
+    expect(catalogue.backups.map(({ manifest }) => chainFault(catalogue, manifest))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+  });
+
+  it('removes nothing that others are named by, whatever a manifest says', async () => {
+    const stage = await fourBackups();
+    const other = stage.nameOf(4);
+    await stage.target.put('job.json', Buffer.from('{}'));
+    for (const [version, key] of [
+      [5, 'job.json'],
+      [6, `${other}.manifest`],
+      [7, `${other}.files`],
+    ] as const)
+      await stage.make(version, undefined, {
+        list: { ...stage.made.get(4)!.manifest.list, key, size: stage.target.objects.get(key)!.size },
+      });
+    // It is the newest ones that go.
+    const forged = [5, 6, 7].map((version) => stage.nameOf(version));
+    const catalogue = await stage.catalogue();
+    const damaged = stage.state.targets;
+    for (const version of [5, 6, 7])
+      damaged.setVerification('memory', version, { atMs: 1, depth: 'deep', fault: 'forged', readTo: 0 });
+    await stage.make(8);
+    damaged.setVerification('memory', 8, { atMs: 2, depth: 'deep', fault: undefined, readTo: 0 });
+    expect(catalogue.unreadable).toEqual([]);
+    await stage.prune({ last: 9 });
+    expect(stage.versions).toEqual([1, 2, 3, 4, 8]);
+    for (const key of ['job.json', other, `${other}.files`]) expect(stage.target.objects.has(key)).toBe(true);
+    for (const name of forged) expect(stage.target.objects.has(name)).toBe(false);
+  });
+
+  it('only says what it would do in a dry run', async () => {
+    const stage = await fourBackups();
+    stage.age(stage.nameOf(4), 0);
+    await stage.target.put('app_full_20250101T000000Z_009.tar.zst', Buffer.from('x'));
+    stage.age('app_full_20250101T000000Z_009.tar.zst', 49);
+    const before = [...stage.target.objects.keys()];
+    const pruned = await stage.prune({ last: 3 }, { isDryRun: true });
+    expect(fatesOf(pruned)).toEqual(['4 kept', '3 kept', '2 kept', '1 kept']);
+    expect(pruned.backups.at(-1)?.why).toBe('needed by version 2');
+    expect(fatesOf(await stage.prune({ last: 1 }, { isDryRun: true })).slice(1)).toEqual([
+      '3 due',
+      '2 due',
+      '1 due',
+    ]);
+    expect(pruned.litter).toEqual([
+      { kind: 'object', key: 'app_full_20250101T000000Z_009.tar.zst', fate: 'due' },
+    ]);
+    expect(pruned.calls).toEqual(['uploads']);
+    expect([...stage.target.objects.keys()]).toEqual(before);
+    expect(stage.state.agreedVersion).toBe(0);
+  });
+
+  it('removes no backup of a job without a rule', async () => {
+    const stage = await fourBackups();
+    await stage.prune(undefined);
+    expect(stage.versions).toEqual([1, 2, 3, 4]);
+  });
+
+  it('keeps what somebody has marked since the store was listed', async () => {
+    const stage = await fourBackups();
+    const catalogue = await stage.catalogue();
+    const mark = { reason: 'mine', markedMs: 1, by: 'me' };
+    await setMark(stage.target, { name: stage.nameOf(2), version: 2 }, mark, { log: stage.log });
+    const pruned = await stage.prune({ last: 1 }, { catalogue });
+    expect(fatesOf(pruned)).toEqual(['4 kept', '3 removed', '2 kept', '1 kept']);
+    expect(pruned.backups.at(-1)?.why).toContain('needed by version 2');
+  });
+
+  it('tries again what fails in passing', async () => {
+    const stage = await fourBackups();
+    let failures = 2;
+    stage.target.before = (call) => {
+      if (call.startsWith('remove') && failures-- > 0) throw new IsyncError('UNREACHABLE', 'passing');
+    };
+    await stage.prune({ last: 1 });
+    expect(stage.versions).toEqual([4]);
+    expect(stage.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(2);
+  });
+
+  it('forgets what verifications have found of what is gone', async () => {
+    const stage = await fourBackups();
+    const records = stage.state.targets;
+    for (const version of [1, 2, 3, 4])
+      records.setVerification('memory', version, { atMs: 1, depth: 'deep', fault: undefined, readTo: 9 });
+    await stage.make(5, 2);
+    await stage.prune({ last: 1 });
+    expect([1, 2, 3, 4].map((version) => records.verification('memory', version)?.readTo)).toEqual([
+      9,
+      9,
+      undefined,
+      undefined,
+    ]);
+  });
+});
+
+describe('nothing is removed', () => {
+  it.each([
+    ['after a run that is not complete', { run: 'incomplete' }, (): void => undefined],
+    [
+      'while a verification fails',
+      { run: 'complete' },
+      (stage: PruneStage): void =>
+        stage.state.targets.setVerification('memory', 3, {
+          atMs: 1,
+          depth: 'deep',
+          fault: 'a bit',
+          readTo: 0,
+        }),
+    ],
+    [
+      'while an archive is missing',
+      {},
+      (stage: PruneStage): void => void stage.target.objects.delete(stage.nameOf(3)),
+    ],
+    ['with a wrong clock', {}, (stage: PruneStage): void => void (stage.target.clockAheadMs = 1_000_000)],
+    [
+      'while a manifest is unreadable',
+      {},
+      (stage: PruneStage): Promise<void> => stage.target.put(`${stage.nameOf(3)}.manifest`, Buffer.from('{')),
+    ],
+  ] as const)('%s', async (_, more, spoil) => {
+    const stage = await fourBackups();
+    await spoil(stage);
+    const orphan = 'app_full_20250101T000000Z_001.tar';
+    await stage.target.put(orphan, Buffer.from('x'));
+    stage.age(orphan, 100);
+    const before = [...stage.target.objects.keys()];
+    const pruned = await stage.prune({ last: 1 }, more);
+    expect(pruned.bars).toHaveLength(1);
+    expect([...stage.target.objects.keys()]).toEqual(before);
+    expect(pruned.calls.filter((call) => /^(remove|abort)/.test(call))).toEqual([]);
+    expect(fatesOf(pruned)).toContain('1 due');
+    expect(stage.state.agreedVersion).toBe(0);
+  });
+
+  it('after half the size, also of the runs that follow, until a person has had something pruned', async () => {
+    const stage = await fourBackups();
+    await stage.make(5, undefined, { isShrunk: true });
+    await stage.make(6);
+    expect((await stage.prune({ last: 1 }, { run: 'complete' })).bars).toHaveLength(1);
+    await stage.prune({ last: 1 }, { isDryRun: true });
+    expect((await stage.prune({ last: 1 }, { run: 'complete' })).bars).toHaveLength(1);
+    expect(stage.versions).toEqual([1, 2, 3, 4, 5, 6]);
+    expect((await stage.prune({ last: 3 })).bars).toEqual([]);
+    expect(stage.versions).toEqual([4, 5, 6]);
+    expect((await stage.prune({ last: 2 }, { run: 'complete' })).bars).toEqual([]);
+    expect(stage.versions).toEqual([5, 6]);
+    // That was about those; the next one is asked for again.
+    await stage.make(7, undefined, { isShrunk: true });
+    expect((await stage.prune({ last: 1 }, { run: 'complete' })).bars).toHaveLength(1);
+  });
+});
+
+describe('a store that keeps things', () => {
+  it('by a lock: the backup stays whole, with all that it needs, and is told', async () => {
+    const stage = await fourBackups(new MemoryTarget({ lock: { mode: 'governance', days: 1 } }));
+    await stage.make(5);
+    // Manifests have locks too; here it is the archive alone, locked for longer.
+    for (const object of stage.target.objects.values()) object.lockedUntilMs = undefined;
+    stage.target.objects.get(stage.nameOf(2))!.lockedUntilMs = Date.now() + 1_000_000;
+    const pruned = await stage.prune({ last: 1 });
+    expect(fatesOf(pruned)).toEqual(['5 kept', '4 removed', '3 removed', '2 locked', '1 kept']);
+    expect(pruned.backups[3]?.why).toContain('locked until');
+    expect(pruned.backups[4]?.why).toContain('needed by version 2');
+    expect(stage.versions).toEqual([1, 2, 5]);
+    const catalogue = await stage.catalogue();
+    for (const { manifest } of catalogue.backups) expect(chainFault(catalogue, manifest)).toBeUndefined();
+  });
+
+  it('by a rule of its own: the manifest tells', async () => {
+    const stage = await fourBackups();
+    for (const object of stage.target.objects.values()) object.lockedUntilMs = Date.now() + 1_000_000;
+    const pruned = await stage.prune({ last: 1 });
+    expect(fatesOf(pruned)).toEqual(['4 kept', '3 locked', '2 locked', '1 kept']);
+    expect(stage.target.objects.size).toBe(12);
+  });
+
+  it('for want of a right: says so once, and tries nothing more', async () => {
+    const stage = await fourBackups();
+    stage.target.before = (call) => {
+      if (call.startsWith('remove')) throw refused();
+    };
+    const pruned = await stage.prune({ last: 1 }, { run: 'complete' });
+    expect(pruned.denied?.code).toBe('STORE_REFUSED');
+    expect(fatesOf(pruned)).toEqual(['4 kept', '3 due', '2 due', '1 due']);
+    expect(pruned.calls.filter((call) => call.startsWith('remove'))).toHaveLength(1);
+    expect(stage.log.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
+    expect(stage.target.objects.size).toBe(12);
+    // With the right, all that is due goes.
+    stage.target.before = () => undefined;
+    await stage.prune({ last: 1 });
+    expect(stage.target.objects.size).toBe(3);
+  });
+});
+
+describe('litter', () => {
+  const orphan = 'app_full_20250101T000000Z_002.tar.zst';
+
+  async function withLitter(): Promise<PruneStage> {
+    const stage = await PruneStage.start();
+    await stage.make(3);
+    const things = [orphan, `${orphan}.files`, `${orphan}.mark`, 'job.json', 'isync-check', 'notes.txt'];
+    for (const key of things) {
+      await stage.target.put(key, Buffer.from('x'));
+      stage.age(key, 49);
+    }
+    return stage;
+  }
+
+  it('goes after 48 h, the archive last; what is called otherwise stays', async () => {
+    const stage = await withLitter();
+    // Its mark can't be read, so that nothing of that name is safe to go.
+    const spared = await stage.prune({ last: 1 });
+    expect(spared.litter).toEqual([]);
+    stage.target.objects.delete(`${orphan}.mark`);
+    const pruned = await stage.prune({ last: 1 });
+    expect(pruned.calls).toEqual([`remove ${orphan}.files`, `remove ${orphan}`, 'uploads']);
+    const left = [...stage.target.objects.keys()].filter((key) => !key.startsWith(stage.nameOf(3)));
+    expect(left).toEqual(['job.json', 'isync-check', 'notes.txt']);
+  });
+
+  it('stays for 48 h, by the clock of the store', async () => {
+    const stage = await withLitter();
+    stage.target.objects.delete(`${orphan}.mark`);
+    stage.age(orphan, 48.1);
+    stage.age(`${orphan}.files`, 47.9);
+    stage.target.clockAheadMs = -600_000;
+    const { litter } = await stage.prune({ last: 1 }, { isDryRun: true });
+    expect(litter.map(({ key }) => key)).toEqual([`${orphan}.files`, orphan]);
+    stage.target.clockAheadMs = 600_000;
+    const { litter: later } = await stage.prune({ last: 1 }, { isDryRun: true });
+    expect(later).toEqual([]);
+  });
+
+  it('of another machine is what is older than its newest backup; uploads are left to it', async () => {
+    const stage = await withLitter();
+    stage.target.objects.delete(`${orphan}.mark`);
+    const newer = 'app_full_20250101T000000Z_004.tar.zst';
+    await stage.target.put(newer, Buffer.from('x'));
+    stage.age(newer, 99);
+    await stage.target.begin(newer);
+    const now = (): number => Date.now() + 50 * 3_600_000;
+    const { litter, calls } = await stage.prune({ last: 1 }, { isOwn: false, isDryRun: true, now });
+    expect(litter.map(({ key }) => key)).toEqual([`${orphan}.files`, orphan]);
+    expect(calls).toEqual([]);
+    const own = await stage.prune({ last: 1 }, { isDryRun: true, now });
+    expect(own.litter.map(({ kind, key }) => `${kind} ${key}`)).toEqual(
+      [`object ${orphan}.files`, `object ${orphan}`, `object ${newer}`, `upload ${newer}`].toSorted(
+        (a, b) => Number(a.startsWith('upload')) - Number(b.startsWith('upload')) || (a < b ? 1 : -1),
+      ),
+    );
+  });
+
+  it('is no archive that a run goes on with, nor its upload', async () => {
+    const stage = await withLitter();
+    stage.target.objects.delete(`${orphan}.mark`);
+    stage.state.packs.begin(packOf([stage.target], { version: 2, name: orphan }));
+    const id = await stage.target.begin(orphan);
+    const stale = await stage.target.begin(orphan);
+    stage.state.targets.beginUpload('memory', { version: 2, key: orphan, id });
+    const now = (): number => Date.now() + 50 * 3_600_000;
+    const { litter } = await stage.prune({ last: 1 }, { now });
+    expect(litter).toEqual([{ kind: 'upload', key: orphan, fate: 'removed' }]);
+    const left: string[] = [];
+    for await (const upload of stage.target.uploads()) left.push(upload.id);
+    expect(left).toEqual([id]);
+    expect(left).not.toContain(stale);
+    expect(stage.target.objects.has(orphan)).toBe(true);
+  });
+});
+
+it('killed at any call it has done no harm, and the next prune finishes', async () => {
+  const keep = { last: 2 };
+  for (let at = 1; ; at++) {
+    const stage = await fourBackups();
+    await stage.make(5, 3);
+    const { jobId } = stage.state;
+    const job = { format: 1, job: 'app', jobId, machine: 'here', sinceMs: 1 } as const;
+    await stage.target.put('job.json', encodeJobObject(job));
+    const catalogue = await stage.catalogue();
+    let calls = 0;
+    stage.target.before = () => {
+      if (++calls === at) throw new Error(`killed ${randomUUID()}`);
+    };
+    const outcome = await stage.prune(keep, { catalogue }).catch((error: Error) => error);
+    stage.target.before = () => undefined;
+    const then = await stage.catalogue();
+    for (const { manifest } of then.backups)
+      expect([at, chainFault(then, manifest)]).toEqual([at, undefined]);
+    expect(stage.versions).toEqual(expect.arrayContaining([3, 4, 5]));
+    await stage.prune(keep);
+    expect([at, stage.versions]).toEqual([at, [3, 4, 5]]);
+    expect([at, stage.target.objects.size]).toEqual([at, 10]);
+    expect(stage.state.targets.removals('memory').size).toBe(0);
+    if (!(outcome instanceof Error)) break;
+    expect(at).toBeLessThan(40);
+  }
+});
