@@ -29,15 +29,18 @@ export interface ConfigFile {
   lineOf(path: ValuePath): number;
 }
 
-/** @throws IsyncError CONFIG_INVALID when the file can't be read or is not YAML */
-export function readConfigFile(path: string): ConfigFile {
-  return parseConfigFile(readText(path, 'the config file'), path);
+/**
+ * @param shape what such a file looks like, for people
+ * @throws IsyncError CONFIG_INVALID when the file can't be read or is not YAML
+ */
+export function readConfigFile(path: string, shape?: string): ConfigFile {
+  return parseConfigFile(readText(path, 'the config file'), path, shape);
 }
 
 /** @throws IsyncError CONFIG_INVALID when `text` is not YAML, or has of YAML what a config file may not have */
-export function parseConfigFile(text: string, path: string): ConfigFile {
+export function parseConfigFile(text: string, path: string, shape?: string): ConfigFile {
   try {
-    return parsed(text, path);
+    return parsed(text, path, shape);
   } catch (error) {
     // The parser throws the former where it goes too deep, and the latter where aliases of aliases multiply.
     if (!(error instanceof RangeError || error instanceof ReferenceError)) throw error;
@@ -50,7 +53,7 @@ export function parseConfigFile(text: string, path: string): ConfigFile {
   }
 }
 
-function parsed(text: string, path: string): ConfigFile {
+function parsed(text: string, path: string, shape: string | undefined): ConfigFile {
   const lines = new LineCounter();
   // failsafe: every scalar stays the text that it is, and one set of parsers serves flags, environment and file.
   const document = parseDocument(text, { schema: 'failsafe', lineCounter: lines, prettyErrors: false });
@@ -77,9 +80,9 @@ function parsed(text: string, path: string): ConfigFile {
   }
   const content: unknown = document.toJS({ reviver: (_, value: unknown) => value ?? '' });
   if (content !== '' && content !== null && !isRecord(content))
-    throw new IsyncError('CONFIG_INVALID', 'the config file is no map of commands', {
+    throw new IsyncError('CONFIG_INVALID', 'the config file is no map of commands or settings', {
       path,
-      hint: 'It looks like "scan:" on one line and "  to: ws://HOST:7400" on the next.',
+      hint: shape,
     });
   return {
     path,

@@ -104,7 +104,7 @@ export function collectSettings(
   const path = configPath({ flags, environment });
   if (Array.isArray(path)) faults.push('config: is given more than once (flag --config)');
   if (typeof path !== 'string' || path === '') return { settings, faults, file: undefined };
-  const file = readConfigFile(path);
+  const file = readConfigFile(path, shapeOf(command));
   // Of a secret and the file that holds it, the one that was found already is meant.
   const isDecided = (key: string): boolean =>
     command.secrets.some(
@@ -115,6 +115,11 @@ export function collectSettings(
   const found = settingsIn(file, elsewhere, command, faults).filter(([key]) => !isDecided(key));
   for (const [key, setting] of found) add(key, setting);
   return { settings, faults, file };
+}
+
+function shapeOf({ section, ownFile = false }: CommandSettings): string {
+  const settings = 'a setting in each line below it, further in: its name, a colon and its value';
+  return `It has "${section}:" in a line of its own, and ${settings}${ownFile ? '; or just the settings' : ''}.`;
 }
 
 /** What names the config file, as it was given: several texts are a fault. */

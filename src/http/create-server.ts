@@ -2,8 +2,8 @@ import { createServer as createHttpServer, type RequestListener, type Server } f
 import { createServer as createHttpsServer } from 'node:https';
 import { IsyncError } from '../model/isync-error.ts';
 
-/** Largest request head in bytes: a token, a path of 1,024 bytes percent-encoded, and what proxies add. */
-const MAX_HEADER_BYTES = 8 * 1024;
+/** Largest request head in bytes, unless told: a token, a path of 1,024 bytes percent-encoded, and what proxies add. */
+const HEAD_BYTES = 8 * 1024;
 /** Parts of the request's deadline after which it is checked. Sharper would only cost wake-ups. */
 const CHECKS_PER_DEADLINE = 4;
 
@@ -20,8 +20,12 @@ export interface CreateServerOptions {
   readonly requestMs: number;
   /** For the head of a request, in ms. Default: `requestMs`. */
   readonly headerMs?: number | undefined;
+  /** Of a request, its line among them. Default: 8 KiB. */
+  readonly headBytes?: number | undefined;
   /** Between two requests of a connection, in ms. */
   readonly keepAliveMs: number;
+  /** Whether a client that sends no more may still wait for its answer. */
+  readonly allowHalfClosed: boolean;
   readonly onRequest: RequestListener;
 }
 
@@ -29,15 +33,22 @@ export interface CreateServerOptions {
  * Node's HTTP or HTTPS server with deadlines and limits; it does not listen yet.
  * @throws IsyncError CONFIG_INVALID where certificate, key or CA can't be used
  */
-export function createServer({
+export function createServer(options: CreateServerOptions): Server {
+  const server = serverOf(options);
+  // Of Node's server, but not of its documentation: https://github.com/nodejs/node/blob/v24.x/lib/_http_server.js
+  return Object.assign(server, { httpAllowHalfOpen: options.allowHalfClosed });
+}
+
+function serverOf({
   tls,
   requestMs,
   headerMs = requestMs,
+  headBytes = HEAD_BYTES,
   keepAliveMs,
   onRequest,
 }: CreateServerOptions): Server {
   const http = {
-    maxHeaderSize: MAX_HEADER_BYTES,
+    maxHeaderSize: headBytes,
     // Node refuses a longer one than that of the whole request.
     headersTimeout: Math.min(headerMs, requestMs),
     requestTimeout: requestMs,

@@ -22,12 +22,19 @@ export interface HttpLimits {
   readonly requestMs: number;
   /** For the head of a request, in ms. Default: `requestMs`. */
   readonly headerMs?: number | undefined;
+  /** Head of a request, in bytes. Default: 8 KiB. */
+  readonly headBytes?: number | undefined;
   /** Body of a request, in bytes. It counts where the handler reads the body. */
   readonly bodyBytes: number;
   /** For a client to read something of a response, in ms. */
   readonly stallMs: number;
   /** Between two requests of a connection, in ms. With 0 a connection serves one request. */
   readonly keepAliveMs: number;
+  /**
+   * How long a client that has ended its side waits for an answer to begin, in ms. One that has left looks just the same, until it is
+   * answered. Default: it has left.
+   */
+  readonly halfClosedMs?: number | undefined;
   /** For responses under way when the server ends, in ms. */
   readonly endMs: number;
   readonly unadmitted: UnadmittedLimits;
@@ -101,6 +108,7 @@ class NodeServer implements HttpServer {
     this.#server = createServer({
       ...limits,
       tls,
+      allowHalfClosed: limits.halfClosedMs !== undefined,
       onRequest: (request, response) => this.#answering.add(this.#answer(request, response)),
     });
     this.#server.on('connection', (socket: Socket) => this.#enter(socket));
@@ -196,11 +204,21 @@ class NodeServer implements HttpServer {
   #enter(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
+    const { halfClosedMs } = this.#options.limits;
+    if (halfClosedMs !== undefined) socket.once('end', () => this.#halfClosed(socket, halfClosedMs));
     if (this.#unadmitted.enter(socket) > 0)
       this.#options.warnings.warn(
         'too many connections that are not admitted: the oldest was cut',
         remoteAddressOf(socket),
       );
+  }
+
+  #halfClosed(socket: Socket, ms: number): void {
+    const timer = setTimeout(() => {
+      const responses = [...this.#responsesOn(socket)];
+      if (responses.some(({ headersSent }) => !headersSent)) socket.destroy();
+    }, ms);
+    socket.once('close', () => clearTimeout(timer));
   }
 
   #admitted(socket: Duplex): void {

@@ -1,11 +1,10 @@
 import { Readable } from 'node:stream';
 import { GetObjectCommand, HeadObjectCommand, type S3Client } from '@aws-sdk/client-s3';
-import { setTimeout as delay } from 'node:timers/promises';
-import { Limiter } from '../flow/limiter.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { isAbsent, isNoSuchKey, s3Error, statusOf } from './errors.ts';
 import { headersIn } from './object-attributes.ts';
 import { QuickGets } from './quick/pass-on.ts';
+import { ReadPlaces } from './read-places.ts';
 import type { S3Access } from './access.ts';
 import { createS3Client } from './client.ts';
 
@@ -32,8 +31,6 @@ export interface AskedObject {
 
 /** Objects that are read at a time: each holds a connection and some 200 KiB until its client has taken it. */
 const READS = 256;
-/** A request that gets no place among them within this time, in ms, is refused: clients that read slowly may hold all of them. */
-const PATIENCE_MS = 15_000;
 /**
  * Longest time until the head of an answer, in ms, without the SDK and then with it, in all its tries: a client, or a CDN that stands
  * in between, waits for 30 s or 60 s.
@@ -42,20 +39,28 @@ const ANSWER_MS = 10_000;
 /** Requests that wait for that, beside which more are opened for answers without a body. */
 const MORE_CONNECTIONS = 32;
 
+/** What tests have otherwise. */
+interface AskerOptions {
+  /** Longest time until the head of an answer, in ms. */
+  readonly answerMs?: number;
+  readonly places?: ReadPlaces;
+}
+
 /** Dispose of it to close its connections; requests under way then fail. */
 export class ObjectAsker implements Disposable {
   readonly #access: S3Access;
   readonly #client: S3Client;
   readonly #quick: QuickGets | undefined;
   readonly #where: string;
-  readonly #reads: Limiter;
-  readonly #most: number;
+  readonly #places: ReadPlaces;
   readonly #answerMs: number;
-  /** Requests that have a place, or wait for one. */
-  #asking = 0;
 
   /** @param reads objects that are read at a time */
-  constructor(access: S3Access, reads = READS, answerMs = ANSWER_MS) {
+  constructor(
+    access: S3Access,
+    reads = READS,
+    { answerMs = ANSWER_MS, places = new ReadPlaces(reads) }: AskerOptions = {},
+  ) {
     const { endpoint, pathStyle = true, ca } = access;
     const connections = reads + MORE_CONNECTIONS;
     this.#access = access;
@@ -65,8 +70,7 @@ export class ObjectAsker implements Disposable {
         ? undefined
         : QuickGets.of(this.#client, { endpoint: new URL(endpoint), ca, connections, answerMs });
     this.#where = `s3://${access.bucket}${endpoint === undefined ? '' : ` at ${endpoint}`}`;
-    this.#reads = new Limiter(reads);
-    this.#most = reads;
+    this.#places = places;
     this.#answerMs = answerMs;
   }
 
@@ -82,42 +86,26 @@ export class ObjectAsker implements Disposable {
     headers: AskHeaders,
     signal: AbortSignal,
   ): Promise<AskedObject> {
-    const place = await this.#place();
+    const place = await this.#places.enter(signal);
+    if (place === undefined) throw new IsyncError('BUSY', `too many objects are being read (${this.#where})`);
     let isHeld = false;
     const leave = (): void => place[Symbol.dispose]();
     try {
       signal.throwIfAborted();
       const quick = await this.#askQuickly(method, key, headers, signal);
       const asked = quick ?? (await this.#askSdk(method, key, headers, signal));
-      isHeld = asked.ended !== undefined;
-      void asked.ended?.then(leave);
-      return asked.answer;
+      const { answer, ended } = asked;
+      if (ended === undefined || answer.body === undefined || answer.body instanceof Uint8Array)
+        return answer;
+      isHeld = true;
+      void ended.then(leave);
+      return { ...answer, body: place.paced(answer.body, key) };
     } catch (error) {
       signal.throwIfAborted();
       throw s3Error(error, this.#where, key);
     } finally {
       if (!isHeld) leave();
     }
-  }
-
-  async #place(): Promise<Disposable> {
-    this.#asking += 1;
-    const entering = this.#reads.enter().then((place) => ({
-      [Symbol.dispose]: () => {
-        this.#asking -= 1;
-        place[Symbol.dispose]();
-      },
-    }));
-    if (this.#asking <= this.#most) return await entering;
-    const late = new AbortController();
-    const place = await Promise.race([
-      entering,
-      delay(PATIENCE_MS, undefined, { signal: late.signal }).catch(() => undefined),
-    ]);
-    late.abort();
-    if (place !== undefined) return place;
-    void entering.then((unused) => unused[Symbol.dispose]());
-    throw new IsyncError('BUSY', `too many objects are being read (${this.#where})`);
   }
 
   async #askQuickly(

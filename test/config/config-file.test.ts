@@ -53,7 +53,7 @@ describe('a config file', () => {
   it('gives a hint that fits what is wrong with it', () => {
     const hintOf = (text: string) => {
       try {
-        parseConfigFile(text, 'f.yaml');
+        parseConfigFile(text, 'f.yaml', 'Such a shape.');
       } catch (error) {
         return error instanceof IsyncError ? error.hint : undefined;
       }
@@ -61,13 +61,14 @@ describe('a config file', () => {
     };
     expect(hintOf('scan:\n  to: a\n  to: b\n')).toMatch(/^A key may stand once in its map/);
     expect(hintOf('scan: {to: %a}\n')).toMatch(/quotes/);
+    expect(hintOf('- bucket: b\n')).toBe('Such a shape.');
   });
 
   it.each([
     ['scan: [a\n', /not YAML.*\(\d+:\d+\)/],
     ['scan:\n  to: a\n  to: b\n', /not YAML.*unique/],
-    ['- scan\n', /no map of commands/],
-    ['scan\n', /no map of commands/],
+    ['- scan\n', /no map of commands or settings/],
+    ['scan\n', /no map of commands or settings/],
   ])('is refused when it is %j', (text, message) => {
     expect(() => parseConfigFile(text, 'f.yaml')).toThrow(message);
     expect(() => parseConfigFile(text, 'f.yaml')).toThrow(IsyncError);

@@ -5,6 +5,7 @@ import { PutObjectCommand } from '@aws-sdk/client-s3';
 import { expect, it, onTestFinished } from 'vitest';
 import type { S3Access } from '../../src/s3/access.ts';
 import { type AskedObject, type AskHeaders, ObjectAsker } from '../../src/s3/ask-object.ts';
+import { ReadPlaces } from '../../src/s3/read-places.ts';
 import { startS3Front } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 
@@ -22,8 +23,10 @@ await withS3Server((server) => {
     access: Pick<S3Access, 'bucket'> & Partial<S3Access>,
     reads?: number,
     answerMs?: number,
+    places?: ReadPlaces,
   ): ObjectAsker => {
-    const asker = new ObjectAsker({ endpoint, credentials, ...access }, reads, answerMs);
+    const more = { ...(answerMs !== undefined && { answerMs }), ...(places !== undefined && { places }) };
+    const asker = new ObjectAsker({ endpoint, credentials, ...access }, reads, more);
     onTestFinished(() => asker[Symbol.dispose]());
     return asker;
   };
@@ -153,6 +156,23 @@ await withS3Server((server) => {
     const { body } = await asker.ask('GET', 'k', {}, NEVER);
     if (body === undefined || body instanceof Uint8Array) throw new Error('no stream');
     expect((await buffer(body)).equals(bytes)).toBe(true);
+  });
+
+  it('gets the place of one that is read too slowly, which is cut', async () => {
+    const bucket = await server.makeBucket();
+    const bytes = randomBytes(5_000_000);
+    await put(bucket, 'k', bytes);
+    const asker = askerOf({ bucket }, 1, undefined, new ReadPlaces(1, { graceMs: 100 }));
+    for (let i = 0; i < 3; i++) {
+      const { body } = await asker.ask('GET', 'k', {}, NEVER);
+      if (body === undefined || body instanceof Uint8Array) throw new Error('no stream');
+      const pieces = body[Symbol.asyncIterator]();
+      for (let read = 0; read < i; read++) await pieces.next();
+      const other = await asker.ask('GET', 'k', {}, NEVER);
+      await expect(pieces.next()).rejects.toMatchObject({ code: 'BUSY' });
+      if (other.body === undefined || other.body instanceof Uint8Array) throw new Error('no stream');
+      expect((await buffer(other.body)).equals(bytes)).toBe(true);
+    }
   });
 
   it('gives up a server that takes requests and never answers', async () => {

@@ -4,7 +4,8 @@ import { rm } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { HeadObjectCommand, NotFound } from '@aws-sdk/client-s3';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { startS3Front } from '../../harness/s3-front.ts';
 import type { S3Server } from '../../harness/s3-server.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { type CallerKind, CALLERS, NODE_SERVER } from './callers.ts';
@@ -334,6 +335,37 @@ await withS3Server((server) => {
     request.destroy();
     (await waiting.promise).end('56789');
     await expect.poll(() => isKept(server, bucket, 'k')).toBe(true);
+  });
+
+  it('what a bucket that hangs does not keep is not waited for', async () => {
+    const front = await startS3Front(server.endpoint);
+    onTestFinished(async () => await front[Symbol.asyncDispose]());
+    front.ignore = ({ method, url }) => method === 'PUT' && url?.endsWith('/pre/k') === true;
+    const { client, env, credentials, region } = server;
+    const behind: S3Server = {
+      client,
+      env,
+      credentials,
+      region,
+      endpoint: front.endpoint,
+      makeBucket: async () => await server.makeBucket(),
+      stranger: async () => await server.stranger(),
+    };
+    const origin = await startOrigin(all);
+    const options: StageOptions = { onMiss: 'redirect', keptWithinMs: 200 };
+    const open = await startMirror(behind, origin.url, options);
+    const told = await open.ask('/k');
+    expect([told.status, told.headers['location'], told.headers['cache-control']]).toEqual([
+      302,
+      `${origin.url}/k`,
+      'no-store',
+    ]);
+    const secret = await startMirror(behind, origin.url, {
+      ...options,
+      rule: { send: { 'x-key': { file: '/proc/sys/kernel/ostype' } } },
+    });
+    const streamed = await secret.ask('/k');
+    expect([streamed.status, streamed.body.toString()]).toEqual([200, TEXT]);
   });
 
   it.each(CALLERS)('by $name, a bucket that fails is 503 or 502, and never a 404', async (caller) => {

@@ -226,6 +226,17 @@ it('says which folder can not be used', async () => {
   });
 });
 
+it.each(['/proc/isync-spool/a', '/proc/isync-spool'])(
+  'says that its folder can not be made: %s',
+  async (folder) => {
+    await expect(openSpool({ folder, maxBytes: 1 })).rejects.toMatchObject({
+      code: 'STORE_FAILED',
+      path: folder,
+      message: expect.stringContaining('ENOENT'),
+    });
+  },
+);
+
 it('gives the last byte of a body of known size only when the body is whole', async () => {
   const spool = await newSpool();
   const content = Buffer.from('0123456789');

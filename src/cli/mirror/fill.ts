@@ -13,7 +13,7 @@ export async function fill(given: LastingWork<MirrorConfig>): Promise<ExitCode> 
   const { config, output, screen, log, signal } = given;
   await using mirror = await openBulkMirror(given);
   const candidates = candidatesOf(config, config.changed, mirror, given);
-  using failedKeys = openFailedKeys(config.failed);
+  using failedKeys = openFailedKeys(config.failed, config.list);
   const counts = noCounts();
   const failures: { readonly key: string; readonly message: string }[] = [];
   screen.showProgress(() => ({ files: keysOf(counts), bytes: counts.bytes }));

@@ -23,7 +23,11 @@ const LIMITS: Omit<HttpLimits, 'endMs'> = {
   // A request has no body: this is for its head.
   requestMs: 30_000,
   headerMs: 10_000,
+  // Cookies of a whole site: browsers send 16 KiB, and no more than this gets through CloudFront or nginx.
+  headBytes: 32 * 1024,
   bodyBytes: 0,
+  // As long as a CDN waits for an answer.
+  halfClosedMs: 30_000,
   // Slow readers are served; who reads nothing for this long has left.
   stallMs: 60_000,
   keepAliveMs: 60_000,

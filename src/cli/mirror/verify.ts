@@ -21,7 +21,7 @@ export async function verify(given: LastingWork<MirrorConfig>): Promise<ExitCode
   const { config, output, screen, signal } = given;
   await using mirror = await openBulkMirror(given);
   const candidates = candidatesOf(config, true, mirror, given);
-  using failedKeys = openFailedKeys(config.failed);
+  using failedKeys = openFailedKeys(config.failed, config.list);
   const counts = noVerifyCounts();
   const differences: Problem[] = [];
   screen.showProgress(() => ({ files: counts.keys, bytes: 0 }));

@@ -49,6 +49,8 @@ export interface Fill {
   readonly joined: boolean;
   /** Resolves with the head of the origin's answer. Never rejects. */
   readonly started: Promise<FillStart>;
+  /** Resolves when all of the body has come; and where it does not, when nothing more is done about the key. Never rejects. */
+  readonly received: Promise<void>;
   /**
    * The body as it comes; for a fill that has started with 'found'. To be called at once when it has started, without waiting for
    * anything else before: a small body may have ended by then. One that leaves does not stop the fill. Rejects where the body does not

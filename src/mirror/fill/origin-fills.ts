@@ -89,6 +89,7 @@ class OriginFills implements Fills {
     return {
       joined: running !== undefined,
       started: fill.started,
+      received: fill.received,
       ended: fill.ended,
       read: (range, signal) => fill.read(range, signal),
     };
@@ -201,6 +202,7 @@ function settled(start: FillStart): Fill {
   return {
     joined: false,
     started: Promise.resolve(start),
+    received: Promise.resolve(),
     ended: Promise.resolve({ kind: 'nothing' }),
     read: () => {
       throw new Error('a fill that has found nothing has no body');

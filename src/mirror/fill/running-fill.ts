@@ -15,6 +15,7 @@ type FoundObject = Extract<OriginAnswer, { readonly kind: 'found' }>;
 export class RunningFill {
   readonly route: Route;
   readonly started: Promise<FillStart>;
+  readonly received: Promise<void>;
   readonly ended: Promise<FillEnd>;
   readonly #key: MirrorKey;
   readonly #needs: FillNeeds;
@@ -22,6 +23,7 @@ export class RunningFill {
   readonly #passed: readonly string[];
   readonly #cut = new Cut();
   readonly #starting = Promise.withResolvers<FillStart>();
+  readonly #receiving = Promise.withResolvers<void>();
   #isStarted = false;
   #isWhole = false;
   #file: SpoolFile | undefined;
@@ -40,6 +42,7 @@ export class RunningFill {
     this.#replaces = replaces;
     this.#passed = passed;
     this.started = this.#starting.promise;
+    this.received = this.#receiving.promise;
     if (deadlineMs !== undefined) this.#cut.atDeadline(deadlineMs);
     this.ended = this.#run(over);
   }
@@ -64,6 +67,7 @@ export class RunningFill {
     await setImmediate();
     this.#cut[Symbol.dispose]();
     over(end);
+    this.#receiving.resolve();
     const bytes = this.#file?.size ?? 0;
     this.#file?.[Symbol.dispose]();
     observer.ended(this.route.rule.name, end, bytes);
@@ -161,6 +165,7 @@ export class RunningFill {
     }
     file.end();
     this.#isWhole = true;
+    this.#receiving.resolve();
   }
 
   #start(start: FillStart): void {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { HttpHeaders } from '../../http/handler.ts';
 import type { Fill, FillEnd, FillStart } from '../fill/fills.ts';
 import { OriginError, type OriginHead } from '../origin/origin.ts';
@@ -13,6 +14,12 @@ import {
 import { bytesOf, failed, isTag, rangeHolds } from './conditions.ts';
 import { type Asked, beyondAnswer, type Hits } from './hits.ts';
 import type { RequestLimits, ServeOptions } from './serve-options.ts';
+
+/**
+ * Longest time that a client waits for the bucket to keep what has come, in ms: a PUT to one that hangs is given up after minutes, and
+ * a CDN waits for 30 s in all.
+ */
+const KEPT_WITHIN_MS = 15_000;
 
 /** Answers for what the bucket lacks. */
 export class Misses {
@@ -67,15 +74,22 @@ export class Misses {
     // What can't be kept is read by who waits; this holds it until then.
     const body = fill.read({}, asked.signal)[Symbol.asyncIterator]();
     const leave = async () => void (await body.return?.());
-    const end = await fill.ended;
+    const { mostBytes = Infinity, keptWithinMs = KEPT_WITHIN_MS, fills } = this.#options;
+    await fill.received;
+    const end = await endOf(fill, keptWithinMs);
     const place = this.#hits.placeOf(asked.key);
+    const url = fills.urlOf(asked.key);
+    if (end === undefined && url !== undefined) {
+      await leave();
+      return redirectAnswer('BYPASS', url);
+    }
     if (isThere(end) && place !== undefined) {
       await leave();
       return redirectAnswer(outcome, place);
     }
-    const { mostBytes = Infinity } = this.#options;
-    const error = end.kind === 'failed' && end.error instanceof OriginError ? end.error : undefined;
-    if (end.kind === 'failed' && error === undefined && !end.isWhole) {
+    const failure = end?.kind === 'failed' ? end : undefined;
+    const error = failure?.error instanceof OriginError ? failure.error : undefined;
+    if (failure !== undefined && error === undefined && !failure.isWhole) {
       await leave();
       return failureAnswer(503, undefined);
     }
@@ -86,7 +100,6 @@ export class Misses {
       return { outcome, response: { status: 200, headers, body: { [Symbol.asyncIterator]: () => body } } };
     }
     await leave();
-    const url = this.#options.fills.urlOf(asked.key);
     if (error !== undefined && error.status !== 302) return failureAnswer(error.status, error.retryAfter);
     return url === undefined ? failureAnswer(502, undefined) : redirectAnswer('BYPASS', url);
   }
@@ -112,8 +125,17 @@ export class Misses {
   }
 }
 
-function isThere({ kind }: FillEnd): boolean {
-  return kind === 'kept' || kind === 'present';
+/** Undefined where it takes longer than `ms`. */
+async function endOf({ ended }: Fill, ms: number): Promise<FillEnd | undefined> {
+  const waiting = new AbortController();
+  const late = delay(ms, undefined, { signal: waiting.signal }).catch(() => undefined);
+  const end = await Promise.race([ended, late]);
+  waiting.abort();
+  return end;
+}
+
+function isThere(end: FillEnd | undefined): boolean {
+  return end?.kind === 'kept' || end?.kind === 'present';
 }
 
 /** The body as it comes, or the part of it that is wanted. Nothing may be waited for before: see {@link Fill.read}. */

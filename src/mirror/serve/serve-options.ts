@@ -38,6 +38,8 @@ export interface ServeOptions {
   readonly notReady: () => Promise<string | undefined>;
   /** Most bytes of an object that are streamed; for more, clients are sent elsewhere. Default: any. */
   readonly mostBytes?: number | undefined;
+  /** Longest time that a client waits for the bucket to keep what has come, in ms. Default: 15 s. */
+  readonly keptWithinMs?: number | undefined;
   readonly observer?: ServeObserver | undefined;
   readonly log: Log;
 }

@@ -39,7 +39,7 @@ export class GrowingFile implements SpoolFile, ReadableBody {
   #size = 0;
   /** Blocks on the disk. */
   #blocks = 0;
-  #tail: Buffer;
+  #tail: Uint8Array = new Uint8Array();
   #handle: FileHandle | undefined;
   #md5: string | undefined;
   #failure: Error | undefined;
@@ -51,7 +51,6 @@ export class GrowingFile implements SpoolFile, ReadableBody {
   constructor(options: GrowingFileOptions) {
     this.#options = options;
     this.#taken = options.taken;
-    this.#tail = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, options.limit));
   }
 
   get size(): number {
@@ -96,6 +95,14 @@ export class GrowingFile implements SpoolFile, ReadableBody {
     if (this.#size + piece.length > limit) throw tooLong(limit);
     if (!this.#takeRoom(this.#size + piece.length)) throw noRoom(folder);
     this.#hash.update(piece);
+    // A small body that comes at once is kept as it came.
+    if (piece.length === limit && limit < BLOCK_BYTES) {
+      this.#tail = piece;
+      this.#size = piece.length;
+      this.waiting.grew();
+      return;
+    }
+    if (this.#size === 0) this.#tail = Buffer.allocUnsafeSlow(Math.min(BLOCK_BYTES, limit));
     for (let at = 0; at < piece.length;) {
       const filled = this.#size - this.#blocks * BLOCK_BYTES;
       const some = piece.subarray(at, at + BLOCK_BYTES - filled);

@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises';
+import { open, readdir, rmdir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TaskGroup } from '../../flow/task-group.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { BlockCache } from './block-cache.ts';
 import { GrowingFile } from './growing-file.ts';
+import { makeFolder } from './make-folder.ts';
 import { Room } from './room.ts';
 import type { Spool, SpoolFile } from './spool.ts';
 import { spoolError } from './spool-errors.ts';
@@ -27,11 +28,11 @@ export interface SpoolOptions {
 export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const { folder } = options;
   try {
-    const made = await mkdir(folder, { recursive: true, mode: 0o700 });
+    const made = await makeFolder(folder);
     await checkWritable(folder);
     // Only those of killed processes have a name, and those that get one this moment, which do without it.
     for (const name of await readdir(folder)) if (name.startsWith(NAME)) await removeFile(join(folder, name));
-    return new FolderSpool(options, made !== undefined);
+    return new FolderSpool(options, made);
   } catch (error) {
     throw spoolError(error, folder);
   }

@@ -22,7 +22,7 @@ export interface SpoolFile {
   /** Bytes written. */
   readonly size: number;
   /**
-   * Resolves when the piece can be read, and the next one may be written.
+   * Resolves when the piece can be read, and the next one may be written. It may be kept as it is: nobody may write into it.
    * @throws IsyncError STORE_FULL where the disk or the spool has no room for it, FILE_TOO_LARGE beyond the expected size
    */
   write(piece: Uint8Array): Promise<void>;

@@ -210,10 +210,12 @@ class Exchange implements Dispatcher.DispatchHandler {
         while (this.#pieces.length === 0) {
           if (this.#error !== undefined) throw this.#error;
           if (this.#isOver) return end;
-          this.#controller?.resume();
-          await new Promise<void>((resolve) => {
+          const woken = new Promise<void>((resolve) => {
             this.#wake = resolve;
           });
+          // What waits in the socket may come at once, and the end of the body with it.
+          this.#controller?.resume();
+          await woken;
         }
         const value = this.#takePiece();
         return { done: false, value };

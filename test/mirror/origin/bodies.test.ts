@@ -63,6 +63,42 @@ describe('a body that is not whole', () => {
     expect(await textOf(await found(origin))).toBe('ab');
   });
 
+  it.each([
+    ['', 1],
+    ['X-Note: 200 OK\r\n', 1],
+    ['', 5_000],
+  ])('is told from one behind a 100 that nobody has asked for (%j, %d times)', async (header, times) => {
+    const text = `HTTP/1.1 100 Continue\r\n${header}\r\n`.repeat(times);
+    const reply: OriginReply = (socket) =>
+      void socket.write(`${text}HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab`);
+    const { server, origin } = await originOf(reply);
+    for (let i = 0; i < 3; i++) expect(await textOf(await found(origin))).toBe('ab');
+    expect(server.connections).toBe(1);
+  });
+
+  it('is told from one behind a 100 wherever the pieces of the heads end, and its length is measured', async () => {
+    const text =
+      'HTTP/1.1 100 \r\n\r\nHTTP/1.1 103 X\r\n\r\nHTTP/1.0 100\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab';
+    const { server, origin } = await originOf(never);
+    for (let at = 1; at < text.length; at += 1) {
+      server.reply = (socket) => {
+        socket.setNoDelay(true);
+        socket.write(text.slice(0, at), () => setImmediate(() => socket.write(text.slice(at))));
+      };
+      expect(await textOf(await found(origin))).toBe('ab');
+    }
+    server.reply = (socket) => void socket.write(`${text}c`);
+    await expect(textOf(await found(origin))).rejects.toMatchObject({ status: 502 });
+  });
+
+  it.each(['HTTP/1.1 100 Continue\r\n\r\n', 'HTTP/1.1 100 Cont', 'HTTP/1'])(
+    'is none where all that comes is %j',
+    async (text) => {
+      const { origin } = await originOf(bytesOnly(text));
+      await expect(ask(origin)).rejects.toMatchObject({ name: 'OriginError', status: 502 });
+    },
+  );
+
   it('is measured right wherever the pieces of its head end', async () => {
     const text = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nab';
     const { server, origin } = await originOf(never);

@@ -247,4 +247,13 @@ describe('an answer without an object', () => {
     const { origin } = await originOf(bytesOnly(text));
     await expect(ask(origin)).rejects.toMatchObject({ name: 'OriginError', status: 502 });
   });
+
+  it('whoever asks has left before: it is told why, whether the connection stands or not', async () => {
+    const { origin } = await originOf(whole('x'));
+    const reason = new Error('left');
+    for (let i = 0; i < 2; i++) {
+      await expect(ask(origin, 'f', 'GET', undefined, AbortSignal.abort(reason))).rejects.toBe(reason);
+      expect(await textOf(await found(origin))).toBe('x');
+    }
+  });
 });

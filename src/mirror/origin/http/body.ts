@@ -20,19 +20,17 @@ export interface BodyPlan {
 /** The bytes of a body; rejects behind them where they are not all, more than was announced, or not those of the digest. */
 export async function* readBody(exchange: Exchange, plan: BodyPlan): AsyncGenerator<Uint8Array> {
   const { name, deadlines, idleMs, maxSize } = plan;
-  const pieces: AsyncIterator<unknown> = exchange.body[Symbol.asyncIterator]();
   const hash = plan.md5 === undefined ? undefined : createHash('md5');
   const complaint = `has sent nothing for ${idleMs} ms`;
   let size = 0;
   try {
     for (;;) {
-      const { done, value } = await deadlines.within(idleMs, complaint, () => pieces.next());
-      if (done === true) break;
-      if (!(value instanceof Uint8Array)) continue;
-      size += value.length;
+      const piece = await deadlines.within(idleMs, complaint, () => exchange.next());
+      if (piece === undefined) break;
+      size += piece.length;
       if (size > maxSize) throw tooLarge(name, maxSize);
-      hash?.update(value);
-      yield value;
+      hash?.update(piece);
+      yield piece;
     }
     // What came behind the body is in the socket by now.
     if (plan.size !== undefined) await turn();

@@ -1,10 +1,10 @@
-import type { Dispatcher } from 'undici';
 import type { MirrorTimeouts } from '../../rule.ts';
 import type { Deadlines } from '../deadlines.ts';
 import type { Connection, Connections } from './connections.ts';
 import { faultOf, isConnectionLost } from './faults.ts';
 import type { HeadersIn } from './header-values.ts';
 import type { Hop } from './redirect.ts';
+import { Reply, type ReplyHead } from './reply.ts';
 
 /**
  * The most of a body that nobody wants that is read so that its connection can be used again, in bytes, and for how long, in ms: a
@@ -16,11 +16,12 @@ const DROPPED = { bytes: 64 * 1024, ms: 500 };
 export interface Exchange extends Disposable {
   readonly status: number;
   readonly headers: HeadersIn;
-  readonly body: Dispatcher.ResponseData['body'];
+  /** What has come of the body since, or comes next; undefined at its end. Rejects where the connection breaks. */
+  next(): Promise<Uint8Array | undefined>;
   readonly connection: Connection;
   /** The body is not wanted. Resolves when its connection can serve another request, or is cut. Never rejects. */
   drop(): Promise<void>;
-  /** Cuts the connection, unless the body has been read to its end. */
+  /** Cuts the connection, unless all of the body has come. */
   [Symbol.dispose](): void;
 }
 
@@ -40,7 +41,8 @@ export async function exchange(connections: Connections, sending: Sending): Prom
     const connection = connections.take(sending.hop.origin, fresh);
     const wasOpen = connection.isOpen;
     try {
-      return exchangeOf(connections, connection, await send(connection, wasOpen, sending));
+      const reply = sent(connection, sending);
+      return exchangeOf(connections, connection, reply, await headOf(reply, wasOpen, sending));
     } catch (error) {
       connections.giveBack(connection);
       deadlines.signal.throwIfAborted();
@@ -49,45 +51,59 @@ export async function exchange(connections: Connections, sending: Sending): Prom
   }
 }
 
-function send(
-  connection: Connection,
-  wasOpen: boolean,
-  { method, hop, headers, timeouts: { connect, firstByte }, deadlines }: Sending,
-): Promise<Dispatcher.ResponseData> {
+function sent(connection: Connection, { method, hop, headers, deadlines }: Sending): Reply {
   connection.begin();
+  return Reply.to({ method, path: hop.path, headers, signal: deadlines.signal }, connection.client);
+}
+
+async function headOf(
+  reply: Reply,
+  wasOpen: boolean,
+  { timeouts: { connect, firstByte }, deadlines }: Sending,
+): Promise<ReplyHead> {
   const ms = wasOpen ? firstByte : connect + firstByte;
-  return deadlines.within(ms, `has not answered within ${ms} ms`, () =>
-    connection.client.request({ method, path: hop.path, headers, signal: deadlines.signal }),
-  );
+  return await deadlines.within(ms, `has not answered within ${ms} ms`, () => reply.head);
 }
 
 function exchangeOf(
   connections: Connections,
   connection: Connection,
-  { statusCode: status, headers, body }: Dispatcher.ResponseData,
+  reply: Reply,
+  { status, headers }: ReplyHead,
 ): Exchange {
   let held = true;
   const end = () => {
     if (held) connections.giveBack(connection);
     held = false;
   };
-  body.on('error', () => {
-    // Told to whoever reads the body.
-  });
   return {
     status,
     headers,
-    body,
+    next: () => reply.next(),
     connection,
     drop: async () => {
-      await body.dump({ limit: DROPPED.bytes, signal: AbortSignal.timeout(DROPPED.ms) }).catch(() => {
-        // Cut by now.
-      });
+      await dropped(reply);
       end();
     },
     [Symbol.dispose]: () => {
-      if (!body.readableEnded) body.destroy();
+      reply.cut();
       end();
     },
   };
+}
+
+/** Never rejects. */
+async function dropped(reply: Reply): Promise<void> {
+  const timer = setTimeout(() => reply.cut(), DROPPED.ms);
+  try {
+    let bytes = 0;
+    for (let piece = await reply.next(); piece !== undefined; piece = await reply.next()) {
+      bytes += piece.length;
+      if (bytes > DROPPED.bytes) reply.cut();
+    }
+  } catch {
+    // Cut by now.
+  } finally {
+    clearTimeout(timer);
+  }
 }
