@@ -322,7 +322,7 @@ describe('a wrong setting of a backup is told with its place:', () => {
       `jobs:\n${job('stateDir: /var/x', 'a')}${job('stateDir: /var/x', 'b')}`,
       'jobs[1].stateDir: "/var/x" is the folder of another job already',
     ],
-    [`job:\n${job()}`, 'job: is no setting of "backup"; did you mean "jobs"?'],
+    [`jobss:\n${job()}`, 'jobss: is no setting of "backup"; did you mean "jobs"?'],
   ])('%j', (text, told) => {
     expect(fault(text)).toContain(told);
   });
