@@ -134,9 +134,12 @@ function setRoom(percent: number): number {
   return percent;
 }
 
-/** Whether a collection went through everything, not the young generation alone. */
+/**
+ * Whether a collection has gone through everything. One that goes bit by bit is told of when it begins, too: what is alive then says nothing
+ * of what will be.
+ */
 function isWhole(collection: object): boolean {
   const detail = 'detail' in collection ? collection.detail : undefined;
   const kind = typeof detail === 'object' && detail !== null && 'kind' in detail ? detail.kind : undefined;
-  return kind !== constants.NODE_PERFORMANCE_GC_MINOR;
+  return kind === constants.NODE_PERFORMANCE_GC_MAJOR;
 }
