@@ -12,6 +12,7 @@ import { openSqsSource } from '../../events/sqs/open-sqs-source.ts';
 import { REDRIVE_HINT } from '../../events/sqs/redrive-policy.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { forgetStart } from '../heap-growth.ts';
 import type { LastingWork } from '../lasting-command.ts';
 import { noEvents, noWork } from './not-ready.ts';
 import { openPullParts, type PullParts, sqsOptions } from './pull-parts.ts';
@@ -33,6 +34,7 @@ export async function follow(given: Work): Promise<ExitCode> {
   const tally = new WorkTally();
   let running: Running | undefined;
   await using metrics = await startMetrics(given, parts, source, () => noEvents(source) ?? noWork(running));
+  forgetStart();
   output.text(`isync pull: following ${source.where}`);
   output.object({
     event: 'following',
