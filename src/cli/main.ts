@@ -14,16 +14,18 @@ function isNewEnough(version: string): boolean {
 const ANEW = 'ISYNC_BEGUN_ANEW';
 /**
  * Of the C library: it makes up to eight arenas for each processor, and keeps in each what was let go of there, under large requests
- * 12 MB; and once a large buffer was let go of, others of its size leave holes in them. Read once, before anything of ours runs.
+ * 12 MB, under a backup 100; and once a large buffer was let go of, others of its size leave holes in them. From the threshold on, in bytes,
+ * they go back to the system: under a backup only those of whole parts and frames, for that takes time. Read once, before anything of
+ * ours runs.
  */
-const TIDY = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '65000' };
+const TIDY = {
+  webhook: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '65000' },
+  backup: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '1000000' },
+};
 /** From this version of Node on Maglev compiles what is hot; that takes 9 MB less than TurboFan, which has the better code. */
 const MAGLEV_SINCE = 24;
 
-/**
- * Begins `isync webhook` and `isync backup run` anew, in the same process, with little memory of C, the former also of V8: some 50 ms. The
- * buffers of a backup are large, and would leave 60 MB of holes.
- */
+/** Begins `isync webhook` and `isync backup run` anew, in the same process, with little memory of C and, the first, of V8: some 50 ms. */
 function keepSmall(): void {
   const { argv, env, execArgv, execPath, platform, versions } = process;
   const [command, next = '-'] = argv.slice(2);
@@ -37,7 +39,8 @@ function keepSmall(): void {
   const isBackup = command === 'backup' && next === 'run';
   // The older versions of Node have no execve.
   if (!(isWebhook || isBackup) || platform !== 'linux' || process.execve === undefined) return;
-  const added = Object.entries(TIDY).filter(([name]) => env[name] === undefined);
+  const tidy = isWebhook ? TIDY.webhook : TIDY.backup;
+  const added = Object.entries(tidy).filter(([name]) => env[name] === undefined);
   const flags = isWebhook && parseInt(versions.node, 10) >= MAGLEV_SINCE ? ['--no-turbofan'] : [];
   const names = added.map(([name]) => name).join(',');
   const anew = Object.assign({}, env, Object.fromEntries(added), { [ANEW]: names });
