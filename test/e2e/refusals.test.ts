@@ -72,9 +72,9 @@ describe.concurrent('a target that refuses', () => {
   ])('an unknown version, told $where, ends with 3', async ({ upgrade }) => {
     const edge = await edgeWithFile(`version-${upgrade}`);
     await using server = await startStranger(upgrade);
-    expect(
-      await refusalOf(edge, await edge.scan([], { to: server.url }), 'VERSION_UNSUPPORTED'),
-    ).toEqual(refused(3));
+    expect(await refusalOf(edge, await edge.scan([], { to: server.url }), 'VERSION_UNSUPPORTED')).toEqual(
+      refused(3),
+    );
   });
 
   test.skipIf(noOpenssl)('a certificate that nobody vouches for ends with 3', async () => {
@@ -163,9 +163,9 @@ describe.concurrent('a target that refuses', () => {
       tries++;
       socket.destroy();
     });
-    expect(await refusalOf(edge, await edge.scan(['--retry-for', '3'], { to: mute.url }), 'UNREACHABLE')).toEqual(
-      refused(4),
-    );
+    expect(
+      await refusalOf(edge, await edge.scan(['--retry-for', '3'], { to: mute.url }), 'UNREACHABLE'),
+    ).toEqual(refused(4));
     expect(tries).toBeGreaterThan(1);
   });
 });
