@@ -14,13 +14,18 @@ function isNewEnough(version: string): boolean {
 const ANEW = 'ISYNC_BEGUN_ANEW';
 /**
  * Of the C library: it makes up to eight arenas for each processor, and keeps in each what was let go of there, under large requests
- * 12 MB; and once a large buffer was let go of, others of its size leave holes in them. Read once, before anything of ours runs.
+ * 12 MB, under a backup 100; and once a large buffer was let go of, others of its size leave holes in them. From the threshold on, in bytes,
+ * they go back to the system: under a backup only those of whole parts and frames, for that takes time. Read once, before anything of
+ * ours runs.
  */
-const TIDY = { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '65000' };
+const TIDY = {
+  webhook: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '65000' },
+  backup: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '1000000' },
+};
 /** Of libuv, for `isync webhook`: each of its threads takes 50 kB, and few of them wait for a disk there. */
 const FEW_THREADS = '16';
 
-/** Begins `isync webhook` anew, in the same process, with little memory of C: some 50 ms. */
+/** Begins `isync webhook` and `isync backup run` anew, in the same process, with little memory of C: some 50 ms. */
 function keepSmall(): void {
   const { argv, env, execArgv, execPath, platform } = process;
   const [command, next = '-'] = argv.slice(2);
@@ -30,10 +35,12 @@ function keepSmall(): void {
     for (const name of [ANEW, ...own.split(',')]) delete env[name];
     return;
   }
+  const isWebhook = command === 'webhook' && next.startsWith('-');
+  const isBackup = command === 'backup' && next === 'run';
   // The older versions of Node have no execve.
-  if (command !== 'webhook' || !next.startsWith('-') || platform !== 'linux' || process.execve === undefined)
-    return;
-  const added = Object.entries(TIDY).filter(([name]) => env[name] === undefined);
+  if (!(isWebhook || isBackup) || platform !== 'linux' || process.execve === undefined) return;
+  const tidy = isWebhook ? TIDY.webhook : TIDY.backup;
+  const added = Object.entries(tidy).filter(([name]) => env[name] === undefined);
   const names = added.map(([name]) => name).join(',');
   const anew = Object.assign({}, env, Object.fromEntries(added), { [ANEW]: names });
   process.execve(execPath, [execPath, ...execArgv, ...argv.slice(1)], anew);

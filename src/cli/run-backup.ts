@@ -27,7 +27,7 @@ export const runBackup = jobCommand(async (given) => {
   }
 });
 
-async function run({ config, job, output, log, signal, cut }: JobWork): Promise<ExitCode> {
+async function run({ config, job, output, screen, log, signal, cut }: JobWork): Promise<ExitCode> {
   await ensureFolder(job.stateDir);
   await using stores = await openStores(job);
   using queue = await openNoticeQueue({
@@ -35,6 +35,8 @@ async function run({ config, job, output, log, signal, cut }: JobWork): Promise<
     notifiers: job.notify.map(openNotifier),
     log,
   });
+  let packed = { files: 0, bytes: 0 };
+  screen.showProgress(() => packed);
   const result: RunResult = await runJob({
     job,
     targets: stores.targets,
@@ -48,6 +50,7 @@ async function run({ config, job, output, log, signal, cut }: JobWork): Promise<
     log,
     signal,
     cut,
+    onProgress: (progress) => (packed = progress),
   });
   for (const line of resultLines(result)) output.text(line);
   await queue.flush(FLUSH_MS);

@@ -3,12 +3,13 @@ import { randomBytes } from 'node:crypto';
 import { createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { join } from 'node:path';
-import { CreateBucketCommand, ListObjectsV2Command } from '@aws-sdk/client-s3';
-import { describe, expect, it } from 'vitest';
+import { CreateBucketCommand, ListObjectsV2Command, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { runCli } from '../../harness/cli.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
 import { faultyProxy } from '../../harness/faulty-proxy.ts';
 import type { Ended } from '../../harness/process.ts';
+import { environmentOf } from '../../harness/s3-access.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { lacks } from '../../harness/tools.ts';
 
@@ -29,10 +30,9 @@ await withS3Server((server) => {
       { url: `s3://${bucket}/kept`, endpoints: [endpoint], pathStyle: true, region: server.region, ...more },
     ],
   });
+  let env = server.env;
   const isync = async (root: string, ...words: readonly string[]): Promise<Ended> =>
-    await runCli(['backup', ...words, '--config', join(root, 'backup.yaml'), '--log-level', 'warn'], {
-      env: server.env,
-    });
+    await runCli(['backup', ...words, '--config', join(root, 'backup.yaml'), '--log-level', 'warn'], { env });
   const keysIn = async (Bucket: string): Promise<string[]> => {
     const { Contents = [] } = await server.client.send(new ListObjectsV2Command({ Bucket }));
     return Contents.map(({ Key = '' }) => Key);
@@ -100,6 +100,75 @@ await withS3Server((server) => {
       expect(pruned.stdout).toContain('locked until');
       expect((await isync(root, 'restore', 'latest', '--stdout', join(root, 'src/a'))).stdout).toBe('a');
     });
+  });
+
+  it.skipIf(noRsync)('restores over a link that breaks now and then', async () => {
+    await using folder = await temporaryFolder('backup-cut');
+    const root = folder.path;
+    const source = join(root, 'src');
+    mkdirSync(source);
+    for (let n = 0; n < 30; n++) writeFileSync(join(source, `f${n}`), randomBytes(1_000_000));
+    const bucket = await server.makeBucket();
+    configure(root, at(server.endpoint, bucket));
+    expect((await isync(root, 'run')).exitCode).toBe(0);
+
+    await using proxy = await faultyProxy(Number(new URL(server.endpoint).port));
+    let passed = 0;
+    let cuts = 0;
+    proxy.shape = (piece, to) => {
+      if (to === 'sender') passed += piece.length;
+      if (passed > (cuts + 1) * 5_000_000) {
+        cuts++;
+        setImmediate(() => proxy.cut());
+      }
+      return [piece];
+    };
+    configure(root, at(`http://127.0.0.1:${proxy.port}`, bucket));
+    const to = join(root, 'back');
+    const { exitCode, stderr } = await isync(root, 'restore', 'latest', '--to', to);
+    expect([exitCode, cuts > 3]).toEqual([0, true]);
+    // Each of them is told.
+    expect(stderr).toContain('a request to a backup target failed');
+    const differ = execFileSync('rsync', ['-anicH', '--delete', `${source}/`, `${join(to, source)}/`]);
+    expect(differ.toString()).toBe('');
+  });
+
+  it('goes on without a right to remove, and says so', async (context) => {
+    const somebody = await server.stranger();
+    if (somebody === undefined) return context.skip('the server is not ours to make users on');
+    await using folder = await temporaryFolder('backup-denied');
+    const root = folder.path;
+    mkdirSync(join(root, 'src'));
+    writeFileSync(join(root, 'src/a'), 'a');
+    const Bucket = await server.makeBucket();
+    const granted = [
+      'GetObject',
+      'PutObject',
+      'ListBucket',
+      'ListBucketMultipartUploads',
+      'ListMultipartUploadParts',
+    ];
+    const statement = {
+      Effect: 'Allow',
+      Principal: '*',
+      Action: granted.map((action) => `s3:${action}`),
+      Resource: [`arn:aws:s3:::${Bucket}`, `arn:aws:s3:::${Bucket}/*`],
+    };
+    const Policy = JSON.stringify({ Version: '2012-10-17', Statement: [statement] });
+    await server.client.send(new PutBucketPolicyCommand({ Bucket, Policy }));
+    configure(root, { ...at(server.endpoint, Bucket), keep: { last: 1 } });
+    env = environmentOf(somebody, server.region);
+    onTestFinished(() => void (env = server.env));
+    for (let n = 0; n < 3; n++) {
+      const { exitCode, stderr } = await isync(root, 'run');
+      const lines = stderr.split('\n').filter((line) => line.includes('no right'));
+      expect([exitCode, lines.length]).toEqual([0, n === 0 ? 0 : 1]);
+    }
+    const { exitCode, stdout } = await isync(root, 'prune');
+    expect([exitCode, stdout]).toEqual([1, expect.stringContaining('there is no right to remove')]);
+    env = server.env;
+    expect((await isync(root, 'prune')).exitCode).toBe(0);
+    expect((await keysIn(Bucket)).length).toBe(4);
   });
 
   it('fetches little for a file of 10 KiB in a large archive', async () => {

@@ -38,7 +38,7 @@ export function parseMemberPath(text: string): MemberPath {
   throw new IsyncError('BAD_PATH', `the path ${memberPathFault(text)}`, { path: text.slice(0, 256) });
 }
 
-function isMemberPath(text: string): text is MemberPath {
+export function isMemberPath(text: string): text is MemberPath {
   return memberPathFault(text) === undefined;
 }
 

@@ -4,6 +4,8 @@ import { escapeFault } from './escaped-name.ts';
 import { decodeRecord, invalid, MAX_LINE_BYTES } from './record-codec.ts';
 
 const LINE_FEED = 0x0a;
+/** One for all lines: to make one costs as much as to check a record. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
  * The records of a list, from its decrypted and decompressed bytes, one at a time. Each is checked by itself and against those before:
@@ -65,7 +67,7 @@ function textOf(pieces: readonly Uint8Array[]): string {
   const [only] = pieces;
   const whole = only !== undefined && pieces.length === 1 ? only : Buffer.concat(pieces);
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(whole);
+    return UTF8.decode(whole);
   } catch {
     throw invalid('a line is not UTF-8');
   }

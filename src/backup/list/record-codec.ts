@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { FileRecord } from './file-record.ts';
-import { memberPathFault, type MemberPath, parseMemberPath } from './member-path.ts';
+import { isMemberPath, memberPathFault, type MemberPath } from './member-path.ts';
 
 /** Longest line in bytes: two paths and the bytes of one, each character of them escaped by JSON. */
 export const MAX_LINE_BYTES = 256 * 1024;
@@ -15,9 +15,8 @@ const MAX_ID = 2 ** 32 - 2;
 const MAX_DIGITS = 20;
 
 const path = z.string().transform((text, context): MemberPath => {
-  const fault = memberPathFault(text);
-  if (fault === undefined) return parseMemberPath(text);
-  context.addIssue({ code: 'custom', message: fault });
+  if (isMemberPath(text)) return text;
+  context.addIssue({ code: 'custom', message: memberPathFault(text) });
   return z.NEVER;
 });
 const integer = z

@@ -11,6 +11,12 @@ const FRAMES_AT_ONCE = 3;
 const ZSTD_LEVEL = 3;
 const GZIP_LEVEL = 6;
 
+/**
+ * Room for what comes of a frame, in bytes: ZSTD_compressBound of it at the most, and of gzip 0.03 % more than went in. Node's own 16 KiB would
+ * take a turn of the pool for each of them.
+ */
+const FRAME_ROOM_BYTES = FRAME_BYTES + FRAME_BYTES / 128;
+
 const zstd = promisify(zstdCompress);
 const gzipped = promisify(gzip);
 
@@ -31,6 +37,8 @@ export class FrameWriter {
   /** Where each frame begins in the compressed stream, and where the last one ends, as far as they have been written. */
   readonly #starts = [0];
   #frame: Buffer | undefined;
+  /** Memory of frames that are compressed: with new memory for each, a large part of the time is for collecting it. */
+  readonly #free: Buffer[] = [];
   #filled = 0;
   #position = 0;
   /** Frames that are being compressed, in order. */
@@ -54,7 +62,7 @@ export class FrameWriter {
   /** Takes the bytes, which may be used again afterwards. One call at a time. Rejects as the sink does. */
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
-      this.#frame ??= Buffer.allocUnsafe(FRAME_BYTES);
+      this.#frame ??= this.#free.pop() ?? Buffer.allocUnsafe(FRAME_BYTES);
       const part = bytes.subarray(at, at + FRAME_BYTES - this.#filled);
       this.#frame.set(part, this.#filled);
       this.#filled += part.length;
@@ -86,13 +94,15 @@ export class FrameWriter {
   }
 
   async #close(): Promise<void> {
-    const bytes = (this.#frame ?? Buffer.alloc(0)).subarray(0, this.#filled);
-    // A new one each time: the pool still reads from this one.
+    const frame = this.#frame ?? Buffer.alloc(0);
+    const compressed = compressFrame(this.#compress, frame.subarray(0, this.#filled));
     this.#frame = undefined;
     this.#filled = 0;
-    const compressed = compressFrame(this.#compress, bytes);
+    // The pool reads from it until then. What is not compressed is the very memory that the sink has got.
+    const isOurs = this.#compress !== 'none' && frame.length === FRAME_BYTES;
+    const freed = (): void => void (isOurs && this.#free.push(frame));
     // Its failure is told where it is waited for, in its turn.
-    compressed.catch(() => undefined);
+    compressed.then(freed, () => undefined);
     this.#pending.push(compressed);
     if (this.#pending.length >= FRAMES_AT_ONCE) await this.#writeFirst();
   }
@@ -109,13 +119,14 @@ async function compressFrame(compress: Compression, bytes: Buffer): Promise<Buff
   switch (compress) {
     case 'zstd':
       return await zstd(bytes, {
+        chunkSize: FRAME_ROOM_BYTES,
         params: {
           [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL,
           [constants.ZSTD_c_checksumFlag]: 1,
         },
       });
     case 'gzip':
-      return await gzipped(bytes, { level: GZIP_LEVEL });
+      return await gzipped(bytes, { level: GZIP_LEVEL, chunkSize: FRAME_ROOM_BYTES });
     case 'none':
       return bytes;
   }

@@ -111,7 +111,10 @@ async function packInto(
     scratchFolder: files.scratch,
     log,
     signal,
-    onProgress: (progress) => keeper.progress(progress),
+    onProgress: (progress) => {
+      keeper.progress(progress);
+      request.onProgress?.(progress);
+    },
   });
 }
 

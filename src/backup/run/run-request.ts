@@ -1,6 +1,7 @@
 import type { Log } from '../../model/log.ts';
 import type { BackupJob, BackupType } from '../job.ts';
 import type { Manifest } from '../manifest/manifest.ts';
+import type { PackProgress } from '../pack/pack.ts';
 import type { Pruned } from '../prune/pruned.ts';
 import type { RunRecord } from '../state/job-state.ts';
 import type { BackupTarget } from '../target/target.ts';
@@ -28,6 +29,8 @@ export interface RunRequest {
   readonly signal: AbortSignal;
   /** Ends what runs after an interruption: `after` of the job. */
   readonly cut?: AbortSignal | undefined;
+  /** Told now and then of what has been packed; must not throw. */
+  readonly onProgress?: ((progress: PackProgress) => void) | undefined;
   /** In ms since the epoch. For tests. */
   readonly now?: (() => number) | undefined;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { type BigIntStats, constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import type { Abortable } from '../../model/abortable.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { pathBytes } from '../list/escaped-name.ts';
@@ -9,6 +9,8 @@ import type { FileRecord, RegularRecord } from '../list/file-record.ts';
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 /** Read at a time, in bytes. */
 const READ_BYTES = 1024 * 1024;
+/** Reads after which other work gets its turn. */
+const STEPS_AT_ONCE = 64;
 /** Differences that are told one by one. */
 const MAX_PROBLEMS = 100;
 
@@ -34,12 +36,13 @@ export async function verifySource(
 ): Promise<SourceVerification> {
   const counts = { files: 0, bytes: 0, changed: 0, problems: 0 };
   const firstProblems: SourceVerification['firstProblems'][number][] = [];
+  const reader = new SourceReader(signal);
   const before = Buffer.from(root.endsWith('/') ? root : `${root}/`);
   for await (const record of records) {
     signal?.throwIfAborted();
     if (record.type !== 'file' || record.seen === undefined) continue;
     try {
-      const digest = await digestOf(Buffer.concat([before, pathBytes(record.path)]), record, signal);
+      const digest = await reader.digestOf(Buffer.concat([before, pathBytes(record.path)]), record);
       if (digest === undefined) {
         counts.changed++;
         continue;
@@ -64,25 +67,52 @@ export async function verifySource(
   return { ...counts, firstProblems };
 }
 
-/** Undefined where it is not the file that was backed up, or changes. */
-async function digestOf(
-  at: Buffer,
-  record: RegularRecord,
-  signal: AbortSignal | undefined,
-): Promise<string | undefined> {
-  try {
-    await using file = await open(at, READ_FLAGS);
-    if (!isAsSeen(await file.stat({ bigint: true }), record)) return undefined;
-    const digest = await hashed(file, signal);
-    return isAsSeen(await file.stat({ bigint: true }), record) ? digest : undefined;
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === undefined || error instanceof IsyncError) throw error;
-    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(errno)) return undefined;
-    throw new IsyncError('FILE_UNREADABLE', `it can't be read (${errno})`, {
-      path: record.path,
-      cause: error,
-    });
+/** Reads files one after the other into the same memory, and lets other work have its turn now and then. */
+class SourceReader {
+  readonly #piece = Buffer.allocUnsafe(READ_BYTES);
+  readonly #signal: AbortSignal | undefined;
+  #steps = 0;
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+  }
+
+  /** Undefined where it is not the file that was backed up, or changes. */
+  async digestOf(at: Buffer, record: RegularRecord): Promise<string | undefined> {
+    try {
+      const fd = openSync(at, READ_FLAGS);
+      try {
+        if (!isAsSeen(fstatSync(fd, { bigint: true }), record)) return undefined;
+        const digest = await this.#hashed(fd);
+        return isAsSeen(fstatSync(fd, { bigint: true }), record) ? digest : undefined;
+      } finally {
+        closeSync(fd);
+      }
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === undefined || error instanceof IsyncError) throw error;
+      if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(errno)) return undefined;
+      throw new IsyncError('FILE_UNREADABLE', `it can't be read (${errno})`, {
+        path: record.path,
+        cause: error,
+      });
+    }
+  }
+
+  async #hashed(fd: number): Promise<string> {
+    const hash = createHash('sha256');
+    for (;;) {
+      await this.#turn();
+      const bytesRead = readSync(fd, this.#piece);
+      if (bytesRead === 0) return hash.digest('hex');
+      hash.update(this.#piece.subarray(0, bytesRead));
+    }
+  }
+
+  async #turn(): Promise<void> {
+    if (++this.#steps % STEPS_AT_ONCE !== 0) return;
+    await setImmediate();
+    this.#signal?.throwIfAborted();
   }
 }
 
@@ -94,16 +124,4 @@ function isAsSeen(stats: BigIntStats, { size, mtimeNs, seen }: RegularRecord): b
     stats.ino === seen?.inode &&
     stats.ctimeNs === seen.ctimeNs
   );
-}
-
-async function hashed(file: FileHandle, signal: AbortSignal | undefined): Promise<string> {
-  const hash = createHash('sha256');
-  const piece = Buffer.allocUnsafe(READ_BYTES);
-  for (let at = 0; ;) {
-    signal?.throwIfAborted();
-    const { bytesRead } = await file.read(piece, 0, piece.length, at);
-    if (bytesRead === 0) return hash.digest('hex');
-    hash.update(piece.subarray(0, bytesRead));
-    at += bytesRead;
-  }
 }

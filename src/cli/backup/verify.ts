@@ -7,7 +7,7 @@ import { printable } from '../../observe/printable.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
 import { errorText } from '../output.ts';
 import { ensureParent, type JobsWork, jobsCommand } from './backup-command.ts';
-import { type Look, lookAt, storesNamed } from './catalogues.ts';
+import { type Look, lookAt, type LookOptions, storesNamed } from './catalogues.ts';
 import { jobNamed } from './choose-job.ts';
 import { errorObject, exitOf } from './exit-of.ts';
 import { openStores, type Stores } from './open-stores.ts';
@@ -68,7 +68,7 @@ async function verifyOne(given: JobsWork, job: BackupJob, stores: Stores): Promi
         scratchFolder: scratch.folder,
         now: Date.now,
       });
-      const there = await stillThere(found, look, given);
+      const there = await stillThere(found, look, { log, signal, state });
       await tellVerified(job, target.name, depth, there, log);
       hasProblems ||=
         there.backups.some(({ fault }) => fault !== undefined) || catalogue.unreadable.length > 0;
@@ -94,10 +94,10 @@ async function verifyOne(given: JobsWork, job: BackupJob, stores: Stores): Promi
 async function stillThere(
   found: Verification,
   { target }: Look,
-  { log, signal }: JobsWork,
+  options: LookOptions,
 ): Promise<Verification> {
   if (found.backups.every(({ fault }) => fault === undefined)) return found;
-  const [again] = await lookAt([target], { log, signal, state: undefined });
+  const [again] = await lookAt([target], options);
   if (again === undefined || 'error' in again) return found;
   const names = new Set(again.catalogue.backups.map(({ manifest }) => manifest.name));
   return { ...found, backups: found.backups.filter(({ name }) => names.has(name)) };

@@ -1,4 +1,4 @@
-import { createHash, createHmac, type KeyObject, createSecretKey } from 'node:crypto';
+import { createHmac, type KeyObject, createSecretKey, hash } from 'node:crypto';
 import type { S3Client } from '@aws-sdk/client-s3';
 
 /** https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html */
@@ -46,10 +46,10 @@ export class QuickSigner {
     const path = `/${bucket}/${key.split('/').map(encoded).join('/')}`;
     // 20261126T143607Z
     const time = new Date().toISOString().replaceAll(/[-:]|\.\d+/g, '');
-    const hash = body === undefined ? NO_BODY : 'UNSIGNED-PAYLOAD';
+    const digest = body === undefined ? NO_BODY : 'UNSIGNED-PAYLOAD';
     const headers: Record<string, string> = {
       host: this.#host,
-      'x-amz-content-sha256': hash,
+      'x-amz-content-sha256': digest,
       'x-amz-date': time,
     };
     // An empty one is none.
@@ -64,7 +64,7 @@ export class QuickSigner {
       .toSorted();
     const lines = names.map((name) => `${name}:${headers[name]?.trim().replaceAll(/\s+/g, ' ')}\n`);
     const signedHeaders = names.join(';');
-    const request = `${method}\n${path}\n\n${lines.join('')}\n${signedHeaders}\n${hash}`;
+    const request = `${method}\n${path}\n\n${lines.join('')}\n${signedHeaders}\n${digest}`;
     const scope = `${time.slice(0, 8)}/${region}/s3/aws4_request`;
     const signature = createHmac('sha256', this.#keyOf(secretAccessKey, scope))
       .update(`${ALGORITHM}\n${time}\n${scope}\n${sha256(request)}`)
@@ -89,7 +89,7 @@ export class QuickSigner {
 }
 
 function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+  return hash('sha256', text);
 }
 
 /** As S3 wants keys to be signed; the same goes over the wire. */
