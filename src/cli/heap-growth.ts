@@ -1,7 +1,13 @@
-import { constants, performance, PerformanceObserver } from 'node:perf_hooks';
-import { getHeapSpaceStatistics, getHeapStatistics, setFlagsFromString, type HeapInfo } from 'node:v8';
+import { constants, PerformanceObserver } from 'node:perf_hooks';
+import {
+  getHeapSpaceStatistics,
+  getHeapStatistics,
+  type HeapInfo,
+  type HeapSpaceInfo,
+  setFlagsFromString,
+} from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { isLargeExpected } from '../flow/large-work.ts';
+import { isLargeExpected, setYoungGrowth } from '../flow/young-growth.ts';
 
 /**
  * Size in bytes from which the young generation of a sender grows no more: a smaller one lets its files in flight pass
@@ -9,11 +15,10 @@ import { isLargeExpected } from '../flow/large-work.ts';
  */
 const SENDER_YOUNG_BYTES = 8 * 1024 * 1024;
 /**
- * The same where small requests are answered: most of one dies in a young generation of this size. It is let grow by one step at a
- * time, in ms, for within one large request V8 alone would take several: from 2 MB to 34; and not while large ones come.
+ * The same where small requests are answered: most of one dies in a young generation of this size. It does not grow while large
+ * ones come, for within one of them V8 would take it from 2 MB to 34; see also main.ts.
  */
-const REQUESTS_YOUNG_BYTES = 8 * 1024 * 1024;
-const STEP_MS = 500;
+const REQUESTS_YOUNG_BYTES = 4 * 1024 * 1024;
 /** Up to this much alive, buffers included, V8 may allocate ROOM_PERCENT of it before it looks through everything again. */
 const SMALL_BYTES = 72 * 1024 * 1024;
 const ROOM_PERCENT = 400;
@@ -44,6 +49,7 @@ export type HeapPlan = 'sender' | 'receiver' | 'requests';
  */
 export function planHeapGrowth(plan: HeapPlan): void {
   observed?.disconnect();
+  const most = { sender: SENDER_YOUNG_BYTES, requests: REQUESTS_YOUNG_BYTES, receiver: 0 }[plan];
   let youngGrows = plan === 'sender';
   setYoungGrowth(youngGrows ? 2 : 1);
   exposeGc();
@@ -53,25 +59,24 @@ export function planHeapGrowth(plan: HeapPlan): void {
       : [ROOM_PERCENT, OBJECTS_ROOM_BYTES];
   let percent = setRoom(mostPercent);
   let mostObjectBytes = objectsRoom;
-  let nextStepMs = performance.now() + STEP_MS;
   const observer = new PerformanceObserver((list) => {
-    if (youngGrows && youngBytes() >= SENDER_YOUNG_BYTES) {
-      youngGrows = false;
-      setYoungGrowth(1);
-    }
-    if (plan === 'requests' && performance.now() > nextStepMs && !isLargeExpected()) {
-      nextStepMs = performance.now() + STEP_MS;
-      if (youngBytes() < REQUESTS_YOUNG_BYTES) growYoungOnce();
-    }
     const heap = getHeapStatistics();
+    const young = youngSpace();
+    // What is young is not counted among what has grown: it comes and goes.
+    const alive = heap.used_heap_size - young.space_used_size;
+    const mayGrow = young.space_size < most && !(plan === 'requests' && (!isStarted || isLargeExpected()));
+    // What was given back may grow again where requests are answered.
+    if (mayGrow !== youngGrows && (plan === 'requests' || youngGrows)) {
+      youngGrows = mayGrow;
+      setYoungGrowth(mayGrow ? 2 : 1);
+    }
     if (list.getEntries().some(isWhole)) {
-      const alive = heap.used_heap_size;
       const next = roomBeside(heap, mostPercent);
       // V8 has planned its next collection already, by the room of before: once more it is asked for here.
       const beyond = next < percent ? alive + ROOM_BYTES : Infinity;
       mostObjectBytes = alive < FEW_OBJECTS_BYTES ? alive + objectsRoom : beyond;
       if (next !== percent) percent = setRoom(next);
-    } else if (heap.used_heap_size > mostObjectBytes) {
+    } else if (alive > mostObjectBytes) {
       // Asked for once only: the collection may take a while to come.
       mostObjectBytes = Infinity;
       void globalThis.gc?.({ type: 'major', execution: 'async' });
@@ -83,25 +88,16 @@ export function planHeapGrowth(plan: HeapPlan): void {
 
 /** What heeds the plan. */
 let observed: PerformanceObserver | undefined;
+/** From then on what is young is of requests. */
+let isStarted = false;
 
 /**
  * Lets go of what a start has left behind, in some 35 ms: garbage, and what was compiled to run once. Does nothing without
  * {@link planHeapGrowth}.
  */
 export function forgetStart(): void {
+  isStarted = true;
   globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
-}
-
-/** @param factor from one size to the next: 1 for none, 2 as V8 has it */
-function setYoungGrowth(factor: 1 | 2): void {
-  setFlagsFromString(`--semi-space-growth-factor=${factor}`);
-}
-
-/** V8 looks at the factor at the end of a collection, and takes the step where enough has survived since the last one. */
-function growYoungOnce(): void {
-  setYoungGrowth(2);
-  globalThis.gc?.({ type: 'minor' });
-  setYoungGrowth(1);
 }
 
 /** As `node --expose-gc` does; see flow/scavenger.ts. */
@@ -125,8 +121,9 @@ function roomBeside(
   return Math.min(mostPercent, Math.max(LEAST_ROOM_PERCENT, Math.round((100 * ROOM_BYTES) / alive)));
 }
 
-function youngBytes(): number {
-  return getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space')?.space_size ?? 0;
+function youngSpace(): Pick<HeapSpaceInfo, 'space_size' | 'space_used_size'> {
+  const young = getHeapSpaceStatistics().find(({ space_name: name }) => name === 'new_space');
+  return young ?? { space_size: 0, space_used_size: 0 };
 }
 
 function setRoom(percent: number): number {

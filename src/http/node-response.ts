@@ -16,15 +16,19 @@ export async function send(
   { status, headers = {}, body }: HttpResponse,
   stallMs: number,
 ): Promise<void> {
-  response.statusCode = status;
-  for (const [name, value] of Object.entries(headers))
-    if (value !== undefined) response.setHeader(name, value);
+  const told: Record<string, string | number> = {};
+  for (const name in headers) {
+    const value = headers[name];
+    if (value !== undefined) told[name] = value;
+  }
+  if (!isStream(body) && body !== undefined) told['content-length'] = Buffer.byteLength(body);
+  // All at once: one by one they take three times as long.
+  response.writeHead(status, told);
   if (isStream(body) && response.req.method !== 'HEAD') {
     limitStall(response, stallMs);
     return await pipeline(cuttingOnError(body, response), response);
   }
   if (isStream(body)) await body[Symbol.asyncIterator]().return?.();
-  else if (body !== undefined) response.setHeader('content-length', Buffer.byteLength(body));
   await ended(response, isStream(body) ? undefined : body, stallMs);
 }
 

@@ -221,6 +221,18 @@ describe('a store that keeps things', () => {
     for (const { manifest } of catalogue.backups) expect(chainFault(catalogue, manifest)).toBeUndefined();
   });
 
+  it('by a lock of days that have not passed: a run asks for none, a person for each', async () => {
+    const stage = await PruneStage.start(new MemoryTarget({ lock: { mode: 'governance', days: 30 } }));
+    const finishedMs = Date.now() - 29 * 86_400_000;
+    for (const version of [1, 2, 3]) await stage.make(version, undefined, { finishedMs });
+    const after = await stage.prune({ last: 1 }, { run: 'complete' });
+    expect(fatesOf(after)).toEqual(['3 kept', '2 locked', '1 locked']);
+    expect(after.calls).toEqual(['uploads']);
+    // Somebody has lifted them.
+    for (const object of stage.target.objects.values()) object.lockedUntilMs = undefined;
+    expect(fatesOf(await stage.prune({ last: 1 }))).toEqual(['3 kept', '2 removed', '1 removed']);
+  });
+
   it('by a rule of its own: the manifest tells', async () => {
     const stage = await fourBackups();
     for (const object of stage.target.objects.values()) object.lockedUntilMs = Date.now() + 1_000_000;

@@ -200,6 +200,16 @@ describe('a run', () => {
     expect(code((await one.run([target])).error)).toBe('FENCED');
   });
 
+  it('goes on with a job whose object is damaged only where it is told to', async () => {
+    const stage = new RunStage();
+    const target = new MemoryTarget();
+    await stage.ran(target);
+    await target.put('job.json', Buffer.from('{'));
+    expect(code((await stage.run([target])).error)).toBe('BACKUP_DAMAGED');
+    expect(await stage.ran(target, { isAdopting: true })).toMatchObject({ version: 2, type: 'full' });
+    expect(await stage.ran(target)).toMatchObject({ version: 3, type: 'incremental' });
+  });
+
   it('makes a full one where the newest is damaged, the list is gone, or somebody asks', async () => {
     const stage = new RunStage();
     const target = new MemoryTarget();

@@ -10,7 +10,7 @@ import { restoreOne } from '../../src/backup/restore/restore-one.ts';
 import { PruneStage } from '../backup/pruning.ts';
 import { tmpdir } from 'node:os';
 
-const HISTORIES = Number(process.env['ISYNC_TEST_PRUNE_HISTORIES'] ?? 15);
+const HISTORIES = Number(process.env['ISYNC_TEST_PRUNE_HISTORIES'] ?? 8);
 const DAY_MS = 86_400_000;
 
 const step = fc.oneof(

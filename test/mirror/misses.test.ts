@@ -8,6 +8,9 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { startS3Front } from '../../harness/s3-front.ts';
 import type { S3Server } from '../../harness/s3-server.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
+import { mirrorRule } from '../../src/config/schemas/mirror-rule.ts';
+import { MirrorRules } from '../../src/mirror/rules.ts';
+import { rulesOf } from '../../src/mirror/rules-of-config.ts';
 import { type CallerKind, CALLERS, NODE_SERVER } from './callers.ts';
 import { all, MODIFIED, TEXT } from './full-origin.ts';
 import { SERVICE, type StageOptions, startMirror, startOrigin } from './serve-stage.ts';
@@ -353,19 +356,22 @@ await withS3Server((server) => {
     };
     const origin = await startOrigin(all);
     const options: StageOptions = { onMiss: 'redirect', keptWithinMs: 200 };
-    const open = await startMirror(behind, origin.url, options);
+    // An address of the loopback that is taken for one that clients can get to.
+    const rule = mirrorRule.parse({ origins: [origin.url] });
+    const rules = new MirrorRules(rulesOf({ rules: [rule], externalEndpoint: undefined }));
+    const open = await startMirror(behind, origin.url, { ...options, rules });
     const told = await open.ask('/k');
     expect([told.status, told.headers['location'], told.headers['cache-control']]).toEqual([
       302,
       `${origin.url}/k`,
       'no-store',
     ]);
-    const secret = await startMirror(behind, origin.url, {
-      ...options,
-      rule: { send: { 'x-key': { file: '/proc/sys/kernel/ostype' } } },
-    });
-    const streamed = await secret.ask('/k');
-    expect([streamed.status, streamed.body.toString()]).toEqual([200, TEXT]);
+    const secret = { send: { 'x-key': { file: '/proc/sys/kernel/ostype' } } };
+    for (const more of [{}, { rule: secret, rules }]) {
+      const closed = await startMirror(behind, origin.url, { ...options, ...more });
+      const streamed = await closed.ask('/k');
+      expect([streamed.status, streamed.body.toString()]).toEqual([200, TEXT]);
+    }
   });
 
   it.each(CALLERS)('by $name, a bucket that fails is 503 or 502, and never a 404', async (caller) => {

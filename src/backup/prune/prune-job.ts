@@ -73,7 +73,12 @@ export async function pruneJob(request: PruneRequest): Promise<Pruned> {
     nowMs: now() - (target.clockAheadMs ?? 0),
   };
   const verdicts = judge(judgedOf(standings), job.keep, job.timezone);
-  const backups = await removeBackups({ ...shared, verdicts, backups: catalogue.backups });
+  const backups = await removeBackups({
+    ...shared,
+    verdicts,
+    backups: catalogue.backups,
+    isExact: run === undefined,
+  });
   const pending = new Set(packs.map(({ version }) => records.upload(target.name, version)?.id ?? ''));
   const litter = await removeLitter({ ...shared, job, catalogue, pending, isOwn: request.isOwn, signal });
   if (remover !== undefined) keepVerifications(request, backups);

@@ -8,6 +8,8 @@ import { explain } from './explain.ts';
 import type { Fate, PrunedBackup } from './pruned.ts';
 import type { Remover } from './remover.ts';
 
+const DAY_MS = 86_400_000;
+
 export interface RemoveRequest {
   /** The newest first, all of the target. */
   readonly verdicts: readonly Verdict[];
@@ -20,6 +22,8 @@ export interface RemoveRequest {
   readonly log: Log;
   /** By the clock of the store, in ms since the epoch. */
   readonly nowMs: number;
+  /** Whether the store is asked for every lock: somebody may have lifted one. */
+  readonly isExact: boolean;
 }
 
 /**
@@ -59,22 +63,28 @@ async function fateOf(
   const by = kept.neededBy(version, archive.key);
   if (by !== undefined) return { fate: 'kept', why: `needed by version ${by}, which can't be removed` };
   if (remover === undefined || remover.denied !== undefined) return { fate: 'due', why };
-  if (await remover.isMarked(name)) return { fate: 'kept', why: 'marked' };
-  const untilMs = await lockOf(backup, remover, request.nowMs);
+  const untilMs = await lockOf(backup, remover, request);
   if (untilMs !== undefined)
     return { fate: 'locked', why: `${why}; locked until ${new Date(untilMs).toISOString()}` };
+  if (await remover.isMarked(name)) return { fate: 'kept', why: 'marked' };
   const fate = await removeOne(backup, kept, request, remover);
   if (fate === 'removed') log.info('a backup is removed', { target: remover.target.name, name, why });
   return { fate, why: fate === 'locked' ? `${why}; the store locks it` : why };
 }
 
-/** Asked before anything of it goes, where archives have locks longer than their manifests. */
+/**
+ * Until when its archive is locked, in a store whose settings ask for locks; looked at before anything of it goes, for archives have longer
+ * ones than their manifests. After a run, what the run that made it has asked for is believed: a request a backup and run would be many.
+ */
 async function lockOf(
   { manifest }: KnownBackup,
   remover: Remover,
-  nowMs: number,
+  { nowMs, isExact }: RemoveRequest,
 ): Promise<number | undefined> {
-  if (remover.target.capabilities.lock === undefined) return undefined;
+  const { lock } = remover.target.capabilities;
+  if (lock === undefined) return undefined;
+  const leastMs = manifest.finishedMs + lock.days * DAY_MS;
+  if (!isExact && leastMs > nowMs) return leastMs;
   return await remover.lockedUntil(manifest.archive.key, nowMs);
 }
 

@@ -28,13 +28,22 @@ export interface ClaimRequest {
  */
 export async function claimJob(request: ClaimRequest): Promise<'ours' | 'adopted'> {
   const { catalogue, state, isAdopting, isDryRun } = request;
-  const found = catalogue.objects.has(JOB_KEY) ? await readJobObject(request) : undefined;
-  if (found?.jobId === state.jobId) return 'ours';
-  const other = found ?? otherMaker(request);
+  const isThere = catalogue.objects.has(JOB_KEY);
+  const found = isThere ? await readJobObject(request).catch(unlessAdopting(request)) : undefined;
+  if (found !== undefined && found !== 'damaged' && found.jobId === state.jobId) return 'ours';
+  const other = found === 'damaged' ? {} : (found ?? otherMaker(request));
   if (other !== undefined && !isAdopting) throw refusal(request, other);
   if (isDryRun) return other === undefined ? 'ours' : 'adopted';
-  await writeJobObject(request, found !== undefined);
+  await writeJobObject(request, isThere);
   return other === undefined ? 'ours' : 'adopted';
+}
+
+/** Whose a job is whose object is damaged, only a person can tell. */
+function unlessAdopting({ isAdopting }: ClaimRequest): (error: unknown) => 'damaged' {
+  return (error) => {
+    if (isAdopting && error instanceof IsyncError && error.code === 'BACKUP_DAMAGED') return 'damaged';
+    throw error;
+  };
 }
 
 /** Where the object is gone, the newest manifest tells whose the backups are. */

@@ -1,5 +1,5 @@
-import { beginLargeWork } from '../../flow/large-work.ts';
 import { Limiter } from '../../flow/limiter.ts';
+import { beginLargeWork } from '../../flow/young-growth.ts';
 import { HttpError, type HttpResponse } from '../../http/handler.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { LogFields } from '../../model/log.ts';

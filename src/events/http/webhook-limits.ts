@@ -15,7 +15,7 @@ export const MAX_PART_COMMAS = 20_000;
  * Bytes of bodies and messages that all requests hold, from their arrival until they are durable. Beyond it requests are
  * answered with 503. With it, and one large body at a time, the process stays below 150 MB.
  */
-export const MAX_HELD_BYTES = 8 * 1024 * 1024;
+export const MAX_HELD_BYTES = 6 * 1024 * 1024;
 /** Larger bodies, in bytes, are worked on one at a time, and so are packed ones, for which there is one buffer. */
 export const LARGE_BYTES = 256 * 1024;
 /**

@@ -74,12 +74,13 @@ export class Misses {
     // What can't be kept is read by who waits; this holds it until then.
     const body = fill.read({}, asked.signal)[Symbol.asyncIterator]();
     const leave = async () => void (await body.return?.());
-    const { mostBytes = Infinity, keptWithinMs = KEPT_WITHIN_MS, fills } = this.#options;
+    const { mostBytes = Infinity, keptWithinMs = KEPT_WITHIN_MS, fills, rules } = this.#options;
     await fill.received;
     const end = await endOf(fill, keptWithinMs);
     const place = this.#hits.placeOf(asked.key);
     const url = fills.urlOf(asked.key);
-    if (end === undefined && url !== undefined) {
+    // Where clients may well not get to the origin, the body is there.
+    if (end === undefined && url !== undefined && rules.ruleOf(asked.key.path)?.allowPrivate === false) {
       await leave();
       return redirectAnswer('BYPASS', url);
     }

@@ -10,8 +10,12 @@ import { Transactions } from './transactions.ts';
 /** Of one transaction: what is beyond waits for the next. In UTF-16 code units of the bodies; the last one may go beyond. */
 const MAX_CALLS = 5000;
 const MAX_SIZE = 16 * 1024 * 1024;
-/** After bodies of so many code units all is collected, in some 8 ms: V8 alone would let twice what lives here gather. */
+/**
+ * After bodies of so many code units, in large transactions, all is collected, in some 8 ms: V8 alone would let twice what lives
+ * here gather. What small ones leave behind dies young.
+ */
 const COLLECT_EVERY = 4 * 1024 * 1024;
+const LARGE_SIZE = 256 * 1024;
 /** When nothing was asked for so long, room is given back to the disk, in ms. */
 const QUIET_MS = 500;
 
@@ -30,7 +34,7 @@ async function serve(port: MessagePort, options: ThreadOptions): Promise<void> {
       clearTimeout(quiet);
       const { calls, size, isLast } = gathered(port, first);
       if (calls.length > 0) tell({ answers: transactions.run(calls) });
-      uncollected += size;
+      if (size >= LARGE_SIZE) uncollected += size;
       if (uncollected > COLLECT_EVERY) {
         uncollected = 0;
         globalThis.gc?.({ type: 'major', execution: 'sync' });

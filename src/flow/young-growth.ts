@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+
 /** For so long after something large, in ms, more of it is expected. */
 const EXPECTED_MS = 10_000;
 
@@ -12,10 +14,20 @@ let largeAtMs = -Infinity;
 export function beginLargeWork(): void {
   const isNew = !isLargeExpected();
   largeAtMs = performance.now();
-  if (isNew) globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' });
+  if (!isNew || globalThis.gc === undefined) return;
+  setYoungGrowth(1);
+  globalThis.gc({ type: 'major', execution: 'sync', flavor: 'last-resort' });
 }
 
 /** Whether memory is better kept for large work than taken for speed. */
 export function isLargeExpected(): boolean {
   return performance.now() - largeAtMs < EXPECTED_MS;
+}
+
+/**
+ * How V8 lets its young generation grow, at the end of a collection where enough has survived.
+ * @param factor from one size to the next: 1 for none, 2 as V8 has it
+ */
+export function setYoungGrowth(factor: 1 | 2): void {
+  setFlagsFromString(`--semi-space-growth-factor=${factor}`);
 }
