@@ -25,10 +25,11 @@ export function stampSymlink(at: Buffer, { uid, gid, mtimeNs }: FileRecord): voi
 
 /**
  * In seconds, cut to microseconds: Node takes a double, which holds no more, and which must not round up to the next second. As text,
- * because Node takes a negative number for "now".
+ * because Node takes a negative number for "now". Half a microsecond more, because what becomes of the double is cut once more: half of
+ * all whole milliseconds are a little less in it.
  */
 function timeOf(ns: bigint): string {
   const us = ns / 1000n - (ns % 1000n < 0n ? 1n : 0n);
-  const absolute = us < 0n ? -us : us;
-  return `${us < 0n ? '-' : ''}${absolute / 1_000_000n}.${String(absolute % 1_000_000n).padStart(6, '0')}`;
+  const [sign, absolute, half] = us < 0n ? ['-', -us, ''] : ['', us, '5'];
+  return `${sign}${absolute / 1_000_000n}.${String(absolute % 1_000_000n).padStart(6, '0')}${half}`;
 }
