@@ -23,3 +23,8 @@ it.each([
 it('plans the heap of small requests for "isync webhook"', () => {
   expect(heapPlanFor(['webhook', '--to', 's3://copy'])).toBe('requests');
 });
+
+it('plans the heap of what runs a backup by itself', () => {
+  expect(heapPlanFor(['backup', 'run', 'app', '--config', 'list'])).toBe('sender');
+  expect(heapPlanFor(['--json', 'backup', 'restore', 'latest'])).toBe('requests');
+});

@@ -37,15 +37,12 @@ export function entryAt(args: readonly string[]): Command | CommandGroup | undef
 }
 
 /**
- * Returns the heap plan of the command that `args` seem to ask for: the first one named in them. Help and a wrong command line
- * get that of a sender. The command line itself is not read here, because what reads it is larger than all the commands.
+ * Returns the heap plan of the command that `args` seem to ask for: the first one named in them, or what is named below it. Help and a
+ * wrong command line get that of a sender. The command line itself is not read here, because what reads it is larger than all the commands.
  */
 export function heapPlanFor(args: readonly string[]): HeapPlan {
-  for (const arg of args) {
-    const entry = COMMANDS.find(({ name }) => name === arg);
-    if (entry !== undefined) return commandsOf(entry)[0]?.heapPlan ?? 'sender';
-  }
-  return 'sender';
+  const entry = entryAt(args);
+  return (entry && commandsOf(entry)[0]?.heapPlan) ?? 'sender';
 }
 
 /** Returns what src/config needs to read the settings of a command; `section` is its own name or that of its group. */
