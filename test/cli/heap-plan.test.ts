@@ -25,6 +25,6 @@ it('plans the heap of small requests for "isync webhook"', () => {
 });
 
 it('plans the heap of what runs a backup by itself', () => {
-  expect(heapPlanFor(['backup', 'run', 'app', '--config', 'list'])).toBe('sender');
+  expect(heapPlanFor(['backup', 'run', 'app', '--config', 'list'])).toBe('receiver');
   expect(heapPlanFor(['--json', 'backup', 'restore', 'latest'])).toBe('requests');
 });
