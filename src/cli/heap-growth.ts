@@ -22,8 +22,9 @@ const REQUESTS_YOUNG_BYTES = 4 * 1024 * 1024;
 /** Up to this much alive, buffers included, V8 may allocate ROOM_PERCENT of it before it looks through everything again. */
 const SMALL_BYTES = 72 * 1024 * 1024;
 const ROOM_PERCENT = 400;
-/** The same where requests are answered: few of their bytes are in buffers. It counts in each thread. */
+/** The same where requests are answered, and where events are: few of their bytes are in buffers. It counts in each thread. */
 const REQUESTS_ROOM_PERCENT = 60;
+const EVENTS_ROOM_PERCENT = 200;
 /** Beside more than that, V8 may allocate this many bytes: most of them are garbage of the last second. */
 const ROOM_BYTES = 32 * 1024 * 1024;
 const LEAST_ROOM_PERCENT = 20;
@@ -33,11 +34,24 @@ const LEAST_ROOM_PERCENT = 20;
  */
 const OBJECTS_ROOM_BYTES = 32 * 1024 * 1024;
 const REQUESTS_OBJECTS_ROOM_BYTES = 4 * 1024 * 1024;
+const EVENTS_OBJECTS_ROOM_BYTES = 12 * 1024 * 1024;
 /** With more than this alive, one collection would take too long: V8 goes through it bit by bit. */
 const FEW_OBJECTS_BYTES = 40 * 1024 * 1024;
 
-/** Whether files are read and sent, arrive in buffers that are soon dead, or neither: small requests are answered. */
-export type HeapPlan = 'sender' | 'receiver' | 'requests';
+/** Whether files are read and sent, arrive in buffers that are soon dead, as events tell, or neither: small requests are answered. */
+export type HeapPlan = 'sender' | 'receiver' | 'events' | 'requests';
+
+/** What grows by how much: see above. No young generation is made larger than `youngBytes`. */
+const PLANS = {
+  sender: { youngBytes: SENDER_YOUNG_BYTES, mostPercent: ROOM_PERCENT, objectsRoom: OBJECTS_ROOM_BYTES },
+  receiver: { youngBytes: 0, mostPercent: ROOM_PERCENT, objectsRoom: OBJECTS_ROOM_BYTES },
+  events: { youngBytes: 0, mostPercent: EVENTS_ROOM_PERCENT, objectsRoom: EVENTS_OBJECTS_ROOM_BYTES },
+  requests: {
+    youngBytes: REQUESTS_YOUNG_BYTES,
+    mostPercent: REQUESTS_ROOM_PERCENT,
+    objectsRoom: REQUESTS_OBJECTS_ROOM_BYTES,
+  },
+} as const satisfies Readonly<Record<HeapPlan, object>>;
 
 /**
  * Makes V8 collect, from now on, as fits a program that passes buffers on. It counts their memory as part of the heap: beside a
@@ -49,22 +63,19 @@ export type HeapPlan = 'sender' | 'receiver' | 'requests';
  */
 export function planHeapGrowth(plan: HeapPlan): void {
   observed?.disconnect();
-  const most = { sender: SENDER_YOUNG_BYTES, requests: REQUESTS_YOUNG_BYTES, receiver: 0 }[plan];
+  const { youngBytes, mostPercent, objectsRoom } = PLANS[plan];
   let youngGrows = plan === 'sender';
   setYoungGrowth(youngGrows ? 2 : 1);
   exposeGc();
-  const [mostPercent, objectsRoom] =
-    plan === 'requests'
-      ? [REQUESTS_ROOM_PERCENT, REQUESTS_OBJECTS_ROOM_BYTES]
-      : [ROOM_PERCENT, OBJECTS_ROOM_BYTES];
   let percent = setRoom(mostPercent);
-  let mostObjectBytes = objectsRoom;
+  let mostObjectBytes: number = objectsRoom;
   const observer = new PerformanceObserver((list) => {
     const heap = getHeapStatistics();
     const young = youngSpace();
     // What is young is not counted among what has grown: it comes and goes.
     const alive = heap.used_heap_size - young.space_used_size;
-    const mayGrow = young.space_size < most && !(plan === 'requests' && (!isStarted || isLargeExpected()));
+    const mayGrow =
+      young.space_size < youngBytes && !(plan === 'requests' && (!isStarted || isLargeExpected()));
     // What was given back may grow again where requests are answered.
     if (mayGrow !== youngGrows && (plan === 'requests' || youngGrows)) {
       youngGrows = mayGrow;

@@ -130,7 +130,7 @@ export const pull: Command = {
   ownFile: true,
   byOption: { resyncNow: 'resync' },
   hasUnits: true,
-  heapPlan: 'receiver',
+  heapPlan: 'events',
   load: async () => (await import('../run-pull.ts')).runPull,
   below: [parked],
 };
