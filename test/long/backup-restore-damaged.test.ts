@@ -8,9 +8,9 @@ import { createDecryption } from '../../src/backup/encrypt/create-decryption.ts'
 import { createEncryption } from '../../src/backup/encrypt/create-encryption.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { RecordingLog } from '../recording-log.ts';
-import { makeBackup, type Member } from './made-backup.ts';
-import { MemoryTarget } from './memory-target.ts';
-import { contextOf, file, newFolder, restored } from './restoring.ts';
+import { makeBackup, type Member } from '../backup/made-backup.ts';
+import { MemoryTarget } from '../backup/memory-target.ts';
+import { contextOf, file, newFolder, restored } from '../backup/restoring.ts';
 
 const identity = await generateIdentity();
 const decryption = createDecryption(identity);

@@ -6,10 +6,10 @@ import { expect, it } from 'vitest';
 import { Random } from '../../harness/random.ts';
 import { createDecryption } from '../../src/backup/encrypt/create-decryption.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { MemoryTarget } from './memory-target.ts';
-import { sha256 } from './made-backup.ts';
-import { contextOf, newFolder, restored } from './restoring.ts';
-import { manifestsOf, RunStage } from './run-stage.ts';
+import { MemoryTarget } from '../backup/memory-target.ts';
+import { sha256 } from '../backup/made-backup.ts';
+import { contextOf, newFolder, restored } from '../backup/restoring.ts';
+import { manifestsOf, RunStage } from '../backup/run-stage.ts';
 
 /** Runs in each history. */
 const RUNS = Number(process.env['ISYNC_TEST_BACKUP_RUNS'] ?? 5);
