@@ -1,6 +1,7 @@
 import { Counter, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { startStatus, type StatusOptions } from '../../src/cli/status-server.ts';
+import { StatusBoard } from '../../src/observe/status/status-board.ts';
 import { RecordingLog } from '../recording-log.ts';
 
 describe('a status server', () => {
@@ -9,7 +10,7 @@ describe('a status server', () => {
     new Counter({ name: 'isync_test_total', help: 'x', registers: [metrics] }).inc(3);
     let reason: string | undefined = 'the queue can not be reached';
     await using server = await start({ metrics, notReady: () => reason });
-    const get = async (path: string, init?: RequestInit) => await fetch(`${server.url('http')}${path}`, init);
+    const get = async (path: string, init?: RequestInit) => await fetch(`${server.url}${path}`, init);
     expect(await (await get('/healthz')).text()).toBe('ok\n');
     const notReady = await get('/readyz');
     expect([notReady.status, await notReady.text()]).toEqual([503, 'the queue can not be reached\n']);
@@ -26,7 +27,7 @@ describe('a status server', () => {
     let remark: string | undefined = 'the target is away';
     await using server = await start({ remark: () => remark });
     const ready = async (): Promise<unknown> => {
-      const answer = await fetch(`${server.url('http')}/readyz`);
+      const answer = await fetch(`${server.url}/readyz`);
       return [answer.status, await answer.text()];
     };
     expect(await ready()).toEqual([200, 'ok, but the target is away\n']);
@@ -38,7 +39,7 @@ describe('a status server', () => {
     await using server = await start({ token: 'secret' });
     const status = async (path: string, token?: string) =>
       (
-        await fetch(`${server.url('http')}${path}`, {
+        await fetch(`${server.url}${path}`, {
           headers: token === undefined ? {} : { authorization: `Bearer ${token}` },
         })
       ).status;
@@ -59,6 +60,7 @@ async function start(options: Partial<StatusOptions>) {
   return await startStatus({
     listen: { host: '127.0.0.1', port: 0 },
     token: undefined,
+    board: new StatusBoard({ command: 'test', subject: 'x', version: '1' }),
     metrics: new Registry(),
     notReady: () => undefined,
     log: new RecordingLog(),
