@@ -11,7 +11,8 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { openTarget } from './open-target.ts';
 import { openStatus } from './status/open-status.ts';
-import { scanBoard } from './status/scan-board.ts';
+import { certificateEndsMs } from './status/certificate.ts';
+import { ScanStatus } from './status/scan-status.ts';
 
 /** Problems that the summary for people lists; the log has all of them. */
 const MAX_PROBLEMS_SHOWN = 20;
@@ -20,7 +21,14 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   const { config, output, screen, log, signal, cut } = given;
   const ignore = ignorePatterns(config);
   const watched = new Watched(log);
-  await using status = await openStatus(given, { board: scanBoard(config, watched) });
+  const state = new ScanStatus({
+    config,
+    sentBytes: () => watched.bytes,
+    certificateEndsMs: config.tlsCert === undefined ? undefined : certificateEndsMs(config.tlsCert),
+    log,
+  });
+  watched.onTransferred = () => state.link.transferred();
+  await using status = await openStatus(given, await state.parts());
   if (status.url !== undefined) log.info('status page', { url: status.url });
   screen.showProgress(() => watched);
   if (screen.isShown) watched.expect(backlogBytes({ ...config, ignore, signal }));
@@ -31,9 +39,15 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     replaceDamaged: config.replaceDamaged,
     compress: config.compress,
     onSend: (bytes) => (watched.wireBytes += bytes),
+    watch: state.link,
+    report: () => state.report(),
     signal,
     cut,
     log,
+  });
+  void opened.target.refused.then((error) => {
+    state.link.refusedForGood(error);
+    state.look();
   });
   const { summary: done, failure } = await scan({
     root: config.root,
@@ -50,6 +64,8 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     ignore,
     signal,
     observer: watched,
+    onView: (view) => state.begin(view),
+    stuckAfterMs: config.stuckAfter === 0 ? undefined : config.stuckAfter,
     log,
   });
   const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
@@ -72,6 +88,7 @@ class Watched implements ScanObserver {
   /** Bytes of messages to a receiver; what is sent again counts again. */
   wireBytes = 0;
   totalBytes: number | undefined;
+  onTransferred: () => void = () => undefined;
 
   constructor(log: Log) {
     this.#log = log;
@@ -95,6 +112,7 @@ class Watched implements ScanObserver {
 
   transferred(path: string, bytes: number): void {
     this.files++;
+    this.onTransferred();
     this.#log.debug('transferred', { path, bytes });
   }
 

@@ -114,7 +114,11 @@ export async function startStatus(options: StatusOptions): Promise<StatusServer>
         const body = feed.listen(signal);
         if (body === undefined) return textResponse(503, 'too many pages are open', { 'retry-after': '10' });
         // nginx would keep events back until its buffer is full.
-        return { status: 200, headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' }, body };
+        return {
+          status: 200,
+          headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' },
+          body,
+        };
       }),
     },
   });

@@ -28,7 +28,7 @@ export const COMMON_OPTIONS = {
   },
 } as const satisfies OptionTable;
 
-const SEEN = { group: 'How it can be seen:' } as const;
+export const SEEN = { group: 'How it can be seen:' } as const;
 
 /** For every command that runs long. */
 export const STATUS_OPTIONS = {
