@@ -57,6 +57,8 @@ describe('defaults', () => {
       ignore: [],
       defaultIgnore: true,
       compress: false,
+      maxUnsentAge: 86_400_000,
+      stuckAfter: 21_600_000,
       digest: 'xxh64',
       json: false,
       logLevel: 'info',
@@ -68,6 +70,8 @@ describe('defaults', () => {
       listen: { host: '127.0.0.1', port: 7400 },
       insecure: false,
       immutable: false,
+      maxUnsentAge: 86_400_000,
+      maxSilence: 86_400_000,
       json: false,
       logLevel: 'info',
     });
