@@ -38,7 +38,7 @@ const RELOADS = `
   const { stopOnSignal } = await import('${MODULE}');
   const stop = stopOnSignal((name) => console.log('told', name));
   stop.onReload(() => console.log('reloaded'));
-  setInterval(() => console.log(process.pid, 'aborted', stop.signal.aborted), 10);`;
+  setInterval(() => console.log(\`\${process.pid} aborted \${stop.signal.aborted}\`), 10);`;
 
 const RUN = [process.execPath, '--input-type=module', '-e', RELOADS];
 /** script makes a terminal, and with a shell's exec nothing stands between. */

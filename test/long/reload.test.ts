@@ -68,10 +68,8 @@ test('a renewed certificate is served without a restart, and the sessions stay',
   const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(stage.folder, name));
   const store = join(stage.folder, 'tls-store');
   execFileSync('mkdir', [store]);
-  await using receiver = startService([
-    ...['receive', store, '--listen', '127.0.0.1:0', '--json'],
-    ...['--tls-cert', cert!, '--tls-key', key!],
-  ]);
+  const tls = ['--tls-cert', cert!, '--tls-key', key!];
+  await using receiver = startService(['receive', store, '--listen', '127.0.0.1:0', '--json', ...tls]);
   const url = await receiver.until(
     'the receiver to listen',
     () => /wss:\/\/127[^"]*/.exec(receiver.stdout)?.[0],
