@@ -1,10 +1,9 @@
 import type { CommandSchema } from '../config/read-config.ts';
 import type { Log } from '../model/log.ts';
-import type { LogLevel } from '../observe/log.ts';
 import { briefCommand, type BriefWork } from './brief-command.ts';
 import type { Run } from './command.ts';
 import type { ExitCode } from './exit-codes.ts';
-import { openScreen, type Screen } from './screen.ts';
+import { type LogSettings, openScreen, type Screen } from './screen.ts';
 import { stopOnSignal } from './stop-signal.ts';
 
 /** What a command that takes its time works with. */
@@ -17,9 +16,8 @@ export interface LastingWork<Config> extends BriefWork<Config> {
   readonly cut: AbortSignal;
 }
 
-interface LastingConfig {
+interface LastingConfig extends LogSettings {
   readonly json: boolean;
-  readonly logLevel: LogLevel;
   /** From the signal to the cut, in ms. Default: as long as a sender or receiver needs. */
   readonly grace?: number;
 }
@@ -34,7 +32,7 @@ export function lastingCommand<Config extends LastingConfig>(
   work: (given: LastingWork<Config>) => Promise<ExitCode>,
 ): Run {
   return briefCommand(schema, async (given) => {
-    using screen = openScreen(given.config.logLevel, given.output);
+    using screen = openScreen(given.config, given.output);
     const { log } = screen;
     using stop = stopOnSignal((name) => log.info(`${name}: ${stopping}`), given.config.grace);
     return await work({ ...given, screen, log, signal: stop.signal, cut: stop.cut });

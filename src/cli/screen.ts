@@ -1,5 +1,6 @@
 import type { Log } from '../model/log.ts';
-import { createLog, type LogLevel } from '../observe/log.ts';
+import { leadsToJournal } from '../observe/journal.ts';
+import { createLog, type LogFormat, type LogLevel } from '../observe/log.ts';
 import { Progress, type ProgressState } from '../observe/progress.ts';
 import { StatusLine } from '../observe/status-line.ts';
 import type { Output } from './output.ts';
@@ -13,16 +14,29 @@ export interface Screen extends Disposable {
   showProgress(state: () => ProgressState): void;
 }
 
-export function openScreen(logLevel: LogLevel, output: Output): Screen {
+export interface LogSettings {
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat | 'auto';
+}
+
+const STDERR = 2;
+
+export function openScreen({ logLevel, logFormat }: LogSettings, output: Output): Screen {
   const statusLine = process.stderr.isTTY ? new StatusLine(process.stderr) : undefined;
   output.statusLine = statusLine;
   let progress: Progress | undefined;
   return {
-    log: createLog(logLevel, statusLine),
+    log: createLog(logLevel, statusLine, formatOf(logFormat)),
     isShown: statusLine !== undefined,
     showProgress(state) {
       if (statusLine !== undefined) progress = new Progress(statusLine, state);
     },
     [Symbol.dispose]: () => progress?.[Symbol.dispose](),
   };
+}
+
+/** Undefined: as the log itself has it. */
+function formatOf(format: LogSettings['logFormat']): LogFormat | undefined {
+  if (format !== 'auto') return format;
+  return leadsToJournal(STDERR, process.env['JOURNAL_STREAM']) ? 'journal' : undefined;
 }

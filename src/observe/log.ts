@@ -1,7 +1,8 @@
-import { pino, type Logger } from 'pino';
+import { type DestinationStream, pino, type Logger } from 'pino';
 import { IsyncError } from '../model/isync-error.ts';
 import type { Log, LogSeverity } from '../model/log.ts';
-import { logLine } from './log-line.ts';
+import { journalLine } from './journal.ts';
+import { logLine, type ShownTime } from './log-line.ts';
 import type { StatusLine } from './status-line.ts';
 
 /** The least severe lines that are written. */
@@ -12,11 +13,18 @@ const STDERR = 2;
 /** Lines kept for a stderr that is blocked, in bytes. Above it new lines are dropped. */
 const MAX_WAITING_BYTES = 64 * 1024;
 
+/** `json`: an object a line with `level`, `time` (ISO 8601) and `msg`; `text`: for people; `journal`: for journald. */
+export type LogFormat = 'json' | 'text' | 'journal';
+
 /**
- * A log on stderr: text above the status line where stderr is a terminal, else a JSON object a line with `level`,
- * `time` (ISO 8601) and `msg`. A line is written when its call returns.
+ * A log on stderr, above the status line where stderr is a terminal. A line is written when its call returns.
+ * @param format default: text on a terminal, else JSON
  */
-export function createLog(level: LogLevel, terminal: StatusLine | undefined): Log {
+export function createLog(
+  level: LogLevel,
+  terminal: StatusLine | undefined,
+  format: LogFormat = terminal === undefined ? 'json' : 'text',
+): Log {
   const options = {
     level,
     base: null,
@@ -24,9 +32,19 @@ export function createLog(level: LogLevel, terminal: StatusLine | undefined): Lo
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: describeError },
   };
-  const destination =
-    terminal === undefined ? openStderr() : { write: (line: string) => terminal.print(logLine(line)) };
-  return logOf(pino(options, destination));
+  return logOf(pino(options, destinationOf(terminal, format)));
+}
+
+function destinationOf(terminal: StatusLine | undefined, format: LogFormat): DestinationStream {
+  if (terminal !== undefined) return { write: (line) => terminal.print(formatted(line, format, 'time')) };
+  const stderr = openStderr();
+  if (format === 'json') return stderr;
+  return { write: (line) => void stderr.write(`${formatted(line, format, 'date')}\n`) };
+}
+
+function formatted(json: string, format: LogFormat, time: ShownTime): string {
+  if (format === 'json') return json.trimEnd();
+  return format === 'text' ? logLine(json, time) : journalLine(json);
 }
 
 function logOf(logger: Logger): Log {

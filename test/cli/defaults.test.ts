@@ -24,6 +24,7 @@ const REQUIRED = {
   webhook: {},
   backup: { config: BACKUP_FILE, jobs: undefined },
   mirror: { bucket: 's3://bkt', 'external-endpoint': 'https://old.example' },
+  status: {},
 } as const satisfies Record<Section, Readonly<Record<string, unknown>>>;
 
 /** Defaults that are words, because what they say is known only when the command runs; by option, or by command and option. */
@@ -41,6 +42,7 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   'mirror on-miss': 'redirect with a service endpoint, else stream',
   'mirror spool': "the system's for temporary files",
   'state-dir': 'CONFIG.state, beside the config file',
+  'status url': 'all commands of this user here; as root, of every unit',
   'webhook state': 'CONFIG.state, beside the config file, or webhook.state',
 };
 /** Values that the settings leave open, and that the code which uses them fills in. */

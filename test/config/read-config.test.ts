@@ -60,6 +60,7 @@ describe('defaults', () => {
       digest: 'xxh64',
       json: false,
       logLevel: 'info',
+      logFormat: 'auto',
     });
     expect(
       readConfig(SCHEMAS.receive, settingsFor('receive'), { flags: { store: '/s' }, environment: {} }),
@@ -70,6 +71,7 @@ describe('defaults', () => {
       immutable: false,
       json: false,
       logLevel: 'info',
+      logFormat: 'auto',
     });
   });
 });

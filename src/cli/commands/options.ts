@@ -26,7 +26,21 @@ export const COMMON_OPTIONS = {
     describe: 'How much to log on stderr',
     defaultDescription: 'info',
   },
+  'log-format': {
+    ...TEXT,
+    ...GENERAL,
+    choices: ['auto', 'json', 'text', 'journal'],
+    describe:
+      'JSON lines, lines for people, or key=value with priorities for journald (auto: whichever reads it)',
+    defaultDescription: 'auto',
+  },
 } as const satisfies OptionTable;
+
+/** Short forms of --log-level, by the letter: every command that has that option has these. */
+export const LEVEL_LETTERS = {
+  v: { ...FLAG, ...GENERAL, describe: 'Log more: --log-level debug', level: 'debug' },
+  q: { ...FLAG, ...GENERAL, describe: 'Log less: --log-level warn', level: 'warn' },
+} as const;
 
 /** For `scan` and `verify`: which files are compared or sent, and under which device name. */
 export const SENDER_OPTIONS = {

@@ -5,6 +5,7 @@ import { flag, oneOf, path } from '../fields.ts';
 export const common = {
   json: flag(),
   logLevel: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
+  logFormat: oneOf('auto', 'json', 'text', 'journal').default('auto'),
 };
 
 export const tls = {
