@@ -8,12 +8,16 @@ import type { Store } from '../store/store.ts';
 import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { openStore } from './locations/table.ts';
+import { openStatus } from './status/open-status.ts';
+import { receiveBoard } from './status/receive-board.ts';
 import { softwareName } from './version.ts';
 
 export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
   const { config, output, log, signal } = given;
   await using store = await openUnlessStopped(given);
   if (store === undefined) return EXIT.DONE;
+  let listening: string | undefined;
+  await using status = await openStatus(given, { board: receiveBoard(config, () => listening) });
   using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
   await using receiver = await startReceiver({
     store,
@@ -26,9 +30,17 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     log,
   });
   const { url, host, port } = receiver;
+  listening = url;
   const shown = showAddress(config.store);
   output.text(`isync receive: listening on ${url} (store ${shown})`);
-  output.object({ event: 'listening', url, host, port, store: shown });
+  output.object({
+    event: 'listening',
+    url,
+    host,
+    port,
+    store: shown,
+    ...(status.url !== undefined && { status: status.url }),
+  });
   if (!signal.aborted) await once(signal, 'abort');
   return EXIT.DONE;
 });

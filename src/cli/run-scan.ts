@@ -10,6 +10,8 @@ import { backlogBytes } from '../sender/scan/backlog-size.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { openTarget } from './open-target.ts';
+import { openStatus } from './status/open-status.ts';
+import { scanBoard } from './status/scan-board.ts';
 
 /** Problems that the summary for people lists; the log has all of them. */
 const MAX_PROBLEMS_SHOWN = 20;
@@ -18,6 +20,8 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   const { config, output, screen, log, signal, cut } = given;
   const ignore = ignorePatterns(config);
   const watched = new Watched(log);
+  await using status = await openStatus(given, { board: scanBoard(config, watched) });
+  if (status.url !== undefined) log.info('status page', { url: status.url });
   screen.showProgress(() => watched);
   if (screen.isShown) watched.expect(backlogBytes({ ...config, ignore, signal }));
   await using opened = await openTarget(config, {

@@ -8,6 +8,7 @@ import { type HttpLimits, type HttpServer, startServer } from '../http/server.ts
 import { textResponse } from '../http/text-response.ts';
 import { ThrottledLog } from '../http/throttled-log.ts';
 import type { Log } from '../model/log.ts';
+import type { StatusBoard } from '../observe/status/status-board.ts';
 import { sameSecret } from '../access/same-secret.ts';
 
 /** A scraper asks every few seconds, on one connection; nothing is sent to a status server. */
@@ -24,6 +25,7 @@ export interface StatusOptions {
   readonly listen: ListenAddress;
   /** What a request must bring as its bearer token, for all but /healthz. Needed beyond loopback. */
   readonly token: string | undefined;
+  readonly board: StatusBoard;
   readonly metrics: Registry;
   /** Why the command can't do its work just now; undefined where it can. */
   readonly notReady: () => string | undefined;

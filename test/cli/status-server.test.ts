@@ -1,6 +1,7 @@
 import { Counter, Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
 import { startStatus, type StatusOptions } from '../../src/cli/status-server.ts';
+import { StatusBoard } from '../../src/observe/status/status-board.ts';
 import { RecordingLog } from '../recording-log.ts';
 
 describe('a status server', () => {
@@ -59,6 +60,7 @@ async function start(options: Partial<StatusOptions>) {
   return await startStatus({
     listen: { host: '127.0.0.1', port: 0 },
     token: undefined,
+    board: new StatusBoard({ command: 'test', subject: 'x', version: '1' }),
     metrics: new Registry(),
     notReady: () => undefined,
     log: new RecordingLog(),

@@ -42,6 +42,22 @@ export const LEVEL_LETTERS = {
   q: { ...FLAG, ...GENERAL, describe: 'Log less: --log-level warn', level: 'warn' },
 } as const;
 
+const SEEN = { group: 'How it can be seen:' } as const;
+
+/** For every command that runs long. */
+export const STATUS_OPTIONS = {
+  status: {
+    ...TEXT,
+    ...SEEN,
+    describe: 'HOST:PORT that serves the status page, /metrics, /healthz and /readyz',
+  },
+  'status-token-file': {
+    ...TEXT,
+    ...SEEN,
+    describe: 'File with the token that --status asks for; needed beyond loopback',
+  },
+} as const satisfies OptionTable;
+
 /** For `scan` and `verify`: which files are compared or sent, and under which device name. */
 export const SENDER_OPTIONS = {
   to: {

@@ -6,6 +6,7 @@ import {
   LINK_OPTIONS,
   S3_OPTIONS,
   SENDER_OPTIONS,
+  STATUS_OPTIONS,
   TEXT,
   WHAT,
 } from './options.ts';
@@ -74,6 +75,7 @@ const OPTIONS = {
   },
   bwlimit: { ...TEXT, ...LINK, describe: 'Most bytes a second, like 2MB/s or 10MiB/s' },
   compress: { ...FLAG, ...LINK, describe: 'Compress what shrinks (zstd), for a thin link to a receiver' },
+  ...STATUS_OPTIONS,
   ...S3_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
@@ -86,6 +88,7 @@ export const scan: Command = {
     ['$0 scan /datas --to ws://backup:7400', 'Look after /datas until stopped'],
     ['$0 scan /datas --to wss://backup:7400 --token-file /etc/isync/token', 'With TLS and a token'],
     ['$0 scan /datas --to wss://backup:7400 --compress', 'Logs, CSV or JSON over a thin link'],
+    ['$0 scan /datas --to ws://backup:7400 --status 127.0.0.1:7480', 'With a status page'],
     ['$0 scan /datas --to /mnt/backup --once --json', 'To a folder, once, for a script'],
     ['$0 scan /datas --to s3://bucket/site1 --s3-region eu-central-1', 'To a bucket of AWS'],
     ['$0 scan /datas --to s3://bucket --s3-endpoint https://s3.example', 'To a bucket of another server'],

@@ -1,11 +1,18 @@
 import type { z } from 'zod';
-import { flag, oneOf, path } from '../fields.ts';
+import { flag, one, oneOf, path } from '../fields.ts';
+import { parseHostPort } from '../values.ts';
 
 /** What every command has. */
 export const common = {
   json: flag(),
   logLevel: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
   logFormat: oneOf('auto', 'json', 'text', 'journal').default('auto'),
+};
+
+/** What every command has that can be looked at while it runs. */
+export const statusSettings = {
+  status: one(parseHostPort).optional(),
+  statusTokenFile: path.optional(),
 };
 
 export const tls = {

@@ -5,7 +5,7 @@ import { location } from '../location.ts';
 import { s3Settings } from '../s3-settings.ts';
 import { parseStoreAddress } from '../target-address.ts';
 import { parseBytes, parseCount, parseHostPort } from '../values.ts';
-import { checkKeyPair, common, fault, tls } from './common.ts';
+import { checkKeyPair, common, fault, statusSettings, tls } from './common.ts';
 
 /** Where `isync receive` listens unless told otherwise: reachable from this machine only. */
 const DEFAULT_LISTEN = '127.0.0.1:7400';
@@ -24,6 +24,7 @@ export const receiveSchema = z
     /** Bytes for each device. */
     quota: one((text) => parseBytes(text, 1)).optional(),
     maxConnections: one(parseCount).optional(),
+    ...statusSettings,
     ...tls,
     ...s3Settings,
     ...common,

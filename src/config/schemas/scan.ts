@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { flag, one, oneOf } from '../fields.ts';
 import { parseCount, parseDuration, parseRate } from '../values.ts';
-import { fault } from './common.ts';
+import { fault, statusSettings } from './common.ts';
 import { checkSender, sender } from './sender.ts';
 
 export const scanSchema = z
@@ -21,6 +21,7 @@ export const scanSchema = z
     /** Bytes per second. */
     bwlimit: one(parseRate).optional(),
     compress: flag(),
+    ...statusSettings,
   })
   .superRefine((config, context) => {
     checkSender(config, context);
