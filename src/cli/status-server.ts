@@ -114,7 +114,11 @@ export async function startStatus(options: StatusOptions): Promise<StatusServer>
         const body = feed.listen(signal);
         if (body === undefined) return textResponse(503, 'too many pages are open', { 'retry-after': '10' });
         // nginx would keep events back until its buffer is full.
-        return { status: 200, headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' }, body };
+        return {
+          status: 200,
+          headers: { 'content-type': 'text/event-stream', 'x-accel-buffering': 'no' },
+          body,
+        };
       }),
     },
   });
@@ -137,7 +141,7 @@ export async function startStatus(options: StatusOptions): Promise<StatusServer>
 
 function withGuard(handler: HttpHandler, listen: ListenAddress): HttpHandler {
   return async (request) => {
-    const refusal = refusedPage(request, listen, request.target === '/');
+    const refusal = refusedPage(request, listen, /^\/(\?|$)/.test(request.target));
     const { status, headers, body } =
       refusal === undefined ? await handler(request) : textResponse(refusal.status, refusal.reason);
     return { status, headers: { ...HEADERS, ...headers }, body };
