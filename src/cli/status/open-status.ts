@@ -65,7 +65,7 @@ export async function openStatus({ config, log }: StatusWork, parts: StatusParts
       log,
     });
     opened.use(server);
-    url = server.url('http');
+    url = server.url;
   }
   const all = opened.move();
   return { url, [Symbol.asyncDispose]: () => all[Symbol.asyncDispose]() };
