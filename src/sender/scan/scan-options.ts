@@ -2,6 +2,7 @@ import type { Log } from '../../model/log.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { DirectoryState, NewestBy } from '../../scanner/data-directory.ts';
 import type { CompleteBy } from '../../watcher/watch-event.ts';
+import type { ScanView } from './scan-view.ts';
 import type { Target } from '../target.ts';
 
 export interface ScanOptions {
@@ -28,6 +29,10 @@ export interface ScanOptions {
   /** First firing: finish what is in flight, then end. */
   readonly signal: AbortSignal;
   readonly observer: ScanObserver;
+  /** Given what can be seen of the scan, before it begins. Must not throw. */
+  readonly onView?: ((view: ScanView) => void) | undefined;
+  /** How long (ms) an active directory may be without a write before it is looked into for one. Default: for ever. */
+  readonly stuckAfterMs?: number | undefined;
   readonly log: Log;
 }
 
