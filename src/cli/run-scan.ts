@@ -10,6 +10,7 @@ import { backlogBytes } from '../sender/scan/backlog-size.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { openTarget } from './open-target.ts';
+import { ScanProgress } from './scan-progress.ts';
 import { openStatus } from './status/open-status.ts';
 import { scanBoard } from './status/scan-board.ts';
 
@@ -20,10 +21,18 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   const { config, output, screen, log, signal, cut } = given;
   const ignore = ignorePatterns(config);
   const watched = new Watched(log);
-  await using status = await openStatus(given, { board: scanBoard(config, watched) });
+  const board = scanBoard(config, watched);
+  const progress = new ScanProgress({ sentBytes: () => watched.bytes, activity: () => board.activity() });
+  await using status = await openStatus(given, { board });
   if (status.url !== undefined) log.info('status page', { url: status.url });
-  screen.showProgress(() => watched);
-  if (screen.isShown) watched.expect(backlogBytes({ ...config, ignore, signal }));
+  screen.showProgress(() => progress.state());
+  if (screen.isShown) {
+    // Where that fails no part is shown; the scan tells what is wrong.
+    backlogBytes({ ...config, ignore, signal }).then(
+      (bytes) => progress.expect(bytes),
+      (err: unknown) => log.debug('the backlog could not be measured', { err }),
+    );
+  }
   await using opened = await openTarget(config, {
     mode: 'write',
     endsByItself: config.once,
@@ -50,6 +59,7 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     ignore,
     signal,
     observer: watched,
+    onView: (view) => progress.begin(view),
     log,
   });
   const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
@@ -71,7 +81,7 @@ class Watched implements ScanObserver {
   bytes = 0;
   /** Bytes of messages to a receiver; what is sent again counts again. */
   wireBytes = 0;
-  totalBytes: number | undefined;
+  readonly totalBytes = undefined;
 
   constructor(log: Log) {
     this.#log = log;
@@ -79,14 +89,6 @@ class Watched implements ScanObserver {
 
   get directoriesLeft(): number {
     return this.#unsealed.size;
-  }
-
-  /** Takes how much there is to send, for the time left. Where that fails no time is shown; the scan tells what is wrong. */
-  expect(total: Promise<number>): void {
-    total.then(
-      (bytes) => (this.totalBytes = bytes),
-      (error: unknown) => this.#log.debug('the backlog could not be measured', { err: error }),
-    );
   }
 
   sent(bytes: number): void {

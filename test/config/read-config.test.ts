@@ -61,6 +61,7 @@ describe('defaults', () => {
       json: false,
       logLevel: 'info',
       logFormat: 'auto',
+      stats: 60_000,
     });
     expect(
       readConfig(SCHEMAS.receive, settingsFor('receive'), { flags: { store: '/s' }, environment: {} }),

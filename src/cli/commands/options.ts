@@ -36,6 +36,16 @@ export const COMMON_OPTIONS = {
   },
 } as const satisfies OptionTable;
 
+/** For every command that tells how far it is. */
+export const PROGRESS_OPTIONS = {
+  stats: {
+    ...TEXT,
+    ...GENERAL,
+    describe: 'In a log (no terminal), tell how far it is this often while something moves; 0: never',
+    defaultDescription: '1m',
+  },
+} as const satisfies OptionTable;
+
 /** Short forms of --log-level, by the letter: every command that has that option has these. */
 export const LEVEL_LETTERS = {
   v: { ...FLAG, ...GENERAL, describe: 'Log more: --log-level debug', level: 'debug' },

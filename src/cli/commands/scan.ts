@@ -1,6 +1,7 @@
 import type { Command, OptionTable } from '../command.ts';
 import {
   COMMON_OPTIONS,
+  PROGRESS_OPTIONS,
   FLAG,
   LINK,
   LINK_OPTIONS,
@@ -77,6 +78,7 @@ const OPTIONS = {
   compress: { ...FLAG, ...LINK, describe: 'Compress what shrinks (zstd), for a thin link to a receiver' },
   ...STATUS_OPTIONS,
   ...S3_OPTIONS,
+  ...PROGRESS_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
 

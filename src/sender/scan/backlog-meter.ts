@@ -76,7 +76,9 @@ export class BacklogMeter {
   #isDue(run: DirectoryRun): boolean {
     const measure = this.#measures.peek(run.name);
     if (measure !== undefined && performance.now() - measure.atMs < FRESH_MS) return false;
-    return run.isPartlyKnown || (run.state === 'active' && Date.now() - run.lastWriteMs > this.#stuckAfterMs / 2);
+    return (
+      run.isPartlyKnown || (run.state === 'active' && Date.now() - run.lastWriteMs > this.#stuckAfterMs / 2)
+    );
   }
 
   async #measure(run: DirectoryRun, signal: AbortSignal): Promise<void> {

@@ -237,8 +237,7 @@ class Round {
       if (finding === undefined) continue;
       if (finding.kind === 'problem') this.#context.tally.problem(this.#directory, finding.problem);
       else if (sameIdentity(finding.file.identity, file.identity)) await this.#submit(file, sync);
-      else if (!this.#submissions.isMarked(finding.file))
-        this.#hold(finding.file);
+      else if (!this.#submissions.isMarked(finding.file)) this.#hold(finding.file);
     }
   }
 
