@@ -1,7 +1,10 @@
 import { once } from 'node:events';
+import { hostname } from 'node:os';
 import { readText } from '../config/read-text.ts';
 import { receiveSchema, type ReceiveConfig } from '../config/schemas/receive.ts';
 import { showAddress } from '../config/target-address.ts';
+import { DeviceNotes } from '../receiver/devices/device-notes.ts';
+import { Devices } from '../receiver/devices/devices.ts';
 import { startReceiver, type ReceiverOptions } from '../receiver/receiver.ts';
 import { openTokenFile } from '../access/token-file.ts';
 import type { Store } from '../store/store.ts';
@@ -9,7 +12,9 @@ import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { openStore } from './locations/table.ts';
 import { openStatus } from './status/open-status.ts';
-import { receiveBoard } from './status/receive-board.ts';
+import { certificateEndsMs } from './status/certificate.ts';
+import { ReceiveStatus } from './status/receive-status.ts';
+import { StoreLook } from './status/store-look.ts';
 import { softwareName } from './version.ts';
 
 export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
@@ -17,8 +22,20 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
   await using store = await openUnlessStopped(given);
   if (store === undefined) return EXIT.DONE;
   let listening: string | undefined;
-  await using status = await openStatus(given, { board: receiveBoard(config, () => listening) });
   using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
+  const devices = new Devices();
+  const state = new ReceiveStatus({
+    config,
+    devices,
+    store: new StoreLook(config.store, store),
+    url: () => listening,
+    certificateEndsMs: config.tlsCert === undefined ? undefined : certificateEndsMs(config.tlsCert),
+    hasToken: tokens && ((device) => tokens.has(device)),
+    log,
+  });
+  await using status = await openStatus(given, await state.parts());
+  // Ends after the receiver, whose sessions still count.
+  await using keeping = new AsyncDisposableStack();
   await using receiver = await startReceiver({
     store,
     listen: config.listen,
@@ -27,10 +44,15 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     tls: readTls(config),
     maxConnections: config.maxConnections,
     software: softwareName(),
+    watch: devices,
     log,
   });
   const { url, host, port } = receiver;
   listening = url;
+  if (store.notes !== undefined)
+    keeping.use(
+      new DeviceNotes({ notes: store.notes, devices, receiver: `${hostname()} ${host}:${port}`, log }),
+    );
   const shown = showAddress(config.store);
   output.text(`isync receive: listening on ${url} (store ${shown})`);
   output.object({

@@ -12,7 +12,8 @@ import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { openTarget } from './open-target.ts';
 import { ScanProgress } from './scan-progress.ts';
 import { openStatus } from './status/open-status.ts';
-import { scanBoard } from './status/scan-board.ts';
+import { certificateEndsMs } from './status/certificate.ts';
+import { ScanStatus } from './status/scan-status.ts';
 
 /** Problems that the summary for people lists; the log has all of them. */
 const MAX_PROBLEMS_SHOWN = 20;
@@ -21,9 +22,19 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   const { config, output, screen, log, signal, cut } = given;
   const ignore = ignorePatterns(config);
   const watched = new Watched(log);
-  const board = scanBoard(config, watched);
-  const progress = new ScanProgress({ sentBytes: () => watched.bytes, activity: () => board.activity() });
-  await using status = await openStatus(given, { board });
+  const state = new ScanStatus({
+    config,
+    sentBytes: () => watched.bytes,
+    certificateEndsMs: config.tlsCert === undefined ? undefined : certificateEndsMs(config.tlsCert),
+    log,
+  });
+  watched.onTransferred = () => state.link.transferred();
+  await using status = await openStatus(given, await state.parts());
+  const progress = new ScanProgress({
+    sentBytes: () => watched.bytes,
+    activity: () => state.board.activity(),
+    view: () => state.view,
+  });
   if (status.url !== undefined) log.info('status page', { url: status.url });
   screen.showProgress(() => progress.state());
   if (screen.isShown) {
@@ -40,9 +51,15 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     replaceDamaged: config.replaceDamaged,
     compress: config.compress,
     onSend: (bytes) => (watched.wireBytes += bytes),
+    watch: state.link,
+    report: () => state.report(),
     signal,
     cut,
     log,
+  });
+  void opened.target.refused.then((error) => {
+    state.link.refusedForGood(error);
+    state.look();
   });
   const { summary: done, failure } = await scan({
     root: config.root,
@@ -59,7 +76,8 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     ignore,
     signal,
     observer: watched,
-    onView: (view) => progress.begin(view),
+    onView: (view) => state.begin(view),
+    stuckAfterMs: config.stuckAfter === 0 ? undefined : config.stuckAfter,
     log,
   });
   const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
@@ -76,19 +94,13 @@ function exitCodeOfScan({ problemCount }: ScanSummary, { aborted }: AbortSignal)
 /** Logs what a scan tells, and counts it for the status line. */
 class Watched implements ScanObserver {
   readonly #log: Log;
-  readonly #unsealed = new Set<string>();
-  files = 0;
   bytes = 0;
   /** Bytes of messages to a receiver; what is sent again counts again. */
   wireBytes = 0;
-  readonly totalBytes = undefined;
+  onTransferred: () => void = () => undefined;
 
   constructor(log: Log) {
     this.#log = log;
-  }
-
-  get directoriesLeft(): number {
-    return this.#unsealed.size;
   }
 
   sent(bytes: number): void {
@@ -96,7 +108,7 @@ class Watched implements ScanObserver {
   }
 
   transferred(path: string, bytes: number): void {
-    this.files++;
+    this.onTransferred();
     this.#log.debug('transferred', { path, bytes });
   }
 
@@ -105,8 +117,6 @@ class Watched implements ScanObserver {
   }
 
   directory(name: string, state: string, sealed: boolean): void {
-    if (sealed || state === 'finished') this.#unsealed.delete(name);
-    else this.#unsealed.add(name);
     this.#log.info(sealed ? 'directory sealed' : `directory ${state}`, { directory: name });
   }
 }

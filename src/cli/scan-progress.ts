@@ -6,6 +6,8 @@ export interface ScanProgressOptions {
   /** Bytes of content that have left so far. */
   readonly sentBytes: () => number;
   readonly activity: () => Activity;
+  /** Undefined until the scan has begun. */
+  readonly view: () => ScanView | undefined;
 }
 
 /**
@@ -14,7 +16,6 @@ export interface ScanProgressOptions {
  */
 export class ScanProgress {
   readonly #options: ScanProgressOptions;
-  #view: ScanView | undefined;
   /** Bytes that were to be sent at the start, where that is known. */
   #backlog: number | undefined;
   /** Bytes that had left, and that were kept, when there was last nothing to send. */
@@ -24,10 +25,6 @@ export class ScanProgress {
     this.#options = options;
   }
 
-  begin(view: ScanView): void {
-    this.#view = view;
-  }
-
   /** Tells how much there is to send at the start; until then no part of it is shown. */
   expect(bytes: number): void {
     this.#backlog = bytes;
@@ -35,7 +32,7 @@ export class ScanProgress {
 
   state(): ProgressState {
     const { sentBytes, activity } = this.#options;
-    const view = this.#view;
+    const view = this.#options.view();
     const shown = { files: view?.files ?? 0, bytes: sentBytes(), activity: activity() };
     if (view === undefined) return shown;
     const { waiting } = view;

@@ -52,7 +52,7 @@ export const LEVEL_LETTERS = {
   q: { ...FLAG, ...GENERAL, describe: 'Log less: --log-level warn', level: 'warn' },
 } as const;
 
-const SEEN = { group: 'How it can be seen:' } as const;
+export const SEEN = { group: 'How it can be seen:' } as const;
 
 /** For every command that runs long. */
 export const STATUS_OPTIONS = {

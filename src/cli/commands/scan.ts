@@ -7,6 +7,7 @@ import {
   LINK_OPTIONS,
   S3_OPTIONS,
   SENDER_OPTIONS,
+  SEEN,
   STATUS_OPTIONS,
   TEXT,
   WHAT,
@@ -76,6 +77,19 @@ const OPTIONS = {
   },
   bwlimit: { ...TEXT, ...LINK, describe: 'Most bytes a second, like 2MB/s or 10MiB/s' },
   compress: { ...FLAG, ...LINK, describe: 'Compress what shrinks (zstd), for a thin link to a receiver' },
+  'max-unsent-age': {
+    ...TEXT,
+    ...SEEN,
+    describe: 'A file that waits longer to be sent is an alarm; 0: never (bare number: s)',
+    defaultDescription: '1d',
+  },
+  'stuck-after': {
+    ...TEXT,
+    ...SEEN,
+    describe:
+      'A directory that is filled and not written to for so long is an alarm; 0: never (bare number: s)',
+    defaultDescription: '6h',
+  },
   ...STATUS_OPTIONS,
   ...S3_OPTIONS,
   ...PROGRESS_OPTIONS,

@@ -21,6 +21,10 @@ export const scanSchema = z
     /** Bytes per second. */
     bwlimit: one(parseRate).optional(),
     compress: flag(),
+    /** Milliseconds; 0: never. */
+    maxUnsentAge: one((text) => parseDuration(text, 's')).prefault('1d'),
+    /** Milliseconds; 0: never. */
+    stuckAfter: one((text) => parseDuration(text, 's')).prefault('6h'),
     ...statusSettings,
   })
   .superRefine((config, context) => {

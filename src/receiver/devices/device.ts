@@ -119,6 +119,12 @@ export class Device {
     }
   }
 
+  /** Since when its oldest file waits, in ms since 1970. */
+  get oldestMs(): number | undefined {
+    const { report } = this;
+    return report?.oldestSeconds === undefined ? undefined : report.atMs - report.oldestSeconds * 1000;
+  }
+
   /** For how long its oldest file has waited, in seconds: it goes on waiting while nothing is heard. */
   oldestSeconds(nowMs: number): number | undefined {
     const { report } = this;
