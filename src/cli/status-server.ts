@@ -141,7 +141,7 @@ export async function startStatus(options: StatusOptions): Promise<StatusServer>
 
 function withGuard(handler: HttpHandler, listen: ListenAddress): HttpHandler {
   return async (request) => {
-    const refusal = refusedPage(request, listen, request.target === '/');
+    const refusal = refusedPage(request, listen, /^\/(\?|$)/.test(request.target));
     const { status, headers, body } =
       refusal === undefined ? await handler(request) : textResponse(refusal.status, refusal.reason);
     return { status, headers: { ...HEADERS, ...headers }, body };

@@ -82,7 +82,7 @@ class AlarmView {
     setText(this.#head, `${severity === 'critical' ? 'Critical' : 'Warning'}: ${printable(text)}`);
     setText(this.#cure, printable(cure));
     const about = subject === '' ? '' : ` · ${printable(subject)}`;
-    setText(this.#code, `${printable(code)}${about} · since ${shown(sinceMs, 'time', nowMs)}`);
+    setText(this.#code, `${printable(code)}${about} · began ${shown(sinceMs, 'time', nowMs)}`);
     this.#code.title = at(sinceMs);
   }
 }

@@ -24,8 +24,7 @@ export class Feed {
   #waitMs = FIRST_WAIT_MS;
   /** @type {(() => void) | undefined} */
   #wake;
-  /** Shows which try is the current one: an older one says no more. */
-  #tries = 0;
+  #isFollowing = false;
 
   /** @param {Listener} listener */
   constructor(listener) {
@@ -35,7 +34,7 @@ export class Feed {
   /** Begins, or tries again now. */
   connect() {
     if (this.#wake !== undefined) this.#wake();
-    else void this.#follow(++this.#tries);
+    else if (!this.#isFollowing) void this.#follow();
   }
 
   /** @param {string} token */
@@ -45,17 +44,19 @@ export class Feed {
     this.connect();
   }
 
-  /** @param {number} own */
-  async #follow(own) {
-    while (own === this.#tries) {
+  /** Until a token is needed. */
+  async #follow() {
+    this.#isFollowing = true;
+    for (;;) {
       if (this.#report === undefined) this.#listener.link({ state: 'connecting' });
       const reason = await this.#listen();
-      if (reason === undefined) return;
+      if (reason === undefined) break;
       const againMs = this.#waitMs * (0.75 + Math.random() / 2);
       this.#waitMs = Math.min(LONGEST_WAIT_MS, this.#waitMs * 2);
       this.#listener.link({ state: 'lost', reason, againMs });
       await this.#pause(againMs);
     }
+    this.#isFollowing = false;
   }
 
   /** @param {number} ms */

@@ -189,11 +189,11 @@ export class TableView {
   #fit() {
     let whole = 0;
     for (const [at, { label, unit }] of this.#columns.entries()) {
-      let width = Math.max(label.length + 4, unit === undefined ? 8 : 12);
-      if (unit === 'bytesPerSecond') width = Math.max(width, 20);
+      let width = Math.max(label.length + 5, unit === undefined ? 8 : 13);
+      if (unit === 'bytesPerSecond') width = Math.max(width, 24);
       if (unit === undefined)
-        for (const { cells } of this.#shown.rows) width = Math.max(width, String(cells[at] ?? '').length + 2);
-      width = Math.min(width, at === 0 ? 32 : 28);
+        for (const { cells } of this.#shown.rows) width = Math.max(width, String(cells[at] ?? '').length + 4);
+      width = Math.min(width, at === 0 ? 36 : 30);
       const known = this.#widths[at] ?? 0;
       if (width > known) this.#widths[at] = width;
       whole += Math.max(width, known);
