@@ -185,7 +185,8 @@ function headersOf(options: LookOptions): Readonly<Record<string, string>> {
   return { 'x-amz-checksum-mode': 'ENABLED', ...accountHeaders(options) };
 }
 
-function accountHeaders({
+/** Names in lower case. */
+export function accountHeaders({
   bucketOwner,
   requestPayer,
 }: Pick<LookOptions, 'bucketOwner' | 'requestPayer'>): Readonly<Record<string, string>> {

@@ -98,7 +98,8 @@ await withS3Server((server) => {
 
     const source = key.split('/').map(encodeURIComponent).join('/');
     expect(await quickCopy(client, { ...copyOf(source), key: `copy/${key}` }, undefined)).toEqual({
-      etag: ETAG,
+      ETag: ETAG,
+      LastModified: expect.any(Date),
     });
     expect(await comparable(`copy/${key}`)).toEqual(await comparable(key));
   });
@@ -169,7 +170,7 @@ await withS3Server((server) => {
       expect(await copy('k')).toBeUndefined();
     }
     front.refuse = undefined;
-    expect(await copy('k')).toEqual({ etag: ETAG });
+    expect(await copy('k')).toMatchObject({ ETag: ETAG });
   });
 
   it('learns nothing from requests that were given up', async () => {
