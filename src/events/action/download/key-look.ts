@@ -95,7 +95,7 @@ export class KeyLook {
 
   async #get({ bucket, key, region }: Where, options: LookOptions): Promise<LookedAt | 'same'> {
     return await this.#options.buckets.use(bucket, region, (each) =>
-      lookAtObject(each, key, { ...options, ...this.#common() }),
+      lookAtObject(each, key, { ...options, ...this.#common(), isQuick: true }),
     );
   }
 
