@@ -58,7 +58,7 @@ export class BatchCalls<Item extends object, Entry> {
   #starting = 0;
   /** From when on a call may begin that is not full, on the clock of performance.now(). */
   #gatheredMs = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #isTimed = false;
 
   constructor(options: BatchOptions<Item, Entry>) {
     this.#options = options;
@@ -83,14 +83,12 @@ export class BatchCalls<Item extends object, Entry> {
       this.#starting++;
       void this.#runLane();
     }
-    if (this.#lanes > 0 || this.#waiting.size === 0) return;
-    this.#timer ??= setTimeout(
-      () => {
-        this.#timer = undefined;
-        this.#start();
-      },
-      Math.max(1, this.#gatheredMs - performance.now()),
-    );
+    if (this.#lanes > 0 || this.#waiting.size === 0 || this.#isTimed) return;
+    this.#isTimed = true;
+    setTimeout(() => {
+      this.#isTimed = false;
+      this.#start();
+    }, this.#gatheredMs - performance.now());
   }
 
   /** Whether a call is to begin now; else what waits is too little, and more may come soon. */
