@@ -7,6 +7,7 @@ import { mirrorSchema } from '../../src/config/schemas/mirror.ts';
 import { pullSchema } from '../../src/config/schemas/pull.ts';
 import { receiveSchema } from '../../src/config/schemas/receive.ts';
 import { scanSchema } from '../../src/config/schemas/scan.ts';
+import { statusSchema } from '../../src/config/schemas/status.ts';
 import { tokenSchema } from '../../src/config/schemas/token.ts';
 import { verifySchema } from '../../src/config/schemas/verify.ts';
 import { webhookSchema } from '../../src/config/schemas/webhook.ts';
@@ -22,6 +23,7 @@ export const SCHEMAS = {
   mirror: mirrorSchema,
   backup: backupSchema,
   init: initSchema,
+  status: statusSchema,
 };
 
 export type Section = keyof typeof SCHEMAS;

@@ -8,6 +8,7 @@ import { mirror } from './mirror.ts';
 import { pull } from './pull.ts';
 import { receive } from './receive.ts';
 import { scan } from './scan.ts';
+import { status } from './status.ts';
 import { token } from './token.ts';
 import { verify } from './verify.ts';
 import { webhook } from './webhook.ts';
@@ -23,6 +24,7 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   mirror,
   backup,
   init,
+  status,
 ];
 
 /** Returns what runs under a name: the command itself, and all that stand below it. */
