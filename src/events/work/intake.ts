@@ -12,10 +12,10 @@ import type { RecordTaker, Verdict } from './records.ts';
 /** Long polls under way at a time: enough that the next messages come while the last ones are worked on. */
 const POLLS = 4;
 /**
- * Messages in hand at which no more are asked for. As many keep hundreds of looks busy, and are far fewer than a queue lets one
- * reader have (120,000; 20,000 where it is FIFO).
+ * Messages in hand at which no more are asked for. As many keep hundreds of looks busy, also while some wait for their next try, and are far
+ * fewer than a queue lets one reader have (120,000; 20,000 where it is FIFO). Each takes some 15 KB of memory.
  */
-const MESSAGES_IN_HAND = 2_000;
+const MESSAGES_IN_HAND = 1_000;
 /** Messages beside these whose actions rest, at most. */
 const MOST_RESTING = 2_000;
 /** The same in records: one message may have 10,000 of them, some hundred bytes each. */
