@@ -1,8 +1,7 @@
 import { once } from 'node:events';
-import { readText } from '../config/read-text.ts';
 import { receiveSchema, type ReceiveConfig } from '../config/schemas/receive.ts';
 import { showAddress } from '../config/target-address.ts';
-import { startReceiver, type ReceiverOptions } from '../receiver/receiver.ts';
+import { startReceiver } from '../receiver/receiver.ts';
 import { openTokenFile } from '../access/token-file.ts';
 import type { Store } from '../store/store.ts';
 import { EXIT } from './exit-codes.ts';
@@ -10,6 +9,7 @@ import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.t
 import { openStore } from './locations/table.ts';
 import { openStatus } from './status/open-status.ts';
 import { receiveBoard } from './status/receive-board.ts';
+import { followTlsFiles, readTlsFiles } from './tls-files.ts';
 import { softwareName } from './version.ts';
 
 export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
@@ -24,11 +24,14 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     listen: config.listen,
     tokens,
     insecure: config.insecure,
-    tls: readTls(config),
+    tls: readTlsFiles(config),
     maxConnections: config.maxConnections,
     software: softwareName(),
     log,
   });
+  using following = new DisposableStack();
+  following.use(followTlsFiles(config, receiver, log));
+  given.reloads({});
   const { url, host, port } = receiver;
   listening = url;
   const shown = showAddress(config.store);
@@ -54,13 +57,4 @@ async function openUnlessStopped(given: LastingWork<ReceiveConfig>): Promise<Sto
     if (signal.aborted && error === signal.reason) return undefined;
     throw error;
   }
-}
-
-function readTls({ tlsCert, tlsKey, tlsCa }: ReceiveConfig): ReceiverOptions['tls'] {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  return {
-    cert: Buffer.from(readText(tlsCert, 'the file of --tls-cert')),
-    key: Buffer.from(readText(tlsKey, 'the file of --tls-key')),
-    ca: tlsCa === undefined ? undefined : Buffer.from(readText(tlsCa, 'the file of --tls-ca')),
-  };
 }

@@ -49,6 +49,7 @@ export async function serve(given: Work): Promise<ExitCode> {
   await using server = await listen(given, { mirror, token, readiness, seen });
   const bucket = showAddress(config.bucket);
   await using status = await seen.open({ fills: mirror.fills, readiness, bucket });
+  given.reloads({});
   const url = server.url('http');
   output.text(`isync mirror: listening on ${url} (bucket ${bucket})`);
   output.object({
