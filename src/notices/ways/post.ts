@@ -1,5 +1,5 @@
-import { IsyncError } from '../../../model/isync-error.ts';
-import { tlsText } from '../../../model/tls-text.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { tlsText } from '../../model/tls-text.ts';
 
 /** Read of an answer, in bytes: enough for an `errcode` and what the other side says of an error. */
 const ANSWER_BYTES = 64 * 1024;
