@@ -26,7 +26,7 @@ export async function openTarget(config: SenderConfig, use: TargetUse): Promise<
     digest: config.digest,
     replaceDamaged: use.replaceDamaged,
     retry: { giveUpAfterMs: config.retryFor ?? (use.endsByItself ? ONE_SHOT_RETRY_MS : undefined) },
-    limiter: use.bytesPerSecond === undefined ? undefined : createRateLimiter(use.bytesPerSecond),
+    limiter: use.bandwidth && createRateLimiter(use.bandwidth),
     onRetry: (error) => {
       use.watch?.refused(error);
       tell(error);

@@ -1,11 +1,10 @@
 import { once } from 'node:events';
 import { hostname } from 'node:os';
-import { readText } from '../config/read-text.ts';
 import { receiveSchema, type ReceiveConfig } from '../config/schemas/receive.ts';
 import { showAddress } from '../config/target-address.ts';
 import { DeviceNotes } from '../receiver/devices/device-notes.ts';
 import { Devices } from '../receiver/devices/devices.ts';
-import { startReceiver, type ReceiverOptions } from '../receiver/receiver.ts';
+import { startReceiver } from '../receiver/receiver.ts';
 import { openTokenFile } from '../access/token-file.ts';
 import type { Store } from '../store/store.ts';
 import { EXIT } from './exit-codes.ts';
@@ -16,6 +15,7 @@ import { openStatus } from './status/open-status.ts';
 import { certificateEndsMs } from './status/certificate.ts';
 import { ReceiveStatus } from './status/receive-status.ts';
 import { StoreLook } from './status/store-look.ts';
+import { followTlsFiles, readTlsFiles } from './tls-files.ts';
 import { softwareName } from './version.ts';
 
 export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
@@ -48,12 +48,15 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     listen: config.listen,
     tokens,
     insecure: config.insecure,
-    tls: readTls(config),
+    tls: readTlsFiles(config),
     maxConnections: config.maxConnections,
     software: softwareName(),
     watch: hooks.seal === undefined ? devices : hooks.seal.watching(devices),
     log,
   });
+  using following = new DisposableStack();
+  following.use(followTlsFiles(config, receiver, log));
+  given.reloads({});
   const { url, host, port } = receiver;
   listening = url;
   if (store.notes !== undefined)
@@ -83,13 +86,4 @@ async function openUnlessStopped(given: LastingWork<ReceiveConfig>): Promise<Sto
     if (signal.aborted && error === signal.reason) return undefined;
     throw error;
   }
-}
-
-function readTls({ tlsCert, tlsKey, tlsCa }: ReceiveConfig): ReceiverOptions['tls'] {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  return {
-    cert: Buffer.from(readText(tlsCert, 'the file of --tls-cert')),
-    key: Buffer.from(readText(tlsKey, 'the file of --tls-key')),
-    ca: tlsCa === undefined ? undefined : Buffer.from(readText(tlsCa, 'the file of --tls-ca')),
-  };
 }

@@ -1,13 +1,16 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import type { z } from 'zod';
 import { scanSchema } from '../config/schemas/scan.ts';
 import { showAddress } from '../config/target-address.ts';
 import { ignorePatterns } from '../config/schemas/sender.ts';
 import { WATCH_MARKER } from '../model/markers.ts';
+import { allDay } from '../flow/bandwidth.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Log } from '../model/log.ts';
 import { printable } from '../observe/printable.ts';
 import { formatBytes, formatCount } from '../observe/units.ts';
+import { IgnoreSetting } from '../scanner/ignore-setting.ts';
 import type { ScanObserver, ScanSummary } from '../sender/scan/scan-options.ts';
 import { scan } from '../sender/scan/scan.ts';
 import { backlogBytes } from '../sender/scan/backlog-size.ts';
@@ -21,12 +24,16 @@ import { openStatus } from './status/open-status.ts';
 import { certificateEndsMs } from './status/certificate.ts';
 import { ScanStatus } from './status/scan-status.ts';
 
+type Config = z.output<typeof scanSchema>;
+
+const NO_LIMIT = allDay(Infinity);
 /** Problems that the summary for people lists; the log has all of them. */
 const MAX_PROBLEMS_SHOWN = 20;
 
 export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   const { config, output, screen, log, signal, cut } = given;
-  const ignore = ignorePatterns(config);
+  const ignore = new IgnoreSetting(ignorePatterns(config));
+  let bandwidth = config.bwlimit ?? NO_LIMIT;
   const watched = new Watched(log);
   const state = new ScanStatus({
     config,
@@ -54,7 +61,7 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   screen.showProgress(() => progress.state());
   if (screen.isShown) {
     // Where that fails no part is shown; the scan tells what is wrong.
-    backlogBytes({ ...config, ignore, signal }).then(
+    backlogBytes({ ...config, ignore: ignore.rule, signal }).then(
       (bytes) => progress.expect(bytes),
       (err: unknown) => log.debug('the backlog could not be measured', { err }),
     );
@@ -62,7 +69,8 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   await using opened = await openTarget(config, {
     mode: 'write',
     endsByItself: config.once,
-    bytesPerSecond: config.bwlimit,
+    // A daemon may get a limit later.
+    bandwidth: config.once && config.bwlimit === undefined ? undefined : () => bandwidth,
     replaceDamaged: config.replaceDamaged,
     compress: config.compress,
     onSend: (bytes) => (watched.wireBytes += bytes),
@@ -72,6 +80,14 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     cut,
     log,
   });
+  if (!config.once) {
+    const ignored = (next: Config): void => ignore.set(ignorePatterns(next));
+    given.reloads({
+      ignore: ignored,
+      defaultIgnore: ignored,
+      bwlimit: (next) => (bandwidth = next.bwlimit ?? NO_LIMIT),
+    });
+  }
   void opened.target.refused.then((error) => {
     state.link.refusedForGood(error);
     state.look();

@@ -1,13 +1,12 @@
-import type { Log } from '../model/log.ts';
 import { leadsToJournal } from '../observe/journal.ts';
-import { createLog, type LogFormat, type LogLevel } from '../observe/log.ts';
+import { createLog, type LeveledLog, type LogFormat, type LogLevel } from '../observe/log.ts';
 import { logProgress, Progress, type ProgressState } from '../observe/progress.ts';
 import { StatusLine } from '../observe/status-line.ts';
 import type { Output } from './output.ts';
 
 /** What a command shows on stderr while it works. */
 export interface Screen extends Disposable {
-  readonly log: Log;
+  readonly log: LeveledLog;
   /** Whether anybody sees progress: stderr is a terminal. */
   readonly isShown: boolean;
   /** Shows progress until the screen is disposed: on a terminal always, in a log now and then while something moves. */

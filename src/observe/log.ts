@@ -1,12 +1,19 @@
 import { type DestinationStream, pino, type Logger } from 'pino';
 import { IsyncError } from '../model/isync-error.ts';
-import type { Log, LogSeverity } from '../model/log.ts';
+import type { Log, LogFields, LogSeverity } from '../model/log.ts';
 import { journalLine } from './journal.ts';
 import { logLine, type ShownTime } from './log-line.ts';
 import type { StatusLine } from './status-line.ts';
 
 /** The least severe lines that are written. */
 export type LogLevel = LogSeverity | 'silent';
+
+/** A log whose level can change; those that came of it by `with` follow. */
+export interface LeveledLog extends Log {
+  setLevel(level: LogLevel): void;
+}
+
+const GRAVITY: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
 
 const STDERR = 2;
 
@@ -24,15 +31,19 @@ export function createLog(
   level: LogLevel,
   terminal: StatusLine | undefined,
   format: LogFormat = terminal === undefined ? 'json' : 'text',
-): Log {
+): LeveledLog {
+  // A child of pino keeps the level that it was born with, so the threshold is ours.
+  const threshold = { level };
   const options = {
-    level,
+    level: 'debug',
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: describeError },
   };
-  return logOf(pino(options, destinationOf(terminal, format)));
+  return Object.assign(logOf(pino(options, destinationOf(terminal, format)), threshold), {
+    setLevel: (next: LogLevel) => void (threshold.level = next),
+  });
 }
 
 function destinationOf(terminal: StatusLine | undefined, format: LogFormat): DestinationStream {
@@ -47,13 +58,18 @@ function formatted(json: string, format: LogFormat, time: ShownTime): string {
   return format === 'text' ? logLine(json, time) : journalLine(json);
 }
 
-function logOf(logger: Logger): Log {
+function logOf(logger: Logger, threshold: { readonly level: LogLevel }): Log {
+  const line =
+    (severity: LogSeverity) =>
+    (message: string, fields: LogFields = {}): void => {
+      if (GRAVITY[severity] >= GRAVITY[threshold.level]) logger[severity](fields, message);
+    };
   return {
-    debug: (message, fields = {}) => logger.debug(fields, message),
-    info: (message, fields = {}) => logger.info(fields, message),
-    warn: (message, fields = {}) => logger.warn(fields, message),
-    error: (message, fields = {}) => logger.error(fields, message),
-    with: (fields) => logOf(logger.child(fields)),
+    debug: line('debug'),
+    info: line('info'),
+    warn: line('warn'),
+    error: line('error'),
+    with: (fields) => logOf(logger.child(fields), threshold),
   };
 }
 

@@ -24,6 +24,7 @@ const REQUIRED = {
   webhook: {},
   backup: { config: BACKUP_FILE, jobs: undefined },
   mirror: { bucket: 's3://bkt', 'external-endpoint': 'https://old.example' },
+  init: {},
   status: {},
 } as const satisfies Record<Section, Readonly<Record<string, unknown>>>;
 
@@ -41,6 +42,7 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   'webhook queue': 'queue.db in the state',
   'mirror on-miss': 'redirect with a service endpoint, else stream',
   'mirror spool': "the system's for temporary files",
+  'init settings': '/etc/isync; ~/.config/isync unless root',
   'state-dir': 'CONFIG.state, beside the config file',
   'status url': 'all commands of this user here; as root, of every unit',
   'webhook state': 'CONFIG.state, beside the config file, or webhook.state',

@@ -31,6 +31,7 @@ export async function follow(given: Work): Promise<ExitCode> {
   const tally = new WorkTally();
   let running: Running | undefined;
   await using status = await openPullStatus(given, { ...parts, source, tally, running: () => running });
+  if (!config.once) given.reloads({});
   forgetStart();
   output.text(`isync pull: following ${source.where}`);
   output.object({

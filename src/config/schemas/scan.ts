@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { parseBandwidth } from '../bandwidth.ts';
 import { flag, one, oneOf } from '../fields.ts';
-import { parseCount, parseDuration, parseRate } from '../values.ts';
 import { fault, hookSettings, statusSettings } from './common.ts';
+import { parseCount, parseDuration } from '../values.ts';
 import { checkSender, sender } from './sender.ts';
 
 export const scanSchema = z
@@ -18,8 +19,7 @@ export const scanSchema = z
     maxWatched: one(parseCount).prefault('64'),
     reopen: flag(),
     replaceDamaged: flag(),
-    /** Bytes per second. */
-    bwlimit: one(parseRate).optional(),
+    bwlimit: one(parseBandwidth).optional(),
     compress: flag(),
     /** Milliseconds; 0: never. */
     maxUnsentAge: one((text) => parseDuration(text, 's')).prefault('1d'),

@@ -218,7 +218,7 @@ class WsTarget implements Target {
     return connect({
       url,
       token: typeof token === 'function' ? await token() : token,
-      tls,
+      tls: tls?.(),
       device,
       mode,
       digest,
