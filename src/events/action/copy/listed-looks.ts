@@ -8,7 +8,7 @@ import type { SourceBuckets } from './source-buckets.ts';
 import type { TargetBucket } from './target-bucket.ts';
 
 /** How long the first copy waits for others, in ms: all that are made in that time are looked at together. */
-const GATHER_MS = 2_000;
+const GATHER_MS = 5_000;
 /** Copies that are looked at together, at most. */
 const MOST_TOGETHER = 1_000;
 /** Copies that wait or are being looked at, at most: the queue keeps their messages meanwhile. */
