@@ -1,14 +1,20 @@
 import { once } from 'node:events';
+import { hostname } from 'node:os';
 import { receiveSchema, type ReceiveConfig } from '../config/schemas/receive.ts';
 import { showAddress } from '../config/target-address.ts';
+import { DeviceNotes } from '../receiver/devices/device-notes.ts';
+import { Devices } from '../receiver/devices/devices.ts';
 import { startReceiver } from '../receiver/receiver.ts';
 import { openTokenFile } from '../access/token-file.ts';
 import type { Store } from '../store/store.ts';
 import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { openStore } from './locations/table.ts';
+import { openHooks } from './hooks/open-hooks.ts';
 import { openStatus } from './status/open-status.ts';
-import { receiveBoard } from './status/receive-board.ts';
+import { certificateEndsMs } from './status/certificate.ts';
+import { ReceiveStatus } from './status/receive-status.ts';
+import { StoreLook } from './status/store-look.ts';
 import { followTlsFiles, readTlsFiles } from './tls-files.ts';
 import { softwareName } from './version.ts';
 
@@ -17,8 +23,26 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
   await using store = await openUnlessStopped(given);
   if (store === undefined) return EXIT.DONE;
   let listening: string | undefined;
-  await using status = await openStatus(given, { board: receiveBoard(config, () => listening) });
   using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
+  const devices = new Devices();
+  const state = new ReceiveStatus({
+    config,
+    devices,
+    store: new StoreLook(config.store, store),
+    url: () => listening,
+    certificateEndsMs: config.tlsCert === undefined ? undefined : certificateEndsMs(config.tlsCert),
+    hasToken: tokens && ((device) => tokens.has(device)),
+    log,
+  });
+  await using status = await openStatus(given, await state.parts());
+  await using hooks = await openHooks({
+    config,
+    owner: { command: 'receive', subject: showAddress(config.store) },
+    alarms: state.board.alarms,
+    log,
+  });
+  // Ends after the receiver, whose sessions still count.
+  await using keeping = new AsyncDisposableStack();
   await using receiver = await startReceiver({
     store,
     listen: config.listen,
@@ -27,6 +51,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     tls: readTlsFiles(config),
     maxConnections: config.maxConnections,
     software: softwareName(),
+    watch: hooks.seal === undefined ? devices : hooks.seal.watching(devices),
     log,
   });
   using following = new DisposableStack();
@@ -34,6 +59,10 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
   given.reloads({});
   const { url, host, port } = receiver;
   listening = url;
+  if (store.notes !== undefined)
+    keeping.use(
+      new DeviceNotes({ notes: store.notes, devices, receiver: `${hostname()} ${host}:${port}`, log }),
+    );
   const shown = showAddress(config.store);
   output.text(`isync receive: listening on ${url} (store ${shown})`);
   output.object({

@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { z } from 'zod';
 import { scanSchema } from '../config/schemas/scan.ts';
+import { showAddress } from '../config/target-address.ts';
 import { ignorePatterns } from '../config/schemas/sender.ts';
+import { WATCH_MARKER } from '../model/markers.ts';
 import { allDay } from '../flow/bandwidth.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Log } from '../model/log.ts';
@@ -13,8 +17,12 @@ import { backlogBytes } from '../sender/scan/backlog-size.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { openTarget } from './open-target.ts';
+import { openHooks } from './hooks/open-hooks.ts';
+import type { SealHook } from './hooks/seal-hook.ts';
+import { ScanProgress } from './scan-progress.ts';
 import { openStatus } from './status/open-status.ts';
-import { scanBoard } from './status/scan-board.ts';
+import { certificateEndsMs } from './status/certificate.ts';
+import { ScanStatus } from './status/scan-status.ts';
 
 type Config = z.output<typeof scanSchema>;
 
@@ -27,10 +35,37 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   const ignore = new IgnoreSetting(ignorePatterns(config));
   let bandwidth = config.bwlimit ?? NO_LIMIT;
   const watched = new Watched(log);
-  await using status = await openStatus(given, { board: scanBoard(config, watched) });
+  const state = new ScanStatus({
+    config,
+    sentBytes: () => watched.bytes,
+    certificateEndsMs: config.tlsCert === undefined ? undefined : certificateEndsMs(config.tlsCert),
+    log,
+  });
+  watched.onTransferred = () => state.link.transferred();
+  await using status = await openStatus(given, await state.parts());
+  const { device, root } = config;
+  await using hooks = await openHooks({
+    config,
+    owner: { command: 'scan', subject: `${root} → ${showAddress(config.to)} (${device})` },
+    alarms: state.board.alarms,
+    log,
+  });
+  hooks.seal?.catchUp(device, (directory) => existsSync(join(root, directory, WATCH_MARKER)));
+  watched.hook = hooks.seal && { device, seal: hooks.seal };
+  const progress = new ScanProgress({
+    sentBytes: () => watched.bytes,
+    activity: () => state.board.activity(),
+    view: () => state.view,
+  });
   if (status.url !== undefined) log.info('status page', { url: status.url });
-  screen.showProgress(() => watched);
-  if (screen.isShown) watched.expect(backlogBytes({ ...config, ignore: ignore.rule, signal }));
+  screen.showProgress(() => progress.state());
+  if (screen.isShown) {
+    // Where that fails no part is shown; the scan tells what is wrong.
+    backlogBytes({ ...config, ignore: ignore.rule, signal }).then(
+      (bytes) => progress.expect(bytes),
+      (err: unknown) => log.debug('the backlog could not be measured', { err }),
+    );
+  }
   await using opened = await openTarget(config, {
     mode: 'write',
     endsByItself: config.once,
@@ -39,6 +74,8 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     replaceDamaged: config.replaceDamaged,
     compress: config.compress,
     onSend: (bytes) => (watched.wireBytes += bytes),
+    watch: state.link,
+    report: () => state.report(),
     signal,
     cut,
     log,
@@ -51,6 +88,10 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
       bwlimit: (next) => (bandwidth = next.bwlimit ?? NO_LIMIT),
     });
   }
+  void opened.target.refused.then((error) => {
+    state.link.refusedForGood(error);
+    state.look();
+  });
   const { summary: done, failure } = await scan({
     root: config.root,
     target: opened.target,
@@ -66,6 +107,8 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     ignore,
     signal,
     observer: watched,
+    onView: (view) => state.begin(view),
+    stuckAfterMs: config.stuckAfter === 0 ? undefined : config.stuckAfter,
     log,
   });
   const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
@@ -82,27 +125,14 @@ function exitCodeOfScan({ problemCount }: ScanSummary, { aborted }: AbortSignal)
 /** Logs what a scan tells, and counts it for the status line. */
 class Watched implements ScanObserver {
   readonly #log: Log;
-  readonly #unsealed = new Set<string>();
-  files = 0;
   bytes = 0;
   /** Bytes of messages to a receiver; what is sent again counts again. */
   wireBytes = 0;
-  totalBytes: number | undefined;
+  onTransferred: () => void = () => undefined;
+  hook: { readonly device: string; readonly seal: SealHook } | undefined;
 
   constructor(log: Log) {
     this.#log = log;
-  }
-
-  get directoriesLeft(): number {
-    return this.#unsealed.size;
-  }
-
-  /** Takes how much there is to send, for the time left. Where that fails no time is shown; the scan tells what is wrong. */
-  expect(total: Promise<number>): void {
-    total.then(
-      (bytes) => (this.totalBytes = bytes),
-      (error: unknown) => this.#log.debug('the backlog could not be measured', { err: error }),
-    );
   }
 
   sent(bytes: number): void {
@@ -110,7 +140,7 @@ class Watched implements ScanObserver {
   }
 
   transferred(path: string, bytes: number): void {
-    this.files++;
+    this.onTransferred();
     this.#log.debug('transferred', { path, bytes });
   }
 
@@ -118,9 +148,12 @@ class Watched implements ScanObserver {
     this.#log.warn(message, { code, path });
   }
 
+  sealing(name: string): void {
+    this.hook?.seal.sealing(name);
+  }
+
   directory(name: string, state: string, sealed: boolean): void {
-    if (sealed || state === 'finished') this.#unsealed.delete(name);
-    else this.#unsealed.add(name);
+    if (sealed) this.hook?.seal.sealed(this.hook.device, name);
     this.#log.info(sealed ? 'directory sealed' : `directory ${state}`, { directory: name });
   }
 }

@@ -58,9 +58,13 @@ describe('defaults', () => {
       ignore: [],
       defaultIgnore: true,
       compress: false,
+      maxUnsentAge: 86_400_000,
+      stuckAfter: 21_600_000,
       digest: 'xxh64',
       json: false,
       logLevel: 'info',
+      logFormat: 'auto',
+      stats: 60_000,
     });
     expect(
       readConfig(SCHEMAS.receive, settingsFor('receive'), { flags: { store: '/s' }, environment: {} }),
@@ -69,8 +73,11 @@ describe('defaults', () => {
       listen: { host: '127.0.0.1', port: 7400 },
       insecure: false,
       immutable: false,
+      maxUnsentAge: 86_400_000,
+      maxSilence: 86_400_000,
       json: false,
       logLevel: 'info',
+      logFormat: 'auto',
     });
   });
 });

@@ -1,5 +1,5 @@
 import type { Command, OptionTable } from '../command.ts';
-import { COMMON_OPTIONS, FLAG, S3_OPTIONS, STATUS_OPTIONS, TEXT } from './options.ts';
+import { COMMON_OPTIONS, FLAG, HOOK_OPTIONS, S3_OPTIONS, SEEN, STATUS_OPTIONS, TEXT } from './options.ts';
 
 const WHO = { group: 'Who may send:' } as const;
 const KEPT = { group: 'What is kept:' } as const;
@@ -21,7 +21,20 @@ const OPTIONS = {
   'min-free': { ...TEXT, ...KEPT, describe: 'Leave so much of the disk free, like 1GiB (folders only)' },
   quota: { ...TEXT, ...KEPT, describe: 'Most bytes of files for each device' },
   'max-file-size': { ...TEXT, ...KEPT, describe: 'Refuse larger files' },
+  'max-unsent-age': {
+    ...TEXT,
+    ...SEEN,
+    describe: 'A file that waits longer at its device is an alarm; 0: never (bare number: s)',
+    defaultDescription: '1d',
+  },
+  'max-silence': {
+    ...TEXT,
+    ...SEEN,
+    describe: 'A device that has not been connected for so long is an alarm; 0: never (bare number: s)',
+    defaultDescription: '1d',
+  },
   ...STATUS_OPTIONS,
+  ...HOOK_OPTIONS,
   ...S3_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;

@@ -4,6 +4,7 @@ import type { ListenAddress } from '../../http/listen-address.ts';
 import type { Log } from '../../model/log.ts';
 import type { StatusBoard } from '../../observe/status/status-board.ts';
 import { repeatLook } from './repeat-look.ts';
+import { showStatus } from './show-status.ts';
 
 /** What a command shows of itself, beside its report. */
 export interface StatusParts {
@@ -34,13 +35,14 @@ export interface OpenStatus extends AsyncDisposable {
 }
 
 /**
- * Shows the board of a command for as long as it runs: called once by every command that runs long. The server, and all that
- * it needs, is loaded only where --status asks for it.
+ * Shows the board of a command for as long as it runs: called once by every command that runs long. `isync status` and SIGUSR1 can ask
+ * it in any case. The server, and all that it needs, is loaded only where --status asks for it.
  * @throws IsyncError CONFIG_INVALID: an address that can't be used, or one beyond loopback without a token
  */
 export async function openStatus({ config, log }: StatusWork, parts: StatusParts): Promise<OpenStatus> {
   const { board, look } = parts;
   await using opened = new AsyncDisposableStack();
+  opened.use(await showStatus(board, log));
   if (look !== undefined) opened.use(repeatLook(look, log));
   let url: string | undefined;
   if (config.status !== undefined) {

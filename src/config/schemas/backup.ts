@@ -5,7 +5,7 @@ import { backupBackAsks } from './backup-back.ts';
 import { backupDaemonAsks } from './backup-daemon.ts';
 import { backupJob } from './backup-job.ts';
 import { backupRunAsks } from './backup-run.ts';
-import { common, fault, statusSettings } from './common.ts';
+import { common, fault, progressSettings, statusSettings } from './common.ts';
 
 export const backupSchema = z
   .strictObject({
@@ -21,6 +21,7 @@ export const backupSchema = z
     ...backupRunAsks,
     ...backupBackAsks,
     ...backupDaemonAsks,
+    ...progressSettings,
     ...common,
   })
   .superRefine(({ jobs }, context) => {

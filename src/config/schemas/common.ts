@@ -1,11 +1,28 @@
 import type { z } from 'zod';
 import { flag, one, oneOf, path } from '../fields.ts';
-import { parseHostPort } from '../values.ts';
+import { fromFile } from '../from-file.ts';
+import { parseHook } from '../hook-values.ts';
+import { parseDuration, parseHostPort } from '../values.ts';
 
 /** What every command has. */
 export const common = {
   json: flag(),
   logLevel: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
+  logFormat: oneOf('auto', 'json', 'text', 'journal').default('auto'),
+};
+
+/** What every command has that tells how far it is. */
+export const progressSettings = {
+  /** Milliseconds; 0: never. */
+  stats: one((text) => parseDuration(text, 's')).default(60_000),
+};
+
+/** What a command has that tells programs of seals and problems. */
+export const hookSettings = {
+  onSeal: fromFile(parseHook),
+  onProblem: fromFile(parseHook),
+  /** Folder for what they are owed. Default: that of the unit, or of the user. */
+  hookState: path.optional(),
 };
 
 /** What every command has that can be looked at while it runs. */

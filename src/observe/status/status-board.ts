@@ -26,6 +26,10 @@ export class StatusBoard {
     this.#options = options;
   }
 
+  get command(): string {
+    return this.#options.command;
+  }
+
   add(card: CardSource): void {
     this.#cards.push(card);
   }
