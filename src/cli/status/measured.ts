@@ -4,7 +4,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 export function measured(registry: Registry, prefix: string) {
   const registers = [registry];
   return {
-    gauge(name: string, help: string, value: () => number | undefined): void {
+    gauge: (name: string, help: string, value: () => number | undefined): void => {
       const shown: Gauge = new Gauge({
         name: prefix + name,
         help,
@@ -18,7 +18,7 @@ export function measured(registry: Registry, prefix: string) {
       });
     },
 
-    counter(name: string, help: string, value: () => number): void {
+    counter: (name: string, help: string, value: () => number): void => {
       const shown: Counter = new Counter({
         name: prefix + name,
         help,
@@ -31,38 +31,38 @@ export function measured(registry: Registry, prefix: string) {
     },
 
     /** One for each of several things that a label names. */
-    gaugeBy<Label extends string>(
+    gaugeBy: (
       name: string,
       help: string,
-      label: Label,
+      label: string,
       values: () => Iterable<readonly [string, number | undefined]>,
-    ): void {
-      const shown: Gauge<Label> = new Gauge({
+    ): void => {
+      const shown: Gauge = new Gauge({
         name: prefix + name,
         help,
         labelNames: [label],
         registers,
         collect: () => {
           shown.reset();
-          for (const [name, value] of values()) if (value !== undefined) shown.labels(name).set(value);
+          for (const [one, value] of values()) if (value !== undefined) shown.labels(one).set(value);
         },
       });
     },
 
-    counterBy<Label extends string>(
+    counterBy: (
       name: string,
       help: string,
-      label: Label,
+      label: string,
       values: () => Iterable<readonly [string, number]>,
-    ): void {
-      const shown: Counter<Label> = new Counter({
+    ): void => {
+      const shown: Counter = new Counter({
         name: prefix + name,
         help,
         labelNames: [label],
         registers,
         collect: () => {
           shown.reset();
-          for (const [name, value] of values()) shown.labels(name).inc(value);
+          for (const [one, value] of values()) shown.labels(one).inc(value);
         },
       });
     },

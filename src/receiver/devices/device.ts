@@ -188,8 +188,7 @@ export function dayOf(nowMs: number): string {
     const date = new Date(nowMs);
     dayStartMs = new Date(date.getFullYear(), date.getMonth(), date.getDate()).getTime();
     dayEndMs = new Date(date.getFullYear(), date.getMonth(), date.getDate() + 1).getTime();
-    const digits = (n: number): string => String(n).padStart(2, '0');
-    currentDay = `${date.getFullYear()}-${digits(date.getMonth() + 1)}-${digits(date.getDate())}`;
+    currentDay = `${date.getFullYear()}-${twoDigits(date.getMonth() + 1)}-${twoDigits(date.getDate())}`;
   }
   return currentDay;
 }
@@ -197,4 +196,8 @@ export function dayOf(nowMs: number): string {
 function later(a: number | undefined, b: number | undefined): number | undefined {
   if (a === undefined || b === undefined) return a ?? b;
   return Math.max(a, b);
+}
+
+function twoDigits(value: number): string {
+  return String(value).padStart(2, '0');
 }
