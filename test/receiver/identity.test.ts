@@ -52,6 +52,7 @@ describe('which store a receiver has', () => {
       id: contents.id,
       process: expect.stringMatching(/^[0-9a-f-]{36}$/),
       listedMtime: true,
+      checksLooks: true,
     });
     expect(second.welcome.store).toEqual(first.welcome.store);
   });

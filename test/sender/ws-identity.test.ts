@@ -8,7 +8,7 @@ const file = (name: string) => new MemorySource(`DC1/${name}`, Buffer.from(name)
 
 describe('ws target: who is there', () => {
   it('waits for a link, and tells what its WELCOME said', async () => {
-    const store = { id: 'a store', process: 'a process', listedMtime: true };
+    const store = { id: 'a store', process: 'a process', listedMtime: true, checksLooks: true };
     const { target } = await scripted({ store, message: acknowledge });
     const identity = await target.identify();
     expect(identity).toMatchObject({ store: 'a store', listedMtime: true });

@@ -6,7 +6,7 @@ import type { RelPath } from '../../model/rel-path.ts';
 import { isSealed, type DirectoryState } from '../../scanner/data-directory.ts';
 import { inspectDataDirectory } from '../../scanner/list-data-directories.ts';
 import { hasParseMarker } from '../../scanner/markers.ts';
-import { openWriters, type OpenWriters } from '../../scanner/open-writers.ts';
+import { openWriters, type OpenFiles } from '../../scanner/open-files.ts';
 import type { WatchEvent } from '../../watcher/watch-event.ts';
 import { runRound, type RoundResult } from './directory-round.ts';
 import { LiveQueue } from './live-queue.ts';
@@ -27,7 +27,7 @@ const CHANGED_RECHECK_MS = 1_000;
 const MAX_VAIN_ROUNDS = 10;
 /** The same after so many seals that found files to send. */
 const MAX_VAIN_SEALS = 5;
-const NO_WRITERS: OpenWriters = { has: () => false };
+const NO_WRITERS: OpenFiles = { has: () => false };
 
 /** What to do after an attempt: end, try at once, or wait (ms) unless something happens before. */
 type Next = 'done' | 'again' | { readonly waitMs: number };
