@@ -1,6 +1,12 @@
 import { IsyncError } from '../model/isync-error.ts';
 
-/** What a question about one store is answered with where another one is at the target. */
-export function otherStore(): IsyncError {
-  return new IsyncError('OTHER_STORE', 'another store is at the target than the one that has confirmed the files');
+/**
+ * What a question about one store is answered with where another one is at the target.
+ * @param path what that store has confirmed
+ */
+export function otherStore(path?: string): IsyncError {
+  const what = path ?? 'these files';
+  return new IsyncError('OTHER_STORE', `another store than the one that has confirmed ${what} is at the target`, {
+    path,
+  });
 }

@@ -113,7 +113,7 @@ class Verification {
     const { root, target, tag, signal } = this.#options;
     const found = await listDataDirectories(root, { tag });
     const { directories, problems } = found;
-    checkRoot(root, tag, found);
+    checkRoot('verify', root, tag, found);
     for (const problem of problems) this.#problem(problem);
     const { store } = await target.identify({ signal });
     for (const directory of directories) await this.#compareDirectory(directory, store);
