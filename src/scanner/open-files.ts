@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, statSync, type Stats } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync, type Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { FileIdentity } from '../model/file-identity.ts';
 
@@ -103,6 +103,7 @@ class Found implements OpenFiles {
     const flags = FLAGS.exec(about)?.[1];
     const any = this.#which === 'any';
     if (!any && flags !== undefined && (Number.parseInt(flags, 8) & ACCESS_MODE) === 0) return;
+    if (isNoFile(link)) return;
     const inode = INODE.exec(about)?.[1];
     if (inode === undefined) this.#look(link, any || flags !== undefined);
     else this.#descriptors.set(Number(inode), [...(this.#descriptors.get(Number(inode)) ?? []), link]);
@@ -188,6 +189,18 @@ function nameOf(device: number): string | undefined {
   const minor = (bits & 0xffn) | ((bits >> 12n) & 0xffffff00n);
   if (major === 0n) return undefined;
   return `${major.toString(16).padStart(2, '0')}:${minor.toString(16).padStart(2, '0')}`;
+}
+
+/**
+ * Whether a descriptor is that of a pipe, a socket or the like, as its link tells (`socket:[1234]`): their small inode numbers are
+ * those of the first files of a disk. What was closed meanwhile may have been anything.
+ */
+function isNoFile(link: string): boolean {
+  try {
+    return !readlinkSync(link).startsWith('/');
+  } catch {
+    return false;
+  }
 }
 
 /** Of the open file; undefined where it has been closed meanwhile, or can't be looked at. */
