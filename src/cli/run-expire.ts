@@ -35,7 +35,9 @@ export const runExpire = lastingCommand(expireSchema, FINISHING, async (given) =
       },
       expired: (directory) => output.text(expiredLine(directory, dryRun)),
       kept: (directory, { path, code, message }) =>
-        output.text(`kept ${printable(directory)}: ${printable(whatKeeps(directory, path, message))} [${code}]`),
+        output.text(
+          `kept ${printable(directory)}: ${printable(whatKeeps(directory, path, message))} [${code}]`,
+        ),
     },
     log,
   });

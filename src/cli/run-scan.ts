@@ -1,15 +1,21 @@
+import type { z } from 'zod';
+import { KEEP_AT_LEAST_MS } from '../config/expire-values.ts';
 import { scanSchema } from '../config/schemas/scan.ts';
 import { ignorePatterns } from '../config/schemas/sender.ts';
+import { showAddress } from '../config/target-address.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Log } from '../model/log.ts';
 import { printable } from '../observe/printable.ts';
 import { formatBytes, formatCount } from '../observe/units.ts';
 import type { ScanObserver, ScanSummary } from '../sender/scan/scan-options.ts';
 import { scan } from '../sender/scan/scan.ts';
+import type { Target } from '../sender/target.ts';
 import { backlogBytes } from '../sender/scan/backlog-size.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { openTarget } from './open-target.ts';
+
+type ScanConfig = z.output<typeof scanSchema>;
 
 /** Problems that the summary for people lists; the log has all of them. */
 const MAX_PROBLEMS_SHOWN = 20;
@@ -31,6 +37,7 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     cut,
     log,
   });
+  await using _expiring = await startExpiring(config, opened.target, { ignore, signal, log });
   const { summary: done, failure } = await scan({
     root: config.root,
     target: opened.target,
@@ -53,6 +60,35 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   if (failure !== undefined) return output.failed(failure, summary);
   return output.done(summary, exitCodeOfScan(summary, signal));
 });
+
+/** Starts to expire directories, where that is asked for; disposing ends it. */
+async function startExpiring(
+  { root, tag, to, expireKeep, expireMinFree }: ScanConfig,
+  target: Target,
+  { ignore, signal, log }: { ignore: readonly string[]; signal: AbortSignal; log: Log },
+): Promise<AsyncDisposable | undefined> {
+  if (expireKeep === undefined && expireMinFree === undefined) return undefined;
+  const { expireDuty } = await import('../sender/expire/expire-duty.ts');
+  const over = new AbortController();
+  const duty = expireDuty({
+    root,
+    target,
+    tag,
+    ignore,
+    keepMs: expireKeep,
+    minFree: expireMinFree,
+    keepAtLeastMs: KEEP_AT_LEAST_MS,
+    targetName: showAddress(to),
+    signal: AbortSignal.any([signal, over.signal]),
+    log,
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await duty;
+    },
+  };
+}
 
 function exitCodeOfScan({ problemCount }: ScanSummary, { aborted }: AbortSignal): ExitCode {
   if (aborted) return EXIT.INTERRUPTED;

@@ -1,5 +1,8 @@
 import { badValue, parseBytes, parseSpan } from './values.ts';
 
+/** No directory whose seal is younger goes unless told, in ms: whoever wants to look at what has just come in has a day. */
+export const KEEP_AT_LEAST_MS = 86_400_000;
+
 /** How much of a disk is to stay free. */
 type MinFree = { readonly percent: number } | { readonly bytes: number };
 

@@ -6,7 +6,11 @@ import { IsyncError } from '../model/isync-error.ts';
  */
 export function otherStore(path?: string): IsyncError {
   const what = path ?? 'these files';
-  return new IsyncError('OTHER_STORE', `another store than the one that has confirmed ${what} is at the target`, {
-    path,
-  });
+  return new IsyncError(
+    'OTHER_STORE',
+    `another store than the one that has confirmed ${what} is at the target`,
+    {
+      path,
+    },
+  );
 }

@@ -30,7 +30,9 @@ export function tamper(world: World, random: Random): Tampering {
   const victims = world.present().filter((path) => existsSync(join(store, DEVICE, path)));
   const file = victims.length === 0 ? undefined : join(store, DEVICE, random.pick(victims));
   const kept = `${store}.kept`;
-  switch (random.pick(['nothing', 'nothing', 'away', 'other', 'emptied', 'cloned', 'cut', 'flip', 'lost', 'old'])) {
+  switch (
+    random.pick(['nothing', 'nothing', 'away', 'other', 'emptied', 'cloned', 'cut', 'flip', 'lost', 'old'])
+  ) {
     case 'away':
       renameSync(store, kept);
       return { name: 'is away', isOther: true, undo: () => renameSync(kept, store) };

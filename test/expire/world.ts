@@ -68,7 +68,8 @@ export class World {
    */
   check(): string[] {
     const wrong = this.lost(this.root);
-    for (const path of this.#made.keys()) if (this.#placeOf(this.root, path) === undefined) this.#gone.add(path);
+    for (const path of this.#made.keys())
+      if (this.#placeOf(this.root, path) === undefined) this.#gone.add(path);
     return wrong;
   }
 

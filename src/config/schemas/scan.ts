@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseAge, parseMinFree } from '../expire-values.ts';
 import { flag, one, oneOf } from '../fields.ts';
 import { parseCount, parseDuration, parseRate } from '../values.ts';
 import { fault } from './common.ts';
@@ -21,9 +22,15 @@ export const scanSchema = z
     /** Bytes per second. */
     bwlimit: one(parseRate).optional(),
     compress: flag(),
+    /** Milliseconds. */
+    expireKeep: one(parseAge).optional(),
+    expireMinFree: one(parseMinFree).optional(),
   })
   .superRefine((config, context) => {
     checkSender(config, context);
     if (config.compress && config.to.kind !== 'receiver')
       fault(context, 'compress', 'is for a ws:// or wss:// target only');
+    for (const key of ['expireKeep', 'expireMinFree'] as const)
+      if (config.once && config[key] !== undefined)
+        fault(context, key, 'is for a scan that goes on; after --once use "isync expire"');
   });

@@ -127,7 +127,17 @@ export class DirectoryExpiry {
     const { files, bytes, finished: sealed, inode, store, sentAs: device } = seal;
     const time = new Date().toISOString();
     try {
-      await recordExpired(root, { time, name, files, bytes, sealed, inode, target: targetName, store, device });
+      await recordExpired(root, {
+        time,
+        name,
+        files,
+        bytes,
+        sealed,
+        inode,
+        target: targetName,
+        store,
+        device,
+      });
     } catch (error) {
       log.error('what was expired could not be written down', { path: name, err: error });
     }

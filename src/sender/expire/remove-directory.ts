@@ -130,4 +130,3 @@ function changed(path: string): IsyncError {
     path,
   });
 }
-

@@ -55,10 +55,7 @@ export class Calls {
     return [...this.#open].every((call) => call.pausing);
   }
 
-  look(
-    paths: readonly RelPath[],
-    options: LookOptions,
-  ): Promise<readonly (LookedFile | undefined)[]> {
+  look(paths: readonly RelPath[], options: LookOptions): Promise<readonly (LookedFile | undefined)[]> {
     return this.#call(options, (resolve) => new LookCall(paths, options, resolve));
   }
 

@@ -132,11 +132,11 @@ describe('a directory stays', () => {
   });
 
   test.each([
-    ['open', (path: string) => void closeLater(openSync(`${path}/sub/b`, 'r')), 'DC1/sub/b'],
-    ['a folder that is open', (path: string) => void closeLater(openSync(`${path}/sub`, 'r')), 'DC1/sub'],
-    ['newer', (path: string) => void writeFileSync(`${path}/sub/late`, 'x'), 'DC1/sub/late'],
-    ['left alone', (path: string) => void writeFileSync(`${path}/x.tmp`, 'x'), 'DC1/x.tmp'],
-    ['a symlink', (path: string) => void symlinkSync('a', `${path}/link`), 'DC1/link'],
+    ['open', (path: string) => closeLater(openSync(`${path}/sub/b`, 'r')), 'DC1/sub/b'],
+    ['a folder that is open', (path: string) => closeLater(openSync(`${path}/sub`, 'r')), 'DC1/sub'],
+    ['newer', (path: string) => writeFileSync(`${path}/sub/late`, 'x'), 'DC1/sub/late'],
+    ['left alone', (path: string) => writeFileSync(`${path}/x.tmp`, 'x'), 'DC1/x.tmp'],
+    ['a symlink', (path: string) => symlinkSync('a', `${path}/link`), 'DC1/link'],
   ])('while it holds something %s', async (_, make, path) => {
     const { run, at, has, root } = await sealed();
     make(at('DC1'));
@@ -146,11 +146,11 @@ describe('a directory stays', () => {
   });
 
   test.each([
-    ['written to', (path: string) => void appendFileSync(`${path}/a`, 'more')],
-    ['given a file', (path: string) => void writeFileSync(`${path}/sub/new`, 'new')],
-    ['given an old file', (path: string) => void renameSync(`${path}/../old`, `${path}/sub/old`)],
-    ['told to be looked into again', (path: string) => void rmSync(`${path}/finished.watch`)],
-    ['opened', (path: string) => void closeLater(openSync(`${path}/c`, 'r'))],
+    ['written to', (path: string) => appendFileSync(`${path}/a`, 'more')],
+    ['given a file', (path: string) => writeFileSync(`${path}/sub/new`, 'new')],
+    ['given an old file', (path: string) => renameSync(`${path}/../old`, `${path}/sub/old`)],
+    ['told to be looked into again', (path: string) => rmSync(`${path}/finished.watch`)],
+    ['opened', (path: string) => closeLater(openSync(`${path}/c`, 'r'))],
   ])('when it is %s while it is compared', async (_, change) => {
     const { run, at, has, target, root } = await sealed();
     writeFileSync(at('old'), 'old');
