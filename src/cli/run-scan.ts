@@ -37,7 +37,7 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     cut,
     log,
   });
-  await using _expiring = await startExpiring(config, opened.target, { ignore, signal, log });
+  const expiring = await startExpiring(config, opened.target, { ignore, signal, log });
   const { summary: done, failure } = await scan({
     root: config.root,
     target: opened.target,
@@ -54,7 +54,7 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     signal,
     observer: watched,
     log,
-  });
+  }).finally(() => expiring?.[Symbol.asyncDispose]());
   const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
   for (const line of summaryLines(summary)) output.text(line);
   if (failure !== undefined) return output.failed(failure, summary);

@@ -87,11 +87,11 @@ async function run(world: World, to: string, mode: 'aside' | 'time' | 'end', wai
     killed = true;
     cli.signal('SIGKILL');
   };
-  using _watch = mode === 'aside' ? onAside(world.root, () => setTimeout(kill, waitMs)) : undefined;
+  const watching = mode === 'aside' ? onAside(world.root, () => setTimeout(kill, waitMs)) : undefined;
   const over = new AbortController();
   const end = endOf(cli).finally(() => over.abort());
   if (mode === 'time') await sleep(waitMs, undefined, { signal: over.signal }).then(kill, () => undefined);
-  const { exitCode, stdout, stderr } = await end;
+  const { exitCode, stdout, stderr } = await end.finally(() => watching?.[Symbol.dispose]());
   return { exitCode, killed: killed && exitCode === null, log: `${stdout}${stderr}` };
 }
 

@@ -26,10 +26,14 @@ export interface ExpireResult {
 export async function expire(options: ExpireOptions): Promise<ExpireResult> {
   const { root, dryRun, log } = options;
   if (!dryRun) checkWritable(root);
-  using _lock = dryRun ? undefined : await takeExpireLock(root, log);
-  const run = new Expiry(options);
-  const failure = await run.run();
-  return { summary: await run.summary(), failure };
+  const lock = dryRun ? undefined : await takeExpireLock(root, log);
+  try {
+    const run = new Expiry(options);
+    const failure = await run.run();
+    return { summary: await run.summary(), failure };
+  } finally {
+    lock?.[Symbol.dispose]();
+  }
 }
 
 /** @throws IsyncError READ_ONLY */
