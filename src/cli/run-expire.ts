@@ -20,6 +20,7 @@ export const runExpire = lastingCommand(expireSchema, FINISHING, async (given) =
     target: opened.target,
     tag: config.tag,
     ignore: ignorePatterns(config),
+    newest: config.newest,
     keepMs: config.keep,
     minFree: config.minFree,
     keepAtLeastMs: config.keepAtLeast,

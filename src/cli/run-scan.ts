@@ -63,7 +63,7 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
 
 /** Starts to expire directories, where that is asked for; disposing ends it. */
 async function startExpiring(
-  { root, tag, to, expireKeep, expireMinFree }: ScanConfig,
+  { root, tag, newest, to, expireKeep, expireMinFree }: ScanConfig,
   target: Target,
   { ignore, signal, log }: { ignore: readonly string[]; signal: AbortSignal; log: Log },
 ): Promise<AsyncDisposable | undefined> {
@@ -75,6 +75,7 @@ async function startExpiring(
     target,
     tag,
     ignore,
+    newest,
     keepMs: expireKeep,
     minFree: expireMinFree,
     keepAtLeastMs: KEEP_AT_LEAST_MS,

@@ -32,6 +32,13 @@ const OPTIONS = {
     describe: 'Most directories that go in one run',
     defaultDescription: 'all that are due',
   },
+  newest: {
+    ...TEXT,
+    ...GOES,
+    choices: ['birthtime', 'mtime', 'name'],
+    describe: 'How the scan knows the newest directory, which stays while another one stands open',
+    defaultDescription: 'birthtime',
+  },
   'dry-run': { ...FLAG, ...WHAT, describe: 'Compare, and say what would go; remove nothing' },
   'read-back': {
     ...FLAG,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { KEEP_AT_LEAST_MS, parseAge, parseMinFree } from '../expire-values.ts';
-import { flag, one } from '../fields.ts';
+import { flag, one, oneOf } from '../fields.ts';
 import { parseCount } from '../values.ts';
 import { fault } from './common.ts';
 import { checkSender, sender } from './sender.ts';
@@ -14,6 +14,7 @@ export const expireSchema = z
     /** Milliseconds. */
     keepAtLeast: one(parseAge).default(KEEP_AT_LEAST_MS),
     maxDelete: one(parseCount).optional(),
+    newest: oneOf('birthtime', 'mtime', 'name').default('birthtime'),
     dryRun: flag(),
     readBack: flag(),
   })

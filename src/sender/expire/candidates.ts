@@ -18,11 +18,11 @@ export interface Candidate {
 export function candidatesIn(
   root: string,
   directories: readonly DataDirectory[],
-  aside: readonly Place[],
+  { aside, newest }: { readonly aside: readonly Place[]; readonly newest: NewestBy },
 ): Candidate[] {
-  const heldBack = namesHeldBack(directories);
+  const heldBack = nameHeldBack(directories, newest);
   const inPlace = directories
-    .filter(({ name }) => !heldBack.has(name))
+    .filter(({ name }) => name !== heldBack)
     .map((directory) => ({ place: { root, at: directory.name, name: directory.name }, directory }));
   const setAside = aside.flatMap((place) => {
     const directory = inspectAside(place);
@@ -37,14 +37,12 @@ export function candidatesIn(
 }
 
 /**
- * The newest directory, in any sense of it, while one is neither sealed nor closed: without it that one would be the newest, and
- * a scan would wait for ever for more to come into it.
+ * The newest directory while one is neither sealed nor closed: without it that one would be the newest, and a scan would wait for
+ * ever for more to come into it.
  */
-function namesHeldBack(directories: readonly DataDirectory[]): ReadonlySet<RelPath> {
-  if (!directories.some(({ seal, closed }) => seal === undefined && !closed)) return new Set();
-  const nowMs = Date.now();
-  const orders: readonly NewestBy[] = ['birthtime', 'mtime', 'name'];
-  return new Set(orders.flatMap((by) => newestOf(directories, by, nowMs)?.name ?? []));
+function nameHeldBack(directories: readonly DataDirectory[], by: NewestBy): RelPath | undefined {
+  const isOneOpen = directories.some(({ seal, closed }) => seal === undefined && !closed);
+  return isOneOpen ? newestOf(directories, by, Date.now())?.name : undefined;
 }
 
 /** Undefined where there is no seal. A marker without a record has only its own time. */

@@ -1,5 +1,6 @@
 import type { Log } from '../../model/log.ts';
 import type { Problem } from '../../model/problem.ts';
+import type { NewestBy } from '../../scanner/data-directory.ts';
 import type { Target } from '../target.ts';
 import type { MinFree } from './room.ts';
 
@@ -11,6 +12,8 @@ export interface ExpireOptions {
   readonly tag: string;
   /** Glob patterns of files that a scan leaves alone: the target lacks them, so their directory stays. */
   readonly ignore: readonly string[];
+  /** How the scan of this root knows the newest directory. */
+  readonly newest: NewestBy;
   /** A directory goes once its seal is this old, in ms; undefined: age alone removes none. */
   readonly keepMs: number | undefined;
   /** Directories go while there is less room than this, whatever their age; undefined: room removes none. */

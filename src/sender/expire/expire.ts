@@ -62,12 +62,12 @@ class Expiry {
   }
 
   async run(): Promise<IsyncError | undefined> {
-    const { root, tag, signal } = this.#options;
+    const { root, tag, newest, signal } = this.#options;
     const aside = await this.#putBackAll();
     const found = await listDataDirectories(root, { tag });
     checkRoot('expire', root, tag, found);
     try {
-      await this.#expireAll(candidatesIn(root, found.directories, aside));
+      await this.#expireAll(candidatesIn(root, found.directories, { aside, newest }));
       return undefined;
     } catch (thrown) {
       return signal.aborted ? undefined : toIsyncError(thrown, 'INTERNAL');

@@ -175,8 +175,7 @@ describe('a directory stays', () => {
   test('when it is the newest, while another one is neither closed nor sealed', async () => {
     const { run, at, write, has } = await sealed({ DC1: 3, DC9: 2 });
     write('DC2/a');
-    utimesSync(at('DC9'), 4e9, 4e9);
-    expect((await run()).expired).toEqual(['DC1']);
+    expect((await run({ newest: 'name' })).expired).toEqual(['DC1']);
     expect(has('DC9/a')).toBe(true);
     rmSync(at('DC2'), { recursive: true });
     expect((await run()).expired).toEqual(['DC9']);

@@ -35,6 +35,7 @@ export async function sealed(days: Readonly<Record<string, number>> = { DC1: 3 }
       target,
       tag: '',
       ignore: DEFAULT_IGNORE,
+      newest: 'birthtime',
       keepMs: DAY_MS,
       minFree: undefined,
       keepAtLeastMs: DAY_MS,
