@@ -1,6 +1,7 @@
 import { expireSchema } from '../config/schemas/expire.ts';
 import { ignorePatterns } from '../config/schemas/sender.ts';
 import { showAddress } from '../config/target-address.ts';
+import { createIgnoreRule } from '../scanner/ignore-rule.ts';
 import { printable } from '../observe/printable.ts';
 import { formatBytes, formatCount } from '../observe/units.ts';
 import type { ExpiredDirectory, ExpireSummary } from '../sender/expire/expire-options.ts';
@@ -19,7 +20,7 @@ export const runExpire = lastingCommand(expireSchema, FINISHING, async (given) =
     root: config.root,
     target: opened.target,
     tag: config.tag,
-    ignore: ignorePatterns(config),
+    ignore: createIgnoreRule(ignorePatterns(config)),
     newest: config.newest,
     keepMs: config.keep,
     minFree: config.minFree,

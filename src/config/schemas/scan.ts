@@ -1,8 +1,9 @@
 import { z } from 'zod';
+import { parseBandwidth } from '../bandwidth.ts';
 import { parseAge, parseMinFree } from '../expire-values.ts';
 import { flag, one, oneOf } from '../fields.ts';
-import { parseCount, parseDuration, parseRate } from '../values.ts';
-import { fault } from './common.ts';
+import { parseCount, parseDuration } from '../values.ts';
+import { fault, statusSettings } from './common.ts';
 import { checkSender, sender } from './sender.ts';
 
 export const scanSchema = z
@@ -19,12 +20,16 @@ export const scanSchema = z
     maxWatched: one(parseCount).prefault('64'),
     reopen: flag(),
     replaceDamaged: flag(),
-    /** Bytes per second. */
-    bwlimit: one(parseRate).optional(),
+    bwlimit: one(parseBandwidth).optional(),
     compress: flag(),
     /** Milliseconds. */
     expireKeep: one(parseAge).optional(),
     expireMinFree: one(parseMinFree).optional(),
+    /** Milliseconds; 0: never. */
+    maxUnsentAge: one((text) => parseDuration(text, 's')).prefault('1d'),
+    /** Milliseconds; 0: never. */
+    stuckAfter: one((text) => parseDuration(text, 's')).prefault('6h'),
+    ...statusSettings,
   })
   .superRefine((config, context) => {
     checkSender(config, context);

@@ -1,7 +1,6 @@
 import type { Problem } from '../../model/problem.ts';
 import { errnoOf, IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { syncFolder } from '../../model/sync-folder.ts';
-import type { IgnoreRule } from '../../scanner/ignore-rule.ts';
 import { openFiles } from '../../scanner/open-files.ts';
 import { readSealRecord } from '../../scanner/seal-record.ts';
 import { tickOf } from '../clock-tick.ts';
@@ -29,23 +28,21 @@ interface Verified {
 /** Removes directories one by one, each once all of it was found at the target. */
 export class DirectoryExpiry {
   readonly #options: ExpireOptions;
-  readonly #ignore: IgnoreRule;
   readonly #store: string;
 
-  private constructor(options: ExpireOptions, ignore: IgnoreRule, store: string) {
+  private constructor(options: ExpireOptions, store: string) {
     this.#options = options;
-    this.#ignore = ignore;
     this.#store = store;
   }
 
   /** Asks the target which store it is; from then on only that one's word counts. @throws IsyncError OTHER_STORE */
-  static async open(options: ExpireOptions, ignore: IgnoreRule): Promise<DirectoryExpiry> {
+  static async open(options: ExpireOptions): Promise<DirectoryExpiry> {
     const { store } = await options.target.identify({ signal: options.signal });
     if (store === undefined)
       throw new IsyncError('OTHER_STORE', 'the target does not say which store it is', {
         hint: 'Update the receiver; its log says where the store fails to tell its id.',
       });
-    return new DirectoryExpiry(options, ignore, store);
+    return new DirectoryExpiry(options, store);
   }
 
   /** Rejects with the errors that end a run; the directory is where it was then, or its error says where. */
@@ -115,10 +112,9 @@ export class DirectoryExpiry {
     return stays(path, `${message}; ${where}`);
   }
 
-  #survey(place: Place): Promise<Survey> {
-    return openFiles().then((open) =>
-      survey(place, { ignore: this.#ignore, open, signal: this.#options.signal }),
-    );
+  async #survey(place: Place): Promise<Survey> {
+    const { ignore, signal } = this.#options;
+    return await survey(place, { ignore, open: await openFiles(), signal });
   }
 
   /** Not to have it written down is told, and holds up nothing: the files are gone by then. */

@@ -1,6 +1,7 @@
 import type { Log } from '../../model/log.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { NewestBy } from '../../scanner/data-directory.ts';
+import type { IgnoreRule } from '../../scanner/ignore-rule.ts';
 import type { Target } from '../target.ts';
 import type { MinFree } from './room.ts';
 
@@ -10,8 +11,8 @@ export interface ExpireOptions {
   readonly target: Target;
   /** Only data directories whose name begins so. */
   readonly tag: string;
-  /** Glob patterns of files that a scan leaves alone: the target lacks them, so their directory stays. */
-  readonly ignore: readonly string[];
+  /** Tells of files that a scan leaves alone: the target lacks them, so their directory stays. */
+  readonly ignore: IgnoreRule;
   /** How the scan of this root knows the newest directory. */
   readonly newest: NewestBy;
   /** A directory goes once its seal is this old, in ms; undefined: age alone removes none. */

@@ -1,7 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { toIsyncError, type IsyncError } from '../../model/isync-error.ts';
 import type { Problem } from '../../model/problem.ts';
-import { createIgnoreRule } from '../../scanner/ignore-rule.ts';
 import { listDataDirectories } from '../../scanner/list-data-directories.ts';
 import { checkRoot } from '../root-check.ts';
 import { candidatesIn, type Candidate } from './candidates.ts';
@@ -112,7 +111,7 @@ class Expiry {
         this.#left++;
         continue;
       }
-      directories ??= await DirectoryExpiry.open(this.#options, createIgnoreRule(this.#options.ignore));
+      directories ??= await DirectoryExpiry.open(this.#options);
       const outcome = await directories.expire(candidate);
       if (outcome.kind === 'kept') this.#keep(candidate, outcome.problem);
       else if (outcome.kind === 'expired') this.#count({ ...outcome.gone, because });

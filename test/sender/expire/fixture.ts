@@ -2,6 +2,7 @@ import { existsSync, readFileSync, statSync, utimesSync, writeFileSync } from 'n
 import { join } from 'node:path';
 import type { Problem } from '../../../src/model/problem.ts';
 import { parseRelPath } from '../../../src/model/rel-path.ts';
+import { createIgnoreRule } from '../../../src/scanner/ignore-rule.ts';
 import type { ExpireOptions } from '../../../src/sender/expire/expire-options.ts';
 import { expire } from '../../../src/sender/expire/expire.ts';
 import { createStoreTarget } from '../../../src/sender/store-target/store-target.ts';
@@ -34,7 +35,7 @@ export async function sealed(days: Readonly<Record<string, number>> = { DC1: 3 }
       root,
       target,
       tag: '',
-      ignore: DEFAULT_IGNORE,
+      ignore: createIgnoreRule(DEFAULT_IGNORE),
       newest: 'birthtime',
       keepMs: DAY_MS,
       minFree: undefined,
