@@ -4,6 +4,7 @@ import {
   FLAG,
   LINK,
   LINK_OPTIONS,
+  PROGRESS_OPTIONS,
   S3_OPTIONS,
   SENDER_OPTIONS,
   TEXT,
@@ -53,6 +54,7 @@ const OPTIONS = {
     defaultDescription: '20s',
   },
   ...S3_OPTIONS,
+  ...PROGRESS_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
 
