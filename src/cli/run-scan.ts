@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { z } from 'zod';
+import { KEEP_AT_LEAST_MS } from '../config/expire-values.ts';
 import { scanSchema } from '../config/schemas/scan.ts';
 import { showAddress } from '../config/target-address.ts';
 import { ignorePatterns } from '../config/schemas/sender.ts';
@@ -10,9 +11,11 @@ import type { Problem } from '../model/problem.ts';
 import type { Log } from '../model/log.ts';
 import { printable } from '../observe/printable.ts';
 import { formatBytes, formatCount } from '../observe/units.ts';
+import type { IgnoreRule } from '../scanner/ignore-rule.ts';
 import { IgnoreSetting } from '../scanner/ignore-setting.ts';
 import type { ScanObserver, ScanSummary } from '../sender/scan/scan-options.ts';
 import { scan } from '../sender/scan/scan.ts';
+import type { Target } from '../sender/target.ts';
 import { backlogBytes } from '../sender/scan/backlog-size.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
@@ -88,6 +91,7 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
       bwlimit: (next) => (bandwidth = next.bwlimit ?? NO_LIMIT),
     });
   }
+  const expiring = await startExpiring(config, opened.target, { ignore: ignore.rule, signal, log });
   void opened.target.refused.then((error) => {
     state.link.refusedForGood(error);
     state.look();
@@ -110,12 +114,42 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     onView: (view) => state.begin(view),
     stuckAfterMs: config.stuckAfter === 0 ? undefined : config.stuckAfter,
     log,
-  });
+  }).finally(() => expiring?.[Symbol.asyncDispose]());
   const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
   for (const line of summaryLines(summary)) output.text(line);
   if (failure !== undefined) return output.failed(failure, summary);
   return output.done(summary, exitCodeOfScan(summary, signal));
 });
+
+/** Starts to expire directories, where that is asked for; disposing ends it. */
+async function startExpiring(
+  { root, tag, newest, to, expireKeep, expireMinFree }: Config,
+  target: Target,
+  { ignore, signal, log }: { ignore: IgnoreRule; signal: AbortSignal; log: Log },
+): Promise<AsyncDisposable | undefined> {
+  if (expireKeep === undefined && expireMinFree === undefined) return undefined;
+  const { expireDuty } = await import('../sender/expire/expire-duty.ts');
+  const over = new AbortController();
+  const duty = expireDuty({
+    root,
+    target,
+    tag,
+    ignore,
+    newest,
+    keepMs: expireKeep,
+    minFree: expireMinFree,
+    keepAtLeastMs: KEEP_AT_LEAST_MS,
+    targetName: showAddress(to),
+    signal: AbortSignal.any([signal, over.signal]),
+    log,
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      over.abort();
+      await duty;
+    },
+  };
+}
 
 function exitCodeOfScan({ problemCount }: ScanSummary, { aborted }: AbortSignal): ExitCode {
   if (aborted) return EXIT.INTERRUPTED;

@@ -48,6 +48,7 @@ export const runVerify = lastingCommand(verifySchema, 'stopping', async (given) 
     `${extra} extra`,
     `${damaged} damaged`,
     formatCount(problems, 'problem'),
+    ...(summary.expired > 0 ? [`${summary.expired} expired here`] : []),
     ...(config.repair ? [`${summary.repaired} to be sent again`] : []),
   ];
   output.text(counts.join(', '));

@@ -171,6 +171,26 @@ export const ERRORS = {
     exit: 1,
     cure: 'Nothing, where the device made room; isync removes nothing there.',
   },
+  // expire: the target is not the store that has confirmed the files.
+  OTHER_STORE: {
+    concerns: 'peer',
+    exit: 1,
+    cure: 'See that --to names the store that has them, and that its disk is mounted. Where the store is meant to be another one, let isync scan send the files there first.',
+    isHint: true,
+  },
+  // expire: the target lacks a file of a sealed directory, so nothing more is removed.
+  EXPIRE_STOPPED: {
+    concerns: 'peer',
+    exit: 1,
+    cure: 'Find out why the target has lost files. isync verify says which; isync verify --repair, then isync scan, sends them again.',
+    isHint: true,
+  },
+  // expire: a directory that is due has to stay, or room is still short.
+  NOT_EXPIRED: {
+    concerns: 'item',
+    exit: 1,
+    cure: 'The message says what keeps it. It goes by itself once that is over.',
+  },
   // An event that can't be understood, or is about a bucket that is not followed.
   EVENT_INVALID: {
     concerns: 'item',

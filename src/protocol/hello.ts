@@ -59,9 +59,13 @@ function parseCompression(value: unknown): string[] {
 function parseStore(value: unknown): WelcomeStore | undefined {
   if (value === undefined) return undefined;
   if (!isObject(value)) throw malformed('"store" is no object');
-  const { listedMtime } = value;
-  if (typeof listedMtime !== 'boolean') throw malformed('"listedMtime" is neither true nor false');
-  return { id: id(value, 'id'), process: id(value, 'process'), listedMtime };
+  return {
+    id: id(value, 'id'),
+    process: id(value, 'process'),
+    listedMtime: truth(value, 'listedMtime'),
+    // Receivers of older versions leave it out.
+    checksLooks: value['checksLooks'] !== undefined && truth(value, 'checksLooks'),
+  };
 }
 
 function id(fields: Fields, name: string): string {

@@ -120,6 +120,8 @@ export interface WelcomeStore {
   readonly process: string;
   /** Whether LISTED tells the files' own mtimes. */
   readonly listedMtime: boolean;
+  /** Whether a LOOK with digest is answered by this store or not at all. */
+  readonly checksLooks: boolean;
 }
 
 /** All ids from `first` to `last`, both included. */

@@ -26,7 +26,7 @@ export interface RequestsOptions {
   readonly store: Store;
   /** Id of the store as WELCOME told it; undefined where WELCOME told none. */
   readonly storeId: string | undefined;
-  /** Called in place of an answer to SEAL when the store now has another id. */
+  /** Called in place of an answer to SEAL, or to LOOK with digest, when the store now has another id. */
   readonly onOtherStore: () => void;
   /** Called when a directory is sealed, before its sender is told. */
   readonly onSealed: (directory: RelPath) => void;
@@ -58,6 +58,10 @@ export class Requests {
     const cost = paths.reduce((sum, path) => sum + 2 * path.length, 0);
     this.#accept(request, cost, digest ? this.#digestLooks : this.#others, async () => {
       const files = digest ? await this.#digestAll(paths) : await this.#statAll(paths);
+      // A sender may remove its own file for this answer: it must not be told of the files of another store. Where WELCOME
+      // told no store, no sender does.
+      const isReliedOn = digest && this.#options.storeId !== undefined;
+      if (isReliedOn && (await this.#isOtherStore())) return this.#options.onOtherStore();
       this.#open.delete(request);
       this.#options.replies.send({ type: 'looked', request, files });
     });
@@ -74,8 +78,7 @@ export class Requests {
       const { store, signal } = this.#options;
       await store.sync(place, { signal });
       // The store may have been swapped: then the files that were acknowledged are in the old one.
-      const { id } = await store.identity({ signal });
-      if (id !== this.#options.storeId) return this.#options.onOtherStore();
+      if (await this.#isOtherStore()) return this.#options.onOtherStore();
       this.#options.onSealed(directory);
       this.#open.delete(request);
       this.#options.replies.send({ type: 'sealed', request });
@@ -101,6 +104,12 @@ export class Requests {
     const { pending } = this.#options;
     pending.add(cost + MESSAGE_COST);
     this.#tasks.add(limiter.run(step).finally(() => pending.remove(cost + MESSAGE_COST)));
+  }
+
+  /** Whether the store has another id by now than WELCOME told. */
+  async #isOtherStore(): Promise<boolean> {
+    const { store, storeId, signal } = this.#options;
+    return (await store.identity({ signal })).id !== storeId;
   }
 
   #fail(request: number, error: unknown): void {

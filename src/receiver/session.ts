@@ -194,7 +194,7 @@ export class ReceiverSession {
         device,
         software,
         limits,
-        store: storeId === undefined ? undefined : { id: storeId, process, listedMtime },
+        store: storeId === undefined ? undefined : { id: storeId, process, listedMtime, checksLooks: true },
       }),
     );
     this.#log.info('session opened', {

@@ -6,14 +6,19 @@ import type { DataDirectories } from '../scanner/list-data-directories.ts';
  * Refuses a root that looks like a data directory itself, for nothing in it would be compared.
  * @throws IsyncError CONFIG_INVALID
  */
-export function checkRoot(root: string, tag: string, found: DataDirectories): void {
-  const error = looksLikeData('verify', root, tag, found);
+export function checkRoot(
+  command: 'verify' | 'expire',
+  root: string,
+  tag: string,
+  found: DataDirectories,
+): void {
+  const error = looksLikeData(command, root, tag, found);
   if (error !== undefined) throw error;
 }
 
 /** Returns why a root looks like a data directory itself; undefined where it does not. */
 export function looksLikeData(
-  command: 'scan' | 'verify',
+  command: 'scan' | 'verify' | 'expire',
   root: string,
   tag: string,
   found: DataDirectories,

@@ -83,8 +83,18 @@ export interface PutOptions extends Abortable {
 }
 
 export interface LookOptions extends Abortable {
-  /** Also read the file at the target and tell its digest. */
-  readonly digest?: boolean;
+  /** Also tell the digest of the file at the target, which is read for it. */
+  readonly digest?: boolean | undefined;
+  /**
+   * With `digest`: one that the target keeps with the file, and with the file alone, need not be computed anew. A folder and a
+   * receiver keep none and read the file all the same.
+   */
+  readonly keptDigest?: boolean | undefined;
+  /**
+   * With `digest`: whose answer it must be. The call rejects with OTHER_STORE where another store answers, also one that
+   * took its place while the files were read, and with VERSION_UNSUPPORTED where the other side can't tell.
+   */
+  readonly store?: string | undefined;
 }
 
 export interface TargetRecord {

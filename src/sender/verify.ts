@@ -15,6 +15,7 @@ import { unmarkFile } from '../scanner/mark.ts';
 import { removeWatchMarker } from '../scanner/markers.ts';
 import { ZeroWatch } from '../store/rules/damage-rule.ts';
 import { digestWith } from './digest-source.ts';
+import { expiredNames } from './expire/expired-log.ts';
 import { checkRoot } from './root-check.ts';
 import { SealCheck } from './seal-check.ts';
 import { createSourceFile } from './source-file.ts';
@@ -55,6 +56,8 @@ export interface VerifySummary {
   readonly damaged: number;
   /** Files that only the target has. */
   readonly extra: number;
+  /** Files of directories that have been expired here, which only the target has for good. */
+  readonly expired: number;
   /** Files that could not be compared: unreadable, changing, badly named. */
   readonly problems: number;
   /** Files that the next scan sends, because of `repair`. */
@@ -97,12 +100,15 @@ class Verification {
     missing: 0,
     damaged: 0,
     extra: 0,
+    expired: 0,
     problems: 0,
     repaired: 0,
   };
   readonly #options: VerifyOptions;
   readonly #ignore: IgnoreRule;
   readonly #seals = new SealCheck();
+  /** Data directories of the root. */
+  readonly #present = new Set<string>();
 
   constructor(options: VerifyOptions) {
     this.#options = options;
@@ -113,20 +119,24 @@ class Verification {
     const { root, target, tag, signal } = this.#options;
     const found = await listDataDirectories(root, { tag });
     const { directories, problems } = found;
-    checkRoot(root, tag, found);
+    checkRoot('verify', root, tag, found);
     for (const problem of problems) this.#problem(problem);
     const { store } = await target.identify({ signal });
+    for (const { name } of directories) this.#present.add(name);
     for (const directory of directories) await this.#compareDirectory(directory, store);
   }
 
   /** What the target has of the chosen data directories and the root has not. */
   async findExtra(): Promise<void> {
     const { root, target, tag, signal } = this.#options;
+    const expired = expiredNames(root);
     for await (const entry of target.list('', { signal })) {
-      if (!firstSegment(entry.path).startsWith(tag)) continue;
+      const directory = firstSegment(entry.path);
+      if (!directory.startsWith(tag)) continue;
       this.#seals.kept(entry.path);
       if (inspectFile(root, entry.path) !== undefined) continue;
-      this.#tell('EXTRA', entry.path, 'only the target has it');
+      if (expired.has(directory) && !this.#present.has(directory)) this.summary.expired++;
+      else this.#tell('EXTRA', entry.path, 'only the target has it');
     }
   }
 

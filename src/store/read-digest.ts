@@ -14,6 +14,11 @@ export interface DigestedFile {
   readonly digest: Buffer;
 }
 
+interface ReadDigestOptions extends Abortable {
+  /** Whether one that the store keeps with the version suffices. Default false: every byte is read. */
+  readonly keptDigest?: boolean | undefined;
+}
+
 /**
  * Reads a published file anew for its digest; undefined where there is none.
  * @throws IsyncError FILE_CHANGED (retryable) when it is replaced again and again meanwhile
@@ -22,11 +27,14 @@ export async function readDigest(
   store: Pick<Store, 'read'>,
   path: RelPath,
   algorithm: DigestAlgorithm,
-  { signal }: Abortable = {},
+  { signal, keptDigest = false }: ReadDigestOptions = {},
 ): Promise<DigestedFile | undefined> {
   for (let left = TRIES - 1; ; left--) {
     const found = await store.read(path, { signal, reuse: true });
     if (found === undefined) return undefined;
+    const { digest: kept } = found;
+    if (keptDigest && kept?.algorithm === algorithm)
+      return { entry: found.entry, digest: Buffer.from(kept.value) };
     try {
       return { entry: found.entry, digest: await digestAll(found.bytes, algorithm) };
     } catch (error) {

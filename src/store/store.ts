@@ -91,6 +91,8 @@ export interface ReadOptions extends Abortable {
 /** A published version. It holds nothing open until its bytes are asked for. */
 export interface StoredFile {
   readonly entry: FileEntry;
+  /** Of just this version's bytes as they were put, where the store keeps it with them; told without reading any. */
+  readonly digest?: FileDigest | undefined;
   /**
    * The bytes of just this version from `start` on, once. The iteration rejects with FILE_CHANGED (retryable) when the
    * file was replaced or removed before it began, or is changed before it ends; so the bytes count only once it has ended.

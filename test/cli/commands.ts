@@ -2,6 +2,7 @@ import type { Command, OptionTable } from '../../src/cli/command.ts';
 import { COMMANDS, commandsOf, settingsOf } from '../../src/cli/commands/list.ts';
 import type { CommandSettings } from '../../src/config/sources.ts';
 import { backupSchema } from '../../src/config/schemas/backup.ts';
+import { expireSchema } from '../../src/config/schemas/expire.ts';
 import { initSchema } from '../../src/config/schemas/init.ts';
 import { mirrorSchema } from '../../src/config/schemas/mirror.ts';
 import { pullSchema } from '../../src/config/schemas/pull.ts';
@@ -18,6 +19,7 @@ export const SCHEMAS = {
   receive: receiveSchema,
   token: tokenSchema,
   verify: verifySchema,
+  expire: expireSchema,
   pull: pullSchema,
   webhook: webhookSchema,
   mirror: mirrorSchema,

@@ -18,6 +18,7 @@ const BACKUP_FILE = fileURLToPath(new URL('backup.yaml', import.meta.url));
 const REQUIRED = {
   scan: { root: '/datas', to: '/mnt' },
   verify: { root: '/datas', to: '/mnt' },
+  expire: { root: '/datas', to: '/mnt', keep: '7d' },
   receive: { store: '/mnt' },
   token: { tokens: '/tokens' },
   pull: { queue: 'events', sync: ['a/=/srv/a'] },
@@ -34,6 +35,7 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   's3-region': 'that of the profile',
   's3-path-style': 'with --s3-endpoint',
   's3-sse': "the bucket's",
+  'expire max-delete': 'all that are due',
   state: 'CONFIG.state, beside the config file',
   region: 'that of the profile',
   buckets: 'any',

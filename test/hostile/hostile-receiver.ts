@@ -129,7 +129,12 @@ export class HostileReceiver implements AsyncDisposable {
           compression: random.pick([[], ['zstd'], ['br', 'zstd']]),
           reports: random.pick([undefined, false, true]),
           store: random.chance(0.5)
-            ? { id: random.pick(TEXTS), process: random.pick(TEXTS), listedMtime: random.chance(0.5) }
+            ? {
+                id: random.pick(TEXTS),
+                process: random.pick(TEXTS),
+                listedMtime: random.chance(0.5),
+                checksLooks: random.chance(0.5),
+              }
             : undefined,
         };
         return;

@@ -172,6 +172,7 @@ export function receiverMessages(algorithm: DigestAlgorithm): fc.Arbitrary<Recei
           id: fc.string({ minLength: 1, maxLength: MAX_ID_LENGTH }),
           process: fc.string({ minLength: 1, maxLength: MAX_ID_LENGTH }),
           listedMtime: fc.boolean(),
+          checksLooks: fc.boolean(),
         }),
         { nil: undefined },
       ),

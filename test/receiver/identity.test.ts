@@ -52,6 +52,7 @@ describe('which store a receiver has', () => {
       id: contents.id,
       process: expect.stringMatching(/^[0-9a-f-]{36}$/),
       listedMtime: true,
+      checksLooks: true,
     });
     expect(second.welcome.store).toEqual(first.welcome.store);
   });
@@ -78,6 +79,21 @@ describe('which store a receiver has', () => {
     expect(await client.closed).toEqual({ code: 1001, reason: 'the store is another one' });
     expect(client.inbox).toEqual([]);
     expect((await welcomed(url)).welcome.store?.id).toBe(contents.id);
+  });
+
+  it('ends the session instead of answering LOOK with digest when it has changed', async () => {
+    const contents = createMemoryContents();
+    const { url } = await receiverFor(createMemoryStore(contents));
+    const { client } = await welcomed(url);
+    const paths = [parseRelPath('DC1/a')];
+    client.say({ type: 'look', request: 1, digest: true, paths });
+    await client.next('looked');
+    contents.id = undefined;
+    client.say({ type: 'look', request: 2, digest: false, paths });
+    await client.next('looked');
+    client.say({ type: 'look', request: 3, digest: true, paths });
+    expect(await client.closed).toEqual({ code: 1001, reason: 'the store is another one' });
+    expect(client.inbox).toEqual([]);
   });
 
   it('is left out while the store can not tell it, and nothing is sealed then', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseRelPath } from '../../src/model/rel-path.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { acknowledge } from './fake-receiver.ts';
 import { MemorySource } from './memory-source.ts';
@@ -8,7 +9,7 @@ const file = (name: string) => new MemorySource(`DC1/${name}`, Buffer.from(name)
 
 describe('ws target: who is there', () => {
   it('waits for a link, and tells what its WELCOME said', async () => {
-    const store = { id: 'a store', process: 'a process', listedMtime: true };
+    const store = { id: 'a store', process: 'a process', listedMtime: true, checksLooks: true };
     const { target } = await scripted({ store, message: acknowledge });
     const identity = await target.identify();
     expect(identity).toMatchObject({ store: 'a store', listedMtime: true });
@@ -39,6 +40,14 @@ describe('ws target: who is there', () => {
     await expect.poll(async () => (await target.identify()).incarnation).toBe('session 2');
     expect(before.incarnation).toBe('session 1');
     expect((await target.put(file('b'))).incarnation).toBe('session 2');
+  });
+
+  it('asks a receiver that can not say whose answer it gives for no digest that must be of one store', async () => {
+    const store = { id: 'a store', process: 'a process', listedMtime: true, checksLooks: false };
+    const { receiver, target } = await scripted({ store });
+    const looked = target.look([parseRelPath('DC1/a')], { digest: true, store: 'a store' });
+    await expect(looked).rejects.toMatchObject({ code: 'VERSION_UNSUPPORTED' });
+    expect(receiver.heard.map(({ type }) => type)).not.toContain('look');
   });
 
   it('tells the same store and another incarnation when the receiver was restarted', async () => {

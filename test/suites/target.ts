@@ -250,6 +250,24 @@ export function targetSuite(
       expect([small.incarnation, large.incarnation]).toEqual([identity.incarnation, identity.incarnation]);
     });
 
+    it('tells digests of the store that is asked for, and of no other', async () => {
+      const content = noise(300_000);
+      await target.put(folder.write('DC1/a', content));
+      const paths = [parseRelPath('DC1/a'), parseRelPath('DC1/none')];
+      const { store: id } = await target.identify();
+      const asked = { digest: true, keptDigest: true };
+      const [found, none] = await target.look(paths, { ...asked, store: id });
+      expect([found?.digest, none]).toEqual([digestOf('xxh64', content), undefined]);
+      await expect(target.look(paths, { ...asked, store: 'another' })).rejects.toMatchObject({
+        code: 'OTHER_STORE',
+      });
+      // It takes the place of the first one while the files are read.
+      store.identity = async () => ({ id: 'another' });
+      await expect(target.look(paths, { ...asked, store: id })).rejects.toMatchObject({
+        code: 'OTHER_STORE',
+      });
+    });
+
     it('tells another incarnation once a seal has found another store', async () => {
       const before = await target.put(folder.write('DC1/a', 'a'));
       store.identity = async () => ({ id: 'another' });

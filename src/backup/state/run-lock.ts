@@ -1,11 +1,9 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { Backoff } from '../../flow/retry.ts';
 import type { Abortable } from '../../model/abortable.ts';
 import { IsyncError } from '../../model/isync-error.ts';
-import { createFile } from '../../sqlite/create-file.ts';
+import { tryFileLock } from '../../sqlite/file-lock.ts';
 import { lockHolder } from '../../sqlite/lock-holder.ts';
-import { isBusy, openSqlite, sqliteError } from '../../sqlite/sqlite.ts';
 import { ensureFolder } from '../../sqlite/state-folder.ts';
 
 /** Name in the folder of the job: a database without tables, of which only the lock counts. */
@@ -30,29 +28,14 @@ export async function takeRunLock(
 ): Promise<Disposable> {
   await ensureFolder(stateDir);
   const path = join(stateDir, LOCK_FILE);
-  await createFile(path, 'lock');
   const backoff = new Backoff({ giveUpAfterMs: undefined, longestDelayMs: LOOK_MS });
   for (;;) {
     signal?.throwIfAborted();
-    const lock = await tryLock(path);
+    const lock = await tryFileLock(path);
     if (lock !== undefined) return lock;
     if (!isWaiting) throw busy(path);
     await backoff.wait({ signal });
   }
-}
-
-async function tryLock(path: string): Promise<Disposable | undefined> {
-  let db: DatabaseSync | undefined;
-  try {
-    db = await openSqlite(path, { timeout: 0 });
-    db.exec('BEGIN EXCLUSIVE');
-  } catch (error) {
-    db?.close();
-    if (isBusy(error)) return undefined;
-    throw sqliteError(error, { path, name: 'lock', whenDamaged: `Remove it: rm ${path}` });
-  }
-  const held = db;
-  return { [Symbol.dispose]: () => held.isOpen && held.close() };
 }
 
 function busy(path: string): IsyncError {

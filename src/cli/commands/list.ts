@@ -3,6 +3,7 @@ import type { CommandSettings } from '../../config/sources.ts';
 import { below, isGroup, type Command, type CommandGroup } from '../command.ts';
 import type { HeapPlan } from '../heap-growth.ts';
 import { backup } from './backup.ts';
+import { expire } from './expire.ts';
 import { init } from './init.ts';
 import { mirror } from './mirror.ts';
 import { pull } from './pull.ts';
@@ -18,6 +19,7 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   scan,
   receive,
   verify,
+  expire,
   token,
   pull,
   webhook,

@@ -69,6 +69,16 @@ const OPTIONS = {
     ...WHEN,
     describe: 'Send files that look damaged by a power cut (SOURCE_DAMAGED) over the copy at the target',
   },
+  'expire-keep': {
+    ...TEXT,
+    ...WHEN,
+    describe: 'Remove directories this long after they were sealed, like 7d; see "isync expire"',
+  },
+  'expire-min-free': {
+    ...TEXT,
+    ...WHEN,
+    describe: 'The same while less of the disk is free, like 20% or 10GiB, the oldest first',
+  },
   ...LINK_OPTIONS,
   'retry-for': {
     ...TEXT,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseBandwidth } from '../bandwidth.ts';
+import { parseAge, parseMinFree } from '../expire-values.ts';
 import { flag, one, oneOf } from '../fields.ts';
 import { fault, hookSettings, statusSettings } from './common.ts';
 import { parseCount, parseDuration } from '../values.ts';
@@ -21,6 +22,9 @@ export const scanSchema = z
     replaceDamaged: flag(),
     bwlimit: one(parseBandwidth).optional(),
     compress: flag(),
+    /** Milliseconds. */
+    expireKeep: one(parseAge).optional(),
+    expireMinFree: one(parseMinFree).optional(),
     /** Milliseconds; 0: never. */
     maxUnsentAge: one((text) => parseDuration(text, 's')).prefault('1d'),
     /** Milliseconds; 0: never. */
@@ -32,4 +36,7 @@ export const scanSchema = z
     checkSender(config, context);
     if (config.compress && config.to.kind !== 'receiver')
       fault(context, 'compress', 'is for a ws:// or wss:// target only');
+    for (const key of ['expireKeep', 'expireMinFree'] as const)
+      if (config.once && config[key] !== undefined)
+        fault(context, key, 'is for a scan that goes on; after --once use "isync expire"');
   });

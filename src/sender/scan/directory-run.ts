@@ -7,7 +7,7 @@ import { isSealed, type DirectoryState } from '../../scanner/data-directory.ts';
 import type { ListedFile } from '../../scanner/listed-file.ts';
 import { inspectDataDirectory } from '../../scanner/list-data-directories.ts';
 import { hasParseMarker } from '../../scanner/markers.ts';
-import { openWriters, type OpenWriters } from '../../scanner/open-writers.ts';
+import { openWriters, type OpenFiles } from '../../scanner/open-files.ts';
 import type { WatchEvent } from '../../watcher/watch-event.ts';
 import { runRound, type RoundResult } from './directory-round.ts';
 import { LiveQueue } from './live-queue.ts';
@@ -31,7 +31,7 @@ const MAX_VAIN_ROUNDS = 10;
 const MAX_VAIN_SEALS = 5;
 /** Files of which only an event has told, so that neither size nor age is known: so few are not worth a listing. */
 const MAX_UNSIZED = 256;
-const NO_WRITERS: OpenWriters = { has: () => false };
+const NO_WRITERS: OpenFiles = { has: () => false };
 
 /** What to do after an attempt: end, try at once, or wait (ms) unless something happens before. */
 type Next = 'done' | 'again' | { readonly waitMs: number };

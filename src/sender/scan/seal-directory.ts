@@ -11,7 +11,7 @@ import { listDirectory } from '../../scanner/list-directory.ts';
 import type { ListedFile } from '../../scanner/listed-file.ts';
 import { makeDurable } from '../durable-source.ts';
 import { draftWatchMarker, removeWatchMarker } from '../../scanner/markers.ts';
-import type { OpenWriters } from '../../scanner/open-writers.ts';
+import type { OpenFiles } from '../../scanner/open-files.ts';
 import type { SealRecord } from '../../scanner/seal-record.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
@@ -75,7 +75,7 @@ export async function holdsJust(
   { options: { root }, ignore, stopping }: ScanContext,
   directory: RelPath,
   submissions: Submissions,
-  { markedPrint, writers }: { readonly markedPrint: string; readonly writers: OpenWriters },
+  { markedPrint, writers }: { readonly markedPrint: string; readonly writers: OpenFiles },
 ): Promise<boolean> {
   const print = new Fingerprint();
   for await (const batch of listDirectory(root, directory, { ignore, signal: stopping }))

@@ -1,6 +1,6 @@
 import type { RelPath } from '../../model/rel-path.ts';
 import { listDirectory, type ListingTotals } from '../../scanner/list-directory.ts';
-import { openWriters, type OpenWriters } from '../../scanner/open-writers.ts';
+import { openWriters, type OpenFiles } from '../../scanner/open-files.ts';
 import { Quiet } from './quiet.ts';
 import type { ScanContext } from './scan-context.ts';
 
@@ -56,7 +56,7 @@ export class Unclosed {
     return { waitMs, why };
   }
 
-  async #holdsAny(writers: OpenWriters): Promise<boolean> {
+  async #holdsAny(writers: OpenFiles): Promise<boolean> {
     const { options, ignore, stopping } = this.#context;
     for await (const batch of listDirectory(options.root, this.#directory, { ignore, signal: stopping }))
       for (const finding of batch)

@@ -23,6 +23,7 @@ import {
   type TargetRecord,
   type TargetTraits,
 } from '../target.ts';
+import { otherStore } from '../other-store.ts';
 import { copyLarge } from './copy-large.ts';
 
 /** Files under way at a time unless told: enough small ones to share an fsync of their folder, few large per disk. */
@@ -111,13 +112,18 @@ class StoreTarget implements Target {
 
   async look(
     paths: readonly RelPath[],
-    { digest = false, signal }: LookOptions = {},
+    options: LookOptions = {},
   ): Promise<readonly (TargetRecord | undefined)[]> {
+    const { store, signal } = options;
     const records: (TargetRecord | undefined)[] = [];
     for (let at = 0; at < paths.length; at += LOOKS_AT_ONCE) {
-      const some = paths.slice(at, at + LOOKS_AT_ONCE).map((path) => this.#lookAt(path, digest, signal));
+      const some = paths.slice(at, at + LOOKS_AT_ONCE).map((path) => this.#lookAt(path, options));
       records.push(...(await Promise.all(some)));
     }
+    if (store === undefined) return records;
+    // Asked anew and last: an answer that was under way may be older than what was read.
+    const { id } = await this.#retrying(() => this.#store.identity({ signal: this.#either(signal) }), signal);
+    if (id !== store) throw otherStore();
     return records;
   }
 
@@ -183,13 +189,12 @@ class StoreTarget implements Target {
 
   async #lookAt(
     path: RelPath,
-    withDigest: boolean,
-    signal: AbortSignal | undefined,
+    { digest = false, keptDigest, signal }: LookOptions,
   ): Promise<TargetRecord | undefined> {
     const where = this.#folder.place(path);
     return this.#retrying(async () => {
-      if (withDigest) {
-        const found = await readDigest(this.#store, where, this.traits.digest, { signal });
+      if (digest) {
+        const found = await readDigest(this.#store, where, this.traits.digest, { signal, keptDigest });
         return found && { entry: { ...found.entry, path }, digest: found.digest };
       }
       const entry = await this.#store.stat(where, { signal });

@@ -3,9 +3,11 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { encode } from '../../protocol/codec.ts';
-import type { Listed, LookedFile, Looked, Sealed } from '../../protocol/messages.ts';
+import type { Listed, LookedFile, Looked, Sealed, WelcomeStore } from '../../protocol/messages.ts';
 import { Fifo } from '../../flow/fifo.ts';
 import { Backoff, type RetryPolicy } from '../../flow/retry.ts';
+import { otherStore } from '../other-store.ts';
+import type { LookOptions } from '../target.ts';
 
 /** Most memory for the files of one LIST, in bytes, some millions of them: a receiver must not fill all of ours. */
 const MAX_LISTED_BYTES = 1024 * 1024 * 1024;
@@ -17,6 +19,8 @@ export type Answer = Looked | Listed | Sealed;
 /** One LOOK, LIST or SEAL, over as many sessions as it takes. */
 export interface Call {
   readonly settled: boolean;
+  /** Why a receiver with this store must not be asked; undefined where it may. */
+  objection(store: WelcomeStore | undefined): IsyncError | undefined;
   encode(request: number): Buffer;
   /** Whether this was the last answer. @throws IsyncError PROTOCOL for an answer that does not fit */
   answer(message: Answer): boolean;
@@ -51,12 +55,8 @@ export class Calls {
     return [...this.#open].every((call) => call.pausing);
   }
 
-  look(
-    paths: readonly RelPath[],
-    digest: boolean,
-    options: Abortable,
-  ): Promise<readonly (LookedFile | undefined)[]> {
-    return this.#call(options, (resolve) => new LookCall(paths, digest, resolve));
+  look(paths: readonly RelPath[], options: LookOptions): Promise<readonly (LookedFile | undefined)[]> {
+    return this.#call(options, (resolve) => new LookCall(paths, options, resolve));
   }
 
   list(prefix: RelPath | '', options: Abortable): Promise<readonly FileEntry[]> {
@@ -147,6 +147,10 @@ abstract class OpenCall implements Call {
   backoff: Backoff | undefined;
   onRejected: (reason: unknown) => void = () => {};
 
+  objection(_store: WelcomeStore | undefined): IsyncError | undefined {
+    return undefined;
+  }
+
   abstract encode(request: number): Buffer;
   abstract answer(message: Answer): boolean;
 
@@ -162,17 +166,25 @@ abstract class OpenCall implements Call {
 class LookCall extends OpenCall {
   readonly #paths: readonly RelPath[];
   readonly #digest: boolean;
+  readonly #store: string | undefined;
   readonly #resolve: (files: readonly (LookedFile | undefined)[]) => void;
 
   constructor(
     paths: readonly RelPath[],
-    digest: boolean,
+    { digest = false, store }: LookOptions,
     resolve: (files: readonly (LookedFile | undefined)[]) => void,
   ) {
     super();
     this.#paths = paths;
     this.#digest = digest;
+    this.#store = store;
     this.#resolve = resolve;
+  }
+
+  override objection(store: WelcomeStore | undefined): IsyncError | undefined {
+    if (this.#store === undefined) return undefined;
+    if (store?.id !== this.#store) return otherStore();
+    return store.checksLooks ? undefined : tooOld();
   }
 
   override encode(request: number): Buffer {
@@ -246,6 +258,12 @@ class SealCall extends OpenCall {
     this.#resolve();
     return true;
   }
+}
+
+function tooOld(): IsyncError {
+  return new IsyncError('VERSION_UNSUPPORTED', 'the receiver can not say of which store its answers are', {
+    hint: 'Update the receiver.',
+  });
 }
 
 function unfitting(name: string): IsyncError {

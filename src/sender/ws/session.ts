@@ -206,6 +206,11 @@ export class Session {
     if (this.#calls.size >= Math.min(requests, MAX_REQUESTS_IN_FLIGHT)) return false;
     const call = this.#options.calls.take();
     if (call === undefined) return false;
+    const objection = call.objection(this.#options.link.welcome.store);
+    if (objection !== undefined) {
+      this.#options.calls.failed(call, objection);
+      return true;
+    }
     const request = this.#nextRequest;
     this.#nextRequest = request === LAST_REQUEST ? 1 : request + 1;
     this.#calls.set(request, call);

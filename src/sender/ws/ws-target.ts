@@ -88,12 +88,12 @@ class WsTarget implements Target {
 
   async look(
     paths: readonly RelPath[],
-    { digest = false, signal }: LookOptions = {},
+    { digest = false, store, signal }: LookOptions = {},
   ): Promise<readonly (TargetRecord | undefined)[]> {
     const calls: ReturnType<Calls['look']>[] = [];
     for (let at = 0; at < paths.length; at += MAX_PATHS_PER_MESSAGE) {
       const part = paths.slice(at, at + MAX_PATHS_PER_MESSAGE);
-      calls.push(this.#calls.look(part, digest, { signal }));
+      calls.push(this.#calls.look(part, { digest, store, signal }));
     }
     this.#connectUnlessLinked();
     const files = (await Promise.all(calls)).flat();

@@ -12,7 +12,7 @@ import { digestAll } from '../read-digest.ts';
 import { type Incoming, refuseDamage } from '../rules/damage-rule.ts';
 import { replaced } from '../store-errors.ts';
 import type { PublishOptions } from '../store.ts';
-import { mtimeOf, toMetadata } from './metadata.ts';
+import { digestIn, mtimeOf, toMetadata } from './metadata.ts';
 
 /**
  * Age in ms up to which an mtime counts as fresh. A fresh file of one request is put without a look at what it replaces: a
@@ -49,7 +49,7 @@ export class FileObjects {
     if (head === undefined) return undefined;
     const { etag: ifMatch } = head;
     const bytes = bytesOf(this.#bucket, key, { ...request, path, start, ifMatch });
-    return { entry: entryOf(path, head), bytes };
+    return { entry: entryOf(path, head), digest: digestIn(head.metadata), bytes };
   }
 
   /**

@@ -1,6 +1,7 @@
-import type { DigestAlgorithm } from '../../model/digest.ts';
+import { DIGEST_ALGORITHMS, DIGEST_BYTES, type DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { firstSegment } from '../../model/rel-path.ts';
+import type { FileDigest } from '../store.ts';
 
 /** The names that rclone uses: https://rclone.org/s3/#metadata. The mode is that of the file store. */
 const MTIME = 'mtime';
@@ -40,6 +41,15 @@ export function mtimeOf(metadata: Readonly<Record<string, string>> | undefined):
   if (seconds === undefined) return undefined;
   const us = Number(seconds) * 1e6 + Math.round(Number(`0.${fraction ?? 0}`) * 1e6);
   return sign === '-' ? 0 - us : us;
+}
+
+/** The digest that was put with the bytes; undefined where there is none that can be read, as with every multipart upload. */
+export function digestIn(metadata: Readonly<Record<string, string>> | undefined): FileDigest | undefined {
+  const [name, hex = ''] = metadata?.[DIGEST]?.split(':') ?? [];
+  const algorithm = DIGEST_ALGORITHMS.find((known) => known === name);
+  if (algorithm === undefined || !/^[0-9a-f]+$/.test(hex)) return undefined;
+  const value = Buffer.from(hex, 'hex');
+  return value.length === DIGEST_BYTES[algorithm] ? { algorithm, value } : undefined;
 }
 
 /** The multipart upload of ours that has made the object; undefined where none has. */

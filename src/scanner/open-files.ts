@@ -1,4 +1,4 @@
-import { lstatSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, readlinkSync, statSync, type Stats } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import type { FileIdentity } from '../model/file-identity.ts';
 
@@ -7,36 +7,59 @@ const SLICE_MS = 4;
 /** A descriptor in /proc is a link that its owner may write to where the descriptor may (proc_pid_fd(5)). */
 const OWNER_MAY_WRITE = 0o200;
 
-/** The files that some process had open for writing, or mapped to be written to, while all were looked at. */
-export interface OpenWriters {
+/** The files that some process had open, or mapped, while all were looked at. */
+export interface OpenFiles {
   has(file: Pick<FileIdentity, 'dev' | 'ino'>): boolean;
 }
 
-let walking: Promise<OpenWriters> | undefined;
-let next: Promise<OpenWriters> | undefined;
+/**
+ * The files that some process has open for writing, or mapped to be written to. Looks at all processes. Those that this one may
+ * not look into (of other users) are left out, as are all where there is no /proc. Never rejects.
+ */
+export function openWriters(): Promise<OpenFiles> {
+  return writers.next();
+}
+
+/** The same of all that is open or mapped, also to be read only, and of folders. */
+export function openFiles(): Promise<OpenFiles> {
+  return all.next();
+}
+
+/** Which of the open files count. */
+type Which = 'written' | 'any';
 
 /**
- * Looks at all processes. Those that this one may not look into (of other users) are left out, as are all where there is no
- * /proc. Never rejects.
- *
  * Callers share a walk that begins after each of them has asked. One that is under way counts for nobody who asks now: a file
  * may have been opened by a process that it has passed.
  */
-export function openWriters(): Promise<OpenWriters> {
-  next ??= after(walking).then(() => {
-    next = undefined;
-    walking = walk();
-    return walking;
-  });
-  return next;
+class Walks {
+  readonly #which: Which;
+  #walking: Promise<OpenFiles> | undefined;
+  #next: Promise<OpenFiles> | undefined;
+
+  constructor(which: Which) {
+    this.#which = which;
+  }
+
+  next(): Promise<OpenFiles> {
+    this.#next ??= after(this.#walking).then(() => {
+      this.#next = undefined;
+      this.#walking = walk(this.#which);
+      return this.#walking;
+    });
+    return this.#next;
+  }
 }
+
+const writers = new Walks('written');
+const all = new Walks('any');
 
 async function after(walk: Promise<unknown> | undefined): Promise<void> {
   await walk;
 }
 
-async function walk(): Promise<OpenWriters> {
-  const found = new Found();
+async function walk(which: Which): Promise<OpenFiles> {
+  const found = new Found(which);
   let sliceEnd = performance.now() + SLICE_MS;
   const breathe = async (): Promise<void> => {
     await setImmediate();
@@ -57,7 +80,8 @@ async function walk(): Promise<OpenWriters> {
  * What may be open is looked at only when somebody asks about a file of that inode number: stat(2) of a descriptor on a dead
  * network mount does not return, and of pipes and sockets there are many.
  */
-class Found implements OpenWriters {
+class Found implements OpenFiles {
+  readonly #which: Which;
   /** Paths in /proc by inode number. */
   readonly #descriptors = new Map<number, string[]>();
   /**
@@ -65,22 +89,28 @@ class Found implements OpenWriters {
    * may not be read.
    */
   readonly #open = new Map<number, Set<number>>();
-  /** Maps that hold a file to be written to, of one process each. */
+  /** Maps that hold a file that counts, of one process each. */
   readonly #maps: string[] = [];
   readonly #mapped = new Map<number, ReadonlySet<number>>();
+
+  constructor(which: Which) {
+    this.#which = which;
+  }
 
   addDescriptor(pid: string, descriptor: string): void {
     const link = `/proc/${pid}/fd/${descriptor}`;
     const about = text(`/proc/${pid}/fdinfo/${descriptor}`);
     const flags = FLAGS.exec(about)?.[1];
-    if (flags !== undefined && (Number.parseInt(flags, 8) & ACCESS_MODE) === 0) return;
+    const any = this.#which === 'any';
+    if (!any && flags !== undefined && (Number.parseInt(flags, 8) & ACCESS_MODE) === 0) return;
+    if (isNoFile(link)) return;
     const inode = INODE.exec(about)?.[1];
-    if (inode === undefined) this.#look(link, flags !== undefined);
+    if (inode === undefined) this.#look(link, any || flags !== undefined);
     else this.#descriptors.set(Number(inode), [...(this.#descriptors.get(Number(inode)) ?? []), link]);
   }
 
   addMaps(maps: string): void {
-    const lines = [...maps.matchAll(MAPPED_FOR_WRITING)].map(([line]) => line);
+    const lines = [...maps.matchAll(MAPPED[this.#which])].map(([line]) => line);
     if (lines.length > 0) this.#maps.push(lines.join('\n'));
   }
 
@@ -92,7 +122,7 @@ class Found implements OpenWriters {
     // A descriptor that was closed since may be another file's by now; then nobody says that this one was not open.
     return links.some((link) => {
       const stats = statsOf(link);
-      return stats === undefined || stats.ino !== ino || (stats.dev === dev && stats.isFile());
+      return stats === undefined || stats.ino !== ino || (stats.dev === dev && this.#counts(stats));
     });
   }
 
@@ -102,25 +132,29 @@ class Found implements OpenWriters {
     this.#descriptors.clear();
   }
 
-  #look(link: string, mayWrite: boolean): void {
+  #counts(stats: Stats): boolean {
+    return stats.isFile() || (this.#which === 'any' && stats.isDirectory());
+  }
+
+  #look(link: string, isWanted: boolean): void {
     try {
-      if (!mayWrite && (lstatSync(link).mode & OWNER_MAY_WRITE) === 0) return;
+      if (!isWanted && (lstatSync(link).mode & OWNER_MAY_WRITE) === 0) return;
     } catch {
       return;
     }
     const stats = statsOf(link);
-    if (stats?.isFile() !== true) return;
+    if (stats === undefined || !this.#counts(stats)) return;
     const inodes = this.#open.get(stats.dev) ?? new Set();
     this.#open.set(stats.dev, inodes.add(stats.ino));
   }
 
   #mappedOn(device: number): ReadonlySet<number> {
-    let mapped = this.#mapped.get(device);
-    if (mapped === undefined) {
-      mapped = new Set(this.#maps.flatMap((maps) => [...mappedForWriting(maps, device)]));
-      this.#mapped.set(device, mapped);
+    let inodes = this.#mapped.get(device);
+    if (inodes === undefined) {
+      inodes = new Set(this.#maps.flatMap((maps) => [...mapped(maps, device, this.#which)]));
+      this.#mapped.set(device, inodes);
     }
-    return mapped;
+    return inodes;
   }
 }
 
@@ -132,18 +166,21 @@ const INODE = /^ino:\s*(\d+)$/m;
 const ACCESS_MODE = 3;
 
 /**
- * Inode numbers of what a process has mapped to be written to on `device`; `maps` is as proc_pid_maps(5) has it. Where the
+ * Inode numbers of what a process has mapped on `device`, to be written to or at all; `maps` is as proc_pid_maps(5) has it. Where the
  * device is none of hardware (btrfs, overlayfs, NFS), stat(2) and the map may call it differently, so there the inode number
  * alone counts: one that means another file only costs a wait.
  */
-export function* mappedForWriting(maps: string, device: number): Generator<number> {
+export function* mapped(maps: string, device: number, which: Which): Generator<number> {
   const name = nameOf(device);
-  for (const [, on, inode] of maps.matchAll(MAPPED_FOR_WRITING))
+  for (const [, on, inode] of maps.matchAll(MAPPED[which]))
     if (name === undefined || name === on) yield Number(inode);
 }
 
 /** `7f…-7f… rw-s 00000000 fe:00 12345 /path` */
-const MAPPED_FOR_WRITING = /^[0-9a-f]+-[0-9a-f]+ .w.s [0-9a-f]+ ([0-9a-f]+:[0-9a-f]+) ([1-9][0-9]*) /gm;
+const MAPPED: Readonly<Record<Which, RegExp>> = {
+  written: /^[0-9a-f]+-[0-9a-f]+ .w.s [0-9a-f]+ ([0-9a-f]+:[0-9a-f]+) ([1-9][0-9]*) /gm,
+  any: /^[0-9a-f]+-[0-9a-f]+ .... [0-9a-f]+ ([0-9a-f]+:[0-9a-f]+) ([1-9][0-9]*) /gm,
+};
 
 /** `fe:00`, from st_dev as makedev(3) makes it; undefined for major number 0, which is no hardware's. */
 function nameOf(device: number): string | undefined {
@@ -152,6 +189,18 @@ function nameOf(device: number): string | undefined {
   const minor = (bits & 0xffn) | ((bits >> 12n) & 0xffffff00n);
   if (major === 0n) return undefined;
   return `${major.toString(16).padStart(2, '0')}:${minor.toString(16).padStart(2, '0')}`;
+}
+
+/**
+ * Whether a descriptor is that of a pipe, a socket or the like, as its link tells (`socket:[1234]`): their small inode numbers are
+ * those of the first files of a disk. What was closed meanwhile may have been anything.
+ */
+function isNoFile(link: string): boolean {
+  try {
+    return !readlinkSync(link).startsWith('/');
+  } catch {
+    return false;
+  }
 }
 
 /** Of the open file; undefined where it has been closed meanwhile, or can't be looked at. */

@@ -1,7 +1,7 @@
 import { closeSync, openSync, statSync } from 'node:fs';
 import type * as nodeFs from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
-import { mappedForWriting, openWriters } from '../../src/scanner/open-writers.ts';
+import { mapped, openWriters } from '../../src/scanner/open-files.ts';
 import { usingForTest } from '../sender/receiver-fixture.ts';
 import { SourceFolder } from '../sender/source-folder.ts';
 
@@ -33,11 +33,11 @@ describe('what a process has mapped to be written to', () => {
     ['a partition', FE_00, [12]],
     ['a device of large numbers', DEVICE_103_12345, [16]],
   ])('is what is shared and writable there, not the same number elsewhere: %s', (_, device, inodes) => {
-    expect([...mappedForWriting(MAPS, device)]).toEqual(inodes);
+    expect([...mapped(MAPS, device, 'written')]).toEqual(inodes);
   });
 
   test('goes by the inode number alone where the device is none of hardware', () => {
-    expect([...mappedForWriting(MAPS, NO_HARDWARE)]).toEqual([12, 15, 16]);
+    expect([...mapped(MAPS, NO_HARDWARE, 'written')]).toEqual([12, 15, 16]);
   });
 });
 
