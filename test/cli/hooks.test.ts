@@ -85,8 +85,8 @@ describe('--on-seal', () => {
     expect(
       hook
         .told()
-        .map(({ directory }) => directory)
-        .toSorted(),
+        .map(({ directory = '' }) => directory)
+        .toSorted((a, b) => a.localeCompare(b)),
     ).toEqual(['DC 2  "x"', 'DC1']);
     expect(hook.told()[0]).toMatchObject({ occasion: 'seal', device: 'edge1', command: 'scan' });
     expect((await isync(scan, { env: env() })).code).toBe(0);
