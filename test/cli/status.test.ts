@@ -183,11 +183,11 @@ describe('isync status --url', () => {
 
 describe('a command that runs long', () => {
   it('writes a line of status to its log at SIGUSR1, and opens no debugger', async () => {
-    const started = await receive();
-    started.child.kill('SIGUSR1');
-    await vi.waitFor(() => expect(started.stderr()).toContain('"msg":"status"'), PATIENCE);
-    expect(started.stderr()).toContain('"alarms":0');
-    expect(started.stderr()).not.toContain('Debugger');
+    const receiver = await receive();
+    receiver.child.kill('SIGUSR1');
+    await vi.waitFor(() => expect(receiver.stderr()).toContain('"msg":"status"'), PATIENCE);
+    expect(receiver.stderr()).toContain('"alarms":0');
+    expect(receiver.stderr()).not.toContain('Debugger');
   });
 
   it('says once that it can not be asked, and does its work', async () => {
