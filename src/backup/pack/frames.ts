@@ -15,7 +15,7 @@ const GZIP_LEVEL = 6;
  * Room for what comes of a frame, in bytes: ZSTD_compressBound of it at the most, and of gzip 0.03 % more than went in. Node's own 16 KiB would
  * take a turn of the pool for each of them.
  */
-const FRAME_ROOM_BYTES = FRAME_BYTES + FRAME_BYTES / 128;
+export const FRAME_ROOM_BYTES = FRAME_BYTES + FRAME_BYTES / 128;
 
 const zstd = promisify(zstdCompress);
 const gzipped = promisify(gzip);
