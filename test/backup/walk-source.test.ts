@@ -72,10 +72,7 @@ describe('the walk of a source', () => {
     for (const path of ['keep/a', 'keep/b.tmp', 'gone/x', 'state/db', 'z']) put(path);
     execFileSync('mkfifo', [join(folder, 'pipe')]);
     const own = lstatSync(join(folder, 'state'), { bigint: true });
-    const steps = walk(
-      { exclude: ['*.tmp', '/gone'] },
-      ({ dev, ino }) => dev === own.dev && ino === own.ino,
-    );
+    const steps = walk({ exclude: ['*.tmp', '/gone'] }, ({ dev, ino }) => dev === own.dev && ino === own.ino);
     expect(await told(steps)).toEqual(['', 'excluded', 'keep', 'keep/a', 'excluded', 'special', 'own', 'z']);
   });
 

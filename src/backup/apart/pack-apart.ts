@@ -89,6 +89,6 @@ class PackThread {
   }
 
   #ask(asked: Asked): void {
-    this.#worker.postMessage(asked);
+    this.#worker.postMessage(asked, []);
   }
 }

@@ -26,7 +26,10 @@ export const JOB = {
 } as const satisfies Argument;
 
 /** The same where all jobs are meant without it. */
-export const JOBS = { ...JOB, describe: 'Name of the job; none: all of the file' } as const satisfies Argument;
+export const JOBS = {
+  ...JOB,
+  describe: 'Name of the job; none: all of the file',
+} as const satisfies Argument;
 
 /**
  * The plan of the first of the commands counts for all. What packs lets go of large buffers all the time: with the plan of a sender
