@@ -1,34 +1,71 @@
 import { once } from 'node:events';
-import { readText } from '../config/read-text.ts';
+import { hostname } from 'node:os';
 import { receiveSchema, type ReceiveConfig } from '../config/schemas/receive.ts';
 import { showAddress } from '../config/target-address.ts';
-import { startReceiver, type ReceiverOptions } from '../receiver/receiver.ts';
+import { DeviceNotes } from '../receiver/devices/device-notes.ts';
+import { Devices } from '../receiver/devices/devices.ts';
+import { startReceiver } from '../receiver/receiver.ts';
 import { openTokenFile } from '../access/token-file.ts';
 import type { Store } from '../store/store.ts';
 import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { openStore } from './locations/table.ts';
+import { openStatus } from './status/open-status.ts';
+import { certificateEndsMs } from './status/certificate.ts';
+import { ReceiveStatus } from './status/receive-status.ts';
+import { StoreLook } from './status/store-look.ts';
+import { followTlsFiles, readTlsFiles } from './tls-files.ts';
 import { softwareName } from './version.ts';
 
 export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
   const { config, output, log, signal } = given;
   await using store = await openUnlessStopped(given);
   if (store === undefined) return EXIT.DONE;
+  let listening: string | undefined;
   using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
+  const devices = new Devices();
+  const state = new ReceiveStatus({
+    config,
+    devices,
+    store: new StoreLook(config.store, store),
+    url: () => listening,
+    certificateEndsMs: config.tlsCert === undefined ? undefined : certificateEndsMs(config.tlsCert),
+    hasToken: tokens && ((device) => tokens.has(device)),
+    log,
+  });
+  await using status = await openStatus(given, await state.parts());
+  // Ends after the receiver, whose sessions still count.
+  await using keeping = new AsyncDisposableStack();
   await using receiver = await startReceiver({
     store,
     listen: config.listen,
     tokens,
     insecure: config.insecure,
-    tls: readTls(config),
+    tls: readTlsFiles(config),
     maxConnections: config.maxConnections,
     software: softwareName(),
+    watch: devices,
     log,
   });
+  using following = new DisposableStack();
+  following.use(followTlsFiles(config, receiver, log));
+  given.reloads({});
   const { url, host, port } = receiver;
+  listening = url;
+  if (store.notes !== undefined)
+    keeping.use(
+      new DeviceNotes({ notes: store.notes, devices, receiver: `${hostname()} ${host}:${port}`, log }),
+    );
   const shown = showAddress(config.store);
   output.text(`isync receive: listening on ${url} (store ${shown})`);
-  output.object({ event: 'listening', url, host, port, store: shown });
+  output.object({
+    event: 'listening',
+    url,
+    host,
+    port,
+    store: shown,
+    ...(status.url !== undefined && { status: status.url }),
+  });
   if (!signal.aborted) await once(signal, 'abort');
   return EXIT.DONE;
 });
@@ -42,13 +79,4 @@ async function openUnlessStopped(given: LastingWork<ReceiveConfig>): Promise<Sto
     if (signal.aborted && error === signal.reason) return undefined;
     throw error;
   }
-}
-
-function readTls({ tlsCert, tlsKey, tlsCa }: ReceiveConfig): ReceiverOptions['tls'] {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  return {
-    cert: Buffer.from(readText(tlsCert, 'the file of --tls-cert')),
-    key: Buffer.from(readText(tlsKey, 'the file of --tls-key')),
-    ca: tlsCa === undefined ? undefined : Buffer.from(readText(tlsCa, 'the file of --tls-ca')),
-  };
 }

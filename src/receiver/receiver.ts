@@ -5,6 +5,8 @@ import { ThrottledLog } from '../http/throttled-log.ts';
 import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
 import { Connections } from './connections.ts';
+import type { DeviceWatch } from './devices/device-watch.ts';
+import { Devices } from './devices/devices.ts';
 import { checkExposure } from '../http/exposure.ts';
 import { withStoreFullLog } from '../store/rules/store-full-log.ts';
 import { answerHealth } from './health.ts';
@@ -31,6 +33,8 @@ export interface ReceiverOptions {
   /** What this side calls itself to senders. Default "isync". */
   readonly software?: string | undefined;
   readonly limits?: Partial<ReceiverLimits> | undefined;
+  /** Told of devices, their sessions and reports. */
+  readonly watch?: DeviceWatch | undefined;
   readonly log: Log;
 }
 
@@ -40,6 +44,8 @@ export interface Receiver extends AsyncDisposable {
   readonly port: number;
   /** What a sender is given as its target. */
   readonly url: string;
+  /** As HttpServer has it. @throws IsyncError CONFIG_INVALID */
+  useTls(tls: TlsFiles): void;
   /**
    * Takes nothing new, finishes what is being committed and says so, closes every session with 1001. Resolves when
    * all has stopped, or `shutdownMs` have passed and the sockets were cut. Idempotent.
@@ -55,12 +61,14 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
     log.warn('without TLS, tokens and data cross the network in the clear', { host: listen.host });
   const limits = { ...RECEIVER_LIMITS, ...options.limits };
   const warnings = new ThrottledLog(log);
+  const watch = options.watch ?? new Devices();
   const connections = new Connections({
-    store: withStoreFullLog(options.store, log),
+    store: withStoreFullLog(options.store, log, (device, reason) => watch.full(device, reason)),
     tokens,
     maxSessions: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
     software: options.software ?? 'isync',
     limits,
+    watch,
     log,
     warnings,
   });
@@ -102,6 +110,10 @@ class WebSocketReceiver implements Receiver {
     this.#connections = connections;
     this.#log = log;
     this.#forgetTokens = forgetTokens;
+  }
+
+  useTls(tls: TlsFiles): void {
+    this.#server.useTls(tls);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

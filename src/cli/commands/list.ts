@@ -3,10 +3,12 @@ import type { CommandSettings } from '../../config/sources.ts';
 import { below, isGroup, type Command, type CommandGroup } from '../command.ts';
 import type { HeapPlan } from '../heap-growth.ts';
 import { backup } from './backup.ts';
+import { init } from './init.ts';
 import { mirror } from './mirror.ts';
 import { pull } from './pull.ts';
 import { receive } from './receive.ts';
 import { scan } from './scan.ts';
+import { status } from './status.ts';
 import { token } from './token.ts';
 import { verify } from './verify.ts';
 import { webhook } from './webhook.ts';
@@ -21,6 +23,8 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   webhook,
   mirror,
   backup,
+  init,
+  status,
 ];
 
 /** Returns what runs under a name: the command itself, and all that stand below it. */

@@ -4,9 +4,11 @@ import type { ReceiverAddress } from '../../config/target-address.ts';
 import { readTokenFile } from '../../config/token-file.ts';
 import type { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
+import type { TlsOptions } from '../../sender/ws/connect.ts';
 import type { LinkState, WsTargetOptions } from '../../sender/ws/ws-target-options.ts';
 import { isLoopback } from '../../http/listen-address.ts';
 import type { OpenTarget, Shared, TargetUse } from '../own-target.ts';
+import { softwareName } from '../version.ts';
 import { trustSystemCas } from '../trust-system-cas.ts';
 
 /** Makes a receiver a target. It is connected to in the background. */
@@ -23,12 +25,19 @@ export async function openReceiver(
     url: to.url.href,
     mode: use.mode,
     token: readToken(config),
-    tls: readTls(config),
+    tls: tlsOf(config),
     compress: use.compress,
     onSend: use.onSend,
     onUncompressed: () =>
       use.log.info('the receiver takes nothing compressed: going on without', { to: to.url.host }),
-    onLink: (state, error) => logLink(use.log, state, error),
+    onLink: (state, error) => {
+      use.watch?.link(state, error);
+      logLink(use.log, state, error);
+    },
+    onPeer: (peer) => use.watch?.peerMet(peer),
+    onDelay: (ms) => use.watch?.delay(ms),
+    report: use.report,
+    software: softwareName(),
   });
   warnOfClearText(config, to.url, use.log);
   return { target, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
@@ -41,7 +50,13 @@ function readToken({ token, tokenFile }: SenderConfig): WsTargetOptions['token']
   return async () => readTokenFile(tokenFile);
 }
 
-function readTls({ tlsCa, tlsCert, tlsKey }: SenderConfig): WsTargetOptions['tls'] {
+/** Returns how to get certificates. They are read now, and again for each connection: renewed ones need no restart. */
+function tlsOf(config: SenderConfig): WsTargetOptions['tls'] {
+  readTls(config);
+  return () => readTls(config);
+}
+
+function readTls({ tlsCa, tlsCert, tlsKey }: SenderConfig): TlsOptions {
   return {
     ...(tlsCa !== undefined && { ca: readText(tlsCa, 'the file of --tls-ca') }),
     ...(tlsCert !== undefined && { cert: readText(tlsCert, 'the file of --tls-cert') }),

@@ -1,7 +1,9 @@
 import type { Log } from '../../model/log.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { DirectoryState, NewestBy } from '../../scanner/data-directory.ts';
+import type { IgnoreSetting } from '../../scanner/ignore-setting.ts';
 import type { CompleteBy } from '../../watcher/watch-event.ts';
+import type { ScanView } from './scan-view.ts';
 import type { Target } from '../target.ts';
 
 export interface ScanOptions {
@@ -23,11 +25,15 @@ export interface ScanOptions {
   readonly reopen: boolean;
   /** `verify`: marked files that the target lacks are sent before the seal; `trust`: they are problems. */
   readonly marks: 'trust' | 'verify';
-  /** Glob patterns of files that are in progress and not to be touched. */
-  readonly ignore: readonly string[];
+  /** Files that are in progress and not to be touched. */
+  readonly ignore: IgnoreSetting;
   /** First firing: finish what is in flight, then end. */
   readonly signal: AbortSignal;
   readonly observer: ScanObserver;
+  /** Given what can be seen of the scan, before it begins. Must not throw. */
+  readonly onView?: ((view: ScanView) => void) | undefined;
+  /** How long (ms) an active directory may be without a write before it is looked into for one. Default: for ever. */
+  readonly stuckAfterMs?: number | undefined;
   readonly log: Log;
 }
 

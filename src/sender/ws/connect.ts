@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import { WebSocket, type ClientOptions, type RawData } from 'ws';
 import { isLoopback } from '../../http/listen-address.ts';
+import { proxyFor } from '../../http/proxy-for.ts';
 import type { DigestAlgorithm } from '../../model/digest.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { decodeReceiverMessage, encode } from '../../protocol/codec.ts';
@@ -47,6 +49,8 @@ export interface ConnectOptions {
   readonly digest: DigestAlgorithm;
   /** Ask the receiver to keep also what a power cut seems to have damaged. */
   readonly replaceDamaged?: boolean | undefined;
+  /** What HELLO calls this side. Default "isync". */
+  readonly software?: string | undefined;
   readonly signal: AbortSignal;
   /** What is left for tries, in ms: neither deadline goes far beyond it. */
   readonly leftMs?: number | undefined;
@@ -126,12 +130,20 @@ function openSocket(url: URL, { token, tls }: ConnectOptions): WebSocket {
     ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
     ...(maskIsPointless(url) ? { generateMask: zeroMask } : {}),
     ...tls,
+    ...proxied(url, tls),
   };
   try {
     return new WebSocket(url, SUBPROTOCOL, options);
   } catch (error) {
     throw connectError(error, url.host);
   }
+}
+
+/** A proxy of the environment tunnels wss; ws is for this machine and its network. */
+function proxied(url: URL, tls: TlsOptions | undefined): ClientOptions {
+  const proxy = url.protocol === 'wss:' ? proxyFor(url) : undefined;
+  if (proxy === undefined) return {};
+  return { agent: new Agent({ ...tls, proxyEnv: { HTTPS_PROXY: proxy.href } }) };
 }
 
 /**
@@ -202,6 +214,7 @@ async function welcomed(
     mode,
     digest,
     replaceDamaged,
+    software = 'isync',
     welcomeDeadlineMs,
   }: ConnectOptions & { readonly welcomeDeadlineMs: number },
 ): Promise<Link> {
@@ -230,7 +243,7 @@ async function welcomed(
     device,
     mode,
     digest,
-    software: 'isync',
+    software,
   } as const;
   socket.send(encode(replaceDamaged === true ? { ...hello, replaceDamaged } : hello));
   try {
