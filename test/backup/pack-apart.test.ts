@@ -63,13 +63,13 @@ describe('packing in a thread of its own', () => {
     expect((await createDecryption(identity).open(ranges)).size).toBeGreaterThan(SLOT_BYTES * (SLOTS + 1));
   });
 
-  it('tells the log what it leaves out, with the error', async () => {
+  it('tells the log of this thread', async () => {
     stage.put('keep');
     stage.put('x'.repeat(200));
     const { hooks: given, log } = hooks();
     const before = { files: 1000, bytes: 1_000_000 };
     expect(await packApart(orderOf({ before }), given)).toMatchObject({ isShrunk: true });
-    expect(log.lines).toMatchObject([{ severity: 'warn', fields: { filesBefore: 1000 } }]);
+    expect(log.lines).toMatchObject([{ level: 'warn', fields: { filesBefore: 1000 } }]);
   });
 
   it('ends with what the sink rejects with', async () => {
