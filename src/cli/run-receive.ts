@@ -10,6 +10,7 @@ import type { Store } from '../store/store.ts';
 import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { openStore } from './locations/table.ts';
+import { openHooks } from './hooks/open-hooks.ts';
 import { openStatus } from './status/open-status.ts';
 import { certificateEndsMs } from './status/certificate.ts';
 import { ReceiveStatus } from './status/receive-status.ts';
@@ -34,6 +35,12 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     log,
   });
   await using status = await openStatus(given, await state.parts());
+  await using hooks = await openHooks({
+    config,
+    owner: { command: 'receive', subject: showAddress(config.store) },
+    alarms: state.board.alarms,
+    log,
+  });
   // Ends after the receiver, whose sessions still count.
   await using keeping = new AsyncDisposableStack();
   await using receiver = await startReceiver({
@@ -44,7 +51,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     tls: readTlsFiles(config),
     maxConnections: config.maxConnections,
     software: softwareName(),
-    watch: devices,
+    watch: hooks.seal === undefined ? devices : hooks.seal.watching(devices),
     log,
   });
   using following = new DisposableStack();
