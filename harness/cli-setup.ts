@@ -22,6 +22,7 @@ export default async function setup(): Promise<(() => void) | undefined> {
       main: join(CHECKOUT, 'src/cli/main.ts'),
       // It is started by its name, so that nothing imports it.
       'queue-thread': join(CHECKOUT, 'src/events/queue/embedded/queue-thread.ts'),
+      'pack-thread': join(CHECKOUT, 'src/backup/apart/pack-thread.ts'),
     },
     platform: 'node',
     output: { dir: join(folder, 'dist/cli'), format: 'esm' },

@@ -52,8 +52,8 @@ export type BackupSource =
       readonly kind: 'folder';
       /** A folder, or one file. In the archive it has the same path without the first "/". */
       readonly path: string;
-      /** Whether something is left out, by its path below `path`; directories have no "/" at their end. */
-      readonly excludes: (path: string) => boolean;
+      /** Globs of what is left out, as createExcludes() takes them. */
+      readonly exclude: readonly string[];
       /** What is mounted below is left out. */
       readonly oneFilesystem: boolean;
       /** Whether it may be empty; else that is a disk that is not mounted, and fails the run. */

@@ -4,7 +4,6 @@ import type { BackupConfig } from '../config/schemas/backup.ts';
 import type { Secret } from '../config/secret.ts';
 import type { NotifyRule, NotifyWay } from '../notices/rule.ts';
 import type { BackupJob, BackupSource, JobSchedule, JobTarget } from './job.ts';
-import { createExcludes } from './pack/exclude.ts';
 
 /** The jobs that settings tell, secrets revealed. */
 export function jobsOf({ jobs, stateDir }: Pick<BackupConfig, 'jobs' | 'stateDir'>): readonly BackupJob[] {
@@ -40,8 +39,7 @@ function jobOf(config: BackupJobConfig, stateDir: string): BackupJob {
 
 function sourceOf(source: BackupJobConfig['sources'][number]): BackupSource {
   if ('command' in source) return { kind: 'command', ...source };
-  const { path, exclude, oneFilesystem, allowEmpty } = source;
-  return { kind: 'folder', path, excludes: createExcludes(exclude), oneFilesystem, allowEmpty };
+  return { kind: 'folder', ...source };
 }
 
 function scheduleOf({

@@ -5,14 +5,13 @@ import type { BackupJob } from '../backup/job.ts';
 import { openJobState, STATE_FILE } from '../backup/state/open-state.ts';
 import { jobReport, type JobReport } from '../backup/status/job-report.ts';
 import { jobsCommand } from './backup/backup-command.ts';
-import { jobNamed } from './backup/choose-job.ts';
+import { jobsNamed } from './backup/choose-job.ts';
 import { reportLines, reportObject } from './backup/report-text.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** By what this machine has in the folders of the jobs: no store is asked, and nothing is made. */
 export const runBackupStatus = jobsCommand(async ({ jobs, words, output }) => {
-  const { job: name } = words;
-  const asked = name === undefined ? jobs : [jobNamed(jobs, name)];
+  const asked = jobsNamed(jobs, words['job']);
   const nowMs = Date.now();
   const reports: JobReport[] = [];
   for (const job of asked) reports.push(await reportOf(job, nowMs));

@@ -1,3 +1,4 @@
+import { packApart } from '../backup/apart/pack-apart.ts';
 import { JobNotices } from '../backup/tell/job-notices.ts';
 import { openNoticeQueue } from '../notices/notice-queue.ts';
 import { openNotifier } from '../notices/open-notifier.ts';
@@ -50,6 +51,7 @@ async function run({ config, job, output, screen, log, signal, cut }: JobWork): 
     log,
     signal,
     cut,
+    packer: packApart,
     onProgress: (progress) => (packed = progress),
   });
   for (const line of resultLines(result)) output.text(line);

@@ -140,7 +140,7 @@ export async function membersOf(path: string): Promise<Member[]> {
   const source = {
     kind: 'folder',
     path,
-    excludes: () => false,
+    exclude: [],
     oneFilesystem: false,
     allowEmpty: true,
   } as const;

@@ -60,7 +60,7 @@ describe('a large file whose disk fails', () => {
   function failing(times: number): void {
     let reads = 0;
     vi.spyOn(MemberFile.prototype, 'pieces').mockImplementation(async function* (this: MemberFile) {
-      const whole = this.whole();
+      const whole = this.whole(Buffer.alloc(LARGE));
       yield whole.subarray(0, 3_000_000);
       reads++;
       if (reads <= times) throw Object.assign(new Error('disk'), { code: 'EIO' });

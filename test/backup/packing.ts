@@ -27,7 +27,7 @@ import { RecordingLog } from '../recording-log.ts';
 
 /** What a folder source has where a test says nothing else. */
 export function folderSource(path: string): FolderSource {
-  return { kind: 'folder', path, excludes: () => false, oneFilesystem: false, allowEmpty: false };
+  return { kind: 'folder', path, exclude: [], oneFilesystem: false, allowEmpty: false };
 }
 
 export function jobOf(
@@ -88,12 +88,11 @@ export async function packed(
     {
       job,
       version,
-      type: on === undefined ? 'full' : 'incremental',
       base: on && { version: on.version, records: recordsOf(on.listFile) },
       before: on?.counts,
       isRehash: false,
       sealer: undefined,
-      sink: { write: async (bytes) => void pieces.push(bytes) },
+      sink: { write: async (bytes) => void pieces.push(bytes.slice()) },
       listFile,
       scratchFolder: join(job.stateDir, 'scratch', String(version)),
       log,

@@ -186,6 +186,19 @@ describe('a run', () => {
     expect(next.type).toBe('incremental');
     for (const key of [full.name, next.name])
       expect(target.objects.get(key)!.lockedUntilMs).toBeGreaterThan(aWeekAhead() + 29 * DAY_MS);
+    // It was locked for the whole chain from the start.
+    const locks = (): string[] => target.calls.filter((call) => call.startsWith('lock '));
+    expect(locks()).toEqual([full.name, next.name].map((key) => `lock ${key}`));
+  });
+
+  it('locks for longer what a chain needs that goes on beyond its time', async () => {
+    const stage = new RunStage();
+    const target = new MemoryTarget({ lock: { mode: 'governance', days: 30 } });
+    const full = await stage.ran(target);
+    const later = (): number => Date.now() + 20 * DAY_MS;
+    const next = await stage.ran(target, { now: later, type: 'incremental' });
+    expect(next.type).toBe('incremental');
+    expect(target.objects.get(full.name)!.lockedUntilMs).toBeGreaterThan(later() + 29 * DAY_MS);
   });
 
   it('leaves the job of another machine alone, unless it adopts it; then the other one is refused', async () => {

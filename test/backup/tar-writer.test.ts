@@ -69,6 +69,22 @@ describe('a tar', () => {
     }
   });
 
+  it('takes pieces that are read into the same memory', async () => {
+    const content = randomBytes(FRAME_BYTES + 12_345);
+    const room = Buffer.alloc(100_000);
+    const pieces = function* (): Generator<Uint8Array> {
+      for (let at = 0; at < content.length; at += room.length) {
+        room.fill(0);
+        yield room.subarray(0, content.copy(room, 0, at));
+      }
+    };
+    const places: { readonly start: number; readonly end: number }[] = [];
+    const tar = await written(async (writer) => {
+      for (const path of ['f', 'g']) places.push(await writer.addFile(fileOf(path, content), pieces()));
+    });
+    for (const { start, end } of places) expect(tar.subarray(start, end).equals(content)).toBe(true);
+  });
+
   it('keeps modes, times, links, folders and long names', async () => {
     const long = `${'d'.repeat(200)}/${'ü'.repeat(100)}`;
     const content = Buffer.from('hello');

@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   utimesSync,
   writeFileSync,
@@ -134,7 +135,7 @@ describe.skipIf(noRsync)('isync backup restore', () => {
     expect(readFileSync(`${to}.isync-old/mine`, 'utf8')).toBe('mine');
   });
 
-  it('goes on after a kill with --resume', async () => {
+  it('goes on after a kill with --resume, with the backup that it has begun with', async () => {
     for (let at = 0; at < 12; at++) writeFileSync(`${stage.source}/deep/big${at}`, randomBytes(4_000_000));
     await stage.make({ type: 'full' });
     const to = stage.at('back');
@@ -151,8 +152,13 @@ describe.skipIf(noRsync)('isync backup restore', () => {
     await killed.stop('SIGKILL');
     const again = await stage.run(['restore', 'latest', '--to', to]);
     expect([again.exitCode, again.stderr]).toEqual([1, expect.stringContaining('--resume')]);
+    const { atime, mtime } = statSync(stage.source);
+    writeFileSync(`${stage.source}/newer`, 'newer');
+    await stage.make({ type: 'full' });
+    rmSync(`${stage.source}/newer`);
+    utimesSync(stage.source, atime, mtime);
     const resumed = await stage.run(['restore', 'latest', '--to', to, '--resume']);
-    expect(resumed.exitCode).toBe(0);
+    expect([resumed.exitCode, resumed.stderr]).toEqual([0, '']);
     expect(stage.differences(to)).toBe('');
   });
 

@@ -107,7 +107,7 @@ await withS3Server((server) => {
     expect(name).toContain('_005.tar');
   });
 
-  it('locks its archive, and for longer what it needs', async () => {
+  it('locks its archive until the chain ends, and asks no older one for it', async () => {
     const Bucket = `isync-test-${randomBytes(6).toString('hex')}`;
     await server.client.send(new CreateBucketCommand({ Bucket, ObjectLockEnabledForBucket: true }));
     const lock = { mode: 'governance', days: 1 };
@@ -123,9 +123,16 @@ await withS3Server((server) => {
     expect(until).toBeGreaterThan(Date.now() + 86_000_000);
     const { TagSet } = await server.client.send(new GetObjectTaggingCommand({ Bucket, Key }));
     expect(TagSet).toEqual([{ Key: 'env', Value: 'test' }]);
-    writeFileSync(stage.at('source/other'), 'two');
-    expect((await stage.run()).backups).toMatchObject([{ type: 'incremental' }]);
-    expect(await lockedUntil()).toBeGreaterThan(until);
+    for (const content of ['two', 'three', 'four']) {
+      writeFileSync(stage.at('source/other'), content);
+      const before = stage.front.asked.length;
+      expect((await stage.run()).backups).toMatchObject([{ type: 'incremental' }]);
+      const asked = stage.front.asked.slice(before);
+      const counted = asked.filter(({ url }) => !/partNumber=|list-type=2/.test(url));
+      expect(counted.length).toBeLessThanOrEqual(12);
+      expect(counted.filter(({ url }) => url.includes(first))).toEqual([]);
+    }
+    expect(await lockedUntil()).toBe(until);
     await stage.check();
   });
 

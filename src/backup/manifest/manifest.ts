@@ -100,3 +100,17 @@ export interface JobObject {
   readonly machine: string;
   readonly sinceMs: number;
 }
+
+export const NO_COUNTS: BackupCounts = {
+  files: 0,
+  directories: 0,
+  symlinks: 0,
+  bytes: 0,
+  storedFiles: 0,
+  storedBytes: 0,
+  special: 0,
+  own: 0,
+  excluded: 0,
+  torn: 0,
+  problems: 0,
+};

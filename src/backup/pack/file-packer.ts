@@ -1,4 +1,4 @@
-import { createHash, type Hash } from 'node:crypto';
+import { createHash, hash, type Hash } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
 import type { FileRecord, RegularRecord, StoredAt } from '../list/file-record.ts';
 import { LeftOut, looking, throwOfMachine } from './left-out.ts';
@@ -37,6 +37,8 @@ const ZEROS = Buffer.alloc(64 * 1024);
 /** Packs files that have changed, and points to where the others are. */
 export class FilePacker {
   readonly #options: FilePackerOptions;
+  /** One file is read at a time, and what was read is in the tar before the next is. */
+  readonly #room = Buffer.allocUnsafe(READ_WHOLE_BYTES);
 
   constructor(options: FilePackerOptions) {
     this.#options = options;
@@ -55,10 +57,10 @@ export class FilePacker {
       return this.#record(step, read, earlier.stored);
     }
     if (step.stats.size <= READ_WHOLE_BYTES) {
-      const settled = looking(step.path, () => readSettled(step.at, step.path));
+      const settled = looking(step.path, () => readSettled(step.at, step.path, this.#room));
       if (settled !== undefined) {
         const { stats, content, isTorn } = settled;
-        const sha256 = createHash('sha256').update(content).digest('hex');
+        const sha256 = hash('sha256', content);
         return await this.#small(step, { stats, lookedMs, sha256, isTorn }, content, earlier);
       }
     }
@@ -124,7 +126,7 @@ export class FilePacker {
     const { signal, tally } = this.#options;
     let done = 0;
     try {
-      for await (const piece of file.pieces()) {
+      for await (const piece of file.pieces(this.#room)) {
         signal.throwIfAborted();
         hash.update(piece);
         done += piece.length;

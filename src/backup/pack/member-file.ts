@@ -42,24 +42,27 @@ export class MemberFile implements Disposable {
     return size !== this.stats.size || mtimeNs !== this.stats.mtimeNs || ctimeNs !== this.stats.ctimeNs;
   }
 
-  /** All of it: `size` bytes, zeros for those that it has lost meanwhile. */
-  whole(): Buffer {
-    const content = Buffer.alloc(this.size);
+  /**
+   * All of it: `size` bytes, zeros for those that it has lost meanwhile.
+   * @param room where it is read to, as long as it at least
+   */
+  whole(room: Buffer): Buffer {
+    const content = room.subarray(0, this.size);
     for (let at = 0; at < content.length;) {
       const count = readSync(this.#fd, content, at, content.length - at, at);
-      if (count === 0) break;
-      at += count;
+      if (count === 0) content.fill(0, at);
+      at += count === 0 ? content.length - at : count;
     }
     return content;
   }
 
-  /** The same in pieces. */
-  async *pieces(): AsyncGenerator<Buffer> {
+  /** The same in pieces, each in `room`, until the next one is asked for. */
+  async *pieces(room: Buffer): AsyncGenerator<Buffer> {
     for (let at = 0; at < this.size;) {
-      const piece = Buffer.alloc(Math.min(PIECE_BYTES, this.size - at));
+      const piece = room.subarray(0, Math.min(PIECE_BYTES, this.size - at));
       const { bytesRead } = await readPiece(this.#fd, piece, 0, piece.length, at);
       const length = bytesRead === 0 ? piece.length : bytesRead;
-      yield piece.subarray(0, length);
+      yield bytesRead === 0 ? piece.fill(0) : piece.subarray(0, length);
       at += length;
     }
   }
@@ -79,12 +82,13 @@ export interface SettledContent {
 /**
  * A small file as it was at one moment, or, where it changes all the time, as it was read last. Undefined where it has grown beyond
  * READ_WHOLE_BYTES.
+ * @param room of READ_WHOLE_BYTES, where the content is read to
  */
-export function readSettled(at: Buffer, path: string): SettledContent | undefined {
+export function readSettled(at: Buffer, path: string, room: Buffer): SettledContent | undefined {
   for (let reads = 1; ; reads++) {
     using file = new MemberFile(at, path);
     if (file.size > READ_WHOLE_BYTES) return undefined;
-    const content = file.whole();
+    const content = file.whole(room);
     const { isChanged: isTorn } = file;
     if (!isTorn || reads === MAX_READS) return { stats: file.stats, content, isTorn };
   }

@@ -1,13 +1,12 @@
 import type { Log } from '../../model/log.ts';
-import type { BackupJob, BackupType } from '../job.ts';
+import type { BackupJob } from '../job.ts';
 import type { FileRecord } from '../list/file-record.ts';
 import type { BackupCounts, BackupProblem } from '../manifest/manifest.ts';
 
 /** What one archive is made of. */
 export interface PackRequest {
-  readonly job: BackupJob;
+  readonly job: Pick<BackupJob, 'sources' | 'stateDir' | 'to' | 'compress'>;
   readonly version: number;
-  readonly type: BackupType;
   /** What an incremental backup is compared with: its records, in order, once. */
   readonly base: PackBase | undefined;
   /** Counts of the backup before, of whatever type: it tells whether this one has shrunk. */
@@ -50,7 +49,7 @@ export interface Packed {
   readonly isShrunk: boolean;
 }
 
-/** Takes bytes in order. One write at a time; nobody changes the bytes afterwards. */
+/** Takes bytes in order. One write at a time; once it has resolved, the bytes may be changed. */
 export interface ByteSink {
   /** Resolves when more may come. Rejects with an IsyncError when no more is wanted. */
   write(bytes: Uint8Array): Promise<void>;

@@ -1,7 +1,7 @@
 import type { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { FileRecord, RegularRecord } from '../list/file-record.ts';
-import { type BackupCounts, type BackupProblem, MAX_PROBLEMS } from '../manifest/manifest.ts';
+import { type BackupCounts, type BackupProblem, MAX_PROBLEMS, NO_COUNTS } from '../manifest/manifest.ts';
 import type { PackProgress } from './pack.ts';
 
 /** Between two that are told, in ms. */
@@ -22,19 +22,7 @@ export class Tally {
   readonly needs: Set<number>;
   readonly #problems: BackupProblem[] = [];
   readonly #options: TallyOptions;
-  readonly #counts: Counts = {
-    files: 0,
-    directories: 0,
-    symlinks: 0,
-    bytes: 0,
-    storedFiles: 0,
-    storedBytes: 0,
-    special: 0,
-    own: 0,
-    excluded: 0,
-    torn: 0,
-    problems: 0,
-  };
+  readonly #counts: Counts = { ...NO_COUNTS };
   #toldMs = performance.now();
 
   constructor(options: TallyOptions) {

@@ -16,8 +16,8 @@ export class TarWriter {
   readonly #tar = pack();
   readonly #pumped: Promise<void>;
   #failure: Error | undefined;
-  /** The first piece of content of the member that is being written; told where in the tar it goes. */
-  #first: (PromiseWithResolvers<number> & { readonly piece: Uint8Array }) | undefined;
+  /** The piece of content that is under way; told where in the tar it has gone. */
+  #piece: (PromiseWithResolvers<number> & { readonly bytes: Uint8Array }) | undefined;
 
   constructor(frames: FrameWriter) {
     this.#frames = frames;
@@ -35,14 +35,14 @@ export class TarWriter {
   }
 
   /**
-   * A file with its content, just `record.size` bytes. Of the pieces, none may be changed afterwards. Rejects as the pieces do; then the tar is
-   * of no use.
+   * A file with its content, just `record.size` bytes. A piece may be changed once the next one is asked for. Rejects as the pieces do; then
+   * the tar is of no use.
    */
   async addFile(
     record: FileRecord,
     content: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
   ): Promise<TarPlace> {
-    this.#first = undefined;
+    let start = 0;
     let size = 0;
     try {
       await this.#entry(async (ended) => {
@@ -50,10 +50,12 @@ export class TarWriter {
         member.on('error', untold);
         for await (const piece of content) {
           if (piece.length === 0) continue;
-          this.#first ??= expected(piece);
-          size += piece.length;
           this.#throwFailure();
-          if (!member.write(piece)) await drained(member);
+          const written = this.#expect(piece);
+          member.write(piece);
+          const at = await written;
+          if (size === 0) start = at;
+          size += piece.length;
         }
         member.end(undefined);
       });
@@ -61,7 +63,6 @@ export class TarWriter {
       this.#tar.destroy(toIsyncError(error, 'INTERNAL'));
       throw error;
     }
-    const start = await this.#placed();
     return { start, end: start + size };
   }
 
@@ -94,23 +95,35 @@ export class TarWriter {
   }
 
   async #pump(): Promise<void> {
-    for await (const piece of this.#tar) {
-      if (!(piece instanceof Uint8Array)) continue;
-      // The library hands on the very pieces that it was given.
-      if (piece === this.#first?.piece) this.#first.resolve(this.#frames.position);
-      try {
-        await this.#frames.write(piece);
-      } catch (error) {
-        // Known before the member hears of it: leaving this loop destroys the tar.
-        this.#failure = toIsyncError(error, 'INTERNAL');
-        this.#first?.reject(this.#failure);
-        throw error;
+    try {
+      for await (const piece of this.#tar) {
+        if (!(piece instanceof Uint8Array)) continue;
+        const at = this.#frames.position;
+        await this.#write(piece);
+        // The library hands on the very pieces that it was given.
+        if (piece === this.#piece?.bytes) this.#piece.resolve(at);
       }
+    } catch (error) {
+      this.#failure ??= toIsyncError(error, 'INTERNAL');
+      this.#piece?.reject(this.#failure);
+      throw error;
     }
   }
 
-  async #placed(): Promise<number> {
-    return (await this.#first?.promise) ?? 0;
+  async #write(piece: Uint8Array): Promise<void> {
+    try {
+      await this.#frames.write(piece);
+    } catch (error) {
+      // Known before the member hears of it: leaving the loop destroys the tar.
+      this.#failure = toIsyncError(error, 'INTERNAL');
+      throw error;
+    }
+  }
+
+  /** Resolves to where in the tar the piece is, once it has been written there. */
+  #expect(bytes: Uint8Array): Promise<number> {
+    this.#piece = { ...Promise.withResolvers<number>(), bytes };
+    return this.#piece.promise;
   }
 
   #throwFailure(): void {
@@ -118,27 +131,5 @@ export class TarWriter {
   }
 }
 
-function expected(piece: Uint8Array): PromiseWithResolvers<number> & { readonly piece: Uint8Array } {
-  const place = Promise.withResolvers<number>();
-  // Where writing fails, nobody may be waiting yet.
-  place.promise.catch(() => undefined);
-  return { ...place, piece };
-}
-
 /** Whoever called is told by the rejection of the call. */
 function untold(): void {}
-
-type Member = ReturnType<ReturnType<typeof pack>['entry']>;
-
-async function drained(member: Member): Promise<void> {
-  if (member.destroying) return;
-  await new Promise<void>((resolve) => {
-    const go = (): void => {
-      member.off('drain', go);
-      member.off('close', go);
-      resolve();
-    };
-    member.on('drain', go);
-    member.on('close', go);
-  });
-}

@@ -5,6 +5,7 @@ import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import type { BackupSource } from '../job.ts';
 import { nameText, pathText } from '../list/escaped-name.ts';
 import { comparePaths, memberPathFault, type MemberPath, parseMemberPath } from '../list/member-path.ts';
+import { createExcludes } from './exclude.ts';
 import { readFault, throwOfMachine } from './left-out.ts';
 
 /** Entries after which other work gets its turn: about 1 ms of a local disk. */
@@ -70,6 +71,7 @@ interface OpenFolder {
 class SourceWalk {
   readonly #source: FolderSource;
   readonly #isOwn: WalkOptions['isOwn'];
+  readonly #isExcluded: (path: string) => boolean;
   /** From the source down to the folder that is being read. */
   readonly #open: OpenFolder[] = [];
   /** Characters of a path in the archive that belong to the source. */
@@ -80,6 +82,7 @@ class SourceWalk {
   constructor(source: FolderSource, isOwn: WalkOptions['isOwn']) {
     this.#source = source;
     this.#isOwn = isOwn;
+    this.#isExcluded = createExcludes(source.exclude);
     this.#place = placeOfFolder(source);
     this.#above = this.#place === '' ? 0 : this.#place.length + 1;
   }
@@ -125,7 +128,7 @@ class SourceWalk {
 
   *#look(folder: OpenFolder, { text, bytes }: OpenFolder['names'][number]): Generator<WalkStep> {
     const path = folder.prefix + text;
-    if (this.#source.excludes(path.slice(this.#above))) return yield { kind: 'excluded' };
+    if (this.#isExcluded(path.slice(this.#above))) return yield { kind: 'excluded' };
     const at = Buffer.concat([Buffer.from(`/proc/self/fd/${folder.fd}/`), bytes]);
     try {
       const stats = lstatSync(at, { bigint: true });

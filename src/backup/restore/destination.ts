@@ -126,6 +126,19 @@ async function into(folder: string, isResume: boolean, mine: RestoreMarker): Pro
   };
 }
 
+/** The name of the backup that an earlier restore to this place has begun with, and not completed; undefined where there is none. */
+export async function begunIn({
+  to,
+  isReplace,
+}: Pick<DestinationOptions, 'to' | 'isReplace'>): Promise<string | undefined> {
+  const place = await realpath(to).catch(() => to);
+  for (const folder of isReplace ? [`${place}${STAGED_ENDING}`, place] : [place]) {
+    const begun = await readMarker(folder);
+    if (begun !== undefined) return begun.name;
+  }
+  return undefined;
+}
+
 /** Puts a restored folder in the place of another one, which keeps its content under another name. */
 async function swap(staged: string, place: string): Promise<string | undefined> {
   const above = dirname(place);
@@ -171,11 +184,15 @@ async function lookAt(path: string, isFollowed = true): Promise<Stats | undefine
 }
 
 async function isMarkedAs(folder: string, mine: RestoreMarker): Promise<boolean> {
+  return isDeepStrictEqual(await readMarker(folder), mine);
+}
+
+/** Undefined where there is none that can be read. */
+async function readMarker(folder: string): Promise<RestoreMarker | undefined> {
   try {
-    const text = await readFile(join(folder, MARKER_NAME), 'utf8');
-    return isDeepStrictEqual(marker.parse(JSON.parse(text)), mine);
+    return marker.parse(JSON.parse(await readFile(join(folder, MARKER_NAME), 'utf8')));
   } catch {
-    return false;
+    return undefined;
   }
 }
 

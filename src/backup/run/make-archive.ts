@@ -1,8 +1,6 @@
-import { createReadStream } from 'node:fs';
 import { IsyncError } from '../../model/isync-error.ts';
-import { readRecords } from '../list/read-records.ts';
-import { packJob } from '../pack/pack-job.ts';
-import type { Packed } from '../pack/pack.ts';
+import { packHere, type PackOrder } from '../apart/pack-order.ts';
+import type { Packed, PackProgress } from '../pack/pack.ts';
 import { dropArchive } from '../upload/drop-archive.ts';
 import { openArchiveUpload } from '../upload/open-upload.ts';
 import type { ArchiveUpload, UploadOutcome } from '../upload/uploads.ts';
@@ -90,32 +88,31 @@ async function packInto(
   { pack, base }: ArchiveWork,
   { sink }: Pick<ArchiveUpload, 'sink'>,
 ): Promise<Packed> {
-  const { request, keeper, encryption, log, signal } = context;
-  const { job } = request;
-  await makeLists(job.stateDir);
-  const { version, type, secrets } = pack;
-  const files = filesOf(job.stateDir, version);
-  return await packJob({
-    job,
+  const { request, keeper, log, signal } = context;
+  const { isRehash, packer = packHere } = request;
+  const { sources, stateDir, to, compress } = request.job;
+  await makeLists(stateDir);
+  const { version, secrets } = pack;
+  const files = filesOf(stateDir, version);
+  const order: PackOrder = {
+    job: { sources, stateDir, to, compress },
     version,
-    type,
     base: base && {
       version: base.version,
-      records: readRecords(createReadStream(filesOf(job.stateDir, base.version).list), base.list.records),
+      listFile: filesOf(stateDir, base.version).list,
+      records: base.list.records,
     },
     before: before(context),
-    isRehash: request.isRehash,
-    sealer: secrets && encryption?.sealer(secrets),
-    sink,
+    isRehash,
+    secrets,
     listFile: files.list,
     scratchFolder: files.scratch,
-    log,
-    signal,
-    onProgress: (progress) => {
-      keeper.progress(progress);
-      request.onProgress?.(progress);
-    },
-  });
+  };
+  const onProgress = (progress: PackProgress): void => {
+    keeper.progress(progress);
+    request.onProgress?.(progress);
+  };
+  return await packer(order, { sink, log, signal, onProgress });
 }
 
 /** Of the newest whole backup, wherever it is: what the next one is compared with. */

@@ -1,4 +1,5 @@
 import type { Log } from '../../model/log.ts';
+import type { Packer } from '../apart/pack-order.ts';
 import type { BackupJob, BackupType } from '../job.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import type { PackProgress } from '../pack/pack.ts';
@@ -29,6 +30,8 @@ export interface RunRequest {
   readonly signal: AbortSignal;
   /** Ends what runs after an interruption: `after` of the job. */
   readonly cut?: AbortSignal | undefined;
+  /** How it is packed; undefined: packHere(). */
+  readonly packer?: Packer | undefined;
   /** Told now and then of what has been packed; must not throw. */
   readonly onProgress?: ((progress: PackProgress) => void) | undefined;
   /** In ms since the epoch. For tests. */

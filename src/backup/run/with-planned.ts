@@ -1,23 +1,9 @@
 import type { Catalogue, KnownBackup } from '../catalogue/catalogue.ts';
-import { MANIFEST_FORMAT, type Manifest } from '../manifest/manifest.ts';
+import { MANIFEST_FORMAT, type Manifest, NO_COUNTS } from '../manifest/manifest.ts';
 import { LIST_ENDING, MANIFEST_ENDING } from '../names/backup-name.ts';
 import type { TargetObject } from '../target/target.ts';
 import type { PlannedBackup } from './plan-backups.ts';
 import type { Surveyed } from './survey.ts';
-
-const NO_COUNTS = {
-  files: 0,
-  directories: 0,
-  symlinks: 0,
-  bytes: 0,
-  storedFiles: 0,
-  storedBytes: 0,
-  special: 0,
-  own: 0,
-  excluded: 0,
-  torn: 0,
-  problems: 0,
-};
 
 /** What a target would have after a run: with the planned backup, which needs all that its base does. Its version tells it apart. */
 export function withPlanned(

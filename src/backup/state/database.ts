@@ -84,6 +84,13 @@ const TABLES = `
   CREATE TABLE removals (target TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (target, key)) STRICT, WITHOUT ROWID;
 `;
 
+/** Came later: a file may have been made without it, and an older isync leaves it alone. */
+const ADDED_TABLES = `
+  CREATE TABLE IF NOT EXISTS locks (
+    target TEXT NOT NULL, key TEXT NOT NULL, untilMs INTEGER NOT NULL, PRIMARY KEY (target, key)
+  ) STRICT, WITHOUT ROWID;
+`;
+
 /** Opens the database of a job, and makes it, with its folder, where it is missing. Several processes may have it open. */
 export async function openDatabase(path: string, jobId: string): Promise<DatabaseSync> {
   await ensureFolder(dirname(path));
@@ -116,6 +123,7 @@ function prepare(db: DatabaseSync, path: string, jobId: string): void {
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);
     db.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   }
+  db.exec(ADDED_TABLES);
   db.exec('COMMIT');
 }
 

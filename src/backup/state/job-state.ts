@@ -125,6 +125,10 @@ export interface TargetRecords {
   /** They are gone, or stay. */
   endRemoval(target: string, keys: Iterable<string>): void;
   removals(target: string): ReadonlySet<string>;
+  /** An archive was locked until then, and it was read back. Drops what has ended by `nowMs`. */
+  noteLock(target: string, key: string, untilMs: number, nowMs: number): void;
+  /** Until when it was locked, in ms since the epoch; 0 where that is not known. */
+  lockNoted(target: string, key: string): number;
 }
 
 export interface UploadRecord {

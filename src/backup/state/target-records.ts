@@ -111,6 +111,19 @@ export class Targets implements TargetRecords {
     });
   }
 
+  noteLock(target: string, key: string, untilMs: number, nowMs: number): void {
+    this.#tables.together(() => {
+      this.#tables.change('DELETE FROM locks WHERE untilMs < $nowMs', { nowMs });
+      const sql = 'INSERT OR REPLACE INTO locks VALUES ($target, $key, $untilMs)';
+      this.#tables.change(sql, { target, key, untilMs });
+    });
+  }
+
+  lockNoted(target: string, key: string): number {
+    const sql = 'SELECT untilMs FROM locks WHERE target = $target AND key = $key';
+    return Number(this.#tables.one(sql, { target, key })?.['untilMs'] ?? 0);
+  }
+
   removals(target: string): ReadonlySet<string> {
     const rows = this.#tables.all('SELECT key FROM removals WHERE target = $target', { target });
     return new Set(rows.map((row) => String(row['key'])));

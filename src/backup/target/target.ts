@@ -52,7 +52,7 @@ export interface BackupTarget extends AsyncDisposable {
   /** Until when an object is locked, in ms since the epoch; undefined where it is not. */
   lockedUntil(key: string, options?: Abortable): Promise<number | undefined>;
   /** Locks an object until then, or leaves a longer lock. Reads it back, and rejects with STORE_FAILED where it does not hold. */
-  lock(key: string, mode: ObjectLock['mode'], untilMs: number, options?: Abortable): Promise<void>;
+  lock(key: string, mode: ObjectLock['mode'], untilMs: number, options?: LockOptions): Promise<void>;
 
   /** How far our clock is ahead of the store's, in ms, by its last answer; undefined before the first, or where it has no clock. */
   readonly clockAheadMs: number | undefined;
@@ -85,6 +85,11 @@ export interface ArchiveAttributes {
 export interface CompleteOptions extends Abortable {
   /** Those of the upload once more: there are servers that drop them from multipart uploads. */
   readonly tags?: ArchiveAttributes['tags'] | undefined;
+}
+
+export interface LockOptions extends Abortable {
+  /** It has just been made: its lock need not be asked for before it is set. */
+  readonly isNew?: boolean | undefined;
 }
 
 export interface TargetUpload {

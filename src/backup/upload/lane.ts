@@ -57,6 +57,8 @@ export class Lane {
   readonly #width: Limiter;
   /** Parts that the target has, by number. */
   readonly #done = new Map<number, { readonly md5: string; readonly etag: string }>();
+  /** Memory of parts that have been sent, for those that come. */
+  readonly #rooms: Buffer[] = [];
   #upload: TargetUpload | undefined;
   #status: LaneStatus = 'active';
   #error: Error | undefined;
@@ -172,9 +174,10 @@ export class Lane {
     const upload = this.#upload;
     if (this.#status !== 'active' || upload === undefined) return;
     const { spool, limiter } = this.#options;
-    const { number, md5: hex } = part;
+    const { number, size, md5: hex } = part;
     if (!this.has(part)) {
-      const bytes = await spool.read(part);
+      const room = this.#rooms.pop() ?? Buffer.allocUnsafeSlow(Math.max(size, this.#options.pack.partBytes));
+      const bytes = await spool.read(part, room);
       const md5 = Buffer.from(hex, 'hex').toString('base64');
       const signal = this.#signal;
       const etag = await this.#attempt(`put part ${number}`, async () => {
@@ -184,6 +187,8 @@ export class Lane {
       });
       this.#record(part, 'done', etag);
       this.#done.set(number, { md5: hex, etag });
+      // After a failure some of it may be under way still.
+      this.#rooms.push(room);
     }
     spool.release(number, this);
   }

@@ -81,11 +81,23 @@ export class Spool implements AsyncDisposable {
     for (const number of this.#held.keys()) this.release(number, holder);
   }
 
-  /** A part that is held. */
-  async read({ number, size }: PackedPart): Promise<Buffer> {
+  /**
+   * A part that is held.
+   * @param room where it is read to, as long as it at least
+   */
+  async read({ number, size }: PackedPart, room: Buffer): Promise<Buffer> {
     const path = this.#pathOf(number);
-    const bytes = await guarded(path, async () => await readFile(path));
-    if (bytes.length === size) return bytes;
+    const isWhole = await guarded(path, async () => {
+      await using file = await open(path);
+      let done = 0;
+      while (done < size) {
+        const { bytesRead } = await file.read(room, done, size - done, done);
+        if (bytesRead === 0) return false;
+        done += bytesRead;
+      }
+      return (await file.stat()).size === size;
+    });
+    if (isWhole) return room.subarray(0, size);
     throw new IsyncError('STORE_FAILED', 'a part in the spool has another length than was written', { path });
   }
 

@@ -7,7 +7,7 @@ import type { BackupTarget } from '../../backup/target/target.ts';
 import { printable } from '../../observe/printable.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { JobsWork } from './backup-command.ts';
-import { jobNamed } from './choose-job.ts';
+import { jobsNamed } from './choose-job.ts';
 
 /** A listing is tried for this long, in ms: that it works was found out just before. */
 const GIVE_UP_MS = 30_000;
@@ -15,7 +15,7 @@ const GIVE_UP_MS = 30_000;
 /** Tries everything at the stores of the jobs, or of one, says what it has found, and ends with 0 only where all is well. */
 export async function runCheck(given: JobsWork): Promise<ExitCode> {
   const { jobs, words, log, output, signal } = given;
-  const chosen = words['job'] === undefined ? jobs : [jobNamed(jobs, words['job'])];
+  const chosen = jobsNamed(jobs, words['job']);
   const checked: object[] = [];
   let isOk = true;
   for (const job of chosen) {

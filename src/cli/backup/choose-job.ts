@@ -3,6 +3,14 @@ import { closest } from '../../config/closest.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 
 /**
+ * Those that a command is about: the job of that name; without a name all.
+ * @throws IsyncError USAGE
+ */
+export function jobsNamed(jobs: readonly BackupJob[], name: string | undefined): readonly BackupJob[] {
+  return name === undefined ? jobs : [jobNamed(jobs, name)];
+}
+
+/**
  * The job of that name; without a name the only one.
  * @throws IsyncError USAGE
  */

@@ -7,7 +7,7 @@ import { printable } from '../../observe/printable.ts';
 import { errorText } from '../output.ts';
 import { type JobsWork, jobsCommand } from './backup-command.ts';
 import { type Look, lookAt, storesNamed } from './catalogues.ts';
-import { jobNamed } from './choose-job.ts';
+import { jobsNamed } from './choose-job.ts';
 import { errorObject, exitOf } from './exit-of.ts';
 import { openKnownState } from './known-state.ts';
 import { locksOf } from './locks.ts';
@@ -16,8 +16,8 @@ import { openStores } from './open-stores.ts';
 
 /** `isync backup list`. Exit code 1: a store or an object can't be read, or a backup is damaged. */
 export const runBackupList = jobsCommand(async (given) => {
-  const { config, output } = given;
-  const jobs = config.job === undefined ? given.jobs : [jobNamed(given.jobs, config.job)];
+  const { config, words, output } = given;
+  const jobs = jobsNamed(given.jobs, words['job']);
   const looks: Look[] = [];
   const told: object[] = [];
   let hasProblems = false;

@@ -16,7 +16,7 @@ import { EXIT } from '../exit-codes.ts';
 import { errorText } from '../output.ts';
 import { ensureParent, type JobsWork, jobsCommand } from './backup-command.ts';
 import { type Look, lookAt, storesNamed } from './catalogues.ts';
-import { jobNamed } from './choose-job.ts';
+import { jobsNamed } from './choose-job.ts';
 import { errorObject, exitOf } from './exit-of.ts';
 import { openKnownState } from './known-state.ts';
 import { openStores } from './open-stores.ts';
@@ -24,8 +24,8 @@ import { prunedObject, prunedLines } from './prune-text.ts';
 
 /** `isync backup prune`. Exit code 1: something that is due stays, for want of a right or for a bar. */
 export const runBackupPrune = jobsCommand(async (given) => {
-  const { config, output } = given;
-  const jobs = config.job === undefined ? given.jobs : [jobNamed(given.jobs, config.job)];
+  const { config, words, output } = given;
+  const jobs = jobsNamed(given.jobs, words['job']);
   const looks: Look[] = [];
   const told: object[] = [];
   let hasProblems = false;

@@ -1,5 +1,6 @@
 import { printRestored } from './restore-print.ts';
 import type { WhichBackup } from '../../backup/catalogue/find-backup.ts';
+import { begunIn } from '../../backup/restore/destination.ts';
 import { Tally } from '../../backup/restore/tally.ts';
 import { restore, type Restored } from '../../backup/restore/restore.ts';
 import { parseExcludes } from '../../config/backup-values.ts';
@@ -29,7 +30,7 @@ export const runBackupRestore = jobsCommand(async (given) => {
   const looks = await lookAt(storesNamed(stores.targets, config.store, job), { ...given, state });
   for (const look of looks)
     if ('error' in look) log.warn('a store is left out', { target: look.target.name, err: look.error });
-  const found = findSomewhere(looks, which);
+  const found = findSomewhere(looks, await resumedOr(which, config));
   for (const passed of found.passedOver) log.warn('a newer backup is passed over: it is not whole', passed);
   const context = readContextOf(job, found.target, given);
   const { manifest } = found.backup;
@@ -61,6 +62,16 @@ export function wantedOf(
       hint: 'isync backup list has the names.',
     });
   return { which: name === 'latest' ? { kind: 'latest' } : { kind: 'name', name }, globs: checked(globs) };
+}
+
+/** What was the newest backup when a restore began may not be any more: a restore that goes on does so with the one of then. */
+async function resumedOr(
+  which: WhichBackup,
+  { resume, restoreTo, replace }: BackupConfig,
+): Promise<WhichBackup> {
+  if (!resume || restoreTo === undefined || which.kind === 'name') return which;
+  const name = await begunIn({ to: restoreTo, isReplace: replace });
+  return name === undefined ? which : { kind: 'name', name };
 }
 
 function checkOptions(

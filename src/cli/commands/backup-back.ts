@@ -1,11 +1,12 @@
 import type { Argument, Command, OptionTable } from '../command.ts';
-import { BACKUP_OPTIONS, EXAMPLE, SHARED } from './backup-options.ts';
+import { BACKUP_OPTIONS, EXAMPLE, JOBS, SHARED } from './backup-options.ts';
 import { FLAG, TEXT, WHAT } from './options.ts';
 
 const RUN = { group: 'This run:' } as const;
 const JOB_OPTION = {
   job: { ...TEXT, ...WHAT, describe: 'Name of the job; where the file has one job, that one' },
 } as const;
+/** Beside names of backups, where a name alone could be either. */
 const JOBS_OPTION = {
   job: { ...TEXT, ...WHAT, describe: 'Name of the job', defaultDescription: 'all of the file' },
 } as const;
@@ -87,7 +88,6 @@ const VERIFY_OPTIONS = {
 const PRUNE_OPTIONS = {
   'dry-run': { ...FLAG, ...RUN, describe: 'Say what would be removed, and why the rest stays' },
   wait: { ...FLAG, ...RUN, describe: 'Wait while a run of the job goes on, in place of ending' },
-  ...JOBS_OPTION,
   ...STORE,
   ...BACKUP_OPTIONS,
 } as const satisfies OptionTable;
@@ -100,14 +100,14 @@ export const backCommands: readonly Command[] = [
     ...shared,
     name: 'list',
     summary: 'List the backups of each store, and what is wrong with them',
-    usage: '$0 backup list --config FILE [options]',
+    usage: '$0 backup list [JOB] --config FILE [options]',
     examples: [
       [`$0 backup list ${EXAMPLE}`, 'All jobs and stores'],
       [`$0 backup list --tag env=production ${EXAMPLE}`, 'Those with a tag'],
-      [`$0 backup list --job app_data --json ${EXAMPLE}`, 'For programs'],
+      [`$0 backup list app_data --json ${EXAMPLE}`, 'For programs'],
     ],
-    arguments: [],
-    options: { ...TAG, ...JOBS_OPTION, ...STORE, ...BACKUP_OPTIONS },
+    arguments: [JOBS],
+    options: { ...TAG, ...STORE, ...BACKUP_OPTIONS },
     load: async () => (await import('../backup/list.ts')).runBackupList,
   },
   {
@@ -151,12 +151,12 @@ export const backCommands: readonly Command[] = [
     ...shared,
     name: 'prune',
     summary: 'Remove what "keep" of the job does not keep, and what killed runs have left',
-    usage: '$0 backup prune --config FILE [options]',
+    usage: '$0 backup prune [JOB] --config FILE [options]',
     examples: [
       [`$0 backup prune --dry-run ${EXAMPLE}`, 'What would go, and why does the rest stay?'],
-      [`$0 backup prune --job app_data ${EXAMPLE}`, 'Also says yes to a backup of half the size'],
+      [`$0 backup prune app_data ${EXAMPLE}`, 'Also says yes to a backup of half the size'],
     ],
-    arguments: [],
+    arguments: [JOBS],
     options: PRUNE_OPTIONS,
     load: async () => (await import('../backup/prune.ts')).runBackupPrune,
   },

@@ -1,5 +1,5 @@
 import type { Command, OptionTable } from '../command.ts';
-import { BACKUP_OPTIONS, EXAMPLE, JOB, SHARED } from './backup-options.ts';
+import { BACKUP_OPTIONS, EXAMPLE, JOBS, SHARED } from './backup-options.ts';
 import { STATUS_OPTIONS } from './options.ts';
 
 const DAEMON_OPTIONS = {
@@ -31,7 +31,7 @@ export const daemonCommands: readonly Command[] = [
       [`$0 backup check ${EXAMPLE}`, 'Exit code 0: all is well'],
       [`$0 backup check app_data ${EXAMPLE} --json`, 'One job, for programs'],
     ],
-    arguments: [JOB],
+    arguments: [JOBS],
     options: BACKUP_OPTIONS,
     load: async () => (await import('../run-backup-check.ts')).runBackupCheck,
   },

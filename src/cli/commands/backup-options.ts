@@ -26,6 +26,12 @@ export const JOB = {
   describe: 'Name of the job; where the file has one job, that one',
 } as const satisfies Argument;
 
+/** The same where all jobs are meant without it. */
+export const JOBS = {
+  ...JOB,
+  describe: 'Name of the job; none: all of the file',
+} as const satisfies Argument;
+
 /**
  * The plan of the first of the commands counts for all. What packs lets go of large buffers all the time: with the plan of a sender
  * some 40 MB more of them would wait for their collection.

@@ -1,5 +1,5 @@
 import type { Command, OptionTable } from '../command.ts';
-import { BACKUP_OPTIONS, EXAMPLE, JOB, SHARED } from './backup-options.ts';
+import { BACKUP_OPTIONS, EXAMPLE, JOB, JOBS, SHARED } from './backup-options.ts';
 import { FLAG, TEXT } from './options.ts';
 
 const RUN = { group: 'This run:' } as const;
@@ -52,7 +52,7 @@ export const runCommands: readonly Command[] = [
       [`$0 backup status ${EXAMPLE}`, 'Exit code 1: something needs a person'],
       [`$0 backup status ${EXAMPLE} --json`, 'For programs'],
     ],
-    arguments: [JOB],
+    arguments: [JOBS],
     options: BACKUP_OPTIONS,
     load: async () => (await import('../run-backup-status.ts')).runBackupStatus,
   },

@@ -25,6 +25,7 @@ import type {
   ArchiveAttributes,
   BackupTarget,
   CompleteOptions,
+  LockOptions,
   StoredPart,
   TargetCapabilities,
   TargetObject,
@@ -211,16 +212,29 @@ class S3Target implements BackupTarget {
     return found?.untilMs;
   }
 
-  async lock(key: string, mode: ObjectLock['mode'], untilMs: number, options: Abortable = {}): Promise<void> {
+  async lock(
+    key: string,
+    mode: ObjectLock['mode'],
+    untilMs: number,
+    { isNew = false, ...options }: LockOptions = {},
+  ): Promise<void> {
     const [full, request] = this.#at(key, options);
-    const before = await this.#endpoints.on((bucket) => getRetention(bucket, full, request));
+    const before = isNew
+      ? undefined
+      : await this.#endpoints.on((bucket) => getRetention(bucket, full, request));
     if (before !== undefined && before.untilMs >= untilMs) return;
     const wanted = {
       // Of compliance nobody gets a lock back to governance.
       mode: before?.mode === 'compliance' ? before.mode : mode,
       untilMs: Math.ceil(untilMs / LOCK_STEP_MS) * LOCK_STEP_MS,
     };
-    await this.#endpoints.on((bucket) => putRetention(bucket, full, wanted, request));
+    try {
+      await this.#endpoints.on((bucket) => putRetention(bucket, full, wanted, request));
+    } catch (error) {
+      // The bucket may have locked it for longer by itself.
+      if (!isNew || !isDenied(error)) throw error;
+      return await this.lock(key, mode, untilMs, options);
+    }
     const after = await this.#endpoints.on((bucket) => getRetention(bucket, full, request));
     if (after !== undefined && after.untilMs >= untilMs && after.mode === wanted.mode) return;
     throw new IsyncError('STORE_FAILED', 'the bucket has taken the lock, and does not have it', {

@@ -1,3 +1,4 @@
+import type { ToldError } from '../../../model/told-error.ts';
 import type { DeadMessage, QueueCounts, QueueMessage } from '../event-queue.ts';
 
 /** What the thread that has the file is asked for. All commands that wait when it begins are one transaction. */
@@ -69,16 +70,6 @@ export type Told =
 export type Answer =
   | { readonly call: number; readonly value: Answers[keyof Answers] }
   | { readonly call: number; readonly error: ToldError };
-
-/** An IsyncError on its way between threads, where it would lose its class and fields. */
-export interface ToldError {
-  readonly code: string;
-  readonly message: string;
-  readonly retryable: boolean;
-  readonly path: string | undefined;
-  readonly hint: string | undefined;
-  readonly cause: string | undefined;
-}
 
 /** What the thread is started with. */
 export interface ThreadOptions {

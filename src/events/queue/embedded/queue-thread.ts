@@ -2,7 +2,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from '
 import type { Asked, Call, ThreadOptions, Told } from './commands.ts';
 import { lockForWork, openQueueFile, queueFileError } from './open-queue-file.ts';
 import { QueueFile } from './queue-file.ts';
-import { errorFrom, toldError } from './told-error.ts';
+import { errorFrom, toldError } from '../../../model/told-error.ts';
 import { Transactions } from './transactions.ts';
 
 /** The thread that has the queue file: it alone waits for the disk. */

@@ -1,7 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { IsyncError } from '../../../model/isync-error.ts';
 import type { Answer, Answers, Asked, Call, Command, ThreadOptions, Told } from './commands.ts';
-import { errorFrom } from './told-error.ts';
+import { errorFrom } from '../../../model/told-error.ts';
 
 /** Published and not durable yet, at most, in UTF-16 code units: beyond, the disk is behind. */
 const MAX_PENDING_SIZE = 64 * 1024 * 1024;

@@ -4,7 +4,7 @@ import type { Answer, Answers, Call, Command } from './commands.ts';
 import { deadOf, deadPage } from './dead-pages.ts';
 import { queueFileError } from './open-queue-file.ts';
 import type { QueueFile } from './queue-file.ts';
-import { toldError } from './told-error.ts';
+import { toldError } from '../../../model/told-error.ts';
 
 /** How often the file is tried while another process writes to it, in ms, and for how long. */
 const TRY_MS = 1;

@@ -1,5 +1,14 @@
-import { isErrorCode, IsyncError, toIsyncError } from '../../../model/isync-error.ts';
-import type { ToldError } from './commands.ts';
+import { isErrorCode, IsyncError, toIsyncError } from './isync-error.ts';
+
+/** An IsyncError on its way between threads, where it would lose its class and fields. */
+export interface ToldError {
+  readonly code: string;
+  readonly message: string;
+  readonly retryable: boolean;
+  readonly path: string | undefined;
+  readonly hint: string | undefined;
+  readonly cause: string | undefined;
+}
 
 export function toldError(thrown: unknown): ToldError {
   const { code, message, retryable, path, hint, cause } = toIsyncError(thrown, 'INTERNAL');
