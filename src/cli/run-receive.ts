@@ -1,17 +1,19 @@
 import { once } from 'node:events';
-import { readText } from '../config/read-text.ts';
 import { receiveSchema, type ReceiveConfig } from '../config/schemas/receive.ts';
 import { showAddress } from '../config/target-address.ts';
-import { startReceiver, type ReceiverOptions } from '../receiver/receiver.ts';
+import { startReceiver } from '../receiver/receiver.ts';
 import { openTokenFile } from '../access/token-file.ts';
 import type { Store } from '../store/store.ts';
 import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { openStore } from './locations/table.ts';
+import { filesOfReceiver, warnOfFewFiles } from './open-files.ts';
+import { readReceiverTls } from './receiver-tls.ts';
 import { softwareName } from './version.ts';
 
 export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
   const { config, output, log, signal } = given;
+  warnOfFewFiles(log, filesOfReceiver(config));
   await using store = await openUnlessStopped(given);
   if (store === undefined) return EXIT.DONE;
   using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
@@ -20,7 +22,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     listen: config.listen,
     tokens,
     insecure: config.insecure,
-    tls: readTls(config),
+    tls: readReceiverTls(config),
     maxConnections: config.maxConnections,
     software: softwareName(),
     log,
@@ -42,13 +44,4 @@ async function openUnlessStopped(given: LastingWork<ReceiveConfig>): Promise<Sto
     if (signal.aborted && error === signal.reason) return undefined;
     throw error;
   }
-}
-
-function readTls({ tlsCert, tlsKey, tlsCa }: ReceiveConfig): ReceiverOptions['tls'] {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  return {
-    cert: Buffer.from(readText(tlsCert, 'the file of --tls-cert')),
-    key: Buffer.from(readText(tlsKey, 'the file of --tls-key')),
-    ca: tlsCa === undefined ? undefined : Buffer.from(readText(tlsCa, 'the file of --tls-ca')),
-  };
 }

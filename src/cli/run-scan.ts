@@ -9,6 +9,7 @@ import { scan } from '../sender/scan/scan.ts';
 import { backlogBytes } from '../sender/scan/backlog-size.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
+import { FILES_OF_SCAN, warnOfFewFiles } from './open-files.ts';
 import { openTarget } from './open-target.ts';
 
 /** Problems that the summary for people lists; the log has all of them. */
@@ -16,6 +17,7 @@ const MAX_PROBLEMS_SHOWN = 20;
 
 export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   const { config, output, screen, log, signal, cut } = given;
+  warnOfFewFiles(log, FILES_OF_SCAN);
   const ignore = ignorePatterns(config);
   const watched = new Watched(log);
   screen.showProgress(() => watched);

@@ -60,9 +60,10 @@ function parseCompression(value: unknown): string[] {
 function parseStore(value: unknown): WelcomeStore | undefined {
   if (value === undefined) return undefined;
   if (!isObject(value)) throw malformed('"store" is no object');
-  const { listedMtime } = value;
+  const { listedMtime, freeBytes } = value;
   if (typeof listedMtime !== 'boolean') throw malformed('"listedMtime" is neither true nor false');
-  return { id: id(value, 'id'), process: id(value, 'process'), listedMtime };
+  const store = { id: id(value, 'id'), process: id(value, 'process'), listedMtime };
+  return freeBytes === undefined ? store : { ...store, freeBytes: size(value, 'freeBytes') };
 }
 
 function parseObject(json: Buffer): Fields {
@@ -105,6 +106,12 @@ function truth(fields: Fields, name: string): boolean {
 function version(fields: Fields): number {
   const value = fields['version'];
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw malformed('"version" is no integer');
+  return value;
+}
+
+function size(fields: Fields, name: string): number {
+  const value = fields[name];
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw malformed(`"${name}" is no size`);
   return value;
 }
 

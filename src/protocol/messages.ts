@@ -112,6 +112,8 @@ export interface WelcomeStore {
   readonly process: string;
   /** Whether LISTED tells the files' own mtimes. */
   readonly listedMtime: boolean;
+  /** Bytes that files may take there now; undefined where the receiver does not tell. */
+  readonly freeBytes?: number | undefined;
 }
 
 /** All ids from `first` to `last`, both included. */

@@ -3,6 +3,7 @@ import type { CommandSettings } from '../../config/sources.ts';
 import { below, isGroup, type Command, type CommandGroup } from '../command.ts';
 import type { HeapPlan } from '../heap-growth.ts';
 import { backup } from './backup.ts';
+import { doctor } from './doctor.ts';
 import { mirror } from './mirror.ts';
 import { pull } from './pull.ts';
 import { receive } from './receive.ts';
@@ -21,7 +22,13 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   webhook,
   mirror,
   backup,
+  doctor,
 ];
+
+/** The sections of a config file. A group whose commands have those of others has none of its own. */
+export const SECTIONS: readonly string[] = COMMANDS.filter(
+  (entry) => !isGroup(entry) || entry.members.some(({ section }) => section === undefined),
+).map(({ name }) => name);
 
 /** Returns what runs under a name: the command itself, and all that stand below it. */
 export function commandsOf(entry: Command | CommandGroup): readonly Command[] {
@@ -45,12 +52,12 @@ export function heapPlanFor(args: readonly string[]): HeapPlan {
   return (entry && commandsOf(entry)[0]?.heapPlan) ?? 'sender';
 }
 
-/** Returns what src/config needs to read the settings of a command; `section` is its own name or that of its group. */
+/** Returns what src/config needs to read the settings of a command; `section` is its own name or that of its group, unless it has that of another. */
 export function settingsOf(command: Command, section: string): CommandSettings {
   return {
-    section,
+    section: command.section ?? section,
     ownFile: command.ownFile,
-    sections: COMMANDS.map(({ name }) => name),
+    sections: SECTIONS,
     places: placesOf(command),
     secrets: command.secrets ?? [],
     byOption: command.byOption,

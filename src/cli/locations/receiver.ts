@@ -4,6 +4,7 @@ import type { ReceiverAddress } from '../../config/target-address.ts';
 import { readTokenFile } from '../../config/token-file.ts';
 import type { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
+import type { TlsOptions } from '../../sender/ws/connect.ts';
 import type { LinkState, WsTargetOptions } from '../../sender/ws/ws-target-options.ts';
 import { isLoopback } from '../../http/listen-address.ts';
 import type { OpenTarget, Shared, TargetUse } from '../own-target.ts';
@@ -22,8 +23,7 @@ export async function openReceiver(
     ...shared,
     url: to.url.href,
     mode: use.mode,
-    token: readToken(config),
-    tls: readTls(config),
+    ...readReceiverAccess(config),
     compress: use.compress,
     onSend: use.onSend,
     onUncompressed: () =>
@@ -34,6 +34,16 @@ export async function openReceiver(
   return { target, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
 }
 
+/**
+ * Returns what a receiver asks for.
+ * @throws IsyncError CONFIG_INVALID where a file can't be used
+ */
+export function readReceiverAccess(config: SenderConfig): Required<Pick<WsTargetOptions, 'token'>> & {
+  readonly tls: TlsOptions;
+} {
+  return { token: readToken(config), tls: readTls(config) };
+}
+
 /** Returns how to get the token. A token file is read now, and again for each connection: a new token needs no restart. */
 function readToken({ token, tokenFile }: SenderConfig): WsTargetOptions['token'] {
   if (tokenFile === undefined) return token?.reveal();
@@ -41,7 +51,7 @@ function readToken({ token, tokenFile }: SenderConfig): WsTargetOptions['token']
   return async () => readTokenFile(tokenFile);
 }
 
-function readTls({ tlsCa, tlsCert, tlsKey }: SenderConfig): WsTargetOptions['tls'] {
+function readTls({ tlsCa, tlsCert, tlsKey }: SenderConfig): TlsOptions {
   return {
     ...(tlsCa !== undefined && { ca: readText(tlsCa, 'the file of --tls-ca') }),
     ...(tlsCert !== undefined && { cert: readText(tlsCert, 'the file of --tls-cert') }),
