@@ -11,6 +11,7 @@ const PACKAGES = {
   chattr: 'e2fsprogs',
   debugfs: 'e2fsprogs',
   faketime: 'faketime',
+  fusermount3: 'fuse3',
   inotifywait: 'inotify-tools',
   jq: 'jq',
   'mkfs.ext4': 'e2fsprogs',
@@ -25,6 +26,7 @@ const PACKAGES = {
   rsync: 'rsync',
   setfacl: 'acl',
   strace: 'strace',
+  'systemd-analyze': 'systemd',
   zstd: 'zstd',
 } as const;
 

@@ -30,6 +30,11 @@ export function start(args: readonly string[], { env, uid, wrap = [] }: Start = 
   return new CliProcess(child, args);
 }
 
+/** Starts another program. */
+export function startProgram(program: string, args: readonly string[]): CliProcess {
+  return new CliProcess(spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] }), [program, ...args]);
+}
+
 /** Another clock, as far as the process can tell. */
 export function atTime(offset: string): Readonly<Record<string, string>> {
   return { LD_PRELOAD: libfaketime() ?? '', FAKETIME: offset, FAKETIME_DONT_FAKE_MONOTONIC: '1' };

@@ -53,8 +53,8 @@ async function* permissionChecks(
   const name = 'permissions';
   const results = await checkPermissions(target, { tags, signal });
   for (const { thing, actions, error, outcome } of results) {
-    // Its words are of backups.
-    if (outcome !== 'failed' || thing === 'clock') continue;
+    // What is wrong with the clock is told below.
+    if (outcome !== 'failed' || thing === 'clock' || error?.code === 'CLOCK_SKEW') continue;
     const needs = actions.length === 0 ? undefined : `It needs ${actions.join(', ')}.`;
     const said = failure(name, error);
     yield { ...said, message: `${THINGS[thing]}: ${said.message}`, hint: said.hint ?? needs };

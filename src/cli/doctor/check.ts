@@ -1,3 +1,4 @@
+import { factsOf } from '../../model/error-table.ts';
 import { type ErrorCode, type IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { printable } from '../../observe/printable.ts';
 
@@ -40,7 +41,7 @@ export function linesOf({ name, level, message, code, hint }: Check): string[] {
   return [first, ...(hint === undefined ? [] : [`      ${printable(hint)}`])];
 }
 
-function of(name: string, { code, message, hint, path }: IsyncError): Omit<Check, 'level'> {
+function of(name: string, { code, message, path, hint = factsOf(code).cure }: IsyncError): Omit<Check, 'level'> {
   const where = path === undefined || message.includes(path) ? '' : ` (${path})`;
   return { name, message: `${message}${where}`, code, hint };
 }
