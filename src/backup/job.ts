@@ -1,3 +1,4 @@
+import type { Bandwidth } from '../flow/bandwidth.ts';
 /** A job as the config tells it, secrets revealed. Paths are absolute, times milliseconds, sizes bytes. */
 export interface BackupJob {
   /** `{system}` in names, and the folder of its backups in every store: one safe path segment. */
@@ -27,8 +28,8 @@ export interface BackupJob {
   readonly before: readonly string[] | undefined;
   /** The same, after every run, however it ended. */
   readonly after: readonly string[] | undefined;
-  /** Bytes a second, of all targets together. */
-  readonly bwlimit: number | undefined;
+  /** Of all targets together. */
+  readonly bwlimit: Bandwidth | undefined;
   /** A scheduled run begins up to this much later. */
   readonly jitterMs: number;
   /** The newest complete backup is overdue when it is older. */

@@ -10,6 +10,8 @@ export interface BriefWork<Config> extends Pick<Call, 'words' | 'list'> {
   /** As it was named; undefined where there is none. */
   readonly configFile: string | undefined;
   readonly output: Output;
+  /** Reads the settings again: of a config file that has changed. @throws IsyncError as at the beginning */
+  readonly reread: () => Config;
 }
 
 /** A command that needs its settings and nothing else: no log, no progress. A signal ends it at once. */
@@ -19,9 +21,10 @@ export function briefCommand<Config extends { readonly json: boolean }>(
 ): Run {
   return async ({ settings, flags, words, list, output }) => {
     const sources = { flags, environment: process.env };
-    const config = readConfig(schema, settings, sources);
+    const reread = (): Config => readConfig(schema, settings, sources);
+    const config = reread();
     const configFile = String(configPath(sources) ?? '') || undefined;
     output.json = config.json;
-    return work({ config, configFile, words, list, output });
+    return work({ config, configFile, reread, words, list, output });
   };
 }

@@ -4,6 +4,7 @@ import type { LogLevel } from '../observe/log.ts';
 import { briefCommand, type BriefWork } from './brief-command.ts';
 import type { Run } from './command.ts';
 import type { ExitCode } from './exit-codes.ts';
+import { createReload, type ReloadTable } from './reload.ts';
 import { openScreen, type Screen } from './screen.ts';
 import { stopOnSignal } from './stop-signal.ts';
 
@@ -11,10 +12,15 @@ import { stopOnSignal } from './stop-signal.ts';
 export interface LastingWork<Config> extends BriefWork<Config> {
   readonly screen: Screen;
   readonly log: Log;
-  /** Fires at the first SIGINT, SIGTERM or SIGHUP. */
+  /** Fires at the first SIGINT or SIGTERM, or SIGHUP where it is not for `reloads`. */
   readonly signal: AbortSignal;
   /** Fires when what was under way then has had its time: no server is waited for any longer. */
   readonly cut: AbortSignal;
+  /**
+   * From now on SIGHUP has settings read again rather than end the command, unless it was started from a terminal. The level of
+   * the log can always change; `table` has what else can.
+   */
+  reloads(table: ReloadTable<Config>): void;
 }
 
 interface LastingConfig {
@@ -37,7 +43,12 @@ export function lastingCommand<Config extends LastingConfig>(
     using screen = openScreen(given.config.logLevel, given.output);
     const { log } = screen;
     using stop = stopOnSignal((name) => log.info(`${name}: ${stopping}`), given.config.grace);
-    return await work({ ...given, screen, log, signal: stop.signal, cut: stop.cut });
+    const reloads = (table: ReloadTable<Config>): void => {
+      const { config, reread } = given;
+      const whole = { ...table, logLevel: (next: Config) => log.setLevel(next.logLevel) };
+      stop.onReload(createReload({ config, reread, table: whole, log }));
+    };
+    return await work({ ...given, screen, log, signal: stop.signal, cut: stop.cut, reloads });
   });
 }
 

@@ -10,7 +10,9 @@ const BESIDE = 256;
 export const FILES_OF_SCAN = 512;
 
 /** Returns the files that a receiver may have open at a time, sockets among them. */
-export function filesOfReceiver({ maxConnections = DEFAULT_MAX_CONNECTIONS }: Pick<ReceiveConfig, 'maxConnections'>): number {
+export function filesOfReceiver({
+  maxConnections = DEFAULT_MAX_CONNECTIONS,
+}: Pick<ReceiveConfig, 'maxConnections'>): number {
   return maxConnections * (1 + MAX_OPEN_UPLOADS) + BESIDE;
 }
 
@@ -37,7 +39,8 @@ export function warnOfFewFiles(log: Log, needed: number): void {
 /** Returns how many files this process may open (Node has raised it to the hard limit); undefined where no /proc tells. */
 export function openFilesLimit(): number | undefined {
   try {
-    const [, soft] = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
+    const [, soft] =
+      /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? [];
     return soft === undefined ? undefined : soft === 'unlimited' ? Infinity : Number(soft);
   } catch {
     return undefined;

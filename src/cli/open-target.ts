@@ -20,7 +20,7 @@ export async function openTarget(config: SenderConfig, use: TargetUse): Promise<
     digest: config.digest,
     replaceDamaged: use.replaceDamaged,
     retry: { giveUpAfterMs: config.retryFor ?? (use.endsByItself ? ONE_SHOT_RETRY_MS : undefined) },
-    limiter: use.bytesPerSecond === undefined ? undefined : createRateLimiter(use.bytesPerSecond),
+    limiter: use.bandwidth && createRateLimiter(use.bandwidth),
     onRetry: sometimes((error: IsyncError) =>
       use.log.warn('the target refuses for now; trying again', {
         code: error.code,

@@ -3,6 +3,7 @@ import { factsOf } from '../model/error-table.ts';
 import type { IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
 import type { StoreTargetOptions } from '../sender/store-target/store-target.ts';
+import type { Bandwidth } from '../flow/bandwidth.ts';
 import type { RateLimiter } from '../flow/rate-limiter.ts';
 import { retrying, type RetryPolicy } from '../flow/retry.ts';
 import type { Target } from '../sender/target.ts';
@@ -13,8 +14,8 @@ export interface TargetUse {
   readonly mode: 'write' | 'read';
   /** Whether the command gives up on the target after a while; else it tries for ever. */
   readonly endsByItself: boolean;
-  /** What goes over the link, in bytes a second. */
-  readonly bytesPerSecond?: number | undefined;
+  /** How much may go over the link; asked for again and again. Default: no limit. */
+  readonly bandwidth?: (() => Bandwidth) | undefined;
   /** Whether the target also keeps what a power cut seems to have damaged. */
   readonly replaceDamaged?: boolean | undefined;
   /** Whether messages are compressed; for a receiver only. */

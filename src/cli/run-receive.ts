@@ -8,7 +8,7 @@ import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { openStore } from './locations/table.ts';
 import { filesOfReceiver, warnOfFewFiles } from './open-files.ts';
-import { readReceiverTls } from './receiver-tls.ts';
+import { followTlsFiles, readTlsFiles } from './tls-files.ts';
 import { softwareName } from './version.ts';
 
 export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
@@ -22,11 +22,14 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     listen: config.listen,
     tokens,
     insecure: config.insecure,
-    tls: readReceiverTls(config),
+    tls: readTlsFiles(config),
     maxConnections: config.maxConnections,
     software: softwareName(),
     log,
   });
+  using following = new DisposableStack();
+  following.use(followTlsFiles(config, receiver, log));
+  given.reloads({});
   const { url, host, port } = receiver;
   const shown = showAddress(config.store);
   output.text(`isync receive: listening on ${url} (store ${shown})`);

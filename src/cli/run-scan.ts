@@ -1,9 +1,12 @@
+import type { z } from 'zod';
 import { scanSchema } from '../config/schemas/scan.ts';
 import { ignorePatterns } from '../config/schemas/sender.ts';
+import { allDay } from '../flow/bandwidth.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Log } from '../model/log.ts';
 import { printable } from '../observe/printable.ts';
 import { formatBytes, formatCount } from '../observe/units.ts';
+import { IgnoreSetting } from '../scanner/ignore-setting.ts';
 import type { ScanObserver, ScanSummary } from '../sender/scan/scan-options.ts';
 import { scan } from '../sender/scan/scan.ts';
 import { backlogBytes } from '../sender/scan/backlog-size.ts';
@@ -12,20 +15,25 @@ import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { FILES_OF_SCAN, warnOfFewFiles } from './open-files.ts';
 import { openTarget } from './open-target.ts';
 
+type Config = z.output<typeof scanSchema>;
+
+const NO_LIMIT = allDay(Infinity);
 /** Problems that the summary for people lists; the log has all of them. */
 const MAX_PROBLEMS_SHOWN = 20;
 
 export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   const { config, output, screen, log, signal, cut } = given;
   warnOfFewFiles(log, FILES_OF_SCAN);
-  const ignore = ignorePatterns(config);
+  const ignore = new IgnoreSetting(ignorePatterns(config));
+  let bandwidth = config.bwlimit ?? NO_LIMIT;
   const watched = new Watched(log);
   screen.showProgress(() => watched);
-  if (screen.isShown) watched.expect(backlogBytes({ ...config, ignore, signal }));
+  if (screen.isShown) watched.expect(backlogBytes({ ...config, ignore: ignore.rule, signal }));
   await using opened = await openTarget(config, {
     mode: 'write',
     endsByItself: config.once,
-    bytesPerSecond: config.bwlimit,
+    // A daemon may get a limit later.
+    bandwidth: config.once && config.bwlimit === undefined ? undefined : () => bandwidth,
     replaceDamaged: config.replaceDamaged,
     compress: config.compress,
     onSend: (bytes) => (watched.wireBytes += bytes),
@@ -33,6 +41,14 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     cut,
     log,
   });
+  if (!config.once) {
+    const ignored = (next: Config): void => ignore.set(ignorePatterns(next));
+    given.reloads({
+      ignore: ignored,
+      defaultIgnore: ignored,
+      bwlimit: (next) => (bandwidth = next.bwlimit ?? NO_LIMIT),
+    });
+  }
   const { summary: done, failure } = await scan({
     root: config.root,
     target: opened.target,

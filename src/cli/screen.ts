@@ -1,12 +1,11 @@
-import type { Log } from '../model/log.ts';
-import { createLog, type LogLevel } from '../observe/log.ts';
+import { createLog, type LeveledLog, type LogLevel } from '../observe/log.ts';
 import { Progress, type ProgressState } from '../observe/progress.ts';
 import { StatusLine } from '../observe/status-line.ts';
 import type { Output } from './output.ts';
 
 /** What a command shows on stderr while it works. */
 export interface Screen extends Disposable {
-  readonly log: Log;
+  readonly log: LeveledLog;
   /** Whether anybody sees progress: stderr is a terminal. */
   readonly isShown: boolean;
   /** Shows progress until the screen is disposed; does nothing where stderr is no terminal. */

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from 'node:fs';
 import { IsyncError } from '../model/isync-error.ts';
 import { EXIT } from './exit-codes.ts';
 
@@ -9,13 +10,17 @@ const CUT_AFTER_MS = 10_500;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Fires on the first SIGINT, SIGTERM or SIGHUP. A second SIGINT or SIGTERM ends the process at once. A second SIGHUP does
+ * Fires on the first SIGINT, SIGTERM or, unless `onReload` takes it, SIGHUP. A second SIGINT or SIGTERM ends the process at once. A second SIGHUP does
  * not, because shells and service managers send one beside another signal.
  */
 export interface StopSignal extends Disposable {
   readonly signal: AbortSignal;
   /** Fires some seconds later: whatever still waits for a server gives up then. */
   readonly cut: AbortSignal;
+  /**
+   * Has SIGHUP call it, where no terminal could have hung up: started from one, SIGHUP means its end.
+   */
+  onReload(reload: () => void): void;
 }
 
 /**
@@ -25,11 +30,17 @@ export interface StopSignal extends Disposable {
 export function stopOnSignal(told: (name: string) => void, cutAfterMs = CUT_AFTER_MS): StopSignal {
   const controller = new AbortController();
   const cut = new AbortController();
+  const hasTerminal = isOnTerminal();
   let timer: NodeJS.Timeout | undefined;
+  let reload: (() => void) | undefined;
   const stop = (name: string): void => {
     if (controller.signal.aborted) {
       // Nothing needs cleaning up: kept and marked files are whole at any moment.
       if (name !== 'SIGHUP') process.exit(EXIT.INTERRUPTED);
+      return;
+    }
+    if (name === 'SIGHUP' && reload !== undefined && !hasTerminal) {
+      reload();
       return;
     }
     const stopped = new IsyncError('INTERRUPTED', `stopped by ${name}`);
@@ -43,9 +54,21 @@ export function stopOnSignal(told: (name: string) => void, cutAfterMs = CUT_AFTE
   return {
     signal: controller.signal,
     cut: cut.signal,
+    onReload: (called) => void (reload = called),
     [Symbol.dispose]() {
       clearTimeout(timer);
       for (const name of SIGNALS) process.off(name, stop);
     },
   };
+}
+
+/** Whether the process has a controlling terminal: https://man7.org/linux/man-pages/man4/tty.4.html */
+function isOnTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    // ENXIO: a service manager, cron or setsid started it.
+    return false;
+  }
 }

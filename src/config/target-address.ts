@@ -17,6 +17,11 @@ export interface S3StoreAddress extends S3Address {
   readonly access?: StoreAccess;
 }
 
+/** Where receivers listen unless told otherwise. */
+export const RECEIVER_PORT = 7400;
+/** URL drops a port that is its scheme's own, so the text tells whether one was given. */
+const HAS_PORT = /^[^:]+:\/\/[^/?#]*:\d+(?:[/?#]|$)/;
+
 /** A receiver. The URL has no credentials, query or fragment; its path is "/" where none was given. */
 export interface ReceiverAddress {
   readonly kind: 'receiver';
@@ -74,6 +79,7 @@ function parseReceiver(text: string): ReceiverAddress {
   if (url.username !== '' || url.password !== '')
     throw badValue('holds a user name or password; give a token with --token-file or ISYNC_TOKEN instead');
   if (url.search !== '' || url.hash !== '') throw badValue('has a "?" or "#" part, which a target has not');
+  if (!HAS_PORT.test(text)) url.port = String(RECEIVER_PORT);
   return { kind: 'receiver', url };
 }
 
@@ -102,7 +108,8 @@ function refuseHost(text: string): void {
   if (known !== undefined && rest !== undefined)
     throw badValue(`lacks the "//" after "${known}:"; did you mean ${shownText(`${known}://${rest}`)}?`);
   const dotted = HOST_WITH_DOT.exec(text)?.[1];
-  const host = HOST_AND_PORT.exec(text)?.[1] ?? (dotted === undefined ? undefined : `${dotted}:7400`);
+  const host =
+    HOST_AND_PORT.exec(text)?.[1] ?? (dotted === undefined ? undefined : `${dotted}:${RECEIVER_PORT}`);
   if (host === undefined) return;
   throw badValue(`is no folder that is there; did you mean ws://${host} or wss://${host}?`);
 }

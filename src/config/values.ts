@@ -45,11 +45,12 @@ export function parseBytes(text: string, smallest = 0): number {
   return bytes;
 }
 
-/** Returns whole bytes per second, at least one. */
+/** Returns whole bytes per second, at least one; a bare number is KiB/s, as rsync and rclone mean it. */
 export function parseRate(text: string): number {
-  const rate = measure(text.replace(/\/s$/, ''), BYTE_UNITS, '');
-  if (rate === undefined) throw badValue('is no rate like 500kB/s, 2MB/s or 10MiB/s');
-  if (rate < 1) throw badValue('is too small; the least is 1B/s, and leaving it out means no limit');
+  const rate = measure(text.replace(/\/s$/, ''), BYTE_UNITS, 'KiB');
+  if (rate === undefined)
+    throw badValue('is no rate like 500kB/s, 2MB/s or 10MiB/s (a bare number is KiB/s), nor "off"');
+  if (rate < 1) throw badValue('is too small; the least is 1B/s, and "off" means no limit');
   return rate;
 }
 

@@ -1,9 +1,12 @@
 import type { Abortable } from '../model/abortable.ts';
+import { type Bandwidth, bandwidthAt } from './bandwidth.ts';
 
 /** What may pass at once after a pause, in ms of the rate: smooths over timers, too short to be seen in a graph. */
 const BURST_MS = 100;
 /** A message should take no longer than this at the rate, so that a live file need not wait behind it, in ms. */
 const QUANTUM_MS = 100;
+/** Longest time between two looks at the rate, in ms: it may have changed while somebody waits. */
+const LOOK_MS = 1000;
 /** Smaller messages than this waste the link on headers, in bytes. */
 const MIN_QUANTUM_BYTES = 4096;
 
@@ -12,33 +15,42 @@ const MIN_QUANTUM_BYTES = 4096;
  * late as possible. A message larger than the bucket's content passes, and the next one waits longer.
  */
 export interface RateLimiter {
-  /** Most content that one message should have, in bytes. */
+  /** Most content that one message should have just now, in bytes; Infinity without a limit. */
   readonly quantumBytes: number;
   /** Resolves when the caller may send, in the order of the calls. Rejects with the signal's reason. */
   ready(options?: Abortable): Promise<void>;
   spend(bytes: number): void;
 }
 
-/** @param clock monotonic milliseconds */
-export function createRateLimiter(bytesPerSecond: number, clock = () => performance.now()): RateLimiter {
-  return new TokenBucket(bytesPerSecond / 1000, clock);
+/**
+ * @param bandwidth is asked for whenever it matters, so that another one takes hold within a second
+ * @param clock monotonic milliseconds
+ */
+export function createRateLimiter(bandwidth: () => Bandwidth, clock = () => performance.now()): RateLimiter {
+  return new TokenBucket(bandwidth, clock);
 }
 
 class TokenBucket implements RateLimiter {
-  readonly quantumBytes: number;
-  readonly #bytesPerMs: number;
+  readonly #bandwidth: () => Bandwidth;
   readonly #clock: () => number;
   readonly #waiters: (() => void)[] = [];
+  #bytesPerMs: number;
+  #lookedAt: number;
   #balance: number;
   #countedAt: number;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(bytesPerMs: number, clock: () => number) {
-    this.#bytesPerMs = bytesPerMs;
+  constructor(bandwidth: () => Bandwidth, clock: () => number) {
+    this.#bandwidth = bandwidth;
     this.#clock = clock;
-    this.#balance = bytesPerMs * BURST_MS;
-    this.#countedAt = clock();
-    this.quantumBytes = Math.max(MIN_QUANTUM_BYTES, Math.floor(bytesPerMs * QUANTUM_MS));
+    this.#countedAt = this.#lookedAt = clock();
+    this.#bytesPerMs = this.#rateNow();
+    this.#balance = this.#bytesPerMs * BURST_MS;
+  }
+
+  get quantumBytes(): number {
+    if (this.#bytesPerMs === Infinity) return Infinity;
+    return Math.max(MIN_QUANTUM_BYTES, Math.floor(this.#bytesPerMs * QUANTUM_MS));
   }
 
   async ready({ signal }: Abortable = {}): Promise<void> {
@@ -66,16 +78,23 @@ class TokenBucket implements RateLimiter {
 
   #refill(): number {
     const now = this.#clock();
-    const earned = (now - this.#countedAt) * this.#bytesPerMs;
-    this.#balance = Math.min(this.#bytesPerMs * BURST_MS, this.#balance + earned);
+    if (now - this.#lookedAt >= LOOK_MS) [this.#bytesPerMs, this.#lookedAt] = [this.#rateNow(), now];
+    const most = this.#bytesPerMs * BURST_MS;
+    // Without a limit any time earns enough, and no time must not earn NaN.
+    const earned = most === Infinity ? Infinity : (now - this.#countedAt) * this.#bytesPerMs;
+    this.#balance = Math.min(most, this.#balance + earned);
     this.#countedAt = now;
     return this.#balance;
+  }
+
+  #rateNow(): number {
+    return bandwidthAt(this.#bandwidth(), new Date()) / 1000;
   }
 
   /** One waiter at a time: what it spends decides how long the next one waits. */
   #schedule(): void {
     if (this.#timer !== undefined || this.#waiters.length === 0) return;
-    const waitMs = Math.max(1, Math.ceil(-this.#refill() / this.#bytesPerMs));
+    const waitMs = Math.min(LOOK_MS, Math.max(1, Math.ceil(-this.#refill() / this.#bytesPerMs)));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (this.#refill() > 0) this.#waiters.shift()?.();

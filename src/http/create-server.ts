@@ -1,5 +1,5 @@
 import { createServer as createHttpServer, type RequestListener, type Server } from 'node:http';
-import { createServer as createHttpsServer } from 'node:https';
+import { createServer as createHttpsServer, Server as HttpsServer } from 'node:https';
 import { IsyncError } from '../model/isync-error.ts';
 
 /** Largest request head in bytes, unless told: a token, a path of 1,024 bytes percent-encoded, and what proxies add. */
@@ -56,19 +56,28 @@ function serverOf({
     connectionsCheckingInterval: Math.ceil(Math.min(headerMs, requestMs) / CHECKS_PER_DEADLINE),
   };
   if (tls === undefined) return createHttpServer(http, onRequest);
-  const { cert, key, ca } = tls;
+  const asksClients = tls.ca !== undefined && { requestCert: true, rejectUnauthorized: true };
+  return withUsable(() =>
+    createHttpsServer({ ...http, ...contextOf(tls), handshakeTimeout: requestMs, ...asksClients }, onRequest),
+  );
+}
+
+/**
+ * Has a server of HTTPS serve new connections with another certificate.
+ * @throws IsyncError CONFIG_INVALID where certificate, key or CA can't be used
+ */
+export function replaceTls(server: Server, tls: TlsFiles): void {
+  if (!(server instanceof HttpsServer)) throw new Error('a server without TLS has no certificate');
+  withUsable(() => server.setSecureContext(contextOf(tls)));
+}
+
+function contextOf({ cert, key, ca }: TlsFiles) {
+  return { cert, key, minVersion: 'TLSv1.2', ...(ca !== undefined && { ca }) } as const;
+}
+
+function withUsable<T>(use: () => T): T {
   try {
-    return createHttpsServer(
-      {
-        ...http,
-        cert,
-        key,
-        minVersion: 'TLSv1.2',
-        handshakeTimeout: requestMs,
-        ...(ca !== undefined && { ca, requestCert: true, rejectUnauthorized: true }),
-      },
-      onRequest,
-    );
+    return use();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new IsyncError('CONFIG_INVALID', `the TLS certificate or key can't be used: ${reason}`, {

@@ -7,7 +7,7 @@ import { TaskGroup } from '../flow/task-group.ts';
 import { errnoOf } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
 import { answer } from './answer.ts';
-import { createServer, type TlsFiles } from './create-server.ts';
+import { createServer, replaceTls, type TlsFiles } from './create-server.ts';
 import type { HttpHandler } from './handler.ts';
 import { type ListenAddress, listenError, urlOf } from './listen-address.ts';
 import { requestOf } from './node-request.ts';
@@ -69,6 +69,11 @@ export interface HttpServer extends AsyncDisposable {
   readonly port: number;
   /** `http` stands for itself and, with TLS, for `https`; `ws` likewise. */
   url(scheme: 'http' | 'ws'): string;
+  /**
+   * Has new connections served with another certificate; those that stand stay.
+   * @throws IsyncError CONFIG_INVALID: it can't be used, and the one from before stays
+   */
+  useTls(tls: TlsFiles): void;
   /**
    * Takes no new connection, waits for responses under way and for `upgraded`, then cuts all sockets. Resolves with
    * whether it waited for all of them, or else `endMs` passed. Idempotent.
@@ -147,6 +152,10 @@ class NodeServer implements HttpServer {
     this.#server.on('error', (error) => log.error('fault in the listening socket', { err: error }));
     const address = this.#server.address();
     if (typeof address === 'object' && address !== null) this.#port = address.port;
+  }
+
+  useTls(tls: TlsFiles): void {
+    replaceTls(this.#server, tls);
   }
 
   end(upgraded?: Promise<unknown>): Promise<boolean> {

@@ -23,6 +23,6 @@ export function mirrorSettings(config: MirrorConfig): MirrorSettings {
     except,
     serviceEndpoint,
     spool: { folder: spool ?? tmpdir(), maxBytes: spoolSize },
-    limits: { fills: maxFills, waiting: maxWaiting, bytesPerSecond: bwlimit },
+    limits: { fills: maxFills, waiting: maxWaiting, bandwidth: bwlimit },
   };
 }

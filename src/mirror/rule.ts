@@ -1,3 +1,4 @@
+import type { Bandwidth } from '../flow/bandwidth.ts';
 import type { S3Access } from '../s3/access.ts';
 
 /** Which keys are fetched, from where, and what of them is kept. Made from the config alone: nothing of a request is in it. */
@@ -23,8 +24,8 @@ export interface MirrorRule {
   readonly timeouts: MirrorTimeouts;
   /** Fills of this rule at a time. */
   readonly concurrency: number;
-  /** Bytes a second, of all fills of this rule; undefined: no limit. */
-  readonly bwlimit: number | undefined;
+  /** Of all fills of this rule; undefined: no limit. */
+  readonly bwlimit: Bandwidth | undefined;
   /** Whether an origin may have an address that is not global unicast. */
   readonly allowPrivate: boolean;
 }

@@ -1,11 +1,18 @@
 import { pino, type Logger } from 'pino';
 import { IsyncError } from '../model/isync-error.ts';
-import type { Log, LogSeverity } from '../model/log.ts';
+import type { Log, LogFields, LogSeverity } from '../model/log.ts';
 import { logLine } from './log-line.ts';
 import type { StatusLine } from './status-line.ts';
 
 /** The least severe lines that are written. */
 export type LogLevel = LogSeverity | 'silent';
+
+/** A log whose level can change; those that came of it by `with` follow. */
+export interface LeveledLog extends Log {
+  setLevel(level: LogLevel): void;
+}
+
+const GRAVITY: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
 
 const STDERR = 2;
 
@@ -16,9 +23,11 @@ const MAX_WAITING_BYTES = 64 * 1024;
  * A log on stderr: text above the status line where stderr is a terminal, else a JSON object a line with `level`,
  * `time` (ISO 8601) and `msg`. A line is written when its call returns.
  */
-export function createLog(level: LogLevel, terminal: StatusLine | undefined): Log {
+export function createLog(level: LogLevel, terminal: StatusLine | undefined): LeveledLog {
+  // A child of pino keeps the level that it was born with, so the threshold is ours.
+  const threshold = { level };
   const options = {
-    level,
+    level: 'debug',
     base: null,
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
@@ -26,16 +35,23 @@ export function createLog(level: LogLevel, terminal: StatusLine | undefined): Lo
   };
   const destination =
     terminal === undefined ? openStderr() : { write: (line: string) => terminal.print(logLine(line)) };
-  return logOf(pino(options, destination));
+  return Object.assign(logOf(pino(options, destination), threshold), {
+    setLevel: (next: LogLevel) => void (threshold.level = next),
+  });
 }
 
-function logOf(logger: Logger): Log {
+function logOf(logger: Logger, threshold: { readonly level: LogLevel }): Log {
+  const line =
+    (severity: LogSeverity) =>
+    (message: string, fields: LogFields = {}): void => {
+      if (GRAVITY[severity] >= GRAVITY[threshold.level]) logger[severity](fields, message);
+    };
   return {
-    debug: (message, fields = {}) => logger.debug(fields, message),
-    info: (message, fields = {}) => logger.info(fields, message),
-    warn: (message, fields = {}) => logger.warn(fields, message),
-    error: (message, fields = {}) => logger.error(fields, message),
-    with: (fields) => logOf(logger.child(fields)),
+    debug: line('debug'),
+    info: line('info'),
+    warn: line('warn'),
+    error: line('error'),
+    with: (fields) => logOf(logger.child(fields), threshold),
   };
 }
 

@@ -111,7 +111,8 @@ function version(fields: Fields): number {
 
 function size(fields: Fields, name: string): number {
   const value = fields[name];
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0) throw malformed(`"${name}" is no size`);
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
+    throw malformed(`"${name}" is no size`);
   return value;
 }
 

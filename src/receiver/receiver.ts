@@ -41,6 +41,8 @@ export interface Receiver extends AsyncDisposable {
   readonly port: number;
   /** What a sender is given as its target. */
   readonly url: string;
+  /** As HttpServer has it. @throws IsyncError CONFIG_INVALID */
+  useTls(tls: TlsFiles): void;
   /**
    * Takes nothing new, finishes what is being committed and says so, closes every session with 1001. Resolves when
    * all has stopped, or `shutdownMs` have passed and the sockets were cut. Idempotent.
@@ -120,6 +122,10 @@ class WebSocketReceiver implements Receiver {
     this.#connections = connections;
     this.#log = log;
     this.#forgetTokens = forgetTokens;
+  }
+
+  useTls(tls: TlsFiles): void {
+    this.#server.useTls(tls);
   }
 
   [Symbol.asyncDispose](): Promise<void> {

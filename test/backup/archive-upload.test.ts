@@ -2,6 +2,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { allDay } from '../../src/flow/bandwidth.ts';
 import { openJobState } from '../../src/backup/state/open-state.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { until } from '../../harness/process.ts';
@@ -108,7 +109,7 @@ describe('the upload of an archive', () => {
     const targets = [new MemoryTarget({ name: 'a' }), new MemoryTarget({ name: 'b' })];
     const stage = await UploadStage.start(targets);
     const began = performance.now();
-    await stage.run(targets, randomBytes(5 * PART_BYTES), { bwlimit: 2000 });
+    await stage.run(targets, randomBytes(5 * PART_BYTES), { bwlimit: allDay(2000) });
     // 1,000 bytes, of which the burst passes at once, and the last part before it is paid for.
     expect(performance.now() - began).toBeGreaterThan(300);
   });

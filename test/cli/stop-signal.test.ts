@@ -33,3 +33,35 @@ describe('the first signal asks, the second one ends:', () => {
     expect(await ended).toEqual([130, null]);
   });
 });
+
+const RELOADS = `
+  const { stopOnSignal } = await import('${MODULE}');
+  const stop = stopOnSignal((name) => console.log('told', name));
+  stop.onReload(() => console.log('reloaded'));
+  setInterval(() => console.log(\`\${process.pid} aborted \${stop.signal.aborted}\`), 10);`;
+
+const RUN = [process.execPath, '--input-type=module', '-e', RELOADS];
+/** script makes a terminal, and with a shell's exec nothing stands between. */
+const IN_TERMINAL = ['-qefc', `exec ${RUN.map(quoted).join(' ')}`, '/dev/null'];
+
+describe('SIGHUP', () => {
+  it.each([
+    ['has a service read its settings again', 'setsid', RUN, 'reloaded'],
+    ['ends what a terminal started', 'script', IN_TERMINAL, 'told SIGHUP'],
+  ] as const)('%s', async (_, command, args, answer) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const ended = once(child, 'close');
+    let stdout = '';
+    child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
+    await vi.waitFor(() => expect(stdout).toMatch(/\d+ aborted false/), { timeout: 60_000 });
+    const pid = Number(/(\d+) aborted false/.exec(stdout)?.[1]);
+    process.kill(pid, 'SIGHUP');
+    await vi.waitFor(() => expect(stdout).toContain(answer), { timeout: 60_000 });
+    process.kill(pid, 'SIGKILL');
+    await ended;
+  });
+});
+
+function quoted(word: string): string {
+  return `'${word.replaceAll("'", `'\\''`)}'`;
+}

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { generateX25519Identity, identityToRecipient } from 'age-encryption';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { allDay } from '../../src/flow/bandwidth.ts';
 import { jobsOf } from '../../src/backup/jobs-of-config.ts';
 import type { BackupJob } from '../../src/backup/job.ts';
 import { readConfig } from '../../src/config/read-config.ts';
@@ -116,7 +117,7 @@ describe('the settings of a backup', () => {
       verify: { schedule: { kind: 'cron', pattern: '0 5 * * 0' }, sampleBytes: 2 * 2 ** 30 },
       before: ['/usr/bin/fsfreeze', '-f', '/srv'],
       after: ['/usr/bin/fsfreeze', '-u', '/srv'],
-      bwlimit: 20_000_000,
+      bwlimit: allDay(20_000_000),
       jitterMs: 600_000,
       maxAgeMs: 26 * 3_600_000,
       stateDir: '/var/lib/isync/app',

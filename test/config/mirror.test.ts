@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { allDay } from '../../src/flow/bandwidth.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { rulesOf } from '../../src/mirror/rules-of-config.ts';
 import { SCHEMAS, settingsFor } from '../cli/commands.ts';
@@ -70,7 +71,7 @@ describe('the settings of a mirror', () => {
       maxSize: 5 * 2 ** 20,
       timeouts: { connect: 1000, firstByte: 2000, idle: 3000, total: 240_000 },
       concurrency: 8,
-      bwlimit: 20_000_000,
+      bwlimit: allDay(20_000_000),
       allowPrivate: true,
     });
     expect(['img/a.jpg', 'img/a.png', 'x/a.jpg'].map((key) => first!.matches(key))).toEqual([

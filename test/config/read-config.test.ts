@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { allDay } from '../../src/flow/bandwidth.ts';
 import { defaultDevice } from '../../src/config/default-device.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { readOwnToken, readTokenFile } from '../../src/config/token-file.ts';
@@ -103,7 +104,7 @@ describe('precedence', () => {
       compress: true,
       ignore: ['*.tmp', '*.part'],
       quiet: 120_000,
-      bwlimit: 2e6,
+      bwlimit: allDay(2e6),
       tlsCa: '/ca.pem',
     };
     const to = 'wss://host:1';

@@ -37,7 +37,7 @@ describe('sizes', () => {
 
 describe('rates', () => {
   it.each([
-    ['1000', 1000],
+    ['1000', 1_024_000],
     ['2MB/s', 2_000_000],
     ['10MiB/s', 10_485_760],
     ['10MiB', 10_485_760],
@@ -89,6 +89,15 @@ describe('targets', () => {
       url: new URL('wss://backup.example:7400/x'),
     });
   });
+
+  it.each([
+    ['wss://backup.example', 'wss://backup.example:7400/'],
+    ['ws://[::1]/x', 'ws://[::1]:7400/x'],
+    ['wss://backup.example:443', 'wss://backup.example/'],
+    ['ws://backup.example:80/x', 'ws://backup.example/x'],
+  ])('takes the port of receivers where "%s" names none', (text, url) =>
+    expect(parseTargetAddress(text)).toMatchObject({ url: new URL(url) }),
+  );
 
   it('reads a folder as an absolute path', () => {
     expect(parseTargetAddress('/mnt/backup')).toEqual({ kind: 'folder', path: '/mnt/backup' });

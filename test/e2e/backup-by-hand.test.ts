@@ -49,9 +49,12 @@ class Stage implements AsyncDisposable {
     return (JSON.parse(stdout) as { backups: [{ name: string }] }).backups[0].name;
   }
 
-  /** Runs lines of the document where the objects of the job are. */
+  /**
+   * Runs lines of the document where the objects of the job are. As in a user's shell the last command of a
+   * pipe decides: what comes before a `head` may end by SIGPIPE.
+   */
   shell(lines: string, env: Record<string, string> = {}): string {
-    return execFileSync('bash', ['-euo', 'pipefail', '-c', lines], {
+    return execFileSync('bash', ['-euc', lines], {
       cwd: join(this.folder, 'store/app'),
       env: { ...process.env, ...env },
       encoding: 'utf8',

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { allDay, type Bandwidth } from '../../src/flow/bandwidth.ts';
 import { createRateLimiter } from '../../src/flow/rate-limiter.ts';
 
 describe('a rate limiter', () => {
@@ -11,7 +12,7 @@ describe('a rate limiter', () => {
   });
 
   it('lets pass no more than its rate, whatever the size of messages', async () => {
-    const limiter = createRateLimiter(100_000);
+    const limiter = createRateLimiter(() => allDay(100_000));
     let passed = 0;
     const until = performance.now() + 10_000;
     const sending = (async () => {
@@ -30,7 +31,7 @@ describe('a rate limiter', () => {
   });
 
   it('does not save up what was not used', async () => {
-    const limiter = createRateLimiter(100_000);
+    const limiter = createRateLimiter(() => allDay(100_000));
     await vi.advanceTimersByTimeAsync(60_000);
     await limiter.ready();
     limiter.spend(60_000);
@@ -44,7 +45,7 @@ describe('a rate limiter', () => {
   });
 
   it('serves those who wait in their order', async () => {
-    const limiter = createRateLimiter(100_000);
+    const limiter = createRateLimiter(() => allDay(100_000));
     limiter.spend(50_000);
     const served: number[] = [];
     const all = [1, 2, 3].map(async (who) => {
@@ -60,7 +61,7 @@ describe('a rate limiter', () => {
   });
 
   it('lets go of who gives up, and of nobody else', async () => {
-    const limiter = createRateLimiter(100_000);
+    const limiter = createRateLimiter(() => allDay(100_000));
     limiter.spend(100_000);
     const aborts = new AbortController();
     const first = limiter.ready({ signal: aborts.signal });
@@ -72,8 +73,30 @@ describe('a rate limiter', () => {
     await expect(limiter.ready({ signal: aborts.signal })).rejects.toThrow('stop');
   });
 
+  it('goes by the rate of the hour, also for who waits already', async () => {
+    let bandwidth: Bandwidth = allDay(1000);
+    const limiter = createRateLimiter(() => bandwidth);
+    limiter.spend(1_000_000);
+    let isReady = false;
+    const waiting = limiter.ready().then(() => (isReady = true));
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(isReady).toBe(false);
+    bandwidth = allDay(Infinity);
+    await vi.advanceTimersByTimeAsync(2000);
+    expect(isReady).toBe(true);
+    await waiting;
+    expect(limiter.quantumBytes).toBe(Infinity);
+    limiter.spend(1e12);
+    await limiter.ready();
+    bandwidth = allDay(1_000_000);
+    await vi.advanceTimersByTimeAsync(1000);
+    await limiter.ready();
+    limiter.spend(1);
+    expect(limiter.quantumBytes).toBe(100_000);
+  });
+
   it('asks for small messages on a thin link, but not for silly ones', () => {
-    expect(createRateLimiter(1_000_000).quantumBytes).toBe(100_000);
-    expect(createRateLimiter(10).quantumBytes).toBe(4096);
+    expect(createRateLimiter(() => allDay(1_000_000)).quantumBytes).toBe(100_000);
+    expect(createRateLimiter(() => allDay(10)).quantumBytes).toBe(4096);
   });
 });

@@ -20,7 +20,9 @@ it.each([
 it.skipIf(lacks('openssl'))('tells names and times of one that openssl has made', () => {
   const names = 'subjectAltName=DNS:a.example,IP:10.0.0.1';
   const make = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout /dev/null -days 30 -subj /CN=x -addext ${names}`;
-  const facts = certificateFacts(execFileSync('openssl', make.split(' '), { stdio: ['ignore', 'pipe', 'ignore'] }));
+  const facts = certificateFacts(
+    execFileSync('openssl', make.split(' '), { stdio: ['ignore', 'pipe', 'ignore'] }),
+  );
   expect(facts?.names).toEqual(['a.example', '10.0.0.1']);
   expect((facts?.validToMs ?? 0) - (facts?.validFromMs ?? 0)).toBe(30 * DAY_MS);
 });

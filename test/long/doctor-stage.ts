@@ -105,7 +105,11 @@ export class DoctorStage implements AsyncDisposable {
   }
 
   /** A receiver over a store of its own. Returns its URL. */
-  async receiver(args: readonly string[] = [], store = this.make('store'), startedBy: Start = {}): Promise<string> {
+  async receiver(
+    args: readonly string[] = [],
+    store = this.make('store'),
+    startedBy: Start = {},
+  ): Promise<string> {
     const { env = {} } = startedBy;
     return this.use(await startReceiver(store, { args, env })).url;
   }
@@ -119,7 +123,9 @@ export class DoctorStage implements AsyncDisposable {
   async http(status: number, body: string): Promise<number> {
     const server = createHttpServer((_, response) => response.writeHead(status).end(body));
     server.on('upgrade', (_, socket) =>
-      socket.end(`HTTP/1.1 ${status} Nope\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`),
+      socket.end(
+        `HTTP/1.1 ${status} Nope\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`,
+      ),
     );
     return await this.#listen(server);
   }

@@ -18,7 +18,7 @@ test('Ctrl-C finishes what is in flight and ends with 130; the next scan does th
   expect(await edge.differences()).toEqual([]);
 });
 
-test.each(['SIGTERM', 'SIGHUP'] as const)(
+test.each(['SIGTERM', 'SIGINT'] as const)(
   '%s ends a daemon in order, with a summary and 130',
   async (signal) => {
     await using stage = await startStage();

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it, vi } from 'vitest';
+import { allDay } from '../../src/flow/bandwidth.ts';
 import { OriginError } from '../../src/mirror/origin/origin.ts';
 import { untilAborted } from './fake-origin.ts';
 import { fetched, keyOf, NEVER, newFills } from './fills-stage.ts';
@@ -66,7 +67,7 @@ describe('beyond its limits', () => {
   });
 
   it('bytes come no faster than they may', async () => {
-    const { fills, origin } = await newFills({ rule: { bwlimit: 1_000_000 } });
+    const { fills, origin } = await newFills({ rule: { bwlimit: allDay(1_000_000) } });
     origin.objects.set('a', { content: randomBytes(500_000), pieceBytes: 10_000 });
     const since = performance.now();
     expect((await fetched(fills, 'a')).end.kind).toBe('kept');

@@ -1,8 +1,12 @@
 import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import { startReceiver } from '../../src/receiver/receiver.ts';
 import { openTokenFile } from '../../src/access/token-file.ts';
 import { addToken } from '../../src/access/tokens.ts';
@@ -32,6 +36,18 @@ function issue(name: string): void {
   );
 }
 
+function serialOf(name: string): string {
+  return new X509Certificate(pem(name)).serialNumber;
+}
+
+async function serialAt(port: number): Promise<string> {
+  const socket = connectTls({ port, host: '127.0.0.1', ca: pem('ca') });
+  await once(socket, 'secureConnect');
+  const { serialNumber } = socket.getPeerCertificate();
+  socket.destroy();
+  return serialNumber;
+}
+
 const noOpenssl = lacks('openssl');
 
 beforeAll(() => {
@@ -49,6 +65,18 @@ afterAll(() => {
 });
 
 describe.skipIf(noOpenssl)('a receiver with TLS', () => {
+  it('serves a renewed certificate to newcomers, and keeps its sessions', async () => {
+    const before = { cert: pem('server'), key: pem('server-key') };
+    const { receiver } = await receiverFor(gatedStore().store, { tls: before });
+    const standing = await greet(receiver.url, 'edge1', { ca: pem('ca') });
+    issue('renewed');
+    expect(() => receiver.useTls({ cert: pem('renewed'), key: pem('server-key') })).toThrow(/can't be used/);
+    expect(await serialAt(receiver.port)).toBe(serialOf('server'));
+    receiver.useTls({ cert: pem('renewed'), key: pem('renewed-key') });
+    expect(await serialAt(receiver.port)).toBe(serialOf('renewed'));
+    expect(standing.ws.readyState).toBe(WebSocket.OPEN);
+  });
+
   it('takes files, and sees that the sender is alive', async () => {
     const store = gatedStore();
     const { url } = await receiverFor(store.store, {

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import { MAX_CHUNK_BYTES, MAX_INLINE_BYTES } from '../../src/protocol/limits.ts';
 import type { SenderMessage } from '../../src/protocol/messages.ts';
+import { allDay } from '../../src/flow/bandwidth.ts';
 import { createRateLimiter } from '../../src/flow/rate-limiter.ts';
 import { createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { faultyProxy } from '../../harness/faulty-proxy.ts';
@@ -101,7 +102,7 @@ describe('compression on the wire', () => {
 
   it('counts bytes on the wire against the rate limit', async () => {
     const spent: number[] = [];
-    const real = createRateLimiter(100 * MIB);
+    const real = createRateLimiter(() => allDay(100 * MIB));
     const limiter = {
       ...real,
       quantumBytes: MIB,

@@ -1,6 +1,7 @@
 import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import { IgnoreSetting } from '../../src/scanner/ignore-setting.ts';
 import { scanSchema } from '../../src/config/schemas/scan.ts';
 import { ignorePatterns } from '../../src/config/schemas/sender.ts';
 import type { Problem } from '../../src/model/problem.ts';
@@ -58,7 +59,7 @@ export function optionsFor(root: string, target: Target, changes: Partial<ScanOp
     marks: DEFAULTS.marks,
     maxWatched: DEFAULTS.maxWatched,
     reopen: DEFAULTS.reopen,
-    ignore: DEFAULT_IGNORE,
+    ignore: new IgnoreSetting(DEFAULT_IGNORE),
     signal: new AbortController().signal,
     observer: {
       sent: () => undefined,

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { createStoreTarget, type StoreTargetOptions } from '../../src/sender/store-target/store-target.ts';
+import { allDay } from '../../src/flow/bandwidth.ts';
 import { createRateLimiter } from '../../src/flow/rate-limiter.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import { MemorySource } from './memory-source.ts';
@@ -115,7 +116,7 @@ describe('a local target', () => {
       device: 'edge1',
       digest: 'xxh64',
       retry: QUICK,
-      limiter: createRateLimiter(50 * MIB),
+      limiter: createRateLimiter(() => allDay(50 * MIB)),
     });
     const source = new MemorySource('DC1/a', content);
     const put = slow.put(source);

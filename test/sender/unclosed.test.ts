@@ -1,6 +1,7 @@
 /** Directories that nobody closes: many may be in use at a time, and the newest is not the only one. */
 import { closeSync, openSync, utimesSync, writeSync } from 'node:fs';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { IgnoreSetting } from '../../src/scanner/ignore-setting.ts';
 import { scan } from '../../src/sender/scan/scan.ts';
 import { follow, isMarked, OLD_SECONDS, optionsFor, setup } from './scan-fixture.ts';
 
@@ -40,8 +41,8 @@ describe('a directory that is neither closed nor the newest', () => {
     const { root, target, write } = setup();
     write('DC1/x.tmp');
     write('DC2/b');
-    const { options, sealed } = optionsFor(root, target, { ...SHORT, ignore: [] });
-    await scan({ ...options, ignore: ['*.tmp'] });
+    const { options, sealed } = optionsFor(root, target, { ...SHORT, ignore: new IgnoreSetting([]) });
+    await scan({ ...options, ignore: new IgnoreSetting(['*.tmp']) });
     expect(sealed).toEqual([]);
   });
 

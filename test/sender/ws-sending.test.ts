@@ -4,6 +4,7 @@ import type { FileEntry } from '../../src/model/file-entry.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import type { SenderMessage } from '../../src/protocol/messages.ts';
 import type { SourceFile } from '../../src/sender/target.ts';
+import { allDay } from '../../src/flow/bandwidth.ts';
 import { createRateLimiter } from '../../src/flow/rate-limiter.ts';
 import { acknowledge } from './fake-receiver.ts';
 import { QUICK, scripted as start, usingForTest } from './receiver-fixture.ts';
@@ -208,7 +209,7 @@ describe('ws target: sending', () => {
   it('keeps to the rate limit, in small messages', async () => {
     const rate = 1_000_000;
     const { receiver, target } = await start({ message: acknowledge }, QUICK, {
-      limiter: createRateLimiter(rate),
+      limiter: createRateLimiter(() => allDay(rate)),
     });
     const began = performance.now();
     await Promise.all(

@@ -37,7 +37,7 @@ function openssl(command: string): void {
 }
 
 function over(url: string, tls?: TlsOptions): Target {
-  return usingForTest(send(url, PATIENT, { tls }));
+  return usingForTest(send(url, PATIENT, { tls: tls && (() => tls) }));
 }
 
 const pem = (name: string): string => readFileSync(join(folder, `${name}.pem`), 'utf8');
@@ -56,7 +56,7 @@ describe.skipIf(noOpenssl)('ws target with TLS', () => {
     const lost: unknown[] = [];
     const target = usingForTest(
       send(receiver.url, QUICK, {
-        tls: { ca: pem('server') },
+        tls: () => ({ ca: pem('server') }),
         deadlines: { keepaliveMs: 20, silenceMs: 400 },
         onLink: (state, error) => state === 'lost' && lost.push(error),
       }),

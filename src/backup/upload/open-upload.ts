@@ -1,3 +1,4 @@
+import type { Bandwidth } from '../../flow/bandwidth.ts';
 import { createRateLimiter } from '../../flow/rate-limiter.ts';
 import { Wakeup } from '../../flow/wake-up.ts';
 import { IsyncError } from '../../model/isync-error.ts';
@@ -22,7 +23,7 @@ export interface UploadRequest {
   readonly stateDir: string;
   readonly spoolBytes: number;
   /** Bytes a second, of all targets together; a part goes as a whole, and the next one waits for longer. */
-  readonly bwlimit: number | undefined;
+  readonly bwlimit: Bandwidth | undefined;
   /** Says which run it is. */
   readonly log: Log;
   /** Interrupts it, so that a later one can go on. */
@@ -81,7 +82,7 @@ class Upload implements ArchiveUpload {
     const options = {
       ...request,
       spool,
-      limiter: bwlimit === undefined ? undefined : createRateLimiter(bwlimit),
+      limiter: bwlimit === undefined ? undefined : createRateLimiter(() => bwlimit),
       signal: this.#signal,
       onStop: () => change.wake(),
     };

@@ -50,6 +50,7 @@ export async function runDaemon(given: JobsWork): Promise<ExitCode> {
     ...(url !== undefined && { status: url }),
   });
   all.push(scheduler.follow(signal), probe.follow(signal), beginLater(closed, begin, given));
+  given.reloads({});
   if (!signal.aborted) await once(signal, 'abort');
   await Promise.all(all);
   return output.done({}, EXIT.DONE);

@@ -37,7 +37,10 @@ const ofReceive: Command = {
   summary: 'Look at store, tokens, certificate and port as "isync receive" would use them',
   usage: '$0 doctor receive STORE [options of receive]',
   examples: [
-    ['$0 doctor receive /backup --listen 0.0.0.0:7400 --tokens T --tls-cert C --tls-key K', 'Before the first start'],
+    [
+      '$0 doctor receive /backup --listen 0.0.0.0:7400 --tokens T --tls-cert C --tls-key K',
+      'Before the first start',
+    ],
     ['$0 doctor receive --config /etc/isync/isync.yaml', 'Also while the receiver runs'],
   ],
 };

@@ -91,7 +91,12 @@ const OPTIONS = {
     describe: 'Requests that wait for an origin; more get 503',
     defaultDescription: '4000',
   },
-  bwlimit: { ...TEXT, ...LIMITS, describe: 'Most bytes a second from all origins, like 20MB/s' },
+  bwlimit: {
+    ...TEXT,
+    ...LIMITS,
+    describe:
+      'Most bytes a second (bare number: KiB/s) from all origins, like 20MB/s, or by time: "08:00,5MB 18:00,off"',
+  },
   grace: { ...TEXT, ...RUN, describe: 'Time for fills under way when it ends', defaultDescription: '60s' },
   status: { ...TEXT, ...RUN, describe: 'HOST:PORT that serves /metrics, /healthz and /readyz' },
   'status-token-file': {

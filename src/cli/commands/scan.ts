@@ -72,7 +72,11 @@ const OPTIONS = {
     describe: 'Give up on the target after this long (bare number: s)',
     defaultDescription: '20s with --once, else never',
   },
-  bwlimit: { ...TEXT, ...LINK, describe: 'Most bytes a second, like 2MB/s or 10MiB/s' },
+  bwlimit: {
+    ...TEXT,
+    ...LINK,
+    describe: 'Most bytes a second (bare number: KiB/s), like 2MB/s, or by time: "08:00,512KiB 18:00,off"',
+  },
   compress: { ...FLAG, ...LINK, describe: 'Compress what shrinks (zstd), for a thin link to a receiver' },
   ...S3_OPTIONS,
   ...COMMON_OPTIONS,

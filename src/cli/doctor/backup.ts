@@ -23,7 +23,11 @@ function* checksOf(job: string, { health, permissions, identity }: StoreCheck): 
     // Runs use the others.
     else
       yield {
-        ...warning(name, `${endpoint}: ${fault?.message ?? 'loses more than half of the requests'}`, fault?.hint),
+        ...warning(
+          name,
+          `${endpoint}: ${fault?.message ?? 'loses more than half of the requests'}`,
+          fault?.hint,
+        ),
         level: isAnyUp ? 'warn' : 'fail',
       };
   }

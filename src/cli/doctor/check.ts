@@ -41,7 +41,10 @@ export function linesOf({ name, level, message, code, hint }: Check): string[] {
   return [first, ...(hint === undefined ? [] : [`      ${printable(hint)}`])];
 }
 
-function of(name: string, { code, message, path, hint = factsOf(code).cure }: IsyncError): Omit<Check, 'level'> {
+function of(
+  name: string,
+  { code, message, path, hint = factsOf(code).cure }: IsyncError,
+): Omit<Check, 'level'> {
   const where = path === undefined || message.includes(path) ? '' : ` (${path})`;
   return { name, message: `${message}${where}`, code, hint };
 }

@@ -21,14 +21,15 @@ export interface WatchNeeds {
 
 /** The limit of the machine, or that of a user namespace (a container) where it is lower. */
 export function inotifyLimits(): InotifyLimits {
-  const least = (...paths: readonly string[]): number | undefined => {
-    const found = paths.map(numberIn).filter((each) => each !== undefined);
-    return found.length === 0 ? undefined : Math.min(...found);
-  };
   return {
     watches: least('/proc/sys/fs/inotify/max_user_watches', '/proc/sys/user/max_inotify_watches'),
     instances: least('/proc/sys/fs/inotify/max_user_instances', '/proc/sys/user/max_inotify_instances'),
   };
+}
+
+function least(...paths: readonly string[]): number | undefined {
+  const found = paths.map(numberIn).filter((each) => each !== undefined);
+  return found.length === 0 ? undefined : Math.min(...found);
 }
 
 function numberIn(path: string): number | undefined {
@@ -47,7 +48,11 @@ export function checkInotify({ watches, instances }: InotifyLimits, needs: Watch
   const neededWatches = (isTwice ? 2 : 1) * folders + 1;
   const neededInstances = isTwice ? directories + 1 : 1;
   if (watches !== undefined && watches < neededWatches)
-    return warning(name, `${WATCH_LIMIT.message}: ${neededWatches} are needed, ${watches} allowed`, WATCH_LIMIT.hint);
+    return warning(
+      name,
+      `${WATCH_LIMIT.message}: ${neededWatches} are needed, ${watches} allowed`,
+      WATCH_LIMIT.hint,
+    );
   if (instances !== undefined && instances < neededInstances)
     return warning(
       name,
@@ -59,11 +64,19 @@ export function checkInotify({ watches, instances }: InotifyLimits, needs: Watch
 }
 
 /** @param fault why files can't be known by their close; undefined: they can */
-export function checkCloseWrite(complete: 'auto' | 'close-write' | 'settle', fault: IsyncError | undefined): Check {
+export function checkCloseWrite(
+  complete: 'auto' | 'close-write' | 'settle',
+  fault: IsyncError | undefined,
+): Check {
   const name = 'complete files';
   if (complete === 'settle') return ok(name, 'known by settling (--complete settle)');
   if (fault === undefined) return ok(name, 'known the moment they are closed (inotifywait)');
   if (complete === 'close-write') return failure(name, fault);
   const { message, hint } = fault;
-  return { ...passing(name, fault), code: undefined, message: `${message}: files are complete when they have settled`, hint };
+  return {
+    ...passing(name, fault),
+    code: undefined,
+    message: `${message}: files are complete when they have settled`,
+    hint,
+  };
 }

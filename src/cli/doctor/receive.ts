@@ -13,7 +13,7 @@ import { formatCount } from '../../observe/units.ts';
 import { checkReceiverExposure } from '../../receiver/receiver.ts';
 import { RECEIVER_LIMITS } from '../../receiver/receiver-limits.ts';
 import { filesOfReceiver } from '../open-files.ts';
-import { readReceiverTls } from '../receiver-tls.ts';
+import { readTlsFiles } from '../tls-files.ts';
 import { bucketChecks } from './bucket.ts';
 import { type Check, failure, ok, warning } from './check.ts';
 import { machineChecks } from './machine.ts';
@@ -43,7 +43,11 @@ async function checkTokens({ tokens }: ReceiveConfig): Promise<Check> {
     const entries = await listTokens(tokens);
     const devices = new Set(entries.map(({ device }) => device));
     if (devices.size === 0)
-      return warning(name, `${tokens} has none, so that no device is let in`, `isync token add DEVICE --tokens ${tokens}`);
+      return warning(
+        name,
+        `${tokens} has none, so that no device is let in`,
+        `isync token add DEVICE --tokens ${tokens}`,
+      );
     return ok(name, `of ${formatCount(devices.size, 'device')}`);
   } catch (error) {
     return failure(name, error);
@@ -60,7 +64,11 @@ function checkExposed(config: ReceiveConfig): Check {
   }
   if (isLoopback(listen.host)) return ok(name, 'this machine alone can connect');
   if (tokens !== undefined && tlsCert === undefined)
-    return warning(name, 'without TLS, tokens and data cross the network in the clear', 'Give --tls-cert and --tls-key.');
+    return warning(
+      name,
+      'without TLS, tokens and data cross the network in the clear',
+      'Give --tls-cert and --tls-key.',
+    );
   if (insecure && tokens === undefined)
     return warning(name, 'everybody on the network may write (--insecure)', 'Give it tokens (--tokens).');
   return ok(name, 'devices with a token');
@@ -69,13 +77,20 @@ function checkExposed(config: ReceiveConfig): Check {
 function checkTls(config: ReceiveConfig): Check {
   const name = 'certificate';
   try {
-    const tls = readReceiverTls(config);
+    const tls = readTlsFiles(config);
     if (tls === undefined) return ok(name, 'none: senders reach it by ws://');
-    createServer({ tls, ...RECEIVER_LIMITS, keepAliveMs: 0, allowHalfClosed: false, onRequest: () => {} }).close();
+    createServer({
+      tls,
+      ...RECEIVER_LIMITS,
+      keepAliveMs: 0,
+      allowHalfClosed: false,
+      onRequest: () => {},
+    }).close();
     const facts = certificateFacts(tls.cert);
     if (facts === undefined) return ok(name, 'can be used');
     const fault = certificateFault(facts, Date.now());
-    if (fault === undefined) return ok(name, `for ${facts.names.join(', ')}, until ${dayOf(facts.validToMs)}`);
+    if (fault === undefined)
+      return ok(name, `for ${facts.names.join(', ')}, until ${dayOf(facts.validToMs)}`);
     const { isRefused, message, hint } = fault;
     return isRefused
       ? failure(name, new IsyncError('TLS_FAILED', message, { hint }))
@@ -96,7 +111,10 @@ async function checkListen({ listen, tlsCert }: ReceiveConfig): Promise<Check> {
     return ok(name, port === 0 ? 'a free one is taken' : `${host}:${port} is free`);
   } catch (error) {
     if (errnoOf(error) === 'EADDRINUSE' && (await isAlive(listen, tlsCert !== undefined)))
-      return ok(name, `${host}:${port} is taken by a server that says it is well: this receiver, when it runs already`);
+      return ok(
+        name,
+        `${host}:${port} is taken by a server that says it is well: this receiver, when it runs already`,
+      );
     return failure(name, listenError(error, listen));
   } finally {
     server.close();

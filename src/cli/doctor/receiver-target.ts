@@ -143,19 +143,36 @@ async function* checkSession(
   const name = 'token';
   const signal = AbortSignal.timeout(3 * ANSWER_MS);
   try {
-    const { socket, welcome } = await connect({ url: url.href, token: given, tls, device, mode: 'read', digest, signal });
+    const { socket, welcome } = await connect({
+      url: url.href,
+      token: given,
+      tls,
+      device,
+      mode: 'read',
+      digest,
+      signal,
+    });
     socket.terminate();
     yield given === undefined && isLoopback(url.hostname)
       ? ok(name, 'none is asked for')
       : given === undefined
-      ? warning(name, `none is asked for: anybody who reaches it may send as ${device}`, 'Start the receiver with --tokens.')
-      : ok(name, `accepted for ${device}`);
-    yield ok('version', `the receiver is ${welcome.software}, and speaks version ${welcome.version} of the protocol`);
+        ? warning(
+            name,
+            `none is asked for: anybody who reaches it may send as ${device}`,
+            'Start the receiver with --tokens.',
+          )
+        : ok(name, `accepted for ${device}`);
+    yield ok(
+      'version',
+      `the receiver is ${welcome.software}, and speaks version ${welcome.version} of the protocol`,
+    );
     if (welcome.store === undefined)
       yield warning('store', 'the receiver can not tell which store it has', 'Its log says why.');
     yield checkRoomAt(welcome.store?.freeBytes);
   } catch (error) {
-    yield error instanceof IsyncError && error.code === 'BUSY' ? passing(name, error) : failure(nameOf(error), error);
+    yield error instanceof IsyncError && error.code === 'BUSY'
+      ? passing(name, error)
+      : failure(nameOf(error), error);
   }
 }
 
@@ -173,6 +190,7 @@ function bareHost(hostname: string): string {
   return hostname.replace(/^\[(.*)\]$/, '$1');
 }
 
+/** Of a URL without one it is that of its scheme: an address that named none has got that of receivers. */
 function portOf({ port, protocol }: URL): number {
   if (port !== '') return Number(port);
   return protocol === 'wss:' ? 443 : 80;

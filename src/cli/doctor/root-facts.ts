@@ -123,7 +123,8 @@ function opensToGroup(folder: string): boolean {
 
 function mayChangeFilesOfOthers(): boolean {
   try {
-    const [, effective = '0'] = /^CapEff:\s*([\da-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+    const [, effective = '0'] =
+      /^CapEff:\s*([\da-f]+)/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
     return ((BigInt(`0x${effective}`) >> BigInt(CAP_FOWNER)) & 1n) === 1n;
   } catch {
     return process.geteuid?.() === 0;

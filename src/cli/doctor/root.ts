@@ -47,7 +47,10 @@ function checkRoot({ root, tag, once }: ScanConfig, found: DataDirectories): Che
   const [problem] = found.problems;
   if (problem !== undefined) return warning(name, `${problem.path}: ${problem.message}`);
   if (isEmpty(found)) return warning(name, noneIn(root, tag), 'Nothing is sent until there is one.');
-  return ok(name, `${root} has ${formatCount(found.directories.length, 'data directory', 'data directories')}`);
+  return ok(
+    name,
+    `${root} has ${formatCount(found.directories.length, 'data directory', 'data directories')}`,
+  );
 }
 
 /** Tries it once on each file system: data directories may be mounted. */
@@ -95,7 +98,11 @@ function* filesChecks(facts: RootFacts, { marks }: ScanConfig): Generator<Check>
   yield* groupBitChecks(writableByGroup, openAcl, marks);
 }
 
-function* groupBitChecks(file: string | undefined, folder: string | undefined, marks: 'trust' | 'verify'): Generator<Check> {
+function* groupBitChecks(
+  file: string | undefined,
+  folder: string | undefined,
+  marks: 'trust' | 'verify',
+): Generator<Check> {
   const what =
     folder === undefined
       ? file === undefined
@@ -106,6 +113,11 @@ function* groupBitChecks(file: string | undefined, folder: string | undefined, m
   const cure = folder === undefined ? 'Start the parser with umask 022 (UMask=0022)' : `setfacl -k ${folder}`;
   const name = 'umask and ACL';
   if (marks === 'trust')
-    yield failure(name, new IsyncError('MARK_UNKNOWN', what, { hint: `${cure}; or leave --marks at verify, which asks the target.` }));
+    yield failure(
+      name,
+      new IsyncError('MARK_UNKNOWN', what, {
+        hint: `${cure}; or leave --marks at verify, which asks the target.`,
+      }),
+    );
   else yield warning(name, what, `isync asks the target about each, which takes time: ${cure}.`);
 }

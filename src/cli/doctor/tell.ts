@@ -12,6 +12,8 @@ export async function tellChecks(output: Output, made: AsyncIterable<Check>): Pr
   }
   const count = (level: Check['level']): number => checks.filter((check) => check.level === level).length;
   const failed = count('fail');
-  output.text(`${formatCount(count('ok'), 'check')} ok, ${formatCount(count('warn'), 'warning')}, ${failed} failed`);
+  output.text(
+    `${formatCount(count('ok'), 'check')} ok, ${formatCount(count('warn'), 'warning')}, ${failed} failed`,
+  );
   return output.done({ checks }, failed > 0 ? EXIT.PROBLEMS : EXIT.DONE);
 }

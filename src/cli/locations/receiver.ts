@@ -23,7 +23,8 @@ export async function openReceiver(
     ...shared,
     url: to.url.href,
     mode: use.mode,
-    ...readReceiverAccess(config),
+    token: readToken(config),
+    tls: tlsOf(config),
     compress: use.compress,
     onSend: use.onSend,
     onUncompressed: () =>
@@ -49,6 +50,12 @@ function readToken({ token, tokenFile }: SenderConfig): WsTargetOptions['token']
   if (tokenFile === undefined) return token?.reveal();
   readTokenFile(tokenFile);
   return async () => readTokenFile(tokenFile);
+}
+
+/** Returns how to get certificates. They are read now, and again for each connection: renewed ones need no restart. */
+function tlsOf(config: SenderConfig): WsTargetOptions['tls'] {
+  readTls(config);
+  return () => readTls(config);
 }
 
 function readTls({ tlsCa, tlsCert, tlsKey }: SenderConfig): TlsOptions {

@@ -49,6 +49,7 @@ export async function serve(given: Work): Promise<ExitCode> {
   const readiness = new Readiness((signal) => mirror.probe(signal));
   await using server = await listen(given, { mirror, token, readiness, metrics });
   await using status = await metrics?.serve(() => readiness.reason);
+  given.reloads({});
   const url = server.url('http');
   const bucket = showAddress(config.bucket);
   output.text(`isync mirror: listening on ${url} (bucket ${bucket})`);

@@ -34,6 +34,7 @@ export async function follow(given: Work): Promise<ExitCode> {
   const tally = new WorkTally();
   let running: Running | undefined;
   await using metrics = await startMetrics(given, parts, source, () => noEvents(source) ?? noWork(running));
+  if (!config.once) given.reloads({});
   forgetStart();
   output.text(`isync pull: following ${source.where}`);
   output.object({

@@ -24,6 +24,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { forgetStart } from '../heap-growth.ts';
 import type { LastingWork } from '../lasting-command.ts';
 import { parkingFolder } from '../pull/state-files.ts';
+import { followTlsFiles, readTlsFiles } from '../tls-files.ts';
 import { checkHasAction, openAction } from './open-action.ts';
 import { queuePlace } from './places.ts';
 import { startMetrics, type WebhookStatus } from './status.ts';
@@ -81,6 +82,8 @@ export async function serve(given: Work): Promise<ExitCode> {
       access === undefined || queue === undefined
         ? undefined
         : opened.use(await listen(given, { access, queue, parking, status: metrics }));
+    if (server !== undefined) opened.use(followTlsFiles(config, server, log));
+    given.reloads({});
     await using status = await metrics?.serve();
     forgetStart();
     const url = server === undefined ? undefined : `${server.url('http')}/webhook`;
@@ -175,7 +178,7 @@ function listen({ config, log }: Work, { access, queue, parking, status }: Liste
     access,
     address: config.address,
     port: config.port,
-    tls: readTls(config),
+    tls: readTlsFiles(config),
     insecure: config.insecure,
     graceMs: config.grace,
     trustedProxies: config.trustedProxy.length === 0 ? undefined : parseNetworks(config.trustedProxy),
@@ -186,14 +189,6 @@ function listen({ config, log }: Work, { access, queue, parking, status }: Liste
     observer: status?.requests,
     log,
   });
-}
-
-function readTls({ tlsCert, tlsKey }: WebhookConfig) {
-  if (tlsCert === undefined || tlsKey === undefined) return undefined;
-  return {
-    cert: Buffer.from(readText(tlsCert, 'the file of --tls-cert')),
-    key: Buffer.from(readText(tlsKey, 'the file of --tls-key')),
-  };
 }
 
 /** `12 written, 3 removed, 4 unchanged, 2 done (3.4 MiB); 1 dead` */

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseBandwidth } from '../bandwidth.ts';
 import { isWithin } from '../../model/is-within.ts';
 import {
   parseAbsolutePath,
@@ -18,7 +19,7 @@ import { isRecord } from '../config-file.ts';
 import { flag, list, listOf, one, oneOf } from '../fields.ts';
 import { passedOn } from '../location.ts';
 import { mapFault } from '../map-fault.ts';
-import { parseBytes, parseDuration, parseRate, parseSpan } from '../values.ts';
+import { parseBytes, parseDuration, parseSpan } from '../values.ts';
 import { backupNotify } from './backup-notify.ts';
 import { backupTarget, placeOf } from './backup-target.ts';
 
@@ -112,7 +113,7 @@ export const backupJob = z
     before: program.optional(),
     after: program.optional(),
     /** Bytes a second. */
-    bwlimit: one(parseRate).optional(),
+    bwlimit: one(parseBandwidth).optional(),
     /** Milliseconds. */
     jitter: one((text) => parseDuration(text, 's')).prefault('0s'),
     maxAge: span.optional(),

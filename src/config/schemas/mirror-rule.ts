@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseBandwidth } from '../bandwidth.ts';
 import { isRecord } from '../config-file.ts';
 import { flag, listOf, one, oneOf } from '../fields.ts';
 import { passedOn, storeIn } from '../location.ts';
@@ -16,7 +17,7 @@ import {
 import { parseConcurrency } from '../pull-values.ts';
 import { HIDDEN, secret } from '../secret.ts';
 import { access, accessFaults, type StoreAccess } from '../store-access.ts';
-import { parseBytes, parseDuration, parseRate } from '../values.ts';
+import { parseBytes, parseDuration } from '../values.ts';
 
 interface OriginConfig {
   readonly url: MirrorOrigin;
@@ -156,7 +157,7 @@ export const mirrorRule = z.strictObject({
   timeouts: timeouts.prefault({}),
   concurrency: one(parseConcurrency).prefault('16'),
   /** Bytes a second. */
-  bwlimit: one(parseRate).optional(),
+  bwlimit: one(parseBandwidth).optional(),
   allowPrivate: flag(),
 });
 

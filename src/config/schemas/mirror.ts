@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { parseBandwidth } from '../bandwidth.ts';
 import { s3Faults } from '../bucket-settings.ts';
 import { flag, listOf, one, oneOf, path } from '../fields.ts';
 import { fromFile } from '../from-file.ts';
@@ -7,7 +8,7 @@ import { parseHttpOrigin, parseKeyGlobs, parseMirrorBucket, parseServiceEndpoint
 import { s3Settings } from '../s3-settings.ts';
 import { secret } from '../secret.ts';
 import { isGuessable, parseToken } from '../token-file.ts';
-import { badValue, parseBytes, parseCount, parseDuration, parseHostPort, parseRate } from '../values.ts';
+import { badValue, parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
 import { parseFile } from '../webhook-values.ts';
 import { common, fault } from './common.ts';
 import { mirrorBulk } from './mirror-bulk.ts';
@@ -41,8 +42,8 @@ export const mirrorSchema = z
     spoolSize: one((text) => parseBytes(text, 1)).prefault('10GiB'),
     maxFills: one(parseCount).prefault('64'),
     maxWaiting: one(parseCount).prefault('4000'),
-    /** Bytes a second, of all fills. */
-    bwlimit: one(parseRate).optional(),
+    /** Of all fills. */
+    bwlimit: one(parseBandwidth).optional(),
     /** Milliseconds. */
     grace: one((text) => parseDuration(text, 's')).prefault('60s'),
     status: one(parseHostPort).optional(),

@@ -3,12 +3,12 @@ import { s3Faults } from '../bucket-settings.ts';
 import { flag, one, path } from '../fields.ts';
 import { location } from '../location.ts';
 import { s3Settings } from '../s3-settings.ts';
-import { parseStoreAddress } from '../target-address.ts';
+import { parseStoreAddress, RECEIVER_PORT } from '../target-address.ts';
 import { parseBytes, parseCount, parseHostPort } from '../values.ts';
 import { checkKeyPair, common, fault, tls } from './common.ts';
 
 /** Where `isync receive` listens unless told otherwise: reachable from this machine only. */
-const DEFAULT_LISTEN = '127.0.0.1:7400';
+const DEFAULT_LISTEN = `127.0.0.1:${RECEIVER_PORT}`;
 
 export const receiveSchema = z
   .strictObject({

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { parseBandwidth } from '../bandwidth.ts';
 import { flag, one, oneOf } from '../fields.ts';
-import { parseCount, parseDuration, parseRate } from '../values.ts';
+import { parseCount, parseDuration } from '../values.ts';
 import { fault } from './common.ts';
 import { checkSender, sender } from './sender.ts';
 
@@ -18,8 +19,7 @@ export const scanSchema = z
     maxWatched: one(parseCount).prefault('64'),
     reopen: flag(),
     replaceDamaged: flag(),
-    /** Bytes per second. */
-    bwlimit: one(parseRate).optional(),
+    bwlimit: one(parseBandwidth).optional(),
     compress: flag(),
   })
   .superRefine((config, context) => {

@@ -1,3 +1,4 @@
+import type { Bandwidth } from '../../flow/bandwidth.ts';
 import type { Log } from '../../model/log.ts';
 import type { KeptBucket } from '../kept/kept.ts';
 import type { Origin } from '../origin/origin.ts';
@@ -30,7 +31,7 @@ export interface FillsLimits {
   /** Requests that wait for fills at a time. Default 4,096: of some KiB each, with their connections. */
   readonly waiting?: number | undefined;
   /** Of all fills. Default: no limit. */
-  readonly bytesPerSecond?: number | undefined;
+  readonly bandwidth?: Bandwidth | undefined;
 }
 
 export const DEFAULT_LIMITS = { fills: 64, waiting: 4096 };

@@ -42,8 +42,8 @@ class OriginFills implements Fills {
   readonly #ending = new AbortController();
 
   constructor({ rules, isExcepted, bucket, spool, limits = {}, log, observer = NO_OBSERVER }: FillsOptions) {
-    const { fills = DEFAULT_LIMITS.fills, waiting = DEFAULT_LIMITS.waiting, bytesPerSecond } = limits;
-    const whole = bytesPerSecond === undefined ? undefined : createRateLimiter(bytesPerSecond);
+    const { fills = DEFAULT_LIMITS.fills, waiting = DEFAULT_LIMITS.waiting, bandwidth } = limits;
+    const whole = bandwidth === undefined ? undefined : createRateLimiter(() => bandwidth);
     this.#routes = rules.map(({ rule, origins }) => {
       const guarded = origins.map(
         (origin) => new GuardedOrigin(origin, this.#breakerOf(origin.name), { log, observer }),

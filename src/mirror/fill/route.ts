@@ -14,7 +14,8 @@ export class Route {
   constructor(rule: MirrorRule, origins: readonly GuardedOrigin[], whole: RateLimiter | undefined) {
     this.rule = rule;
     this.origins = origins;
-    const own = rule.bwlimit === undefined ? undefined : createRateLimiter(rule.bwlimit);
+    const { bwlimit } = rule;
+    const own = bwlimit === undefined ? undefined : createRateLimiter(() => bwlimit);
     this.limiters = [own, whole].filter((each) => each !== undefined);
   }
 

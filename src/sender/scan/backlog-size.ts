@@ -1,5 +1,5 @@
 import type { Abortable } from '../../model/abortable.ts';
-import { createIgnoreRule } from '../../scanner/ignore-rule.ts';
+import type { IgnoreRule } from '../../scanner/ignore-rule.ts';
 import { listDataDirectories } from '../../scanner/list-data-directories.ts';
 import { listDirectory } from '../../scanner/list-directory.ts';
 
@@ -7,7 +7,7 @@ export interface BacklogOptions extends Abortable {
   /** Absolute path. */
   readonly root: string;
   readonly tag: string;
-  readonly ignore: readonly string[];
+  readonly ignore: IgnoreRule;
 }
 
 /**
@@ -15,12 +15,11 @@ export interface BacklogOptions extends Abortable {
  * costs a listing of its own, and the scan does not wait for it. Rejects as the listings do, or with the signal's reason.
  */
 export async function backlogBytes({ root, tag, ignore, signal }: BacklogOptions): Promise<number> {
-  const rule = createIgnoreRule(ignore);
   const { directories } = await listDataDirectories(root, { tag });
   let bytes = 0;
   for (const { name, seal } of directories) {
     if (seal !== undefined) continue;
-    for await (const batch of listDirectory(root, name, { ignore: rule, signal }))
+    for await (const batch of listDirectory(root, name, { ignore, signal }))
       for (const finding of batch)
         if (finding.kind === 'file' && !finding.file.marked) bytes += finding.file.entry.size;
   }

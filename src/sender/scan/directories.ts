@@ -67,6 +67,11 @@ export class Directories {
     for (const [name, { run }] of this.#running) if (!present.has(name)) run.wake();
   }
 
+  /** Has every directory that is not sealed listed again, soon: what was left alone may not be any more. */
+  listAgain(): void {
+    for (const { run } of this.#running.values()) run.wake();
+  }
+
   /** Looks for the parser's marker, which no event may have told of, in some directories at a time, in turns. */
   poll(): void {
     const open = [...this.#running.values()].filter(({ run }) => run.state !== 'closed');

@@ -1,6 +1,7 @@
 import type { Log } from '../../model/log.ts';
 import type { Problem } from '../../model/problem.ts';
 import type { DirectoryState, NewestBy } from '../../scanner/data-directory.ts';
+import type { IgnoreSetting } from '../../scanner/ignore-setting.ts';
 import type { CompleteBy } from '../../watcher/watch-event.ts';
 import type { Target } from '../target.ts';
 
@@ -23,8 +24,8 @@ export interface ScanOptions {
   readonly reopen: boolean;
   /** `verify`: marked files that the target lacks are sent before the seal; `trust`: they are problems. */
   readonly marks: 'trust' | 'verify';
-  /** Glob patterns of files that are in progress and not to be touched. */
-  readonly ignore: readonly string[];
+  /** Files that are in progress and not to be touched. */
+  readonly ignore: IgnoreSetting;
   /** First firing: finish what is in flight, then end. */
   readonly signal: AbortSignal;
   readonly observer: ScanObserver;

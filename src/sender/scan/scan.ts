@@ -1,6 +1,5 @@
 import { pause, Wakeup } from '../../flow/wake-up.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
-import { createIgnoreRule } from '../../scanner/ignore-rule.ts';
 import { listDataDirectories } from '../../scanner/list-data-directories.ts';
 import { SealRecords } from '../../scanner/seal-records.ts';
 import { watchRoot } from '../../watcher/watch-root.ts';
@@ -62,7 +61,7 @@ class Scan {
     this.#store = new KnownStore(options.target, changed);
     const context: ScanContext = {
       options,
-      ignore: createIgnoreRule(options.ignore),
+      ignore: options.ignore.rule,
       tally: this.#tally,
       machineLog: new OnceLog(options.log),
       limits: createScanLimits(options.target),
@@ -72,6 +71,7 @@ class Scan {
       fail: (error) => this.#fail(error),
     };
     this.#directories = new Directories(context, changed);
+    options.ignore.onChange(() => this.#directories.listAgain());
   }
 
   summary(): ScanSummary {

@@ -17,8 +17,7 @@ const NO_CERTIFICATE =
 
 /** By errno, or by the code of Node or OpenSSL (`man verify`) for what is wrong with a certificate. */
 const HINTS: Readonly<Record<string, string>> = {
-  ENOTFOUND:
-    'Nobody knows this name: check the address, /etc/hosts and the name server (/etc/resolv.conf).',
+  ENOTFOUND: 'Nobody knows this name: check the address, /etc/hosts and the name server (/etc/resolv.conf).',
   EAI_AGAIN:
     'The name server does not answer: check the network and /etc/resolv.conf, or give an IP address.',
   ECONNREFUSED:

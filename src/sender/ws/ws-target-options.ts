@@ -9,7 +9,8 @@ export interface WsTargetOptions {
   readonly url: string;
   /** Asked for anew before each connection when it is a function. */
   readonly token?: string | (() => Promise<string>) | undefined;
-  readonly tls?: TlsOptions | undefined;
+  /** Asked for anew before each connection. */
+  readonly tls?: (() => TlsOptions) | undefined;
   readonly device: string;
   /** In mode `read` only `look` and `list` may be called. */
   readonly mode: 'write' | 'read';

@@ -212,7 +212,7 @@ class WsTarget implements Target {
     return connect({
       url,
       token: typeof token === 'function' ? await token() : token,
-      tls,
+      tls: tls?.(),
       device,
       mode,
       digest,

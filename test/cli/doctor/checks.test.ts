@@ -10,7 +10,13 @@ const MINUTE_MS = 60_000;
 
 describe('a check', () => {
   it('is a line, and one more for its cure; nobody rewrites the screen with a name', () => {
-    const check = { name: 'root', level: 'fail', message: '\u001b[2J', code: 'READ_ONLY', hint: 'do' } as const;
+    const check = {
+      name: 'root',
+      level: 'fail',
+      message: '\u001b[2J',
+      code: 'READ_ONLY',
+      hint: 'do',
+    } as const;
     expect(linesOf(check)).toEqual(['fail  root: \\x1b[2J [READ_ONLY]', '      do']);
     expect(linesOf({ name: 'port', level: 'ok', message: 'is free' })).toEqual(['ok    port: is free']);
   });
@@ -70,7 +76,9 @@ describe('open files', () => {
   });
 
   it('of a receiver grow with its connections, and those by default are below the usual LimitNOFILE', () => {
-    expect(filesOfReceiver({ maxConnections: 1000 })).toBeGreaterThan(filesOfReceiver({ maxConnections: 10 }));
+    expect(filesOfReceiver({ maxConnections: 1000 })).toBeGreaterThan(
+      filesOfReceiver({ maxConnections: 10 }),
+    );
     expect(filesOfReceiver({ maxConnections: undefined })).toBeLessThan(16_384);
   });
 });

@@ -20,7 +20,10 @@ function rootWithFile(): string {
 it('doctor finds a pair well, from both sides, and leaves nothing behind', async () => {
   const [root, store] = [rootWithFile(), temporaryFolder()];
   const before = await isync(['doctor', 'receive', store, '--listen', '127.0.0.1:0']);
-  expect(before).toMatchObject({ code: 0, stdout: expect.stringMatching(/ ok, 0 warnings, 0 failed\n$/) as string });
+  expect(before).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/ ok, 0 warnings, 0 failed\n$/) as string,
+  });
   expect(readdirSync(store)).toEqual([]);
   await using receiver = await startReceiver(store);
   const scan = await isync(['doctor', 'scan', root, '--to', receiver.url, '--device', 'edge1', '--json']);
@@ -28,7 +31,18 @@ it('doctor finds a pair well, from both sides, and leaves nothing behind', async
   expect([scan.code, exitCode]).toEqual([0, 0]);
   expect(checks.filter(({ level }) => level === 'fail')).toEqual([]);
   expect(checks.map(({ name }) => name)).toEqual(
-    expect.arrayContaining(['Node', 'open files', 'root', 'marks', 'inotify', 'port', 'clock', 'token', 'version', 'free space']),
+    expect.arrayContaining([
+      'Node',
+      'open files',
+      'root',
+      'marks',
+      'inotify',
+      'port',
+      'clock',
+      'token',
+      'version',
+      'free space',
+    ]),
   );
   // No file was sent, marked or made.
   expect(readdirSync(root)).toEqual(['DC1']);
@@ -50,7 +64,12 @@ it('doctor of a command that has a check of its own tells it in the same form', 
   const nowhere = 'http://127.0.0.1:9';
   writeFileSync(
     pull,
-    JSON.stringify({ queue: 'q', sqsEndpoint: nowhere, s3Endpoint: nowhere, sync: { 'a/': join(folder, 'a') } }),
+    JSON.stringify({
+      queue: 'q',
+      sqsEndpoint: nowhere,
+      s3Endpoint: nowhere,
+      sync: { 'a/': join(folder, 'a') },
+    }),
   );
   const env = { AWS_ACCESS_KEY_ID: 'k', AWS_SECRET_ACCESS_KEY: 's', AWS_MAX_ATTEMPTS: '1' };
   const ofPull = await isync(['doctor', 'pull', '--config', pull], { env });
