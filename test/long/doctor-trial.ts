@@ -31,7 +31,7 @@ interface Check {
 }
 
 /** Of a scan that is to end by itself. */
-export const ONCE = ['--device', 'edge1', '--once', '--retry-for', '1s'];
+export const ONCE = ['--device', 'edge1', '--once', '--retry-for', '15s'];
 
 /** What set-ups begin with: a receiver for anybody, and one with a certificate and tokens. */
 interface Given {
