@@ -1,6 +1,7 @@
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { IsyncError } from '../model/isync-error.ts';
+import { proxyEnv } from '../model/proxy-env.ts';
 import type { AwsAccess } from './access.ts';
 import { credentialsFor } from './credentials.ts';
 
@@ -31,7 +32,12 @@ export function clientSettings(access: AwsAccess, connections: number, attempts 
       },
     );
   const credentials = credentialsFor(access, { connectionTimeout: CONNECT_MS, socketTimeout: SILENCE_MS });
-  const agent = { keepAlive: true, maxSockets: connections };
+  const proxies = proxyEnv(process.env);
+  const agent = {
+    keepAlive: true,
+    maxSockets: connections,
+    ...(proxies !== undefined && { proxyEnv: proxies }),
+  };
   return {
     ...(endpoint !== undefined && { endpoint, region: 'us-east-1' }),
     ...(region !== undefined && { region }),

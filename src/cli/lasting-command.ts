@@ -6,6 +6,7 @@ import type { Run } from './command.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { createReload, type ReloadTable } from './reload.ts';
 import { openScreen, type Screen } from './screen.ts';
+import { tellProxies } from './tell-proxies.ts';
 import { stopOnSignal } from './stop-signal.ts';
 
 /** What a command that takes its time works with. */
@@ -42,6 +43,7 @@ export function lastingCommand<Config extends LastingConfig>(
   return briefCommand(schema, async (given) => {
     using screen = openScreen(given.config.logLevel, given.output);
     const { log } = screen;
+    tellProxies(process.env, log);
     using stop = stopOnSignal((name) => log.info(`${name}: ${stopping}`), given.config.grace);
     const reloads = (table: ReloadTable<Config>): void => {
       const { config, reread } = given;

@@ -1,6 +1,7 @@
 import { S3Client, type S3ClientConfig } from '@aws-sdk/client-s3';
 import { BOUNDED_ANSWERS, boundedAnswers } from '../aws/bounded-answers.ts';
 import { clientSettings } from '../aws/client-settings.ts';
+import { proxyFor } from '../http/proxy-for.ts';
 import type { S3Access } from './access.ts';
 import { allowQuick } from './quick/ask.ts';
 import { allowQuickRanges, closeQuickRanges } from './quick/range.ts';
@@ -30,8 +31,9 @@ export function createS3Client(
   const config = configOf(options, connections, isOneTry ? 1 : undefined);
   const client = new QuickClient(config);
   const { httpAgent, httpsAgent } = config.requestHandler;
-  if (options.endpoint !== undefined && config.forcePathStyle && !isOneTry) {
-    const endpoint = new URL(options.endpoint);
+  const endpoint = options.endpoint === undefined ? undefined : new URL(options.endpoint);
+  // What is quick speaks to the server itself.
+  if (endpoint !== undefined && config.forcePathStyle && !isOneTry && proxyFor(endpoint) === undefined) {
     allowQuick(client, { endpoint, httpAgent, httpsAgent });
     allowQuickRanges(client, { endpoint, ca: options.ca });
   }

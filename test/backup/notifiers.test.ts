@@ -5,7 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { startForwardProxy } from '../../harness/forward-proxy.ts';
 import type { NotifyWay } from '../../src/backup/job.ts';
 import type { Notice } from '../../src/backup/tell/notice.ts';
 import { runNotice } from '../../src/backup/tell/notices-of.ts';
@@ -42,6 +43,17 @@ describe('a webhook', () => {
       error: 'is "empty" <&>',
       bytes: String(RUN.bytes),
     });
+  });
+
+  it('is reached through a proxy of the environment', async () => {
+    await using receiver = await noticeReceiver();
+    await using proxy = await startForwardProxy();
+    vi.stubEnv('HTTP_PROXY', proxy.url);
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const url = receiver.url.replace('127.0.0.1', 'hooks.example');
+    await send({ type: 'webhook', url, headers: {}, body: undefined });
+    expect(receiver.received).toHaveLength(1);
+    expect(proxy.asked.join()).toContain('hooks.example');
   });
 
   it('gets the body of the config with its fields filled in, which stays JSON', async () => {

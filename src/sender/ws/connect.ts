@@ -1,7 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import { WebSocket, type ClientOptions, type RawData } from 'ws';
 import { isLoopback } from '../../http/listen-address.ts';
+import { proxyFor } from '../../http/proxy-for.ts';
 import type { DigestAlgorithm } from '../../model/digest.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { decodeReceiverMessage, encode } from '../../protocol/codec.ts';
@@ -127,12 +129,20 @@ function openSocket(url: URL, { token, tls }: ConnectOptions): WebSocket {
     ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
     ...(maskIsPointless(url) ? { generateMask: zeroMask } : {}),
     ...tls,
+    ...proxied(url, tls),
   };
   try {
     return new WebSocket(url, SUBPROTOCOL, options);
   } catch (error) {
     throw connectError(error, url.host);
   }
+}
+
+/** A proxy of the environment tunnels wss; ws is for this machine and its network. */
+function proxied(url: URL, tls: TlsOptions | undefined): ClientOptions {
+  const proxy = url.protocol === 'wss:' ? proxyFor(url) : undefined;
+  if (proxy === undefined) return {};
+  return { agent: new Agent({ ...tls, proxyEnv: { HTTPS_PROXY: proxy.href } }) };
 }
 
 /**

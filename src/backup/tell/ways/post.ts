@@ -1,3 +1,4 @@
+import { proxyFor } from '../../../http/proxy-for.ts';
 import { IsyncError } from '../../../model/isync-error.ts';
 import { tlsText } from '../../../model/tls-text.ts';
 
@@ -23,15 +24,7 @@ export async function post({ url, headers = {}, body }: Post, signal: AbortSigna
   let status: number;
   let text: string;
   try {
-    const response = await fetch(address, {
-      method: 'POST',
-      headers: { ...authorization, ...headers },
-      body,
-      redirect: 'manual',
-      signal,
-    });
-    ({ status } = response);
-    text = await beginningOf(response);
+    ({ status, text } = await sent(address, { ...authorization, ...headers }, body, signal));
   } catch (error) {
     signal.throwIfAborted();
     throw new IsyncError('UNREACHABLE', `${host} can't be told: ${reasonOf(error)}`, {
@@ -40,6 +33,31 @@ export async function post({ url, headers = {}, body }: Post, signal: AbortSigna
   }
   if (status >= 200 && status < 300) return text;
   throw new IsyncError('NOTICE_FAILED', `${host} has answered ${status}${shown(text)}`);
+}
+
+async function sent(
+  address: URL,
+  headers: Post['headers'] & {},
+  body: string,
+  signal: AbortSignal,
+): Promise<Answer> {
+  const request = { method: 'POST', headers, body, redirect: 'manual', signal } as const;
+  const proxy = proxyFor(address);
+  if (proxy === undefined) return await answerOf(await fetch(address, request));
+  // Node's own fetch takes a proxy of its own undici only.
+  const { fetch: fetchThrough, ProxyAgent } = await import('undici');
+  await using dispatcher = new AsyncDisposableStack();
+  const agent = dispatcher.adopt(new ProxyAgent(proxy.href), async (used) => await used.destroy());
+  return await answerOf(await fetchThrough(address, { ...request, dispatcher: agent }));
+}
+
+async function answerOf(response: Pick<Response, 'status' | 'body'>): Promise<Answer> {
+  return { status: response.status, text: await beginningOf(response) };
+}
+
+interface Answer {
+  readonly status: number;
+  readonly text: string;
 }
 
 /** Headers and body of JSON. */
@@ -79,7 +97,7 @@ function withoutUser(url: string): {
   return { address, authorization: { authorization: `Basic ${Buffer.from(pair).toString('base64')}` } };
 }
 
-async function beginningOf({ body }: Response): Promise<string> {
+async function beginningOf({ body }: Pick<Response, 'body'>): Promise<string> {
   if (body === null) return '';
   const pieces: Uint8Array[] = [];
   let size = 0;
