@@ -7,6 +7,7 @@ import { isIP, type Socket } from 'node:net';
 import type { SenderConfig } from '../../config/schemas/sender.ts';
 import { certificateFacts, certificateFault, dayOf } from '../../http/certificate.ts';
 import { isLoopback } from '../../http/listen-address.ts';
+import { proxyFor } from '../../http/proxy-for.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { connect, type TlsOptions } from '../../sender/ws/connect.ts';
 import { connectError, unreachable } from '../../sender/ws/connect-errors.ts';
@@ -35,6 +36,13 @@ export async function* receiverChecks(config: SenderConfig, url: URL): AsyncGene
   const { tls } = access;
   const isTls = url.protocol === 'wss:';
   if (isTls && tls.ca === undefined) trustSystemCas();
+  const proxy = isTls ? proxyFor(url) : undefined;
+  if (proxy !== undefined) {
+    const check = await checkProxy(proxy);
+    yield check;
+    if (check.level !== 'fail') yield* checkSession(config, url, access);
+    return;
+  }
   const steps = [checkName, checkPort, ...(isTls ? [checkCertificate] : [])];
   for (const step of steps) {
     const check = await step(url, tls);
@@ -67,6 +75,14 @@ async function checkPort(url: URL): Promise<Check> {
   } catch (error) {
     return failure('port', connectError(error, url.host));
   }
+}
+
+/** What lies behind it only the session tells. */
+async function checkProxy(proxy: URL): Promise<Check> {
+  const check = await checkPort(proxy);
+  const hint =
+    'Check HTTPS_PROXY or ALL_PROXY, and that the proxy runs; NO_PROXY names what is reached without.';
+  return { ...check, name: 'proxy', ...(check.level === 'fail' && { hint }) };
 }
 
 /** The handshake of a sender, with the same trust. */
@@ -193,5 +209,5 @@ function bareHost(hostname: string): string {
 /** Of a URL without one it is that of its scheme: an address that named none has got that of receivers. */
 function portOf({ port, protocol }: URL): number {
   if (port !== '') return Number(port);
-  return protocol === 'wss:' ? 443 : 80;
+  return protocol === 'wss:' || protocol === 'https:' ? 443 : 80;
 }
