@@ -29,9 +29,9 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
   });
   using following = new DisposableStack();
   following.use(followTlsFiles(config, receiver, log));
-  given.reloads({});
   const { url, host, port } = receiver;
   const shown = showAddress(config.store);
+  given.reloads({}, () => `listening on ${url} (store ${shown})`);
   output.text(`isync receive: listening on ${url} (store ${shown})`);
   output.object({ event: 'listening', url, host, port, store: shown });
   if (!signal.aborted) await once(signal, 'abort');

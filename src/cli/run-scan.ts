@@ -43,11 +43,12 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   });
   if (!config.once) {
     const ignored = (next: Config): void => ignore.set(ignorePatterns(next));
-    given.reloads({
+    const table = {
       ignore: ignored,
       defaultIgnore: ignored,
-      bwlimit: (next) => (bandwidth = next.bwlimit ?? NO_LIMIT),
-    });
+      bwlimit: (next: Config) => (bandwidth = next.bwlimit ?? NO_LIMIT),
+    };
+    given.reloads(table, () => watched.status);
   }
   const { summary: done, failure } = await scan({
     root: config.root,
@@ -93,6 +94,12 @@ class Watched implements ScanObserver {
 
   get directoriesLeft(): number {
     return this.#unsealed.size;
+  }
+
+  /** In a line, for `systemctl status`. */
+  get status(): string {
+    const open = formatCount(this.directoriesLeft, 'unsealed directory', 'unsealed directories');
+    return `${formatCount(this.files, 'file')}, ${formatBytes(this.bytes)} sent; ${open}`;
   }
 
   /** Takes how much there is to send, for the time left. Where that fails no time is shown; the scan tells what is wrong. */
