@@ -14,5 +14,7 @@ export async function build(folder: string): Promise<string> {
   const compiler = join(CHECKOUT, 'node_modules/typescript/bin/tsc');
   const options = ['-p', join(CHECKOUT, 'tsconfig.build.json'), '--outDir', join(folder, 'dist')];
   await promisify(execFile)(process.execPath, [compiler, ...options]);
+  const page = 'cli/status/page';
+  await cp(join(CHECKOUT, 'src', page), join(folder, 'dist', page), { recursive: true });
   return join(folder, 'dist/cli/main.js');
 }

@@ -27,6 +27,8 @@ export default async function setup(): Promise<(() => void) | undefined> {
     output: { dir: join(folder, 'dist/cli'), format: 'esm' },
     logLevel: 'warn',
   });
+  // Each part of a bundle lies beside the command itself.
+  cpSync(join(CHECKOUT, 'src/cli/status/page'), join(folder, 'dist/cli/page'), { recursive: true });
   cpSync(join(CHECKOUT, 'package.json'), join(folder, 'package.json'));
   process.env['ISYNC_CLI_MAIN'] = join(folder, 'dist/cli/main.js');
   process.env['ISYNC_CLI_NODE'] ??= publicNode(folder);

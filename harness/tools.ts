@@ -9,6 +9,7 @@ const PACKAGES = {
   age: 'age',
   aws: 'awscli',
   chattr: 'e2fsprogs',
+  chromium: 'chromium',
   debugfs: 'e2fsprogs',
   faketime: 'faketime',
   fusermount3: 'fuse3',

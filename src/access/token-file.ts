@@ -25,6 +25,8 @@ export interface TokenIdentity {
 export interface TokenFile extends Disposable {
   /** Takes the same time for every token, right or wrong. */
   authenticate(token: string): TokenIdentity | undefined;
+  /** Whether any token is of this device. */
+  has(device: string): boolean;
   /** Calls `listener` with the ids of tokens that were removed from the file. Returns what removes the listener. */
   onRevoked(listener: (ids: ReadonlySet<string>) => void): () => void;
 }
@@ -64,6 +66,10 @@ class WatchedTokenFile implements TokenFile {
     // No early exit: the time must not tell how far the search went.
     for (const known of this.#tokens) if (timingSafeEqual(known.hash, hash)) found = known;
     return found && { device: found.device, id: found.id };
+  }
+
+  has(device: string): boolean {
+    return this.#tokens.some((known) => known.device === device);
   }
 
   onRevoked(listener: (ids: ReadonlySet<string>) => void): () => void {

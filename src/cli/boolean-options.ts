@@ -1,6 +1,7 @@
 import { parseBoolean } from '../config/values.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { COMMANDS, commandsOf, entryAt } from './commands/list.ts';
+import { LEVEL_LETTERS } from './commands/options.ts';
 
 const OPTIONS = COMMANDS.flatMap(commandsOf).flatMap(({ options }) => Object.entries(options));
 /** Those of yargs itself are among them. */
@@ -8,6 +9,7 @@ const BOOLEAN = new Set([
   'help',
   'h',
   'version',
+  ...Object.keys(LEVEL_LETTERS),
   ...OPTIONS.filter(([, { type }]) => type === 'boolean').map(([name]) => name),
 ]);
 /** What takes a value: options, and arguments, which yargs takes by their names as well. */

@@ -12,7 +12,7 @@ import {
   type Invocation,
 } from './command.ts';
 import { COMMANDS, commandsOf, entryAt, settingsOf } from './commands/list.ts';
-import { UNIT_HELP } from './commands/options.ts';
+import { LEVEL_LETTERS, UNIT_HELP } from './commands/options.ts';
 import { EXIT_CODE_HELP } from './exit-codes.ts';
 
 /** Widest help in columns; longer lines are hard to read. */
@@ -127,6 +127,9 @@ function commandModule(command: Command, section: string, asked: Asked): Command
       // Those of a command are not those of the commands below it.
       for (const [name, option] of Object.entries(options))
         yargs.option(name, { ...option, global: false, hidden: !asked.isShown });
+      if ('log-level' in options)
+        for (const [letter, { level: _, ...option }] of Object.entries(LEVEL_LETTERS))
+          yargs.option(letter, { ...option, global: false, hidden: !asked.isShown });
       for (const entry of below(command)) yargs.command(entryModule(entry, section, asked));
       if (hasUnits) yargs.epilogue(UNIT_HELP);
       return withExamples(yargs, asked.isShown ? examples : []);
@@ -141,12 +144,27 @@ function commandModule(command: Command, section: string, asked: Asked): Command
       asked.found({
         command,
         settings: settingsOf(command, section),
-        flags,
+        flags: withLevel(flags),
         words: Object.fromEntries(words),
         list,
       });
     },
   };
+}
+
+/**
+ * Returns `flags` with -v and -q as the --log-level that they stand for.
+ * @throws IsyncError USAGE where more than one of the three is given
+ */
+function withLevel(flags: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const letters = Object.entries(LEVEL_LETTERS).filter(([letter]) => flags[letter] === true);
+  const [first, ...more] = letters;
+  if (first === undefined) return flags;
+  if (more.length > 0 || flags['log-level'] !== undefined)
+    throw new IsyncError('USAGE', `-${first[0]} is given, and another level as well; which is meant?`, {
+      hint: '-v is --log-level debug, -q is --log-level warn.',
+    });
+  return { ...flags, 'log-level': first[1].level };
 }
 
 /** A setting that is missing on the command line may come from elsewhere: src/config looks for it. */

@@ -1,12 +1,11 @@
 import type { CommandSchema } from '../config/read-config.ts';
 import type { Log } from '../model/log.ts';
-import type { LogLevel } from '../observe/log.ts';
 import { briefCommand, type BriefWork } from './brief-command.ts';
 import type { Run } from './command.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { createReload, type ReloadTable } from './reload.ts';
 import { openServiceManager } from './service-manager.ts';
-import { openScreen, type Screen } from './screen.ts';
+import { type LogSettings, openScreen, type Screen } from './screen.ts';
 import { tellProxies } from './tell-proxies.ts';
 import { stopOnSignal } from './stop-signal.ts';
 
@@ -26,9 +25,8 @@ export interface LastingWork<Config> extends BriefWork<Config> {
   reloads(table: ReloadTable<Config>, status?: () => string): void;
 }
 
-interface LastingConfig {
+interface LastingConfig extends LogSettings {
   readonly json: boolean;
-  readonly logLevel: LogLevel;
   /** From the signal to the cut, in ms. Default: as long as a sender or receiver needs. */
   readonly grace?: number;
 }
@@ -43,7 +41,7 @@ export function lastingCommand<Config extends LastingConfig>(
   work: (given: LastingWork<Config>) => Promise<ExitCode>,
 ): Run {
   return briefCommand(schema, async (given) => {
-    using screen = openScreen(given.config.logLevel, given.output);
+    using screen = openScreen(given.config, given.output);
     const { log } = screen;
     tellProxies(process.env, log);
     using manager = openServiceManager(process.env, log);

@@ -15,18 +15,22 @@ const TOLD_EVERY_MS = 60_000;
  * @throws IsyncError CONFIG_INVALID, ROOT_MISSING, STORE_MISSING, or what an S3 store can't be opened for
  */
 export async function openTarget(config: SenderConfig, use: TargetUse): Promise<OpenTarget> {
+  const tell = sometimes((error: IsyncError) =>
+    use.log.warn('the target refuses for now; trying again', {
+      code: error.code,
+      reason: error.message,
+    }),
+  );
   const shared: Shared = {
     device: config.device,
     digest: config.digest,
     replaceDamaged: use.replaceDamaged,
     retry: { giveUpAfterMs: config.retryFor ?? (use.endsByItself ? ONE_SHOT_RETRY_MS : undefined) },
     limiter: use.bandwidth && createRateLimiter(use.bandwidth),
-    onRetry: sometimes((error: IsyncError) =>
-      use.log.warn('the target refuses for now; trying again', {
-        code: error.code,
-        reason: error.message,
-      }),
-    ),
+    onRetry: (error) => {
+      use.watch?.refused(error);
+      tell(error);
+    },
   };
   use.log.info('opening the target', { device: config.device, to: showAddress(config.to) });
   return openTargetAt(config.to, config, shared, use);

@@ -4,6 +4,8 @@ import type { IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
 import type { StoreTargetOptions } from '../sender/store-target/store-target.ts';
 import type { Bandwidth } from '../flow/bandwidth.ts';
+import type { DeviceReport } from '../protocol/report.ts';
+import type { LinkState, PeerFacts } from '../sender/ws/ws-target-options.ts';
 import type { RateLimiter } from '../flow/rate-limiter.ts';
 import { retrying, type RetryPolicy } from '../flow/retry.ts';
 import type { Target } from '../sender/target.ts';
@@ -22,11 +24,26 @@ export interface TargetUse {
   readonly compress?: boolean | undefined;
   /** Called for each message to a receiver with the bytes that leave. */
   readonly onSend?: ((bytes: number) => void) | undefined;
+  /** Told how the way to the target is. */
+  readonly watch?: TargetWatch | undefined;
+  /** Asked what the device tells a receiver of itself. */
+  readonly report?: (() => DeviceReport) | undefined;
   /** Ends the wait for a target that can't be opened yet. */
   readonly signal: AbortSignal;
   /** Ends all that still waits for the target. */
   readonly cut: AbortSignal;
   readonly log: Log;
+}
+
+/** Told how the way to a target is. No call throws or takes long. */
+export interface TargetWatch {
+  /** A link to a receiver stands, is tried for, or was lost. */
+  link(state: LinkState, error?: IsyncError): void;
+  peerMet(peer: PeerFacts): void;
+  /** The next try to connect comes after this long, in ms. */
+  delay(ms: number): void;
+  /** The target refuses a file or a request for now, or can't be opened yet. */
+  refused(error: IsyncError): void;
 }
 
 /** A target and all that was opened for it. */

@@ -6,11 +6,11 @@ import type { ParkedRecord, Parking } from '../events/parking/parking.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { printable } from '../observe/printable.ts';
 import { formatCount } from '../observe/units.ts';
-import type { LogLevel } from '../observe/log.ts';
 import type { ParkedRuns } from './commands/parked.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { parkingFolder } from './pull/state-files.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
+import type { LogSettings } from './screen.ts';
 
 /** Stands for every record where ids are asked for. */
 const ALL = 'all';
@@ -18,10 +18,9 @@ const ALL = 'all';
 const AT_ONCE = 64;
 
 /** What these need of a command's settings. */
-interface ParkedConfig {
+interface ParkedConfig extends LogSettings {
   readonly state: string;
   readonly json: boolean;
-  readonly logLevel: LogLevel;
 }
 
 type Work = LastingWork<ParkedConfig>;

@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { hostname } from 'node:os';
 import { receiveSchema, type ReceiveConfig } from '../config/schemas/receive.ts';
 import { showAddress } from '../config/target-address.ts';
+import { DeviceNotes } from '../receiver/devices/device-notes.ts';
+import { Devices } from '../receiver/devices/devices.ts';
 import { startReceiver } from '../receiver/receiver.ts';
 import { openTokenFile } from '../access/token-file.ts';
 import type { Store } from '../store/store.ts';
@@ -8,6 +11,10 @@ import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { openStore } from './locations/table.ts';
 import { filesOfReceiver, warnOfFewFiles } from './open-files.ts';
+import { openStatus } from './status/open-status.ts';
+import { certificateEndsMs } from './status/certificate.ts';
+import { ReceiveStatus } from './status/receive-status.ts';
+import { StoreLook } from './status/store-look.ts';
 import { followTlsFiles, readTlsFiles } from './tls-files.ts';
 import { softwareName } from './version.ts';
 
@@ -16,7 +23,21 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
   warnOfFewFiles(log, filesOfReceiver(config));
   await using store = await openUnlessStopped(given);
   if (store === undefined) return EXIT.DONE;
+  let listening: string | undefined;
   using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
+  const devices = new Devices();
+  const state = new ReceiveStatus({
+    config,
+    devices,
+    store: new StoreLook(config.store, store),
+    url: () => listening,
+    certificateEndsMs: config.tlsCert === undefined ? undefined : certificateEndsMs(config.tlsCert),
+    hasToken: tokens && ((device) => tokens.has(device)),
+    log,
+  });
+  await using status = await openStatus(given, await state.parts());
+  // Ends after the receiver, whose sessions still count.
+  await using keeping = new AsyncDisposableStack();
   await using receiver = await startReceiver({
     store,
     listen: config.listen,
@@ -25,15 +46,28 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     tls: readTlsFiles(config),
     maxConnections: config.maxConnections,
     software: softwareName(),
+    watch: devices,
     log,
   });
   using following = new DisposableStack();
   following.use(followTlsFiles(config, receiver, log));
   const { url, host, port } = receiver;
+  listening = url;
+  if (store.notes !== undefined)
+    keeping.use(
+      new DeviceNotes({ notes: store.notes, devices, receiver: `${hostname()} ${host}:${port}`, log }),
+    );
   const shown = showAddress(config.store);
   given.reloads({}, () => `listening on ${url} (store ${shown})`);
   output.text(`isync receive: listening on ${url} (store ${shown})`);
-  output.object({ event: 'listening', url, host, port, store: shown });
+  output.object({
+    event: 'listening',
+    url,
+    host,
+    port,
+    store: shown,
+    ...(status.url !== undefined && { status: status.url }),
+  });
   if (!signal.aborted) await once(signal, 'abort');
   return EXIT.DONE;
 });

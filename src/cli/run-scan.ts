@@ -14,6 +14,10 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { FILES_OF_SCAN, warnOfFewFiles } from './open-files.ts';
 import { openTarget } from './open-target.ts';
+import { ScanProgress } from './scan-progress.ts';
+import { openStatus } from './status/open-status.ts';
+import { certificateEndsMs } from './status/certificate.ts';
+import { ScanStatus } from './status/scan-status.ts';
 
 type Config = z.output<typeof scanSchema>;
 
@@ -27,8 +31,28 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   const ignore = new IgnoreSetting(ignorePatterns(config));
   let bandwidth = config.bwlimit ?? NO_LIMIT;
   const watched = new Watched(log);
-  screen.showProgress(() => watched);
-  if (screen.isShown) watched.expect(backlogBytes({ ...config, ignore: ignore.rule, signal }));
+  const state = new ScanStatus({
+    config,
+    sentBytes: () => watched.bytes,
+    certificateEndsMs: config.tlsCert === undefined ? undefined : certificateEndsMs(config.tlsCert),
+    log,
+  });
+  watched.onTransferred = () => state.link.transferred();
+  await using status = await openStatus(given, await state.parts());
+  const progress = new ScanProgress({
+    sentBytes: () => watched.bytes,
+    activity: () => state.board.activity(),
+    view: () => state.view,
+  });
+  if (status.url !== undefined) log.info('status page', { url: status.url });
+  screen.showProgress(() => progress.state());
+  if (screen.isShown) {
+    // Where that fails no part is shown; the scan tells what is wrong.
+    backlogBytes({ ...config, ignore: ignore.rule, signal }).then(
+      (bytes) => progress.expect(bytes),
+      (err: unknown) => log.debug('the backlog could not be measured', { err }),
+    );
+  }
   await using opened = await openTarget(config, {
     mode: 'write',
     endsByItself: config.once,
@@ -37,6 +61,8 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     replaceDamaged: config.replaceDamaged,
     compress: config.compress,
     onSend: (bytes) => (watched.wireBytes += bytes),
+    watch: state.link,
+    report: () => state.report(),
     signal,
     cut,
     log,
@@ -50,6 +76,10 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     };
     given.reloads(table, () => watched.status);
   }
+  void opened.target.refused.then((error) => {
+    state.link.refusedForGood(error);
+    state.look();
+  });
   const { summary: done, failure } = await scan({
     root: config.root,
     target: opened.target,
@@ -65,6 +95,8 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     ignore,
     signal,
     observer: watched,
+    onView: (view) => state.begin(view),
+    stuckAfterMs: config.stuckAfter === 0 ? undefined : config.stuckAfter,
     log,
   });
   const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
@@ -81,33 +113,19 @@ function exitCodeOfScan({ problemCount }: ScanSummary, { aborted }: AbortSignal)
 /** Logs what a scan tells, and counts it for the status line. */
 class Watched implements ScanObserver {
   readonly #log: Log;
-  readonly #unsealed = new Set<string>();
   files = 0;
   bytes = 0;
   /** Bytes of messages to a receiver; what is sent again counts again. */
   wireBytes = 0;
-  totalBytes: number | undefined;
+  onTransferred: () => void = () => undefined;
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  get directoriesLeft(): number {
-    return this.#unsealed.size;
-  }
-
   /** In a line, for `systemctl status`. */
   get status(): string {
-    const open = formatCount(this.directoriesLeft, 'unsealed directory', 'unsealed directories');
-    return `${formatCount(this.files, 'file')}, ${formatBytes(this.bytes)} sent; ${open}`;
-  }
-
-  /** Takes how much there is to send, for the time left. Where that fails no time is shown; the scan tells what is wrong. */
-  expect(total: Promise<number>): void {
-    total.then(
-      (bytes) => (this.totalBytes = bytes),
-      (error: unknown) => this.#log.debug('the backlog could not be measured', { err: error }),
-    );
+    return `${formatCount(this.files, 'file')}, ${formatBytes(this.bytes)} sent`;
   }
 
   sent(bytes: number): void {
@@ -116,6 +134,7 @@ class Watched implements ScanObserver {
 
   transferred(path: string, bytes: number): void {
     this.files++;
+    this.onTransferred();
     this.#log.debug('transferred', { path, bytes });
   }
 
@@ -124,8 +143,6 @@ class Watched implements ScanObserver {
   }
 
   directory(name: string, state: string, sealed: boolean): void {
-    if (sealed || state === 'finished') this.#unsealed.delete(name);
-    else this.#unsealed.add(name);
     this.#log.info(sealed ? 'directory sealed' : `directory ${state}`, { directory: name });
   }
 }

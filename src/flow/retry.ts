@@ -19,6 +19,8 @@ export interface WaitOptions extends Abortable {
   readonly longest?: boolean;
   /** When the try that failed began, on the clock of performance.now(): the time of the first one counts. Default: now. */
   readonly sinceMs?: number | undefined;
+  /** Told how long the wait is, in ms. Must not throw. */
+  readonly onDelay?: ((ms: number) => void) | undefined;
 }
 
 /**
@@ -65,13 +67,15 @@ export class Backoff {
    * Waits after a failure. Resolves to true when it is time to try again, to false when the time limit is over.
    * Rejects with the signal's reason.
    */
-  async wait({ signal, longest = false, sinceMs }: WaitOptions = {}): Promise<boolean> {
+  async wait({ signal, longest = false, sinceMs, onDelay }: WaitOptions = {}): Promise<boolean> {
     this.#failingSince ??= sinceMs ?? performance.now();
     this.#failures++;
     const delay = longest ? this.longestDelayMs : this.#nextDelay();
     const left = this.leftMs;
     if (left === 0) return false;
-    await sleep(Math.min(delay, left), signal);
+    const ms = Math.min(delay, left);
+    onDelay?.(ms);
+    await sleep(ms, signal);
     return true;
   }
 

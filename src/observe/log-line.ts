@@ -1,34 +1,17 @@
+import { isRecord, otherFields, parseRecord, textOf } from './log-record.ts';
 import { printable } from './printable.ts';
 
-/** Fields that have a place of their own in the line, or none. */
-const OWN_PLACE: ReadonlySet<string> = new Set(['level', 'time', 'msg', 'err']);
+/** How the time stands in a line: `time` of day, local, for who looks on; `date`, ISO 8601 in UTC, for a file that is read later. */
+export type ShownTime = 'time' | 'date';
 
 /** A JSON line of log as one line for people: `10:04:05 warn  message path=DC1/a.bin`, and an error's stack below. */
-export function logLine(json: string): string {
-  const fields = parseFields(json);
-  if (fields === undefined) return printable(json.trim());
-  const time = timeOfDay(fields['time']);
-  const level = textOf(fields['level']).padEnd(5);
-  const rest = Object.entries(fields)
-    .filter(([name]) => !OWN_PLACE.has(name))
-    .map(([name, value]) => ` ${name}=${textOf(value)}`);
-  return `${time} ${level} ${printable(`${textOf(fields['msg'])}${rest.join('')}`)}${linesOf(fields['err'])}`;
-}
-
-type Fields = Readonly<Record<string, unknown>>;
-
-function parseFields(json: string): Fields | undefined {
-  try {
-    const value: unknown = JSON.parse(json);
-    return isFields(value) ? value : undefined;
-  } catch {
-    // Shown as it is.
-    return undefined;
-  }
-}
-
-function isFields(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+export function logLine(json: string, shown: ShownTime = 'time'): string {
+  const record = parseRecord(json);
+  if (record === undefined) return printable(json.trim());
+  const time = shown === 'time' ? timeOfDay(record['time']) : printable(textOf(record['time']));
+  const level = textOf(record['level']).padEnd(5);
+  const rest = otherFields(record).map(([name, value]) => ` ${name}=${textOf(value)}`);
+  return `${time} ${level} ${printable(`${textOf(record['msg'])}${rest.join('')}`)}${linesOf(record['err'])}`;
 }
 
 function timeOfDay(iso: unknown): string {
@@ -39,14 +22,9 @@ function timeOfDay(iso: unknown): string {
     .join(':');
 }
 
-function textOf(value: unknown): string {
-  if (typeof value !== 'string') return value === undefined ? '' : JSON.stringify(value);
-  return value;
-}
-
 /** What an error says, each line in one of its own: its stack, or where it needs none its message, code and advice. */
 function linesOf(error: unknown): string {
-  if (!isFields(error)) return '';
+  if (!isRecord(error)) return '';
   const { stack, code, message, hint } = error;
   const text =
     typeof stack === 'string'

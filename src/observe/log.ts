@@ -1,7 +1,8 @@
-import { pino, type Logger } from 'pino';
+import { type DestinationStream, pino, type Logger } from 'pino';
 import { IsyncError } from '../model/isync-error.ts';
 import type { Log, LogFields, LogSeverity } from '../model/log.ts';
-import { logLine } from './log-line.ts';
+import { journalLine } from './journal.ts';
+import { logLine, type ShownTime } from './log-line.ts';
 import type { StatusLine } from './status-line.ts';
 
 /** The least severe lines that are written. */
@@ -19,11 +20,18 @@ const STDERR = 2;
 /** Lines kept for a stderr that is blocked, in bytes. Above it new lines are dropped. */
 const MAX_WAITING_BYTES = 64 * 1024;
 
+/** `json`: an object a line with `level`, `time` (ISO 8601) and `msg`; `text`: for people; `journal`: for journald. */
+export type LogFormat = 'json' | 'text' | 'journal';
+
 /**
- * A log on stderr: text above the status line where stderr is a terminal, else a JSON object a line with `level`,
- * `time` (ISO 8601) and `msg`. A line is written when its call returns.
+ * A log on stderr, above the status line where stderr is a terminal. A line is written when its call returns.
+ * @param format default: text on a terminal, else JSON
  */
-export function createLog(level: LogLevel, terminal: StatusLine | undefined): LeveledLog {
+export function createLog(
+  level: LogLevel,
+  terminal: StatusLine | undefined,
+  format: LogFormat = terminal === undefined ? 'json' : 'text',
+): LeveledLog {
   // A child of pino keeps the level that it was born with, so the threshold is ours.
   const threshold = { level };
   const options = {
@@ -33,11 +41,21 @@ export function createLog(level: LogLevel, terminal: StatusLine | undefined): Le
     formatters: { level: (label: string) => ({ level: label }) },
     serializers: { err: describeError },
   };
-  const destination =
-    terminal === undefined ? openStderr() : { write: (line: string) => terminal.print(logLine(line)) };
-  return Object.assign(logOf(pino(options, destination), threshold), {
+  return Object.assign(logOf(pino(options, destinationOf(terminal, format)), threshold), {
     setLevel: (next: LogLevel) => void (threshold.level = next),
   });
+}
+
+function destinationOf(terminal: StatusLine | undefined, format: LogFormat): DestinationStream {
+  if (terminal !== undefined) return { write: (line) => terminal.print(formatted(line, format, 'time')) };
+  const stderr = openStderr();
+  if (format === 'json') return stderr;
+  return { write: (line) => void stderr.write(`${formatted(line, format, 'date')}\n`) };
+}
+
+function formatted(json: string, format: LogFormat, time: ShownTime): string {
+  if (format === 'json') return json.trimEnd();
+  return format === 'text' ? logLine(json, time) : journalLine(json);
 }
 
 function logOf(logger: Logger, threshold: { readonly level: LogLevel }): Log {

@@ -1,4 +1,8 @@
+import type { Log } from '../model/log.ts';
+import { printable } from './printable.ts';
 import type { StatusLine } from './status-line.ts';
+import type { Activity } from './status/report.ts';
+import { TimeLeft } from './time-left.ts';
 import { formatBytes, formatCount, formatRate, formatSeconds } from './units.ts';
 
 /** Pause between two drawings in ms: nobody reads more than five a second. */
@@ -9,9 +13,13 @@ const NEWEST_WEIGHT = 0.1;
 export interface ProgressState {
   readonly files: number;
   readonly bytes: number;
-  /** Bytes in all, where that is known. */
-  readonly totalBytes?: number | undefined;
+  /** Of what is to be done now, in bytes, where it is known: what is done of it, and all of it. */
+  readonly part?: { readonly done: number; readonly total: number } | undefined;
   readonly directoriesLeft?: number | undefined;
+  /** Default: it is working. */
+  readonly activity?: Activity | undefined;
+  /** The path of a file that is on its way. */
+  readonly current?: string | undefined;
 }
 
 /** Shows on a status line how far the work is. Asks `state` at most five times a second. */
@@ -22,9 +30,11 @@ export class Progress implements Disposable {
   constructor(line: StatusLine, state: () => ProgressState) {
     this.#line = line;
     const rate = new RateMeter(performance.now(), state().bytes);
+    const left = new TimeLeft();
     this.#timer = setInterval(() => {
       const current = state();
-      line.set(progressText(current, rate.sample(performance.now(), current.bytes)));
+      const nowMs = performance.now();
+      line.set(progressText(current, rate.sample(nowMs, current.bytes), left.sample(nowMs, partOf(current))));
     }, DRAW_EVERY_MS);
     this.#timer.unref();
   }
@@ -36,14 +46,69 @@ export class Progress implements Disposable {
   }
 }
 
-/** `12 files, 3.4 MiB, 1.1 MiB/s, 2m05s left, 2 directories left`. */
-export function progressText(state: ProgressState, bytesPerSecond: number): string {
-  const parts = [formatCount(state.files, 'file'), formatBytes(state.bytes), formatRate(bytesPerSecond)];
-  if (state.totalBytes !== undefined && state.totalBytes > state.bytes && bytesPerSecond > 0)
-    parts.push(`${formatSeconds((state.totalBytes - state.bytes) / bytesPerSecond)} left`);
-  if (state.directoriesLeft !== undefined)
-    parts.push(`${formatCount(state.directoriesLeft, 'directory', 'directories')} left`);
-  return parts.join(', ');
+/** Writes a line of log with how far the work is, every `everyMs` in which something has moved. */
+export function logProgress(log: Log, state: () => ProgressState, everyMs: number): Disposable {
+  const left = new TimeLeft();
+  let before = state();
+  let beforeMs = performance.now();
+  const timer = setInterval(() => {
+    const now = state();
+    const nowMs = performance.now();
+    const secondsLeft = left.sample(nowMs, partOf(now));
+    if (now.files === before.files && now.bytes === before.bytes) {
+      beforeMs = nowMs;
+      return;
+    }
+    const rate = Math.max(0, Math.round(((now.bytes - before.bytes) * 1000) / (nowMs - beforeMs)));
+    const { files, bytes, directoriesLeft, activity, current, part } = now;
+    log.info(progressText(now, rate, secondsLeft), {
+      files,
+      bytes,
+      bytesPerSecond: rate,
+      ...(part !== undefined && { totalBytes: part.total }),
+      ...(directoriesLeft !== undefined && { directoriesLeft }),
+      ...(activity !== undefined && { activity }),
+      ...(current !== undefined && { current }),
+    });
+    [before, beforeMs] = [now, nowMs];
+  }, everyMs);
+  timer.unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
+
+/**
+ * `45% of 3.4 GiB, 12 files, 1.5 GiB, 1.1 MiB/s, 2m05s left, 2 directories left: DC1/a.bin`, with what it waits for in front, if it does.
+ * @param secondsLeft undefined: nobody can say yet
+ */
+export function progressText(
+  state: ProgressState,
+  bytesPerSecond: number,
+  secondsLeft: number | undefined,
+): string {
+  const { files, bytes, directoriesLeft, activity = 'working', current } = state;
+  const part = partOf(state);
+  const parts = [
+    ...(activity === 'working' ? [] : [activity]),
+    ...(part === undefined ? [] : [`${percentOf(part)}% of ${formatBytes(part.total)}`]),
+    formatCount(files, 'file'),
+    formatBytes(bytes),
+    ...(activity === 'idle' ? [] : [formatRate(bytesPerSecond)]),
+    ...(secondsLeft === undefined || activity !== 'working' ? [] : [`${formatSeconds(secondsLeft)} left`]),
+    ...(directoriesLeft === undefined
+      ? []
+      : [`${formatCount(directoriesLeft, 'directory', 'directories')} left`]),
+  ];
+  return `${parts.join(', ')}${current === undefined ? '' : `: ${printable(current)}`}`;
+}
+
+/** Undefined where there is nothing left, or nobody knows how much. */
+function partOf({ part, activity }: ProgressState): ProgressState['part'] {
+  return part === undefined || activity === 'idle' || part.done >= part.total ? undefined : part;
+}
+
+/** Never 100, for something is left. */
+function percentOf({ done, total }: NonNullable<ProgressState['part']>): number {
+  return Math.max(0, Math.min(99, Math.floor((done * 100) / total)));
 }
 
 /** Measures bytes a second, as an exponential moving average. Times are in ms. */

@@ -1,3 +1,5 @@
+import { cutToColumns } from './columns.ts';
+
 const CLEAR_LINE = '\r\u001b[K';
 /** Columns of a terminal that reports none, or 0. */
 const DEFAULT_COLUMNS = 80;
@@ -21,7 +23,7 @@ export class StatusLine {
   set(text: string): void {
     const { columns = 0 } = this.#terminal;
     // A full last column makes some terminals wrap.
-    const shown = text.slice(0, (columns > 0 ? columns : DEFAULT_COLUMNS) - 1);
+    const shown = cutToColumns(text, (columns > 0 ? columns : DEFAULT_COLUMNS) - 1);
     if (shown === this.#text) return;
     this.#text = shown;
     this.#terminal.write(`${CLEAR_LINE}${shown}`);

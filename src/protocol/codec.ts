@@ -9,6 +9,7 @@ import {
   MAX_INLINE_BYTES,
   MAX_MESSAGE_BYTES,
   MAX_PATHS_PER_MESSAGE,
+  MAX_REPORT_BYTES,
   MAX_TEXT_BYTES,
 } from './limits.ts';
 import type { InlineFile, LookedFile, ReceiverMessage, SenderMessage } from './messages.ts';
@@ -25,6 +26,7 @@ const TYPE = {
   list: 0x08,
   seal: 0x09,
   packed: 0x0a,
+  report: 0x0b,
   keepalive: 0x7f,
   welcome: 0x81,
   ack: 0x82,
@@ -91,6 +93,8 @@ export function encode(message: SenderMessage | ReceiverMessage): Buffer {
     case 'packed':
       return new ByteWriter(5 + message.frame.length).u8(TYPE.packed).u32(message.length).raw(message.frame)
         .bytes;
+    case 'report':
+      return Buffer.concat([Buffer.of(TYPE.report), message.json]);
     case 'keepalive':
       return Buffer.of(TYPE.keepalive);
     case 'ack': {
@@ -181,6 +185,11 @@ function readSenderMessage(reader: ByteReader, algorithm: DigestAlgorithm): Send
       const length = reader.u32();
       if (length === 0 || length > MAX_MESSAGE_BYTES) throw malformed('a packed message of this length');
       return { type: 'packed', length, frame: reader.rest() };
+    }
+    case TYPE.report: {
+      const json = reader.rest();
+      if (json.length === 0 || json.length > MAX_REPORT_BYTES) throw malformed('a report of this length');
+      return { type: 'report', json };
     }
     case TYPE.keepalive:
       return { type: 'keepalive' };

@@ -1,14 +1,12 @@
-import { isUtf8 } from 'node:buffer';
 import { DIGEST_ALGORITHMS } from '../model/digest.ts';
 import { malformed } from './bytes.ts';
+import { isObject, parseObject, text, truth, type Fields } from './json-fields.ts';
 import { MAX_HELLO_BYTES, MAX_ID_LENGTH } from './limits.ts';
 import type { Hello, SessionLimits, Welcome, WelcomeStore } from './messages.ts';
 
-type Fields = Readonly<Record<string, unknown>>;
-
 /** @throws IsyncError PROTOCOL */
 export function parseHello(json: Buffer): Hello {
-  const fields = parseObject(json);
+  const fields = parseObject(json, MAX_HELLO_BYTES);
   const mode = oneOf(fields, 'mode', ['write', 'read']);
   const digest = oneOf(fields, 'digest', DIGEST_ALGORITHMS);
   return {
@@ -24,7 +22,7 @@ export function parseHello(json: Buffer): Hello {
 
 /** @throws IsyncError PROTOCOL */
 export function parseWelcome(json: Buffer): Welcome {
-  const fields = parseObject(json);
+  const fields = parseObject(json, MAX_HELLO_BYTES);
   return {
     type: 'welcome',
     version: version(fields),
@@ -33,6 +31,7 @@ export function parseWelcome(json: Buffer): Welcome {
     software: text(fields, 'software'),
     limits: parseLimits(fields['limits']),
     compression: parseCompression(fields['compression']),
+    ...(fields['reports'] !== undefined && { reports: truth(fields, 'reports') }),
     store: parseStore(fields['store']),
   };
 }
@@ -66,39 +65,10 @@ function parseStore(value: unknown): WelcomeStore | undefined {
   return freeBytes === undefined ? store : { ...store, freeBytes: size(value, 'freeBytes') };
 }
 
-function parseObject(json: Buffer): Fields {
-  if (json.length > MAX_HELLO_BYTES) throw malformed(`JSON of more than ${MAX_HELLO_BYTES} bytes`);
-  if (!isUtf8(json)) throw malformed('not UTF-8');
-  let value: unknown;
-  try {
-    value = JSON.parse(json.toString('utf8'));
-  } catch {
-    throw malformed('not JSON');
-  }
-  if (!isObject(value)) throw malformed('not a JSON object');
-  return value;
-}
-
-function isObject(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function text(fields: Fields, name: string): string {
-  const value = fields[name];
-  if (typeof value !== 'string') throw malformed(`"${name}" is no text`);
-  return value;
-}
-
 function id(fields: Fields, name: string): string {
   const value = text(fields, name);
   if (value === '' || value.length > MAX_ID_LENGTH)
     throw malformed(`"${name}" is empty or longer than ${MAX_ID_LENGTH} characters`);
-  return value;
-}
-
-function truth(fields: Fields, name: string): boolean {
-  const value = fields[name];
-  if (typeof value !== 'boolean') throw malformed(`"${name}" is neither true nor false`);
   return value;
 }
 

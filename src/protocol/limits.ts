@@ -28,6 +28,17 @@ export const MAX_ID_LENGTH = 128;
 /** Longest text of an error on the wire, in bytes of UTF-8. */
 export const MAX_TEXT_BYTES = 1024;
 
+/** Longest REPORT in bytes: what a device tells of itself stays small, for a receiver keeps the last one of each device. */
+export const MAX_REPORT_BYTES = 8 * 1024;
+/** Most problems in a REPORT, the gravest first: more than a person reads of one device. */
+export const MAX_REPORT_PROBLEMS = 10;
+/** Longest text in a REPORT, in characters: a name in it may be cut. */
+export const MAX_REPORT_TEXT = 300;
+/** Least time between two REPORTs of a session, in ms. A receiver ignores what comes sooner than half of it. */
+export const REPORT_MS = 5_000;
+/** A sender reports at least this often, in ms, also where nothing has changed: a receiver may have taken none of a burst. */
+export const REPORT_AT_LEAST_MS = 30_000;
+
 /** The sender must send HELLO within this time after the handshake, in ms. */
 export const HELLO_DEADLINE_MS = 10_000;
 /** A side that has sent nothing for this long sends KEEPALIVE, in ms. */

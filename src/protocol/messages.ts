@@ -79,12 +79,18 @@ export interface Packed {
   readonly frame: Buffer;
 }
 
+/** What a device tells of itself, not parsed yet; see report.ts. */
+export interface Report {
+  readonly type: 'report';
+  readonly json: Buffer;
+}
+
 export interface Keepalive {
   readonly type: 'keepalive';
 }
 
 export type SenderMessage =
-  Hello | Files | Open | Chunk | End | Cancel | Look | List | Seal | Packed | Keepalive;
+  Hello | Files | Open | Chunk | End | Cancel | Look | List | Seal | Packed | Report | Keepalive;
 
 export interface SessionLimits {
   readonly filesInFlight: number;
@@ -101,6 +107,8 @@ export interface Welcome {
   readonly limits: SessionLimits;
   /** Formats that PACKED may have; empty where the receiver takes no PACKED. */
   readonly compression: readonly string[];
+  /** Whether it takes REPORT; absent where it does not. */
+  readonly reports?: boolean | undefined;
   /** Undefined where the receiver does not tell it. */
   readonly store: WelcomeStore | undefined;
 }

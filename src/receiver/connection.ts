@@ -4,6 +4,7 @@ import { cutText } from '../protocol/bytes.ts';
 import { CLOSE, type CloseCode } from '../protocol/close-codes.ts';
 import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
+import type { SessionStart, SessionWatch } from './devices/device-watch.ts';
 import { Deadlines } from './deadlines.ts';
 import type { IdentityLookup } from './identity-lookup.ts';
 import type { MemoryBudget } from './memory-budget.ts';
@@ -21,6 +22,8 @@ export interface ConnectionOptions {
   readonly socket: Socket;
   /** Whose token it was; undefined where the receiver has no tokens. */
   readonly identity: TokenIdentity | undefined;
+  /** Of the peer, without its port. */
+  readonly address: string;
   readonly store: Store;
   readonly storeIdentity: IdentityLookup;
   /** Tells this receiver from all others, also from itself before a restart. */
@@ -29,6 +32,7 @@ export interface ConnectionOptions {
   readonly limits: ReceiverLimits;
   readonly memory: MemoryBudget;
   readonly fence: WriterFence;
+  readonly watch: (start: Omit<SessionStart, 'address'>) => SessionWatch;
   readonly log: Log;
   /** Told, in place of the log, when the peer has not got as far as a session. Must not throw. */
   readonly onRefused: (code: CloseCode, reason: string) => void;
@@ -37,6 +41,8 @@ export interface ConnectionOptions {
 /** A WebSocket and the session on it: hands messages over, and closes the session when it misses a deadline. */
 export class Connection implements SessionLink {
   readonly identity: TokenIdentity | undefined;
+  /** Of the peer, without its port. */
+  readonly address: string;
   /** Resolves when the socket is closed and the session touches the store no more. */
   readonly ended: Promise<void>;
   readonly #ws: WebSocket;
@@ -59,10 +65,12 @@ export class Connection implements SessionLink {
       limits,
       memory,
       fence,
+      watch,
       log,
       onRefused,
     } = options;
     this.identity = identity;
+    this.address = options.address;
     this.#ws = ws;
     this.#socket = socket;
     this.#deadlines = new Deadlines(limits);
@@ -74,6 +82,7 @@ export class Connection implements SessionLink {
       limits,
       memory,
       software,
+      watch,
       log,
       onRefused,
       authorize: (device) =>

@@ -8,9 +8,11 @@ import type { UpgradeRequest } from '../http/server.ts';
 import type { ThrottledLog } from '../http/throttled-log.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
+import { CLOSE } from '../protocol/close-codes.ts';
 import type { Store } from '../store/store.ts';
 import { admit, NO_SESSION_LEFT, NO_SESSION_LEFT_FOR_DEVICE, SHUTTING_DOWN } from './admission.ts';
 import { Connection } from './connection.ts';
+import type { DeviceWatch } from './devices/device-watch.ts';
 import { IdentityLookup } from './identity-lookup.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { MAX_SESSIONS_OF_DEVICE, type ReceiverLimits } from './receiver-limits.ts';
@@ -25,6 +27,8 @@ export interface ConnectionsOptions {
   readonly maxSessions: number;
   readonly software: string;
   readonly limits: ReceiverLimits;
+  /** Told of sessions and refusals. */
+  readonly watch: DeviceWatch;
   readonly log: Log;
   /** Told what a peer without a session can cause. */
   readonly warnings: ThrottledLog;
@@ -65,6 +69,7 @@ export class Connections {
     if (!verdict.admitted) {
       const { status, message } = verdict.refusal;
       warnings.warn(`upgrade refused: ${message}`, remote, { status });
+      if (status === 401) this.#options.watch.refused(undefined, hostOf(remote), message);
       refuse(socket, verdict.refusal);
       return;
     }
@@ -78,7 +83,14 @@ export class Connections {
   /** Ends the sessions whose token has one of these ids. */
   revoke(ids: ReadonlySet<string>): void {
     for (const connection of this.#open)
-      if (connection.identity !== undefined && ids.has(connection.identity.id)) connection.revoke();
+      if (connection.identity !== undefined && ids.has(connection.identity.id)) {
+        connection.revoke();
+        this.#options.watch.refused(
+          connection.identity.device,
+          connection.address,
+          'its token has been revoked',
+        );
+      }
   }
 
   /** Admits nobody any more, and shuts down every session. Resolves when all are closed. */
@@ -108,7 +120,8 @@ export class Connections {
   }
 
   #serve(ws: WebSocket, socket: Duplex, identity: TokenIdentity | undefined, remote: string): void {
-    const { store, software, limits, log, warnings } = this.#options;
+    const { store, software, limits, log, warnings, watch } = this.#options;
+    const address = hostOf(remote);
     if (!(socket instanceof Socket)) throw new IsyncError('INTERNAL', 'an upgrade without a socket');
     const connection = new Connection({
       ws,
@@ -121,16 +134,25 @@ export class Connections {
       limits,
       memory: this.#memory,
       fence: this.#fence,
+      address,
+      watch: (start) => watch.opened({ ...start, address }),
       log: log.with({ remote }),
-      onRefused: (code, reason) =>
+      onRefused: (code, reason) => {
+        if (code === CLOSE.DEVICE_REFUSED) watch.refused(identity?.device, address, reason);
         warnings.warn(
           'session refused',
           remote,
           { code, reason, ...(identity !== undefined && { tokenOf: identity.device }) },
           `session refused: ${code}`,
-        ),
+        );
+      },
     });
     this.#open.add(connection);
     void connection.ended.then(() => this.#open.delete(connection));
   }
+}
+
+/** `remote` is ADDRESS:PORT. */
+function hostOf(remote: string): string {
+  return remote.slice(0, remote.lastIndexOf(':'));
 }

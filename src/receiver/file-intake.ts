@@ -1,4 +1,5 @@
 import type { DigestAlgorithm } from '../model/digest.ts';
+import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { Cancel, Chunk, End, Files, InlineFile, Open, SessionLimits } from '../protocol/messages.ts';
 import type { Store } from '../store/store.ts';
@@ -31,6 +32,8 @@ export interface FileIntakeOptions {
   readonly limits: SessionLimits;
   readonly replies: Replies;
   readonly pending: HighWaterMark;
+  /** Told of each file that is durable. */
+  readonly onKept: (path: string, bytes: number) => void;
   readonly log: Log;
 }
 
@@ -105,7 +108,7 @@ export class FileIntake {
     const { open, upload } = this.#find(id);
     upload.checkComplete();
     this.#finish(open, async () => {
-      if (await upload.commit(digest)) this.#acks.add(id);
+      if (await upload.commit(digest)) this.#keep(id, open.entry);
     });
   }
 
@@ -140,7 +143,7 @@ export class FileIntake {
       try {
         const path = folder.placeFor(entry.path);
         await store.put({ ...entry, path }, content, { algorithm, value: digest }, { replaceDamaged });
-        this.#acks.add(id);
+        this.#keep(id, entry);
       } catch (error) {
         this.#refuse(id, entry.path, error);
       } finally {
@@ -148,6 +151,11 @@ export class FileIntake {
       }
     };
     this.#tasks.add(this.#order.run(entry.path, put));
+  }
+
+  #keep(id: number, { path, size }: FileEntry): void {
+    this.#acks.add(id);
+    this.#options.onKept(path, size);
   }
 
   /** Closes the upload to the sender; `step` is its last one at the store. */

@@ -47,6 +47,7 @@ export function welcome({ session, device, software, limits, store }: WelcomeOpt
     software,
     limits: { filesInFlight, openUploads, requests },
     compression: [ZSTD],
+    reports: true,
     store,
   };
 }

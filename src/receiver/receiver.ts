@@ -6,6 +6,8 @@ import { ThrottledLog } from '../http/throttled-log.ts';
 import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
 import { Connections } from './connections.ts';
+import type { DeviceWatch } from './devices/device-watch.ts';
+import { Devices } from './devices/devices.ts';
 import { checkExposure } from '../http/exposure.ts';
 import { withStoreFullLog } from '../store/rules/store-full-log.ts';
 import { answerHealth } from './health.ts';
@@ -32,6 +34,8 @@ export interface ReceiverOptions {
   /** What this side calls itself to senders. Default "isync". */
   readonly software?: string | undefined;
   readonly limits?: Partial<ReceiverLimits> | undefined;
+  /** Told of devices, their sessions and reports. */
+  readonly watch?: DeviceWatch | undefined;
   readonly log: Log;
 }
 
@@ -59,12 +63,14 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   warnOfCertificate(options);
   const limits = { ...RECEIVER_LIMITS, ...options.limits };
   const warnings = new ThrottledLog(log);
+  const watch = options.watch ?? new Devices();
   const connections = new Connections({
-    store: withStoreFullLog(options.store, log),
+    store: withStoreFullLog(options.store, log, (device, reason) => watch.full(device, reason)),
     tokens,
     maxSessions: options.maxConnections ?? DEFAULT_MAX_CONNECTIONS,
     software: options.software ?? 'isync',
     limits,
+    watch,
     log,
     warnings,
   });

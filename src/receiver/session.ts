@@ -9,6 +9,7 @@ import type { Hello, SenderMessage } from '../protocol/messages.ts';
 import { DeviceFolder } from '../store/device-folder.ts';
 import type { Store, StoreIdentity } from '../store/store.ts';
 import { FileIntake } from './file-intake.ts';
+import type { SessionStart, SessionWatch } from './devices/device-watch.ts';
 import { deviceOf, refusalOf, welcome } from './handshake.ts';
 import type { IdentityLookup } from './identity-lookup.ts';
 import { Inbox } from './inbox.ts';
@@ -48,6 +49,8 @@ export interface SessionOptions {
   authorize(device: string): string | undefined;
   /** Ends the device's older write session; resolves when that one touches the store no more. */
   fence(device: string, session: ReceiverSession): Promise<void>;
+  /** Told when the session is welcome; what it returns is told the rest. */
+  watch(start: Omit<SessionStart, 'address'>): SessionWatch;
   readonly log: Log;
   /** Told, in place of the log, why a peer was sent away before HELLO was accepted. Must not throw. */
   readonly onRefused: (code: CloseCode, reason: string) => void;
@@ -74,6 +77,7 @@ export class ReceiverSession {
   #algorithm: DigestAlgorithm = 'xxh64';
   #opening: Promise<void> = Promise.resolve();
   #welcomed: WelcomedSession | undefined;
+  #watch: SessionWatch | undefined;
   #paused = false;
   #finished: Promise<void> | undefined;
 
@@ -142,6 +146,7 @@ export class ReceiverSession {
   async #settle(): Promise<void> {
     await this.#opening;
     if (this.#welcomed !== undefined) this.#log.info('session ended', await this.#welcomed.finish());
+    this.#watch?.ended();
     this.#options.memory.close(this.#share);
   }
 
@@ -212,17 +217,25 @@ export class ReceiverSession {
   }
 
   #start(
-    { mode, digest: algorithm, replaceDamaged = false }: Hello,
+    { mode, digest: algorithm, software, replaceDamaged = false }: Hello,
     device: string,
     storeId: string | undefined,
   ): WelcomedSession {
     const { store, limits } = this.#options;
+    const watch = this.#options.watch({ device, mode, software });
+    this.#watch = watch;
     const folder = new DeviceFolder(device);
     const common = { store, folder, algorithm, replies: this.#replies, log: this.#log };
     return new WelcomedSession({
       mode,
       algorithm,
-      intake: new FileIntake({ ...common, replaceDamaged, limits, pending: this.#pending }),
+      intake: new FileIntake({
+        ...common,
+        replaceDamaged,
+        limits,
+        pending: this.#pending,
+        onKept: (path, bytes) => watch.kept(path, bytes),
+      }),
       requests: new Requests({
         ...common,
         storeId,
@@ -232,6 +245,7 @@ export class ReceiverSession {
         signal: this.#over.signal,
       }),
       onUnpack: (bytes) => this.#inbox.unpacked(bytes),
+      onReport: (report) => watch.reported(report),
     });
   }
 

@@ -1,6 +1,8 @@
 import type { DigestAlgorithm } from '../model/digest.ts';
-import type { Chunk, Files, Hello, Packed, SenderMessage } from '../protocol/messages.ts';
+import { REPORT_MS } from '../protocol/limits.ts';
+import type { Chunk, Files, Hello, Packed, Report, SenderMessage } from '../protocol/messages.ts';
 import { unpack } from '../protocol/packing.ts';
+import { parseReport, type DeviceReport } from '../protocol/report.ts';
 import type { FileIntake } from './file-intake.ts';
 import { protocolViolation } from './protocol-violation.ts';
 import type { Requests } from './requests.ts';
@@ -12,11 +14,14 @@ export interface WelcomedSessionOptions {
   readonly requests: Requests;
   /** Told how many bytes a PACKED message holds, before it is unpacked. */
   readonly onUnpack: (bytes: number) => void;
+  /** Told what the device reports of itself. */
+  readonly onReport: (report: DeviceReport) => void;
 }
 
 /** A session after WELCOME: hands each message to what deals with it. */
 export class WelcomedSession {
   readonly #options: WelcomedSessionOptions;
+  #reportedMs = -Infinity;
 
   constructor(options: WelcomedSessionOptions) {
     this.#options = options;
@@ -43,6 +48,8 @@ export class WelcomedSession {
         return intake.cancel(plain);
       case 'seal':
         return requests.seal(plain);
+      case 'report':
+        return this.#report(plain);
     }
   }
 
@@ -58,6 +65,13 @@ export class WelcomedSession {
     await intake.idle();
     await requests.idle();
     return intake.counts;
+  }
+
+  #report({ json }: Report): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#reportedMs < REPORT_MS / 2) return;
+    this.#reportedMs = nowMs;
+    this.#options.onReport(parseReport(json));
   }
 
   #unpack(message: Packed): Files | Chunk {

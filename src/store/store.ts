@@ -2,6 +2,7 @@ import type { Abortable } from '../model/abortable.ts';
 import type { DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import type { RelPath } from '../model/rel-path.ts';
+import type { StoreNotes } from './store-notes.ts';
 
 /** What differs between stores; code asks these values, never the class. */
 export interface StoreCapabilities {
@@ -23,6 +24,9 @@ export interface StoreCapabilities {
  */
 export interface Store extends AsyncDisposable {
   readonly capabilities: StoreCapabilities;
+
+  /** Absent where it keeps nothing but files. */
+  readonly notes?: StoreNotes | undefined;
 
   /** Which store this is, looked up anew: it may have been emptied or swapped since it was opened. */
   identity(options?: Abortable): Promise<StoreIdentity>;

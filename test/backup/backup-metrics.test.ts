@@ -17,6 +17,7 @@ const JOB: JobStanding = {
     ['s3://bucket', NOW_MS - 60_000],
     ['/mnt/usb', NOW_MS - 7_200_000],
   ]),
+  faults: new Map(),
   maxAgeMs: 86_400_000,
   isOverdue: false,
   notices: new Map([['notify[0] wecom', { waiting: 1, sent: 5, lost: 2 }]]),
@@ -117,6 +118,7 @@ describe('the metrics of backups', () => {
       runs: [],
       newestMs: undefined,
       verifiedMs: new Map(),
+      faults: new Map(),
       maxAgeMs: undefined,
       notices: new Map(),
     };

@@ -39,6 +39,7 @@ describe('how a job stands', () => {
       runs: [],
       newestMs: undefined,
       verifiedMs: new Map(),
+      faults: new Map(),
       maxAgeMs: 26 * HOUR_MS,
       isOverdue: false,
       notices: new Map(),

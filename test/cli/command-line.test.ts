@@ -316,7 +316,7 @@ describe('a wrong command line', () => {
     [['xyzzy'], 'unknown command "xyzzy" |'],
     [['scan', '--setle', '3'], 'unknown option --setle, did you mean --settle? | "isync scan --help"'],
     [['scan', '--xyzzy=1'], 'unknown option --xyzzy |'],
-    [['scan', '-q'], 'unknown option -q'],
+    [['scan', '-x'], 'unknown option -x'],
     [['scan', '/a', '/b'], 'unexpected argument "/b"'],
     [['token', 'lsit'], 'unexpected argument "lsit", did you mean "list"?'],
     [['scan', '--newest', 'size'], '--newest "size" is none of "birthtime", "mtime", "name"'],

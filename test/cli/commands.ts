@@ -2,10 +2,12 @@ import type { Command, OptionTable } from '../../src/cli/command.ts';
 import { COMMANDS, commandsOf, SECTIONS, settingsOf } from '../../src/cli/commands/list.ts';
 import type { CommandSettings } from '../../src/config/sources.ts';
 import { backupSchema } from '../../src/config/schemas/backup.ts';
+import { initSchema } from '../../src/config/schemas/init.ts';
 import { mirrorSchema } from '../../src/config/schemas/mirror.ts';
 import { pullSchema } from '../../src/config/schemas/pull.ts';
 import { receiveSchema } from '../../src/config/schemas/receive.ts';
 import { scanSchema } from '../../src/config/schemas/scan.ts';
+import { statusSchema } from '../../src/config/schemas/status.ts';
 import { tokenSchema } from '../../src/config/schemas/token.ts';
 import { verifySchema } from '../../src/config/schemas/verify.ts';
 import { webhookSchema } from '../../src/config/schemas/webhook.ts';
@@ -20,6 +22,8 @@ export const SCHEMAS = {
   webhook: webhookSchema,
   mirror: mirrorSchema,
   backup: backupSchema,
+  init: initSchema,
+  status: statusSchema,
 };
 
 export type Section = keyof typeof SCHEMAS;

@@ -24,6 +24,8 @@ const REQUIRED = {
   webhook: {},
   backup: { config: BACKUP_FILE, jobs: undefined },
   mirror: { bucket: 's3://bkt', 'external-endpoint': 'https://old.example' },
+  init: {},
+  status: {},
 } as const satisfies Record<Section, Readonly<Record<string, unknown>>>;
 
 /** Defaults that are words, because what they say is known only when the command runs; by option, or by command and option. */
@@ -40,7 +42,9 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   'webhook queue': 'queue.db in the state',
   'mirror on-miss': 'redirect with a service endpoint, else stream',
   'mirror spool': "the system's for temporary files",
+  'init settings': '/etc/isync; ~/.config/isync unless root',
   'state-dir': 'CONFIG.state, beside the config file',
+  'status url': 'all commands of this user here; as root, of every unit',
   'webhook state': 'CONFIG.state, beside the config file, or webhook.state',
 };
 /** Values that the settings leave open, and that the code which uses them fills in. */

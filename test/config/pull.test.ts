@@ -45,6 +45,7 @@ describe('the file', () => {
       dryRun: false,
       json: false,
       logLevel: 'info',
+      logFormat: 'auto',
     });
   });
 

@@ -61,6 +61,8 @@ describe('defaults', () => {
       digest: 'xxh64',
       json: false,
       logLevel: 'info',
+      logFormat: 'auto',
+      stats: 60_000,
     });
     expect(
       readConfig(SCHEMAS.receive, settingsFor('receive'), { flags: { store: '/s' }, environment: {} }),
@@ -71,6 +73,7 @@ describe('defaults', () => {
       immutable: false,
       json: false,
       logLevel: 'info',
+      logFormat: 'auto',
     });
   });
 });

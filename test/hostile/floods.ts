@@ -5,6 +5,7 @@ import { parseRelPath } from '../../src/model/rel-path.ts';
 import { encode } from '../../src/protocol/codec.ts';
 import { MAX_MESSAGE_BYTES } from '../../src/protocol/limits.ts';
 import type { InlineFile, SenderMessage } from '../../src/protocol/messages.ts';
+import { formatReport } from '../../src/protocol/report.ts';
 import { greet, type WireClient } from '../receiver/wire-client.ts';
 import { startStage } from '../../harness/stage.ts';
 import { mebibytes, type Checks } from './checks.ts';
@@ -92,6 +93,20 @@ const FLOODS: readonly ((flooder: Flooder) => Promise<void>)[] = [
   async function digestsOfOneFile(flooder) {
     const paths = Array.from({ length: 256 }, () => parseRelPath('DC1/a'));
     await flood(flooder, (n) => (n > 32 ? undefined : { type: 'look', request: n, digest: true, paths }));
+  },
+  async function reportsOfManyProblems(flooder) {
+    const problem = { code: 'NOT_REGULAR', subject: 'x'.repeat(300), text: '\u001b'.repeat(300) };
+    const report = {
+      files: 1,
+      bytes: 1,
+      oldestSeconds: 1,
+      directory: 'DC1',
+      sealed: 1,
+      unsealed: 1,
+      problemCount: 10,
+    };
+    const json = formatReport({ ...report, problems: Array.from({ length: 10 }, () => problem) });
+    await flood(flooder, () => ({ type: 'report', json }));
   },
   async function halfMessages(flooder) {
     // A frame of 2 MiB less a byte that never ends.

@@ -127,6 +127,7 @@ export class HostileReceiver implements AsyncDisposable {
             requests: random.pick([1, 4, 2 ** 40]),
           },
           compression: random.pick([[], ['zstd'], ['br', 'zstd']]),
+          reports: random.pick([undefined, false, true]),
           store: random.chance(0.5)
             ? { id: random.pick(TEXTS), process: random.pick(TEXTS), listedMtime: random.chance(0.5) }
             : undefined,
@@ -164,6 +165,7 @@ export class HostileReceiver implements AsyncDisposable {
         if (random.chance(0.5)) yield { type: 'sealed', request: message.request };
         else yield { type: 'failed', request: message.request, ...failure() };
         return;
+      case 'report':
       case 'packed':
       case 'chunk':
       case 'cancel':

@@ -14,6 +14,7 @@ import {
   SUBPROTOCOL,
 } from '../../src/protocol/limits.ts';
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
+import { formatReport } from '../../src/protocol/report.ts';
 import { pack } from '../../src/protocol/packing.ts';
 import { relPaths, senderMessages } from '../protocol/arbitraries.ts';
 import { mutate } from './mutate.ts';
@@ -208,11 +209,35 @@ class HostileSession {
     const random = this.#random;
     const kind = random.below(100);
     if (kind < 4) this.#say({ type: 'keepalive' });
+    else if (kind < 8 && this.#mayWrite) this.#report();
     else if (this.#nextId > MAX_FILES || !this.#mayWrite) this.#request();
     else if (kind < 50) this.#files();
     else if (kind < 60) this.#open();
     else if (kind < 80) this.#goOn();
     else this.#request();
+  }
+
+  #report(): void {
+    const random = this.#random;
+    const count = (): number => random.pick([0, 1, 2 ** 40, Number.MAX_SAFE_INTEGER]);
+    const text = (): string =>
+      random.pick(['', 'DC1', '<script>', '\u001b[2J', '"}\n{', '\ud800', 'y'.repeat(300)]);
+    const problem = () => ({
+      code: random.pick(['NOT_REGULAR', 'NEWER_CODE']),
+      subject: text(),
+      text: text(),
+    });
+    const report = {
+      files: count(),
+      bytes: count(),
+      oldestSeconds: random.pick([undefined, 0, Number.MAX_SAFE_INTEGER]),
+      directory: random.pick([undefined, text()]),
+      sealed: count(),
+      unsealed: count(),
+      problems: Array.from({ length: random.below(11) }, problem),
+      problemCount: count(),
+    };
+    this.#say({ type: 'report', json: formatReport(report) });
   }
 
   #files(): void {

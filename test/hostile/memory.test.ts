@@ -9,7 +9,7 @@ import { MemoryBudget } from '../../src/receiver/memory-budget.ts';
 import { RECEIVER_LIMITS } from '../../src/receiver/receiver-limits.ts';
 import { IdentityLookup } from '../../src/receiver/identity-lookup.ts';
 import { ReceiverSession } from '../../src/receiver/session.ts';
-import { gatedStore, receiverFor } from '../receiver/fixtures.ts';
+import { gatedStore, receiverFor, UNWATCHED } from '../receiver/fixtures.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { greet, inlineFile } from '../receiver/wire-client.ts';
 
@@ -38,6 +38,7 @@ async function stuckSession(memory = new MemoryBudget(RECEIVER_LIMITS.heldBytes,
     limits: RECEIVER_LIMITS,
     memory,
     software: 'test',
+    watch: () => UNWATCHED,
     authorize: () => undefined,
     onRefused: () => undefined,
     fence: async () => undefined,

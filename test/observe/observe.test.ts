@@ -3,6 +3,7 @@ import { createLog } from '../../src/observe/log.ts';
 import { logLine } from '../../src/observe/log-line.ts';
 import { printable } from '../../src/observe/printable.ts';
 import { progressText, RateMeter } from '../../src/observe/progress.ts';
+import { TimeLeft } from '../../src/observe/time-left.ts';
 import { StatusLine } from '../../src/observe/status-line.ts';
 import { formatBytes, formatCount, formatRate, formatSeconds } from '../../src/observe/units.ts';
 
@@ -52,13 +53,13 @@ describe('the status line', () => {
     line.set('abcdefgh');
     line.set('abcdexyz');
     line.set('b');
-    expect(written).toEqual(['\r\u001b[Kabcde', '\r\u001b[Kb']);
+    expect(written).toEqual(['\r\u001b[Kabcd…', '\r\u001b[Kb']);
   });
 
   it('takes a terminal of unknown width for a usual one', () => {
     const { written, line } = terminal(0);
     line.set('x'.repeat(200));
-    expect(written).toEqual([`\r\u001b[K${'x'.repeat(79)}`]);
+    expect(written).toEqual([`\r\u001b[K${'x'.repeat(78)}…`]);
   });
 
   it('stays below lines that are printed, and goes away', () => {
@@ -79,13 +80,44 @@ describe('the status line', () => {
 });
 
 describe('progress', () => {
-  it('shows what is known, and the time left only with a total and a rate', () => {
-    expect(progressText({ files: 1, bytes: 512 }, 0)).toBe('1 file, 512 B, 0 B/s');
-    expect(progressText({ files: 2, bytes: 1024, totalBytes: 11_264, directoriesLeft: 1 }, 1024)).toBe(
-      '2 files, 1.0 KiB, 1.0 KiB/s, 10s left, 1 directory left',
+  it('shows the part and the time left only where they are known', () => {
+    const done = { files: 2, bytes: 1024 };
+    expect(progressText({ files: 1, bytes: 512 }, 0, undefined)).toBe('1 file, 512 B, 0 B/s');
+    expect(progressText({ ...done, part: { done: 1024, total: 11_264 }, directoriesLeft: 1 }, 1024, 10)).toBe(
+      '9% of 11.0 KiB, 2 files, 1.0 KiB, 1.0 KiB/s, 10s left, 1 directory left',
     );
-    expect(progressText({ files: 2, bytes: 10, totalBytes: 100 }, 0)).not.toContain('s left');
-    expect(progressText({ files: 2, bytes: 100, totalBytes: 100 }, 5)).not.toContain('left');
+    expect(progressText({ ...done, part: { done: 100, total: 100 } }, 5, undefined)).not.toContain('%');
+    expect(progressText({ ...done, part: { done: 9_999, total: 10_000 } }, 5, undefined)).toContain('99% of');
+  });
+
+  it('shows the file on its way as text, and what it waits for', () => {
+    const state = { files: 2, bytes: 10, part: { done: 10, total: 100 }, current: 'DC1/a\u001b[2J' };
+    expect(progressText(state, 5, undefined)).toBe('10% of 100 B, 2 files, 10 B, 5 B/s: DC1/a\\x1b[2J');
+    expect(progressText({ ...state, activity: 'target full' }, 0, 9)).toBe(
+      'target full, 10% of 100 B, 2 files, 10 B, 0 B/s: DC1/a\\x1b[2J',
+    );
+    expect(progressText({ files: 2, bytes: 10, activity: 'idle' }, 0, undefined)).toBe('idle, 2 files, 10 B');
+  });
+
+  it('estimates the time left only once something has moved for a while', () => {
+    const left = new TimeLeft();
+    const at = (second: number, done: number) => left.sample(second * 1000, { done, total: 1000 });
+    expect(at(0, 0)).toBeUndefined();
+    expect(at(9, 90)).toBeUndefined();
+    expect(at(10, 100)).toBe(90);
+    // Nothing is being done; then something else is.
+    expect(left.sample(11_000, undefined)).toBeUndefined();
+    expect(at(12, 100)).toBeUndefined();
+    expect(at(30, 100)).toBeUndefined();
+    expect(at(32, 200)).toBeCloseTo(160);
+  });
+
+  it('estimates by the last minute', () => {
+    const left = new TimeLeft();
+    let told: number | undefined;
+    for (let second = 0; second <= 100; second++)
+      told = left.sample(second * 1000, { done: 10_000 + Math.max(0, second - 30) * 10, total: 20_000 });
+    expect(told).toBeCloseTo((20_000 - 10_700) / 10);
   });
 
   it('smooths the rate', () => {

@@ -4,7 +4,8 @@ import { DIGEST_ALGORITHMS, DIGEST_BYTES, digestOf, type DigestAlgorithm } from 
 import type { FileEntry } from '../../src/model/file-entry.ts';
 import { isRelPath, type RelPath } from '../../src/model/rel-path.ts';
 import { encode } from '../../src/protocol/codec.ts';
-import { MAX_ID_LENGTH, MAX_MESSAGE_BYTES } from '../../src/protocol/limits.ts';
+import { MAX_ID_LENGTH, MAX_MESSAGE_BYTES, MAX_REPORT_TEXT } from '../../src/protocol/limits.ts';
+import { formatReport, type DeviceReport } from '../../src/protocol/report.ts';
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
 
 export const algorithms = fc.constantFrom<DigestAlgorithm>(...DIGEST_ALGORITHMS);
@@ -81,9 +82,39 @@ export function senderMessages(algorithm: DigestAlgorithm): fc.Arbitrary<SenderM
     }),
     fc.record({ type: fc.constant('seal'), request: ids, directory: dataDirectories }),
     packedMessages(algorithm),
+    fc.record({ type: fc.constant('report'), json: reportBodies }),
     fc.constant({ type: 'keepalive' }),
   );
 }
+
+const counts = fc.maxSafeNat();
+const reportTexts = fc.string({ maxLength: MAX_REPORT_TEXT });
+
+/** Reports as a device may mean them. */
+export const reports: fc.Arbitrary<DeviceReport> = fc.record({
+  files: counts,
+  bytes: counts,
+  oldestSeconds: fc.option(counts, { nil: undefined }),
+  directory: fc.option(reportTexts, { nil: undefined }),
+  sealed: counts,
+  unsealed: counts,
+  problems: fc.array(
+    fc.record({
+      code: fc.stringMatching(/^[A-Z][A-Z0-9_]{0,39}$/),
+      subject: reportTexts,
+      text: reportTexts,
+    }),
+    { maxLength: 3 },
+  ),
+  problemCount: counts,
+});
+
+/** Bodies of REPORT: right ones, JSON of anything, and bytes. */
+const reportBodies: fc.Arbitrary<Buffer> = fc.oneof(
+  reports.map(formatReport),
+  fc.json({ maxDepth: 3 }).map((json) => Buffer.from(json)),
+  bytes(1, 200),
+);
 
 /** PACKED whose frame is whole, is cut or extended, claims another length, or is none at all. */
 function packedMessages(algorithm: DigestAlgorithm): fc.Arbitrary<SenderMessage> {

@@ -49,6 +49,7 @@ function outcome(decode: Decode, bytes: Buffer, algorithm: DigestAlgorithm = 'xx
 /** Bytes from which on every beginning of the message is one too. */
 function openEnd({ type }: SenderMessage | ReceiverMessage): number | undefined {
   if (type === 'chunk') return CHUNK_HEADER_BYTES + 1;
+  if (type === 'report') return 2;
   return type === 'packed' ? 5 : undefined;
 }
 
@@ -69,7 +70,7 @@ describe.each([
     fc.assert(
       fc.property(cases, ([algorithm, message]) => {
         const whole = encode(message);
-        // The content of a chunk and the frame of a packed message end where their message ends.
+        // The content of a chunk, the frame of a packed message and the body of a report end where their message ends.
         const end = openEnd(message) ?? whole.length;
         for (let length = 0; length < end; length++)
           expect(outcome(decode, whole.subarray(0, length), algorithm)).toBe('PROTOCOL');

@@ -5,6 +5,7 @@ import { onTestFinished } from 'vitest';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { type Receiver, type ReceiverOptions, startReceiver } from '../../src/receiver/receiver.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
+import type { SessionWatch } from '../../src/receiver/devices/device-watch.ts';
 import type { Store } from '../../src/store/store.ts';
 import { RecordingLog } from '../recording-log.ts';
 
@@ -85,3 +86,10 @@ export async function temporaryFolder(): Promise<string> {
   onTestFinished(() => rm(path, { recursive: true, force: true }));
   return path;
 }
+
+/** Of a session that nobody watches. */
+export const UNWATCHED: SessionWatch = {
+  kept: () => undefined,
+  reported: () => undefined,
+  ended: () => undefined,
+};

@@ -11,7 +11,7 @@ import { RECEIVER_LIMITS, type ReceiverLimits } from '../../src/receiver/receive
 import { ReceiverSession, type SessionLink } from '../../src/receiver/session.ts';
 import type { Store } from '../../src/store/store.ts';
 import { bytes, senderMessages } from '../protocol/arbitraries.ts';
-import { gatedStore } from './fixtures.ts';
+import { gatedStore, UNWATCHED } from './fixtures.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { inlineFile } from './wire-client.ts';
 
@@ -61,6 +61,7 @@ function sessionFor(store: Store, limits: Partial<ReceiverLimits> = {}) {
     limits: { ...RECEIVER_LIMITS, ...limits },
     memory: new MemoryBudget(RECEIVER_LIMITS.heldBytes, 1),
     software: 'test',
+    watch: () => UNWATCHED,
     authorize: () => undefined,
     onRefused: () => undefined,
     fence: async () => undefined,

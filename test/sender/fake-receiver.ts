@@ -7,6 +7,7 @@ import type {
   ReceiverMessage,
   SenderMessage,
   SessionLimits,
+  Welcome,
   WelcomeStore,
 } from '../../src/protocol/messages.ts';
 
@@ -38,6 +39,7 @@ export interface Script {
   readonly protocol?: () => boolean;
   readonly limits?: Partial<SessionLimits>;
   readonly compression?: readonly string[];
+  readonly reports?: boolean;
   readonly store?: WelcomeStore;
 }
 
@@ -97,7 +99,13 @@ export async function fakeReceiver(script: Script = {}): Promise<FakeReceiver> {
       heard.push(message);
       if (message.type !== 'hello') script.message?.(session, message);
       else if (script.hello !== undefined) script.hello(session);
-      else say(welcome(message.device, script.limits, script.compression, script.store));
+      else {
+        const { limits, compression, store, reports } = script;
+        say({
+          ...welcome(message.device, limits, compression, store),
+          ...(reports !== undefined && { reports }),
+        });
+      }
     });
   }
 
@@ -122,7 +130,7 @@ export function welcome(
   limits: Partial<SessionLimits> = {},
   compression: readonly string[] = [],
   store?: WelcomeStore,
-): ReceiverMessage {
+): Welcome {
   return {
     type: 'welcome',
     version: 1,

@@ -3,6 +3,7 @@ import { closingSuite } from './store/closing.ts';
 import { identitySuite } from './store/identity.ts';
 import { damageSuite } from './store/damage.ts';
 import { listSuite } from './store/list.ts';
+import { notesSuite } from './store/notes.ts';
 import { pathSuite } from './store/paths.ts';
 import { putSuite } from './store/put.ts';
 import { type StoreSetup, useSubject } from './store/subject.ts';
@@ -26,5 +27,6 @@ export function storeSuite(name: string, setup: () => Promise<StoreSetup>, many 
     pathSuite(subject);
     closingSuite(subject);
     identitySuite(subject);
+    notesSuite(subject);
   });
 }

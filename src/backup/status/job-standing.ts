@@ -27,6 +27,7 @@ export function jobStanding(sources: StandingSources): JobStanding {
     runs: state.runs.list(RUNS),
     newestMs: maxOf(newestMs.values()),
     verifiedMs: newestOf(sources, isReadBack),
+    faults: faultsOf(sources),
     maxAgeMs: job.maxAgeMs,
     isOverdue: notices.ageOf({ newestMs: maxOf(newestMs.values()), nowMs })?.isOverdue ?? false,
     notices: queue.counts(),
@@ -36,6 +37,18 @@ export function jobStanding(sources: StandingSources): JobStanding {
 /** Of manifests and sizes alone nobody knows that the bytes are there. */
 function isReadBack(found: VerificationRecord | undefined): boolean {
   return found !== undefined && found.fault === undefined && found.depth !== 'shallow';
+}
+
+function faultsOf({ state, backups }: StandingSources): ReadonlyMap<string, string> {
+  const faults = new Map<string, string>();
+  for (const [target, its] of backups) {
+    const newestFirst = its.toSorted((one, other) => other.version - one.version);
+    const fault = newestFirst
+      .map(({ version }) => state.targets.verification(target, version)?.fault)
+      .find((found) => found !== undefined);
+    if (fault !== undefined) faults.set(target, fault);
+  }
+  return faults;
 }
 
 /** By target: the time that the newest backup is of whose verification is as asked for. */

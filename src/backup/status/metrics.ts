@@ -19,6 +19,8 @@ export interface JobStanding {
   readonly newestMs: number | undefined;
   /** By store: the time that the newest backup is of that was verified there, and found right. */
   readonly verifiedMs: ReadonlyMap<string, number>;
+  /** By store: what the last verification has found wrong with one of its complete backups, the newest of these. */
+  readonly faults: ReadonlyMap<string, string>;
   readonly maxAgeMs: number | undefined;
   /** Older than that. */
   readonly isOverdue: boolean;

@@ -5,7 +5,7 @@ import type { BackupConfig } from '../../config/schemas/backup.ts';
 const KILL_AFTER_MS = 60_000;
 
 export interface ChildOptions {
-  readonly config: Pick<BackupConfig, 'stateDir' | 'logLevel'>;
+  readonly config: Pick<BackupConfig, 'stateDir' | 'logLevel' | 'logFormat' | 'stats'>;
   readonly configFile: string;
   /** Lets it end, as Ctrl-C would. */
   readonly signal: AbortSignal;
@@ -26,7 +26,16 @@ export async function runBackupCommand(
   { config, configFile, signal }: ChildOptions,
 ): Promise<ChildEnd> {
   const [main = ''] = process.argv.slice(1);
-  const settings = ['--config', configFile, '--state-dir', config.stateDir, '--log-level', config.logLevel];
+  const log = ['--log-level', config.logLevel, '--log-format', config.logFormat];
+  const settings = [
+    '--config',
+    configFile,
+    '--state-dir',
+    config.stateDir,
+    '--stats',
+    `${config.stats}ms`,
+    ...log,
+  ];
   const child = spawn(process.execPath, [...process.execArgv, main, 'backup', ...args, ...settings], {
     detached: true,
     // On a terminal several of them would each draw their progress on the same line.

@@ -13,7 +13,7 @@ import { formatCount } from '../../observe/units.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { forgetStart } from '../heap-growth.ts';
 import { ensureParent, type JobsWork } from './backup-command.ts';
-import { serveStatus } from './daemon-status.ts';
+import { openDaemonStatus } from './daemon-status.ts';
 import { doDuty } from './duty-work.ts';
 import { openStores } from './open-stores.ts';
 
@@ -37,10 +37,10 @@ export async function runDaemon(given: JobsWork): Promise<ExitCode> {
   };
   const probe = new Probe({ jobs, log });
   // First: where its port is taken, nothing is to be broken off.
-  await using status = await serveStatus(given, { watches, probe });
+  await using status = await openDaemonStatus(given, { watches, probe, configFile });
   const closed = await beginAll(jobs, begin, given);
   forgetStart();
-  const url = status?.url('http');
+  const { url } = status;
   output.text(
     `isync backup: looking after ${formatCount(watches.length, 'job')}${url === undefined ? '' : ` (status at ${url})`}`,
   );

@@ -1,16 +1,9 @@
 import type { Command, OptionTable } from '../command.ts';
 import { BACKUP_OPTIONS, EXAMPLE, JOB, SHARED } from './backup-options.ts';
-import { TEXT } from './options.ts';
-
-const RUN = { group: 'This run:' } as const;
+import { STATUS_OPTIONS } from './options.ts';
 
 const DAEMON_OPTIONS = {
-  status: { ...TEXT, ...RUN, describe: 'HOST:PORT that serves /metrics, /healthz and /readyz' },
-  'status-token-file': {
-    ...TEXT,
-    ...RUN,
-    describe: 'File with the token that --status asks for; needed beyond loopback',
-  },
+  ...STATUS_OPTIONS,
   ...BACKUP_OPTIONS,
 } as const satisfies OptionTable;
 

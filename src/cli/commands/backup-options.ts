@@ -1,10 +1,11 @@
 import type { Argument, OptionTable } from '../command.ts';
-import { COMMON_OPTIONS, TEXT } from './options.ts';
+import { COMMON_OPTIONS, PROGRESS_OPTIONS, TEXT } from './options.ts';
 
 export const EXAMPLE = '--config /etc/isync/backup.yaml';
 
 /** What every command of backups has. The jobs stand in the file. */
 export const BACKUP_OPTIONS = {
+  ...PROGRESS_OPTIONS,
   ...COMMON_OPTIONS,
   config: {
     ...COMMON_OPTIONS.config,

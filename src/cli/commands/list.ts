@@ -4,10 +4,12 @@ import { below, isGroup, type Command, type CommandGroup } from '../command.ts';
 import type { HeapPlan } from '../heap-growth.ts';
 import { backup } from './backup.ts';
 import { doctor } from './doctor.ts';
+import { init } from './init.ts';
 import { mirror } from './mirror.ts';
 import { pull } from './pull.ts';
 import { receive } from './receive.ts';
 import { scan } from './scan.ts';
+import { status } from './status.ts';
 import { token } from './token.ts';
 import { verify } from './verify.ts';
 import { webhook } from './webhook.ts';
@@ -23,6 +25,8 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   mirror,
   backup,
   doctor,
+  init,
+  status,
 ];
 
 /** The sections of a config file. A group whose commands have those of others has none of its own. */

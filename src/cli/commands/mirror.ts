@@ -1,6 +1,6 @@
 import type { Command, OptionTable } from '../command.ts';
 import { BULK_SETTINGS, bulkCommands } from './mirror-bulk.ts';
-import { COMMON_OPTIONS, FLAG, S3_OPTIONS, TEXT } from './options.ts';
+import { COMMON_OPTIONS, FLAG, S3_OPTIONS, TEXT, STATUS_OPTIONS } from './options.ts';
 
 const WHERE = { group: 'What is filled, and from where:' } as const;
 const HOW = { group: 'How it is answered:' } as const;
@@ -98,12 +98,7 @@ const OPTIONS = {
       'Most bytes a second (bare number: KiB/s) from all origins, like 20MB/s, or by time: "08:00,5MB 18:00,off"',
   },
   grace: { ...TEXT, ...RUN, describe: 'Time for fills under way when it ends', defaultDescription: '60s' },
-  status: { ...TEXT, ...RUN, describe: 'HOST:PORT that serves /metrics, /healthz and /readyz' },
-  'status-token-file': {
-    ...TEXT,
-    ...RUN,
-    describe: 'File with the token that --status asks for; needed beyond loopback',
-  },
+  ...STATUS_OPTIONS,
   ...S3,
   ...CONFIG_OPTION,
 } as const satisfies OptionTable;

@@ -26,6 +26,46 @@ export const COMMON_OPTIONS = {
     describe: 'How much to log on stderr',
     defaultDescription: 'info',
   },
+  'log-format': {
+    ...TEXT,
+    ...GENERAL,
+    choices: ['auto', 'json', 'text', 'journal'],
+    describe:
+      'JSON lines, lines for people, or key=value with priorities for journald (auto: whichever reads it)',
+    defaultDescription: 'auto',
+  },
+} as const satisfies OptionTable;
+
+/** For every command that tells how far it is. */
+export const PROGRESS_OPTIONS = {
+  stats: {
+    ...TEXT,
+    ...GENERAL,
+    describe: 'In a log (no terminal), tell how far it is this often while something moves; 0: never',
+    defaultDescription: '1m',
+  },
+} as const satisfies OptionTable;
+
+/** Short forms of --log-level, by the letter: every command that has that option has these. */
+export const LEVEL_LETTERS = {
+  v: { ...FLAG, ...GENERAL, describe: 'Log more: --log-level debug', level: 'debug' },
+  q: { ...FLAG, ...GENERAL, describe: 'Log less: --log-level warn', level: 'warn' },
+} as const;
+
+export const SEEN = { group: 'How it can be seen:' } as const;
+
+/** For every command that runs long. */
+export const STATUS_OPTIONS = {
+  status: {
+    ...TEXT,
+    ...SEEN,
+    describe: 'HOST:PORT that serves the status page, /metrics, /healthz and /readyz',
+  },
+  'status-token-file': {
+    ...TEXT,
+    ...SEEN,
+    describe: 'File with the token that --status asks for; needed beyond loopback',
+  },
 } as const satisfies OptionTable;
 
 /** For `scan` and `verify`: which files are compared or sent, and under which device name. */

@@ -1,6 +1,6 @@
 import type { Command, OptionTable } from '../command.ts';
 import { ACTION_OPTIONS } from './action-options.ts';
-import { COMMON_OPTIONS, FLAG, TEXT, WHAT } from './options.ts';
+import { COMMON_OPTIONS, FLAG, TEXT, WHAT, STATUS_OPTIONS } from './options.ts';
 import { parkedCommands } from './parked.ts';
 
 const HOW = { group: 'How to get there:' } as const;
@@ -33,12 +33,7 @@ const OPTIONS = {
   resync: { ...FLAG, ...RUN, describe: 'Compare everything at the start (in a file: start, or an interval)' },
   check: { ...FLAG, ...RUN, describe: 'Try queue, rights and folders, say what is lacking, and end' },
   'dry-run': { ...FLAG, ...RUN, describe: 'Say what would be done, and do nothing' },
-  status: { ...TEXT, ...RUN, describe: 'HOST:PORT that serves /metrics, /healthz and /readyz' },
-  'status-token-file': {
-    ...TEXT,
-    ...RUN,
-    describe: 'File with the token that --status asks for; needed beyond loopback',
-  },
+  ...STATUS_OPTIONS,
   region: { ...TEXT, ...HOW, describe: 'Region of the queue', defaultDescription: 'that of the profile' },
   profile: { ...TEXT, ...HOW, describe: 'Profile of ~/.aws/config with the credentials' },
   'role-arn': { ...TEXT, ...HOW, describe: 'Role to assume' },

@@ -1,5 +1,5 @@
 import type { Command, OptionTable } from '../command.ts';
-import { COMMON_OPTIONS, FLAG, S3_OPTIONS, TEXT } from './options.ts';
+import { COMMON_OPTIONS, FLAG, S3_OPTIONS, SEEN, STATUS_OPTIONS, TEXT } from './options.ts';
 
 const WHO = { group: 'Who may send:' } as const;
 const KEPT = { group: 'What is kept:' } as const;
@@ -21,6 +21,19 @@ const OPTIONS = {
   'min-free': { ...TEXT, ...KEPT, describe: 'Leave so much of the disk free, like 1GiB (folders only)' },
   quota: { ...TEXT, ...KEPT, describe: 'Most bytes of files for each device' },
   'max-file-size': { ...TEXT, ...KEPT, describe: 'Refuse larger files' },
+  'max-unsent-age': {
+    ...TEXT,
+    ...SEEN,
+    describe: 'A file that waits longer at its device is an alarm; 0: never (bare number: s)',
+    defaultDescription: '1d',
+  },
+  'max-silence': {
+    ...TEXT,
+    ...SEEN,
+    describe: 'A device that has not been connected for so long is an alarm; 0: never (bare number: s)',
+    defaultDescription: '1d',
+  },
+  ...STATUS_OPTIONS,
   ...S3_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
@@ -33,6 +46,7 @@ export const receive: Command = {
     ['$0 receive /backup', 'Accept this machine only'],
     ['$0 receive /backup --listen 0.0.0.0:7400 --tokens /etc/isync/tokens', 'Devices with a token'],
     ['$0 receive /backup --listen 0.0.0.0:7400 --tokens T --tls-cert C --tls-key K', 'With TLS'],
+    ['$0 receive /backup --status 127.0.0.1:7481', 'With a status page: http://127.0.0.1:7481'],
     ['$0 receive s3://bucket/backup --s3-region eu-central-1 --tokens T', 'Into a bucket of AWS'],
     ['$0 receive s3://bucket --s3-endpoint https://s3.example', 'Into one of another server'],
   ],

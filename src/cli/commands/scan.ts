@@ -1,11 +1,14 @@
 import type { Command, OptionTable } from '../command.ts';
 import {
   COMMON_OPTIONS,
+  PROGRESS_OPTIONS,
   FLAG,
   LINK,
   LINK_OPTIONS,
   S3_OPTIONS,
   SENDER_OPTIONS,
+  SEEN,
+  STATUS_OPTIONS,
   TEXT,
   WHAT,
 } from './options.ts';
@@ -78,7 +81,22 @@ const OPTIONS = {
     describe: 'Most bytes a second (bare number: KiB/s), like 2MB/s, or by time: "08:00,512KiB 18:00,off"',
   },
   compress: { ...FLAG, ...LINK, describe: 'Compress what shrinks (zstd), for a thin link to a receiver' },
+  'max-unsent-age': {
+    ...TEXT,
+    ...SEEN,
+    describe: 'A file that waits longer to be sent is an alarm; 0: never (bare number: s)',
+    defaultDescription: '1d',
+  },
+  'stuck-after': {
+    ...TEXT,
+    ...SEEN,
+    describe:
+      'A directory that is filled and not written to for so long is an alarm; 0: never (bare number: s)',
+    defaultDescription: '6h',
+  },
+  ...STATUS_OPTIONS,
   ...S3_OPTIONS,
+  ...PROGRESS_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
 
@@ -90,6 +108,7 @@ export const scan: Command = {
     ['$0 scan /datas --to ws://backup:7400', 'Look after /datas until stopped'],
     ['$0 scan /datas --to wss://backup:7400 --token-file /etc/isync/token', 'With TLS and a token'],
     ['$0 scan /datas --to wss://backup:7400 --compress', 'Logs, CSV or JSON over a thin link'],
+    ['$0 scan /datas --to ws://backup:7400 --status 127.0.0.1:7480', 'With a status page'],
     ['$0 scan /datas --to /mnt/backup --once --json', 'To a folder, once, for a script'],
     ['$0 scan /datas --to s3://bucket/site1 --s3-region eu-central-1', 'To a bucket of AWS'],
     ['$0 scan /datas --to s3://bucket --s3-endpoint https://s3.example', 'To a bucket of another server'],

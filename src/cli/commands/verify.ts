@@ -1,6 +1,7 @@
 import type { Command, OptionTable } from '../command.ts';
 import {
   COMMON_OPTIONS,
+  PROGRESS_OPTIONS,
   FLAG,
   LINK,
   LINK_OPTIONS,
@@ -27,6 +28,7 @@ const OPTIONS = {
     defaultDescription: '20s',
   },
   ...S3_OPTIONS,
+  ...PROGRESS_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
 

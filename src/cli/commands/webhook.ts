@@ -1,6 +1,6 @@
 import type { Command, CommandGroup, OptionTable } from '../command.ts';
 import { ACTION_OPTIONS, DO } from './action-options.ts';
-import { COMMON_OPTIONS, FLAG, TEXT } from './options.ts';
+import { COMMON_OPTIONS, FLAG, TEXT, STATUS_OPTIONS } from './options.ts';
 import { parkedCommands } from './parked.ts';
 
 const IN = { group: 'Where events come from:' } as const;
@@ -121,12 +121,7 @@ const OPTIONS = {
   owner: { ...TEXT, ...HOW, describe: 'Owner of files that are written: USER, USER:GROUP or UID:GID' },
   ...QUEUE_OPTIONS,
   grace: { ...TEXT, ...RUN, describe: 'Time for what is under way when it ends', defaultDescription: '30s' },
-  status: { ...TEXT, ...RUN, describe: 'HOST:PORT that serves /metrics, /healthz and /readyz' },
-  'status-token-file': {
-    ...TEXT,
-    ...RUN,
-    describe: 'File with the token that --status asks for; needed beyond loopback',
-  },
+  ...STATUS_OPTIONS,
   ...CONFIG_OPTION,
 } as const satisfies OptionTable;
 

@@ -8,6 +8,7 @@ import type { TlsOptions } from '../../sender/ws/connect.ts';
 import type { LinkState, WsTargetOptions } from '../../sender/ws/ws-target-options.ts';
 import { isLoopback } from '../../http/listen-address.ts';
 import type { OpenTarget, Shared, TargetUse } from '../own-target.ts';
+import { softwareName } from '../version.ts';
 import { trustSystemCas } from '../trust-system-cas.ts';
 
 /** Makes a receiver a target. It is connected to in the background. */
@@ -29,7 +30,14 @@ export async function openReceiver(
     onSend: use.onSend,
     onUncompressed: () =>
       use.log.info('the receiver takes nothing compressed: going on without', { to: to.url.host }),
-    onLink: (state, error) => logLink(use.log, state, error),
+    onLink: (state, error) => {
+      use.watch?.link(state, error);
+      logLink(use.log, state, error);
+    },
+    onPeer: (peer) => use.watch?.peerMet(peer),
+    onDelay: (ms) => use.watch?.delay(ms),
+    report: use.report,
+    software: softwareName(),
   });
   warnOfClearText(config, to.url, use.log);
   return { target, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };

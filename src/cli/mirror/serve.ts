@@ -12,7 +12,7 @@ import { Readiness } from '../../mirror/serve/readiness.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { LastingWork } from '../lasting-command.ts';
 import { mirrorSettings } from '../../mirror/mirror-settings.ts';
-import { loadMetrics, type MirrorStatus } from './status.ts';
+import { mirrorStatus, type MirrorStatus } from './status.ts';
 
 type Work = LastingWork<MirrorConfig>;
 
@@ -42,22 +42,21 @@ export async function serve(given: Work): Promise<ExitCode> {
   const { config, output, log, signal, cut } = given;
   const token = config.tokenFile === undefined ? config.token?.reveal() : readOwnToken(config.tokenFile);
   checkExposed(config, token);
-  const metrics = await loadMetrics(given);
-  await using mirror = await openMirror(mirrorSettings(config), { log, observer: metrics?.observer.fills });
-  metrics?.measure(mirror.fills);
+  const seen = await mirrorStatus(given);
+  await using mirror = await openMirror(mirrorSettings(config), { log, observer: seen.observer.fills });
   await mirror.probe(signal);
   const readiness = new Readiness((signal) => mirror.probe(signal));
-  await using server = await listen(given, { mirror, token, readiness, metrics });
-  await using status = await metrics?.serve(() => readiness.reason);
+  await using server = await listen(given, { mirror, token, readiness, seen });
   given.reloads({});
-  const url = server.url('http');
   const bucket = showAddress(config.bucket);
+  await using status = await seen.open({ fills: mirror.fills, readiness, bucket });
+  const url = server.url('http');
   output.text(`isync mirror: listening on ${url} (bucket ${bucket})`);
   output.object({
     event: 'started',
     url,
     bucket,
-    ...(status !== undefined && { status: status.url('http') }),
+    ...(status.url !== undefined && { status: status.url }),
   });
   const cleaned = removeStale(mirror, given);
   if (!signal.aborted) await once(signal, 'abort');
@@ -81,10 +80,10 @@ interface Parts {
   readonly mirror: OpenMirror;
   readonly token: string | undefined;
   readonly readiness: Readiness;
-  readonly metrics: MirrorStatus | undefined;
+  readonly seen: MirrorStatus;
 }
 
-function listen({ config, log }: Work, { mirror, token, readiness, metrics }: Parts): Promise<HttpServer> {
+function listen({ config, log }: Work, { mirror, token, readiness, seen }: Parts): Promise<HttpServer> {
   return startServer({
     listen: config.listen,
     tls: undefined,
@@ -97,7 +96,7 @@ function listen({ config, log }: Work, { mirror, token, readiness, metrics }: Pa
       fallback: config.fallback,
       token,
       notReady: () => readiness.check(),
-      observer: metrics?.observer,
+      observer: seen.observer,
       log,
     }),
     log,

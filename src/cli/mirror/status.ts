@@ -1,38 +1,50 @@
 import type { MirrorConfig } from '../../config/schemas/mirror.ts';
-import { readOwnToken } from '../../config/token-file.ts';
-import type { HttpServer } from '../../http/server.ts';
 import type { Fills } from '../../mirror/fill/fills.ts';
-import type { MirrorMetrics } from '../../mirror/serve/mirror-metrics.ts';
+import type { Readiness } from '../../mirror/serve/readiness.ts';
 import type { LastingWork } from '../lasting-command.ts';
+import { mirrorBoard } from '../status/mirror-board.ts';
+import { MirrorTally } from '../status/mirror-tally.ts';
+import { openStatus, type OpenStatus } from '../status/open-status.ts';
 
-/** The metrics of a mirror. */
+/** How a mirror can be seen. */
 export interface MirrorStatus {
-  readonly observer: MirrorMetrics;
-  /** From now on there are fills to measure. */
-  measure(fills: Fills): void;
-  serve(notReady: () => string | undefined): Promise<HttpServer>;
+  readonly observer: MirrorTally;
+  open(parts: {
+    readonly fills: Fills;
+    readonly readiness: Readiness;
+    readonly bucket: string;
+  }): Promise<OpenStatus>;
 }
 
-/** Loaded only where somebody asks for it: else undefined. */
-export async function loadMetrics({
-  config,
-  log,
-}: LastingWork<MirrorConfig>): Promise<MirrorStatus | undefined> {
-  const { status: listen, statusTokenFile } = config;
-  if (listen === undefined) return undefined;
-  const token = statusTokenFile === undefined ? undefined : readOwnToken(statusTokenFile);
-  const [prom, { MirrorMetrics }, { startStatus }] = await Promise.all([
+/** Metrics are kept, and loaded, only where somebody can ask for them. */
+export async function mirrorStatus(given: LastingWork<MirrorConfig>): Promise<MirrorStatus> {
+  let measured: Fills | undefined;
+  const metrics = given.config.status === undefined ? undefined : await keepMetrics(() => measured?.state);
+  const tally = new MirrorTally(metrics?.observer);
+  return {
+    observer: tally,
+    open: async ({ fills, readiness, bucket }) => {
+      measured = fills;
+      return await openStatus(given, {
+        ...mirrorBoard({
+          bucket,
+          state: () => fills.state,
+          tally,
+          check: () => readiness.check(),
+          signal: given.signal,
+        }),
+        metrics: metrics?.registry,
+        notReady: () => readiness.reason,
+      });
+    },
+  };
+}
+
+async function keepMetrics(state: () => Fills['state'] | undefined) {
+  const [{ Registry }, { MirrorMetrics }] = await Promise.all([
     import('prom-client'),
     import('../../mirror/serve/mirror-metrics.ts'),
-    import('../status-server.ts'),
   ]);
-  const registry = new prom.Registry();
-  let measured: Fills | undefined;
-  return {
-    observer: new MirrorMetrics(registry, () => measured?.state),
-    measure: (fills) => {
-      measured = fills;
-    },
-    serve: (notReady) => startStatus({ listen, token, metrics: registry, notReady, log }),
-  };
+  const registry = new Registry();
+  return { registry, observer: new MirrorMetrics(registry, state) };
 }

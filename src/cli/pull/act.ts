@@ -2,15 +2,14 @@ import type { PullConfig } from '../../config/schemas/pull.ts';
 import { openParking } from '../../events/parking/open-parking.ts';
 import { openPullState } from '../../events/state/open-pull-state.ts';
 import type { Running } from '../../events/work/work.ts';
-import { allOf } from '../../events/work/work-observer.ts';
 import { WorkTally } from '../../events/work/work-tally.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import type { LastingWork } from '../lasting-command.ts';
 import { openNamedAction } from '../webhook/open-action.ts';
-import { openSource, startMetrics, summaryLine } from './follow.ts';
-import { noEvents, noWork } from './not-ready.ts';
+import { openSource, summaryLine } from './follow.ts';
 import { parkingFolder, stateFile } from './state-files.ts';
+import { openPullStatus } from './status.ts';
 
 /** Follows the queue with an action that writes no files here. */
 export async function act(given: LastingWork<PullConfig>): Promise<ExitCode> {
@@ -29,25 +28,26 @@ export async function act(given: LastingWork<PullConfig>): Promise<ExitCode> {
   const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
   const source = opened.use(await openSource(given));
   let running: Running | undefined;
-  await using metrics = await startMetrics(
-    given,
-    { parking, exec: undefined },
+  const tally = new WorkTally();
+  await using status = await openPullStatus(given, {
+    parking,
+    exec: undefined,
     source,
-    () => noEvents(source) ?? noWork(running),
-  );
+    tally,
+    running: () => running,
+  });
   const { sourceEndpoint = config.s3Endpoint, sourceRegion = config.region } = config;
   const { sourceProfile = config.profile } = config;
   // A script is told the present state only where that is asked for.
   const ways = config.script === undefined ? { sourceEndpoint, sourceRegion, sourceProfile } : {};
-  await using action = await openNamedAction({ ...given, config: { ...config, ...ways } }, metrics?.action);
+  await using action = await openNamedAction({ ...given, config: { ...config, ...ways } }, status.action);
   if (action === undefined) throw new Error('the settings name an action where they map no folder');
   output.text(`isync pull: following ${source.where}`);
   output.object({
     event: 'following',
     queue: source.where,
-    ...(metrics !== undefined && { status: metrics.url }),
+    ...(status.url !== undefined && { status: status.url }),
   });
-  const tally = new WorkTally();
   const { failure } = await action.work({
     ...config,
     source,
@@ -55,7 +55,7 @@ export async function act(given: LastingWork<PullConfig>): Promise<ExitCode> {
     started: (now) => {
       running = now;
     },
-    observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
+    observer: status.observer,
     log,
     signal,
     cut,

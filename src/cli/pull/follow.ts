@@ -1,11 +1,8 @@
 import type { PullConfig } from '../../config/schemas/pull.ts';
-import { readOwnToken } from '../../config/token-file.ts';
 import { bucketsToCompare } from '../../events/pull/buckets-to-compare.ts';
 import { pull } from '../../events/pull/pull.ts';
 import type { Running } from '../../events/work/work.ts';
-import { allOf, type WorkObserver } from '../../events/work/work-observer.ts';
 import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
-import type { ActionMetrics } from '../../events/work/action-metrics.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
 import { openEventSource } from '../../events/source/open-event-source.ts';
 import { openSqsSource } from '../../events/sqs/open-sqs-source.ts';
@@ -14,8 +11,8 @@ import { formatBytes, formatCount } from '../../observe/units.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { forgetStart } from '../heap-growth.ts';
 import type { LastingWork } from '../lasting-command.ts';
-import { noEvents, noWork } from './not-ready.ts';
-import { openPullParts, type PullParts, sqsOptions } from './pull-parts.ts';
+import { openPullParts, sqsOptions } from './pull-parts.ts';
+import { openPullStatus } from './status.ts';
 
 /** How long `--once` waits for a queue that can't be reached, in ms: somebody, or cron, calls it again. */
 const ONCE_GIVES_UP_MS = 60_000;
@@ -33,14 +30,14 @@ export async function follow(given: Work): Promise<ExitCode> {
   await using source = await openSource(given);
   const tally = new WorkTally();
   let running: Running | undefined;
-  await using metrics = await startMetrics(given, parts, source, () => noEvents(source) ?? noWork(running));
+  await using status = await openPullStatus(given, { ...parts, source, tally, running: () => running });
   if (!config.once) given.reloads({});
   forgetStart();
   output.text(`isync pull: following ${source.where}`);
   output.object({
     event: 'following',
     queue: source.where,
-    ...(metrics !== undefined && { status: metrics.url }),
+    ...(status.url !== undefined && { status: status.url }),
   });
   const { failure } = await pull({
     ...config,
@@ -55,7 +52,7 @@ export async function follow(given: Work): Promise<ExitCode> {
     started: (now) => {
       running = now;
     },
-    observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
+    observer: status.observer,
     log,
     signal,
     cut,
@@ -83,47 +80,6 @@ export async function openSource(given: Work): Promise<EventSource> {
 function warnOfRedrive({ maxDeliveries, isFifo }: EventSource, { config, log }: Work): void {
   if (maxDeliveries !== undefined && config.unmatched === 'release' && !isFifo)
     log.warn(`the queue gives up messages after ${maxDeliveries} deliveries`, { hint: REDRIVE_HINT });
-}
-
-interface Metrics extends AsyncDisposable {
-  readonly observer: WorkObserver;
-  readonly action: ActionMetrics;
-  readonly url: string;
-}
-
-/** Loaded only where somebody asks for it. */
-export async function startMetrics(
-  { config, log }: Work,
-  { parking, exec }: Pick<PullParts, 'parking' | 'exec'>,
-  source: EventSource,
-  notReady: () => string | undefined,
-): Promise<Metrics | undefined> {
-  if (config.status === undefined) return undefined;
-  const [{ Registry }, { WorkMetrics }, { ActionMetrics }, { startStatus }] = await Promise.all([
-    import('prom-client'),
-    import('../../events/work/work-metrics.ts'),
-    import('../../events/work/action-metrics.ts'),
-    import('../status-server.ts'),
-  ]);
-  const metrics = new Registry();
-  const observer = new WorkMetrics(metrics, {
-    parked: () => parking.count,
-    inHand: () => source.inHand,
-    exec: exec && (() => exec.counts),
-  });
-  const server = await startStatus({
-    listen: config.status,
-    token: config.statusTokenFile === undefined ? undefined : readOwnToken(config.statusTokenFile),
-    metrics,
-    notReady,
-    log,
-  });
-  return {
-    observer,
-    action: new ActionMetrics(metrics),
-    url: server.url('http'),
-    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
-  };
 }
 
 /** `12 written, 3 removed, 4 unchanged (3.4 MiB); 1 parked` */

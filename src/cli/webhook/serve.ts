@@ -16,7 +16,6 @@ import { queueTaker } from '../../events/work/queue-taker.ts';
 import { followReplays } from '../../events/work/replays.ts';
 import type { Running } from '../../events/work/work.ts';
 import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
-import { allOf } from '../../events/work/work-observer.ts';
 import type { HttpServer } from '../../http/server.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
@@ -27,7 +26,7 @@ import { parkingFolder } from '../pull/state-files.ts';
 import { followTlsFiles, readTlsFiles } from '../tls-files.ts';
 import { checkHasAction, openAction } from './open-action.ts';
 import { queuePlace } from './places.ts';
-import { startMetrics, type WebhookStatus } from './status.ts';
+import { webhookStatus, type WebhookStatus } from './status.ts';
 
 type Work = LastingWork<WebhookConfig>;
 
@@ -47,9 +46,17 @@ export async function serve(given: Work): Promise<ExitCode> {
   const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
   const queue = isQueue(source) ? source : undefined;
   let running: Running | undefined;
-  const metrics = await startMetrics(given, { source, queue, parking, receives, running: () => running });
-  const action = works ? opened.use(await openAction(given, metrics?.action)) : undefined;
   const tally = new WorkTally();
+  const seen = await webhookStatus(given, {
+    source,
+    queue,
+    parking,
+    tally,
+    works,
+    receives,
+    running: () => running,
+  });
+  const action = works ? opened.use(await openAction(given, seen.action)) : undefined;
   const ended = new AbortController();
   const either = AbortSignal.any([signal, ended.signal]);
   let lost: IsyncError | undefined;
@@ -68,7 +75,7 @@ export async function serve(given: Work): Promise<ExitCode> {
     started: (now) => {
       running = now;
     },
-    observer: metrics === undefined ? tally : allOf(tally, metrics.observer),
+    observer: seen.observer,
     log,
     signal: either,
     cut: given.cut,
@@ -81,10 +88,10 @@ export async function serve(given: Work): Promise<ExitCode> {
     const server =
       access === undefined || queue === undefined
         ? undefined
-        : opened.use(await listen(given, { access, queue, parking, status: metrics }));
+        : opened.use(await listen(given, { access, queue, parking, seen }));
     if (server !== undefined) opened.use(followTlsFiles(config, server, log));
     given.reloads({});
-    await using status = await metrics?.serve();
+    await using status = await seen.open();
     forgetStart();
     const url = server === undefined ? undefined : `${server.url('http')}/webhook`;
     output.text(
@@ -95,7 +102,7 @@ export async function serve(given: Work): Promise<ExitCode> {
       role: config.role,
       queue: source.where,
       ...(url !== undefined && { url }),
-      ...(status !== undefined && { status: status.url('http') }),
+      ...(status.url !== undefined && { status: status.url }),
     });
     if (!either.aborted) await once(either, 'abort');
     await server?.end();
@@ -168,10 +175,10 @@ interface Listening {
   readonly access: Access;
   readonly queue: EventQueue;
   readonly parking: Parking;
-  readonly status: WebhookStatus | undefined;
+  readonly seen: WebhookStatus;
 }
 
-function listen({ config, log }: Work, { access, queue, parking, status }: Listening): Promise<HttpServer> {
+function listen({ config, log }: Work, { access, queue, parking, seen }: Listening): Promise<HttpServer> {
   return startWebhook({
     publish: (messages) => queue.publish(messages),
     parking,
@@ -186,7 +193,7 @@ function listen({ config, log }: Work, { access, queue, parking, status }: Liste
     publicUrl: config.publicUrl,
     buckets: config.buckets.length === 0 ? undefined : new Set(config.buckets),
     keyEncoding: config.keyEncoding,
-    observer: status?.requests,
+    observer: seen.requests,
     log,
   });
 }

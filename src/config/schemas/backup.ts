@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { fromFile } from '../from-file.ts';
-import { one, path } from '../fields.ts';
 import { parseState } from '../pull-values.ts';
-import { parseHostPort } from '../values.ts';
 import { backupBackAsks } from './backup-back.ts';
 import { backupDaemonAsks } from './backup-daemon.ts';
 import { backupJob } from './backup-job.ts';
 import { backupRunAsks } from './backup-run.ts';
-import { common, fault } from './common.ts';
+import { common, fault, progressSettings, statusSettings } from './common.ts';
 
 export const backupSchema = z
   .strictObject({
@@ -19,11 +17,11 @@ export const backupSchema = z
       .min(1, 'is empty; there is one job at least'),
     /** Absolute path of the folder with a folder for each job that names none of its own. */
     stateDir: fromFile(parseState('backup')),
-    status: one(parseHostPort).optional(),
-    statusTokenFile: path.optional(),
+    ...statusSettings,
     ...backupRunAsks,
     ...backupBackAsks,
     ...backupDaemonAsks,
+    ...progressSettings,
     ...common,
   })
   .superRefine(({ jobs }, context) => {

@@ -1,10 +1,24 @@
 import type { z } from 'zod';
-import { flag, oneOf, path } from '../fields.ts';
+import { flag, one, oneOf, path } from '../fields.ts';
+import { parseDuration, parseHostPort } from '../values.ts';
 
 /** What every command has. */
 export const common = {
   json: flag(),
   logLevel: oneOf('debug', 'info', 'warn', 'error', 'silent').default('info'),
+  logFormat: oneOf('auto', 'json', 'text', 'journal').default('auto'),
+};
+
+/** What every command has that tells how far it is. */
+export const progressSettings = {
+  /** Milliseconds; 0: never. */
+  stats: one((text) => parseDuration(text, 's')).default(60_000),
+};
+
+/** What every command has that can be looked at while it runs. */
+export const statusSettings = {
+  status: one(parseHostPort).optional(),
+  statusTokenFile: path.optional(),
 };
 
 export const tls = {

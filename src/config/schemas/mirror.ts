@@ -10,7 +10,7 @@ import { secret } from '../secret.ts';
 import { isGuessable, parseToken } from '../token-file.ts';
 import { badValue, parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
 import { parseFile } from '../webhook-values.ts';
-import { common, fault } from './common.ts';
+import { common, fault, statusSettings } from './common.ts';
 import { mirrorBulk } from './mirror-bulk.ts';
 import { mirrorRule, type MirrorRuleConfig } from './mirror-rule.ts';
 
@@ -46,8 +46,7 @@ export const mirrorSchema = z
     bwlimit: one(parseBandwidth).optional(),
     /** Milliseconds. */
     grace: one((text) => parseDuration(text, 's')).prefault('60s'),
-    status: one(parseHostPort).optional(),
-    statusTokenFile: path.optional(),
+    ...statusSettings,
     ...mirrorBulk,
     ...s3,
     ...common,

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { isWithin } from '../../model/is-within.ts';
-import { flag, listOf, one, oneOf, path } from '../fields.ts';
+import { flag, listOf, one, oneOf } from '../fields.ts';
 import { fromFile } from '../from-file.ts';
 import { parseOwner } from '../owner.ts';
 import {
@@ -16,10 +16,10 @@ import {
 } from '../pull-values.ts';
 import { parseQueue } from '../queue-address.ts';
 import { endpoint, profile, region } from '../s3-settings.ts';
-import { parseBoolean, parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
+import { parseBoolean, parseBytes, parseCount, parseDuration } from '../values.ts';
 import { parseOptionalSync, parseSource } from '../webhook-values.ts';
 import { actionSettings, checkAction } from './action.ts';
-import { common, fault } from './common.ts';
+import { common, fault, statusSettings } from './common.ts';
 
 export const pullSchema = z
   .strictObject({
@@ -66,8 +66,7 @@ export const pullSchema = z
     once: flag(),
     check: flag(),
     dryRun: flag(),
-    status: one(parseHostPort).optional(),
-    statusTokenFile: path.optional(),
+    ...statusSettings,
     ...common,
   })
   .superRefine((config, context) => {

@@ -4,8 +4,8 @@ import { flag, one, path } from '../fields.ts';
 import { location } from '../location.ts';
 import { s3Settings } from '../s3-settings.ts';
 import { parseStoreAddress, RECEIVER_PORT } from '../target-address.ts';
-import { parseBytes, parseCount, parseHostPort } from '../values.ts';
-import { checkKeyPair, common, fault, tls } from './common.ts';
+import { parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
+import { checkKeyPair, common, fault, statusSettings, tls } from './common.ts';
 
 /** Where `isync receive` listens unless told otherwise: reachable from this machine only. */
 const DEFAULT_LISTEN = `127.0.0.1:${RECEIVER_PORT}`;
@@ -24,6 +24,11 @@ export const receiveSchema = z
     /** Bytes for each device. */
     quota: one((text) => parseBytes(text, 1)).optional(),
     maxConnections: one(parseCount).optional(),
+    /** Milliseconds; 0: never. */
+    maxUnsentAge: one((text) => parseDuration(text, 's')).prefault('1d'),
+    /** Milliseconds; 0: never. */
+    maxSilence: one((text) => parseDuration(text, 's')).prefault('1d'),
+    ...statusSettings,
     ...tls,
     ...s3Settings,
     ...common,

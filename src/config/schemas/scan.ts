@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { parseBandwidth } from '../bandwidth.ts';
 import { flag, one, oneOf } from '../fields.ts';
 import { parseCount, parseDuration } from '../values.ts';
-import { fault } from './common.ts';
+import { fault, statusSettings } from './common.ts';
 import { checkSender, sender } from './sender.ts';
 
 export const scanSchema = z
@@ -21,6 +21,11 @@ export const scanSchema = z
     replaceDamaged: flag(),
     bwlimit: one(parseBandwidth).optional(),
     compress: flag(),
+    /** Milliseconds; 0: never. */
+    maxUnsentAge: one((text) => parseDuration(text, 's')).prefault('1d'),
+    /** Milliseconds; 0: never. */
+    stuckAfter: one((text) => parseDuration(text, 's')).prefault('6h'),
+    ...statusSettings,
   })
   .superRefine((config, context) => {
     checkSender(config, context);

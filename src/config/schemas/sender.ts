@@ -12,7 +12,7 @@ import { secret } from '../secret.ts';
 import { parseTargetAddress } from '../target-address.ts';
 import { parseToken } from '../token-file.ts';
 import { badValue, parseBoolean, parseDuration } from '../values.ts';
-import { checkKeyPair, common, fault, tls } from './common.ts';
+import { checkKeyPair, common, fault, progressSettings, tls } from './common.ts';
 
 /** What scan and verify share: the root, and how to reach its target. */
 export const sender = {
@@ -31,6 +31,7 @@ export const sender = {
   token: secret(parseSecret, { instead: 'name a file that holds it with "token-file"' }).optional(),
   ...tls,
   ...s3Settings,
+  ...progressSettings,
   ...common,
 };
 

@@ -4,7 +4,7 @@ import { flag, list, listOf, one, oneOf, path } from '../fields.ts';
 import { fromFile } from '../from-file.ts';
 import { parseOwner } from '../owner.ts';
 import { parseBuckets, parseConcurrency, parseMaxDelete, parseMode, parseState } from '../pull-values.ts';
-import { parseBoolean, parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
+import { parseBoolean, parseBytes, parseCount, parseDuration } from '../values.ts';
 import {
   parseHttpUrl,
   parseOptionalSync,
@@ -14,7 +14,7 @@ import {
   texts,
 } from '../webhook-values.ts';
 import { actionSettings, checkAction } from './action.ts';
-import { checkKeyPair, common, fault, tls } from './common.ts';
+import { checkKeyPair, common, fault, tls, statusSettings } from './common.ts';
 
 export const webhookSchema = z
   .strictObject({
@@ -56,8 +56,7 @@ export const webhookSchema = z
     owner: one(parseOwner).optional(),
     /** Milliseconds. */
     grace: one((text) => parseDuration(text, 's')).prefault('30s'),
-    status: one(parseHostPort).optional(),
-    statusTokenFile: path.optional(),
+    ...statusSettings,
     ...common,
   })
   .superRefine((config, context) => {

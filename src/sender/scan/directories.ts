@@ -30,6 +30,7 @@ export class Directories {
   readonly #growth: SealedGrowth;
   readonly #told = new LRUCache<string, true>({ max: MAX_TOLD });
   #nextRank = 0;
+  #sealed = 0;
   #polled = 0;
 
   /** @param onChange called when the root is to be looked at again, soon */
@@ -37,6 +38,16 @@ export class Directories {
     this.#context = context;
     this.#onChange = onChange;
     this.#growth = new SealedGrowth(context, onChange);
+  }
+
+  /** Those that are not sealed, the oldest first as they were found. */
+  *runs(): Generator<DirectoryRun> {
+    for (const { run } of this.#running.values()) yield run;
+  }
+
+  /** How many were sealed when the root was listed last, and since. */
+  get sealed(): number {
+    return this.#sealed;
   }
 
   /** Takes all that a listing of the root has found. */
@@ -54,6 +65,7 @@ export class Directories {
     const unsealed = directories
       .filter((directory) => !isSealed(directory, store.id, sentAs))
       .sort(compareAge(by, nowMs));
+    this.#sealed = directories.length - unsealed.length;
     const open = unsealed.filter((directory) => !directory.closed).map((directory) => directory.name);
     const watched = new Set(open.slice(-maxWatched));
     const recheckMs = Math.max(UNWATCHED_RECHECK_MS, (open.length - watched.size) * UNWATCHED_TURN_MS);
@@ -105,6 +117,7 @@ export class Directories {
       .catch((thrown: unknown) => this.#context.fail(toIsyncError(thrown, 'INTERNAL', { path: name })))
       .finally(() => {
         this.#running.delete(name);
+        if (run.isSealed) this.#sealed++;
         // One that was made under that name before this had ended has no run yet.
         if (run.isGone) this.#onChange();
       });

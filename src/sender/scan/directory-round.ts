@@ -94,6 +94,7 @@ class Round {
       return await this.#run();
     } finally {
       this.#sync?.[Symbol.dispose]();
+      this.#submissions.listed.clear();
     }
   }
 
@@ -184,6 +185,7 @@ class Round {
       return;
     }
     this.#ahead.push(file);
+    this.#submissions.listed.add(file.identity);
     if (this.#ahead.length >= MAX_AHEAD) await this.#sendAhead();
   }
 
@@ -191,7 +193,10 @@ class Round {
     const files = this.#ahead;
     this.#ahead = [];
     const sync = this.#startSync(files.length);
-    for (const file of files) await this.#submit(file, sync);
+    for (const file of files) {
+      await this.#submit(file, sync);
+      this.#submissions.listed.remove(file.identity);
+    }
   }
 
   /**
@@ -208,8 +213,13 @@ class Round {
   }
 
   async #holdBack(file: ListedFile): Promise<void> {
-    this.#heldBack.push({ file, seenAtMs: performance.now() });
+    this.#hold(file);
     if (this.#heldBack.length >= MAX_HELD_BACK) await this.#sendHeldBack();
+  }
+
+  #hold(file: ListedFile): void {
+    this.#heldBack.push({ file, seenAtMs: performance.now() });
+    this.#submissions.listed.add(file.identity);
   }
 
   /** Looks again at the files held back, once they are due; those that changed since are held back anew. */
@@ -222,12 +232,12 @@ class Round {
     for (const [index, { file }] of due.entries()) {
       if (this.#context.stopping.aborted) return;
       if (index % 256 === 255) await turn();
+      this.#submissions.listed.remove(file.identity);
       const finding = inspectFile(this.#context.options.root, file.entry.path);
       if (finding === undefined) continue;
       if (finding.kind === 'problem') this.#context.tally.problem(this.#directory, finding.problem);
       else if (sameIdentity(finding.file.identity, file.identity)) await this.#submit(file, sync);
-      else if (!this.#submissions.isMarked(finding.file))
-        this.#heldBack.push({ file: finding.file, seenAtMs: performance.now() });
+      else if (!this.#submissions.isMarked(finding.file)) this.#hold(finding.file);
     }
   }
 

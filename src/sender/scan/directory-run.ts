@@ -4,6 +4,7 @@ import { errnoOf, toIsyncError } from '../../model/isync-error.ts';
 import { problemOf, type Problem } from '../../model/problem.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { isSealed, type DirectoryState } from '../../scanner/data-directory.ts';
+import type { ListedFile } from '../../scanner/listed-file.ts';
 import { inspectDataDirectory } from '../../scanner/list-data-directories.ts';
 import { hasParseMarker } from '../../scanner/markers.ts';
 import { openWriters, type OpenWriters } from '../../scanner/open-writers.ts';
@@ -17,6 +18,7 @@ import { Submissions } from './submissions.ts';
 import { outcomeOf } from './transfer.ts';
 import { Unclosed, type Hold } from './unclosed.ts';
 import { VainTries } from './vain-tries.ts';
+import type { Waiting } from './waiting-files.ts';
 import { Watching } from './watching.ts';
 
 /** A directory that has a problem is listed again this often, in ms: someone may have mended it. */
@@ -27,6 +29,8 @@ const CHANGED_RECHECK_MS = 1_000;
 const MAX_VAIN_ROUNDS = 10;
 /** The same after so many seals that found files to send. */
 const MAX_VAIN_SEALS = 5;
+/** Files of which only an event has told, so that neither size nor age is known: so few are not worth a listing. */
+const MAX_UNSIZED = 256;
 const NO_WRITERS: OpenWriters = { has: () => false };
 
 /** What to do after an attempt: end, try at once, or wait (ms) unless something happens before. */
@@ -67,7 +71,10 @@ export class DirectoryRun {
   #state: DirectoryState;
   #role: DirectoryRole;
   #isGone = false;
+  #isSealed = false;
   #rounds = 0;
+  #isListing = false;
+  #lastWriteMs = 0;
   #marksBefore = 0;
 
   constructor(context: ScanContext, { name, rank, role }: DirectoryRunOptions) {
@@ -81,6 +88,40 @@ export class DirectoryRun {
     this.#submissions = new Submissions(context, name, this.#watching);
     this.#live = new LiveQueue(context, this.#submissions, () => this.#wakeup.wake());
     this.#inquiry = new MarkInquiry(context, name, this.#submissions, rank);
+  }
+
+  /** Files on their way, listed, or told of by the watch; bytes and age are of the first two. */
+  get waiting(): Waiting {
+    const known = this.#submissions.waiting;
+    return { ...known, files: known.files + this.#live.size };
+  }
+
+  /** Whether more may wait than `waiting` tells: it has not been listed to its end, or events tell no sizes. */
+  get isPartlyKnown(): boolean {
+    return this.#isListing || this.#rounds === 0 || this.#live.size > MAX_UNSIZED;
+  }
+
+  get marks(): { readonly files: number; readonly bytes: number } {
+    return this.#submissions.marked;
+  }
+
+  /** When something in it was written last, as far as is known, in ms since 1970; 0 where nothing is. */
+  get lastWriteMs(): number {
+    return this.#lastWriteMs;
+  }
+
+  /** Takes the time of a write that somebody else has found; one in the future is one of now. */
+  wroteAt(ms: number): void {
+    this.#lastWriteMs = Math.max(this.#lastWriteMs, Math.min(ms, Date.now()));
+  }
+
+  inFlight(): Iterable<{ readonly path: RelPath; readonly size: number }> {
+    return this.#submissions.inFlight();
+  }
+
+  /** Whether `file`, as it was listed, still has to be sent. */
+  isUnsent(file: ListedFile): boolean {
+    return !this.#submissions.isMarked(file) && this.#submissions.refusalOf(file) === undefined;
   }
 
   get state(): DirectoryState {
@@ -105,6 +146,11 @@ export class DirectoryRun {
     this.#role = role;
     this.setState(role.state);
     if (role.watched !== watched) this.#wakeup.wake();
+  }
+
+  /** It has come to its seal. */
+  get isSealed(): boolean {
+    return this.#isSealed;
   }
 
   /** Something about the directory may have changed. */
@@ -174,7 +220,9 @@ export class DirectoryRun {
     else await this.#watching.stop();
     const stats = statsOf(options.root, this.name);
     if (stats === undefined) return this.#gone();
+    this.wroteAt(stats.mtimeMs);
     const round = await this.#round();
+    this.wroteAt(round.totals.lastChangeMs);
     if (stopping.aborted) return 'done';
     if (round.totals.gone) return this.#gone();
     // Written before the watch stood, so that no event told of it.
@@ -238,6 +286,7 @@ export class DirectoryRun {
     const { options, tally } = this.#context;
     const { watch } = this.#watching;
     const reconciling = watch !== undefined && this.#rounds > 0;
+    this.#isListing = true;
     const round = await runRound(this.#context, this.name, this.#submissions, {
       rank: this.#rank,
       inTurn: this.#state !== 'active',
@@ -247,7 +296,7 @@ export class DirectoryRun {
       found: ({ entry }) => {
         if (reconciling && !this.#live.has(entry.path) && !watch.knows(entry.path)) tally.foundByReconcile++;
       },
-    });
+    }).finally(() => (this.#isListing = false));
     watch?.listed(round.durationMs);
     if (this.#rounds++ === 0) tally.skippedMarked += round.skipped;
     tally.ignored(this.name, round.totals.ignored);
@@ -286,6 +335,7 @@ export class DirectoryRun {
         files: round.totals.ignored,
       });
     tally.directory(this.name, this.#state, true);
+    this.#isSealed = true;
     return 'done';
   }
 
@@ -318,6 +368,7 @@ export class DirectoryRun {
   #onEvent(event: WatchEvent): void {
     switch (event.kind) {
       case 'complete':
+        this.wroteAt(Date.now());
         this.#live.add(event.path);
         return;
       case 'closed':

@@ -22,6 +22,10 @@ export class LiveQueue {
     this.#overflowed = overflowed;
   }
 
+  get size(): number {
+    return this.#waiting.size;
+  }
+
   has(path: RelPath): boolean {
     return this.#waiting.has(path);
   }

@@ -75,6 +75,25 @@ export class ScanTally {
     return (this.#problems.get(place)?.size ?? 0) + (this.#overflow.get(place) ?? 0);
   }
 
+  /** All that stand now. */
+  get problemCount(): number {
+    let count = this.#kept;
+    for (const more of this.#overflow.values()) count += more;
+    return count;
+  }
+
+  /** Of those kept word for word: how many each code has, and one of them. */
+  problemGroups(): Map<string, { readonly first: Problem; readonly count: number }> {
+    const groups = new Map<string, { first: Problem; count: number }>();
+    for (const known of this.#problems.values())
+      for (const problem of known.values()) {
+        const group = groups.get(problem.code);
+        if (group === undefined) groups.set(problem.code, { first: problem, count: 1 });
+        else group.count++;
+      }
+    return groups;
+  }
+
   /** Before `place` is looked at again, or when it is gone: what was wrong with it is no longer known. */
   forgetProblems(place: string): void {
     this.#kept -= this.#problems.get(place)?.size ?? 0;

@@ -3,6 +3,7 @@ import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { listDataDirectories } from '../../scanner/list-data-directories.ts';
 import { SealRecords } from '../../scanner/seal-records.ts';
 import { watchRoot } from '../../watcher/watch-root.ts';
+import { BacklogMeter } from './backlog-meter.ts';
 import { Directories } from './directories.ts';
 import { KnownStore } from './known-store.ts';
 import { OnceLog } from './once-log.ts';
@@ -10,6 +11,7 @@ import { RootReport } from './root-report.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createScanLimits } from './scan-limits.ts';
 import type { ScanOptions, ScanSummary } from './scan-options.ts';
+import { ScanView } from './scan-view.ts';
 import { ScanTally } from './scan-tally.ts';
 
 /** How long files in flight may take to end after the user asked to stop, in ms. */
@@ -46,6 +48,7 @@ class Scan {
   readonly #cut = new AbortController();
   readonly #store: KnownStore;
   readonly #directories: Directories;
+  readonly #meter: BacklogMeter;
   readonly #records = new SealRecords();
   readonly #wakeup = new Wakeup();
   #failure: IsyncError | undefined;
@@ -72,6 +75,8 @@ class Scan {
     };
     this.#directories = new Directories(context, changed);
     options.ignore.onChange(() => this.#directories.listAgain());
+    this.#meter = new BacklogMeter(context, this.#directories, options.stuckAfterMs ?? Infinity);
+    options.onView?.(new ScanView(this.#directories, this.#tally, this.#meter));
   }
 
   summary(): ScanSummary {
@@ -84,11 +89,14 @@ class Scan {
     this.#options.signal.addEventListener('abort', stop, { once: true });
     // Also while there is nothing to send: a daemon must not look well when its token is not.
     void this.#options.target.refused.then((error) => this.#fail(error));
+    const measuring = new AbortController();
+    if (this.#options.onView !== undefined) void this.#meter.run(measuring.signal);
     try {
       if (this.#options.once) await this.#doOnce();
       else await this.#follow();
       await this.#runsEnd();
     } finally {
+      measuring.abort();
       this.#options.signal.removeEventListener('abort', stop);
     }
     return this.#failure;

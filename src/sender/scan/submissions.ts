@@ -5,6 +5,7 @@ import { FutureMarks } from './future-marks.ts';
 import type { ListedFile } from '../../scanner/listed-file.ts';
 import { Proven } from './proven.ts';
 import type { ScanContext } from './scan-context.ts';
+import { bothWaiting, WaitingCount, waitingOf, type Waiting } from './waiting-files.ts';
 import { transfer, type TransferOptions, type TransferOutcome } from './transfer.ts';
 
 /** Most files of a directory remembered as refused for good, so that they are not sent again. About 400 bytes each. */
@@ -21,13 +22,16 @@ export interface SubmissionListener {
 export class Submissions {
   /** What has been sent from here and confirmed, or compared. */
   readonly proven = new Proven();
+  /** Files that a listing has found and not submitted yet. */
+  readonly listed = new WaitingCount();
+  /** What has been marked from here so far. */
+  readonly marked = { files: 0, bytes: 0 };
   readonly #context: ScanContext;
   readonly #directory: RelPath;
   readonly #listener: SubmissionListener;
   readonly #inFlight = new Map<RelPath, FileIdentity>();
   readonly #future = new FutureMarks();
   readonly #refused = new Map<RelPath, { readonly identity: FileIdentity; readonly problem: Problem }>();
-  #marks = 0;
   #idle: (() => void)[] = [];
   readonly #landing = new Map<RelPath, () => void>();
 
@@ -45,13 +49,23 @@ export class Submissions {
 
   /** How many files have been marked from here so far. */
   get marks(): number {
-    return this.#marks;
+    return this.marked.files;
   }
 
   /** Why it is of no use to send this very version again. */
   refusalOf({ entry, identity }: ListedFile): Problem | undefined {
     const refused = this.#refused.get(entry.path);
     return refused !== undefined && sameIdentity(refused.identity, identity) ? refused.problem : undefined;
+  }
+
+  /** Files that are on their way, or listed for it. */
+  get waiting(): Waiting {
+    return bothWaiting(waitingOf(this.#inFlight.values()), this.listed);
+  }
+
+  /** Paths and sizes of files that are on their way. */
+  *inFlight(): Generator<{ readonly path: RelPath; readonly size: number }> {
+    for (const [path, { size }] of this.#inFlight) yield { path, size };
   }
 
   isInFlight(path: RelPath): boolean {
@@ -110,7 +124,8 @@ export class Submissions {
     this.#inFlight.delete(path);
     switch (outcome.kind) {
       case 'marked':
-        this.#marks++;
+        this.marked.files++;
+        this.marked.bytes += file.entry.size;
         this.#refused.delete(path);
         this.#remember(file, outcome);
         this.proven.add(file, outcome.incarnation);

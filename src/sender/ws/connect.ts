@@ -50,6 +50,8 @@ export interface ConnectOptions {
   readonly digest: DigestAlgorithm;
   /** Ask the receiver to keep also what a power cut seems to have damaged. */
   readonly replaceDamaged?: boolean | undefined;
+  /** What HELLO calls this side. Default "isync". */
+  readonly software?: string | undefined;
   readonly signal: AbortSignal;
   /** What is left for tries, in ms: neither deadline goes far beyond it. */
   readonly leftMs?: number | undefined;
@@ -213,6 +215,7 @@ async function welcomed(
     mode,
     digest,
     replaceDamaged,
+    software = 'isync',
     welcomeDeadlineMs,
   }: ConnectOptions & { readonly welcomeDeadlineMs: number },
 ): Promise<Link> {
@@ -241,7 +244,7 @@ async function welcomed(
     device,
     mode,
     digest,
-    software: 'isync',
+    software,
   } as const;
   socket.send(encode(replaceDamaged === true ? { ...hello, replaceDamaged } : hello));
   try {

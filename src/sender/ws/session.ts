@@ -7,6 +7,7 @@ import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts';
 import { decodeReceiverMessage, encode } from '../../protocol/codec.ts';
 import { MAX_FILES_PER_MESSAGE, MAX_REQUESTS_IN_FLIGHT, TARGET_BATCH_BYTES } from '../../protocol/limits.ts';
 import type { Failed, ReceiverMessage } from '../../protocol/messages.ts';
+import type { DeviceReport } from '../../protocol/report.ts';
 import type { SendQueue } from '../send-queue.ts';
 import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import { readBatch } from './batch.ts';
@@ -15,6 +16,7 @@ import type { Link } from './connect.ts';
 import { closeError, linkLost, protocolFault, socketError, toldError } from './faults.ts';
 import { Flights } from './flights.ts';
 import { Packer } from './packer.ts';
+import { Reporter } from './reporter.ts';
 import { Uploads } from './uploads.ts';
 import { Wire, type Deadlines } from './wire.ts';
 
@@ -36,6 +38,8 @@ export interface SessionOptions {
   readonly limiter: RateLimiter | undefined;
   /** Pack what gets smaller by it; the receiver must offer that. */
   readonly compress: boolean;
+  /** What the device tells of itself; not asked where the receiver does not take it. */
+  readonly report: (() => DeviceReport) | undefined;
   readonly deadlines: Deadlines;
   /** Told of each message that goes, in bytes. */
   readonly onSend: (bytes: number) => void;
@@ -57,6 +61,7 @@ export class Session {
   readonly #uploads: Uploads;
   /** Of FILES; each upload has its own. */
   readonly #packer: Packer | undefined;
+  readonly #reporter: Reporter | undefined;
   readonly #calls = new Map<number, Call>();
   readonly #over = new AbortController();
   #nextRequest = 1;
@@ -87,6 +92,8 @@ export class Session {
       createPacker,
       onReady,
     });
+    const { report } = options;
+    if (report !== undefined && link.welcome.reports === true) this.#reporter = new Reporter(report, onReady);
     this.ended = this.#run();
   }
 
@@ -106,6 +113,7 @@ export class Session {
     const pumping = this.#pump();
     const fault = await closed;
     this.#wire.stop();
+    this.#reporter?.[Symbol.dispose]();
     this.#over.abort(fault);
     this.#ready();
     const opening = await this.#uploads.stop(fault);
@@ -173,7 +181,7 @@ export class Session {
     await promise;
   }
 
-  /** Sends one message if there is one to send: requests, then live files, then the backlog. */
+  /** Sends one message if there is one to send: a report, requests, then live files, then the backlog. */
   #sendNext(): boolean {
     if (this.#socket.readyState !== this.#socket.OPEN) return false;
     if (this.#flights.usedUp && this.#flights.size === 0) {
@@ -181,7 +189,16 @@ export class Session {
       return false;
     }
     this.#uploads.start();
-    return this.#sendCall() || this.#sendFiles(true) || this.#sendFiles(false);
+    return this.#sendReport() || this.#sendCall() || this.#sendFiles(true) || this.#sendFiles(false);
+  }
+
+  /** Small and rare: what waits for room is not held up by it. */
+  #sendReport(): boolean {
+    const bytes = this.#reporter?.take();
+    if (bytes === undefined) return false;
+    this.#wire.send(bytes);
+    this.#options.limiter?.spend(bytes.length);
+    return true;
   }
 
   #sendCall(): boolean {

@@ -2,6 +2,7 @@ import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import type { RetryPolicy } from '../../flow/retry.ts';
 import type { DigestAlgorithm } from '../../model/digest.ts';
 import type { IsyncError } from '../../model/isync-error.ts';
+import type { DeviceReport } from '../../protocol/report.ts';
 import type { TlsOptions } from './connect.ts';
 
 export interface WsTargetOptions {
@@ -27,11 +28,27 @@ export interface WsTargetOptions {
   readonly onUncompressed?: (() => void) | undefined;
   /** Called at each change of the link; `error` says why it was lost. Must not throw. */
   readonly onLink?: ((state: LinkState, error?: IsyncError) => void) | undefined;
+  /** Told of the receiver each time the link stands. Must not throw. */
+  readonly onPeer?: ((peer: PeerFacts) => void) | undefined;
+  /** Told how long it is to the next try to connect, in ms. Must not throw. */
+  readonly onDelay?: ((ms: number) => void) | undefined;
+  /** Asked every few seconds what the device tells of itself, where the receiver wants to know. Must be cheap and not throw. */
+  readonly report?: (() => DeviceReport) | undefined;
+  /** What HELLO calls this side. Default "isync". */
+  readonly software?: string | undefined;
   /** Called each time the target refuses a file or a request for now, with the reason. Must not throw. */
   readonly onRetry?: ((error: IsyncError) => void) | undefined;
   /** Rejects everything, now and later, with the signal's reason, and closes the link. */
   readonly signal?: AbortSignal | undefined;
   readonly deadlines?: Partial<LinkDeadlines> | undefined;
+}
+
+/** What a sender learns of its receiver. */
+export interface PeerFacts {
+  /** As the receiver says; any text. */
+  readonly software: string;
+  /** When its certificate ends, in ms since 1970; undefined without TLS. */
+  readonly certificateEndsMs: number | undefined;
 }
 
 export type LinkState = 'connecting' | 'connected' | 'lost';

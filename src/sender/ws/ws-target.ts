@@ -22,6 +22,7 @@ import { Calls } from './calls.ts';
 import { connect } from './connect.ts';
 import { targetIdentityOf, Peer } from './peer.ts';
 import { ForeignAnswer } from './connect-errors.ts';
+import { certificateEndsMs } from './certificate.ts';
 import { Session } from './session.ts';
 import type { WsTargetOptions } from './ws-target-options.ts';
 
@@ -184,6 +185,7 @@ class WsTarget implements Target {
         algorithm,
         limiter,
         compress: this.#mayCompress(link.welcome),
+        report: this.#options.report,
         deadlines: {
           keepaliveMs: deadlines?.keepaliveMs ?? KEEPALIVE_MS,
           silenceMs: deadlines?.silenceMs ?? SILENCE_DEADLINE_MS,
@@ -194,6 +196,10 @@ class WsTarget implements Target {
       this.#session = session;
       this.#peer.met(identity);
       onLink?.('connected');
+      this.#options.onPeer?.({
+        software: link.welcome.software,
+        certificateEndsMs: certificateEndsMs(link.raw),
+      });
       const since = performance.now();
       const error = await session.ended;
       // A link that stood long and owed nothing was a good one; one that breaks on the same file each time is not.
@@ -208,7 +214,7 @@ class WsTarget implements Target {
   }
 
   async #connect(leftMs: number) {
-    const { url, token, tls, device, mode, digest, replaceDamaged, deadlines } = this.#options;
+    const { url, token, tls, device, mode, digest, replaceDamaged, software, deadlines } = this.#options;
     return connect({
       url,
       token: typeof token === 'function' ? await token() : token,
@@ -217,6 +223,7 @@ class WsTarget implements Target {
       mode,
       digest,
       replaceDamaged,
+      software,
       signal: this.#closing.signal,
       leftMs,
       connectDeadlineMs: deadlines?.connectMs,
@@ -243,12 +250,18 @@ class WsTarget implements Target {
 
   async #mayTryAgain(backoff: Backoff, error: IsyncError): Promise<boolean> {
     const { code } = error;
+    const { onDelay } = this.#options;
     const forEver = this.#options.retry.giveUpAfterMs === undefined;
     // Whoever has but a while for its tries should not spend it on one.
     const foreign = error instanceof ForeignAnswer && forEver;
     const longest = foreign || code === 'PROTOCOL' || code === 'INTERNAL' || code === 'FENCED';
     try {
-      return await backoff.wait({ longest, sinceMs: this.#tryingSinceMs, signal: this.#closing.signal });
+      return await backoff.wait({
+        longest,
+        sinceMs: this.#tryingSinceMs,
+        onDelay,
+        signal: this.#closing.signal,
+      });
     } catch {
       return true; // Closed while it waited; the loop sees that.
     }

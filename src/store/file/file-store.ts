@@ -17,11 +17,13 @@ import type {
   Upload,
 } from '../store.ts';
 import { PathOrder } from '../../flow/path-order.ts';
+import type { StoreNotes } from '../store-notes.ts';
 import { OpenUploads } from '../open-uploads.ts';
 import { refuseOtherSize, refuseRemoval } from '../rules/immutability.ts';
 import { storeClosed } from '../store-errors.ts';
 import { appendInPool, DirectAppender, type Append } from './appender.ts';
 import { FileBody } from './file-body.ts';
+import { FileNotes } from './file-notes.ts';
 import { Folders } from './folders.ts';
 import { FreeSpace } from './free-space.ts';
 import { type Queues, DeviceQueues } from './device-queues.ts';
@@ -74,6 +76,7 @@ export async function openFileStore(path: string, options: FileStoreOptions = {}
 class FileStore implements LocalStore {
   readonly capabilities: StoreCapabilities = { listedMtime: true };
   readonly root: string;
+  readonly notes: StoreNotes | undefined;
   readonly leftovers: LeftoverCollector;
   readonly #area: StagingArea;
   readonly #id: StoreIdFile;
@@ -90,6 +93,7 @@ class FileStore implements LocalStore {
   constructor(root: string, area: StagingArea, options: FileStoreOptions) {
     this.root = root;
     this.#area = area;
+    this.notes = options.readOnly === true ? undefined : new FileNotes(area);
     this.#id = new StoreIdFile(root, area, options.readOnly === true);
     this.#immutable = options.immutable ?? false;
     this.leftovers = new LeftoverCollector(area, {

@@ -21,7 +21,9 @@ import type {
   StoreIdentity,
   Upload,
 } from '../store.ts';
+import { MemoryNotes } from './memory-notes.ts';
 import { replaced, storeClosed } from '../store-errors.ts';
+import type { NoteName, StoreNotes } from '../store-notes.ts';
 import { versionKey } from '../version-key.ts';
 
 /** What a memory store holds. A second store made of the same contents continues where the first one ended. */
@@ -32,6 +34,7 @@ export interface MemoryContents {
   readonly partials: Map<string, readonly Uint8Array[]>;
   /** See {@link StoreIdentity}; undefined until it is asked for. */
   id: string | undefined;
+  readonly notes: Map<NoteName, Buffer>;
 }
 
 interface MemoryFile {
@@ -55,7 +58,7 @@ const PART_BYTES = 64 * 1024;
 const PIECE_BYTES = 64 * 1024;
 
 export function createMemoryContents(): MemoryContents {
-  return { files: new Map(), folders: new Set(), partials: new Map(), id: undefined };
+  return { files: new Map(), folders: new Set(), partials: new Map(), id: undefined, notes: new Map() };
 }
 
 /** A store for tests: durable as long as its contents are referenced. */
@@ -68,6 +71,7 @@ export function createMemoryStore(
 
 class MemoryStore implements Store {
   readonly capabilities: StoreCapabilities;
+  readonly notes: StoreNotes;
   readonly #contents: MemoryContents;
   readonly #isFolder: boolean;
   readonly #uploads = new OpenUploads();
@@ -76,6 +80,7 @@ class MemoryStore implements Store {
 
   constructor(contents: MemoryContents, isFolder: boolean) {
     this.#contents = contents;
+    this.notes = new MemoryNotes(contents.notes);
     this.#isFolder = isFolder;
     this.capabilities = { listedMtime: isFolder };
   }

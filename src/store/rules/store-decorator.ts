@@ -12,6 +12,7 @@ import type {
   StoreIdentity,
   Upload,
 } from '../store.ts';
+import type { StoreNotes } from '../store-notes.ts';
 
 /** A store with a rule about what is written to it. All else it does as `store`. */
 export abstract class StoreDecorator implements Store {
@@ -31,6 +32,10 @@ export abstract class StoreDecorator implements Store {
 
   get capabilities(): StoreCapabilities {
     return this.store.capabilities;
+  }
+
+  get notes(): StoreNotes | undefined {
+    return this.store.notes;
   }
 
   identity(options?: Abortable): Promise<StoreIdentity> {

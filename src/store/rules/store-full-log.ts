@@ -17,9 +17,17 @@ const MAX_DEVICES = 1024;
  * `store` that logs when it refuses files of a device for want of room (STORE_FULL: the disk, `--min-free`, a quota): once,
  * then each hour with their count. It also logs the end of that, when it has kept a file as large as one that was refused.
  */
-export function withStoreFullLog(store: Store, log: Log, now: () => number = () => performance.now()): Store {
-  return new StoreFullLog(store, log, now);
+export function withStoreFullLog(
+  store: Store,
+  log: Log,
+  onFull: StoreFullListener = () => undefined,
+  now: () => number = () => performance.now(),
+): Store {
+  return new StoreFullLog(store, log, onFull, now);
 }
+
+/** Told of each file of `device` that is refused, with the reason, and once without when there is room again. */
+export type StoreFullListener = (device: string, reason: string | undefined) => void;
 
 interface Fullness {
   /** Size of the smallest refused file; undefined while there is room. */
@@ -32,12 +40,14 @@ interface Fullness {
 
 class StoreFullLog extends StoreDecorator {
   readonly #log: Log;
+  readonly #onFull: StoreFullListener;
   readonly #now: () => number;
   readonly #devices = new LRUCache<string, Fullness>({ max: MAX_DEVICES });
 
-  constructor(store: Store, log: Log, now: () => number) {
+  constructor(store: Store, log: Log, onFull: StoreFullListener, now: () => number) {
     super(store);
     this.#log = log;
+    this.#onFull = onFull;
     this.#now = now;
   }
 
@@ -79,6 +89,7 @@ class StoreFullLog extends StoreDecorator {
     const full = known ?? { smallest: undefined, warnedMs: -Infinity, isWarned: false, suppressed: 0 };
     if (known === undefined) this.#devices.set(device, full);
     const waitMs = full.isWarned ? REPEAT_MS : MIN_REPEAT_MS;
+    this.#onFull(device, message);
     full.smallest = Math.min(full.smallest ?? Infinity, size);
     if (nowMs - full.warnedMs < waitMs) {
       full.suppressed++;
@@ -101,6 +112,7 @@ class StoreFullLog extends StoreDecorator {
     if (full?.smallest === undefined || size < full.smallest) return;
     if (full.isWarned)
       this.#log.info('there is room again for files of a device', { device, suppressed: full.suppressed });
+    this.#onFull(device, undefined);
     Object.assign(full, { smallest: undefined, isWarned: false, suppressed: 0 });
   }
 }

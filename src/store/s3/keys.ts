@@ -10,6 +10,7 @@ import { isRelPath, type RelPath } from '../../model/rel-path.ts';
  *
  *     PREFIX/PATH                            a file, its path as it is
  *     PREFIX/.isync/store-id                 tells the store from all others; see store-id.ts
+ *     PREFIX/.isync/notes/NAME               what those who use the store keep in it; see store-notes.ts
  *     PREFIX/.isync/uploads/PATH-HASH/VERSION-HASH   an upload under way; see upload-state.ts
  */
 export class Keys {
@@ -28,6 +29,11 @@ export class Keys {
   /** The key of the store's id. */
   get storeId(): string {
     return `${this.#before}${OWN_FOLDER}/store-id`;
+  }
+
+  /** Begins the key of every note. */
+  get notes(): string {
+    return `${this.#before}${OWN_FOLDER}/notes/`;
   }
 
   /** Begins the key of every upload state. */

@@ -8,6 +8,7 @@ import { Bucket } from '../../s3/requests.ts';
 import { checkContent } from '../check-digest.ts';
 import { OpenUploads } from '../open-uploads.ts';
 import { type Incoming, refuseShorter } from '../rules/damage-rule.ts';
+import type { StoreNotes } from '../store-notes.ts';
 import { storeClosed } from '../store-errors.ts';
 import type {
   BeginOptions,
@@ -29,6 +30,7 @@ import { PartBuffers } from './part-buffers.ts';
 import { mostBytes, PART_BYTES, planParts } from './part-plan.ts';
 import type { S3Body } from './s3-body.ts';
 import type { S3StoreOptions } from './s3-options.ts';
+import { S3Notes } from './s3-notes.ts';
 import { SmallBody } from './small-body.ts';
 import { findStoreId } from './store-id.ts';
 
@@ -59,6 +61,7 @@ export async function openS3Store(options: S3StoreOptions, { signal }: Abortable
 
 class S3Store implements Store {
   readonly capabilities: StoreCapabilities = { listedMtime: false };
+  readonly notes: StoreNotes | undefined;
   readonly #bucket: Bucket;
   readonly #own: OwnObjects;
   readonly #files: FileObjects;
@@ -81,6 +84,7 @@ class S3Store implements Store {
     this.#own = new OwnObjects(bucket, options);
     this.#files = new FileObjects(bucket, options);
     this.#keys = keys;
+    this.notes = options.readOnly === true ? undefined : new S3Notes(this.#own, keys.notes);
     this.#readOnly = options.readOnly === true;
     this.#buffers = new PartBuffers(bufferBytes, options.bufferIdleMs);
     this.#partBytes = options.minPartBytes ?? PART_BYTES;

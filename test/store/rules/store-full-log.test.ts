@@ -30,7 +30,7 @@ function put(store: Store, path: string, size: number): Promise<void> {
 function logged() {
   const log = new RecordingLog();
   const clock = { nowMs: 0 };
-  const store = withStoreFullLog(withQuota(createMemoryStore(), QUOTA), log, () => clock.nowMs);
+  const store = withStoreFullLog(withQuota(createMemoryStore(), QUOTA), log, undefined, () => clock.nowMs);
   const lines = () =>
     log.lines.map(
       ({ level, fields }) => `${level} ${String(fields?.['device'])} ${String(fields?.['suppressed'])}`,

@@ -1,0 +1,73 @@
+import { chownSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import type { OwnerIds } from '../../model/owner-ids.ts';
+import { syncFolder } from '../../model/sync-folder.ts';
+
+export interface PlaceOptions {
+  readonly mode: number;
+  /** Undefined: whoever runs this. */
+  readonly owner?: OwnerIds | undefined;
+}
+
+/** What was there before, or has been made. */
+export type Placed = 'made' | 'kept';
+
+/** Makes a folder, with those above it, where there is none. @throws IsyncError NO_PERMISSION-like of the system */
+export function placeFolder(path: string, { mode, owner }: PlaceOptions): Placed {
+  try {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return 'kept';
+    mkdirSync(path, { recursive: true, mode });
+    if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
+    return 'made';
+  } catch (error) {
+    throw cannotMake(path, error);
+  }
+}
+
+/** Writes a file whole and durable, unless there is one. */
+export async function placeFile(path: string, content: string, options: PlaceOptions): Promise<Placed> {
+  if (existsSync(path)) return 'kept';
+  await replaceFile(path, content, options);
+  return 'made';
+}
+
+/** Writes a file whole and durable, over one that is there. */
+export async function replaceFile(
+  path: string,
+  content: string,
+  { mode, owner }: PlaceOptions,
+): Promise<void> {
+  const temporary = `${path}.${process.pid}.tmp`;
+  try {
+    {
+      await using file = await open(temporary, 'wx', mode);
+      // The umask may have taken bits away.
+      await file.chmod(mode);
+      if (owner !== undefined) await file.chown(owner.uid, owner.gid);
+      await file.writeFile(content);
+      await file.sync();
+    }
+    await rename(temporary, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw cannotMake(path, error);
+  }
+}
+
+function cannotMake(path: string, error: unknown): IsyncError {
+  const isForbidden = ['EACCES', 'EPERM', 'EROFS'].includes(errnoOf(error) ?? '');
+  return new IsyncError(
+    'CONFIG_INVALID',
+    `it can't be made: ${error instanceof Error ? error.message : String(error)}`,
+    {
+      path,
+      cause: error,
+      hint: isForbidden
+        ? 'Run isync init as root, or name places of your own with --where and --settings.'
+        : undefined,
+    },
+  );
+}

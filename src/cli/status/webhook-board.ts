@@ -1,0 +1,59 @@
+import type { EventQueue, QueueCounts } from '../../events/queue/event-queue.ts';
+import { formatCount } from '../../observe/units.ts';
+import { eventsBoard, type LookedAtBoard, type WatchedEvents } from './events-board.ts';
+import type { WebhookTally } from './webhook-tally.ts';
+
+export interface WatchedWebhook extends WatchedEvents {
+  /** Undefined where a queue of somebody else is read. */
+  readonly queue: Pick<EventQueue, 'counts'> | undefined;
+  /** Undefined where nobody posts to this process. */
+  readonly requests: WebhookTally | undefined;
+}
+
+export function webhookBoard(watched: WatchedWebhook): LookedAtBoard {
+  const { queue, requests } = watched;
+  const { board, look } = eventsBoard('webhook', watched);
+  // Asked between reports: a card can't wait for a broker.
+  let counts: QueueCounts | undefined;
+  if (requests !== undefined)
+    board.add(() => ({
+      id: 'requests',
+      title: 'Requests',
+      facts: [
+        { id: 'taken', label: 'Taken', value: requests.taken, unit: 'count' },
+        { id: 'refused', label: 'Refused', value: requests.refused, unit: 'count' },
+        { id: 'records', label: 'Records made durable', value: requests.records, unit: 'count' },
+        { id: 'parked', label: 'Records parked at once', value: requests.parkedRecords, unit: 'count' },
+      ],
+    }));
+  if (queue !== undefined)
+    board.add(() => ({
+      id: 'backlog',
+      title: 'Backlog',
+      facts: [
+        { id: 'waiting', label: 'Messages that wait', value: counts?.waiting ?? null, unit: 'count' },
+        { id: 'in_hand', label: 'In hand of any reader', value: counts?.inHand ?? null, unit: 'count' },
+        { id: 'dead', label: 'Dead messages', value: counts?.dead ?? null, unit: 'count' },
+        { id: 'oldest', label: 'Oldest not done', value: counts?.oldestMs ?? null, unit: 'time' },
+      ],
+    }));
+  return {
+    board,
+    look: async () => {
+      await look();
+      counts = await queue?.counts().catch(() => undefined);
+      const dead = counts?.dead ?? 0;
+      board.alarms.set(
+        'DEAD_LETTERS',
+        '',
+        dead === 0
+          ? undefined
+          : {
+              severity: 'warning',
+              text: `${formatCount(dead, 'message')} could not be worked on and ${dead === 1 ? 'is' : 'are'} kept as dead.`,
+              cure: '"isync webhook queue dead list" says why. Mend the reason, then "queue dead replay", or "queue dead drop".',
+            },
+      );
+    },
+  };
+}

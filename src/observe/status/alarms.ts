@@ -1,0 +1,98 @@
+import type { Alarm, AlarmSeverity } from './report.ts';
+
+/** Alarms in a report: more than a person reads. The rest is counted. */
+export const MAX_ALARMS = 100;
+/** Alarms that are kept; what comes beyond is counted as one more and not kept. Bounds memory where every file has a problem. */
+const MAX_KEPT = 1_000;
+
+export type AlarmListener = (change: { readonly kind: 'raised' | 'cleared'; readonly alarm: Alarm }) => void;
+
+export interface RaisedAlarm {
+  readonly code: string;
+  readonly severity: AlarmSeverity;
+  readonly subject?: string;
+  readonly text: string;
+  readonly cure: string;
+}
+
+/**
+ * The alarms of one command. Each is known by its code and subject: raising it again changes its words and keeps its time.
+ * Listeners hear of the first raise and of the end, at once; they must not throw.
+ */
+export class Alarms {
+  readonly #alarms = new Map<string, Alarm>();
+  readonly #listeners = new Set<AlarmListener>();
+  readonly #now: () => Date;
+  #unkept = 0;
+
+  constructor(now: () => Date = () => new Date()) {
+    this.#now = now;
+  }
+
+  raise({ code, severity, subject = '', text, cure }: RaisedAlarm): void {
+    const key = keyOf(code, subject);
+    const before = this.#alarms.get(key);
+    if (before === undefined && this.#alarms.size >= MAX_KEPT) {
+      this.#unkept++;
+      return;
+    }
+    const since = before?.since ?? this.#now().toISOString();
+    const alarm = { code, severity, subject, text, cure, since };
+    this.#alarms.set(key, alarm);
+    if (before === undefined) this.#tell('raised', alarm);
+  }
+
+  clear(code: string, subject = ''): void {
+    const key = keyOf(code, subject);
+    const alarm = this.#alarms.get(key);
+    if (alarm === undefined) return;
+    this.#alarms.delete(key);
+    if (this.#alarms.size === 0) this.#unkept = 0;
+    this.#tell('cleared', alarm);
+  }
+
+  /** Raises where there is something to raise, else clears `code` of `subject`. */
+  set(code: string, subject: string, alarm: Omit<RaisedAlarm, 'code' | 'subject'> | undefined): void {
+    if (alarm === undefined) this.clear(code, subject);
+    else this.raise({ ...alarm, code, subject });
+  }
+
+  /** Alarms there are, with those that were not kept. */
+  get count(): number {
+    return this.#alarms.size + this.#unkept;
+  }
+
+  /** The gravest first, then the oldest: at most MAX_ALARMS. */
+  list(): Alarm[] {
+    return [...this.#alarms.values()].toSorted(byGravity).slice(0, MAX_ALARMS);
+  }
+
+  /** How many alarms each code has, for metrics: codes are few. */
+  byCode(): Map<string, { readonly severity: AlarmSeverity; readonly count: number }> {
+    const counts = new Map<string, { severity: AlarmSeverity; count: number }>();
+    for (const { code, severity } of this.#alarms.values()) {
+      const known = counts.get(code);
+      counts.set(code, { severity: known?.severity ?? severity, count: (known?.count ?? 0) + 1 });
+    }
+    return counts;
+  }
+
+  /** @returns a function that ends it */
+  listen(listener: AlarmListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  #tell(kind: 'raised' | 'cleared', alarm: Alarm): void {
+    for (const listener of this.#listeners) listener({ kind, alarm });
+  }
+}
+
+function keyOf(code: string, subject: string): string {
+  return `${code}\0${subject}`;
+}
+
+function byGravity(a: Alarm, b: Alarm): number {
+  if (a.severity !== b.severity) return a.severity === 'critical' ? -1 : 1;
+  return a.since < b.since ? -1 : a.since > b.since ? 1 : 0;
+}
