@@ -8,7 +8,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['model'],
   ['flow'],
   ['observe', 'http', 'access', 'aws', 'config', 'protocol', 'scanner', 'watcher', 'sqlite', 'exec'],
-  ['s3'],
+  ['s3', 'notices'],
   ['store'],
   ['sender', 'receiver', 'events', 'backup', 'mirror'],
   ['cli'],

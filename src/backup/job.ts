@@ -1,4 +1,6 @@
 import type { Bandwidth } from '../flow/bandwidth.ts';
+import type { NotifyRule } from '../notices/rule.ts';
+
 /** A job as the config tells it, secrets revealed. Paths are absolute, times milliseconds, sizes bytes. */
 export interface BackupJob {
   /** `{system}` in names, and the folder of its backups in every store: one safe path segment. */
@@ -122,40 +124,3 @@ export interface JobVerification {
   /** Bytes read each time: what was longest not read. Undefined: manifests, chains and sizes only. */
   readonly sampleBytes: number | undefined;
 }
-
-/** What somebody is told of. `success` is told after every complete run; a ping is always told of each start and end. */
-export type Occasion = 'start' | 'success' | 'problems' | 'failure' | 'overdue' | 'recovered' | 'verified';
-
-export interface NotifyRule {
-  /** For log and metrics, without secrets: `notify[0] wecom`. */
-  readonly name: string;
-  readonly on: ReadonlySet<Occasion>;
-  readonly way: NotifyWay;
-}
-
-export type NotifyWay =
-  | {
-      readonly type: 'webhook';
-      readonly url: string;
-      readonly headers: Readonly<Record<string, string>>;
-      /** Body with `{field}`; undefined: the notice as JSON. */
-      readonly body: string | undefined;
-    }
-  | { readonly type: 'slack'; readonly url: string }
-  | { readonly type: 'wecom'; readonly url: string }
-  | { readonly type: 'dingtalk'; readonly url: string; readonly secret: string | undefined }
-  | {
-      readonly type: 'email';
-      readonly host: string;
-      readonly port: number;
-      /** `tls`: from the first byte; `starttls`: required; `none`. */
-      readonly security: 'tls' | 'starttls' | 'none';
-      readonly user: string | undefined;
-      readonly password: string | undefined;
-      readonly from: string;
-      readonly to: readonly string[];
-    }
-  /** The notice is on its stdin, as JSON. */
-  | { readonly type: 'command'; readonly command: readonly string[] }
-  /** As healthchecks.io takes it: `URL/start`, `URL`, `URL/fail`, each with `rid=`. */
-  | { readonly type: 'ping'; readonly url: string };

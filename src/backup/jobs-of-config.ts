@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import type { BackupJobConfig } from '../config/schemas/backup-job.ts';
 import type { BackupConfig } from '../config/schemas/backup.ts';
 import type { Secret } from '../config/secret.ts';
-import type { BackupJob, BackupSource, JobSchedule, JobTarget, NotifyRule, NotifyWay } from './job.ts';
+import type { NotifyRule, NotifyWay } from '../notices/rule.ts';
+import type { BackupJob, BackupSource, JobSchedule, JobTarget } from './job.ts';
 import { createExcludes } from './pack/exclude.ts';
 
 /** The jobs that settings tell, secrets revealed. */

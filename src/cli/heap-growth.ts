@@ -19,6 +19,8 @@ const SENDER_YOUNG_BYTES = 8 * 1024 * 1024;
  * ones come, for within one of them V8 would take it from 2 MB to 34; see also main.ts.
  */
 const REQUESTS_YOUNG_BYTES = 4 * 1024 * 1024;
+/** The same where events are followed: what hundreds of messages in hand hold would all pass for old in a smaller one. */
+const EVENTS_YOUNG_BYTES = 8 * 1024 * 1024;
 /** Up to this much alive, buffers included, V8 may allocate ROOM_PERCENT of it before it looks through everything again. */
 const SMALL_BYTES = 72 * 1024 * 1024;
 const ROOM_PERCENT = 400;
@@ -45,7 +47,11 @@ export type HeapPlan = 'sender' | 'receiver' | 'events' | 'requests';
 const PLANS = {
   sender: { youngBytes: SENDER_YOUNG_BYTES, mostPercent: ROOM_PERCENT, objectsRoom: OBJECTS_ROOM_BYTES },
   receiver: { youngBytes: 0, mostPercent: ROOM_PERCENT, objectsRoom: OBJECTS_ROOM_BYTES },
-  events: { youngBytes: 0, mostPercent: EVENTS_ROOM_PERCENT, objectsRoom: EVENTS_OBJECTS_ROOM_BYTES },
+  events: {
+    youngBytes: EVENTS_YOUNG_BYTES,
+    mostPercent: EVENTS_ROOM_PERCENT,
+    objectsRoom: EVENTS_OBJECTS_ROOM_BYTES,
+  },
   requests: {
     youngBytes: REQUESTS_YOUNG_BYTES,
     mostPercent: REQUESTS_ROOM_PERCENT,
@@ -64,7 +70,7 @@ const PLANS = {
 export function planHeapGrowth(plan: HeapPlan): void {
   observed?.disconnect();
   const { youngBytes, mostPercent, objectsRoom } = PLANS[plan];
-  let youngGrows = plan === 'sender';
+  let youngGrows = plan === 'sender' || plan === 'events';
   setYoungGrowth(youngGrows ? 2 : 1);
   exposeGc();
   let percent = setRoom(mostPercent);
@@ -76,8 +82,8 @@ export function planHeapGrowth(plan: HeapPlan): void {
     const alive = heap.used_heap_size - young.space_used_size;
     const mayGrow =
       young.space_size < youngBytes && !(plan === 'requests' && (!isStarted || isLargeExpected()));
-    // What was given back may grow again where requests are answered.
-    if (mayGrow !== youngGrows && (plan === 'requests' || youngGrows)) {
+    // What was given back after the start may grow again.
+    if (mayGrow !== youngGrows && (plan !== 'sender' || youngGrows)) {
       youngGrows = mayGrow;
       setYoungGrowth(mayGrow ? 2 : 1);
     }

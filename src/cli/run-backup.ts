@@ -1,6 +1,6 @@
 import { JobNotices } from '../backup/tell/job-notices.ts';
-import { openNoticeQueue } from '../backup/tell/notice-queue.ts';
-import { openNotifier } from '../backup/tell/open-notifier.ts';
+import { openNoticeQueue } from '../notices/notice-queue.ts';
+import { openNotifier } from '../notices/open-notifier.ts';
 import { dryRun } from '../backup/run/dry-run.ts';
 import { runJob } from '../backup/run/run-job.ts';
 import type { RunResult } from '../backup/run/run-request.ts';

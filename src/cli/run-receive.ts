@@ -11,6 +11,7 @@ import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { openStore } from './locations/table.ts';
 import { filesOfReceiver, warnOfFewFiles } from './open-files.ts';
+import { openHooks } from './hooks/open-hooks.ts';
 import { openStatus } from './status/open-status.ts';
 import { certificateEndsMs } from './status/certificate.ts';
 import { ReceiveStatus } from './status/receive-status.ts';
@@ -36,6 +37,12 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     log,
   });
   await using status = await openStatus(given, await state.parts());
+  await using hooks = await openHooks({
+    config,
+    owner: { command: 'receive', subject: showAddress(config.store) },
+    alarms: state.board.alarms,
+    log,
+  });
   // Ends after the receiver, whose sessions still count.
   await using keeping = new AsyncDisposableStack();
   await using receiver = await startReceiver({
@@ -46,7 +53,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     tls: readTlsFiles(config),
     maxConnections: config.maxConnections,
     software: softwareName(),
-    watch: devices,
+    watch: hooks.seal === undefined ? devices : hooks.seal.watching(devices),
     log,
   });
   using following = new DisposableStack();

@@ -1,6 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { z } from 'zod';
 import { scanSchema } from '../config/schemas/scan.ts';
+import { showAddress } from '../config/target-address.ts';
 import { ignorePatterns } from '../config/schemas/sender.ts';
+import { WATCH_MARKER } from '../model/markers.ts';
 import { allDay } from '../flow/bandwidth.ts';
 import type { Problem } from '../model/problem.ts';
 import type { Log } from '../model/log.ts';
@@ -14,6 +18,8 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { FILES_OF_SCAN, warnOfFewFiles } from './open-files.ts';
 import { openTarget } from './open-target.ts';
+import { openHooks } from './hooks/open-hooks.ts';
+import type { SealHook } from './hooks/seal-hook.ts';
 import { ScanProgress } from './scan-progress.ts';
 import { openStatus } from './status/open-status.ts';
 import { certificateEndsMs } from './status/certificate.ts';
@@ -39,6 +45,15 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   });
   watched.onTransferred = () => state.link.transferred();
   await using status = await openStatus(given, await state.parts());
+  const { device, root } = config;
+  await using hooks = await openHooks({
+    config,
+    owner: { command: 'scan', subject: `${root} → ${showAddress(config.to)} (${device})` },
+    alarms: state.board.alarms,
+    log,
+  });
+  hooks.seal?.catchUp(device, (directory) => existsSync(join(root, directory, WATCH_MARKER)));
+  watched.hook = hooks.seal && { device, seal: hooks.seal };
   const progress = new ScanProgress({
     sentBytes: () => watched.bytes,
     activity: () => state.board.activity(),
@@ -118,6 +133,7 @@ class Watched implements ScanObserver {
   /** Bytes of messages to a receiver; what is sent again counts again. */
   wireBytes = 0;
   onTransferred: () => void = () => undefined;
+  hook: { readonly device: string; readonly seal: SealHook } | undefined;
 
   constructor(log: Log) {
     this.#log = log;
@@ -142,7 +158,12 @@ class Watched implements ScanObserver {
     this.#log.warn(message, { code, path });
   }
 
+  sealing(name: string): void {
+    this.hook?.seal.sealing(name);
+  }
+
   directory(name: string, state: string, sealed: boolean): void {
+    if (sealed) this.hook?.seal.sealed(this.hook.device, name);
     this.#log.info(sealed ? 'directory sealed' : `directory ${state}`, { directory: name });
   }
 }

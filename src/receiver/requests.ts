@@ -28,6 +28,8 @@ export interface RequestsOptions {
   readonly storeId: string | undefined;
   /** Called in place of an answer to SEAL when the store now has another id. */
   readonly onOtherStore: () => void;
+  /** Called when a directory is sealed, before its sender is told. */
+  readonly onSealed: (directory: RelPath) => void;
   readonly folder: DeviceFolder;
   readonly algorithm: DigestAlgorithm;
   /** Open requests at a time. */
@@ -74,6 +76,7 @@ export class Requests {
       // The store may have been swapped: then the files that were acknowledged are in the old one.
       const { id } = await store.identity({ signal });
       if (id !== this.#options.storeId) return this.#options.onOtherStore();
+      this.#options.onSealed(directory);
       this.#open.delete(request);
       this.#options.replies.send({ type: 'sealed', request });
     });

@@ -239,6 +239,7 @@ export class ReceiverSession {
       requests: new Requests({
         ...common,
         storeId,
+        onSealed: (directory) => watch.sealed(directory),
         onOtherStore: () => this.close(CLOSE.GOING_AWAY, 'the store is another one'),
         maxOpen: limits.requests,
         pending: this.#pending,

@@ -41,6 +41,12 @@ export interface CopyOptions extends RequestOptions {
 
 export type CopyAttributes = Required<Pick<ObjectAttributes, 'metadata' | 'headers'>>;
 
+/** What the server has made of a copy. */
+export interface Copied extends Stored {
+  /** When, by the server's clock, in ms since the epoch; undefined where it does not tell. */
+  readonly madeMs: number | undefined;
+}
+
 /** The version that is copied. */
 export type CopiedVersion = Pick<ObjectHead, 'size' | 'etag' | 'metadata' | 'headers'>;
 
@@ -80,7 +86,7 @@ export async function copyPresent(
   from: Place,
   to: Place,
   options: CopyOptions = {},
-): Promise<Stored | undefined> {
+): Promise<Copied | undefined> {
   return await sendCopy(from, to, undefined, options);
 }
 
@@ -100,7 +106,7 @@ async function sendCopy(
   to: Place,
   etag: string | undefined,
   options: CopyOptions,
-): Promise<Stored | undefined> {
+): Promise<Copied | undefined> {
   const { settings = {}, attributes } = options;
   const command = new CopyObjectCommand({
     Bucket: to.bucket.name,
@@ -121,9 +127,8 @@ async function sendCopy(
       headers: sourceHeaders(from, etag, options),
     };
     const quick = isQuick ? await quickCopy(client, given, sending?.abortSignal) : undefined;
-    if (quick !== undefined) return quick;
-    const { CopyObjectResult } = await client.send(command, sending);
-    return { etag: bare(CopyObjectResult?.ETag) };
+    const { ETag, LastModified } = quick ?? (await client.send(command, sending)).CopyObjectResult ?? {};
+    return { etag: bare(ETag), madeMs: LastModified?.getTime() };
   });
 }
 

@@ -70,7 +70,7 @@ export async function lookAtObject(
       try {
         const where = { bucket: bucket.name, key };
         const quick =
-          options.isQuick === true && options.ifNoneMatch === undefined
+          options.isQuick === true
             ? await quickGet(client, where, headersOf(options), sending?.abortSignal)
             : undefined;
         return quick ?? (await client.send(command, sending));
@@ -182,10 +182,16 @@ function otherRange(start: number, end: number): IsyncError {
 }
 
 function headersOf(options: LookOptions): Readonly<Record<string, string>> {
-  return { 'x-amz-checksum-mode': 'ENABLED', ...accountHeaders(options) };
+  const condition = quoted(options.ifNoneMatch);
+  return {
+    'x-amz-checksum-mode': 'ENABLED',
+    ...(condition !== undefined && { 'if-none-match': condition }),
+    ...accountHeaders(options),
+  };
 }
 
-function accountHeaders({
+/** Names in lower case. */
+export function accountHeaders({
   bucketOwner,
   requestPayer,
 }: Pick<LookOptions, 'bucketOwner' | 'requestPayer'>): Readonly<Record<string, string>> {

@@ -11,7 +11,9 @@ import { bare, decodeKey, quoted } from './answers.ts';
 import { headOf, type ObjectContent, type ObjectHead, openContent } from './content.ts';
 import { foreignAnswer, isInvalidRange, statusOf } from './errors.ts';
 import { type ObjectAttributes, toInput } from './object-attributes.ts';
+import { accountHeaders } from './look.ts';
 import { quickHead } from './quick/head.ts';
+import { quickList, type QuickPage } from './quick/list.ts';
 import { quickPut } from './quick/put.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
 
@@ -40,6 +42,8 @@ export interface ListedObject {
 export interface ListOptions extends RequestOptions {
   /** Keys from behind this text on. Not every server heeds it. */
   readonly startAfter?: string | undefined;
+  /** Most keys of one answer. Default, and where it is less: those of the bucket. */
+  readonly pageKeys?: number | undefined;
   /** The id of the account that must own the bucket: else S3 refuses. */
   readonly bucketOwner?: string | undefined;
   /** Agrees to pay for the requests, which some buckets ask for. */
@@ -175,16 +179,29 @@ export async function* listObjects(
   prefix: string,
   request: ListOptions = {},
 ): AsyncGenerator<ListedObject> {
+  const pageKeys = Math.min(bucket.page, request.pageKeys ?? bucket.page);
   const pages = bucket.pages(
     (mark?: { readonly token: string }) => {
+      const startAfter = mark === undefined ? request.startAfter : undefined;
       const command = new ListObjectsV2Command({
         ...listInput(bucket, prefix, request),
-        MaxKeys: bucket.page,
+        MaxKeys: pageKeys,
         ContinuationToken: mark?.token,
-        ...(mark === undefined && { StartAfter: request.startAfter }),
+        StartAfter: startAfter,
         EncodingType: 'url',
       });
-      return bucket.send(request, async (client, sending) => ofStore(await client.send(command, sending)));
+      const query = {
+        prefix,
+        'max-keys': String(pageKeys),
+        'continuation-token': mark?.token,
+        'start-after': startAfter,
+        'encoding-type': 'url',
+      };
+      return bucket.send(request, async (client, sending) => {
+        const headers = accountHeaders(request);
+        const quick = await quickList(client, bucket.name, query, headers, sending?.abortSignal);
+        return ofStore(quick ?? (await client.send(command, sending)));
+      });
     },
     ({ IsTruncated, NextContinuationToken: token }) =>
       IsTruncated === true && token !== undefined ? { token } : undefined,
@@ -210,9 +227,10 @@ export async function checkListable(
 }
 
 /** Every store names the bucket, or says whether more follows. A page that happens to be XML would be a bucket without keys. */
-function ofStore(listing: ListObjectsV2CommandOutput): ListObjectsV2CommandOutput {
-  if (listing.Name === undefined && listing.IsTruncated === undefined) throw foreignAnswer(listing);
-  return listing;
+function ofStore<Page extends QuickPage | ListObjectsV2CommandOutput>(page: Page): Page {
+  if ('$metadata' in page && page.Name === undefined && page.IsTruncated === undefined)
+    throw foreignAnswer(page);
+  return page;
 }
 
 function listInput(bucket: Bucket, prefix: string, { bucketOwner, requestPayer }: ListOptions) {

@@ -5,6 +5,11 @@ export function comparesBefore(a: string, b: string): boolean {
   return Buffer.compare(Buffer.from(a), Buffer.from(b)) < 0;
 }
 
+/** A text that sorts before the key, and behind which few others come: a listing that starts after it begins with the key. */
+export function shortlyBefore(key: string): string {
+  return key.replace(/.$/su, '');
+}
+
 /** Directory buckets of AWS list like this; and a listing that repeats itself might never end. */
 export function outOfOrder(bucket: string, key: string): IsyncError {
   return new IsyncError('STORE_FAILED', `the listing of s3://${bucket} is not in the order of its keys`, {

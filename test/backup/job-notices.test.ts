@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunRecord } from '../../src/backup/state/job-state.ts';
 import { JobNotices } from '../../src/backup/tell/job-notices.ts';
-import type { Notice } from '../../src/backup/tell/notice.ts';
-import { openNoticeQueue } from '../../src/backup/tell/notice-queue.ts';
+import type { Notice } from '../../src/notices/notice.ts';
+import { openNoticeQueue } from '../../src/notices/notice-queue.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { RUN } from './run-record.ts';
 

@@ -6,7 +6,7 @@ import type { JobState, VerificationRecord } from '../../src/backup/state/job-st
 import { openJobState } from '../../src/backup/state/open-state.ts';
 import { jobStanding, type StandingSources } from '../../src/backup/status/job-standing.ts';
 import { JobNotices } from '../../src/backup/tell/job-notices.ts';
-import { type NoticeQueue, openNoticeQueue } from '../../src/backup/tell/notice-queue.ts';
+import { type NoticeQueue, openNoticeQueue } from '../../src/notices/notice-queue.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { RUN } from './run-record.ts';
 

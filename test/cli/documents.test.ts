@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { below, type OptionTable } from '../../src/cli/command.ts';
 import { COMMANDS } from '../../src/cli/commands/list.ts';
 import { DEFAULT_IGNORE } from '../../src/model/default-ignore.ts';
+import { ALARMS } from '../../src/observe/status/alarm-table.ts';
 import { ERRORS } from '../../src/model/error-table.ts';
 
 const read = (path: string): string => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -57,6 +58,17 @@ describe('the documents', () => {
     );
     const byCode = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => (a < b ? -1 : 1);
     expect(told.toSorted(byCode)).toEqual(known.toSorted(byCode));
+  });
+
+  it('tell every alarm, how grave it is and its cure, as the code has them', () => {
+    const rows = OPERATIONS.slice(OPERATIONS.indexOf('| alarm | severity |'), OPERATIONS.indexOf('## Codes'))
+      .split('\n')
+      .map((row) => row.split('|').map(plain))
+      .filter(([, code = '']) => /^[A-Z_]{3,}$/.test(code));
+    const told = Object.fromEntries(
+      rows.map(([, code = '', severity, , cure]) => [code, { severity, cure }]),
+    );
+    expect(told).toEqual(ALARMS);
   });
 
   it('name no option that there is none of', () => {

@@ -23,6 +23,36 @@ describe('lanes', () => {
     expect(looks.begun.map(({ event }) => event.key)).toEqual(['a', 'b', 'c']);
   });
 
+  it.each([false, true])(
+    'give a turn that an action has left to the next one (shared: %s)',
+    async (areShared) => {
+      const looks = new Looks();
+      let left = 0;
+      const lanes = open(looks.act, { concurrency: 1, areShared, onLeft: () => void left++ });
+      const first = add(lanes, { path: 'a' });
+      const second = add(lanes, { path: 'b' });
+      await until(() => looks.begun.length === 1);
+      looks.begun[0]?.leaveTurn?.();
+      looks.begun[0]?.leaveTurn?.();
+      await until(() => looks.begun.length === 2);
+      expect([lanes.resting, left]).toEqual([1, 1]);
+      // Its key is worked on by one at a time all the same.
+      void add(lanes, { path: 'a' });
+      void add(lanes, { path: 'c' });
+      looks.end(1);
+      expect(await second).toEqual(DONE);
+      await until(() => looks.begun.length === 3);
+      expect(looks.begun[2]?.event.key).toBe('c');
+      looks.end(0);
+      expect(await first).toEqual(DONE);
+      expect(lanes.resting).toBe(0);
+      looks.end(2);
+      await until(() => looks.begun.length === 4);
+      looks.endAll();
+      await lanes.idle();
+    },
+  );
+
   it('look once for all records of a key that wait, and tell all of them what came of it', async () => {
     const looks = new Looks();
     const lanes = open(looks.act);

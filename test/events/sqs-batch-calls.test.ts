@@ -12,7 +12,10 @@ interface Item {
 }
 
 /** Calls that wait until they are answered. */
-function stand(respond?: (items: readonly Item[]) => Promise<readonly (EntryFailure | undefined)[]>): Stand {
+function stand(
+  respond?: (items: readonly Item[]) => Promise<readonly (EntryFailure | undefined)[]>,
+  gatherMs?: number,
+): Stand {
   const calls: Call[] = [];
   const settled: { item: Item; failure: EntryFailure | undefined }[] = [];
   const log = new RecordingLog();
@@ -20,6 +23,7 @@ function stand(respond?: (items: readonly Item[]) => Promise<readonly (EntryFail
   onTestFinished(() => end.abort());
   const batch = new BatchCalls<Item, Item>({
     perCall: 10,
+    ...(gatherMs !== undefined && { gatherMs }),
     entryFor: (item) => (item.unwanted === true ? undefined : item),
     call: async (items) => {
       const answer = Promise.withResolvers<readonly (EntryFailure | undefined)[]>();
@@ -70,6 +74,32 @@ it('sends the first at once, and what gathers meanwhile in full calls beside it'
   calls[0]!.answer();
   await eventually(() => expect(calls).toHaveLength(5));
   expect(calls[4]!.items.map(({ id }) => id)).toEqual([31, 32, 33, 34, 35, 36, 37, 38, 39, 40]);
+});
+
+it('gathers what does not fill a call, once one has gone', async () => {
+  const done = (items: readonly Item[]) => Promise.resolve(items.map(() => undefined));
+  const { batch, calls, settled } = stand(done, 600_000);
+  const all = items(30);
+  batch.add(all[0]!);
+  await eventually(() => expect(settled).toHaveLength(1));
+  for (const item of all.slice(1, 25)) batch.add(item);
+  await eventually(() => expect(settled).toHaveLength(21));
+  for (const item of all.slice(25)) batch.add(item);
+  await eventually(() => expect(settled).toHaveLength(21));
+  expect(calls.map((call) => call.items.length)).toEqual([1, 10, 10]);
+  batch.add({ id: 30 });
+  await eventually(() => expect(settled).toHaveLength(31));
+});
+
+it('sends what has gathered when its time has come, though it fills no call', async () => {
+  const done = (items: readonly Item[]) => Promise.resolve(items.map(() => undefined));
+  const { batch, calls, settled } = stand(done, 20);
+  const all = items(4);
+  batch.add(all[0]!);
+  await eventually(() => expect(settled).toHaveLength(1));
+  for (const item of all.slice(1)) batch.add(item);
+  await eventually(() => expect(settled).toHaveLength(4));
+  expect(calls.map((call) => call.items.length)).toEqual([1, 3]);
 });
 
 it('puts what is added while it is under way into a later call', async () => {

@@ -91,5 +91,6 @@ export async function temporaryFolder(): Promise<string> {
 export const UNWATCHED: SessionWatch = {
   kept: () => undefined,
   reported: () => undefined,
+  sealed: () => undefined,
   ended: () => undefined,
 };

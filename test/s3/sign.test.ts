@@ -29,14 +29,15 @@ it('signs as the signer of the SDK does', async () => {
       fc.constantFrom('GET' as const, 'HEAD' as const, 'PUT' as const),
       fc.string({ unit: 'grapheme', minLength: 1, maxLength: 40 }),
       fc.dictionary(fc.constantFrom(...HEADERS), text),
+      fc.dictionary(fc.constantFrom('prefix', 'start-after', 'max-keys'), fc.string({ unit: 'grapheme' })),
       fc.uint8Array(),
-      async (keys, region, method, key, headers, bytes) => {
+      async (keys, region, method, key, headers, query, bytes) => {
         const client = new S3Client({ credentials: keys, region });
         const signer = new QuickSigner(client, ENDPOINT);
         const body = method === 'PUT' ? bytes : undefined;
-        const ours = await signer.sign({ method, bucket: 'b', key, headers, body });
+        const ours = await signer.sign({ method, bucket: 'b', key, query, headers, body });
         const { authorization, ...unsigned } = ours.headers;
-        const sdks = await signed(client, { ...ours, headers: unsigned });
+        const sdks = await signed(client, { ...ours, headers: unsigned }, query);
         expect({ ...unsigned, authorization }).toEqual(sdks);
       },
     ),
@@ -46,7 +47,8 @@ it('signs as the signer of the SDK does', async () => {
 /** By the SDK, at the same time. */
 async function signed(
   { config: { credentials: provider, region, sha256 } }: S3Client,
-  { method, path, headers }: Awaited<ReturnType<QuickSigner['sign']>>,
+  { method, path: asked, headers }: Awaited<ReturnType<QuickSigner['sign']>>,
+  query: Record<string, string>,
 ): Promise<Record<string, string>> {
   const sdks = new SignatureV4({
     credentials: provider,
@@ -59,6 +61,7 @@ async function signed(
   const { 'x-amz-date': time = '', 'x-amz-security-token': _, ...given } = headers;
   const signingDate = new Date(time.replace(/^(....)(..)(..T..)(..)/, '$1-$2-$3:$4:'));
   const { protocol, hostname } = ENDPOINT;
-  const request = { method, protocol, hostname, path, query: {}, headers: given };
+  const [path = ''] = asked.split('?');
+  const request = { method, protocol, hostname, path, query, headers: given };
   return (await sdks.sign(request, { signingDate })).headers;
 }

@@ -9,7 +9,7 @@ import { jobStanding } from '../status/job-standing.ts';
 import type { JobStanding } from '../status/metrics.ts';
 import type { BackupTarget } from '../target/target.ts';
 import { JobNotices } from '../tell/job-notices.ts';
-import type { NoticeQueue } from '../tell/notice-queue.ts';
+import type { NoticeQueue } from '../../notices/notice-queue.ts';
 
 /** How often a job is looked at, in ms: an overdue backup is told that soon. */
 const LOOK_MS = 60_000;

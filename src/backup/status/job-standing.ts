@@ -2,7 +2,7 @@ import type { BackupJob } from '../job.ts';
 import type { Manifest } from '../manifest/manifest.ts';
 import type { JobState, VerificationRecord } from '../state/job-state.ts';
 import type { JobNotices } from '../tell/job-notices.ts';
-import type { NoticeQueue } from '../tell/notice-queue.ts';
+import type { NoticeQueue } from '../../notices/notice-queue.ts';
 import type { JobStanding } from './metrics.ts';
 
 /** Runs that are looked at: the last that ended well may be some back. */

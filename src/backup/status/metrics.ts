@@ -2,7 +2,7 @@ import { Counter, Gauge, type Registry } from 'prom-client';
 import type { StoreHealth } from '../check/store-health.ts';
 import { isStoreUp } from '../check/store-health.ts';
 import type { RunRecord } from '../state/job-state.ts';
-import type { NoticeCounts } from '../tell/notice-store.ts';
+import type { NoticeCounts } from '../../notices/notice-store.ts';
 
 /** What there is to know of the jobs of a daemon, from their states. */
 export interface BackupStanding {

@@ -1,6 +1,6 @@
 import type { BackupJob } from '../job.ts';
 import type { RunRecord } from '../state/job-state.ts';
-import type { NoticeQueue } from './notice-queue.ts';
+import type { NoticeQueue } from '../../notices/notice-queue.ts';
 import {
   agedNotice,
   type AgeFacts,

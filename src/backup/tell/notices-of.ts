@@ -1,11 +1,8 @@
-import { hostname } from 'node:os';
 import { formatBytes, formatCount, formatSeconds } from '../../observe/units.ts';
-import type { Occasion } from '../job.ts';
+import type { Occasion } from '../../notices/rule.ts';
 import type { RunRecord, VerificationRecord } from '../state/job-state.ts';
-import type { Notice, NoticeField } from './notice.ts';
-
-/** Longest text of a field, in characters: what a database prints when it fails is for the log. */
-const MAX_TEXT = 1000;
+import { makeNotice } from '../../notices/make-notice.ts';
+import type { Notice, NoticeField } from '../../notices/notice.ts';
 
 type Fields = Readonly<Partial<Record<NoticeField, string>>>;
 
@@ -24,7 +21,7 @@ export function runNotice(
     failure: `${job}: backup has failed${run.error === undefined ? '' : ` (${run.error.code})`}`,
   }[occasion];
   const { error } = run;
-  return notice({
+  return makeNotice({
     job,
     occasion,
     atMs,
@@ -57,7 +54,7 @@ export interface AgeFacts {
 export function agedNotice(job: string, { nowMs, newestMs, maxAgeMs }: AgeFacts): Notice {
   const most = formatSeconds(maxAgeMs / 1000);
   const age = newestMs === undefined ? undefined : formatSeconds((nowMs - newestMs) / 1000);
-  return notice({
+  return makeNotice({
     job,
     occasion: 'overdue',
     atMs: nowMs,
@@ -82,7 +79,7 @@ export function recoveredNotice(
   }: { readonly atMs: number; readonly sinceMs: number; readonly run: RunRecord | undefined },
 ): Notice {
   const duration = formatSeconds((atMs - sinceMs) / 1000);
-  return notice({
+  return makeNotice({
     job,
     occasion: 'recovered',
     atMs,
@@ -106,7 +103,7 @@ export interface VerifyFacts extends Pick<VerificationRecord, 'atMs' | 'depth' |
 /** One that found a fault is a failure: who is told of those must hear of it. */
 export function verifyNotice(job: string, { target, backup, atMs, depth, fault }: VerifyFacts): Notice {
   const isFault = fault !== undefined;
-  return notice({
+  return makeNotice({
     job,
     occasion: isFault ? 'failure' : 'verified',
     atMs,
@@ -140,30 +137,3 @@ function fieldsOf(run: RunRecord): Fields {
 }
 
 /** With the fields that every notice has, and each text bounded. */
-function notice({ fields, ...given }: Notice): Notice {
-  const host = hostname();
-  const title = oneLine(`isync ${given.title}`);
-  const lines = [
-    ...given.lines.map(oneLine),
-    `Machine: ${host}`,
-    ...(given.run === undefined ? [] : [`Run: ${given.run}`]),
-  ];
-  const all: Fields = {
-    ...fields,
-    job: given.job,
-    occasion: given.occasion,
-    run: given.run ?? '',
-    time: new Date(given.atMs).toISOString(),
-    host,
-    title,
-    text: lines.join('\n'),
-  };
-  const bounded = Object.entries(all).map(([name, text]) => [name, name === 'text' ? text : oneLine(text)]);
-  return { ...given, title, lines, fields: Object.fromEntries(bounded) };
-}
-
-/** What others have said may have any characters in it, and goes to terminals, mails and chats. */
-function oneLine(text: string): string {
-  const line = text.replace(/[\s\p{Cc}]+/gu, ' ').trim();
-  return line.length > MAX_TEXT ? `${line.slice(0, MAX_TEXT)}…` : line;
-}

@@ -1,7 +1,7 @@
 import type { BackupJob } from '../../backup/job.ts';
 import { JobNotices } from '../../backup/tell/job-notices.ts';
-import { openNoticeQueue } from '../../backup/tell/notice-queue.ts';
-import { openNotifier } from '../../backup/tell/open-notifier.ts';
+import { openNoticeQueue } from '../../notices/notice-queue.ts';
+import { openNotifier } from '../../notices/open-notifier.ts';
 import type { Verification, VerifyDepth } from '../../backup/verify/verify.ts';
 import type { Log } from '../../model/log.ts';
 

@@ -68,6 +68,28 @@ export const STATUS_OPTIONS = {
   },
 } as const satisfies OptionTable;
 
+const HOOKS = { group: 'Who is told:' } as const;
+
+/** For commands that seal, or see what is sealed. */
+export const HOOK_OPTIONS = {
+  'on-seal': {
+    ...TEXT,
+    ...HOOKS,
+    describe: 'Program or URL that is told of each directory sealed, by JSON; in a file also a list of words',
+  },
+  'on-problem': {
+    ...TEXT,
+    ...HOOKS,
+    describe: 'Program or URL that is told when something needs a person, and when it is over',
+  },
+  'hook-state': {
+    ...TEXT,
+    ...HOOKS,
+    describe: 'Folder for what these are still owed',
+    defaultDescription: '$STATE_DIRECTORY, else ~/.local/state/isync',
+  },
+} as const satisfies OptionTable;
+
 /** For `scan` and `verify`: which files are compared or sent, and under which device name. */
 export const SENDER_OPTIONS = {
   to: {

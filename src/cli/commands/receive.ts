@@ -1,5 +1,5 @@
 import type { Command, OptionTable } from '../command.ts';
-import { COMMON_OPTIONS, FLAG, S3_OPTIONS, SEEN, STATUS_OPTIONS, TEXT } from './options.ts';
+import { COMMON_OPTIONS, FLAG, HOOK_OPTIONS, S3_OPTIONS, SEEN, STATUS_OPTIONS, TEXT } from './options.ts';
 
 const WHO = { group: 'Who may send:' } as const;
 const KEPT = { group: 'What is kept:' } as const;
@@ -34,6 +34,7 @@ const OPTIONS = {
     defaultDescription: '1d',
   },
   ...STATUS_OPTIONS,
+  ...HOOK_OPTIONS,
   ...S3_OPTIONS,
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;

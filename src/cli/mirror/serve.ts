@@ -47,9 +47,9 @@ export async function serve(given: Work): Promise<ExitCode> {
   await mirror.probe(signal);
   const readiness = new Readiness((signal) => mirror.probe(signal));
   await using server = await listen(given, { mirror, token, readiness, seen });
-  given.reloads({});
   const bucket = showAddress(config.bucket);
   await using status = await seen.open({ fills: mirror.fills, readiness, bucket });
+  given.reloads({});
   const url = server.url('http');
   output.text(`isync mirror: listening on ${url} (bucket ${bucket})`);
   output.object({

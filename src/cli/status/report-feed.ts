@@ -3,13 +3,13 @@ import type { StatusReport } from '../../observe/status/report.ts';
 import { changeOf } from '../../observe/status/report-change.ts';
 import type { StatusBoard } from '../../observe/status/status-board.ts';
 
-/** Between two reports, in ms: sooner than anybody reads. */
-const EVERY_MS = 1_000;
-/** Pages that are open at a time: a team's. Each costs a copy of what has changed, each second. */
+/** Between two reports, in ms: with its way to the page, what happens is there within a second. */
+const EVERY_MS = 800;
+/** Pages that are open at a time: a team's. Each costs a copy of what has changed, each time. */
 export const MAX_LISTENERS = 32;
 
 /**
- * The report of a board as server-sent events: first `report`, a StatusReport, then each second `change`, a ReportChange, or
+ * The report of a board as server-sent events: first `report`, a StatusReport, then again and again `change`, a ReportChange, or
  * `report` again where too much is different. https://html.spec.whatwg.org/multipage/server-sent-events.html
  *
  * Reports are made only while somebody listens, once for all. A listener has nothing queued: one that reads slowly is told the

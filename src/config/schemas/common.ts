@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import { flag, one, oneOf, path } from '../fields.ts';
+import { fromFile } from '../from-file.ts';
+import { parseHook } from '../hook-values.ts';
 import { parseDuration, parseHostPort } from '../values.ts';
 
 /** What every command has. */
@@ -13,6 +15,14 @@ export const common = {
 export const progressSettings = {
   /** Milliseconds; 0: never. */
   stats: one((text) => parseDuration(text, 's')).default(60_000),
+};
+
+/** What a command has that tells programs of seals and problems. */
+export const hookSettings = {
+  onSeal: fromFile(parseHook),
+  onProblem: fromFile(parseHook),
+  /** Folder for what they are owed. Default: that of the unit, or of the user. */
+  hookState: path.optional(),
 };
 
 /** What every command has that can be looked at while it runs. */

@@ -5,7 +5,7 @@ import { location } from '../location.ts';
 import { s3Settings } from '../s3-settings.ts';
 import { parseStoreAddress, RECEIVER_PORT } from '../target-address.ts';
 import { parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
-import { checkKeyPair, common, fault, statusSettings, tls } from './common.ts';
+import { checkKeyPair, common, fault, hookSettings, statusSettings, tls } from './common.ts';
 
 /** Where `isync receive` listens unless told otherwise: reachable from this machine only. */
 const DEFAULT_LISTEN = `127.0.0.1:${RECEIVER_PORT}`;
@@ -29,6 +29,7 @@ export const receiveSchema = z
     /** Milliseconds; 0: never. */
     maxSilence: one((text) => parseDuration(text, 's')).prefault('1d'),
     ...statusSettings,
+    ...hookSettings,
     ...tls,
     ...s3Settings,
     ...common,

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { parseBandwidth } from '../bandwidth.ts';
 import { flag, one, oneOf } from '../fields.ts';
+import { fault, hookSettings, statusSettings } from './common.ts';
 import { parseCount, parseDuration } from '../values.ts';
-import { fault, statusSettings } from './common.ts';
 import { checkSender, sender } from './sender.ts';
 
 export const scanSchema = z
@@ -26,6 +26,7 @@ export const scanSchema = z
     /** Milliseconds; 0: never. */
     stuckAfter: one((text) => parseDuration(text, 's')).prefault('6h'),
     ...statusSettings,
+    ...hookSettings,
   })
   .superRefine((config, context) => {
     checkSender(config, context);

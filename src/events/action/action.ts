@@ -14,6 +14,11 @@ export interface Task<Target = unknown> {
   readonly body: () => string;
   /** Whether a created event that finds no object is believed: it is looked at a second time before that. */
   readonly isLastLook: boolean;
+  /**
+   * Gives its turn to the next one, while it waits for what costs nothing. It is done with when its promise settles, as ever; until
+   * then the queue keeps its message, beside those that are worked on.
+   */
+  readonly leaveTurn?: (() => void) | undefined;
 }
 
 /**

@@ -20,6 +20,8 @@ export interface EntryFailure {
 export interface BatchOptions<Item, Entry> {
   /** Entries of one call, at most. */
   readonly perCall: number;
+  /** Shortest time between the beginnings of two calls that are not full, in ms: the queue charges for calls. Default 0. */
+  readonly gatherMs?: number;
   /** What to send for an item, asked when its call begins; undefined where nothing is to be sent any more. */
   readonly entryFor: (item: Item) => Entry | undefined;
   /** Makes one call: what failed of each entry, in their order. */
@@ -37,8 +39,8 @@ export interface BatchOptions<Item, Entry> {
 }
 
 /**
- * Gathers entries into batch calls, without a timer: the first goes at once and alone, and whatever gathered while it was
- * under way goes with the next. Further calls run beside it once they would be full. An item is in one call at a time; one
+ * Gathers entries into batch calls: the first goes at once and alone, and whatever gathered while it was under way, and within
+ * `gatherMs`, goes with the next. Further calls run beside it once they would be full. An item is in one call at a time; one
  * that is added again meanwhile goes into a later call.
  */
 export class BatchCalls<Item extends object, Entry> {
@@ -54,6 +56,9 @@ export class BatchCalls<Item extends object, Entry> {
   #lanes = 0;
   /** Of the lanes: those that take their first batch later in this turn. */
   #starting = 0;
+  /** From when on a call may begin that is not full, on the clock of performance.now(). */
+  #gatheredMs = 0;
+  #isTimed = false;
 
   constructor(options: BatchOptions<Item, Entry>) {
     this.#options = options;
@@ -73,11 +78,24 @@ export class BatchCalls<Item extends object, Entry> {
   }
 
   #start(): void {
-    while (this.#lanes === 0 ? this.#waiting.size > 0 : this.#isWorthAnother()) {
+    while (this.#lanes === 0 ? this.#isWorthOne() : this.#isWorthAnother()) {
       this.#lanes++;
       this.#starting++;
       void this.#runLane();
     }
+    if (this.#lanes > 0 || this.#waiting.size === 0 || this.#isTimed) return;
+    this.#isTimed = true;
+    setTimeout(() => {
+      this.#isTimed = false;
+      this.#start();
+    }, this.#gatheredMs - performance.now());
+  }
+
+  /** Whether a call is to begin now; else what waits is too little, and more may come soon. */
+  #isWorthOne(): boolean {
+    if (this.#waiting.size === 0) return false;
+    if (this.#waiting.size >= this.#options.perCall || this.#backoff.failures > 0) return true;
+    return performance.now() >= this.#gatheredMs;
   }
 
   #isWorthAnother(): boolean {
@@ -92,9 +110,9 @@ export class BatchCalls<Item extends object, Entry> {
     await Promise.resolve();
     this.#starting--;
     try {
-      while (!signal.aborted) {
+      while (!signal.aborted && this.#isWorthOne()) {
         const batch = this.#take();
-        if (batch.size === 0) return;
+        if (batch.size === 0) continue;
         const isDone = await this.#call(batch);
         if (isDone) this.#backoff.succeeded();
         else await this.#backoff.wait({ signal });
@@ -120,6 +138,8 @@ export class BatchCalls<Item extends object, Entry> {
       batch.set(item, entry);
       this.#underWay.add(item);
     }
+    const { perCall, gatherMs = 0 } = this.#options;
+    if (batch.size > 0 && batch.size < perCall) this.#gatheredMs = performance.now() + gatherMs;
     return batch;
   }
 

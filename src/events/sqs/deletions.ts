@@ -7,6 +7,9 @@ import { PER_CALL, type Queue } from './queue.ts';
 /** The delivery is not known any more: the message comes again, with another handle. */
 const FINAL = new Set(['ReceiptHandleIsInvalid', 'InvalidParameterValue']);
 
+/** Deletions that do not fill a call wait so long for others, in ms: each call costs, and none of them is waited for. */
+const GATHER_MS = 100;
+
 export interface DeletionOptions {
   readonly queue: Queue;
   /** Of a request, in ms. */
@@ -28,6 +31,7 @@ export class Deletions {
     this.#options = options;
     this.#calls = new BatchCalls<HeldMessage, string>({
       perCall: PER_CALL,
+      gatherMs: GATHER_MS,
       entryFor: ({ isOver, handle }) => (isOver ? undefined : handle),
       call: (handles) => queue.delete(handles, { signal, limitMs }),
       finalCodes: FINAL,

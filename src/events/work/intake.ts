@@ -12,10 +12,12 @@ import type { RecordTaker, Verdict } from './records.ts';
 /** Long polls under way at a time: enough that the next messages come while the last ones are worked on. */
 const POLLS = 4;
 /**
- * Messages in hand at which no more are asked for. As many keep hundreds of looks busy, and are far fewer than a queue lets one
- * reader have (120,000; 20,000 where it is FIFO).
+ * Messages in hand at which no more are asked for. As many keep hundreds of looks busy, also while some wait for their next try, and are far
+ * fewer than a queue lets one reader have (120,000; 20,000 where it is FIFO). Each takes some 15 KB of memory.
  */
-const MESSAGES_IN_HAND = 2_000;
+const MESSAGES_IN_HAND = 1_000;
+/** Messages beside these whose actions rest, at most. */
+const MOST_RESTING = 2_000;
 /** The same in records: one message may have 10,000 of them, some hundred bytes each. */
 const RECORDS_IN_HAND = 20_000;
 /** The same in bytes of their bodies, which may be 1 MiB each. */
@@ -35,8 +37,10 @@ const FULL_PAUSE_MS = 10_000;
 export interface IntakeOptions {
   readonly source: EventSource;
   readonly records: RecordTaker;
-  /** Messages in hand at which no more are asked for. Default {@link MESSAGES_IN_HAND}. */
+  /** Messages in hand at which no more are asked for, beside those that rest. Default {@link MESSAGES_IN_HAND}. */
   readonly messagesInHand?: number | undefined;
+  /** Records whose action waits for what needs no room here. Default: none. */
+  readonly resting?: (() => number) | undefined;
   readonly keyEncoding: KeyEncoding;
   readonly unmatched: 'release' | 'discard';
   /** Ends when a whole long poll was empty and nothing is in hand. */
@@ -145,8 +149,9 @@ export class Intake {
   }
 
   get #hasRoom(): boolean {
+    const { messagesInHand = MESSAGES_IN_HAND, resting } = this.#options;
     return (
-      this.#inHand < (this.#options.messagesInHand ?? MESSAGES_IN_HAND) &&
+      this.#inHand - Math.min(MOST_RESTING, resting?.() ?? 0) < messagesInHand &&
       this.#recordsInHand < RECORDS_IN_HAND &&
       this.#bytesInHand < BYTES_IN_HAND
     );
@@ -161,9 +166,14 @@ export class Intake {
     const done = this.#deal(delivery).finally(() => {
       this.#inHand -= 1;
       this.#bytesInHand -= delivery.body.length;
-      for (const room of this.#rooms) room.wake();
+      this.madeRoom();
     });
     this.#messages.add(done);
+  }
+
+  /** There may be room for more messages. */
+  madeRoom(): void {
+    for (const room of this.#rooms) room.wake();
   }
 
   /** Never rejects. */

@@ -32,7 +32,7 @@ export type Result =
 
 /** A record that waits for its turn. */
 export interface Item<Target> {
-  readonly task: Omit<Task<Target>, 'isLastLook'>;
+  readonly task: Omit<Task<Target>, 'isLastLook' | 'leaveTurn'>;
   /** See {@link Route}. */
   readonly place: string;
   /** Failures for good after which it is given up. */
@@ -56,6 +56,8 @@ export interface LanesOptions<Target> {
   readonly areShared?: boolean | undefined;
   /** Told of each failure after which a record is tried again here. */
   readonly onRetry: (item: Item<Target>, error: IsyncError) => void;
+  /** Told each time an action has left its turn: there is room for another one. */
+  readonly onLeft?: (() => void) | undefined;
   /** Once it fires nothing more is begun. */
   readonly signal: AbortSignal;
   /** Ends looks under way. */
@@ -74,6 +76,7 @@ export class Lanes<Target> {
   readonly #turns: Turns;
   readonly #lanes = new Map<string, Lane<Target>>();
   readonly #running = new TaskGroup();
+  #resting = 0;
   /** When each record that waits trouble out failed first, on the clock of performance.now(). */
   readonly #failedAt = new WeakMap<Item<Target>, number>();
 
@@ -95,6 +98,11 @@ export class Lanes<Target> {
     const fresh = { waiting: [item], news: new Wakeup(), sinceMs: performance.now() };
     this.#lanes.set(place, fresh);
     this.#running.add(this.#work(place, fresh));
+  }
+
+  /** Records whose action has left its turn, and is not done. */
+  get resting(): number {
+    return this.#resting;
   }
 
   /** How many records wait for their turn at a place. */
@@ -205,21 +213,31 @@ export class Lanes<Target> {
   async #look(lane: Lane<Target>, group: Item<Target>[], isLastLook: boolean): Promise<Result> {
     const bucket = group[0]?.task.event.bucket ?? '';
     const mayLeave = group.every(({ keepsTurn }) => keepsTurn === true);
-    const result = await this.#turns.take(bucket, mayLeave, async () => {
+    const result = await this.#turns.take(bucket, mayLeave, async (leave) => {
       if (this.#options.signal.aborted) return STOPPED;
       this.#join(lane, group);
-      return await this.#act(group, isLastLook);
+      return await this.#act(group, isLastLook, leave);
     });
     return typeof result === 'string' ? NO_TURN[result] : result;
   }
 
   /** Never rejects. */
-  async #act(group: readonly Item<Target>[], isLastLook: boolean): Promise<Result> {
-    const { act, cut } = this.#options;
+  async #act(group: readonly Item<Target>[], isLastLook: boolean, leave: () => void): Promise<Result> {
+    const { act, cut, onLeft } = this.#options;
+    let resting = 0;
+    const leaveTurn = (): void => {
+      if (resting > 0) return;
+      resting = group.length;
+      this.#resting += resting;
+      leave();
+      onLeft?.();
+    };
     try {
-      return { kind: 'done', outcome: await act({ ...newestOf(group), isLastLook }, cut) };
+      return { kind: 'done', outcome: await act({ ...newestOf(group), isLastLook, leaveTurn }, cut) };
     } catch (error) {
       return cut.aborted ? STOPPED : { kind: 'failed', error: toIsyncError(error, 'INTERNAL') };
+    } finally {
+      this.#resting -= resting;
     }
   }
 

@@ -13,6 +13,9 @@ const SLOW_MS = 10_000;
 /** Why somebody's turn has not come. */
 export type NoTurn = 'slow' | 'stopped';
 
+/** What somebody does whose turn it is. */
+type TurnTask<T> = (leave: () => void) => Promise<T>;
+
 export interface TurnsOptions {
   /** Actions at a time. */
   readonly width: number;
@@ -63,9 +66,9 @@ export class Turns {
   /**
    * Resolves to what `task` does when it is its turn, or to why that has not come.
    * @param mayLeave whether it may be told that its bucket is slow: then a place here is for somebody else
-   * @param task never rejects
+   * @param task never rejects. It may call `leave`, and goes on without a turn then
    */
-  take<T>(bucket: string, mayLeave: boolean, task: () => Promise<T>): Promise<T | NoTurn> {
+  take<T>(bucket: string, mayLeave: boolean, task: TurnTask<T>): Promise<T | NoTurn> {
     if (!this.#areShared) return this.#takeAny(task);
     const own = this.#of(bucket);
     if (mayLeave && this.#isSlow(own)) return Promise.resolve('slow');
@@ -74,7 +77,7 @@ export class Turns {
         sinceMs: performance.now(),
         rank: this.#ranks++,
         timer: undefined,
-        begin: async () => resolve(await task()),
+        begin: async () => await untilOver(task, resolve),
         leave: (why) => {
           this.#leaves(own, waiting);
           this.#forget(own);
@@ -126,12 +129,12 @@ export class Turns {
   }
 
   /** Without a place for each bucket, which would cost some KB a task until the next full collection. */
-  #takeAny<T>(task: () => Promise<T>): Promise<T | NoTurn> {
+  #takeAny<T>(task: TurnTask<T>): Promise<T | NoTurn> {
     return new Promise((resolve) => {
       const stop = (): void => resolve('stopped');
       this.#queued.add(stop);
       void this.#all.run(async () => {
-        if (this.#queued.delete(stop)) resolve(await task());
+        if (this.#queued.delete(stop)) await untilOver(task, resolve);
       });
     });
   }
@@ -161,4 +164,14 @@ export class Turns {
   #leaveRoom({ waiting }: OfBucket, each: Waiting): void {
     if ([...waiting].indexOf(each) >= this.#share) each.leave('slow');
   }
+}
+
+/** Resolves when the task has left its turn, or ended. */
+function untilOver<T>(task: TurnTask<T>, ended: (result: T) => void): Promise<void> {
+  return new Promise((over) => {
+    void task(over).then((result) => {
+      ended(result);
+      over();
+    });
+  });
 }

@@ -81,6 +81,7 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
     needs: action.needs,
     // What waits must go back to a queue meanwhile: one of our own does not count that.
     areShared: 'dead' in source && buckets.length !== 1,
+    onLeft: () => intake.madeRoom(),
     signal: ended,
     onRetry: ({ task: { event } }, error) => {
       observer.retried();
@@ -104,6 +105,7 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
   const intake = new Intake({
     ...options,
     messagesInHand,
+    resting: () => lanes.resting,
     records,
     abandon: () => stop.abort(),
     signal: ended,

@@ -26,6 +26,8 @@ export interface SessionWatch {
   /** A file is durable. */
   kept(path: string, bytes: number): void;
   reported(report: DeviceReport): void;
+  /** A data directory is sealed: all of it is durable, the parser's marker among it. A sender that got no answer seals again. */
+  sealed(directory: string): void;
   /** Called once, last. */
   ended(): void;
 }

@@ -50,11 +50,17 @@ export class Devices implements DeviceWatch {
     if (mode === 'read') {
       device.seen(this.#now());
       device.refused = undefined;
-      return { kept: () => undefined, reported: () => undefined, ended: () => device.seen(this.#now()) };
+      return {
+        kept: () => undefined,
+        reported: () => undefined,
+        sealed: () => undefined,
+        ended: () => device.seen(this.#now()),
+      };
     }
     device.opened(address.slice(0, MAX_TEXT), software.slice(0, MAX_TEXT).toWellFormed(), this.#now());
     return {
       kept: (path, bytes) => device.kept(path, bytes, this.#now()),
+      sealed: () => undefined,
       reported: (report: DeviceReport) => device.reported(report, this.#now()),
       ended: () => device.ended(this.#now()),
     };

@@ -33,7 +33,7 @@ export interface QuickRoute {
 
 export interface QuickRequest extends ToSign {
   /** Of which is noted whether it is of use. */
-  readonly kind: 'head' | 'get' | 'put' | 'copy';
+  readonly kind: 'head' | 'get' | 'put' | 'copy' | 'list';
 }
 
 interface Quick {
@@ -59,7 +59,13 @@ export function allowQuick(client: S3Client, route: QuickRoute): void {
     },
     request: isTls ? httpsRequest : httpRequest,
     signer: new QuickSigner(client, endpoint),
-    useful: { head: new Useful(), get: new Useful(), put: new Useful(), copy: new Useful() },
+    useful: {
+      head: new Useful(),
+      get: new Useful(),
+      put: new Useful(),
+      copy: new Useful(),
+      list: new Useful(),
+    },
   });
 }
 
@@ -79,13 +85,19 @@ export async function askQuickly<T>(
   return await quick.useful[request.kind].try(() => ask(quick, request, signal, read), signal);
 }
 
-/** The whole body of a short answer; undefined for a longer one. */
-export async function shortText(answer: IncomingMessage): Promise<string | undefined> {
+/**
+ * The whole body of a short answer; undefined for a longer one.
+ * @param most bytes. Default {@link MOST_ANSWER_BYTES}
+ */
+export async function shortText(
+  answer: IncomingMessage,
+  most = MOST_ANSWER_BYTES,
+): Promise<string | undefined> {
   const pieces: Buffer[] = [];
   let size = 0;
   for await (const piece of answer as AsyncIterable<Buffer>) {
     size += piece.length;
-    if (size > MOST_ANSWER_BYTES) return undefined;
+    if (size > most) return undefined;
     pieces.push(piece);
   }
   return Buffer.concat(pieces).toString();

@@ -1,4 +1,4 @@
-import type { S3Client } from '@aws-sdk/client-s3';
+import type { CopyObjectResult, S3Client } from '@aws-sdk/client-s3';
 import type { ObjectSettings } from '../object-attributes.ts';
 import { askQuickly, shortText } from './ask.ts';
 import { settingsHeaders } from './put.ts';
@@ -12,12 +12,12 @@ export interface QuickCopy {
   readonly headers: Readonly<Record<string, string | undefined>>;
 }
 
-/** The ETag of a copy that the server has made; undefined where the SDK must ask for it. */
+/** What the server tells of a copy that it has made; undefined where the SDK must ask for it. */
 export async function quickCopy(
   client: S3Client,
   { bucket, key, settings, headers }: QuickCopy,
   signal: AbortSignal | undefined,
-): Promise<{ readonly etag: string } | undefined> {
+): Promise<CopyObjectResult | undefined> {
   const request = {
     kind: 'copy',
     method: 'PUT',
@@ -32,6 +32,11 @@ export async function quickCopy(
     const etag = /<CopyObjectResult\b[^]*<ETag>(?:&quot;|&#34;|")?([\w-]+)(?:&quot;|&#34;|")?<\/ETag>/.exec(
       text,
     )?.[1];
-    return etag === undefined ? undefined : { etag };
+    return etag === undefined ? undefined : { ETag: etag, LastModified: timeOf(text) };
   });
+}
+
+function timeOf(text: string): Date | undefined {
+  const time = new Date(/<LastModified>([\dTZ:.-]+)<\/LastModified>/.exec(text)?.[1] ?? '');
+  return Number.isNaN(time.getTime()) ? undefined : time;
 }

@@ -4,8 +4,8 @@ import { askQuickly } from './ask.ts';
 import { outputOf } from './output.ts';
 
 /**
- * The answer of a GET as the SDK would give it, for a whole object without checksums, which the SDK alone compares; undefined
- * where the SDK must ask. Its body must be read or destroyed.
+ * The answer of a GET as the SDK would give it, for a whole object without checksums, which the SDK alone compares; 'same' where a
+ * condition among the headers says so; undefined where the SDK must ask. Its body must be read or destroyed.
  * @param headers names in lower case
  */
 export async function quickGet(
@@ -13,8 +13,12 @@ export async function quickGet(
   where: { readonly bucket: string; readonly key: string },
   headers: Readonly<Record<string, string>>,
   signal: AbortSignal | undefined,
-): Promise<GetAnswer | undefined> {
+): Promise<GetAnswer | 'same' | undefined> {
   return await askQuickly(client, { kind: 'get', method: 'GET', ...where, headers }, signal, (answer) => {
+    if (answer.statusCode === 304) {
+      answer.resume();
+      return 'same';
+    }
     if (answer.statusCode !== 200) return undefined;
     if (Object.keys(answer.headers).some((name) => name.startsWith('x-amz-checksum-'))) return undefined;
     return { ...outputOf(answer.headers), Body: answer };

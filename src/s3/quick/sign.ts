@@ -10,7 +10,10 @@ const UNSIGNED: ReadonlySet<string> = new Set(['cache-control']);
 export interface ToSign {
   readonly method: 'HEAD' | 'GET' | 'PUT';
   readonly bucket: string;
+  /** '' for a request to the bucket itself. */
   readonly key: string;
+  /** Names and values as they are, not encoded; one that is undefined is left out. */
+  readonly query?: Readonly<Record<string, string | undefined>> | undefined;
   /** Names in lower case; one that is undefined is left out. Values in ASCII. */
   readonly headers: Readonly<Record<string, string | undefined>>;
   /** `content-md5` must be among the headers: it is signed, and ties the body to the signature. */
@@ -19,7 +22,7 @@ export interface ToSign {
 
 export interface Signed {
   readonly method: ToSign['method'];
-  /** As it is signed and sent: `/BUCKET/KEY`, percent-encoded. */
+  /** As it is signed and sent: `/BUCKET/KEY?QUERY`, percent-encoded. */
   readonly path: string;
   /** Names in lower case; `host` is among them. */
   readonly headers: Readonly<Record<string, string>>;
@@ -40,7 +43,7 @@ export class QuickSigner {
     this.#config = config;
   }
 
-  async sign({ method, bucket, key, headers: more, body }: ToSign): Promise<Signed> {
+  async sign({ method, bucket, key, query, headers: more, body }: ToSign): Promise<Signed> {
     const { accessKeyId, secretAccessKey, sessionToken } = await this.#config.credentials();
     const region = await this.#config.region();
     const path = `/${bucket}/${key.split('/').map(encoded).join('/')}`;
@@ -64,14 +67,15 @@ export class QuickSigner {
       .toSorted();
     const lines = names.map((name) => `${name}:${headers[name]?.trim().replaceAll(/\s+/g, ' ')}\n`);
     const signedHeaders = names.join(';');
-    const request = `${method}\n${path}\n\n${lines.join('')}\n${signedHeaders}\n${digest}`;
+    const asked = queryText(query);
+    const request = `${method}\n${path}\n${asked}\n${lines.join('')}\n${signedHeaders}\n${digest}`;
     const scope = `${time.slice(0, 8)}/${region}/s3/aws4_request`;
     const signature = createHmac('sha256', this.#keyOf(secretAccessKey, scope))
       .update(`${ALGORITHM}\n${time}\n${scope}\n${sha256(request)}`)
       .digest('hex');
     headers['authorization'] =
       `${ALGORITHM} Credential=${accessKeyId}/${scope}, SignedHeaders=${signedHeaders}, Signature=${signature}`;
-    return { method, path, headers };
+    return { method, path: asked === '' ? path : `${path}?${asked}`, headers };
   }
 
   #keyOf(secret: string, scope: string): KeyObject {
@@ -90,6 +94,14 @@ export class QuickSigner {
 
 function sha256(text: string): string {
   return hash('sha256', text);
+}
+
+/** In the order in which it is signed. */
+function queryText(query: ToSign['query'] = {}): string {
+  return Object.entries(query)
+    .flatMap(([name, value]) => (value === undefined ? [] : [`${encoded(name)}=${encoded(value)}`]))
+    .toSorted()
+    .join('&');
 }
 
 /** As S3 wants keys to be signed; the same goes over the wire. */

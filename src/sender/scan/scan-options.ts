@@ -46,6 +46,8 @@ export interface ScanObserver {
   /** The same problem of the same file is told once. */
   problem(problem: Problem): void;
   directory(name: string, state: DirectoryState, sealed: boolean): void;
+  /** A directory is about to be sealed; `directory` tells when it is. It may come to nothing. */
+  sealing?(name: string): void;
 }
 
 /** The `--json` summary of `isync scan`. */

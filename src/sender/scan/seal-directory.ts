@@ -64,6 +64,7 @@ export async function sealDirectory(
   // The parser may make its marker first and fill it then.
   if (!isSameMarker(root, parsed)) return false;
   if (!(await draft.isUndisturbed())) return false;
+  context.options.observer.sealing?.(directory);
   return await isStillSealed(root, directory, await draft.publish(), parsed);
 }
 

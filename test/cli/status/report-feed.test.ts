@@ -87,6 +87,7 @@ describe('a feed of reports', () => {
     await untilEnd(one);
     feed.end();
     await untilEnd(other);
+    expect(feed.listeners).toBe(0);
   });
 
   it('lives on where a card fails, and says so in the log', async () => {

@@ -35,6 +35,11 @@ export class Cards {
     for (const [at, card] of cards.entries()) this.#views[at]?.take(card);
   }
 
+  /** Has charts go on by one value; to be called once a second. */
+  sample() {
+    for (const view of this.#views) view.sample();
+  }
+
   /** @param {number} nowMs */
   draw(nowMs) {
     for (const view of this.#views) view.draw(nowMs);
@@ -84,6 +89,11 @@ class CardView {
     if (table !== undefined) this.#table?.take(table);
   }
 
+  sample() {
+    for (const view of this.#views.values()) view.sample();
+    this.#table?.sample();
+  }
+
   /** @param {number} nowMs */
   draw(nowMs) {
     for (const view of this.#views.values()) view.draw(nowMs);
@@ -117,7 +127,11 @@ class FactView {
   /** @param {Fact} fact */
   take(fact) {
     this.#fact = fact;
-    if (this.#chart !== undefined) this.#history.add(typeof fact.value === 'number' ? fact.value : 0);
+  }
+
+  sample() {
+    const { value } = this.#fact;
+    if (this.#chart !== undefined) this.#history.add(typeof value === 'number' ? value : 0);
   }
 
   /** @param {number} nowMs */

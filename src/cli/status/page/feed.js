@@ -11,7 +11,7 @@ import { changed } from './report.js';
 /** The first wait before another try, and the longest, in ms. */
 const FIRST_WAIT_MS = 1_000;
 const LONGEST_WAIT_MS = 15_000;
-/** An event comes each second: without one for this long, in ms, the link is gone, whatever it looks like. */
+/** An event comes about each second: without one for this long, in ms, the link is gone, whatever it looks like. */
 const SILENCE_MS = 8_000;
 /** Of this tab, gone with it. */
 const KEPT = 'isync-status-token';

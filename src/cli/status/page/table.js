@@ -69,11 +69,10 @@ export class TableView {
     this.element.append(this.#tools, region);
   }
 
-  /** @param {Table} table takes over what is new; `draw` shows it. Called once for each report */
+  /** @param {Table} table takes over what is new; `draw` shows it */
   take(table) {
     if (table.rows !== this.#shown.rows || this.#view === undefined) this.#view = undefined;
     this.#shown = table;
-    this.#remember();
   }
 
   /** @param {number} nowMs */
@@ -204,7 +203,7 @@ export class TableView {
   }
 
   /** Takes a sample of each rate of each row. */
-  #remember() {
+  sample() {
     const rates = this.#columns.flatMap(({ unit }, at) => (unit === 'bytesPerSecond' ? [at] : []));
     if (rates.length === 0) return;
     const { rows } = this.#shown;

@@ -9,6 +9,7 @@ import { readRefusal, refused } from '../refused-look.ts';
 import type { AbsentKeys } from './absent-keys.ts';
 import type { CopiedTags } from './copied-tags.ts';
 import type { CopyOptions, CopyRoute } from './copy-options.ts';
+import type { ListedLooks } from './listed-looks.ts';
 import type { Loops } from './loops.ts';
 import type { NewKeys } from './new-keys.ts';
 import { attributesFor, hasBytesOf, isCopyOf } from './same-object.ts';
@@ -41,6 +42,7 @@ export interface CopyKeyNeeds {
   readonly tags: CopiedTags;
   readonly newKeys: NewKeys;
   readonly absent: AbsentKeys;
+  readonly listed: ListedLooks;
   readonly loops: Loops;
   readonly server: ServerCopy;
   readonly stream: StreamCopy;
@@ -113,13 +115,19 @@ export class CopyKey {
 
   /** Has the server copy a new object before anybody has looked at it: what the copy is of is seen afterwards. */
   async #copyUnseen(task: CopyTask, signal: AbortSignal): Promise<Seen | undefined> {
-    const { look, target, server, absent } = this.#needs;
+    const { look, target, server, absent, listed } = this.#needs;
     const { event } = task;
     const { key } = task.target;
     if (this.#hidesMd5 || event.size === undefined || server.isInParts({ size: event.size }))
       return undefined;
-    if (!(await server.copyUnseen(event, key, event.size, signal))) return undefined;
+    const { size } = event;
+    const beganMs = performance.now();
+    const copied = await listed.making(() => server.copyUnseen(event, key, size, signal));
+    if (copied === undefined) return undefined;
     absent.put(key);
+    const copy = { ...copied, event, key, tookMs: performance.now() - beganMs };
+    const bytes = await listed.look(copy, () => task.leaveTurn?.(), signal);
+    if (bytes !== undefined) return { kind: 'gone', outcome: { outcome: 'written', bytes } };
     const [kept, seen] = await Promise.all([target.head(key, signal), look.again(task, signal)]);
     if (seen.kind !== 'there') return seen;
     if (!isObject(kept) || !isCopyOf(kept, seen.object)) return { ...seen, kept };

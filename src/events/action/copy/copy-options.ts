@@ -53,6 +53,8 @@ export interface CopyLimits {
   readonly serverWholeBytes: number;
   /** Bytes of a part of a larger one. */
   readonly serverPartBytes: number;
+  /** How long before a copy its object must have been put, in ms, where listings are to show that it is sound. */
+  readonly restMs: number;
 }
 
 const MIB = 1024 * 1024;
@@ -66,6 +68,8 @@ export const LIMITS: CopyLimits = {
   // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html
   serverWholeBytes: 5 * 1024 * MIB,
   serverPartBytes: 512 * MIB,
+  // The clocks of one store's machines differ by less.
+  restMs: 10_000,
 };
 
 /** What {@link Route} tells of a key. */

@@ -6,6 +6,7 @@ import { AbsentKeys } from './absent-keys.ts';
 import { CopiedTags } from './copied-tags.ts';
 import { CopyKey } from './copy-key.ts';
 import { type CopyOptions, type CopyRoute, LIMITS } from './copy-options.ts';
+import { ListedLooks } from './listed-looks.ts';
 import { Loops } from './loops.ts';
 import { NewKeys } from './new-keys.ts';
 import { ServerCopy } from './server-copy.ts';
@@ -44,8 +45,20 @@ export function openCopyAction(options: CopyOptions): Action<CopyRoute> {
   const stream = new StreamCopy({ source, target, tags, newKeys, limits, budget });
   const look = new SourceLook(source);
   const absent = new AbsentKeys(target);
+  const listed = new ListedLooks({ source, target, limits });
   const loops = new Loops(to, source, target);
-  const copies = new CopyKey({ options, look, target, tags, newKeys, absent, loops, server, stream });
+  const copies = new CopyKey({
+    options,
+    look,
+    target,
+    tags,
+    newKeys,
+    absent,
+    listed,
+    loops,
+    server,
+    stream,
+  });
   const disposables = cleanup.move();
   return {
     name: 'copy',

@@ -1,5 +1,6 @@
 import type { Log } from '../../../model/log.ts';
 import {
+  type Copied,
   type CopyAttributes,
   type CopyOptions,
   copyPresent,
@@ -76,13 +77,18 @@ export class ServerCopy {
     }
   }
 
-  /** The same with an object that nobody has looked at, of a size that one request copies: false where nothing was copied. */
-  async copyUnseen(where: Where, key: string, size: number, signal: AbortSignal): Promise<boolean> {
+  /** The same with an object that nobody has looked at, of a size that one request copies: undefined where nothing was copied. */
+  async copyUnseen(
+    where: Where,
+    key: string,
+    size: number,
+    signal: AbortSignal,
+  ): Promise<Copied | undefined> {
     try {
-      return (await this.#between(where, key, size, signal, copyPresent)) !== undefined;
+      return await this.#between(where, key, size, signal, copyPresent);
     } catch (error) {
       // Whoever looks at it tells why: it may be gone, or not to be copied.
-      if (isRefusal(error) || isRefused(error)) return false;
+      if (isRefusal(error) || isRefused(error)) return undefined;
       throw error;
     }
   }

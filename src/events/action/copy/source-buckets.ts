@@ -8,6 +8,7 @@ import {
   type RangeOptions,
 } from '../../../s3/look.ts';
 import { getObjectTags } from '../../../s3/object-tags.ts';
+import type { ListOptions } from '../../../s3/objects.ts';
 import type { Bucket } from '../../../s3/requests.ts';
 import type { ObjectEvent } from '../../object-event.ts';
 import type { BucketPool } from '../bucket-pool.ts';
@@ -47,6 +48,11 @@ export class SourceBuckets {
     return await this.use(where, (bucket) =>
       getRangeOf(bucket, where.key, { ...range, ...this.#options(where, signal) }),
     );
+  }
+
+  /** What a listing is asked for with. */
+  get listing(): Pick<ListOptions, 'bucketOwner' | 'requestPayer'> {
+    return this.#common;
   }
 
   async tags(where: Where, signal: AbortSignal): Promise<Readonly<Record<string, string>>> {

@@ -45,7 +45,9 @@ export class KeyLook {
     const { event, mapping } = task;
     try {
       const ifNoneMatch = etag === '' ? undefined : etag;
-      const object = await this.#get(event, { ifNoneMatch, signal, path: task.path });
+      // What was removed is most likely gone, and the SDK alone tells that.
+      const isQuick = event.kind === 'created';
+      const object = await this.#get(event, { ifNoneMatch, signal, path: task.path, isQuick });
       this.#proof.read(event.bucket, mapping.prefix, event.key);
       return object === 'same' ? { kind: 'same' } : { kind: 'found', object };
     } catch (error) {

@@ -1,4 +1,4 @@
-import type { NotifyWay } from '../../job.ts';
+import type { NotifyWay } from '../rule.ts';
 import type { Notice } from '../notice.ts';
 import { fillTemplate, isJson } from '../template.ts';
 import { type Post, post } from './post.ts';

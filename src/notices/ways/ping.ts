@@ -1,4 +1,4 @@
-import type { Occasion } from '../../job.ts';
+import type { Occasion } from '../rule.ts';
 import type { Notice } from '../notice.ts';
 import { cutTo, post } from './post.ts';
 import { textOf } from './robots.ts';

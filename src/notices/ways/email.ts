@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
-import { IsyncError } from '../../../model/isync-error.ts';
-import { tlsText } from '../../../model/tls-text.ts';
-import type { NotifyWay } from '../../job.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { tlsText } from '../../model/tls-text.ts';
+import type { NotifyWay } from '../rule.ts';
 import type { Notice } from '../notice.ts';
 
 /** A server that says nothing for so long has failed, in ms: less than what a try may take. */

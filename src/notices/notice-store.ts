@@ -1,13 +1,13 @@
 import { dirname } from 'node:path';
 import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
-import { createFile } from '../../sqlite/create-file.ts';
-import { openSqlite, pragmaNumber, sqliteError } from '../../sqlite/sqlite.ts';
-import { ensureFolder } from '../../sqlite/state-folder.ts';
-import { IsyncError } from '../../model/isync-error.ts';
+import { createFile } from '../sqlite/create-file.ts';
+import { openSqlite, pragmaNumber, sqliteError } from '../sqlite/sqlite.ts';
+import { ensureFolder } from '../sqlite/state-folder.ts';
+import { IsyncError } from '../model/isync-error.ts';
 import type { Notice } from './notice.ts';
 import { decodeNotice, encodeNotice } from './stored-notice.ts';
 
-/** Notices of a job that wait: what an outage of weeks leaves. Beyond, the oldest go. */
+/** Notices that wait, unless it is told otherwise: what an outage of weeks leaves of a job. Beyond, the oldest go. */
 export const MAX_QUEUED = 1000;
 /** The same failure is told at most this often, in ms. */
 export const SAME_FAILURE_MS = 6 * 3600_000;
@@ -59,14 +59,16 @@ export interface NoticeCounts {
 export class NoticeStore implements Disposable {
   readonly #db: DatabaseSync;
   readonly #path: string;
+  readonly #maxQueued: number;
 
-  private constructor(db: DatabaseSync, path: string) {
+  private constructor(db: DatabaseSync, path: string, maxQueued: number) {
     this.#db = db;
     this.#path = path;
+    this.#maxQueued = maxQueued;
   }
 
   /** @param path of the file, or `:memory:` */
-  static async open(path: string): Promise<NoticeStore> {
+  static async open(path: string, maxQueued = MAX_QUEUED): Promise<NoticeStore> {
     if (path !== ':memory:') {
       await ensureFolder(dirname(path));
       await createFile(path, 'notices');
@@ -75,7 +77,7 @@ export class NoticeStore implements Disposable {
     try {
       db = await openSqlite(path, { timeout: BUSY_MS });
       prepare(db, path);
-      return new NoticeStore(db, path);
+      return new NoticeStore(db, path, maxQueued);
     } catch (error) {
       db?.close();
       throw noticesError(error, path);
@@ -112,7 +114,7 @@ export class NoticeStore implements Disposable {
         `INSERT INTO notices (rule, run, notice, tries, nextMs, claimedUntilMs) VALUES ($rule, $run, $notice, 0, $nowMs, 0)`,
         { rule, run: notice.run ?? null, notice: encodeNotice(notice), nowMs },
       );
-      const over = this.#count('SELECT count(*) AS n FROM notices', {}) - MAX_QUEUED;
+      const over = this.#count('SELECT count(*) AS n FROM notices', {}) - this.#maxQueued;
       for (let left = over; left > 0; left--) this.#dropOldest();
       return { dropped: Math.max(0, over) };
     });
@@ -205,6 +207,16 @@ export class NoticeStore implements Disposable {
   since(name: string): number | undefined {
     const sinceMs = this.#one('SELECT sinceMs FROM conditions WHERE name = $name', { name })?.['sinceMs'];
     return typeof sinceMs === 'number' ? sinceMs : undefined;
+  }
+
+  /** Everything that is so, of the names that begin with `prefix`. */
+  conditions(prefix: string): string[] {
+    const rows = this.#guard(() =>
+      this.#db
+        .prepare('SELECT name FROM conditions WHERE substr(name, 1, length($prefix)) = $prefix')
+        .all({ prefix }),
+    );
+    return rows.map((row) => String(row['name']));
   }
 
   /** Sets or ends it. Where it is so already, the earlier time stays. Returns whether that changed anything. */

@@ -5,15 +5,15 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { SMTPServer } from 'smtp-server';
+import type { NotifyWay } from '../../src/notices/rule.ts';
+import type { Notice } from '../../src/notices/notice.ts';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { startForwardProxy } from '../../harness/forward-proxy.ts';
-import type { NotifyWay } from '../../src/backup/job.ts';
-import type { Notice } from '../../src/backup/tell/notice.ts';
 import { runNotice } from '../../src/backup/tell/notices-of.ts';
-import { openNotifier } from '../../src/backup/tell/open-notifier.ts';
+import { openNotifier } from '../../src/notices/open-notifier.ts';
 import { freePort } from '../../harness/free-port.ts';
 import { noticeReceiver } from './notice-receiver.ts';
-import { RUN } from './run-record.ts';
+import { RUN } from '../backup/run-record.ts';
 
 const FAILED = {
   ...RUN,

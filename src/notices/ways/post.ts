@@ -1,6 +1,6 @@
-import { proxyFor } from '../../../http/proxy-for.ts';
-import { IsyncError } from '../../../model/isync-error.ts';
-import { tlsText } from '../../../model/tls-text.ts';
+import { proxyFor } from '../../http/proxy-for.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { tlsText } from '../../model/tls-text.ts';
 
 /** Read of an answer, in bytes: enough for an `errcode` and what the other side says of an error. */
 const ANSWER_BYTES = 64 * 1024;

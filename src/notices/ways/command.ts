@@ -1,7 +1,7 @@
-import { Child } from '../../../exec/child.ts';
-import { childEnvironment } from '../../../exec/child-environment.ts';
-import { endingText } from '../../../exec/ending-text.ts';
-import { IsyncError } from '../../../model/isync-error.ts';
+import { Child } from '../../exec/child.ts';
+import { childEnvironment } from '../../exec/child-environment.ts';
+import { endingText } from '../../exec/ending-text.ts';
+import { IsyncError } from '../../model/isync-error.ts';
 import type { Notice } from '../notice.ts';
 import { shown } from './post.ts';
 import { noticeJson } from './webhook.ts';

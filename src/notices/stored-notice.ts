@@ -1,16 +1,6 @@
 import { z } from 'zod';
-import type { Occasion } from '../job.ts';
 import { NOTICE_FIELDS, type Notice } from './notice.ts';
-
-const OCCASIONS = [
-  'start',
-  'success',
-  'problems',
-  'failure',
-  'overdue',
-  'recovered',
-  'verified',
-] as const satisfies readonly Occasion[];
+import { OCCASIONS } from './rule.ts';
 
 const stored = z.object({
   job: z.string(),

@@ -1,4 +1,4 @@
-import type { NotifyRule } from '../job.ts';
+import type { NotifyRule } from './rule.ts';
 import type { Notice, Notifier } from './notice.ts';
 import { runNoticeCommand } from './ways/command.ts';
 import { sendMail } from './ways/email.ts';

@@ -5,13 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { NotifyRule, Occasion } from '../../src/backup/job.ts';
-import type { Notice, Notifier } from '../../src/backup/tell/notice.ts';
-import { MAX_QUEUED, NoticeStore, SAME_FAILURE_MS } from '../../src/backup/tell/notice-store.ts';
-import { type NoticeQueue, openNoticeQueue } from '../../src/backup/tell/notice-queue.ts';
+import type { NotifyRule, Occasion } from '../../src/notices/rule.ts';
+import type { Notice, Notifier } from '../../src/notices/notice.ts';
+import { MAX_QUEUED, NoticeStore, SAME_FAILURE_MS } from '../../src/notices/notice-store.ts';
+import { type NoticeQueue, openNoticeQueue } from '../../src/notices/notice-queue.ts';
 import { runNotice } from '../../src/backup/tell/notices-of.ts';
 import { RecordingLog } from '../recording-log.ts';
-import { RUN } from './run-record.ts';
+import { RUN } from '../backup/run-record.ts';
 
 const HOUR_MS = 3600_000;
 const FAILURE = runNotice(
@@ -76,7 +76,7 @@ describe('notices', () => {
 
   it('outlive a process that is killed as soon as it has told', async () => {
     const listener = new Listener();
-    const { href } = new URL('../../src/backup/tell/notice-queue.ts', import.meta.url);
+    const { href } = new URL('../../src/notices/notice-queue.ts', import.meta.url);
     const script = `
       const { openNoticeQueue } = await import(${JSON.stringify(href)});
       const log = { debug() {}, info() {}, warn() {}, error() {}, with: () => log };

@@ -1,7 +1,7 @@
 import { assert, property, string } from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { NOTICE_FIELDS } from '../../src/backup/tell/notice.ts';
-import { fillTemplate } from '../../src/backup/tell/template.ts';
+import { NOTICE_FIELDS } from '../../src/notices/notice.ts';
+import { fillTemplate } from '../../src/notices/template.ts';
 
 describe('a template', () => {
   it('of JSON stays JSON with the very values, whatever they are', () => {

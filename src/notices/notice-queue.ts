@@ -1,13 +1,13 @@
 import { join } from 'node:path';
-import { Wakeup } from '../../flow/wake-up.ts';
-import { IsyncError } from '../../model/isync-error.ts';
-import type { Log } from '../../model/log.ts';
+import { Wakeup } from '../flow/wake-up.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import type { Log } from '../model/log.ts';
 import type { Notice, Notices, Notifier } from './notice.ts';
 import { MAX_QUEUED, type NoticeCounts, NoticeStore, type QueuedNotice } from './notice-store.ts';
 
-/** Name in the folder of the job. */
+/** Name in the folder. */
 const NOTICES_FILE = 'notices.db';
-/** Tries of one notice. */
+/** Tries of one notice, unless its rule says otherwise. */
 export const TRIES = 3;
 /** From a failed try to the next, in ms: the outage that makes a backup fail keeps the notice back too, so not too soon. */
 const WAITS_MS = [60_000, 900_000] as const;
@@ -22,7 +22,7 @@ const SOONEST_MS = 1000;
 const LOOK_MS = 30_000;
 
 export interface NoticeQueueOptions {
-  /** Folder of the job. */
+  /** Folder for the file of the queue; the one above it is there. */
   readonly stateDir: string;
   readonly notifiers: readonly Notifier[];
   readonly log: Log;
@@ -30,20 +30,24 @@ export interface NoticeQueueOptions {
   readonly now?: (() => number) | undefined;
   /** Of one try, in ms. Default {@link TRY_MS}. */
   readonly tryMs?: number | undefined;
+  /** From each failed try to the next, in ms; behind the last of them LONGEST_WAIT_MS. Default {@link WAITS_MS}. */
+  readonly waitsMs?: readonly number[] | undefined;
+  /** Notices that wait; beyond, the oldest go. Default {@link MAX_QUEUED}. */
+  readonly maxQueued?: number | undefined;
 }
 
 /**
- * Opens the queue of a job. Where its file can't be had, that is a warning, and notices are kept in memory: a run needs none of it.
+ * Opens a queue. Where its file can't be had, that is a warning, and notices are kept in memory: nobody's work needs any of it.
  */
 export async function openNoticeQueue(options: NoticeQueueOptions): Promise<NoticeQueue> {
-  const { stateDir, notifiers, log } = options;
+  const { stateDir, notifiers, log, maxQueued } = options;
   const stores: NoticeStore[] = [];
   try {
-    stores.push(await NoticeStore.open(join(stateDir, NOTICES_FILE)));
+    stores.push(await NoticeStore.open(join(stateDir, NOTICES_FILE), maxQueued));
   } catch (err) {
     log.warn('notices are kept in memory only', { err });
   }
-  stores.push(await NoticeStore.open(':memory:'));
+  stores.push(await NoticeStore.open(':memory:', maxQueued));
   const queue = new NoticeQueue(stores, options);
   queue.forgetOthers(notifiers.map(({ rule }) => rule.name));
   return queue;
@@ -60,17 +64,28 @@ export class NoticeQueue implements Notices, Disposable {
   readonly #log: Log;
   readonly #now: () => number;
   readonly #tryMs: number;
+  readonly #waitsMs: readonly number[];
+  readonly #maxQueued: number;
   readonly #wakeups: readonly Wakeup[];
 
   constructor(
     stores: readonly NoticeStore[],
-    { notifiers, log, now = Date.now, tryMs = TRY_MS }: Omit<NoticeQueueOptions, 'stateDir'>,
+    {
+      notifiers,
+      log,
+      now = Date.now,
+      tryMs = TRY_MS,
+      waitsMs = WAITS_MS,
+      maxQueued = MAX_QUEUED,
+    }: Omit<NoticeQueueOptions, 'stateDir'>,
   ) {
     this.#stores = stores;
     this.#notifiers = notifiers;
     this.#log = log;
     this.#now = now;
     this.#tryMs = Math.min(tryMs, TRY_MS);
+    this.#waitsMs = waitsMs;
+    this.#maxQueued = maxQueued;
     this.#wakeups = notifiers.map(() => new Wakeup());
   }
 
@@ -83,7 +98,7 @@ export class NoticeQueue implements Notices, Disposable {
       );
       if (added === 'same') this.#log.debug('the same was told not long ago', { rule: rule.name });
       else if (added !== undefined && added.dropped > 0)
-        this.#log.warn(`more than ${MAX_QUEUED} notices wait: the oldest are dropped`, added);
+        this.#log.warn(`more than ${this.#maxQueued} notices wait: the oldest are dropped`, added);
       this.#wakeups[at]?.wake();
     }
   }
@@ -132,6 +147,11 @@ export class NoticeQueue implements Notices, Disposable {
       return this.#first(what, (store) => store.set(name, sinceMs)) ?? false;
     }
     return this.#each(what, (store) => store.set(name, undefined)).includes(true);
+  }
+
+  /** Everything that is so, of the names that begin with `prefix`. */
+  conditions(prefix: string): string[] {
+    return this.#each('conditions can not be read', (store) => store.conditions(prefix)).flat();
   }
 
   /** Drops what waits for rules that are not in the config any more. */
@@ -184,9 +204,9 @@ export class NoticeQueue implements Notices, Disposable {
       if (failed === undefined) return store.sent(rule.name, number);
       if (failed === 'stopped') return store.giveBack(number);
       const fields = { rule: rule.name, occasion: notice.occasion, tries, err: failed };
-      if (tries < TRIES) {
+      if (tries < (rule.tries ?? TRIES)) {
         this.#log.warn('a notice was not taken; it is tried again', fields);
-        return store.again(number, this.#now() + (WAITS_MS[tries - 1] ?? LONGEST_WAIT_MS));
+        return store.again(number, this.#now() + (this.#waitsMs[tries - 1] ?? LONGEST_WAIT_MS));
       }
       this.#log.error('a notice was not taken, and is given up', fields);
       return store.lost(rule.name, number, notice.sameness);

@@ -1,5 +1,5 @@
 import { createHmac } from 'node:crypto';
-import { IsyncError } from '../../../model/isync-error.ts';
+import { IsyncError } from '../../model/isync-error.ts';
 import type { Notice } from '../notice.ts';
 import { cutTo, json, post, shown } from './post.ts';
 

@@ -1,4 +1,4 @@
-import type { NotifyRule, Occasion } from '../job.ts';
+import type { NotifyRule, Occasion } from './rule.ts';
 
 /** Something that people are told. Every field is a text, for templates: `{job}`, `{error}`. No secret is in it. */
 export interface Notice {
@@ -42,6 +42,19 @@ export const NOTICE_FIELDS = [
   'error',
   /** Of the newest complete backup, for people; empty where there is none. */
   'age',
+  /** `scan` or `receive`. */
+  'command',
+  'device',
+  /** Name of the data directory. */
+  'directory',
+  /** What a problem is about: a device, a directory, a file; empty for the whole command. */
+  'subject',
+  /** `warning` or `critical`. */
+  'severity',
+  /** What to do about a problem. */
+  'cure',
+  /** UTC, since when there is the problem. */
+  'since',
 ] as const;
 
 export type NoticeField = (typeof NOTICE_FIELDS)[number];

@@ -1,0 +1,96 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+import { lacks } from '../../../harness/tools.ts';
+import { metricsOf } from '../../../src/backup/status/metrics.ts';
+import { measureAlarms } from '../../../src/cli/status/alarm-metrics.ts';
+import { measureReceive } from '../../../src/cli/status/receive-metrics.ts';
+import { measureScan } from '../../../src/cli/status/scan-metrics.ts';
+import { measureQueue } from '../../../src/cli/webhook/queue-metrics.ts';
+import { WebhookMetrics } from '../../../src/events/http/webhook-metrics.ts';
+import { ActionMetrics } from '../../../src/events/work/action-metrics.ts';
+import { WorkMetrics } from '../../../src/events/work/work-metrics.ts';
+import { MirrorMetrics } from '../../../src/mirror/serve/mirror-metrics.ts';
+import { Alarms } from '../../../src/observe/status/alarms.ts';
+
+const FOLDER = join(import.meta.dirname, '../../../docs/ops');
+const run = promisify(execFile);
+
+interface Rules {
+  readonly groups: readonly {
+    readonly rules: readonly { readonly alert: string; readonly expr: string }[];
+  }[];
+}
+
+interface Dashboard {
+  readonly panels: readonly {
+    readonly type: string;
+    readonly title: string;
+    readonly targets?: readonly { readonly expr: string }[];
+  }[];
+}
+
+const read = async (file: string): Promise<string> => await readFile(join(FOLDER, file), 'utf8');
+const rules = (parse(await read('isync.rules.yaml')) as Rules).groups.flatMap((group) => group.rules);
+const dashboard = JSON.parse(await read('dashboard.json')) as Dashboard;
+const names = exported();
+
+/** What isync exports; its values are asked for only when somebody reads them. */
+function exported(): Set<string> {
+  const registry = new Registry();
+  const nothing = {} as never;
+  measureAlarms(registry, new Alarms());
+  measureScan(registry, nothing);
+  measureReceive(registry, nothing);
+  measureQueue(registry, nothing);
+  const observers = [
+    new WebhookMetrics(registry),
+    new WorkMetrics(registry, { parked: () => 0, inHand: () => 0, exec: undefined }),
+    new ActionMetrics(registry),
+    new MirrorMetrics(registry, () => undefined),
+  ];
+  expect(observers).toHaveLength(4);
+  const backups = metricsOf({ nowMs: 0, jobs: [], stores: [] });
+  return new Set([...registry.getMetricsAsArray(), ...backups].map(({ name }) => name));
+}
+
+/** Names of metrics in `expr` that nobody exports; what stands in quotes are values of labels. */
+function unknownIn(expr: string): string[] {
+  return [...expr.replaceAll(/"[^"]*"/g, '').matchAll(/\bisync_[a-z_]+/g)]
+    .map(([name]) => name)
+    .filter((name) => !names.has(name) && !names.has(name.replace(/_(bucket|sum|count)$/, '')));
+}
+
+describe('what Prometheus and Grafana are given', () => {
+  it.skipIf(lacks('promtool'))(
+    'has alert rules that are right, and tell what they should when they should',
+    async () => {
+      const checked = await run('promtool', ['check', 'rules', 'isync.rules.yaml'], { cwd: FOLDER });
+      expect(checked.stdout).toContain(`${rules.length} rules found`);
+      const tested = await run('promtool', ['test', 'rules', 'isync.rules.test.yaml'], { cwd: FOLDER });
+      expect(tested.stdout).toContain('SUCCESS');
+    },
+    120_000,
+  );
+
+  it('asks for metrics that there are, and every alert is tested', async () => {
+    const tests = await read('isync.rules.test.yaml');
+    for (const { alert, expr } of rules) {
+      expect(unknownIn(expr), alert).toEqual([]);
+      expect(tests).toMatch(new RegExp(`alertname: ${alert}\\n\\s+exp_alerts:`));
+    }
+    const asked = dashboard.panels.flatMap(({ targets = [] }) => targets.map(({ expr }) => expr));
+    expect(asked.length).toBeGreaterThan(20);
+    for (const expr of asked) expect(unknownIn(expr), expr).toEqual([]);
+    expect(unknownIn('rate(isync_no_such_total[5m])')).toEqual(['isync_no_such_total']);
+  });
+
+  it('has a row of the dashboard for every command that runs long', () => {
+    const rows = dashboard.panels.filter(({ type }) => type === 'row').map(({ title }) => title);
+    expect(rows).toEqual(expect.arrayContaining(['scan', 'receive', 'pull', 'webhook', 'backup', 'mirror']));
+  });
+});
