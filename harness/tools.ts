@@ -12,6 +12,7 @@ const PACKAGES = {
   chromium: 'chromium',
   debugfs: 'e2fsprogs',
   faketime: 'faketime',
+  fusermount3: 'fuse3',
   inotifywait: 'inotify-tools',
   jq: 'jq',
   'mkfs.ext4': 'e2fsprogs',
@@ -26,6 +27,7 @@ const PACKAGES = {
   rsync: 'rsync',
   setfacl: 'acl',
   strace: 'strace',
+  'systemd-analyze': 'systemd',
   zstd: 'zstd',
 } as const;
 

@@ -12,8 +12,10 @@ export type OptionTable = Readonly<Record<string, Options>>;
  * only the running command needs; `load` does that.
  */
 export interface Command {
-  /** Also the name of its section in a config file. In a group, the section is that of the group. */
+  /** Also the name of its section in a config file. In a group, the section is that of the group, unless `section` says another. */
   readonly name: string;
+  /** Of another command, whose settings it has. */
+  readonly section?: string;
   /** One line for the list of commands. */
   readonly summary: string;
   /** `$0` stands for "isync". */

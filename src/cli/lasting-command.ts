@@ -4,6 +4,7 @@ import { briefCommand, type BriefWork } from './brief-command.ts';
 import type { Run } from './command.ts';
 import type { ExitCode } from './exit-codes.ts';
 import { createReload, type ReloadTable } from './reload.ts';
+import { openServiceManager } from './service-manager.ts';
 import { type LogSettings, openScreen, type Screen } from './screen.ts';
 import { tellProxies } from './tell-proxies.ts';
 import { stopOnSignal } from './stop-signal.ts';
@@ -18,9 +19,10 @@ export interface LastingWork<Config> extends BriefWork<Config> {
   readonly cut: AbortSignal;
   /**
    * From now on SIGHUP has settings read again rather than end the command, unless it was started from a terminal. The level of
-   * the log can always change; `table` has what else can.
+   * the log can always change; `table` has what else can. To be called once the command serves: systemd is told so, and then
+   * what `status` returns when that has changed.
    */
-  reloads(table: ReloadTable<Config>): void;
+  reloads(table: ReloadTable<Config>, status?: () => string): void;
 }
 
 interface LastingConfig extends LogSettings {
@@ -42,11 +44,17 @@ export function lastingCommand<Config extends LastingConfig>(
     using screen = openScreen(given.config, given.output);
     const { log } = screen;
     tellProxies(process.env, log);
-    using stop = stopOnSignal((name) => log.info(`${name}: ${stopping}`), given.config.grace);
-    const reloads = (table: ReloadTable<Config>): void => {
+    using manager = openServiceManager(process.env, log);
+    using stop = stopOnSignal((name) => {
+      manager.stopping();
+      log.info(`${name}: ${stopping}`);
+    }, given.config.grace);
+    const reloads = (table: ReloadTable<Config>, status?: () => string): void => {
       const { config, reread } = given;
       const whole = { ...table, logLevel: (next: Config) => log.setLevel(next.logLevel) };
-      stop.onReload(createReload({ config, reread, table: whole, log }));
+      const reload = createReload({ config, reread, table: whole, log });
+      stop.onReload(() => manager.reloading(reload));
+      manager.ready(status);
     };
     return await work({ ...given, screen, log, signal: stop.signal, cut: stop.cut, reloads });
   });

@@ -10,8 +10,7 @@ export const runPull = lastingCommand(pullSchema, FINISHING, async (given) => {
   trustSystemCas();
   await checkApart(config, configFile);
   try {
-    if (config.check && config.source !== undefined)
-      throw new IsyncError('CONFIG_INVALID', '--check tries a queue of SQS, and a source is none');
+    if (config.check) refuseSource(config);
     if (config.check) return await (await import('./pull/check.ts')).runCheck(given);
     if (config.dryRun) return await (await import('./pull/dry-run.ts')).runDry(given);
     return await (await import('./pull/follow.ts')).follow(given);
@@ -21,6 +20,12 @@ export const runPull = lastingCommand(pullSchema, FINISHING, async (given) => {
     return ofOtherProcess(error, given);
   }
 });
+
+/** @throws IsyncError CONFIG_INVALID where there is no queue of SQS to check */
+export function refuseSource({ source }: Pick<PullConfig, 'source'>): void {
+  if (source !== undefined)
+    throw new IsyncError('CONFIG_INVALID', '--check tries a queue of SQS, and a source is none');
+}
 
 /** What it means that another process has the state: for cron, that the work is being done. */
 function ofOtherProcess(error: unknown, { config, output, log }: LastingWork<PullConfig>): ExitCode {

@@ -10,6 +10,7 @@ import type { Store } from '../store/store.ts';
 import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { openStore } from './locations/table.ts';
+import { filesOfReceiver, warnOfFewFiles } from './open-files.ts';
 import { openHooks } from './hooks/open-hooks.ts';
 import { openStatus } from './status/open-status.ts';
 import { certificateEndsMs } from './status/certificate.ts';
@@ -20,6 +21,7 @@ import { softwareName } from './version.ts';
 
 export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
   const { config, output, log, signal } = given;
+  warnOfFewFiles(log, filesOfReceiver(config));
   await using store = await openUnlessStopped(given);
   if (store === undefined) return EXIT.DONE;
   let listening: string | undefined;
@@ -56,7 +58,6 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
   });
   using following = new DisposableStack();
   following.use(followTlsFiles(config, receiver, log));
-  given.reloads({});
   const { url, host, port } = receiver;
   listening = url;
   if (store.notes !== undefined)
@@ -64,6 +65,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
       new DeviceNotes({ notes: store.notes, devices, receiver: `${hostname()} ${host}:${port}`, log }),
     );
   const shown = showAddress(config.store);
+  given.reloads({}, () => `listening on ${url} (store ${shown})`);
   output.text(`isync receive: listening on ${url} (store ${shown})`);
   output.object({
     event: 'listening',

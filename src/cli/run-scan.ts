@@ -19,6 +19,7 @@ import type { Target } from '../sender/target.ts';
 import { backlogBytes } from '../sender/scan/backlog-size.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
+import { FILES_OF_SCAN, warnOfFewFiles } from './open-files.ts';
 import { openTarget } from './open-target.ts';
 import { openHooks } from './hooks/open-hooks.ts';
 import type { SealHook } from './hooks/seal-hook.ts';
@@ -35,6 +36,7 @@ const MAX_PROBLEMS_SHOWN = 20;
 
 export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   const { config, output, screen, log, signal, cut } = given;
+  warnOfFewFiles(log, FILES_OF_SCAN);
   const ignore = new IgnoreSetting(ignorePatterns(config));
   let bandwidth = config.bwlimit ?? NO_LIMIT;
   const watched = new Watched(log);
@@ -85,11 +87,12 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   });
   if (!config.once) {
     const ignored = (next: Config): void => ignore.set(ignorePatterns(next));
-    given.reloads({
+    const table = {
       ignore: ignored,
       defaultIgnore: ignored,
-      bwlimit: (next) => (bandwidth = next.bwlimit ?? NO_LIMIT),
-    });
+      bwlimit: (next: Config) => (bandwidth = next.bwlimit ?? NO_LIMIT),
+    };
+    given.reloads(table, () => watched.status);
   }
   const expiring = await startExpiring(config, opened.target, { ignore: ignore.rule, signal, log });
   void opened.target.refused.then((error) => {
@@ -159,6 +162,7 @@ function exitCodeOfScan({ problemCount }: ScanSummary, { aborted }: AbortSignal)
 /** Logs what a scan tells, and counts it for the status line. */
 class Watched implements ScanObserver {
   readonly #log: Log;
+  files = 0;
   bytes = 0;
   /** Bytes of messages to a receiver; what is sent again counts again. */
   wireBytes = 0;
@@ -169,11 +173,17 @@ class Watched implements ScanObserver {
     this.#log = log;
   }
 
+  /** In a line, for `systemctl status`. */
+  get status(): string {
+    return `${formatCount(this.files, 'file')}, ${formatBytes(this.bytes)} sent`;
+  }
+
   sent(bytes: number): void {
     this.bytes += bytes;
   }
 
   transferred(path: string, bytes: number): void {
+    this.files++;
     this.onTransferred();
     this.#log.debug('transferred', { path, bytes });
   }

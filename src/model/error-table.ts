@@ -39,7 +39,7 @@ export const ERRORS = {
     isHint: true,
   },
   // The other side speaks no protocol version of ours.
-  VERSION_UNSUPPORTED: { concerns: 'peer', exit: 3, cure: 'Update the older side.' },
+  VERSION_UNSUPPORTED: { concerns: 'peer', exit: 3, cure: 'Update the older side.', isHint: true },
   // Certificate or handshake refused.
   TLS_FAILED: {
     concerns: 'peer',
@@ -126,6 +126,7 @@ export const ERRORS = {
     exit: 5,
     retryable: true,
     cure: 'Make room; what waits for it goes on by itself.',
+    isHint: true,
   },
   // The target can't write: permission, I/O error.
   STORE_FAILED: {

@@ -59,12 +59,14 @@ function parseCompression(value: unknown): string[] {
 function parseStore(value: unknown): WelcomeStore | undefined {
   if (value === undefined) return undefined;
   if (!isObject(value)) throw malformed('"store" is no object');
+  const { freeBytes } = value;
   return {
     id: id(value, 'id'),
     process: id(value, 'process'),
     listedMtime: truth(value, 'listedMtime'),
     // Receivers of older versions leave it out.
     checksLooks: value['checksLooks'] !== undefined && truth(value, 'checksLooks'),
+    ...(freeBytes !== undefined && { freeBytes: size(value, 'freeBytes') }),
   };
 }
 
@@ -79,6 +81,13 @@ function id(fields: Fields, name: string): string {
 function version(fields: Fields): number {
   const value = fields['version'];
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw malformed('"version" is no integer');
+  return value;
+}
+
+function size(fields: Fields, name: string): number {
+  const value = fields[name];
+  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
+    throw malformed(`"${name}" is no size`);
   return value;
 }
 

@@ -122,6 +122,8 @@ export interface WelcomeStore {
   readonly listedMtime: boolean;
   /** Whether a LOOK with digest is answered by this store or not at all. */
   readonly checksLooks: boolean;
+  /** Bytes that files may take there now; undefined where the receiver does not tell. */
+  readonly freeBytes?: number | undefined;
 }
 
 /** All ids from `first` to `last`, both included. */

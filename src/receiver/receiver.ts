@@ -1,3 +1,4 @@
+import { certificateFacts, certificateFault } from '../http/certificate.ts';
 import type { TlsFiles } from '../http/create-server.ts';
 import { isLoopback, type ListenAddress } from '../http/listen-address.ts';
 import { type HttpServer, startServer } from '../http/server.ts';
@@ -56,9 +57,10 @@ export interface Receiver extends AsyncDisposable {
 /** @throws IsyncError CONFIG_INVALID: exposed without tokens, unusable certificate, or no such address to listen on */
 export async function startReceiver(options: ReceiverOptions): Promise<Receiver> {
   const { listen, tokens, tls, log } = options;
-  checkExposure(listen, tokens !== undefined || options.insecure === true, EXPOSURE);
+  checkReceiverExposure(options);
   if (tokens !== undefined && tls === undefined && !isLoopback(listen.host))
     log.warn('without TLS, tokens and data cross the network in the clear', { host: listen.host });
+  warnOfCertificate(options);
   const limits = { ...RECEIVER_LIMITS, ...options.limits };
   const warnings = new ThrottledLog(log);
   const watch = options.watch ?? new Devices();
@@ -85,6 +87,22 @@ export async function startReceiver(options: ReceiverOptions): Promise<Receiver>
   const receiver = new WebSocketReceiver(server, connections, log, forgetTokens);
   log.info('listening', { url: receiver.url });
   return receiver;
+}
+
+/** @throws IsyncError CONFIG_INVALID where everybody on the network could write */
+export function checkReceiverExposure({
+  listen,
+  tokens,
+  insecure = false,
+}: Pick<ReceiverOptions, 'listen' | 'insecure'> & { readonly tokens?: unknown }): void {
+  checkExposure(listen, tokens !== undefined || insecure, EXPOSURE);
+}
+
+/** Logs what keeps senders from taking the certificate, now or soon. */
+function warnOfCertificate({ tls, log }: ReceiverOptions): void {
+  const facts = tls && certificateFacts(tls.cert);
+  const fault = facts && certificateFault(facts, Date.now());
+  if (fault !== undefined) log[fault.isRefused ? 'error' : 'warn'](fault.message, { hint: fault.hint });
 }
 
 const EXPOSURE = {

@@ -7,7 +7,7 @@ import { CLOSE, type CloseCode } from '../protocol/close-codes.ts';
 import { decodeSenderMessage } from '../protocol/codec.ts';
 import type { Hello, SenderMessage } from '../protocol/messages.ts';
 import { DeviceFolder } from '../store/device-folder.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, StoreIdentity } from '../store/store.ts';
 import { FileIntake } from './file-intake.ts';
 import type { SessionStart, SessionWatch } from './devices/device-watch.ts';
 import { deviceOf, refusalOf, welcome } from './handshake.ts';
@@ -182,10 +182,10 @@ export class ReceiverSession {
 
   async #welcome(hello: Hello, device: string): Promise<void> {
     if (hello.mode === 'write') await this.#options.fence(device, this);
-    const storeId = await this.#findStoreId();
+    const { id, freeBytes } = await this.#findStore();
     if (this.#state !== 'opening') return;
     this.#state = 'open';
-    this.#welcomed = this.#start(hello, device, storeId);
+    this.#welcomed = this.#start(hello, device, id);
     const { software, limits, store, process } = this.#options;
     const { listedMtime } = store.capabilities;
     this.#replies.send(
@@ -194,7 +194,7 @@ export class ReceiverSession {
         device,
         software,
         limits,
-        store: storeId === undefined ? undefined : { id: storeId, process, listedMtime, checksLooks: true },
+        store: id === undefined ? undefined : { id, process, listedMtime, checksLooks: true, freeBytes },
       }),
     );
     this.#log.info('session opened', {
@@ -203,8 +203,8 @@ export class ReceiverSession {
     });
   }
 
-  /** Undefined where the store fails to tell it: files can still be read and sent, and the next session asks again. */
-  async #findStoreId(): Promise<string | undefined> {
+  /** Without an id where the store fails to tell it: files can still be read and sent, and the next session asks again. */
+  async #findStore(): Promise<StoreIdentity> {
     try {
       return await this.#options.storeIdentity.find(this.#over.signal);
     } catch (error) {
@@ -212,7 +212,7 @@ export class ReceiverSession {
         const { code, message } = toIsyncError(error, 'STORE_FAILED');
         this.#log.warn('the store does not tell its identity', { code, reason: message });
       }
-      return undefined;
+      return { id: undefined };
     }
   }
 

@@ -11,6 +11,11 @@ const FIRST_TICK_WAIT_MS = 2;
 /** Longest wait for it, in ms, all waits together: ext3 and small-inode ext4 stamp by the whole second. */
 const MAX_TICK_WAIT_MS = 2_000;
 
+export const NOT_OURS_HINT =
+  'Run isync as the owner of the files (or as root), and see that they are not immutable (lsattr).';
+
+export const READ_HINT = 'isync marks what it has sent: it needs to read the files and search their folders.';
+
 /** The bits of a mode that chmod(2) sets. */
 const PERMISSIONS = 0o7777;
 
@@ -49,7 +54,7 @@ export async function markFile(root: string, path: RelPath, seen: FileIdentity):
   try {
     return await markOpened(file, absolute, path, seen);
   } catch (error) {
-    throw cannotMark(error, path);
+    throw markError(error, path);
   } finally {
     closeSync(file);
   }
@@ -66,7 +71,7 @@ export function unmarkFile(root: string, path: RelPath): void {
     file = openSync(`${root}/${path}`, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     unmark(file, path);
   } catch (error) {
-    if (!isAbsence(error)) throw cannotMark(error, path);
+    if (!isAbsence(error)) throw markError(error, path);
   } finally {
     if (file !== undefined) closeSync(file);
   }
@@ -91,7 +96,7 @@ function openUnchanged(absolute: string, path: RelPath, seen: FileIdentity): num
     const errno = errnoOf(error);
     // A symlink or a socket has.
     if (errno === 'ELOOP' || errno === 'ENXIO') return CHANGED;
-    throw cannotMark(error, path);
+    throw markError(error, path);
   }
 }
 
@@ -154,12 +159,13 @@ function notKept(path: RelPath): IsyncError {
   });
 }
 
-function cannotMark(error: unknown, path: RelPath): IsyncError {
+/** Returns what an error of the system means to whoever marks a file. */
+export function markError(error: unknown, path: RelPath): IsyncError {
   switch (errnoOf(error)) {
     case 'EPERM':
       return toIsyncError(error, 'MARK_NOT_KEPT', {
         path,
-        hint: 'Run isync as the owner of the files (or as root), and see that they are not immutable (lsattr).',
+        hint: NOT_OURS_HINT,
       });
     case 'ENOTSUP':
     case 'EOPNOTSUPP':
@@ -178,7 +184,7 @@ function cannotMark(error: unknown, path: RelPath): IsyncError {
     default:
       return toIsyncError(error, 'READ_ONLY', {
         path,
-        hint: 'isync marks what it has sent: it needs to read the files and search their folders.',
+        hint: READ_HINT,
       });
   }
 }

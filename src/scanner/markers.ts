@@ -180,7 +180,7 @@ async function guarded<T>(directory: RelPath, run: () => Promise<T>): Promise<T>
   try {
     return await run();
   } catch (error) {
-    throw error instanceof IsyncError ? error : cannotWrite(error, directory);
+    throw error instanceof IsyncError ? error : markerError(error, directory);
   }
 }
 
@@ -199,7 +199,7 @@ export async function removeWatchMarker(root: string, directory: RelPath): Promi
     await rm(`${absolute}/${WATCH_MARKER}`, { force: true });
     await folder.sync();
   } catch (error) {
-    throw cannotWrite(error, directory);
+    throw markerError(error, directory);
   }
 }
 
@@ -212,7 +212,8 @@ async function writeTemp(absolute: string, content: object): Promise<void> {
   await file.sync();
 }
 
-function cannotWrite(error: unknown, directory: RelPath): IsyncError {
+/** Returns what an error of the system means to whoever writes the marker of a data directory. */
+export function markerError(error: unknown, directory: RelPath): IsyncError {
   const path = `${directory}/${WATCH_MARKER}`;
   switch (errnoOf(error)) {
     case 'ENOENT':

@@ -76,6 +76,8 @@ export interface StoreIdentity {
    * first asked for. Undefined where there is none yet and nothing may be written.
    */
   readonly id: string | undefined;
+  /** Bytes that files may take here for now; undefined where no disk tells. Quotas of devices count on their own. */
+  readonly freeBytes?: number | undefined;
 }
 
 export interface ReadOptions extends Abortable {

@@ -41,6 +41,16 @@ export interface InotifywaitOptions {
   onComplaint(text: string): void;
 }
 
+/** Returns why files can't be known by their close, with the cure; undefined where they can. */
+export async function closeWriteFault(): Promise<IsyncError | undefined> {
+  const found = await probeInotifywait();
+  if (found === 'usable') return undefined;
+  const message = found === 'missing' ? 'inotifywait is not installed' : 'inotifywait is older than 3.22';
+  return new IsyncError('CONFIG_INVALID', message, {
+    hint: 'Install inotify-tools 3.22 or newer (apt-get install inotify-tools), or use --complete settle.',
+  });
+}
+
 /** A running inotifywait. It ends with us, however we end. */
 export class Inotifywait implements AsyncDisposable {
   readonly #child: ChildProcessWithoutNullStreams;

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import { IsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { CloseWrite } from './close-write.ts';
 import type { FileIdentity } from '../model/file-identity.ts';
@@ -11,7 +10,7 @@ import { FolderTimes, MAX_POLLED_FOLDERS } from './folder-times.ts';
 import { FolderWatches } from './folder-watches.ts';
 import { HintFilter, PATIENT_SETTLE_MS } from './hint-filter.ts';
 import type { InotifywaitEvents } from './inotifywait-output.ts';
-import { probeInotifywait } from './inotifywait.ts';
+import { closeWriteFault } from './inotifywait.ts';
 import { filesBelow } from './moved-folder.ts';
 import type { Log } from '../model/log.ts';
 import { RECONCILE_MS, ReconcilePace } from './reconcile-pace.ts';
@@ -46,13 +45,10 @@ export async function watchDirectory(options: WatchDirectoryOptions): Promise<Di
 
 async function canCloseWrite({ complete, log }: WatchDirectoryOptions): Promise<boolean> {
   if (complete === 'settle') return false;
-  const found = await probeInotifywait();
-  if (found === 'usable') return true;
-  const message = found === 'missing' ? 'inotifywait is not installed' : 'inotifywait is older than 3.22';
-  const hint =
-    'Install inotify-tools 3.22 or newer (apt-get install inotify-tools), or use --complete settle.';
-  if (complete === 'close-write') throw new IsyncError('CONFIG_INVALID', message, { hint });
-  log.info(`${message}: files are complete when they have settled`, { hint });
+  const fault = await closeWriteFault();
+  if (fault === undefined) return true;
+  if (complete === 'close-write') throw fault;
+  log.info(`${fault.message}: files are complete when they have settled`, { hint: fault.hint });
   return false;
 }
 

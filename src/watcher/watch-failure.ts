@@ -8,12 +8,12 @@ export interface WatchFailure {
   readonly noWatch: boolean;
 }
 
-const WATCH_LIMIT = {
+export const WATCH_LIMIT = {
   message: 'the limit of inotify watches is reached',
   hint: 'Raise it: sysctl fs.inotify.max_user_watches=1048576. Until then files are found by listing.',
   noWatch: true,
 };
-const INSTANCE_LIMIT = {
+export const INSTANCE_LIMIT = {
   message: 'the limit of inotify instances or open files is reached',
   hint: 'Raise it: sysctl fs.inotify.max_user_instances=1024, ulimit -n. Until then files are found by listing.',
   noWatch: true,

@@ -120,7 +120,16 @@ describe('options', () => {
     isBelow = false,
   ): readonly { section: string; name: string; command: Command; isBelow: boolean }[] => {
     const words = [...above, entry.name];
-    const own = isGroup(entry) ? [] : [{ section, name: words.join(' '), command: entry, isBelow }];
+    const own = isGroup(entry)
+      ? []
+      : [
+          {
+            section: entry.section ?? section,
+            name: words.join(' '),
+            command: entry,
+            isBelow: isBelow || entry.section === 'backup',
+          },
+        ];
     return [
       ...own,
       ...below(entry).flatMap((each) =>

@@ -1,5 +1,5 @@
 import type { Command, OptionTable } from '../../src/cli/command.ts';
-import { COMMANDS, commandsOf, settingsOf } from '../../src/cli/commands/list.ts';
+import { COMMANDS, commandsOf, SECTIONS, settingsOf } from '../../src/cli/commands/list.ts';
 import type { CommandSettings } from '../../src/config/sources.ts';
 import { backupSchema } from '../../src/config/schemas/backup.ts';
 import { expireSchema } from '../../src/config/schemas/expire.ts';
@@ -42,5 +42,5 @@ export function settingsFor(section: Section): CommandSettings {
 
 /** The options of each command, by section. */
 export const OPTION_TABLES: Readonly<Record<string, OptionTable>> = Object.fromEntries(
-  COMMANDS.map(({ name }) => [name, commandOf(name).options]),
+  SECTIONS.map((name) => [name, commandOf(name).options]),
 );

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { isync } from './isync-process.ts';
 
 /** Runs `isync` on a Node that says it is `version`. */
-function on(version: string) {
+function on(version: string, args: readonly string[] = ['--version']) {
   const pretend = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`;
-  return isync(['--version'], {
+  return isync(args, {
     env: { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(pretend)}` },
   });
 }
@@ -20,6 +20,11 @@ describe('a Node that is too old', () => {
 
   it.each(['22.22.0', '24.0.0', '26.1.0'])('%s is none', async (version) => {
     expect(await on(version)).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('is told in the same words by doctor', async () => {
+    const told = await on('20.20.2', ['doctor', 'scan', '/datas', '--to', '/mnt']);
+    expect(told).toEqual(await on('20.20.2'));
   });
 
   it('is what package.json says', () => {

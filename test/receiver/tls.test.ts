@@ -32,7 +32,7 @@ function issue(name: string): void {
     /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1`.replace(/\s+/g, ' '),
   );
   openssl(
-    `x509 -req -in ${name}.csr -CA ca.pem -CAkey ca-key.pem -copy_extensions copy -days 2 -out ${name}.pem`,
+    `x509 -req -in ${name}.csr -CA ca.pem -CAkey ca-key.pem -copy_extensions copy -days 30 -out ${name}.pem`,
   );
 }
 

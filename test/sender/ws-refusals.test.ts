@@ -127,7 +127,7 @@ describe('ws target: refusals', () => {
   it.each([
     [4401, 'AUTH_REFUSED', expect.stringContaining('token add')],
     [4403, 'AUTH_REFUSED', expect.stringContaining('token add')],
-    [4426, 'VERSION_UNSUPPORTED', undefined],
+    [4426, 'VERSION_UNSUPPORTED', 'Update the older side.'],
   ])('takes a close with %i for final', async (close, code, hint) => {
     const { receiver, target } = await start({ message: ({ socket }) => socket.close(close, 'no') }, PATIENT);
     await expect(target.put(folder.write('DC1/a', 'a'))).rejects.toMatchObject({ code, hint });

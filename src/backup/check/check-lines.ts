@@ -3,7 +3,7 @@ import type { CheckedThing, CheckResult } from './permissions.ts';
 import type { Percentiles } from './percentiles.ts';
 import type { EndpointHealth } from './store-health.ts';
 
-const THINGS: Readonly<Record<CheckedThing, string>> = {
+export const THINGS: Readonly<Record<CheckedThing, string>> = {
   list: 'list objects',
   uploads: 'list uploads under way',
   upload: 'put an object in parts',

@@ -1,6 +1,6 @@
 import { readCatalogue } from '../../backup/catalogue/catalogue.ts';
 import { chainFault } from '../../backup/catalogue/chain-fault.ts';
-import { checkJob, type StoreCheck } from '../../backup/check/check-job.ts';
+import { checkJob, type CheckedJob, type StoreCheck } from '../../backup/check/check-job.ts';
 import { checkLines } from '../../backup/check/check-lines.ts';
 import type { Manifest } from '../../backup/manifest/manifest.ts';
 import type { BackupTarget } from '../../backup/target/target.ts';
@@ -19,10 +19,7 @@ export async function runCheck(given: JobsWork): Promise<ExitCode> {
   const checked: object[] = [];
   let isOk = true;
   for (const job of chosen) {
-    const checks = await checkJob(job, {
-      signal,
-      newest: async (target, signal) => await newestOf(target, { log, signal }),
-    });
+    const checks = await checkStores(job, { log, signal });
     for (const check of checks) {
       if (chosen.length > 1) output.text(`${job.name}:`);
       for (const line of checkLines(check)) output.text(printable(line));
@@ -31,6 +28,17 @@ export async function runCheck(given: JobsWork): Promise<ExitCode> {
     checked.push({ job: job.name, stores: checks.map(asObject) });
   }
   return output.done({ jobs: checked }, isOk ? EXIT.DONE : EXIT.PROBLEMS);
+}
+
+/** Tries everything at the stores of a job. */
+export async function checkStores(
+  job: CheckedJob,
+  { log, signal }: Pick<JobsWork, 'log' | 'signal'>,
+): Promise<readonly StoreCheck[]> {
+  return await checkJob(job, {
+    signal,
+    newest: async (target, signal) => await newestOf(target, { log, signal }),
+  });
 }
 
 /** The newest that is whole: of one that is not, a key may fail to open what is not there. */

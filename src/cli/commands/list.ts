@@ -3,6 +3,7 @@ import type { CommandSettings } from '../../config/sources.ts';
 import { below, isGroup, type Command, type CommandGroup } from '../command.ts';
 import type { HeapPlan } from '../heap-growth.ts';
 import { backup } from './backup.ts';
+import { doctor } from './doctor.ts';
 import { expire } from './expire.ts';
 import { init } from './init.ts';
 import { mirror } from './mirror.ts';
@@ -25,9 +26,15 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   webhook,
   mirror,
   backup,
+  doctor,
   init,
   status,
 ];
+
+/** The sections of a config file. A group whose commands have those of others has none of its own. */
+export const SECTIONS: readonly string[] = COMMANDS.filter(
+  (entry) => !isGroup(entry) || entry.members.some(({ section }) => section === undefined),
+).map(({ name }) => name);
 
 /** Returns what runs under a name: the command itself, and all that stand below it. */
 export function commandsOf(entry: Command | CommandGroup): readonly Command[] {
@@ -51,12 +58,12 @@ export function heapPlanFor(args: readonly string[]): HeapPlan {
   return (entry && commandsOf(entry)[0]?.heapPlan) ?? 'sender';
 }
 
-/** Returns what src/config needs to read the settings of a command; `section` is its own name or that of its group. */
+/** Returns what src/config needs to read the settings of a command; `section` is its own name or that of its group, unless it has that of another. */
 export function settingsOf(command: Command, section: string): CommandSettings {
   return {
-    section,
+    section: command.section ?? section,
     ownFile: command.ownFile,
-    sections: COMMANDS.map(({ name }) => name),
+    sections: SECTIONS,
     places: placesOf(command),
     secrets: command.secrets ?? [],
     byOption: command.byOption,

@@ -43,6 +43,16 @@ export async function openReceiver(
   return { target, [Symbol.asyncDispose]: () => target[Symbol.asyncDispose]() };
 }
 
+/**
+ * Returns what a receiver asks for.
+ * @throws IsyncError CONFIG_INVALID where a file can't be used
+ */
+export function readReceiverAccess(config: SenderConfig): Required<Pick<WsTargetOptions, 'token'>> & {
+  readonly tls: TlsOptions;
+} {
+  return { token: readToken(config), tls: readTls(config) };
+}
+
 /** Returns how to get the token. A token file is read now, and again for each connection: a new token needs no restart. */
 function readToken({ token, tokenFile }: SenderConfig): WsTargetOptions['token'] {
   if (tokenFile === undefined) return token?.reveal();

@@ -13,15 +13,26 @@ import { keysOf, openPool, type PullParts, sqsOptions } from './pull-parts.ts';
 
 /** Tries everything, says what it has found, and ends with 1 where something is wrong. */
 export async function runCheck(given: LastingWork<PullConfig>): Promise<ExitCode> {
-  const { config, output, log, signal, cut } = given;
+  const { output } = given;
+  const findings: Finding[] = [];
+  for await (const finding of pullFindings(given)) {
+    findings.push(finding);
+    output.text(lineOf(finding));
+  }
+  const isWrong = findings.some(({ level }) => level === 'fault');
+  return output.done({ findings }, isWrong ? EXIT.PROBLEMS : EXIT.DONE);
+}
+
+/** Tries everything that a pull with these settings needs. */
+export async function* pullFindings(given: LastingWork<PullConfig>): AsyncGenerator<Finding> {
+  const { config, log, signal, cut } = given;
   const keys = keysOf(config);
   using pool = openPool(config, cut);
   const opened = await opening(given);
   await using parts = opened.parts;
-  const findings: Finding[] = [];
   const buckets = config.buckets.length > 0 ? config.buckets : (parts?.state.buckets() ?? []);
   const { bucketOwner, requestPayer, minFree: minFreeBytes, unmatched } = config;
-  for await (const finding of check({
+  yield* check({
     queue: async () => await checkQueue(sqsOptions(config, log), { signal }),
     pool,
     buckets,
@@ -37,12 +48,7 @@ export async function runCheck(given: LastingWork<PullConfig>): Promise<ExitCode
     minFreeBytes,
     unmatched,
     requests: { bucketOwner, requestPayer },
-  })) {
-    findings.push(finding);
-    output.text(lineOf(finding));
-  }
-  const isWrong = findings.some(({ level }) => level === 'fault');
-  return output.done({ findings }, isWrong ? EXIT.PROBLEMS : EXIT.DONE);
+  });
 }
 
 interface Opening {

@@ -210,6 +210,6 @@ class Scan {
 
 function noMarkSticks(): IsyncError {
   return new IsyncError('MARK_NOT_KEPT', 'none of the files could be marked', {
-    hint: 'Run isync as the owner of the files (or as root).',
+    hint: 'Run isync as the owner of the files (or as root), on a file system with Unix permissions (vfat and exFAT have none).',
   });
 }

@@ -1,6 +1,7 @@
 import { type ErrorCode, errnoOf, IsyncError, isErrorCode } from '../../model/isync-error.ts';
 import { tlsText } from '../../model/tls-text.ts';
 import { REPLICATE_PATH } from '../../protocol/limits.ts';
+import { connectHint } from './connect-hints.ts';
 import { plainText } from './faults.ts';
 
 /** Returns the error of a connection that could not be opened; not `retryable` where only a person can mend it. */
@@ -9,12 +10,15 @@ export function connectError(error: unknown, where: string): IsyncError {
   const errno = errnoOf(error) ?? '';
   const message = error instanceof Error && error.message !== '' ? error.message : errno;
   if (isTlsError(errno))
-    return new IsyncError('TLS_FAILED', `TLS with ${where} failed: ${tlsText(message)}`, { cause: error });
+    return new IsyncError('TLS_FAILED', `TLS with ${where} failed: ${tlsText(message)}`, {
+      cause: error,
+      hint: connectHint(errno, message),
+    });
   if (errno === 'ERR_INVALID_CHAR')
     return new IsyncError('CONFIG_INVALID', 'the token has characters that no token has', { cause: error });
   if (NO_HANDSHAKE.test(message) || errno.startsWith('HPE_'))
     return new ForeignAnswer(`${where} answers, but not as an isync receiver: ${plainText(message)}`, error);
-  return unreachable(where, message, error, errno === 'ECONNRESET' ? HANG_UP_HINT : undefined);
+  return unreachable(where, message, error, connectHint(errno, message));
 }
 
 /**
@@ -73,10 +77,6 @@ const PATH_HINT = `Check the path of the address: a proxy must pass it on as ${R
 
 /** What ws says of an answer that is no WebSocket's, or not one of our protocol. */
 const NO_HANDSHAKE = /^(Server sent |Invalid (Upgrade|Sec-WebSocket-\S+) header)/;
-
-/** A receiver that expects TLS, or none, just hangs up; so does a bad link, so it is tried again. */
-const HANG_UP_HINT =
-  'If the receiver runs, check the address: wss:// where it has a certificate, ws:// where not.';
 
 /** OpenSSL's verification results (`man verify`), Node's own checks, and failures of the handshake itself. */
 const TLS_CODES =

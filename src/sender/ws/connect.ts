@@ -16,6 +16,7 @@ import {
 } from '../../protocol/limits.ts';
 import type { Welcome } from '../../protocol/messages.ts';
 import { connectError, notWelcomed, refusalError, unreachable } from './connect-errors.ts';
+import { NO_ANSWER } from './connect-hints.ts';
 import { closeError, protocolFault } from './faults.ts';
 
 /** From the first packet to the WebSocket standing, in ms: name lookup, TCP, TLS and upgrade on a bad link. */
@@ -162,7 +163,7 @@ function zeroMask(): void {}
 async function opened(socket: WebSocket, where: string, deadlineMs: number): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<Socket>();
   const timer = setTimeout(
-    () => reject(unreachable(where, `no answer within ${seconds(deadlineMs)}`)),
+    () => reject(unreachable(where, `no answer within ${seconds(deadlineMs)}`, undefined, NO_ANSWER)),
     deadlineMs,
   );
   let raw: Socket | undefined;

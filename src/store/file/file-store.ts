@@ -113,7 +113,10 @@ class FileStore implements LocalStore {
 
   async identity({ signal }: Abortable = {}): Promise<StoreIdentity> {
     this.#checkGoesOn(signal);
-    return guard(OWN_FOLDER, signal, async () => ({ id: await this.#id.read() }));
+    return guard(OWN_FOLDER, signal, async () => ({
+      id: await this.#id.read(),
+      freeBytes: this.#space.leftBytes,
+    }));
   }
 
   async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {

@@ -36,6 +36,14 @@ export class FreeSpace {
     );
   }
 
+  /** Bytes that may be taken now. */
+  get leftBytes(): number {
+    const { bavail, bsize, files, ffree } = statfsSync(this.#root);
+    // Without an inode no file can be made.
+    if (files > 0 && ffree === 0) return 0;
+    return Math.max(0, bavail * bsize - this.#minFreeBytes);
+  }
+
   /** Like `check`, and counts the bytes as gone until the next look. */
   take(bytes: number, path: string): void {
     this.check(bytes, path);

@@ -1,0 +1,123 @@
+import { stat } from 'node:fs/promises';
+import { ignorePatterns } from '../../config/schemas/sender.ts';
+import type { scanSchema } from '../../config/schemas/scan.ts';
+import { errnoOf, IsyncError } from '../../model/isync-error.ts';
+import { formatCount } from '../../observe/units.ts';
+import { createIgnoreRule } from '../../scanner/ignore-rule.ts';
+import { type DataDirectories, listDataDirectories } from '../../scanner/list-data-directories.ts';
+import { NOT_OURS_HINT, READ_HINT } from '../../scanner/mark.ts';
+import { markerError } from '../../scanner/markers.ts';
+import { isEmpty, looksLikeData, noneIn } from '../../sender/root-check.ts';
+import { closeWriteFault } from '../../watcher/inotifywait.ts';
+import { type Check, failure, ok, warning } from './check.ts';
+import { checkCloseWrite, checkInotify, inotifyLimits } from './inotify.ts';
+import { lookAtRoot, type RootFacts } from './root-facts.ts';
+import { tryMark } from './try-mark.ts';
+
+type ScanConfig = (typeof scanSchema)['_output'];
+
+/** Looks at the root as a scan does, at who owns what lies in it, and at what watches it. */
+export async function* rootChecks(config: ScanConfig): AsyncGenerator<Check> {
+  const { root, tag, maxWatched, newest, complete } = config;
+  let found: DataDirectories;
+  try {
+    found = await listDataDirectories(root, { tag });
+  } catch (error) {
+    yield failure('root', error);
+    return;
+  }
+  yield checkRoot(config, found);
+  const ignore = createIgnoreRule(ignorePatterns(config));
+  const facts = await lookAtRoot(found.directories, { root, maxWatched, newest, ignore });
+  yield await checkMarks(root, facts);
+  yield* filesChecks(facts, config);
+  const fault = complete === 'settle' ? undefined : await closeWriteFault();
+  yield checkCloseWrite(complete, fault);
+  const isTwice = complete !== 'settle' && fault === undefined;
+  const { folders, directories } = facts;
+  yield checkInotify(inotifyLimits(), { folders, directories: directories.length, isTwice });
+}
+
+function checkRoot({ root, tag, once }: ScanConfig, found: DataDirectories): Check {
+  const name = 'root';
+  const fault = looksLikeData('scan', root, tag, found);
+  // What a scan that goes on only tells.
+  if (fault !== undefined)
+    return found.markers || once ? failure(name, fault) : warning(name, fault.message, fault.hint);
+  const [problem] = found.problems;
+  if (problem !== undefined) return warning(name, `${problem.path}: ${problem.message}`);
+  if (isEmpty(found)) return warning(name, noneIn(root, tag), 'Nothing is sent until there is one.');
+  return ok(
+    name,
+    `${root} has ${formatCount(found.directories.length, 'data directory', 'data directories')}`,
+  );
+}
+
+/** Tries it once on each file system: data directories may be mounted. */
+async function checkMarks(root: string, { directories }: RootFacts): Promise<Check> {
+  const name = 'marks';
+  try {
+    const { dev } = await stat(root);
+    const mounted = new Map(
+      directories.filter(({ device }) => device !== dev).map((each) => [each.device, each.name] as const),
+    );
+    await tryMarkAtRoot(root, directories.at(-1)?.name);
+    for (const directory of mounted.values()) await tryMark(root, directory);
+    return ok(name, 'the group-write bit is kept');
+  } catch (error) {
+    return failure(name, error);
+  }
+}
+
+/** A scan writes to data directories alone: the root itself may be somebody else's. */
+async function tryMarkAtRoot(root: string, newest: string | undefined): Promise<void> {
+  try {
+    await tryMark(root, '');
+  } catch (error) {
+    const isOthers = error instanceof IsyncError && errnoOf(error.cause) === 'EACCES';
+    if (!isOthers || newest === undefined) throw error;
+    await tryMark(root, newest);
+  }
+}
+
+function* filesChecks(facts: RootFacts, { marks }: ScanConfig): Generator<Check> {
+  const { files, notOurs, unreadable, notWritable, writableByGroup, openAcl } = facts;
+  const name = 'files';
+  if (unreadable !== undefined)
+    yield failure(name, new IsyncError('READ_ONLY', `${unreadable} can't be read`, { hint: READ_HINT }));
+  else if (notOurs !== undefined)
+    yield failure(
+      name,
+      new IsyncError('MARK_NOT_KEPT', `${notOurs} belongs to another user, so that it can't be marked`, {
+        hint: NOT_OURS_HINT,
+      }),
+    );
+  else if (notWritable !== undefined) {
+    yield failure(name, markerError(notWritable.cause, notWritable.directory));
+  } else yield ok(name, `${formatCount(files, 'file')} in unsealed directories can be read and marked`);
+  yield* groupBitChecks(writableByGroup, openAcl, marks);
+}
+
+function* groupBitChecks(
+  file: string | undefined,
+  folder: string | undefined,
+  marks: 'trust' | 'verify',
+): Generator<Check> {
+  const what =
+    folder === undefined
+      ? file === undefined
+        ? undefined
+        : `${file} has been made with the group-write bit, which is the mark`
+      : `new files in ${folder} get the group-write bit, which is the mark, by a default ACL`;
+  if (what === undefined) return;
+  const cure = folder === undefined ? 'Start the parser with umask 022 (UMask=0022)' : `setfacl -k ${folder}`;
+  const name = 'umask and ACL';
+  if (marks === 'trust')
+    yield failure(
+      name,
+      new IsyncError('MARK_UNKNOWN', what, {
+        hint: `${cure}; or leave --marks at verify, which asks the target.`,
+      }),
+    );
+  else yield warning(name, what, `isync asks the target about each, which takes time: ${cure}.`);
+}

@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { CLI_MAIN, CLI_NODE } from '../../harness/cli.ts';
+import { CliProcess, plainEnvironment } from '../../harness/process.ts';
+import { lacks } from '../../harness/tools.ts';
+import { temporaryFolder } from './temporary-folder.ts';
+
+/** As systemd does, takes datagrams; prints each in a line, with "|" between its own. */
+const MANAGER = `
+import os, socket, sys
+manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+manager.bind(sys.argv[1])
+print("bound", flush=True)
+while True:
+    print(manager.recv(4096).decode().strip().replace("\\n", "|"), flush=True)
+`;
+
+it.skipIf(['python3', 'systemd-analyze'].map((tool) => lacks(tool as 'python3')).includes(true))(
+  'a service tells systemd when it serves, that it lives, and what it does at a signal',
+  async () => {
+    const [folder, store] = [temporaryFolder(), temporaryFolder()];
+    chmodSync(folder, 0o755);
+    const socket = join(folder, 'notify');
+    const listening = spawn('python3', ['-c', MANAGER, socket], { stdio: ['ignore', 'pipe', 'pipe'] });
+    await using manager = new CliProcess(listening, ['python3']);
+    await manager.until('the socket', () => manager.stdout.includes('bound'));
+    // No terminal can hang up: SIGHUP is for a reload.
+    const child = spawn(CLI_NODE, [CLI_MAIN, 'receive', store, '--listen', '127.0.0.1:0'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      env: { ...plainEnvironment(), NOTIFY_SOCKET: socket, WATCHDOG_USEC: '1000000' },
+    });
+    await using receiver = new CliProcess(child, ['receive']);
+    const told = async (what: string, times = 1): Promise<unknown> =>
+      await manager.until(what, () => manager.stdout.split(what).length > times);
+    await told('READY=1|STATUS=listening on ws://127.0.0.1:');
+    await told('WATCHDOG=1', 2);
+    receiver.signal('SIGHUP');
+    await told('RELOADING=1|MONOTONIC_USEC=');
+    await told('READY=1', 2);
+    receiver.signal('SIGTERM');
+    await told('STOPPING=1');
+    expect((await receiver.ended).exitCode).toBe(0);
+    expect(receiver.stderr).not.toContain('could not be told');
+  },
+);
