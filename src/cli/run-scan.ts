@@ -94,7 +94,7 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     };
     given.reloads(table, () => watched.status);
   }
-  const expiring = await startExpiring(config, opened.target, { ignore: ignore.rule, signal, log });
+  await using expiring = await startExpiring(config, opened.target, { ignore: ignore.rule, signal, log });
   void opened.target.refused.then((error) => {
     state.link.refusedForGood(error);
     state.look();
@@ -117,7 +117,8 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
     onView: (view) => state.begin(view),
     stuckAfterMs: config.stuckAfter === 0 ? undefined : config.stuckAfter,
     log,
-  }).finally(() => expiring?.[Symbol.asyncDispose]());
+  });
+  await expiring?.[Symbol.asyncDispose]();
   const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
   for (const line of summaryLines(summary)) output.text(line);
   if (failure !== undefined) return output.failed(failure, summary);

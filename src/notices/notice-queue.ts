@@ -103,12 +103,15 @@ export class NoticeQueue implements Notices, Disposable {
     }
   }
 
-  /** Sends what is due, and what will be, until the signal fires. Never rejects. */
-  async deliver(signal: AbortSignal): Promise<void> {
+  /**
+   * Sends what is due, and what will be, until the signal fires. Never rejects.
+   * @param cut ends what is being sent then: whoever was just told would be told again
+   */
+  async deliver(signal: AbortSignal, cut = signal): Promise<void> {
     await Promise.all(
       this.#notifiers.map(async (notifier, at) => {
         while (!signal.aborted) {
-          const isStuck = !(await this.#sendDue(notifier, signal));
+          const isStuck = !(await this.#sendDue(notifier, signal, cut));
           const wait = isStuck ? LOOK_MS : this.#nextLookMs(notifier);
           await this.#wakeups[at]?.sleep(wait, signal);
         }
@@ -119,7 +122,7 @@ export class NoticeQueue implements Notices, Disposable {
   /** Tries once, for `withinMs` at most, what is due now. The rest stays for the next process. Never rejects. */
   async flush(withinMs: number): Promise<void> {
     const signal = AbortSignal.timeout(withinMs);
-    await Promise.all(this.#notifiers.map(async (notifier) => await this.#sendDue(notifier, signal)));
+    await Promise.all(this.#notifiers.map(async (notifier) => await this.#sendDue(notifier, signal, signal)));
   }
 
   /** Of each rule, by its name. Empty where they can't be read. */
@@ -174,7 +177,7 @@ export class NoticeQueue implements Notices, Disposable {
   }
 
   /** Whether all could be looked at. */
-  async #sendDue(notifier: Notifier, signal: AbortSignal): Promise<boolean> {
+  async #sendDue(notifier: Notifier, signal: AbortSignal, cut: AbortSignal): Promise<boolean> {
     const { name } = notifier.rule;
     const long = { claimMs: CLAIM_MS, longestMs: LONGEST_WAIT_MS };
     let isWhole = true;
@@ -185,7 +188,7 @@ export class NoticeQueue implements Notices, Disposable {
         }));
         isWhole &&= taken !== undefined;
         if (taken?.queued === undefined) break;
-        await this.#send(notifier, store, taken.queued, signal);
+        await this.#send(notifier, store, taken.queued, cut);
       }
     }
     return isWhole;

@@ -13,7 +13,9 @@ import { RecordingLog } from '../recording-log.ts';
 import { PackStage, packed } from './packing.ts';
 
 const stage = PackStage.use();
-beforeEach(() => void mkdirSync(stage.state));
+beforeEach(() => {
+  mkdirSync(stage.state);
+});
 
 function orderOf(more: Partial<PackOrder> = {}): PackOrder {
   return {

@@ -17,7 +17,7 @@ import { RecordingLog } from '../recording-log.ts';
 
 const DEVICE = 'edge1';
 /** What the command would pass on where only root and target are given. */
-const DEFAULTS = scanSchema.parse({ root: '/root', to: '/target' });
+const DEFAULTS = scanSchema.parse({ root: '/root', to: '/target', onSeal: undefined, onProblem: undefined });
 export const DEFAULT_IGNORE = ignorePatterns(DEFAULTS);
 export const OLD_SECONDS = 1_000_000_000;
 

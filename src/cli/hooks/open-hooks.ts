@@ -61,10 +61,13 @@ export async function openHooks({ config, owner, alarms, log }: HooksOptions): P
     }),
   );
   const ending = new AbortController();
-  const delivered = queue.deliver(ending.signal);
+  const cut = new AbortController();
+  const delivered = queue.deliver(ending.signal, cut.signal);
   opened.defer(async () => {
     ending.abort();
+    const timer = setTimeout(() => cut.abort(), FLUSH_MS);
     await delivered;
+    clearTimeout(timer);
     await queue.flush(FLUSH_MS);
   });
   if (config.onProblem !== undefined) {
