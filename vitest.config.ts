@@ -12,7 +12,6 @@ const LONG = 'test/long/**';
 const FIRST = [
   '/test/e2e/',
   '/test/cli/',
-  '/events/copy.test',
   '/mirror/misses.test',
   '/test/sender/',
   '/test/watcher/',

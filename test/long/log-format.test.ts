@@ -3,8 +3,8 @@ import { closeSync, fstatSync, mkdirSync, openSync, readFileSync, writeFileSync 
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CLI_MAIN, CLI_NODE } from '../../harness/cli.ts';
-import { isync } from './isync-process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { isync } from '../cli/isync-process.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 /** The arguments of a scan of one closed directory with one file, into a folder. */
 function scanOf(): string[] {

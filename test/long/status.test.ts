@@ -8,8 +8,8 @@ import { ThrottledLog } from '../../src/http/throttled-log.ts';
 import { StatusBoard } from '../../src/observe/status/status-board.ts';
 import { openStatusSocket } from '../../src/observe/status/status-socket.ts';
 import { RecordingLog } from '../recording-log.ts';
-import { isync, startIsync, type Ended, type IsyncProcess } from './isync-process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { isync, startIsync, type Ended, type IsyncProcess } from '../cli/isync-process.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 const PATIENCE = { timeout: 60_000, interval: 50 };
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { faultyProxy } from '../../harness/faulty-proxy.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
-import { CopyStage } from './copy-stage.ts';
+import { CopyStage } from '../events/copy-stage.ts';
 
 const MIB = 1024 * 1024;
 /** So that objects of some MiB are large. */

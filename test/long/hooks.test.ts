@@ -4,8 +4,8 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { isync, startIsync, type IsyncProcess } from './isync-process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { isync, startIsync, type IsyncProcess } from '../cli/isync-process.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 const PATIENCE = { timeout: 60_000, interval: 50 };
 
