@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
+import { unitText } from '../../src/cli/init/unit.ts';
 import { lacks } from '../../harness/tools.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -30,15 +31,29 @@ describe.each(units)('deploy/%s', (name) => {
       expect(text.split('\n')).toContain(setting);
   });
 
+  // Where isync is not installed, what is started is another program.
   it.skipIf(without)('is clean, and exposes no more than it must', () => {
-    const folder = temporaryFolder();
-    // Where isync is not installed, what is started is another program.
-    const unit = join(folder, name);
-    writeFileSync(unit, text.replaceAll('/usr/bin/isync', '/bin/true'));
-    const { status, stderr } = spawnSync('systemd-analyze', ['verify', unit], { encoding: 'utf8' });
-    expect([status, stderr]).toEqual([0, '']);
-    const told = execFileSync('systemd-analyze', ['security', '--offline=yes', unit], { encoding: 'utf8' });
-    const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(told)?.[1]);
-    expect(exposure).toBeLessThanOrEqual(MOST_EXPOSURE);
+    expectGood(name, text.replaceAll('/usr/bin/isync', '/bin/true'));
   });
 });
+
+describe.each(['receive', 'scan'] as const)('the unit of isync init for %s', (command) => {
+  it.skipIf(without)('is clean, and exposes no more than it must', () => {
+    const facts = { command, config: '/etc/isync/its 100%.yaml', credential: '/etc/isync/secret' };
+    const text = unitText({ ...facts, user: 'root', folder: '/srv/my data' });
+    expect(text).toContain(`--config "/etc/isync/its 100%%.yaml"`);
+    expect(text).toContain('ReadWritePaths="/srv/my data"');
+    expect(text).not.toMatch(/\/srv\/isync|\/datas|\/usr\/bin\/isync/);
+    expectGood(`isync-${command}.service`, text);
+  });
+});
+
+function expectGood(name: string, text: string): void {
+  const unit = join(temporaryFolder(), name);
+  writeFileSync(unit, text);
+  const { status, stderr } = spawnSync('systemd-analyze', ['verify', unit], { encoding: 'utf8' });
+  expect([status, stderr]).toEqual([0, '']);
+  const told = execFileSync('systemd-analyze', ['security', '--offline=yes', unit], { encoding: 'utf8' });
+  const exposure = Number(/Overall exposure level for \S+: ([\d.]+)/.exec(told)?.[1]);
+  expect(exposure).toBeLessThanOrEqual(MOST_EXPOSURE);
+}

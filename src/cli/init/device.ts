@@ -49,7 +49,7 @@ export async function initDevice(
   const hasUnit = unit && hasSystemd();
   if (hasUnit) {
     const path = unitPath('scan');
-    const facts = { command: 'scan', config, user, folders: [root] };
+    const facts = { command: 'scan', config, credential: tokenFile, user, folder: root } as const;
     told.placed(path, await placeFile(path, unitText(facts), { mode: 0o644 }));
   }
   output.text('');

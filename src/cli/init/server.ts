@@ -46,7 +46,7 @@ export async function initServer(
     'min-free': '1GiB',
   };
   told.placed(config, await placeFile(config, stringify({ receive }), { mode: 0o644 }));
-  const facts = { command: 'receive', config, user: user.name, folders: [store] };
+  const facts = { command: 'receive', config, credential: key, user: user.name, folder: store } as const;
   if (unit && hasSystemd()) {
     const path = unitPath('receive');
     told.placed(path, await placeFile(path, unitText(facts), { mode: 0o644 }));
