@@ -1,4 +1,5 @@
 import type { Writable } from 'node:stream';
+import { provideDisposableStacks } from '../../model/disposable-stacks.ts';
 import type { HttpHandler } from '../../http/handler.ts';
 import { answerBuffered, BUFFERED_BYTES, type UrlResult } from './buffered.ts';
 import type { UrlEvent } from './event.ts';
@@ -15,6 +16,8 @@ declare global {
   /** Of Lambda's runtime. Elsewhere the SDK may put an empty one there. */
   var awslambda: Partial<AwsLambda<LambdaContext>> | undefined;
 }
+
+provideDisposableStacks();
 
 /** Stands for a client that never leaves: Lambda tells nothing of one that does. */
 const never = new AbortController().signal;
