@@ -32,7 +32,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     devices,
     store: new StoreLook(config.store, store),
     url: () => listening,
-    certificateEndsMs: config.tlsCert === undefined ? undefined : certificateEndsMs(config.tlsCert),
+    certificateEndsMs: () => certificateEndsMs(config.tlsCert),
     hasToken: tokens && ((device) => tokens.has(device)),
     log,
   });

@@ -9,8 +9,12 @@ const WARN_MS = 14 * 24 * 3600 * 1000;
 /** From here on it is a critical one. */
 const CRITICAL_MS = 2 * 24 * 3600 * 1000;
 
-/** When the first certificate of a PEM file ends, in ms since 1970; undefined where that can't be told. */
-export function certificateEndsMs(path: string): number | undefined {
+/**
+ * When the first certificate of a PEM file ends now, in ms since 1970: it may have been renewed. Undefined where there is no file, or that
+ * can't be told.
+ */
+export function certificateEndsMs(path: string | undefined): number | undefined {
+  if (path === undefined) return undefined;
   try {
     return new X509Certificate(readFileSync(path)).validToDate.getTime();
   } catch {

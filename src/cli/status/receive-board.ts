@@ -19,7 +19,7 @@ export interface ReceiveParts {
   /** Where it listens; undefined until it does. */
   readonly url: () => string | undefined;
   /** When its certificate ends, in ms since 1970; undefined without one. */
-  readonly certificateEndsMs: number | undefined;
+  readonly certificateEndsMs: () => number | undefined;
 }
 
 /** What is to be seen of a receiver. */
@@ -70,7 +70,7 @@ function storeFacts({ config, store, url, certificateEndsMs }: ReceiveParts): Fa
     countFact('max_connections', 'Most connections', maxConnections),
     { id: 'immutable', label: 'Immutable', value: immutable },
     { id: 'tokens', label: 'Tokens', value: config.tokens !== undefined },
-    { id: 'certificate_ends', label: 'Certificate ends', value: certificateEndsMs ?? null, unit: 'time' },
+    { id: 'certificate_ends', label: 'Certificate ends', value: certificateEndsMs() ?? null, unit: 'time' },
   ];
 }
 

@@ -63,7 +63,8 @@ export function measureReceive(
   gauge('store_free_bytes', 'Free space at the store; of a folder only', () => store.space?.freeBytes);
   gauge('store_size_bytes', 'Size of its disk', () => store.space?.sizeBytes);
   gauge('store_up', 'Whether the store can be used', () => Number(store.fault === undefined));
-  gauge('certificate_expiry_timestamp_seconds', 'When the certificate of this receiver ends', () =>
-    certificateEndsMs === undefined ? undefined : certificateEndsMs / 1000,
-  );
+  gauge('certificate_expiry_timestamp_seconds', 'When the certificate of this receiver ends', () => {
+    const endsMs = certificateEndsMs();
+    return endsMs === undefined ? undefined : endsMs / 1000;
+  });
 }

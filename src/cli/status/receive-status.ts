@@ -61,7 +61,7 @@ export class ReceiveStatus {
     const { devices, store, certificateEndsMs } = this.options;
     const nowMs = Date.now();
     yield* store.alarms();
-    const certificate = certificateAlarm('the certificate of this receiver', certificateEndsMs);
+    const certificate = certificateAlarm('the certificate of this receiver', certificateEndsMs());
     if (certificate !== undefined) yield certificate;
     for (const device of devices.all) {
       if (nowMs - device.seenMs(nowMs) > FORGOTTEN_MS) devices.forget(device.name);

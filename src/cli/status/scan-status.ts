@@ -25,7 +25,7 @@ export interface ScanStatusOptions {
   readonly config: ScanParts['config'] & ScanSettings;
   readonly sentBytes: () => number;
   /** When our own certificate ends, in ms since 1970; undefined without one. */
-  readonly certificateEndsMs: number | undefined;
+  readonly certificateEndsMs: () => number | undefined;
   readonly log: Log;
 }
 
@@ -97,7 +97,7 @@ export class ScanStatus {
     yield* this.link.alarms();
     const certificates = [
       certificateAlarm('the certificate of the receiver', this.link.peer?.certificateEndsMs),
-      certificateAlarm('the certificate of this device', certificateEndsMs),
+      certificateAlarm('the certificate of this device', certificateEndsMs()),
     ];
     for (const alarm of certificates) if (alarm !== undefined) yield alarm;
     if (this.#view !== undefined) yield* alarmsOf(this.#view, config);

@@ -1,6 +1,6 @@
-import type { ProgressState } from '../observe/progress.ts';
-import type { Activity } from '../observe/status/report.ts';
-import type { ScanView } from '../sender/scan/scan-view.ts';
+import type { ProgressState } from '../../observe/progress.ts';
+import type { Activity } from '../../observe/status/report.ts';
+import type { ScanView } from '../../sender/scan/scan-view.ts';
 
 export interface ScanProgressOptions {
   /** Bytes of content that have left so far. */
