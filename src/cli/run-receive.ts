@@ -13,10 +13,9 @@ import { openStore } from './locations/table.ts';
 import { filesOfReceiver, warnOfFewFiles } from './open-files.ts';
 import { openHooks } from './hooks/open-hooks.ts';
 import { openStatus } from './status/open-status.ts';
-import { certificateEndsMs } from './status/certificate.ts';
 import { ReceiveStatus } from './status/receive-status.ts';
 import { StoreLook } from './status/store-look.ts';
-import { followTlsFiles, readTlsFiles } from './tls-files.ts';
+import { type FollowedTls, followTlsFiles, readTlsFiles } from './tls-files.ts';
 import { softwareName } from './version.ts';
 
 export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
@@ -25,6 +24,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
   await using store = await openUnlessStopped(given);
   if (store === undefined) return EXIT.DONE;
   let listening: string | undefined;
+  let tls: FollowedTls | undefined;
   using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
   const devices = new Devices();
   const state = new ReceiveStatus({
@@ -32,7 +32,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     devices,
     store: new StoreLook(config.store, store),
     url: () => listening,
-    certificateEndsMs: () => certificateEndsMs(config.tlsCert),
+    certificateEndsMs: () => tls?.endsMs,
     hasToken: tokens && ((device) => tokens.has(device)),
     log,
   });
@@ -56,8 +56,8 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     watch: hooks.seal === undefined ? devices : hooks.seal.watching(devices),
     log,
   });
-  using following = new DisposableStack();
-  following.use(followTlsFiles(config, receiver, log));
+  using following = followTlsFiles(config, receiver, log);
+  tls = following;
   const { url, host, port } = receiver;
   listening = url;
   if (store.notes !== undefined)

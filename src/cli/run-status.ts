@@ -6,7 +6,7 @@ import { cutToColumns } from '../observe/columns.ts';
 import { printable } from '../observe/printable.ts';
 import { reportText, type ReportStyle } from '../observe/status/report-text.ts';
 import { briefCommand } from './brief-command.ts';
-import { EXIT, type ExitCode } from './exit-codes.ts';
+import { EXIT, type ExitCode, exitCodeOf } from './exit-codes.ts';
 import { errorText, type Output } from './output.ts';
 import { askUrl } from './status/ask-url.ts';
 import { lookHere, type Look, needsPerson } from './status/look.ts';
@@ -48,7 +48,7 @@ async function watch(look: () => Promise<Look>, output: Output): Promise<ExitCod
         const error = toIsyncError(thrown, 'INTERNAL');
         const { code, message, hint } = error;
         const lines = errorText(error).trimEnd().split('\n');
-        return { lines, summary: { error: { code, message, hint } }, exit: EXIT.UNREACHABLE };
+        return { lines, summary: { error: { code, message, hint } }, exit: exitCodeOf(code) };
       },
     );
     exit = shown.exit;

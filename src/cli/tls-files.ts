@@ -1,6 +1,6 @@
-import { statSync } from 'node:fs';
-import { X509Certificate } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
 import { readText } from '../config/read-text.ts';
+import { certificateFacts } from '../http/certificate.ts';
 import type { TlsFiles } from '../http/create-server.ts';
 import type { Log } from '../model/log.ts';
 import { errnoOf } from '../model/isync-error.ts';
@@ -28,6 +28,12 @@ export function readTlsFiles({ tlsCert, tlsKey, tlsCa }: TlsPaths): TlsFiles | u
   };
 }
 
+/** The files of a server that is served by them. */
+export interface FollowedTls extends Disposable {
+  /** When the certificate that is served ends, in ms since 1970; undefined without one. */
+  readonly endsMs: number | undefined;
+}
+
 /**
  * Has a server use the files again whenever they have changed. Where they can't be used, as between the renewal of a
  * certificate and that of its key, those from before stay, the log tells, and the files are tried again.
@@ -36,10 +42,11 @@ export function followTlsFiles(
   paths: TlsPaths,
   server: { useTls(tls: TlsFiles): void },
   log: Log,
-): Disposable {
+): FollowedTls {
   const { tlsCert, tlsKey, tlsCa } = paths;
   const files = [tlsCert, tlsKey, tlsCa].filter((path) => path !== undefined);
-  if (tlsCert === undefined) return { [Symbol.dispose]: () => {} };
+  if (tlsCert === undefined) return { endsMs: undefined, [Symbol.dispose]: () => {} };
+  let endsMs = endOf(readFileSync(tlsCert));
   let served = versionsOf(files);
   let refused = '';
   const timer = setInterval(() => {
@@ -49,19 +56,27 @@ export function followTlsFiles(
       const tls = readTlsFiles(paths);
       if (tls === undefined) return;
       server.useTls(tls);
-      [served, refused] = [found, ''];
-      log.info('the renewed certificate is served', { path: tlsCert, validTo: validToOf(tls.cert) });
+      [served, refused, endsMs] = [found, '', endOf(tls.cert)];
+      log.info('the renewed certificate is served', {
+        path: tlsCert,
+        validTo: new Date(endsMs ?? 0).toISOString(),
+      });
     } catch (error) {
       refused = found;
       log.error('the changed certificate can not be used: the one from before is served', { err: error });
     }
   }, LOOK_MS);
   timer.unref();
-  return { [Symbol.dispose]: () => clearInterval(timer) };
+  return {
+    get endsMs() {
+      return endsMs;
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
 }
 
-function validToOf(cert: Buffer): string {
-  return new X509Certificate(cert).validToDate.toISOString();
+function endOf(cert: Buffer): number | undefined {
+  return certificateFacts(cert)?.validToMs;
 }
 
 /** A text that differs for every version of any of the files, for a missing one and for each error of stat. */

@@ -301,6 +301,6 @@ function noticesError(error: unknown, path: string): IsyncError {
   return sqliteError(error, {
     path,
     name: 'notices',
-    whenDamaged: `Move it away (mv ${path} ${path}.old): what waits in it is not told, backups do not need it.`,
+    whenDamaged: `Move it away (mv ${path} ${path}.old): what waits in it is not told, nothing else needs it.`,
   });
 }

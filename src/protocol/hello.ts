@@ -1,6 +1,6 @@
 import { DIGEST_ALGORITHMS } from '../model/digest.ts';
 import { malformed } from './bytes.ts';
-import { isObject, parseObject, text, truth, type Fields } from './json-fields.ts';
+import { type Fields, isObject, optionalCount, parseObject, text, truth } from './json-fields.ts';
 import { MAX_HELLO_BYTES, MAX_ID_LENGTH } from './limits.ts';
 import type { Hello, SessionLimits, Welcome, WelcomeStore } from './messages.ts';
 
@@ -59,14 +59,14 @@ function parseCompression(value: unknown): string[] {
 function parseStore(value: unknown): WelcomeStore | undefined {
   if (value === undefined) return undefined;
   if (!isObject(value)) throw malformed('"store" is no object');
-  const { freeBytes } = value;
+  const freeBytes = optionalCount(value, 'freeBytes');
   return {
     id: id(value, 'id'),
     process: id(value, 'process'),
     listedMtime: truth(value, 'listedMtime'),
     // Receivers of older versions leave it out.
     checksLooks: value['checksLooks'] !== undefined && truth(value, 'checksLooks'),
-    ...(freeBytes !== undefined && { freeBytes: size(value, 'freeBytes') }),
+    ...(freeBytes !== undefined && { freeBytes }),
   };
 }
 
@@ -81,13 +81,6 @@ function id(fields: Fields, name: string): string {
 function version(fields: Fields): number {
   const value = fields['version'];
   if (typeof value !== 'number' || !Number.isSafeInteger(value)) throw malformed('"version" is no integer');
-  return value;
-}
-
-function size(fields: Fields, name: string): number {
-  const value = fields[name];
-  if (typeof value !== 'number' || !Number.isFinite(value) || value < 0)
-    throw malformed(`"${name}" is no size`);
   return value;
 }
 

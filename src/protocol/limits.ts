@@ -32,7 +32,7 @@ export const MAX_TEXT_BYTES = 1024;
 export const MAX_REPORT_BYTES = 8 * 1024;
 /** Most problems in a REPORT, the gravest first: more than a person reads of one device. */
 export const MAX_REPORT_PROBLEMS = 10;
-/** Longest text in a REPORT, in characters: a name in it may be cut. */
+/** Longest text in a REPORT, in UTF-16 units: a name in it may be cut. */
 export const MAX_REPORT_TEXT = 300;
 /** Least time between two REPORTs of a session, in ms. A receiver ignores what comes sooner than half of it. */
 export const REPORT_MS = 5_000;

@@ -44,7 +44,7 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   'webhook queue': 'queue.db in the state',
   'mirror on-miss': 'redirect with a service endpoint, else stream',
   'mirror spool': "the system's for temporary files",
-  'hook-state': '$STATE_DIRECTORY, else ~/.local/state/isync',
+  'hook-state': '$STATE_DIRECTORY, else $XDG_STATE_HOME/isync, else ~/.local/state/isync',
   'init settings': '/etc/isync; ~/.config/isync unless root',
   'state-dir': 'CONFIG.state, beside the config file',
   'status url': 'all commands of this user here; as root, of every unit',

@@ -86,11 +86,11 @@ export const HOOK_OPTIONS = {
     ...TEXT,
     ...HOOKS,
     describe: 'Folder for what these are still owed',
-    defaultDescription: '$STATE_DIRECTORY, else ~/.local/state/isync',
+    defaultDescription: '$STATE_DIRECTORY, else $XDG_STATE_HOME/isync, else ~/.local/state/isync',
   },
 } as const satisfies OptionTable;
 
-/** For `scan` and `verify`: which files are compared or sent, and under which device name. */
+/** For `scan`, `verify` and `expire`: which files are compared or sent, and under which device name. */
 export const SENDER_OPTIONS = {
   to: {
     ...TEXT,

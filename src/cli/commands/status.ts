@@ -22,7 +22,7 @@ export const status: Command = {
     ['$0 status', 'What runs here: what it does, what is wrong, and what to do about it'],
     ['$0 status --watch', 'The same, again each second'],
     ['$0 status --json | jq .reports[].alarms', 'For a program'],
-    ['$0 status --url http://backup:7480 --token-file T', 'Of another machine'],
+    ['$0 status --url http://backup:7481 --token-file T', 'Of another machine'],
   ],
   arguments: [],
   options: OPTIONS,

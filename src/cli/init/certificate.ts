@@ -24,12 +24,12 @@ export interface Certificates {
 }
 
 /**
- * Makes an authority of one's own and the certificate of a server for `names`, below `folder`; what is there and good for a while is kept.
+ * Makes an authority of one's own and the certificate of a server at `host`, below `folder`; what is there and good for a while is kept.
  * @throws IsyncError CONFIG_INVALID: no openssl, or files that can't be read or written
  */
 export async function makeCertificates(
   folder: string,
-  names: readonly string[],
+  host: string,
   { owner }: Pick<PlaceOptions, 'owner'>,
 ): Promise<Certificates> {
   const at = (name: string): string => join(folder, name);
@@ -46,7 +46,7 @@ export async function makeCertificates(
         '-days',
         String(AUTHORITY_DAYS),
         '-subj',
-        `/CN=isync ${names[0] ?? ''}`,
+        `/CN=isync ${host}`,
         '-keyout',
         'a-key.pem',
         '-out',
@@ -60,13 +60,16 @@ export async function makeCertificates(
     }
     const authority = readFileSync(caCert, 'utf8');
     const fingerprint = fingerprintOf(new X509Certificate(authority));
-    if (isGood(cert, key, names)) return { cert, key, fingerprint, isNew: false };
-    const alternative = names.map((name) => `${isIP(name) === 0 ? 'DNS' : 'IP'}:${name}`).join(',');
+    if (isGood(cert, key, host)) return { cert, key, fingerprint, isNew: false };
+    const alternative = `${isIP(host) === 0 ? 'DNS' : 'IP'}:${host}`;
     writeFileSync(
       join(scratch, 'ext'),
       `subjectAltName=${alternative}\nextendedKeyUsage=serverAuth\nbasicConstraints=critical,CA:FALSE\n`,
     );
-    run([...NEW_KEY, '-subj', `/CN=${names[0] ?? ''}`, '-keyout', 's-key.pem', '-out', 's.csr']);
+    // A key stays: systemd has given it to the service that runs, which takes a new certificate by itself.
+    const isNewKey = !existsSync(key);
+    const ofKey = isNewKey ? [...NEW_KEY, '-keyout', 's-key.pem'] : ['req', '-new', '-key', key];
+    run([...ofKey, '-subj', `/CN=${host}`, '-out', 's.csr']);
     run([
       'x509',
       '-req',
@@ -86,7 +89,7 @@ export async function makeCertificates(
       '-out',
       's.pem',
     ]);
-    await replaceFile(key, made('s-key.pem'), { mode: 0o600, owner });
+    if (isNewKey) await replaceFile(key, made('s-key.pem'), { mode: 0o600, owner });
     await replaceFile(cert, `${made('s.pem')}${authority}`, { mode: 0o644 });
     return { cert, key, fingerprint, isNew: true };
   } finally {
@@ -105,13 +108,11 @@ export function fingerprintOf(certificate: X509Certificate): string {
   return certificate.fingerprint256.replaceAll(':', '').toLowerCase();
 }
 
-function isGood(cert: string, key: string, names: readonly string[]): boolean {
+function isGood(cert: string, key: string, host: string): boolean {
   if (!existsSync(cert) || !existsSync(key)) return false;
   const certificate = new X509Certificate(readFileSync(cert));
-  const isFor = names.every((name) =>
-    isIP(name) === 0 ? certificate.checkHost(name) !== undefined : certificate.checkIP(name) !== undefined,
-  );
-  return isFor && certificate.validToDate.getTime() - Date.now() > RENEW_BEFORE_MS;
+  const isFor = isIP(host) === 0 ? certificate.checkHost(host) : certificate.checkIP(host);
+  return isFor !== undefined && certificate.validToDate.getTime() - Date.now() > RENEW_BEFORE_MS;
 }
 
 function openssl(args: readonly string[], cwd: string): void {

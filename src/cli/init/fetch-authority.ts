@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
 import type { JoinLine } from '../../config/join-line.ts';
+import { parseTargetAddress } from '../../config/target-address.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { fingerprintOf } from './certificate.ts';
 
@@ -16,7 +17,9 @@ const MOST_ABOVE = 8;
  * @throws IsyncError UNREACHABLE, TLS_FAILED: another server, or somebody in between
  */
 export async function fetchAuthority({ url, fingerprint }: JoinLine): Promise<string> {
-  const offered = await certificatesOf(new URL(url));
+  const address = parseTargetAddress(url);
+  if (address.kind !== 'receiver') throw new Error('a line names a receiver');
+  const offered = await certificatesOf(address.url);
   const authority = offered.find((certificate) => fingerprintOf(certificate) === fingerprint);
   const [server] = offered;
   if (authority !== undefined && server !== undefined && server.verify(authority.publicKey))
@@ -49,7 +52,7 @@ async function certificatesOf(url: URL): Promise<readonly X509Certificate[]> {
       `${url.host} does not answer: ${error instanceof Error ? error.message : String(error)}`,
       {
         cause: error,
-        hint: 'Start the receiver there; see to name, port and firewall.',
+        hint: 'Start the receiver there; check host name, port and firewalls.',
       },
     );
   } finally {

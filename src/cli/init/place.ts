@@ -14,7 +14,7 @@ export interface PlaceOptions {
 /** What was there before, or has been made. */
 export type Placed = 'made' | 'kept';
 
-/** Makes a folder, with those above it, where there is none. @throws IsyncError NO_PERMISSION-like of the system */
+/** Makes a folder, with those above it, where there is none. @throws IsyncError CONFIG_INVALID */
 export function placeFolder(path: string, { mode, owner }: PlaceOptions): Placed {
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return 'kept';

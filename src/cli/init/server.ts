@@ -30,7 +30,7 @@ export async function initServer(
   const owner = user.ids;
   told.placed(store, placeFolder(store, { mode: 0o750, owner }));
   told.placed(settings, placeFolder(settings, { mode: 0o755 }));
-  const { cert, key, fingerprint, isNew } = await makeCertificates(settings, [host], { owner });
+  const { cert, key, fingerprint, isNew } = await makeCertificates(settings, host, { owner });
   told.placed(`${cert}, ${key} (for ${host}; renewed by running this again)`, isNew ? 'made' : 'kept');
   const tokens = join(settings, 'tokens.json');
   const token = await addToken(tokens, device);

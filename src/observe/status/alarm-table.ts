@@ -23,7 +23,7 @@ export const ALARMS = {
   // A certificate ends within two weeks.
   CERT_EXPIRES: {
     severity: 'warning',
-    cure: 'Renew the certificate, then restart the isync that shows it: it is read at the start.',
+    cure: 'Renew the certificate: it is served within seconds.',
   },
   // Nothing was written to the active directory for --stuck-after.
   PARSER_STUCK: {
