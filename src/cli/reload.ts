@@ -25,7 +25,10 @@ export function createReload<Config extends object>(options: ReloadOptions<Confi
   return () => {
     try {
       const next = reread();
-      const changed = namesOf(next).filter((name) => !isDeepStrictEqual(next[name], inForce[name]));
+      // A setting that was taken out is in the old ones only.
+      const changed = namesOf({ ...inForce, ...next }).filter(
+        (name) => !isDeepStrictEqual(next[name], inForce[name]),
+      );
       const lasting = changed.filter((name) => table[name] === undefined);
       const taken = changed.filter((name) => table[name] !== undefined);
       for (const name of taken) {

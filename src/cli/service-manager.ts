@@ -99,6 +99,13 @@ class Notifier implements ServiceManager {
 
 function run(words: readonly string[], env: NodeJS.ProcessEnv): Promise<Error | undefined> {
   return new Promise((resolve) => {
-    execFile('systemd-notify', words, { env, timeout: PATIENCE_MS }, (error) => resolve(error ?? undefined));
+    try {
+      execFile('systemd-notify', words, { env, timeout: PATIENCE_MS }, (error) =>
+        resolve(error ?? undefined),
+      );
+    } catch (error) {
+      // There is no memory for a process, say.
+      resolve(error instanceof Error ? error : new Error(String(error)));
+    }
   });
 }

@@ -94,7 +94,9 @@ class TokenBucket implements RateLimiter {
   /** One waiter at a time: what it spends decides how long the next one waits. */
   #schedule(): void {
     if (this.#timer !== undefined || this.#waiters.length === 0) return;
-    const waitMs = Math.min(LOOK_MS, Math.max(1, Math.ceil(-this.#refill() / this.#bytesPerMs)));
+    const owed = -this.#refill();
+    const waitMs =
+      this.#bytesPerMs === Infinity ? 1 : Math.min(LOOK_MS, Math.max(1, Math.ceil(owed / this.#bytesPerMs)));
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       if (this.#refill() > 0) this.#waiters.shift()?.();

@@ -115,7 +115,8 @@ export class NoticeStore implements Disposable {
         { rule, run: notice.run ?? null, notice: encodeNotice(notice), nowMs },
       );
       const over = this.#count('SELECT count(*) AS n FROM notices', {}) - this.#maxQueued;
-      for (let left = over; left > 0; left--) this.#dropOldest();
+      // Of the same rule: one that somebody floods pushes out nothing of the others.
+      for (let left = over; left > 0; left--) this.#dropOldest(rule);
       return { dropped: Math.max(0, over) };
     });
   }
@@ -232,10 +233,9 @@ export class NoticeStore implements Disposable {
     if (this.#db.isOpen) this.#db.close();
   }
 
-  #dropOldest(): void {
-    const sql = 'DELETE FROM notices WHERE number = (SELECT min(number) FROM notices) RETURNING rule';
-    const row = this.#one(sql, {});
-    if (row !== undefined) this.#countOne(String(row['rule']), 0, 1);
+  #dropOldest(rule: string): void {
+    const sql = 'DELETE FROM notices WHERE number = (SELECT min(number) FROM notices WHERE rule = $rule)';
+    if (this.#run(sql, { rule }) > 0) this.#countOne(rule, 0, 1);
   }
 
   #countOne(rule: string, sent: number, lost: number): void {

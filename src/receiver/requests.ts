@@ -79,7 +79,7 @@ export class Requests {
       await store.sync(place, { signal });
       // The store may have been swapped: then the files that were acknowledged are in the old one.
       if (await this.#isOtherStore()) return this.#options.onOtherStore();
-      this.#options.onSealed(directory);
+      if (await this.#holds(place)) this.#options.onSealed(directory);
       this.#open.delete(request);
       this.#options.replies.send({ type: 'sealed', request });
     });
@@ -104,6 +104,13 @@ export class Requests {
     const { pending } = this.#options;
     pending.add(cost + MESSAGE_COST);
     this.#tasks.add(limiter.run(step).finally(() => pending.remove(cost + MESSAGE_COST)));
+  }
+
+  /** Whether a file is below the place: a seal can be asked for whatever name. */
+  async #holds(place: RelPath): Promise<boolean> {
+    const { store, signal } = this.#options;
+    for await (const _ of store.list(place, { signal })) return true;
+    return false;
   }
 
   /** Whether the store has another id by now than WELCOME told. */

@@ -10,6 +10,8 @@ const OWNER_MAY_WRITE = 0o200;
 /** The files that some process had open, or mapped, while all were looked at. */
 export interface OpenFiles {
   has(file: Pick<FileIdentity, 'dev' | 'ino'>): boolean;
+  /** Whether a process works in the folder at an absolute path, or below it. Of open writers always false. */
+  hasWorkerIn(path: string): boolean;
 }
 
 /**
@@ -71,6 +73,7 @@ async function walk(which: Which): Promise<OpenFiles> {
       if (performance.now() > sliceEnd) await breathe();
     }
     found.addMaps(text(`/proc/${pid}/maps`));
+    found.addWorker(pid);
     if (performance.now() > sliceEnd) await breathe();
   }
   return found;
@@ -93,8 +96,24 @@ class Found implements OpenFiles {
   readonly #maps: string[] = [];
   readonly #mapped = new Map<number, ReadonlySet<number>>();
 
+  /** Working directories, as paths. */
+  readonly #workers = new Set<string>();
+
   constructor(which: Which) {
     this.#which = which;
+  }
+
+  addWorker(pid: string): void {
+    if (this.#which !== 'any') return;
+    try {
+      this.#workers.add(readlinkSync(`/proc/${pid}/cwd`));
+    } catch {
+      // It has ended, or is another user's.
+    }
+  }
+
+  hasWorkerIn(path: string): boolean {
+    return [...this.#workers].some((at) => at === path || at.startsWith(`${path}/`));
   }
 
   addDescriptor(pid: string, descriptor: string): void {

@@ -73,6 +73,8 @@ export async function openHooks({ config, owner, alarms, log }: HooksOptions): P
   if (config.onProblem !== undefined) {
     const hook = opened.use(new ProblemHook({ owner, queue }));
     opened.defer(alarms.listen(hook.changed));
+    // Those of the first look, which nobody had listened to.
+    for (const alarm of alarms.all()) hook.changed({ kind: 'raised', alarm });
   }
   return {
     seal: config.onSeal && new SealHook({ owner, queue }),

@@ -59,7 +59,8 @@ export class ProblemHook implements Disposable {
 
   #forgetOld(): void {
     for (const name of this.#options.queue.conditions(TOLD)) {
-      const [code = '', subject = ''] = name.slice(TOLD.length).split('\n');
+      // Behind the first line end all is subject.
+      const [code = '', subject = ''] = name.slice(TOLD.length).split(/\n(.*)/s);
       const over = { code, subject, severity: 'warning', text: 'it is over', cure: '', since: '' } as const;
       if (!this.#settling.has(keyOf(over))) this.#tell(keyOf(over), over);
     }

@@ -1,4 +1,4 @@
-import { chownSync, existsSync, mkdirSync, statSync } from 'node:fs';
+import { chmodSync, chownSync, existsSync, mkdirSync, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
@@ -14,16 +14,31 @@ export interface PlaceOptions {
 /** What was there before, or has been made. */
 export type Placed = 'made' | 'kept';
 
-/** Makes a folder, with those above it, where there is none. @throws IsyncError CONFIG_INVALID */
+/** Folders above one that is made: whoever runs as another user must get through them. */
+const ABOVE_MODE = 0o755;
+
+/**
+ * Makes a folder, with those above it, where there is none; whatever the umask is.
+ * @throws IsyncError CONFIG_INVALID
+ */
 export function placeFolder(path: string, { mode, owner }: PlaceOptions): Placed {
   try {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return 'kept';
-    mkdirSync(path, { recursive: true, mode });
+    makeFolders(dirname(path));
+    mkdirSync(path);
+    chmodSync(path, mode);
     if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
     return 'made';
   } catch (error) {
     throw cannotMake(path, error);
   }
+}
+
+function makeFolders(path: string): void {
+  if (existsSync(path)) return;
+  makeFolders(dirname(path));
+  mkdirSync(path);
+  chmodSync(path, ABOVE_MODE);
 }
 
 /** Writes a file whole and durable, unless there is one. */

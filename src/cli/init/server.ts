@@ -25,7 +25,7 @@ export async function initServer(
   output: Output,
 ): Promise<object> {
   const told = new Told(output);
-  const user = serviceUser(userName, store);
+  const user = serviceUser(userName);
   if (user.ids !== undefined) told.placed(`user ${user.name}`, user.placed);
   const owner = user.ids;
   told.placed(store, placeFolder(store, { mode: 0o750, owner }));

@@ -15,7 +15,7 @@ export interface ServiceUser {
  * The user that a server's service runs as, made where there is none. Only root can do so: else it is whoever runs this.
  * @throws IsyncError CONFIG_INVALID where it can't be made
  */
-export function serviceUser(name: string, home: string): ServiceUser {
+export function serviceUser(name: string): ServiceUser {
   if (process.getuid?.() !== 0) return { name: process.env['USER'] ?? '', ids: undefined, placed: 'kept' };
   const known = idsOf(name);
   if (known !== undefined) return { name, ids: known, placed: 'kept' };
@@ -24,7 +24,7 @@ export function serviceUser(name: string, home: string): ServiceUser {
     '--user-group',
     '--no-create-home',
     '--home-dir',
-    home,
+    '/nonexistent',
     '--shell',
     '/usr/sbin/nologin',
     name,

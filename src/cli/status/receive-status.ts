@@ -67,11 +67,14 @@ export class ReceiveStatus {
       if (nowMs - device.seenMs(nowMs) > FORGOTTEN_MS) devices.forget(device.name);
       else yield* this.#alarmsOf(device, nowMs);
     }
-    for (const [address, { reason, tries }] of devices.strangers)
+    const strangers = [...devices.strangers];
+    const [last, { reason, tries } = { reason: '', tries: 0 }] = strangers.at(-1) ?? [];
+    // One for all of them: anybody on the network can add to them.
+    if (last !== undefined)
       yield alarmOf(
         'DEVICE_REFUSED',
-        address,
-        `somebody at ${address} was refused ${formatCount(tries, 'time')} within the last hour: ${reason}`,
+        '',
+        `senders at ${formatCount(strangers.length, 'address', 'addresses')} were refused within the last hour, the last at ${last} ${formatCount(tries, 'time')}: ${reason}`,
       );
   }
 

@@ -2,7 +2,7 @@ import type { Alarm, AlarmSeverity } from './report.ts';
 
 /** Alarms in a report: more than a person reads. The rest is counted. */
 export const MAX_ALARMS = 100;
-/** Alarms that are kept; what comes beyond is counted as one more and not kept. Bounds memory where every file has a problem. */
+/** Alarms of each severity that are kept: bounds memory where every file has a problem, and warnings leave room for what is worse. */
 const MAX_KEPT = 1_000;
 
 export type AlarmListener = (change: { readonly kind: 'raised' | 'cleared'; readonly alarm: Alarm }) => void;
@@ -23,7 +23,8 @@ export class Alarms {
   readonly #alarms = new Map<string, Alarm>();
   readonly #listeners = new Set<AlarmListener>();
   readonly #now: () => Date;
-  #unkept = 0;
+  /** Whether there were more than are kept since there was none. */
+  #isCut = false;
 
   constructor(now: () => Date = () => new Date()) {
     this.#now = now;
@@ -32,8 +33,8 @@ export class Alarms {
   raise({ code, severity, subject = '', text, cure }: RaisedAlarm): void {
     const key = keyOf(code, subject);
     const before = this.#alarms.get(key);
-    if (before === undefined && this.#alarms.size >= MAX_KEPT) {
-      this.#unkept++;
+    if (before?.severity !== severity && this.#of(severity) >= MAX_KEPT) {
+      this.#isCut = true;
       return;
     }
     const since = before?.since ?? this.#now().toISOString();
@@ -47,7 +48,7 @@ export class Alarms {
     const alarm = this.#alarms.get(key);
     if (alarm === undefined) return;
     this.#alarms.delete(key);
-    if (this.#alarms.size === 0) this.#unkept = 0;
+    if (this.#alarms.size === 0) this.#isCut = false;
     this.#tell('cleared', alarm);
   }
 
@@ -57,9 +58,14 @@ export class Alarms {
     else this.raise({ ...alarm, code, subject });
   }
 
-  /** Alarms there are, with those that were not kept. */
+  /** Alarms there are, and one for all that were not kept. */
   get count(): number {
-    return this.#alarms.size + this.#unkept;
+    return this.#alarms.size + Number(this.#isCut);
+  }
+
+  /** All that are kept. */
+  all(): Alarm[] {
+    return [...this.#alarms.values()];
   }
 
   /** The gravest first, then the oldest: at most MAX_ALARMS. */
@@ -81,6 +87,12 @@ export class Alarms {
   listen(listener: AlarmListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  #of(severity: AlarmSeverity): number {
+    // Looked through only where there may be too many.
+    if (this.#alarms.size < MAX_KEPT) return 0;
+    return this.all().filter((alarm) => alarm.severity === severity).length;
   }
 
   #tell(kind: 'raised' | 'cleared', alarm: Alarm): void {

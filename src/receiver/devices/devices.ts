@@ -1,3 +1,4 @@
+import { networkOf } from '../../http/network-of.ts';
 import type { DeviceReport } from '../../protocol/report.ts';
 import { Device, type DayCount, type DeviceFacts } from './device.ts';
 import type { DeviceWatch, SessionStart, SessionWatch } from './device-watch.ts';
@@ -73,9 +74,11 @@ export class Devices implements DeviceWatch {
       device.refused = { reason, atMs };
       return;
     }
-    const tries = (this.#strangers.get(address)?.tries ?? 0) + 1;
-    this.#strangers.delete(address);
-    this.#strangers.set(address, { reason, atMs, tries });
+    // Whoever has many addresses has them in one network.
+    const from = networkOf(address);
+    const tries = (this.#strangers.get(from)?.tries ?? 0) + 1;
+    this.#strangers.delete(from);
+    this.#strangers.set(from, { reason, atMs, tries });
     const [oldest] = this.#strangers.keys();
     if (this.#strangers.size > MAX_STRANGERS && oldest !== undefined) this.#strangers.delete(oldest);
   }

@@ -1,9 +1,6 @@
-import { lookAt } from '../../scanner/look-at.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import type { DataDirectory, NewestBy } from '../../scanner/data-directory.ts';
-import { hasParseMarker, watchMarkerStats } from '../../scanner/markers.ts';
 import { newestOf } from '../../scanner/newest.ts';
-import { readSealRecord } from '../../scanner/seal-record.ts';
 import type { Place } from './place.ts';
 
 /** A directory with a seal, and where it is. */
@@ -14,21 +11,16 @@ export interface Candidate {
   readonly sealedMs: number;
 }
 
-/** The sealed ones of `directories`, and of `aside` those that could not be put back; the oldest seal first. */
+/** The sealed ones of `directories`, the oldest seal first. */
 export function candidatesIn(
   root: string,
   directories: readonly DataDirectory[],
-  { aside, newest }: { readonly aside: readonly Place[]; readonly newest: NewestBy },
+  newest: NewestBy,
 ): Candidate[] {
   const heldBack = nameHeldBack(directories, newest);
-  const inPlace = directories
+  return directories
     .filter(({ name }) => name !== heldBack)
-    .map((directory) => ({ place: { root, at: directory.name, name: directory.name }, directory }));
-  const setAside = aside.flatMap((place) => {
-    const directory = inspectAside(place);
-    return directory === undefined ? [] : [{ place, directory }];
-  });
-  return [...inPlace, ...setAside]
+    .map((directory) => ({ place: { root, at: directory.name, name: directory.name }, directory }))
     .flatMap(({ place, directory }) => {
       const sealedMs = sealedAt(directory);
       return sealedMs === undefined ? [] : [{ place, directory, sealedMs }];
@@ -48,20 +40,4 @@ function nameHeldBack(directories: readonly DataDirectory[], by: NewestBy): RelP
 /** Undefined where there is no seal. A marker without a record has only its own time. */
 function sealedAt({ seal }: DataDirectory): number | undefined {
   return seal?.record === undefined ? seal?.mtimeMs : Date.parse(seal.record.finished);
-}
-
-/** As it would be found under its name; undefined where it is gone. @throws IsyncError FILE_UNREADABLE */
-function inspectAside({ root, at, name }: Place): DataDirectory | undefined {
-  const stats = lookAt(`${root}/${at}`);
-  const marker = watchMarkerStats(root, at);
-  if (stats === undefined) return undefined;
-  return {
-    name,
-    device: stats.dev,
-    inode: stats.ino,
-    birthtimeMs: stats.birthtimeMs,
-    mtimeMs: stats.mtimeMs,
-    seal: marker && { mtimeMs: marker.mtimeMs, record: readSealRecord(root, at) },
-    closed: hasParseMarker(root, at),
-  };
 }

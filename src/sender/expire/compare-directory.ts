@@ -151,10 +151,13 @@ function differenceOf(
   return digest.equals(record.digest) ? undefined : 'its content differs at the target';
 }
 
-/** Whether the target still has all of it, by size and mtime. */
-async function lookAgain(
+/**
+ * Whether the target still has all of it, by size and mtime; undefined where it has.
+ * @throws IsyncError EXPIRE_STOPPED where it lacks one, OTHER_STORE
+ */
+export async function lookAgain(
   place: Place,
-  { target, store, signal }: CompareOptions,
+  { target, store, signal }: Pick<CompareOptions, 'target' | 'store' | 'signal'>,
 ): Promise<Problem | undefined> {
   for await (const files of groupsOf(place, signal)) {
     const paths = files.map(({ entry }) => atTarget(place, entry.path));

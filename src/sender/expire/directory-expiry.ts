@@ -1,3 +1,5 @@
+import { lstatSync } from 'node:fs';
+import { pause } from '../../flow/wake-up.ts';
 import type { Problem } from '../../model/problem.ts';
 import { errnoOf, IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { syncFolder } from '../../model/sync-folder.ts';
@@ -5,7 +7,7 @@ import { openFiles } from '../../scanner/open-files.ts';
 import { readSealRecord } from '../../scanner/seal-record.ts';
 import { tickOf } from '../clock-tick.ts';
 import type { Candidate } from './candidates.ts';
-import { compareDirectory } from './compare-directory.ts';
+import { compareDirectory, lookAgain } from './compare-directory.ts';
 import type { ExpiredDirectory, ExpireOptions } from './expire-options.ts';
 import { recordExpired } from './expired-log.ts';
 import type { Place } from './place.ts';
@@ -17,6 +19,11 @@ import { survey, type Survey } from './survey.ts';
 export type Outcome =
   | { readonly kind: 'expired'; readonly gone: Omit<ExpiredDirectory, 'because'> }
   | { readonly kind: 'kept'; readonly problem: Problem };
+
+/** For the target to say that it still has a directory, in ms: meanwhile nobody finds it under its name here. */
+const CONFIRM_MS = 300_000;
+/** Longer than any tick of a clock of files, in ms. */
+const SETTLE_MS = 50;
 
 /** What a directory was found to be at the target, and here at the same time. */
 interface Verified {
@@ -65,21 +72,45 @@ export class DirectoryExpiry {
     if (compared.outcome === 'different') return { kind: 'kept', problem: compared.problem };
     signal.throwIfAborted();
     if (dryRun) return expired(name, before, seal);
-    const aside = place.at === name ? await setAside(place.root, directory) : place;
+    const aside = await setAside(place.root, directory);
     if ('fault' in aside) return stays(name, aside.fault);
-    return await this.#remove(aside, { seal, print: compared.print });
+    const verified = { seal, print: compared.print };
+    // A change is the matter of this directory; what the target lacks after this look is that of the target.
+    const changed = await this.#lookedAt(aside, verified);
+    if ('fault' in changed) return await this.#back(aside, changed.fault);
+    await this.#confirm(aside);
+    return await this.#remove(aside, verified);
+  }
+
+  /**
+   * Asks the target once more, now that the directory has another name here: a target that is this very root, by a mount or a gateway,
+   * does not have it any more. Rejects where it has not, and with the directory put back.
+   */
+  async #confirm(aside: Place): Promise<void> {
+    const { target } = this.#options;
+    const signal = AbortSignal.any([this.#options.signal, AbortSignal.timeout(CONFIRM_MS)]);
+    try {
+      const problem = await lookAgain(aside, { target, store: this.#store, signal });
+      if (problem === undefined) return;
+      throw new IsyncError('EXPIRE_STOPPED', problem.message, { path: problem.path });
+    } catch (error) {
+      await putBack(aside);
+      throw toIsyncError(error, 'EXPIRE_STOPPED', { path: aside.name });
+    }
   }
 
   /** Looks at a directory that was set aside once more; removes it, or puts it back. */
-  async #remove(aside: Place, { seal, print }: Verified): Promise<Outcome> {
+  async #remove(aside: Place, verified: Verified): Promise<Outcome> {
+    const { seal } = verified;
     let gone: Outcome;
     try {
-      const last = await this.#survey(aside);
-      const fault = last.fault ?? this.#changeOf(aside, last, { seal, print });
-      if (fault !== undefined) return await this.#back(aside, fault);
+      const looked = await this.#lookedAt(aside, verified);
+      if ('fault' in looked) return await this.#back(aside, looked.fault);
+      const { last } = looked;
       await removeDirectory({
         path: `${aside.root}/${aside.at}`,
         lastCtimeMs: last.lastCtimeMs,
+        checkOn: () => checkNotMadeAgain(aside),
         beforeMarker: () => this.#record(aside, seal),
       });
       gone = expired(aside.name, last, seal);
@@ -91,6 +122,18 @@ export class DirectoryExpiry {
     return gone;
   }
 
+  /** What a directory that was set aside is now, or for which change it has to stay. */
+  async #lookedAt(
+    aside: Place,
+    verified: Verified,
+  ): Promise<{ readonly last: Survey } | { readonly fault: Fault }> {
+    // The rename has changed a ctime: it must lie behind when the look begins.
+    await pause(SETTLE_MS, this.#options.signal);
+    const last = await this.#survey(aside);
+    const fault = last.fault ?? this.#changeOf(aside, last, verified);
+    return fault === undefined ? { last } : { fault };
+  }
+
   #changeOf(
     { root, at, name }: Place,
     last: Survey,
@@ -100,8 +143,8 @@ export class DirectoryExpiry {
     if (now?.finished !== seal.finished || now.fingerprint !== seal.fingerprint)
       return { path: name, message: 'its finished.watch was changed meanwhile' };
     if (last.print !== print) return { path: name, message: 'something in it has changed meanwhile' };
-    // A change within the same tick of the clock would not show.
-    if (Date.now() - last.lastCtimeMs < tickOf(last.lastCtimeMs))
+    // A change since the look has begun, within the same tick of the clock as the latest, would not show.
+    if (last.startedMs - last.lastCtimeMs < tickOf(last.lastCtimeMs))
       return { path: name, message: 'something in it has changed just now' };
     return undefined;
   }
@@ -138,6 +181,12 @@ export class DirectoryExpiry {
       log.error('what was expired could not be written down', { path: name, err: error });
     }
   }
+}
+
+/** @throws IsyncError FILE_CHANGED where its name is there again: from now on the target may hold what is of that one */
+function checkNotMadeAgain({ root, name }: Place): void {
+  if (lstatSync(`${root}/${name}`, { throwIfNoEntry: false }) === undefined) return;
+  throw new IsyncError('FILE_CHANGED', 'it was made again while it was removed', { path: name });
 }
 
 type Fault = Pick<Problem, 'path' | 'message'>;

@@ -1,4 +1,4 @@
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, realpathSync } from 'node:fs';
 import { toIsyncError, type IsyncError } from '../../model/isync-error.ts';
 import type { Problem } from '../../model/problem.ts';
 import { listDataDirectories } from '../../scanner/list-data-directories.ts';
@@ -9,7 +9,7 @@ import { takeExpireLock } from './expire-lock.ts';
 import type { ExpiredDirectory, ExpireOptions, ExpireSummary } from './expire-options.ts';
 import type { Place } from './place.ts';
 import { RoomWatch } from './room-watch.ts';
-import { leftAside, putBack } from './set-aside.ts';
+import { leftAside, putBack, removedEmpty } from './set-aside.ts';
 
 export interface ExpireResult {
   readonly summary: ExpireSummary;
@@ -22,7 +22,8 @@ export interface ExpireResult {
  * the first word of the target that can't be relied on, and between two directories when the signal fires. Rejects with
  * CONFIG_INVALID, ROOT_MISSING, READ_ONLY and BUSY where it can't begin.
  */
-export async function expire(options: ExpireOptions): Promise<ExpireResult> {
+export async function expire(given: ExpireOptions): Promise<ExpireResult> {
+  const options = { ...given, root: realRoot(given.root) };
   const { root, dryRun, log } = options;
   if (!dryRun) checkWritable(root);
   const lock = dryRun ? undefined : await takeExpireLock(root, log);
@@ -32,6 +33,16 @@ export async function expire(options: ExpireOptions): Promise<ExpireResult> {
     return { summary: await run.summary(), failure };
   } finally {
     lock?.[Symbol.dispose]();
+  }
+}
+
+/** Names within it are made durable, and mount points compared, by its real path. */
+function realRoot(root: string): string {
+  try {
+    return realpathSync(root);
+  } catch {
+    // The first look at it tells what is wrong.
+    return root;
   }
 }
 
@@ -62,11 +73,11 @@ class Expiry {
 
   async run(): Promise<IsyncError | undefined> {
     const { root, tag, newest, signal } = this.#options;
-    const aside = await this.#putBackAll();
+    await this.#putBackAll();
     const found = await listDataDirectories(root, { tag });
     checkRoot('expire', root, tag, found);
     try {
-      await this.#expireAll(candidatesIn(root, found.directories, { aside, newest }));
+      await this.#expireAll(candidatesIn(root, found.directories, newest));
       return undefined;
     } catch (thrown) {
       return signal.aborted ? undefined : toIsyncError(thrown, 'INTERNAL');
@@ -88,16 +99,18 @@ class Expiry {
     };
   }
 
-  /** What an interrupted run has set aside is a data directory again; those whose names are taken by now are returned. */
-  async #putBackAll(): Promise<Place[]> {
+  /**
+   * What an interrupted run has set aside is a data directory again. One whose name is taken by now stays, and is told: what the target
+   * has under that name may be of the new one.
+   */
+  async #putBackAll(): Promise<void> {
     const { root, tag, dryRun, log } = this.#options;
-    const taken: Place[] = [];
     for (const place of leftAside(root).filter(({ name }) => name.startsWith(tag)))
       if (dryRun) log.info('an interrupted run has set it aside', { path: place.at });
+      else if (removedEmpty(place)) log.info('gone: an interrupted run had emptied it', { path: place.name });
       else if (await putBack(place))
         log.info('put back: an interrupted run had set it aside', { path: place.name });
-      else taken.push(place);
-    return taken;
+      else this.#keepAside(place);
   }
 
   async #expireAll(candidates: readonly Candidate[]): Promise<void> {
@@ -127,7 +140,16 @@ class Expiry {
     return (await this.#room.isShort()) ? 'room' : undefined;
   }
 
+  #keepAside({ at, name }: Place): void {
+    const message = 'an interrupted run has set it aside, and another directory has its name by now';
+    this.#keepNamed(name, { code: 'NOT_EXPIRED', path: at, message });
+  }
+
   #keep({ directory: { name } }: Candidate, problem: Problem): void {
+    this.#keepNamed(name, problem);
+  }
+
+  #keepNamed(name: string, problem: Problem): void {
     this.#kept.push({ directory: name, ...problem });
     this.#options.observer.kept(name, problem);
   }

@@ -12,6 +12,7 @@ import {
 import { setImmediate } from 'node:timers/promises';
 import { IsyncError } from '../../model/isync-error.ts';
 import { WATCH_MARKER } from '../../model/markers.ts';
+import { decodeName } from '../../model/rel-path.ts';
 import { FolderHandle } from '../../scanner/folder-handle.ts';
 
 /** Other work gets its turn after this long, in ms. */
@@ -23,6 +24,8 @@ export interface Removal {
   readonly path: string;
   /** What something of it must be to go: it was looked at, and nothing has happened to it since this time, in ms. */
   readonly lastCtimeMs: number;
+  /** Called before the first is removed, and now and then: throws where no more may go. */
+  readonly checkOn: () => void;
   /** Called when nothing is left but our own marker. */
   readonly beforeMarker: () => Promise<void>;
 }
@@ -33,10 +36,11 @@ export interface Removal {
  *
  * @throws IsyncError FILE_CHANGED where something has come or changed, or Node's error; the rest is there then
  */
-export async function removeDirectory({ path, lastCtimeMs, beforeMarker }: Removal): Promise<void> {
+export async function removeDirectory({ path, lastCtimeMs, checkOn, beforeMarker }: Removal): Promise<void> {
   const fd = openSync(path, FOLDER_FLAGS);
   try {
-    const removing = new Removing(fstatSync(fd).dev, lastCtimeMs);
+    const removing = new Removing(fstatSync(fd).dev, lastCtimeMs, checkOn);
+    checkOn();
     await removing.empty(fd, path, (name) => name === WATCH_MARKER);
     await beforeMarker();
     await removing.empty(fd, path, () => false);
@@ -49,13 +53,15 @@ export async function removeDirectory({ path, lastCtimeMs, beforeMarker }: Remov
 class Removing {
   readonly #device: number;
   readonly #lastCtimeMs: number;
+  readonly #checkOn: () => void;
   /** Inodes of which we have removed a name: that has changed their ctime. */
   readonly #linked = new Set<number>();
   #sliceEnd = performance.now() + SLICE_MS;
 
-  constructor(device: number, lastCtimeMs: number) {
+  constructor(device: number, lastCtimeMs: number, checkOn: () => void) {
     this.#device = device;
     this.#lastCtimeMs = lastCtimeMs;
+    this.#checkOn = checkOn;
   }
 
   /** Some file systems leave out entries of a folder that is read while others are removed: it is read until nothing goes. */
@@ -71,11 +77,11 @@ class Removing {
     const handle = new FolderHandle(folder);
     try {
       for (let entry = handle.read(); entry !== undefined; entry = handle.read()) {
-        // Every name is UTF-8: the last look would have found another one.
-        const name = entry.name.toString();
+        const name = decodeName(entry.name);
+        // The last look would have found one that is not UTF-8.
+        if (name === undefined) throw changed(folder);
         if (stays(name)) continue;
-        await this.#removeEntry(`${folder}/${name}`);
-        removed++;
+        if (await this.#removeEntry(`${folder}/${name}`)) removed++;
         await this.#breathe();
       }
     } finally {
@@ -84,14 +90,15 @@ class Removing {
     return removed;
   }
 
-  async #removeEntry(path: string): Promise<void> {
+  /** Returns false where it is gone already. */
+  async #removeEntry(path: string): Promise<boolean> {
     const stats = lstatSync(path, { throwIfNoEntry: false });
-    if (stats === undefined) return;
+    if (stats === undefined) return false;
     this.#check(path, stats);
     if (stats.isFile()) {
       unlinkSync(path);
       if (stats.nlink > 1) this.#linked.add(stats.ino);
-      return;
+      return true;
     }
     if (!stats.isDirectory()) throw changed(path);
     const fd = openSync(path, FOLDER_FLAGS);
@@ -104,6 +111,7 @@ class Removing {
       closeSync(fd);
     }
     rmdirSync(path);
+    return true;
   }
 
   #check(path: string, { dev, ino, mtimeMs, ctimeMs }: Stats): void {
@@ -114,6 +122,7 @@ class Removing {
   async #breathe(): Promise<void> {
     if (performance.now() < this.#sliceEnd) return;
     await setImmediate();
+    this.#checkOn();
     this.#sliceEnd = performance.now() + SLICE_MS;
   }
 }

@@ -36,10 +36,13 @@ const AGAIN = 'remove it, and isync scan writes another one';
 
 /** Why something in the directory is newer than its seal; undefined where nothing is. Files may have been deleted since. */
 export function newerFault(
-  { sealPrint, youngest }: Survey,
-  { fingerprint, finished }: SealRecord,
+  { sealPrint, sealedFiles, youngest }: Survey,
+  { fingerprint, finished, files }: SealRecord,
 ): { readonly path: string; readonly message: string } | undefined {
   if (sealPrint === fingerprint || youngest === undefined) return undefined;
+  // Those that a scan left alone, by rules that it has no more.
+  if (sealedFiles > files)
+    return { path: youngest.path, message: 'is in a directory that holds more files than were sealed' };
   if (youngest.ms <= Date.parse(finished)) return undefined;
   return { path: youngest.path, message: 'is newer than the seal of its directory' };
 }

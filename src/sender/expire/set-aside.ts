@@ -1,10 +1,11 @@
-import { lstatSync, renameSync } from 'node:fs';
+import { lstatSync, renameSync, rmdirSync } from 'node:fs';
 import { errnoOf, toIsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { decodeName, isRelPath } from '../../model/rel-path.ts';
 import { syncFolder } from '../../model/sync-folder.ts';
 import type { DataDirectory } from '../../scanner/data-directory.ts';
 import { FolderHandle } from '../../scanner/folder-handle.ts';
+import { mountPointIn } from './mounts.ts';
 import { asideOf, setAsideName, type Place } from './place.ts';
 
 /**
@@ -18,6 +19,9 @@ export async function setAside(
   const at = asideOf(name);
   if (at === undefined) return { fault: 'its name is too long to be set aside' };
   const place = { root, at, name };
+  const mounted = mountPointIn(`${root}/${name}`);
+  // What is mounted there is elsewhere as well, be it of the same disk.
+  if (mounted !== undefined) return { fault: `something is mounted at ${mounted}` };
   if (statsOf(root, at) !== undefined) return { fault: `"${at}", of an earlier run, is in the way` };
   try {
     renameSync(`${root}/${name}`, `${root}/${at}`);
@@ -31,7 +35,12 @@ export async function setAside(
     await putBack(place);
     return { fault: 'another directory has taken its place' };
   }
-  await syncFolder(root);
+  try {
+    await syncFolder(root);
+  } catch (error) {
+    await putBack(place);
+    throw toIsyncError(error, 'READ_ONLY', { path: name });
+  }
   return place;
 }
 
@@ -55,11 +64,22 @@ export async function putBack({ root, at, name }: Place): Promise<boolean> {
   } catch (error) {
     throw toIsyncError(error, 'READ_ONLY', {
       path: at,
-      hint: `Give it its name back: mv ${root}/${at} ${root}/${name}`,
+      hint: `Give it its name back: mv -T ${root}/${at} ${root}/${name}`,
     });
   }
   await syncFolder(root);
   return true;
+}
+
+/** Removes what was set aside and has nothing in it any more: only its name was left to go. Returns whether it was so. */
+export function removedEmpty({ root, at }: Place): boolean {
+  try {
+    rmdirSync(`${root}/${at}`);
+    return true;
+  } catch {
+    // It holds something, or putting it back tells why not.
+    return false;
+  }
 }
 
 /** Directories that a run which was interrupted has left aside. @throws IsyncError ROOT_MISSING */

@@ -32,6 +32,10 @@ export interface Survey {
   readonly youngest: { readonly path: string; readonly ms: number } | undefined;
   /** The latest ctime of anything in it, in ms. What happens to it from now on has a later one. */
   readonly lastCtimeMs: number;
+  /** When the look began, in ms. */
+  readonly startedMs: number;
+  /** Files that a seal counts: all but the markers. */
+  readonly sealedFiles: number;
 }
 
 export interface SurveyOptions extends Abortable {
@@ -65,6 +69,7 @@ export async function survey(place: Place, options: SurveyOptions): Promise<Surv
   const top = lookAt(`${root}/${at}`);
   const looking = new Surveying(place, top?.dev, options);
   if (top !== undefined) looking.look(at, top);
+  looking.lookForWorkers();
   let looked = 0;
   for (const step of walk(root, at)) {
     looking.take(step);
@@ -87,6 +92,8 @@ class Surveying {
   #bytes = 0;
   #youngest: { path: string; ms: number } | undefined;
   #lastCtimeMs = 0;
+  readonly #startedMs = Date.now();
+  #sealedFiles = 0;
 
   constructor(place: Place, device: number | undefined, options: SurveyOptions) {
     this.#place = place;
@@ -104,6 +111,8 @@ class Surveying {
       sealPrint: this.#sealPrint.toString(),
       youngest: this.#youngest,
       lastCtimeMs: this.#lastCtimeMs,
+      startedMs: this.#startedMs,
+      sealedFiles: this.#sealedFiles,
     };
   }
 
@@ -124,6 +133,13 @@ class Surveying {
     else if (this.#options.open.has({ dev, ino })) this.#stays(path, 'is open');
   }
 
+  /** A process that works within it reaches its files by names that no rename changes. */
+  lookForWorkers(): void {
+    const { root, at } = this.#place;
+    if (this.#options.open.hasWorkerIn(`${root}/${at}`))
+      this.#stays(at, 'is the working directory of a process');
+  }
+
   takeMarkers(): void {
     const { root, at } = this.#place;
     for (const name of [PARSE_MARKER, WATCH_MARKER]) {
@@ -140,6 +156,7 @@ class Surveying {
       return this.#stays(path, 'is left alone by a scan, so the target does not have it');
     const file = this.#takeFile(path, stats);
     if (file === undefined) return;
+    this.#sealedFiles++;
     this.#sealPrint.add(this.#told(path), file.entry.size, file.entry.mtimeUs, file.identity.ino);
     const ms = Math.max(stats.mtimeMs, stats.ctimeMs);
     if (this.#youngest === undefined || ms > this.#youngest.ms)

@@ -31,7 +31,7 @@ const MAX_VAIN_ROUNDS = 10;
 const MAX_VAIN_SEALS = 5;
 /** Files of which only an event has told, so that neither size nor age is known: so few are not worth a listing. */
 const MAX_UNSIZED = 256;
-const NO_WRITERS: OpenFiles = { has: () => false };
+const NO_WRITERS: OpenFiles = { has: () => false, hasWorkerIn: () => false };
 
 /** What to do after an attempt: end, try at once, or wait (ms) unless something happens before. */
 type Next = 'done' | 'again' | { readonly waitMs: number };

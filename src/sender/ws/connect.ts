@@ -123,7 +123,19 @@ function endpoint(text: string): URL {
 }
 
 function openSocket(url: URL, { token, tls }: ConnectOptions): WebSocket {
-  const options: ClientOptions & { closeTimeout: number } = {
+  try {
+    return new WebSocket(url, SUBPROTOCOL, optionsFor(url, token, tls));
+  } catch (error) {
+    throw connectError(error, url.host);
+  }
+}
+
+function optionsFor(
+  url: URL,
+  token: string | undefined,
+  tls: TlsOptions | undefined,
+): ClientOptions & { closeTimeout: number } {
+  return {
     perMessageDeflate: false,
     maxPayload: MAX_MESSAGE_BYTES,
     maxFragments: MAX_FRAGMENTS,
@@ -133,11 +145,6 @@ function openSocket(url: URL, { token, tls }: ConnectOptions): WebSocket {
     ...tls,
     ...proxied(url, tls),
   };
-  try {
-    return new WebSocket(url, SUBPROTOCOL, options);
-  } catch (error) {
-    throw connectError(error, url.host);
-  }
 }
 
 /** A proxy of the environment tunnels wss; ws is for this machine and its network. */

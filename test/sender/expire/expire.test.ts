@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   appendFileSync,
   chmodSync,
   closeSync,
   cpSync,
+  existsSync,
   linkSync,
   mkdirSync,
   openSync,
@@ -19,7 +22,8 @@ import { createStoreTarget } from '../../../src/sender/store-target/store-target
 import { scan } from '../../../src/sender/scan/scan.ts';
 import { newStoreId } from '../../../src/store/store-id.ts';
 import { PATIENT, usingForTest } from '../receiver-fixture.ts';
-import { optionsFor } from '../scan-fixture.ts';
+import type { Target } from '../../../src/sender/target.ts';
+import { bound, optionsFor } from '../scan-fixture.ts';
 import { afterLook, age, DAY_MS, sealed } from './fixture.ts';
 
 const AT_ONCE = { keepMs: 0, keepAtLeastMs: 0 };
@@ -251,25 +255,88 @@ describe('a run that was interrupted', () => {
     expect(has('DC1/sub/b')).toBe(true);
   });
 
-  test('ends with what is aside when the parser has made the name anew, and leaves the new one alone', async () => {
-    const { run, at, write, has, lines } = await sealed();
+  test('leaves aside, and tells of, what an earlier one left there when the parser has made the name anew', async () => {
+    const { run, at, write, has } = await sealed();
     renameSync(at('DC1'), at('.isync-expire-DC1'));
     write('DC1/new');
-    const { expired } = await run();
-    expect(expired).toEqual(['DC1']);
-    expect([has('.isync-expire-DC1'), has('DC1/new')]).toEqual([false, true]);
-    expect(lines()).toHaveLength(1);
-  });
-
-  test('leaves aside, and tells of, what the target has lost when its name is taken', async () => {
-    const { run, at, write, has, rot } = await sealed();
-    renameSync(at('DC1'), at('.isync-expire-DC1'));
-    write('DC1/new');
-    rot('DC1/a');
     const { expired, told } = await run();
-    expect({ expired, told }).toEqual({ expired: [], told: ['DIFFERENT DC1/a'] });
+    expect({ expired, told }).toEqual({ expired: [], told: ['NOT_EXPIRED .isync-expire-DC1'] });
     expect([has('.isync-expire-DC1/a'), has('DC1/new')]).toEqual([true, true]);
   });
+
+  test('is over for a directory of which only the folder was left', async () => {
+    const { run, at, root } = await sealed();
+    rmSync(at('DC1'), { recursive: true });
+    mkdirSync(at('.isync-expire-DC1'));
+    await run().catch(() => undefined);
+    expect(readdirSync(root).filter((name) => name.startsWith('.isync-expire'))).toEqual([]);
+  });
+});
+
+describe('nothing goes', () => {
+  test('of a root that is its own target, by another path', async () => {
+    const { run, at, has, target } = await sealed();
+    // It has under a name what is here under that name.
+    const self: Target = {
+      ...bound(target),
+      look: async (paths, options) => {
+        const records = await target.look(paths, options);
+        return paths.map((path, index) => (existsSync(at(path)) ? records[index] : undefined));
+      },
+    };
+    const { failure, expired } = await run({ target: self });
+    expect(failure).toMatchObject({ code: 'EXPIRE_STOPPED' });
+    expect([expired, has('DC1/a'), has('DC1/sub/b')]).toEqual([[], true, true]);
+  });
+
+  test('of a directory that the parser makes again meanwhile', async () => {
+    const { run, at, has, target } = await sealed();
+    const again: Target = {
+      ...bound(target),
+      look: async (paths, options) => {
+        if (!existsSync(at('DC1'))) mkdirSync(at('DC1'));
+        return await target.look(paths, options);
+      },
+    };
+    const { expired, kept } = await run({ target: again });
+    expect(expired).toEqual([]);
+    expect(kept).toMatchObject([{ code: 'NOT_EXPIRED' }]);
+    expect([has('.isync-expire-DC1/a'), has('.isync-expire-DC1/sub/b')]).toEqual([true, true]);
+  });
+
+  test('of a directory in which a process works', async () => {
+    const { run, at, has } = await sealed();
+    const worker = spawn('sleep', ['600'], { cwd: at('DC1/sub'), stdio: 'ignore' });
+    await once(worker, 'spawn');
+    try {
+      expect((await run()).kept).toMatchObject([
+        { code: 'NOT_EXPIRED', message: expect.stringContaining('working directory') },
+      ]);
+      expect(has('DC1/sub/b')).toBe(true);
+    } finally {
+      worker.kill('SIGKILL');
+    }
+  });
+
+  test('of a directory that holds what a scan had left alone', async () => {
+    const { run, at, has } = await sealed();
+    writeFileSync(at('DC1/old.log'), 'never sent');
+    utimesSync(at('DC1/old.log'), 1, 1);
+    const { failure, kept } = await run();
+    expect(failure).toBeUndefined();
+    expect(kept).toHaveLength(1);
+    expect(has('DC1/old.log')).toBe(true);
+  });
+});
+
+test('a root that is a symlink is expired as what it leads to', async () => {
+  const { run, at, root, has } = await sealed();
+  const link = `${root}-link`;
+  symlinkSync(root, link);
+  usingForTest({ [Symbol.dispose]: () => rmSync(link) });
+  const { failure, expired } = await run({ root: link });
+  expect({ failure, expired }).toEqual({ failure: undefined, expired: ['DC1'] });
+  expect([has('DC1'), existsSync(at('.isync-expire-DC1'))]).toEqual([false, false]);
 });
 
 test('a second run on the same root is refused', async () => {
