@@ -7,6 +7,7 @@ import { createReload, type ReloadTable } from './reload.ts';
 import { openServiceManager } from './service-manager.ts';
 import { type LogSettings, openScreen, type Screen } from './screen.ts';
 import { tellProxies } from './tell-proxies.ts';
+import { type StatusSettings, statusToken } from './status/check-status.ts';
 import { stopOnSignal } from './stop-signal.ts';
 
 /** What a command that takes its time works with. */
@@ -25,7 +26,7 @@ export interface LastingWork<Config> extends BriefWork<Config> {
   reloads(table: ReloadTable<Config>, status?: () => string): void;
 }
 
-interface LastingConfig extends LogSettings {
+interface LastingConfig extends LogSettings, StatusSettings {
   readonly json: boolean;
   /** From the signal to the cut, in ms. Default: as long as a sender or receiver needs. */
   readonly grace?: number;
@@ -41,6 +42,7 @@ export function lastingCommand<Config extends LastingConfig>(
   work: (given: LastingWork<Config>) => Promise<ExitCode>,
 ): Run {
   return briefCommand(schema, async (given) => {
+    statusToken(given.config);
     using screen = openScreen(given.config, given.output);
     const { log } = screen;
     tellProxies(process.env, log);

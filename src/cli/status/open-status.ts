@@ -1,8 +1,7 @@
 import type { Registry } from 'prom-client';
-import { readOwnToken } from '../../config/token-file.ts';
-import type { ListenAddress } from '../../http/listen-address.ts';
 import type { Log } from '../../model/log.ts';
 import type { StatusBoard } from '../../observe/status/status-board.ts';
+import { type StatusSettings, statusToken } from './check-status.ts';
 import { repeatLook } from './repeat-look.ts';
 import { showStatus } from './show-status.ts';
 
@@ -22,10 +21,7 @@ export interface StatusParts {
 }
 
 interface StatusWork {
-  readonly config: {
-    readonly status?: ListenAddress | undefined;
-    readonly statusTokenFile?: string | undefined;
-  };
+  readonly config: StatusSettings;
   readonly log: Log;
 }
 
@@ -46,7 +42,6 @@ export async function openStatus({ config, log }: StatusWork, parts: StatusParts
   if (look !== undefined) opened.use(repeatLook(look, log));
   let url: string | undefined;
   if (config.status !== undefined) {
-    const { statusTokenFile: file } = config;
     const [{ Registry }, { measureAlarms }, { startStatus }] = await Promise.all([
       import('prom-client'),
       import('./alarm-metrics.ts'),
@@ -56,7 +51,7 @@ export async function openStatus({ config, log }: StatusWork, parts: StatusParts
     measureAlarms(metrics, board.alarms);
     const server = await startStatus({
       listen: config.status,
-      token: file === undefined ? undefined : readOwnToken(file),
+      token: statusToken(config),
       board,
       metrics,
       notReady: parts.notReady ?? (() => undefined),
