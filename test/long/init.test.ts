@@ -1,4 +1,6 @@
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { X509Certificate } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { runCli, startCli } from '../../harness/cli.ts';
@@ -68,6 +70,58 @@ test('a server with another authority gets no token, and nothing is made', async
   expect(ended).toMatchObject({ exitCode: 3 });
   expect(ended.stderr).toContain('the server is not the one that printed the line');
   expect(() => statSync(at('edge-etc'))).toThrow('ENOENT');
+});
+
+test('a certificate of another authority is used, and never written to', async () => {
+  const { at, server } = await machines();
+  mkdirSync(at('server-etc'));
+  const make = `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 5 -subj /CN=127.0.0.1
+    -addext subjectAltName=IP:127.0.0.1 -keyout key.pem -out cert.pem`;
+  execFileSync('openssl', make.split(/\s+/), { cwd: at('server-etc'), stdio: 'ignore' });
+  const cert = readFileSync(at('server-etc/cert.pem'), 'utf8');
+  const { join: line } = await server();
+  expect(readFileSync(at('server-etc/cert.pem'), 'utf8')).toBe(cert);
+  expect(existsSync(at('server-etc/ca.pem'))).toBe(false);
+  const fingerprint = new X509Certificate(cert).fingerprint256.replaceAll(':', '').toLowerCase();
+  expect(line.split('#')[2]).toBe(fingerprint);
+});
+
+test('another name is added to the certificate, whose key stays; the key of the authority may be elsewhere until then', async () => {
+  const { at, server } = await machines();
+  const first = await server();
+  const key = readFileSync(at('server-etc/key.pem'), 'utf8');
+  renameSync(at('server-etc/ca-key.pem'), at('away'));
+  expect((await server(['--for', 'edge2'])).join.split('#')[2]).toBe(first.join.split('#')[2]);
+  const args = ['init', '--role', 'server', '--user', 'root', '--name', 'backup.example'];
+  const more = [...args, '--settings', at('server-etc')];
+  const refused = await runCli(more);
+  expect([refused.exitCode, refused.stderr]).toEqual([2, expect.stringContaining('ca-key.pem')]);
+  renameSync(at('away'), at('server-etc/ca-key.pem'));
+  expect(await runCli(more)).toMatchObject({ exitCode: 0 });
+  const cert = new X509Certificate(readFileSync(at('server-etc/cert.pem')));
+  expect([cert.checkIP('127.0.0.1'), cert.checkHost('backup.example')]).not.toContain(undefined);
+  expect(readFileSync(at('server-etc/key.pem'), 'utf8')).toBe(key);
+});
+
+test('settings that are there and say something else are told, before anything is made', async () => {
+  const { at, server, device } = await machines();
+  const { join: line, config } = await server();
+  const other = await runCli([
+    'init',
+    '--role',
+    'server',
+    '--settings',
+    at('server-etc'),
+    '--where',
+    at('other'),
+  ]);
+  expect([other.exitCode, other.stderr]).toEqual([2, expect.stringContaining('it has store:')]);
+  expect(existsSync(at('other'))).toBe(false);
+  await using receiver = startCli(['receive', '--config', config, '--json']);
+  await receiver.until('the receiver to listen', () => receiver.stdout.includes('listening'));
+  expect(await device(line)).toMatchObject({ exitCode: 0 });
+  const moved = await device(line.replace('wss://127.0.0.1', 'wss://localhost'));
+  expect([moved.exitCode, moved.stderr]).toEqual([2, expect.stringContaining('it has to:')]);
 });
 
 test.each([

@@ -8,6 +8,7 @@ import type { OwnerIds } from '../../model/owner-ids.ts';
 import type { Output } from '../output.ts';
 import { fetchAuthority } from './fetch-authority.ts';
 import { placeFile, placeFolder, replaceFile } from './place.ts';
+import { checkKept, keptSettings } from './kept-settings.ts';
 import { Told } from './told.ts';
 import { hasSystemd, unitPath, unitText } from './unit.ts';
 
@@ -31,6 +32,8 @@ export async function initDevice(
     throw new IsyncError('USAGE', `the line is for the device "${line.device}", not for "${device}"`, {
       hint: 'Leave out --name; or have the server print a line for this one: isync init --role server --for NAME.',
     });
+  const config = join(settings, 'scan.yaml');
+  checkKept(config, keptSettings(config, 'scan'), { root, to: line.url, device });
   const told = new Told(output);
   // First: nothing is made for a server that is not the one of the line.
   const authority = await fetchAuthority(line);
@@ -39,7 +42,6 @@ export async function initDevice(
   told.placed(settings, placeFolder(settings, { mode: 0o755 }));
   const ca = join(settings, 'server-ca.pem');
   const tokenFile = join(settings, 'token');
-  const config = join(settings, 'scan.yaml');
   await replaceFile(ca, authority, { mode: 0o644 });
   await replaceFile(tokenFile, `${line.token}\n`, { mode: 0o600, owner });
   told.placed(`${ca}, ${tokenFile}`, 'made');

@@ -1,8 +1,10 @@
 import { X509Certificate } from 'node:crypto';
+import { Agent, get } from 'node:https';
 import { isIP } from 'node:net';
-import { connect, type DetailedPeerCertificate, type TLSSocket } from 'node:tls';
+import { type DetailedPeerCertificate, TLSSocket } from 'node:tls';
 import type { JoinLine } from '../../config/join-line.ts';
 import { parseTargetAddress } from '../../config/target-address.ts';
+import { proxyFor } from '../../http/proxy-for.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { fingerprintOf } from './certificate.ts';
 
@@ -30,34 +32,40 @@ export async function fetchAuthority({ url, fingerprint }: JoinLine): Promise<st
   });
 }
 
+/** Through a proxy where the environment has one, as the scan will be. */
 async function certificatesOf(url: URL): Promise<readonly X509Certificate[]> {
   const host = url.hostname.replaceAll(/^\[|\]$/g, '');
-  const port = Number(url.port === '' ? 443 : url.port);
+  const proxy = proxyFor(url);
+  const proxied = proxy && { proxyEnv: { HTTPS_PROXY: proxy.href } };
+  // Nothing is told there, and whoever answers is known by the fingerprint.
+  const options = { rejectUnauthorized: false, ...(isIP(host) === 0 && { servername: host }) };
   const { promise, resolve, reject } = Promise.withResolvers<readonly X509Certificate[]>();
-  // Nothing is sent, and whoever answers is known by the fingerprint.
-  const socket = connect({
-    host,
-    port,
-    rejectUnauthorized: false,
-    ...(isIP(host) === 0 && { servername: host }),
-  });
-  socket.setTimeout(PATIENCE_MS, () => socket.destroy(new Error('no answer')));
-  socket.once('secureConnect', () => resolve(chainOf(socket)));
-  socket.once('error', reject);
+  const agent = new Agent({ ...options, ...proxied });
+  const port = url.port === '' ? 443 : url.port;
+  const request = get(
+    { host, port, path: '/healthz', agent, timeout: PATIENCE_MS, ...options },
+    ({ socket }) => {
+      if (socket instanceof TLSSocket) resolve(chainOf(socket));
+      else reject(new Error('it speaks no TLS'));
+    },
+  );
+  request.once('timeout', () => request.destroy(new Error('no answer')));
+  request.once('error', reject);
   try {
     return await promise;
   } catch (error) {
-    throw new IsyncError(
-      'UNREACHABLE',
-      `${url.host} does not answer: ${error instanceof Error ? error.message : String(error)}`,
-      {
-        cause: error,
-        hint: 'Start the receiver there; check host name, port and firewalls.',
-      },
-    );
+    throw new IsyncError('UNREACHABLE', `${url.host} does not answer: ${reasonOf(error)}`, {
+      cause: error,
+      hint: 'Start the receiver there; check host name, port and firewalls.',
+    });
   } finally {
-    socket.destroy();
+    request.destroy();
+    agent.destroy();
   }
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** The server's first. */

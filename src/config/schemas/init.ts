@@ -6,7 +6,7 @@ import { parseJoinLine } from '../join-line.ts';
 import { badValue, parseCount } from '../values.ts';
 import { common } from './common.ts';
 
-const HOST = /^[a-z\d]([a-z\d.-]{0,251}[a-z\d])?$|^[\da-f:]+$/i;
+const NAME = /^[a-z\d][\w.-]{0,252}$|^[\da-f:]+$/i;
 
 export const initSchema = z.strictObject({
   /** Asked for where it is not given, as are `where` and `name`. */
@@ -18,7 +18,8 @@ export const initSchema = z.strictObject({
   join: one(parseJoinLine).optional(),
   /** Of a server: the device that the printed line is for. */
   for: one(parseDevice).default('edge1'),
-  port: one(parsePort).prefault('7400'),
+  /** Undefined: that of the settings that are there, else where receivers listen. */
+  port: one(parsePort).optional(),
   /** Where settings, token and certificates go. */
   settings: path.optional(),
   /** Of a server; its service runs as this user. */
@@ -29,8 +30,8 @@ export const initSchema = z.strictObject({
 
 export type InitConfig = z.output<typeof initSchema>;
 
-function parseName(text: string): string {
-  if (!HOST.test(text)) throw badValue('is neither a host nor the name of a device');
+export function parseName(text: string): string {
+  if (!NAME.test(text)) throw badValue('is neither a host nor the name of a device');
   return text;
 }
 
