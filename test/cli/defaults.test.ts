@@ -45,6 +45,7 @@ const IN_WORDS: Readonly<Record<string, string>> = {
   'mirror on-miss': 'redirect with a service endpoint, else stream',
   'mirror spool': "the system's for temporary files",
   'hook-state': '$STATE_DIRECTORY, else $XDG_STATE_HOME/isync, else ~/.local/state/isync',
+  'init port': 'that of receive.yaml, else 7400',
   'init settings': '/etc/isync; ~/.config/isync unless root',
   'state-dir': 'CONFIG.state, beside the config file',
   'status url': 'all commands of this user here; as root, of every unit',

@@ -14,7 +14,11 @@ const OPTIONS = {
   },
   join: { ...TEXT, describe: 'On a device: the line that init has printed on the server' },
   for: { ...TEXT, describe: 'On a server: the device that the line is for', defaultDescription: 'edge1' },
-  port: { ...TEXT, describe: 'On a server: where it listens', defaultDescription: '7400' },
+  port: {
+    ...TEXT,
+    describe: 'On a server: where it listens',
+    defaultDescription: 'that of receive.yaml, else 7400',
+  },
   settings: {
     ...TEXT,
     describe: 'Folder for settings, token and certificates',
