@@ -1,7 +1,13 @@
 import { appendFileSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { DeleteObjectCommand, PutObjectCommand, paginateListObjectsV2 } from '@aws-sdk/client-s3';
+import {
+  DeleteObjectCommand,
+  HeadObjectCommand,
+  NotFound,
+  PutObjectCommand,
+  paginateListObjectsV2,
+} from '@aws-sdk/client-s3';
 import { expect, test } from 'vitest';
 import { postEvents } from '../../harness/ceph-events.ts';
 import { BROKERS, type BrokerName, startEventBroker } from '../../harness/event-broker.ts';
@@ -33,6 +39,8 @@ const KILL_AFTER_MS = Math.max(3_000, CHANGES);
 const STORM_MS = 600_000 + 150 * CHANGES;
 /** Longest wait until the copy is as the bucket: a killed worker's messages come again after 30 s. */
 const SETTLE_MS = 400_000;
+/** Objects of one comparison that are asked for by themselves. */
+const MOST_ASKED = 20;
 /** From one comparison of the buckets to the next, in ms: it keeps the machine busy. */
 const COMPARE_MS = 500;
 
@@ -209,7 +217,26 @@ await withS3Server((server) => {
 
   async function differences(source: string, target: string): Promise<string[]> {
     const [here, there] = await Promise.all([listed(source), listed(target)]);
-    return [...new Set([...here.keys(), ...there.keys()])].filter((key) => here.get(key) !== there.get(key));
+    const listedSo = [...new Set([...here.keys(), ...there.keys()])].filter(
+      (key) => here.get(key) !== there.get(key),
+    );
+    // Where one key is put and deleted at once, the index of a bucket of Ceph may stay behind: the objects themselves tell.
+    const [few, rest] = [listedSo.slice(0, MOST_ASKED), listedSo.slice(MOST_ASKED)];
+    const differ = await Promise.all(
+      few.map(async (key) => (await head(source, key)) !== (await head(target, key))),
+    );
+    return [...few.filter((_, index) => differ[index]), ...rest];
+  }
+
+  /** ETag and size; undefined where there is no object. */
+  async function head(Bucket: string, Key: string): Promise<string | undefined> {
+    try {
+      const { ETag, ContentLength } = await server.client.send(new HeadObjectCommand({ Bucket, Key }));
+      return `${ETag} ${ContentLength}`;
+    } catch (error) {
+      if (error instanceof NotFound) return undefined;
+      throw error;
+    }
   }
 });
 
