@@ -12,12 +12,10 @@ const LONG = 'test/long/**';
 const FIRST = [
   '/test/e2e/',
   '/test/cli/',
-  '/mirror/misses.test',
   '/test/sender/',
   '/test/watcher/',
   '/test/mirror/',
   '/test/store/',
-  '/events/exec.test',
   '/s3/',
 ];
 

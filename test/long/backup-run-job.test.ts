@@ -7,10 +7,10 @@ import { dryRun } from '../../src/backup/run/dry-run.ts';
 import { openJobState } from '../../src/backup/state/open-state.ts';
 import { takeRunLock } from '../../src/backup/state/run-lock.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { MemoryTarget } from './memory-target.ts';
-import { folderSource } from './packing.ts';
-import { contextOf, differences, newFolder, restored } from './restoring.ts';
-import { manifestsOf, RunStage } from './run-stage.ts';
+import { MemoryTarget } from '../backup/memory-target.ts';
+import { folderSource } from '../backup/packing.ts';
+import { contextOf, differences, newFolder, restored } from '../backup/restoring.ts';
+import { manifestsOf, RunStage } from '../backup/run-stage.ts';
 
 const DAY_MS = 86_400_000;
 const refused = (): never => {

@@ -1,7 +1,7 @@
 import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { linkTo, renameTo, syncedBetween, syncsOf, useSystemCalls } from './system-calls.ts';
+import { linkTo, renameTo, syncedBetween, syncsOf, useSystemCalls } from '../store/system-calls.ts';
 
 /** The order of system calls is all that a test can see of durability short of cutting the power. */
 

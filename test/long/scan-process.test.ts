@@ -10,8 +10,8 @@ import {
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ScanSummary } from '../../src/sender/scan/scan-options.ts';
-import { isync, startIsync, type IsyncProcess } from './isync-process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { isync, startIsync, type IsyncProcess } from '../cli/isync-process.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 interface JsonSummary extends ScanSummary {
   readonly exitCode: number;

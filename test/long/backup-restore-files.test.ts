@@ -19,9 +19,9 @@ import { createEncryption } from '../../src/backup/encrypt/create-encryption.ts'
 import { FRAME_BYTES } from '../../src/backup/pack/frames.ts';
 import { restoreOne } from '../../src/backup/restore/restore-one.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { type MadeBackup, makeBackup, membersOf } from './made-backup.ts';
-import { MemoryTarget } from './memory-target.ts';
-import { contextOf, differences, file, makeSource, newFolder, restored } from './restoring.ts';
+import { type MadeBackup, makeBackup, membersOf } from '../backup/made-backup.ts';
+import { MemoryTarget } from '../backup/memory-target.ts';
+import { contextOf, differences, file, makeSource, newFolder, restored } from '../backup/restoring.ts';
 
 describe.skipIf(lacks('rsync'))('a restored backup', () => {
   it.each(['zstd', 'gzip', 'none'] as const)(

@@ -1,8 +1,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { isync, startIsync, type IsyncProcess } from './isync-process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { isync, startIsync, type IsyncProcess } from '../cli/isync-process.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 let running: IsyncProcess[] = [];
 afterEach(async () => {

@@ -11,9 +11,9 @@ import { withS3Server } from '../../harness/s3-server.ts';
 import { mirrorRule } from '../../src/config/schemas/mirror-rule.ts';
 import { MirrorRules } from '../../src/mirror/rules.ts';
 import { rulesOf } from '../../src/mirror/rules-of-config.ts';
-import { type CallerKind, CALLERS, NODE_SERVER } from './callers.ts';
-import { all, MODIFIED, TEXT } from './full-origin.ts';
-import { SERVICE, type StageOptions, startMirror, startOrigin } from './serve-stage.ts';
+import { type CallerKind, CALLERS, NODE_SERVER } from '../mirror/callers.ts';
+import { all, MODIFIED, TEXT } from '../mirror/full-origin.ts';
+import { SERVICE, type StageOptions, startMirror, startOrigin } from '../mirror/serve-stage.ts';
 
 async function isKept(server: S3Server, bucket: string, key: string): Promise<boolean> {
   try {
