@@ -230,8 +230,8 @@ class HostileSession {
     const report = {
       files: count(),
       bytes: count(),
-      oldestSeconds: random.pick([undefined, 0, Number.MAX_SAFE_INTEGER]),
-      directory: random.pick([undefined, text()]),
+      oldestSeconds: random.chance(0.3) ? undefined : random.pick([0, Number.MAX_SAFE_INTEGER]),
+      directory: random.chance(0.5) ? undefined : text(),
       sealed: count(),
       unsealed: count(),
       problems: Array.from({ length: random.below(11) }, problem),
