@@ -127,7 +127,7 @@ export class HostileReceiver implements AsyncDisposable {
             requests: random.pick([1, 4, 2 ** 40]),
           },
           compression: random.pick([[], ['zstd'], ['br', 'zstd']]),
-          reports: random.pick([undefined, false, true]),
+          reports: random.chance(0.3) ? undefined : random.chance(0.5),
           store: random.chance(0.5)
             ? {
                 id: random.pick(TEXTS),
