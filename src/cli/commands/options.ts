@@ -16,6 +16,16 @@ export const WHAT = { group: 'What and where:' } as const;
 const GENERAL = { group: 'General:' } as const;
 export const LINK = { group: 'Link:' } as const;
 
+/** Of a command that ends by itself. */
+export const RETRY_FOR_OPTION = {
+  'retry-for': {
+    ...TEXT,
+    ...LINK,
+    describe: 'Give up on the target after this long (bare number: s)',
+    defaultDescription: '20s',
+  },
+} as const satisfies OptionTable;
+
 export const COMMON_OPTIONS = {
   config: { ...TEXT, ...GENERAL, describe: 'YAML file with a section for each command' },
   json: { ...FLAG, ...GENERAL, describe: 'Print one JSON object on stdout, for programs' },

@@ -2,12 +2,11 @@ import type { Command, OptionTable } from '../command.ts';
 import {
   COMMON_OPTIONS,
   PROGRESS_OPTIONS,
+  RETRY_FOR_OPTION,
   FLAG,
-  LINK,
   LINK_OPTIONS,
   S3_OPTIONS,
   SENDER_OPTIONS,
-  TEXT,
   WHAT,
 } from './options.ts';
 
@@ -21,12 +20,7 @@ const OPTIONS = {
     describe: 'With --repair: also what a power cut seems to have damaged here',
   },
   ...LINK_OPTIONS,
-  'retry-for': {
-    ...TEXT,
-    ...LINK,
-    describe: 'Give up on the target after this long (bare number: s)',
-    defaultDescription: '20s',
-  },
+  ...RETRY_FOR_OPTION,
   ...S3_OPTIONS,
   ...PROGRESS_OPTIONS,
   ...COMMON_OPTIONS,

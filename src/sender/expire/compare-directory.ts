@@ -16,9 +16,6 @@ import { VerifiedPrint } from './survey.ts';
 
 /** Content that both sides read for one question to the target, in bytes; a single larger file goes alone. */
 const GROUP_BYTES = 64 * 1024 * 1024;
-/** When a comparison has taken longer than this, in ms, the target is asked for all sizes and times once more at its end. */
-const LONG_MS = 5_000;
-
 export interface CompareOptions {
   readonly target: Target;
   /** The store whose word counts. */
@@ -40,15 +37,10 @@ export type Comparison =
  * @throws IsyncError EXPIRE_STOPPED where the target lacks one, OTHER_STORE, and what the target can't be asked for
  */
 export async function compareDirectory(place: Place, options: CompareOptions): Promise<Comparison> {
-  const startedMs = performance.now();
   const print = new VerifiedPrint(place);
   for await (const group of groupsOf(place, options.signal)) {
     for (const file of group) print.add(file);
     const problem = await compareGroup(place, group, options);
-    if (problem !== undefined) return { outcome: 'different', problem };
-  }
-  if (performance.now() - startedMs > LONG_MS) {
-    const problem = await lookAgain(place, options);
     if (problem !== undefined) return { outcome: 'different', problem };
   }
   return { outcome: 'equal', print: print.toString() };

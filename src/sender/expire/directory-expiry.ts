@@ -95,6 +95,7 @@ export class DirectoryExpiry {
       throw new IsyncError('EXPIRE_STOPPED', problem.message, { path: problem.path });
     } catch (error) {
       await putBack(aside);
+      if (this.#options.signal.aborted) throw error;
       throw toIsyncError(error, 'EXPIRE_STOPPED', { path: aside.name });
     }
   }
