@@ -8,7 +8,7 @@ import { CHECKED, type ContentChecks, type LocalStore } from '../store/file/loca
 import { digestAll, readDigest } from '../store/read-digest.ts';
 import { replaced } from '../store/store-errors.ts';
 import type { FileDigest, StoredFile, Upload } from '../store/store.ts';
-import type { Reader } from './reader.ts';
+import type { Reader } from '../store/reader.ts';
 
 /** Largest file in bytes that is held in memory as a whole; FILES_AT_ONCE of them may be. */
 export const SMALL_BYTES = 256 * 1024;

@@ -7,7 +7,7 @@ import { errnoOf, type IsyncError, toIsyncError } from '../model/isync-error.ts'
 import type { LocalStore } from '../store/file/local-store.ts';
 import { fetchFile, SMALL_BYTES, type FetchContext } from './fetch-file.ts';
 import type { FetchTally } from './fetch-tally.ts';
-import type { Reader } from './reader.ts';
+import type { Reader } from '../store/reader.ts';
 
 /** Files under way at a time: enough to hide the latency of a bucket, and to share the fsyncs of folders. */
 const FILES_AT_ONCE = 64;

@@ -2,7 +2,7 @@ import type { Abortable } from '../model/abortable.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import { joinRelPath, parentOf, parseRelPath, type RelPath } from '../model/rel-path.ts';
 import type { ReadOptions, Store, StoredFile } from '../store/store.ts';
-import type { Reader } from './reader.ts';
+import type { Reader } from '../store/reader.ts';
 
 /**
  * What `store` keeps at `place`, '' being all of it. Closing the reader closes the store, also where this rejects.

@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import { openDestination } from '../../src/fetch/destination.ts';
 import { fetchFiles, type FetchRequest } from '../../src/fetch/fetch.ts';
 import { FetchTally } from '../../src/fetch/fetch-tally.ts';
-import type { Reader } from '../../src/fetch/reader.ts';
+import type { Reader } from '../../src/store/reader.ts';
 import { openStoreReader } from '../../src/fetch/store-reader.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { openFileStore } from '../../src/store/file/file-store.ts';

@@ -2,7 +2,7 @@ import { existsSync, statSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import type { PlaceConfig } from '../../config/schemas/ls.ts';
 import { type S3StoreAddress, showAddress, type StoreAddress } from '../../config/target-address.ts';
-import type { Reader } from '../../fetch/reader.ts';
+import type { Reader } from '../../store/reader.ts';
 import { openStoreReader } from '../../fetch/store-reader.ts';
 import { retrying, type RetryPolicy } from '../../flow/retry.ts';
 import { factsOf } from '../../model/error-table.ts';

@@ -1,7 +1,7 @@
 import type { Abortable } from '../model/abortable.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import type { ReadOptions, StoredFile } from '../store/store.ts';
+import type { ReadOptions, StoredFile } from './store.ts';
 
 /**
  * What is kept at one place of a target, to be brought back: all of a store, a device's folder, a directory, or one file.
