@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readScans, type ScansConfig } from '../../src/config/read-scans.ts';
@@ -81,8 +81,19 @@ describe('the settings of isync scan', () => {
           ],
         },
       }).scans.all;
-    expect(all(y!)).toHaveLength(2);
-    expect(() => all(x!)).toThrow('scans[1].device: "a" sends to s3://bucket in scans[0] already');
+    expect(all(y)).toHaveLength(2);
+    expect(() => all(x)).toThrow('scans[1].device: "a" sends to s3://bucket in scans[0] already');
+  });
+
+  it('are those of the example in docs/operations.md', () => {
+    const text = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+    const path = join(temporaryFolder(), 'isync.yaml');
+    writeFileSync(path, /^```yaml\n(scan: [^`]*scans:[^`]*)^```/m.exec(text)?.[1] ?? '');
+    const { scans } = readScans(settingsFor('scan'), { flags: { config: path }, environment: {} });
+    expect(scans.all.map(({ config: { root, to } }) => [root, to.kind])).toEqual([
+      ['/datas', 'receiver'],
+      ['/camera', 's3'],
+    ]);
   });
 
   it('refuse more scans than a process is made for', () => {
