@@ -12,8 +12,6 @@ export interface QueueSetup extends AsyncDisposable {
   readonly sharesWork: boolean;
   /** Whether what waits for its time, or has been fetched ahead, is told from what is in hand. */
   readonly tellsInHand: boolean;
-  /** Whether it keeps with a message how often that has failed. */
-  readonly keepsFailures: boolean;
   open(limits?: QueueLimits): Promise<EventQueue>;
   /** A process that opens it as `queue` and runs `code`, which is a module's and may use `until` of harness/process.ts. */
   start(code: string): CliProcess;
@@ -23,7 +21,6 @@ export interface QueueSetup extends AsyncDisposable {
 export interface Subject {
   readonly queue: EventQueue;
   readonly sharesWork: boolean;
-  readonly keepsFailures: boolean;
   /** Fails unless so many are to be delivered, and so many in hand, as far as the queue tells one from the other. */
   expectCounts(expected: { readonly waiting: number; readonly inHand: number }): Promise<void>;
   /** Closes the queue and opens it again. */
@@ -54,9 +51,6 @@ export function useQueue(setup: () => Promise<QueueSetup>): Subject {
     },
     get sharesWork() {
       return place.sharesWork;
-    },
-    get keepsFailures() {
-      return place.keepsFailures;
     },
     async expectCounts(expected) {
       const { waiting, inHand } = await queue.counts();
