@@ -202,17 +202,22 @@ const parked = parkedCommands('webhook', async () => (await import('../run-parke
 const resync: Command = {
   ...shared,
   name: 'resync',
-  summary: 'Compare two buckets, and queue an event for each difference',
-  usage: '$0 webhook resync --buckets SOURCE --to s3://BUCKET[/PREFIX] [options]',
+  summary:
+    'Compare two buckets, and queue an event for each difference; with --script, --forward or --sync for each object',
+  usage: '$0 webhook resync --buckets SOURCE --to s3://BUCKET[/PREFIX]|--script FILE|… [options]',
   examples: [
     [`$0 webhook resync ${EXAMPLE}`, 'After lost events: the workers do the rest'],
     ['$0 webhook resync --buckets a --to s3://b --max-delete 50%', 'Where much was removed'],
+    ['$0 webhook resync --buckets a --script /etc/isync/on-change', 'The script for every object'],
   ],
   arguments: [],
   options: {
-    buckets: { ...LIST, ...IN, describe: 'Bucket that is copied [required]; may be repeated' },
+    buckets: { ...LIST, ...IN, describe: 'Bucket that is listed [required]; may be repeated' },
     'key-encoding': OPTIONS['key-encoding'],
     to: OPTIONS.to,
+    script: OPTIONS.script,
+    forward: OPTIONS.forward,
+    sync: OPTIONS.sync,
     'source-endpoint': OPTIONS['source-endpoint'],
     'source-region': OPTIONS['source-region'],
     'source-profile': OPTIONS['source-profile'],
