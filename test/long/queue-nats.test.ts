@@ -48,6 +48,7 @@ async function setup(): Promise<QueueSetup> {
   return {
     sharesWork: true,
     tellsInHand: false,
+    countsUnasked: false,
     open: (limits) => openNatsQueue(url, options(limits)),
     start: (code) =>
       startNode([
@@ -243,27 +244,23 @@ describe.skipIf(lacks('nats-server'))('NATS', () => {
     expect((await manager.streams.info(`${nameOf(url)}-failures`)).state.messages).toBe(0);
   });
 
-  it('goes on where nobody knows any more how often messages have failed', async () => {
+  it('goes on where nobody knows any more how often a message has failed, and counts again', async () => {
     const url = await newUrl();
     const log = new RecordingLog();
     await using queue = await openNatsQueue(url, options({ log }));
-    await queue.publish(messages(2));
+    await queue.publish(messages(1));
     const { manager } = await managed(url);
     await manager.streams.delete(`${nameOf(url)}-failures`);
-    for (const attempt of [1, 2, 3]) {
-      const deliveries: QueueDelivery[] = [];
-      while (deliveries.length < 2) deliveries.push(...(await queue.receive()));
-      expect(deliveries.map((each) => [each.attempt, each.failures])).toEqual([
-        [attempt, 0],
-        [attempt, 0],
-      ]);
-      if (attempt < 3) for (const each of deliveries) await each.release(0, attempt);
-      else await ackAll(deliveries);
-    }
+    await until('a count', async () => {
+      const [delivery] = await queue.receive();
+      if (delivery === undefined) return false;
+      const { failures } = delivery;
+      await (failures > 0 ? delivery.ack() : delivery.release(0, 1));
+      return failures > 0;
+    });
     expect(await queue.counts()).toMatchObject({ waiting: 0, inHand: 0 });
-    expect(log.at('warn').map(({ message }) => message)).toContainEqual(
-      expect.stringContaining('how often a message has failed'),
-    );
+    const told = log.at('warn').filter(({ message }) => message.includes('how often a message has failed'));
+    expect(told.length).toBeGreaterThan(0);
   });
 
   it('keeps what is worked on for longer than the lease', async () => {

@@ -11,6 +11,8 @@ export type NatsEnding =
 
 /** Keeps how often a message has failed for good, for whoever has it next. No call rejects: what is not kept is tried more often. */
 export interface FailureCounts {
+  /** Called each time before messages are asked for. */
+  look(): void;
   of(delivery: NatsDelivery): Promise<number>;
   keep(delivery: NatsDelivery, failures: number): Promise<void>;
   forget(delivery: NatsDelivery): Promise<void>;

@@ -160,6 +160,7 @@ export class NatsReceiver {
   async #fetchSome(leftMs: number): Promise<void> {
     try {
       const expires = Math.max(LEAST_WAIT_MS, Math.ceil(Math.min(leftMs, this.#longestWaitMs)));
+      this.#options.failures?.look();
       this.#batch = await this.#options.consumer.fetch({ max_messages: this.#ahead, expires });
       if (this.#closing.signal.aborted) this.#batch.stop();
       const isDeleted = endedByDeletion(this.#batch);
@@ -189,8 +190,7 @@ export class NatsReceiver {
     if (held !== undefined) return held.deliveredAgain(message);
     const delivery = new NatsDelivery(message, (each, ending) => this.#end(each, ending));
     this.#held.set(message.seq, delivery);
-    // What is delivered for the first time has not failed.
-    const failures = delivery.attempt > 1 ? this.#options.failures?.of(delivery) : undefined;
+    const failures = this.#options.failures?.of(delivery);
     // In the order in which they came, whichever is known first.
     this.#handing = this.#handing.then(async () => this.#handOut(delivery, await failures));
   }

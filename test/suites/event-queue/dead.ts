@@ -61,7 +61,7 @@ export function deadSuite(subject: Subject): void {
       await (await subject.receive(1))[0]!.bury('no luck');
       await subject.queue.dead.replay('m0');
       await (await subject.receive(1))[0]!.release(0);
-      expect((await subject.receive(1))[0]).toMatchObject({ attempt: 2, failures: 0 });
+      expect((await subject.receive(1))[0]!.failures).toBe(0);
     });
 
     it('are gone when they are dropped', async () => {

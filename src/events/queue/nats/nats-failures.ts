@@ -35,6 +35,8 @@ interface Parts {
   readonly where: string;
   readonly manager: JetStreamManager;
   readonly client: JetStreamClient;
+  /** Makes the stream again, which somebody may have deleted. Never rejects. */
+  readonly mend: () => Promise<void>;
   readonly log: Log;
 }
 
@@ -44,12 +46,21 @@ interface Parts {
  */
 export class NatsFailures implements FailureCounts {
   readonly #parts: Parts;
+  #isFailing = false;
+  /** Whether there is a count of any message: mostly there is none, and no message has to be asked for. */
+  #someKept = Promise.resolve(true);
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
+  look(): void {
+    this.#someKept = this.#isSomeKept();
+  }
+
   async of(delivery: NatsDelivery): Promise<number> {
+    // The server's count of deliveries is not enough: it forgets some of what came due while nobody asked, and a new consumer all.
+    if (delivery.attempt === 1 && !(await this.#someKept)) return 0;
     const { manager, name } = this.#parts;
     const query = { last_by_subj: this.#subject(delivery) };
     const found = await this.#try('read', delivery, () =>
@@ -71,15 +82,26 @@ export class NatsFailures implements FailureCounts {
     );
   }
 
+  async #isSomeKept(): Promise<boolean> {
+    const { manager, name } = this.#parts;
+    const info = await manager.streams.info(failuresStream(name).name).catch(() => undefined);
+    return info?.state.messages !== 0;
+  }
+
   async #try<T>(what: string, { id }: NatsDelivery, call: () => Promise<T>): Promise<T | undefined> {
     try {
-      return await call();
+      const answer = await call();
+      this.#isFailing = false;
+      return answer;
     } catch (error) {
-      const { log, where } = this.#parts;
-      log.warn(`how often a message has failed can't be ${what}; it may be tried more often`, {
-        message: id,
-        err: natsError(error, where),
-      });
+      const { log, where, mend } = this.#parts;
+      // A line for all that it concerns.
+      log[this.#isFailing ? 'debug' : 'warn'](
+        `how often a message has failed can't be ${what}; it may be tried more often`,
+        { message: id, err: natsError(error, where) },
+      );
+      this.#isFailing = true;
+      void mend();
       return undefined;
     }
   }

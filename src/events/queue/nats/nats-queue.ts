@@ -63,7 +63,7 @@ export class NatsQueue implements EventQueue {
       waitMs,
       ahead,
       bury: (delivery, reason) => this.#dead.add(delivery, reason),
-      failures: new NatsFailures({ name, where, manager, client, log }),
+      failures: new NatsFailures({ name, where, manager, client, mend: () => this.#mend(), log }),
       mend: () => this.#mend(),
       idle: () => this.#deliverForgotten(log),
       log,
