@@ -52,7 +52,9 @@ export function deliverySuite(subject: Subject): void {
         await delivery!.release(0);
       }
       await subject.reopen();
-      subject.expectAttempt(await subject.receive(1), 4);
+      const again = await subject.receive(1);
+      expect(again.map(idOf)).toEqual(['m0']);
+      subject.expectAttempt(again, 4);
     });
 
     it('that are released tell any reader how often they have failed', async () => {
@@ -148,7 +150,9 @@ export function deliverySuite(subject: Subject): void {
       await subject.queue.publish(messages(50));
       await subject.receive(50);
       await subject.reopen();
-      subject.expectAttempt(await subject.receive(50), 2);
+      const again = await subject.receive(50);
+      expect(new Set(again.map(idOf)).size).toBe(50);
+      subject.expectAttempt(again, 2);
     });
 
     it('ends receives, refuses what is asked, and leaves endings that resolve', async () => {
