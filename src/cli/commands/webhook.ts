@@ -202,8 +202,7 @@ const parked = parkedCommands('webhook', async () => (await import('../run-parke
 const resync: Command = {
   ...shared,
   name: 'resync',
-  summary:
-    'Compare two buckets, and queue an event for each difference; with --script, --forward or --sync for each object',
+  summary: 'Queue an event for each difference of two buckets; without --to, for each object',
   usage: '$0 webhook resync --buckets SOURCE --to s3://BUCKET[/PREFIX]|--script FILE|… [options]',
   examples: [
     [`$0 webhook resync ${EXAMPLE}`, 'After lost events: the workers do the rest'],
