@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import type { S3Credentials } from './s3-access.ts';
 
 /** The script that knows Ceph; `ceph help` tells what it does. */
 const SCRIPT = fileURLToPath(new URL('ceph', import.meta.url));
@@ -22,6 +23,15 @@ export async function startCeph(folder: string, owner: number): Promise<Record<s
 /** Keys of another user of the server in `folder`. */
 export async function cephUser(folder: string, name: string): Promise<Record<string, string>> {
   return await settingsFrom(['user', folder, name]);
+}
+
+/** Takes the keys of a user away, until {@link giveCephKey} gives them back. */
+export async function revokeCephKey(folder: string, name: string, key: S3Credentials): Promise<void> {
+  await promisify(execFile)(SCRIPT, ['revoke', folder, name, key.accessKeyId]);
+}
+
+export async function giveCephKey(folder: string, name: string, key: S3Credentials): Promise<void> {
+  await promisify(execFile)(SCRIPT, ['give', folder, name, key.accessKeyId, key.secretAccessKey]);
 }
 
 /** The process that holds all daemons of the server in `folder`, as its children. */

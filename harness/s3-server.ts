@@ -9,7 +9,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { afterAll, expect, inject, test } from 'vitest';
-import { cephUser, missingForCeph, startCeph } from './ceph.ts';
+import { cephUser, giveCephKey, missingForCeph, revokeCephKey, startCeph } from './ceph.ts';
 import { leaveOut } from './tools.ts';
 import {
   accessFrom,
@@ -29,6 +29,16 @@ export interface S3Server extends S3Access {
   makeBucket(): Promise<string>;
   /** Somebody who may not touch our buckets; undefined where the server is not ours to make users on. */
   stranger(): Promise<S3Credentials | undefined>;
+  /** Somebody whose keys can be taken away; undefined likewise. */
+  guest(): Promise<S3Guest | undefined>;
+}
+
+export interface S3Guest {
+  readonly credentials: S3Credentials;
+  /** The server refuses the keys from then on. */
+  revoke(): Promise<void>;
+  /** The same keys count again. */
+  giveBack(): Promise<void>;
 }
 
 /**
@@ -95,6 +105,18 @@ class Server implements S3Server {
 
   async stranger(): Promise<S3Credentials | undefined> {
     return this.#folder === undefined ? undefined : credentialsOf(await cephUser(this.#folder, 'stranger'));
+  }
+
+  async guest(): Promise<S3Guest | undefined> {
+    const folder = this.#folder;
+    if (folder === undefined) return undefined;
+    const name = `guest-${randomBytes(6).toString('hex')}`;
+    const credentials = credentialsOf(await cephUser(folder, name));
+    return {
+      credentials,
+      revoke: async () => await revokeCephKey(folder, name, credentials),
+      giveBack: async () => await giveCephKey(folder, name, credentials),
+    };
   }
 
   /** A Ceph of our own goes as a whole; that costs nothing. */

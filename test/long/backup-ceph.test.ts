@@ -3,12 +3,17 @@ import { randomBytes } from 'node:crypto';
 import { createWriteStream, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { join } from 'node:path';
-import { CreateBucketCommand, ListObjectsV2Command, PutBucketPolicyCommand } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  ListObjectsV2Command,
+  PutBucketPolicyCommand,
+  PutObjectRetentionCommand,
+} from '@aws-sdk/client-s3';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { runCli } from '../../harness/cli.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
 import { faultyProxy } from '../../harness/faulty-proxy.ts';
-import type { Ended } from '../../harness/process.ts';
+import { type Ended, until } from '../../harness/process.ts';
 import { environmentOf } from '../../harness/s3-access.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { lacks } from '../../harness/tools.ts';
@@ -99,6 +104,20 @@ await withS3Server((server) => {
       expect([pruned.exitCode, pruned.stderr]).toEqual([0, '']);
       expect(pruned.stdout).toContain('locked until');
       expect((await isync(root, 'restore', 'latest', '--stdout', join(root, 'src/a'))).stdout).toBe('a');
+      // Whoever may lift locks does; isync does not.
+      for (const Key of (await keysIn(Bucket)).filter((key) => key.includes('_001.tar'))) {
+        const RetainUntilDate = new Date(Date.now() + 10_000);
+        const Retention = { Mode: 'GOVERNANCE', RetainUntilDate } as const;
+        await server.client.send(
+          new PutObjectRetentionCommand({ Bucket, Key, Retention, BypassGovernanceRetention: true }),
+        );
+      }
+      await until('prune to find them lifted', async () => {
+        const { exitCode, stdout } = await isync(root, 'prune');
+        return exitCode === 0 && stdout.includes('1 backup removed');
+      });
+      expect((await keysIn(Bucket)).filter((key) => key.includes('_001.tar'))).toEqual([]);
+      expect((await isync(root, 'verify', '--deep')).exitCode).toBe(0);
     });
   });
 

@@ -1,11 +1,20 @@
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateBucketCommand, GetObjectRetentionCommand, GetObjectTaggingCommand } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  GetObjectRetentionCommand,
+  GetObjectTaggingCommand,
+  ListObjectsV2Command,
+  type S3Client,
+  S3ServiceException,
+} from '@aws-sdk/client-s3';
 import { expect, it } from 'vitest';
 import { runCli, startCli } from '../../harness/cli.ts';
+import { until } from '../../harness/process.ts';
+import { clientFor, environmentOf } from '../../harness/s3-access.ts';
 import { startS3Front, type S3Front } from '../../harness/s3-front.ts';
 import { type S3Server, withS3Server } from '../../harness/s3-server.ts';
 
@@ -15,14 +24,20 @@ interface Told {
 
 /** Bytes of a part. */
 const PART = 8 * 1024 * 1024;
+/** Parts of the uploads that are cut off in the middle, beside the last one. */
+const PARTS = Math.ceil(Number(process.env['ISYNC_TEST_BACKUP_BYTES'] ?? 12 * PART) / PART);
+/** Parts that are under way at a time. */
+const PARTS_AT_ONCE = 4;
+
+type Access = Pick<S3Server, 'endpoint' | 'env'>;
 
 class Stage implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'isync-run-s3-'));
   readonly #front: S3Front;
-  readonly #server: S3Server;
+  readonly #env: Access['env'];
 
-  private constructor(server: S3Server, front: S3Front, bucket: string, more: object, job: object) {
-    this.#server = server;
+  private constructor(env: Access['env'], front: S3Front, bucket: string, more: object, job: object) {
+    this.#env = env;
     this.#front = front;
     mkdirSync(this.at('source'));
     const to = {
@@ -40,8 +55,8 @@ class Stage implements AsyncDisposable {
     writeFileSync(this.at('backup.yaml'), JSON.stringify({ jobs }));
   }
 
-  static async open(server: S3Server, bucket: string, more: object = {}, job: object = {}): Promise<Stage> {
-    return new Stage(server, await startS3Front(server.endpoint), bucket, more, job);
+  static async open(server: Access, bucket: string, more: object = {}, job: object = {}): Promise<Stage> {
+    return new Stage(server.env, await startS3Front(server.endpoint), bucket, more, job);
   }
 
   get front(): S3Front {
@@ -57,7 +72,22 @@ class Stage implements AsyncDisposable {
   }
 
   get env(): Readonly<Record<string, string>> {
-    return this.#server.env;
+    return this.#env;
+  }
+
+  /** A source of so many bytes that nothing makes smaller, piece by piece. */
+  fill(bytes: number): void {
+    for (let done = 0; done < bytes; done += PART)
+      appendFileSync(this.at('source/large'), randomBytes(Math.min(PART, bytes - done)));
+  }
+
+  /** Numbers of the parts that the server has taken, since the answer of that number. */
+  parts(since = 0): readonly number[] {
+    return this.#front.answered
+      .slice(since)
+      .filter(({ status }) => status === 200)
+      .flatMap(({ url }) => /[?&]partNumber=(\d+)/.exec(url)?.[1] ?? [])
+      .map(Number);
   }
 
   async run(...args: readonly string[]): Promise<Told> {
@@ -138,23 +168,68 @@ await withS3Server((server) => {
 
   it('goes on after kill -9 in the middle, and sends again at most what was in flight', async () => {
     await using stage = await Stage.open(server, await server.makeBucket());
-    writeFileSync(stage.at('source/large'), randomBytes(12 * PART));
-    const isPart = (url: string | undefined): boolean => url?.includes('partNumber=') === true;
+    stage.fill(PARTS * PART);
+    const half = Math.floor(PARTS / 2);
     let parts = 0;
-    // The seventh never comes to its end.
-    stage.front.before = (request) => {
-      if (!isPart(request.url) || ++parts < 7) return undefined;
+    // Those of the second half never come to their end.
+    stage.front.before = ({ url }) => {
+      if (url?.includes('partNumber=') !== true || ++parts <= half) return undefined;
       return new Promise(() => undefined);
     };
     await using killed = startCli(stage.args('run'), { env: stage.env });
-    await killed.until('six parts', () => stage.front.answered.filter(({ url }) => isPart(url)).length >= 6);
+    await killed.until('half of the parts', () => stage.parts().length === half);
+    await killed.until('those in flight', () => parts >= half + PARTS_AT_ONCE);
     await killed.stop('SIGKILL');
     stage.front.before = undefined;
     const before = stage.front.answered.length;
     expect((await stage.run()).backups).toMatchObject([{ version: 1 }]);
-    const again = stage.front.answered.slice(before).filter(({ url }) => isPart(url)).length;
-    // 13 parts in all, four at a time.
-    expect(again).toBeLessThanOrEqual(13 - 6);
+    // Not one of those that had arrived.
+    expect(stage.parts(before)).toHaveLength(PARTS + 1 - half);
     await stage.check();
   });
+
+  it('ends where its key is taken away in the middle, and goes on once it has it back', async (context) => {
+    const guest = await server.guest();
+    if (guest === undefined) return context.skip('the server has no users of ours');
+    const { credentials } = guest;
+    const { endpoint, region } = server;
+    const Bucket = `isync-guest-${randomBytes(6).toString('hex')}`;
+    const client = clientFor({ endpoint, region, credentials });
+    await client.send(new CreateBucketCommand({ Bucket }));
+    await using stage = await Stage.open({ endpoint, env: environmentOf(credentials, region) }, Bucket);
+    stage.fill(12 * PART);
+    let parts = 0;
+    const revoked = Promise.withResolvers<void>();
+    stage.front.before = async ({ url }) => {
+      if (url?.includes('partNumber=') !== true || ++parts <= 6) return;
+      if (parts === 7) void revoke().then(revoked.resolve, revoked.reject);
+      await revoked.promise;
+    };
+    const revoke = async (): Promise<void> => {
+      await guest.revoke();
+      await until('the key to be refused', async () => await isRefused(client, Bucket));
+    };
+    const { exitCode, stdout } = await runCli(stage.args('run'), { env: stage.env });
+    expect(exitCode).toBe(3);
+    expect(JSON.parse(stdout)).toMatchObject({ backups: [], failures: [{ code: 'STORE_REFUSED' }] });
+    stage.front.before = undefined;
+    expect(stage.parts()).toHaveLength(6);
+    await guest.giveBack();
+    await until('the key to be taken', async () => !(await isRefused(client, Bucket)));
+    const before = stage.front.answered.length;
+    expect((await stage.run()).backups).toMatchObject([{ version: 1, type: 'full' }]);
+    expect(stage.parts(before)).toHaveLength(13 - 6);
+    await stage.check();
+    client.destroy();
+  });
 });
+
+async function isRefused(client: S3Client, Bucket: string): Promise<boolean> {
+  try {
+    await client.send(new ListObjectsV2Command({ Bucket, MaxKeys: 1 }));
+    return false;
+  } catch (error) {
+    if (error instanceof S3ServiceException && error.name === 'InvalidAccessKeyId') return true;
+    throw error;
+  }
+}

@@ -1,11 +1,22 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { runCli, startCli } from '../../harness/cli.ts';
-import type { Ended } from '../../harness/process.ts';
+import { type Ended, until } from '../../harness/process.ts';
+import { openJobState } from '../../src/backup/state/open-state.ts';
 
 interface Told {
   readonly exitCode: number;
@@ -65,6 +76,10 @@ function toldBy({ stdout, stderr }: Ended): Told {
   } catch {
     throw new Error(`no summary: ${stdout}${stderr}`);
   }
+}
+
+function ctimeOf(path: string): string {
+  return String(statSync(path, { bigint: true }).ctimeNs);
 }
 
 function differences(one: string, other: string): string {
@@ -165,6 +180,61 @@ describe.concurrent('isync backup run', () => {
       backups: [{ version: 2, type: 'full' }],
     });
     expect(await stage.run()).toMatchObject({ exitCode: 3, error: { code: 'FENCED' } });
+  });
+
+  it('says by status that an archive beyond the spool is packed from its beginning after a kill', async () => {
+    using stage = new Stage(() => ({ compress: 'none', spool: { max: '64MiB' }, bwlimit: '1MB/s' }));
+    for (let at = 0; at < 10; at++) writeFileSync(stage.at('source', `large${at}`), randomBytes(8_000_000));
+    const state = stage.at('backup.yaml.state', 'app');
+    await using killed = startCli(stage.args('run'));
+    await killed.until('the first part', () => existsSync(join(state, 'spool', '1', '00001')));
+    await killed.until('the spool to be full', async () => {
+      using seen = await openJobState(state);
+      return seen.packs.find()[0]?.isOverflowed;
+    });
+    await killed.stop('SIGKILL');
+    const status = await runCli(stage.args('status'));
+    expect(JSON.parse(status.stdout)).toMatchObject({ jobs: [{ resumable: [{ startsOver: true }] }] });
+    const text = await runCli(stage.args('status').filter((arg) => arg !== '--json'));
+    expect(text.stdout).toContain('packed from its beginning, for it has outgrown the spool');
+    stage.configure({ compress: 'none', spool: { max: '64MiB' } });
+    expect(await stage.run()).toMatchObject({ exitCode: 0, backups: [{ version: 1, type: 'full' }] });
+    expect((await runCli(stage.args('verify', '--deep'))).exitCode).toBe(0);
+  });
+
+  it('makes a full backup once a verification has failed, though the listing finds nothing wrong', async () => {
+    using stage = new Stage();
+    expect((await stage.run()).backups).toMatchObject([{ type: 'full' }]);
+    const path = stage.at('store', 'app', stage.archives()[0]!);
+    const bytes = readFileSync(path);
+    bytes[bytes.length >> 1]! ^= 4;
+    writeFileSync(path, bytes);
+    expect((await stage.run()).backups).toMatchObject([{ type: 'incremental' }]);
+    expect((await runCli(stage.args('verify', '--deep'))).exitCode).toBe(1);
+    const { exitCode, backups } = await stage.run();
+    expect({ exitCode, backups }).toMatchObject({ exitCode: 0, backups: [{ type: 'full', version: 3 }] });
+    expect((await stage.run()).backups).toMatchObject([{ type: 'incremental' }]);
+  });
+
+  it('finds with --rehash what has changed under the old times, and without it does not look', async () => {
+    using stage = new Stage();
+    const path = stage.at('source', 'file');
+    utimesSync(path, 1000, 1000);
+    const lists = stage.at('backup.yaml.state', 'app', 'lists');
+    // What was changed just before a run has no times that the next one may trust.
+    const seen = async (): Promise<string | undefined> => {
+      await stage.run();
+      const list = `${Math.max(...readdirSync(lists).map((name) => parseInt(name, 10)))}.files`;
+      return readFileSync(join(lists, list), 'utf8').includes(ctimeOf(path)) ? join(lists, list) : undefined;
+    };
+    const list = await until('the times to be kept', seen);
+    const before = ctimeOf(path);
+    // As a disk that rots would.
+    writeFileSync(path, 'CONTENT');
+    utimesSync(path, 1000, 1000);
+    writeFileSync(list, readFileSync(list, 'utf8').replaceAll(before, ctimeOf(path)));
+    expect((await stage.run()).backups).toMatchObject([{ type: 'incremental', storedFiles: 0 }]);
+    expect((await stage.run('--rehash')).backups).toMatchObject([{ type: 'incremental', storedFiles: 1 }]);
   });
 
   it('says with --dry-run what it would do', async () => {

@@ -353,6 +353,7 @@ await withS3Server((server) => {
       endpoint: front.endpoint,
       makeBucket: async () => await server.makeBucket(),
       stranger: async () => await server.stranger(),
+      guest: async () => await server.guest(),
     };
     const origin = await startOrigin(all);
     const options: StageOptions = { onMiss: 'redirect', keptWithinMs: 200 };

@@ -1,4 +1,5 @@
 import type { BackupType, Compression } from '../job.ts';
+import { wallClockAt } from './wall-clock.ts';
 
 /** What the name of a backup tells people. Code reads manifests, never names. */
 export interface NamedBackup {
@@ -25,9 +26,9 @@ export function backupName(template: string, backup: NamedBackup): string {
   const fields: Readonly<Record<string, string>> = {
     system,
     type,
-    timestamp: `${wallClock(startedMs, 'UTC')}Z`,
-    localtime: wallClock(startedMs, timezone),
-    version: String(version).padStart(VERSION_DIGITS, '0'),
+    timestamp: `${timeText(startedMs, 'UTC')}Z`,
+    localtime: timeText(startedMs, timezone),
+    version: padded(version, VERSION_DIGITS),
   };
   // In one pass: a system may be called as a field is.
   const stem = template.replaceAll(/\{(\w+)\}/g, (whole, field: string) => fields[field] ?? whole);
@@ -35,23 +36,14 @@ export function backupName(template: string, backup: NamedBackup): string {
 }
 
 /** `20250405T120000` in that zone; of years beyond 0 to 9999 as many digits as they have. */
-function wallClock(ms: number, timeZone: string): string {
-  const parts = new Intl.DateTimeFormat('en', {
-    timeZone,
-    calendar: 'gregory',
-    numberingSystem: 'latn',
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: '2-digit',
-    day: '2-digit',
-    hour: '2-digit',
-    minute: '2-digit',
-    second: '2-digit',
-  }).formatToParts(ms);
-  const part = (type: Intl.DateTimeFormatPartTypes): string =>
-    (parts.find((each) => each.type === type)?.value ?? '').padStart(2, '0');
-  const date = `${part('year').padStart(4, '0')}${part('month')}${part('day')}`;
-  return `${date}T${part('hour')}${part('minute')}${part('second')}`;
+function timeText(ms: number, timeZone: string): string {
+  const { year, month, day, hour, minute, second } = wallClockAt(ms, timeZone);
+  const date = `${padded(year, 4)}${padded(month)}${padded(day)}`;
+  return `${date}T${padded(hour)}${padded(minute)}${padded(second)}`;
+}
+
+function padded(number: number, digits = 2): string {
+  return String(number).padStart(digits, '0');
 }
 
 /** What stands beside an archive of that name. The endings only find candidates: what an object is, it says itself. */

@@ -7,8 +7,11 @@ import { encodeRecord } from '../list/record-codec.ts';
 import { writeFault } from './file-fault.ts';
 import type { FrameWriter } from './frames.ts';
 
-/** Characters of lines that are written at a time, and bytes that are read. */
-const BLOCK = 256 * 1024;
+/**
+ * Characters of lines that are written at a time, and bytes that are read. Strings above 128 KiB are large objects to V8, which lets some 50 MB
+ * of them lie dead before it collects any.
+ */
+const BLOCK = 64 * 1024;
 const ENDING = '.provisional';
 const WHAT = 'the file list';
 

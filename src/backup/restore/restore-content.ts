@@ -9,36 +9,26 @@ import {
   rmdirSync,
   unlinkSync,
 } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import type { FileRecord, RegularRecord } from '../list/file-record.ts';
+import type { RegularRecord } from '../list/file-record.ts';
 import type { Archives } from '../read/archives.ts';
 import { readFiles } from '../read/read-files.ts';
 import { MARKER_NAME } from './destination.ts';
 import { FolderPath } from './folder-path.ts';
+import { type Members, noteProblem, selectedOf } from './members.ts';
 import type { OpenFolder } from './open-folder.ts';
-import type { Tally } from './tally.ts';
 import { Restoring } from './restoring.ts';
 import { Settling } from './settling.ts';
 import { stamp } from './stamp.ts';
-import { writeError } from './write-error.ts';
 
 /** Files that are read together, and folders that they keep open: the more, the fewer frames are read twice. */
 const MAX_FILES = 8192;
 const MAX_FOLDERS = 256;
-/** Records after which other work gets its turn. */
-const RECORDS_AT_ONCE = 256;
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 const READ_BYTES = 1024 * 1024;
 
-export interface ContentRequest {
-  readonly records: AsyncIterable<FileRecord>;
+export interface ContentRequest extends Members {
   readonly archives: Archives;
-  readonly root: OpenFolder;
-  readonly isSelected: (path: string) => boolean;
-  readonly isResumed: boolean;
-  readonly tally: Tally;
-  readonly signal: AbortSignal | undefined;
 }
 
 /**
@@ -46,18 +36,12 @@ export interface ContentRequest {
  * itself is restored.
  */
 export async function restoreContent(request: ContentRequest): Promise<void> {
-  const { root, records, isSelected, isResumed, tally, signal } = request;
+  const { root, isSelected, isResumed, tally } = request;
   using folders = new FolderPath(root, { open: (parent, name) => parent.make(name, isResumed) });
   const batch = new Batch(request);
-  let seen = 0;
   try {
-    for await (const record of records) {
-      if (++seen % RECORDS_AT_ONCE === 0) {
-        signal?.throwIfAborted();
-        await setImmediate();
-      }
+    for await (const record of selectedOf(request)) {
       const { path } = record;
-      if (!isSelected(path)) continue;
       try {
         if (path === MARKER_NAME || path.startsWith(`${MARKER_NAME}/`))
           throw new IsyncError('BAD_PATH', 'a restore keeps its own state under this name', { path });
@@ -73,9 +57,7 @@ export async function restoreContent(request: ContentRequest): Promise<void> {
           } else batch.add(new Restoring(record, folder, name, tally, batch.settling), folder);
         }
       } catch (error) {
-        const told = writeError(error, path);
-        if (told.code === 'STORE_FULL') throw told;
-        tally.problem(path, told);
+        noteProblem(tally, path, error);
       }
       if (batch.isFull) await batch.run();
     }

@@ -1,41 +1,23 @@
 import { fsync, linkSync, lstatSync, readlinkSync, symlinkSync, unlinkSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
-import type { DirectoryRecord, FileRecord, RegularRecord, SymlinkRecord } from '../list/file-record.ts';
+import type { DirectoryRecord, RegularRecord, SymlinkRecord } from '../list/file-record.ts';
 import { FolderPath } from './folder-path.ts';
+import { type Members, noteProblem, selectedOf } from './members.ts';
 import type { OpenFolder } from './open-folder.ts';
 import { isRestoredAs } from './restore-content.ts';
-import type { Tally } from './tally.ts';
 import { Settling } from './settling.ts';
 import { stamp, stampSymlink } from './stamp.ts';
 import { writeError } from './write-error.ts';
 
-/** Records after which other work gets its turn. */
-const RECORDS_AT_ONCE = 256;
-
 const sync = promisify(fsync);
-
-export interface LinksRequest {
-  readonly records: AsyncIterable<FileRecord>;
-  readonly root: OpenFolder;
-  readonly isSelected: (path: string) => boolean;
-  readonly isResumed: boolean;
-  readonly tally: Tally;
-  readonly signal: AbortSignal | undefined;
-}
 
 /**
  * Makes symlinks and other names of files, once all content is there, so that none is written through one; and gives each folder its
  * mode and time, which is the last that is done in it.
  */
-export async function restoreLinks(request: LinksRequest): Promise<void> {
-  const { root, records, isSelected, isResumed, tally, signal } = request;
-  const problem = (path: string, error: unknown): void => {
-    const told = writeError(error, path);
-    if (told.code === 'STORE_FULL') throw told;
-    tally.problem(path, told);
-  };
+export async function restoreLinks(request: Members): Promise<void> {
+  const { root, isSelected, isResumed, tally } = request;
   const settling = new Settling();
   const left: OpenFolder[] = [];
   const settleLeft = async (): Promise<void> => {
@@ -48,19 +30,13 @@ export async function restoreLinks(request: LinksRequest): Promise<void> {
       try {
         if (record !== undefined) stamp(folder.fd, record);
       } catch (error) {
-        problem(record?.path ?? '', error);
+        noteProblem(tally, record?.path ?? '', error);
       }
     },
   });
-  let seen = 0;
   try {
-    for await (const record of records) {
-      if (++seen % RECORDS_AT_ONCE === 0) {
-        signal?.throwIfAborted();
-        await setImmediate();
-      }
+    for await (const record of selectedOf(request)) {
       const { path } = record;
-      if (!isSelected(path)) continue;
       try {
         if (record.type === 'directory') folders.into(path, record);
         else if (record.type === 'symlink') {
@@ -73,7 +49,7 @@ export async function restoreLinks(request: LinksRequest): Promise<void> {
           tally.files++;
         }
       } catch (error) {
-        problem(path, error);
+        noteProblem(tally, path, error);
       }
       await settleLeft();
     }

@@ -1,3 +1,4 @@
+import { wallClockAt } from '../../backup/names/wall-clock.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 
 /** `2025-04-05`, with a time of day after " " or "T", with the seconds or without, with a zone or without; also as in names. */
@@ -42,28 +43,8 @@ function inZone(wallMs: number, timezone: string): number {
 }
 
 function zoneOffset(ms: number, timeZone: string): number {
-  const parts = new Intl.DateTimeFormat('en', {
-    timeZone,
-    calendar: 'gregory',
-    numberingSystem: 'latn',
-    hourCycle: 'h23',
-    year: 'numeric',
-    month: 'numeric',
-    day: 'numeric',
-    hour: 'numeric',
-    minute: 'numeric',
-    second: 'numeric',
-  }).formatToParts(ms);
-  const part = (type: Intl.DateTimeFormatPartTypes): number =>
-    Number(parts.find((each) => each.type === type)?.value);
-  const wall = Date.UTC(
-    part('year'),
-    part('month') - 1,
-    part('day'),
-    part('hour'),
-    part('minute'),
-    part('second'),
-  );
+  const { year, month, day, hour, minute, second } = wallClockAt(ms, timeZone);
+  const wall = Date.UTC(year, month - 1, day, hour, minute, second);
   return wall - Math.floor(ms / 1000) * 1000;
 }
 
