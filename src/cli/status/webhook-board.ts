@@ -1,6 +1,8 @@
 import type { EventQueue, QueueCounts } from '../../events/queue/event-queue.ts';
+import { setAlarm } from '../../observe/status/alarm-table.ts';
 import { formatCount } from '../../observe/units.ts';
-import { eventsBoard, type LookedAtBoard, type WatchedEvents } from './events-board.ts';
+import { eventsBoard, type WatchedEvents } from './events-board.ts';
+import type { LookedAtBoard } from './looked-at-board.ts';
 import type { WebhookTally } from './webhook-tally.ts';
 
 export interface WatchedWebhook extends WatchedEvents {
@@ -43,16 +45,13 @@ export function webhookBoard(watched: WatchedWebhook): LookedAtBoard {
       await look();
       counts = await queue?.counts().catch(() => undefined);
       const dead = counts?.dead ?? 0;
-      board.alarms.set(
+      setAlarm(
+        board.alarms,
         'DEAD_LETTERS',
         '',
         dead === 0
           ? undefined
-          : {
-              severity: 'warning',
-              text: `${formatCount(dead, 'message')} could not be worked on and ${dead === 1 ? 'is' : 'are'} kept as dead.`,
-              cure: '"isync webhook queue dead list" says why. Mend the reason, then "queue dead replay", or "queue dead drop".',
-            },
+          : `${formatCount(dead, 'message')} could not be worked on and ${dead === 1 ? 'is' : 'are'} kept as dead.`,
       );
     },
   };

@@ -52,12 +52,6 @@ export class Alarms {
     this.#tell('cleared', alarm);
   }
 
-  /** Raises where there is something to raise, else clears `code` of `subject`. */
-  set(code: string, subject: string, alarm: Omit<RaisedAlarm, 'code' | 'subject'> | undefined): void {
-    if (alarm === undefined) this.clear(code, subject);
-    else this.raise({ ...alarm, code, subject });
-  }
-
   /** Alarms there are, and one for all that were not kept. */
   get count(): number {
     return this.#alarms.size + Number(this.#isCut);

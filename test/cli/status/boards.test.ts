@@ -33,10 +33,10 @@ describe('the board of work on events', () => {
     source.isReachable = true;
     parking.count = 2;
     now.away = new Error('connect ECONNREFUSED');
-    expect(await seen()).toEqual(['waiting for link', 'TARGET_GONE', 'PARKED']);
+    expect(await seen()).toEqual(['waiting for link', 'EVENTS_WAIT', 'PARKED']);
     expect(board.alarms.list()[0]?.text).toContain('ECONNREFUSED');
     now.isDiskFull = true;
-    expect(await seen()).toEqual(['target full', 'TARGET_GONE', 'STORE_FULL', 'PARKED']);
+    expect(await seen()).toEqual(['target full', 'EVENTS_WAIT', 'STORE_FULL', 'PARKED']);
     now.isDiskFull = false;
     now.away = undefined;
     parking.count = 0;
