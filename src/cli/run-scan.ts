@@ -20,7 +20,7 @@ import { startExpiring } from './scan/expire-beside.ts';
 import { summaryLines } from './scan/summary-lines.ts';
 import { Watched } from './scan/watched.ts';
 import { openStatus } from './status/open-status.ts';
-import { certificateEndsMs } from './status/certificate.ts';
+import { fileEndsMs } from './status/certificate.ts';
 import { ScanStatus } from './status/scan-status.ts';
 
 type Config = z.output<typeof scanSchema>;
@@ -36,7 +36,7 @@ export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
   const state = new ScanStatus({
     config,
     sentBytes: () => watched.bytes,
-    certificateEndsMs: () => certificateEndsMs(config.tlsCert),
+    certificateEndsMs: () => fileEndsMs(config.tlsCert),
     log,
   });
   watched.onTransferred = () => state.link.transferred();
