@@ -44,7 +44,9 @@ export function webhookBoard(watched: WatchedWebhook): LookedAtBoard {
     look: async () => {
       await look();
       counts = await queue?.counts().catch(() => undefined);
-      const dead = counts?.dead ?? 0;
+      // Dead messages stay where they are while the queue is away, and so does their alarm.
+      if (counts === undefined) return;
+      const { dead } = counts;
       setAlarm(
         board.alarms,
         'DEAD_LETTERS',

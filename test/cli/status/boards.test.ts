@@ -43,7 +43,8 @@ describe('the board of work on events', () => {
     expect(await seen()).toEqual(['working']);
   });
 
-  it('counts what a webhook takes, and tells of dead messages', async () => {
+  it('counts what a webhook takes, and tells of dead messages, also while the queue does not answer', async () => {
+    let isAway = false;
     const counts = { waiting: 4, inHand: 1, dead: 1, oldestMs: 5 };
     const requests = new WebhookTally();
     requests.answered(200, 1);
@@ -54,7 +55,7 @@ describe('the board of work on events', () => {
       parking: { count: 0 },
       tally: undefined,
       running: () => undefined,
-      queue: { counts: async () => counts },
+      queue: { counts: async () => (isAway ? await Promise.reject(new Error('no answer')) : counts) },
       requests,
       signal,
     });
@@ -65,6 +66,11 @@ describe('the board of work on events', () => {
     expect(board.alarms.list()).toMatchObject([
       { code: 'DEAD_LETTERS', cure: expect.stringContaining('queue dead list') },
     ]);
+    isAway = true;
+    await look();
+    expect(board.alarms.list()).toMatchObject([{ code: 'DEAD_LETTERS' }]);
+    expect(factsOf(board, 'backlog')).toMatchObject({ waiting: null, dead: null });
+    isAway = false;
     counts.dead = 0;
     await look();
     expect(board.alarms.count).toBe(0);
