@@ -175,6 +175,17 @@ describe.concurrent('a plug that is pulled shows within a minute, with a cure', 
     expect(await page.alarm('DEAD_LETTERS')).toMatchObject({ severity: 'warning' });
   });
 
+  it('the certificate of a webhook is about to end', async ({ expect }) => {
+    await using stage = await startWebhookStage();
+    const { cert, key } = makeCertificate(stage.folder);
+    await writeFile(stage.at('token'), 'a-token-that-nobody-guesses-0123456789', { mode: 0o600 });
+    const settings = { tokenFile: stage.at('token'), state: stage.at('state'), tlsCert: cert, tlsKey: key };
+    await stage.configure({ script: await stage.script('exit 0'), ...settings });
+    await using webhook = await stage.start(['--status', '127.0.0.1:0']);
+    const page = new StatusOf(webhook.statusUrl, webhook.process);
+    expect((await page.alarm('CERT_EXPIRES')).text).toMatch(/of this webhook ends in \d+h/);
+  });
+
   it('a backup is overdue', async ({ expect }) => {
     await using folder = await temporaryFolder('overdue');
     const at = (name: string) => join(folder.path, name);

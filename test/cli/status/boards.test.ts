@@ -45,6 +45,7 @@ describe('the board of work on events', () => {
 
   it('counts what a webhook takes, and tells of dead messages, also while the queue does not answer', async () => {
     let isAway = false;
+    let endsMs = Date.now() + 60 * 86_400_000;
     const counts = { waiting: 4, inHand: 1, dead: 1, oldestMs: 5 };
     const requests = new WebhookTally();
     requests.answered(200, 1);
@@ -57,11 +58,18 @@ describe('the board of work on events', () => {
       running: () => undefined,
       queue: { counts: async () => (isAway ? await Promise.reject(new Error('no answer')) : counts) },
       requests,
+      certificateEndsMs: () => endsMs,
       signal,
     });
     expect(factsOf(board, 'backlog')).toMatchObject({ waiting: null, dead: null });
     await look();
-    expect(factsOf(board, 'requests')).toEqual({ taken: 1, refused: 1, records: 3, parked: 0 });
+    expect(factsOf(board, 'requests')).toEqual({
+      taken: 1,
+      refused: 1,
+      records: 3,
+      parked: 0,
+      certificate_ends: endsMs,
+    });
     expect(factsOf(board, 'backlog')).toEqual({ waiting: 4, in_hand: 1, dead: 1, oldest: 5 });
     expect(board.alarms.list()).toMatchObject([
       { code: 'DEAD_LETTERS', cure: expect.stringContaining('queue dead list') },
@@ -72,6 +80,10 @@ describe('the board of work on events', () => {
     expect(factsOf(board, 'backlog')).toMatchObject({ waiting: null, dead: null });
     isAway = false;
     counts.dead = 0;
+    endsMs = Date.now() + 86_400_000;
+    await look();
+    expect(board.alarms.list()).toMatchObject([{ code: 'CERT_EXPIRES', severity: 'critical' }]);
+    endsMs = Date.now() + 60 * 86_400_000;
     await look();
     expect(board.alarms.count).toBe(0);
   });
