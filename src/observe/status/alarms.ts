@@ -67,14 +67,14 @@ export class Alarms {
     return [...this.#alarms.values()].toSorted(byGravity).slice(0, MAX_ALARMS);
   }
 
-  /** How many alarms each code has, for metrics: codes are few. */
-  byCode(): Map<string, { readonly severity: AlarmSeverity; readonly count: number }> {
-    const counts = new Map<string, { severity: AlarmSeverity; count: number }>();
+  /** How many alarms of each severity each code has, for metrics: codes are few. */
+  counts(): { readonly code: string; readonly severity: AlarmSeverity; readonly count: number }[] {
+    const counts = new Map<string, { code: string; severity: AlarmSeverity; count: number }>();
     for (const { code, severity } of this.#alarms.values()) {
-      const known = counts.get(code);
-      counts.set(code, { severity: known?.severity ?? severity, count: (known?.count ?? 0) + 1 });
+      const key = `${code} ${severity}`;
+      counts.set(key, { code, severity, count: (counts.get(key)?.count ?? 0) + 1 });
     }
-    return counts;
+    return [...counts.values()];
   }
 
   /** @returns a function that ends it */
