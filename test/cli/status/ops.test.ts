@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type MetricObject, Registry } from 'prom-client';
@@ -106,6 +106,17 @@ describe('what Prometheus and Grafana are given', () => {
     expect(told.toSorted((a, b) => a.localeCompare(b))).toEqual(
       served.toSorted((a, b) => a.localeCompare(b)),
     );
+  });
+
+  it('has no metric named in another document that there is not', async () => {
+    const docs = join(FOLDER, '..');
+    const files = (await readdir(docs)).filter((name) => name.endsWith('.md'));
+    const texts = await Promise.all(files.map(async (name) => await readFile(join(docs, name), 'utf8')));
+    const named = texts.flatMap((text) =>
+      [...text.matchAll(/\bisync_[a-z_]*[a-z]\b/g)].map(([name]) => name),
+    );
+    expect(named.length).toBeGreaterThan(20);
+    expect(named.flatMap(unknownIn)).toEqual([]);
   });
 
   it('knows the code of every alarm that a rule or a panel names', async () => {
