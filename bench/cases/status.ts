@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startReceiver } from '../../harness/cli.ts';
 import type { CliProcess } from '../../harness/process.ts';
+import type { StatusReport } from '../../src/observe/status/report.ts';
 import type { Bench, BenchCase } from '../bench.ts';
 import { inCaseFolder } from '../contest.ts';
 import { KIB, equalSizes, resetFiles, writeFiles } from '../data.ts';
@@ -74,10 +75,14 @@ async function measurePage(bench: Bench, place: Place, folder: string): Promise<
   );
   const url = statusUrl(receiver.process.stdout);
   await delay(CALM_S * 1000);
+  const { pid } = receiver.process;
+  /** CPU seconds for what a second brings: on a busy machine not all of it may come. */
   const window = async (): Promise<number> => {
-    const before = cpuOf(receiver.process.pid);
+    const filesBefore = await filesOf(url);
+    const before = cpuOf(pid);
     await delay(WINDOW_S * 1000);
-    return cpuOf(receiver.process.pid) - before;
+    const cpu = cpuOf(pid) - before;
+    return (cpu / ((await filesOf(url)) - filesBefore)) * DEVICES;
   };
   let bytes = 0;
   const { without, open } = await inTurns(bench.runs, {
@@ -86,13 +91,14 @@ async function measurePage(bench: Bench, place: Place, folder: string): Promise<
       await using page = openPage(url);
       const cpu = await window();
       bytes += page.bytes;
+      bench.say(`  ${Math.round(page.bytes / KIB)} KiB read, CPU ${cpu.toFixed(3)} s a second`);
       return cpu;
     },
   });
   const growth = 100 * (open.median / without.median - 1);
   bench.report({
     case: place.caseName('status-page'),
-    measure: `CPU of receive in ${WINDOW_S} s with a page, ${DEVICES.toLocaleString('en')} devices, ${place.name}`,
+    measure: `CPU of receive for a second's files with a page, ${DEVICES.toLocaleString('en')} devices, ${place.name}`,
     unit: 's',
     isync: open,
     others: { 'no page': without },
@@ -167,6 +173,13 @@ function groupsIn(folder: string): string[] {
 
 function statusUrl(text: string): string {
   return /"status":"([^"]+)"/.exec(text)?.[1] ?? /status page\D+(http\S+?)["\s]/.exec(text)?.[1] ?? '';
+}
+
+/** Files that a receiver has kept since its start. */
+async function filesOf(url: string): Promise<number> {
+  const { cards } = (await (await fetch(`${url}/status.json`)).json()) as StatusReport;
+  const facts = cards.find(({ id }) => id === 'devices')?.facts ?? [];
+  return Number(facts.find(({ id }) => id === 'files')?.value);
 }
 
 /** Reads the events of a page for as long as it lasts. */
