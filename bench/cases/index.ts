@@ -12,6 +12,7 @@ import { RESTART_CASES } from './restart.ts';
 import { S3_CASES } from './s3.ts';
 import { S3_RECEIVERS_CASES } from './s3-receivers.ts';
 import { STARTUP_CASES } from './startup.ts';
+import { STATUS_CASES } from './status.ts';
 import { WAN_CASES } from './wan.ts';
 import { WAN_TEXT_CASES } from './wan-text.ts';
 import { WEBHOOK_ACCEPT_CASES } from './webhook-accept.ts';
@@ -25,6 +26,7 @@ export const CASES: readonly BenchCase[] = [
   ...RESTART_CASES,
   ...BACKLOG_CASES,
   ...FLEET_CASES,
+  ...STATUS_CASES,
   ...S3_CASES,
   ...S3_RECEIVERS_CASES,
   ...PULL_CASES,

@@ -14,7 +14,7 @@ import { scan } from '../../sender/scan/scan.ts';
 import { openHooks } from '../hooks/open-hooks.ts';
 import { openTarget } from '../open-target.ts';
 import { type Changes, takeBy, type TakeSettings } from '../reload.ts';
-import { certificateEndsMs } from '../status/certificate.ts';
+import { fileEndsMs } from '../status/certificate.ts';
 import { ScanStatus } from '../status/scan-status.ts';
 import type { BandwidthLimits } from './bandwidth-limits.ts';
 import { startExpiring } from './expire-beside.ts';
@@ -64,7 +64,7 @@ export class OneScan {
     this.status = new ScanStatus({
       config,
       sentBytes: () => this.watched.bytes,
-      certificateEndsMs: () => certificateEndsMs(config.tlsCert),
+      certificateEndsMs: () => fileEndsMs(config.tlsCert),
       log,
     });
     this.watched.onTransferred = () => this.status.link.transferred();
