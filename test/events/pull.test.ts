@@ -49,6 +49,29 @@ describe('a pull', () => {
     expect(told).toHaveLength(4);
   });
 
+  it('compares the folders with the bucket again and again, where that is asked for', async () => {
+    const stop = new AbortController();
+    const looked: string[] = [];
+    const apply: Apply = async ({ event: { kind, key } }) => {
+      looked.push(`${kind} ${key}`);
+      return { outcome: 'unchanged' };
+    };
+    const pulling = pull(
+      await optionsFor(new MemoryQueue(), apply, {
+        buckets: ['bucket'],
+        list: async function* () {
+          yield { key: 'a/lost', size: 1, etag: 'x' };
+        },
+        resync: { atStart: false, everyMs: 20 },
+        signal: stop.signal,
+      }),
+    );
+    await until(() => looked.length >= 3);
+    stop.abort();
+    await pulling;
+    expect(new Set(looked)).toEqual(new Set(['created a/lost']));
+  });
+
   it('takes no time of an event for one that is far ahead of the clock', async () => {
     const queue = new MemoryQueue({ isFinite: true });
     const times = new Map<string, number | undefined>();
