@@ -112,7 +112,8 @@ describe('docs/pull.md', () => {
     );
     const values = told.filter(([, value]) => !words.has(value));
     expect(values.length).toBeGreaterThan(10);
-    for (const [name, value] of values) expect(withField(`${name}: ${value}`), name).toEqual(defaults);
+    for (const [name, value] of values)
+      expect({ [name]: withField(`${name}: ${value}`) }).toEqual({ [name]: defaults });
   });
 
   it.each(

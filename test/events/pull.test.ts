@@ -49,6 +49,20 @@ describe('a pull', () => {
     expect(told).toHaveLength(4);
   });
 
+  it('writes a line for each try that fails, too', async () => {
+    const queue = new MemoryQueue({ isFinite: true });
+    const log = new RecordingLog();
+    queue.addKeys('a/bad');
+    const apply: Apply = async () => {
+      throw new IsyncError('STORE_REFUSED', 'no');
+    };
+    await pull(await optionsFor(queue, apply, { log, once: true, attempts: 2 }));
+    const told = log.lines.filter(({ fields }) => 'message' in fields);
+    expect(told.map(({ message }) => message)).toEqual(['tried again: no', 'parked: no']);
+    for (const { fields } of told)
+      expect(fields).toMatchObject({ message: 'a/bad', key: 'a/bad', attempt: 1, code: 'STORE_REFUSED' });
+  });
+
   it('compares the folders with the bucket again and again, where that is asked for', async () => {
     const stop = new AbortController();
     const looked: string[] = [];
