@@ -22,7 +22,7 @@ import type { Bench } from './bench.ts';
 import type { BenchBucket } from './s3-server.ts';
 
 /** Begins the keys of all objects. */
-const PREFIX = 'data/';
+export const PREFIX = 'data/';
 /** As `aws s3 cp` puts objects from this size on. */
 const PART_BYTES = 8 * MIB;
 const AT_ONCE = 32;
@@ -42,15 +42,17 @@ export async function fillBucket(bucket: BenchBucket, { root }: DataSet): Promis
   await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
 
-/** `isync pull` from a queue that has a message for each object, from its start until the last one is done. */
-export function isyncPull(bucket: BenchBucket, sqs: SqsServer): Competitor {
+/**
+ * `isync pull` from a queue that has a message for each object, from its start until the last one is done.
+ * @param beside what else is in the queue, evenly among these
+ */
+export function isyncPull(bucket: BenchBucket, sqs: SqsServer, beside: readonly string[] = []): Competitor {
   return {
     async run(data, store) {
       const queue = await sqs.makeQueue();
       const keys = [...(await filesBelow(data.root)).keys()].map((path) => PREFIX + path);
-      await queue.send(
-        keys.map((key) => cephRecord({ event: 'ObjectCreated:Put', bucket: bucket.name, key })),
-      );
+      const messages = keys.map((key) => createdMessage(bucket, key));
+      await queue.send(evenly(messages, beside));
       const config = await writeConfig(store, bucket, sqs, queue);
       let seconds = NaN;
       const took = await timed(
@@ -70,10 +72,23 @@ export function isyncPull(bucket: BenchBucket, sqs: SqsServer): Competitor {
   };
 }
 
+/** The message of a store about a new object. */
+export function createdMessage({ name }: Pick<BenchBucket, 'name'>, key: string): string {
+  return cephRecord({ event: 'ObjectCreated:Put', bucket: name, key });
+}
+
+/** All of `many`, in their order, with one of `few` behind as many of them each time. */
+function evenly(many: readonly string[], few: readonly string[]): readonly string[] {
+  const each = Math.ceil(many.length / Math.max(1, few.length));
+  return many.flatMap((one, index) =>
+    index % each === 0 ? [one, ...few.slice(index / each, index / each + 1)] : [one],
+  );
+}
+
 /** Also for a case of its own: the config of a pull into `FOLDER/copy`. */
 export async function writeConfig(
   folder: string,
-  bucket: Pick<BenchBucket, 'endpoint'>,
+  bucket: Pick<BenchBucket, 'endpoint' | 'name'>,
   sqs: Pick<SqsServer, 'endpoint' | 'region'>,
   queue: TestQueue,
 ): Promise<string> {
@@ -85,6 +100,7 @@ export async function writeConfig(
       region: sqs.region,
       sqsEndpoint: sqs.endpoint,
       s3Endpoint: bucket.endpoint,
+      buckets: [bucket.name],
       sync: { [PREFIX]: join(folder, 'copy') },
     }),
   );
