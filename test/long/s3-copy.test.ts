@@ -6,7 +6,7 @@ import { headObject, putObject } from '../../src/s3/objects.ts';
 import type { Bucket } from '../../src/s3/requests.ts';
 import { startS3Front } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
-import { all, bodyOf, bucketAt, contentOf, SMALL_PART } from './buckets.ts';
+import { all, bodyOf, bucketAt, contentOf, SMALL_PART } from '../s3/buckets.ts';
 
 /** So that the server copies an object of some parts in parts. */
 const IN_PARTS = { mostAtOnceBytes: SMALL_PART, partBytes: SMALL_PART };

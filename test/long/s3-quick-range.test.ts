@@ -12,7 +12,7 @@ import { withS3Server } from '../../harness/s3-server.ts';
 import { type RangeOptions, readRange } from '../../src/s3/look.ts';
 import { putObject } from '../../src/s3/objects.ts';
 import type { Bucket } from '../../src/s3/requests.ts';
-import { bodyOf, bucketAt } from './buckets.ts';
+import { bodyOf, bucketAt } from '../s3/buckets.ts';
 
 const KEYS = ['k', 'a//b', 'two words', 'a+b', 'a%2Fb', 'ä/😀', "it's (1)*!", '../up', 'a?b#c&d=e'];
 const SIZE = 3 * 1024 * 1024;

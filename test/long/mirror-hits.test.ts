@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { withS3Server } from '../../harness/s3-server.ts';
-import { CALLERS } from './callers.ts';
-import { SERVICE, type StageOptions, startMirror, startOrigin } from './serve-stage.ts';
+import { CALLERS } from '../mirror/callers.ts';
+import { SERVICE, type StageOptions, startMirror, startOrigin } from '../mirror/serve-stage.ts';
 
 const TEXT = '0123456789';
 /** By status. */

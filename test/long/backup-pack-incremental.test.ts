@@ -13,7 +13,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { checkContents, jobOf, LARGE, packed, PackStage } from './packing.ts';
+import { checkContents, jobOf, LARGE, packed, PackStage } from '../backup/packing.ts';
 
 const stage = PackStage.use();
 

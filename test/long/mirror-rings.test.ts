@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { freePort } from '../../harness/free-port.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
-import { ask } from './callers.ts';
-import { startMirror, startOrigin } from './serve-stage.ts';
+import { ask } from '../mirror/callers.ts';
+import { startMirror, startOrigin } from '../mirror/serve-stage.ts';
 
 /** What waits for these waits too long. */
 const TIMEOUTS = { connect: '60s', firstByte: '60s', idle: '60s', total: '2m' };

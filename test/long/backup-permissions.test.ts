@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CHECK_KEY, checkPermissions, type CheckResult } from '../../src/backup/check/permissions.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { MemoryTarget } from './memory-target.ts';
+import { MemoryTarget } from '../backup/memory-target.ts';
 
 const { signal } = new AbortController();
 const TAGS = { env: 'production' };
