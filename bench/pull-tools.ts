@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -42,11 +42,13 @@ export async function fillBucket(bucket: BenchBucket, { root }: DataSet): Promis
   await Promise.all(Array.from({ length: AT_ONCE }, work));
 }
 
-/**
- * `isync pull` from a queue that has a message for each object, from its start until the last one is done.
- * @param beside what else is in the queue, evenly among these
- */
-export function isyncPull(bucket: BenchBucket, sqs: SqsServer, beside: readonly string[] = []): Competitor {
+/** `isync pull` from a queue that has a message for each object, from its start until the last one is done. */
+export function isyncPull(bucket: BenchBucket, sqs: SqsServer): Competitor {
+  return pullBeside([], bucket, sqs);
+}
+
+/** The same with other messages evenly among these. Ends once all objects are here: what fails is tried again for seconds. */
+export function pullBeside(beside: readonly string[], bucket: BenchBucket, sqs: SqsServer): Competitor {
   return {
     async run(data, store) {
       const queue = await sqs.makeQueue();
@@ -60,11 +62,15 @@ export function isyncPull(bucket: BenchBucket, sqs: SqsServer, beside: readonly 
         async () => {
           const started = performance.now();
           await using pull = startCli(['pull', '--config', config], { env: bucket.env });
-          await pull.until('all messages', async () => (await messagesIn(sqs, queue)) === 0);
+          const copy = join(store, 'copy');
+          const isHere = async () =>
+            (await messagesIn(sqs, queue)) <= beside.length && namesBelow(copy) >= keys.length;
+          await pull.until('all objects', isHere);
           seconds = (performance.now() - started) / 1000;
+          await pull.until('all messages', async () => (await messagesIn(sqs, queue)) === 0);
           const { exitCode, stderr } = await pull.stop('SIGTERM');
           if (exitCode !== 0) throw new Error(`isync pull ended with ${exitCode}: ${stderr.slice(-2000)}`);
-          return { check: async () => await checkFiles(data, join(store, 'copy')) };
+          return { check: async () => await checkFiles(data, copy) };
         },
       );
       return { ...took, seconds };
@@ -79,7 +85,7 @@ export function createdMessage({ name }: Pick<BenchBucket, 'name'>, key: string)
 
 /** All of `many`, in their order, with one of `few` behind as many of them each time. */
 function evenly(many: readonly string[], few: readonly string[]): readonly string[] {
-  const each = Math.ceil(many.length / Math.max(1, few.length));
+  const each = Math.max(1, Math.floor(many.length / few.length));
   return many.flatMap((one, index) =>
     index % each === 0 ? [one, ...few.slice(index / each, index / each + 1)] : [one],
   );
@@ -159,6 +165,12 @@ async function messagesIn({ client }: SqsServer, { url }: TestQueue): Promise<nu
     new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: [...names] }),
   );
   return names.reduce((sum, name) => sum + Number(Attributes?.[name]), 0);
+}
+
+/** Files of the bucket's own: those that isync keeps beside them are not counted. */
+function namesBelow(folder: string): number {
+  const all = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return all.filter((each) => each.isFile() && !each.parentPath.includes('/.isync')).length;
 }
 
 async function checkFiles({ root }: DataSet, copy: string): Promise<void> {

@@ -5,7 +5,7 @@ import type { Bench, BenchCase } from '../bench.ts';
 import { contest, inCaseFolder } from '../contest.ts';
 import { equalSizes, KIB, writeFiles } from '../data.ts';
 import { atMost } from '../goals.ts';
-import { createdMessage, fillBucket, isyncPull, PREFIX } from '../pull-tools.ts';
+import { createdMessage, fillBucket, isyncPull, PREFIX, pullBeside } from '../pull-tools.ts';
 import { startBucket, type BenchBucket } from '../s3-server.ts';
 import { noteOf } from './loopback.ts';
 
@@ -34,7 +34,7 @@ async function measure(bench: Bench): Promise<void> {
     await fillBucket(bucket, data);
     await forbid(bucket);
     const results = await contest(bench, folder, data, {
-      isync: isyncPull(bucket, sqs, poisonFor(bucket)),
+      isync: pullBeside(poisonFor(bucket), bucket, sqs),
       [WITHOUT]: isyncPull(bucket, sqs),
     });
     const { isync, ...others } = results;
