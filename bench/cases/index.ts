@@ -8,6 +8,7 @@ import { LOOPBACK_CASES } from './loopback.ts';
 import { MIRROR_FILL_CASES } from './mirror-fill.ts';
 import { MIRROR_WARM_CASES } from './mirror-warm.ts';
 import { PULL_CASES } from './pull.ts';
+import { PULL_POISON_CASES } from './pull-poison.ts';
 import { RESTART_CASES } from './restart.ts';
 import { S3_CASES } from './s3.ts';
 import { S3_RECEIVERS_CASES } from './s3-receivers.ts';
@@ -30,6 +31,7 @@ export const CASES: readonly BenchCase[] = [
   ...S3_CASES,
   ...S3_RECEIVERS_CASES,
   ...PULL_CASES,
+  ...PULL_POISON_CASES,
   ...WEBHOOK_ACCEPT_CASES,
   ...COPY_CASES,
   ...MIRROR_WARM_CASES,
