@@ -45,7 +45,7 @@ export function lastingCommand<Config extends LastingConfig>(
     using screen = openScreen(given.config, given.output);
     const { log } = screen;
     tellProxies(process.env, log);
-    using manager = openServiceManager(process.env, log);
+    await using manager = openServiceManager(process.env, log);
     using stop = stopOnSignal((name) => {
       manager.stopping();
       log.info(`${name}: ${stopping}`);
