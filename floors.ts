@@ -10,7 +10,7 @@ export const FLOORS: readonly (readonly string[])[] = [
   ['observe', 'http', 'access', 'aws', 'config', 'protocol', 'scanner', 'watcher', 'sqlite', 'exec'],
   ['s3', 'notices'],
   ['store'],
-  ['sender', 'receiver', 'events', 'backup', 'mirror'],
+  ['sender', 'receiver', 'fetch', 'events', 'backup', 'mirror'],
   ['cli'],
 ];
 

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
@@ -22,7 +22,7 @@ import type { Bench } from './bench.ts';
 import type { BenchBucket } from './s3-server.ts';
 
 /** Begins the keys of all objects. */
-const PREFIX = 'data/';
+export const PREFIX = 'data/';
 /** As `aws s3 cp` puts objects from this size on. */
 const PART_BYTES = 8 * MIB;
 const AT_ONCE = 32;
@@ -44,13 +44,17 @@ export async function fillBucket(bucket: BenchBucket, { root }: DataSet): Promis
 
 /** `isync pull` from a queue that has a message for each object, from its start until the last one is done. */
 export function isyncPull(bucket: BenchBucket, sqs: SqsServer): Competitor {
+  return pullBeside([], bucket, sqs);
+}
+
+/** The same with other messages evenly among these. Ends once all objects are here: what fails is tried again for seconds. */
+export function pullBeside(beside: readonly string[], bucket: BenchBucket, sqs: SqsServer): Competitor {
   return {
     async run(data, store) {
       const queue = await sqs.makeQueue();
       const keys = [...(await filesBelow(data.root)).keys()].map((path) => PREFIX + path);
-      await queue.send(
-        keys.map((key) => cephRecord({ event: 'ObjectCreated:Put', bucket: bucket.name, key })),
-      );
+      const messages = keys.map((key) => createdMessage(bucket, key));
+      await queue.send(evenly(messages, beside));
       const config = await writeConfig(store, bucket, sqs, queue);
       let seconds = NaN;
       const took = await timed(
@@ -58,11 +62,15 @@ export function isyncPull(bucket: BenchBucket, sqs: SqsServer): Competitor {
         async () => {
           const started = performance.now();
           await using pull = startCli(['pull', '--config', config], { env: bucket.env });
-          await pull.until('all messages', async () => (await messagesIn(sqs, queue)) === 0);
+          const copy = join(store, 'copy');
+          const isHere = async () =>
+            (await messagesIn(sqs, queue)) <= beside.length && namesBelow(copy) >= keys.length;
+          await pull.until('all objects', isHere);
           seconds = (performance.now() - started) / 1000;
+          await pull.until('all messages', async () => (await messagesIn(sqs, queue)) === 0);
           const { exitCode, stderr } = await pull.stop('SIGTERM');
           if (exitCode !== 0) throw new Error(`isync pull ended with ${exitCode}: ${stderr.slice(-2000)}`);
-          return { check: async () => await checkFiles(data, join(store, 'copy')) };
+          return { check: async () => await checkFiles(data, copy) };
         },
       );
       return { ...took, seconds };
@@ -70,10 +78,23 @@ export function isyncPull(bucket: BenchBucket, sqs: SqsServer): Competitor {
   };
 }
 
+/** The message of a store about a new object. */
+export function createdMessage({ name }: Pick<BenchBucket, 'name'>, key: string): string {
+  return cephRecord({ event: 'ObjectCreated:Put', bucket: name, key });
+}
+
+/** All of `many`, in their order, with one of `few` behind as many of them each time. */
+function evenly(many: readonly string[], few: readonly string[]): readonly string[] {
+  const each = Math.max(1, Math.floor(many.length / few.length));
+  return many.flatMap((one, index) =>
+    index % each === 0 ? [one, ...few.slice(index / each, index / each + 1)] : [one],
+  );
+}
+
 /** Also for a case of its own: the config of a pull into `FOLDER/copy`. */
 export async function writeConfig(
   folder: string,
-  bucket: Pick<BenchBucket, 'endpoint'>,
+  bucket: Pick<BenchBucket, 'endpoint' | 'name'>,
   sqs: Pick<SqsServer, 'endpoint' | 'region'>,
   queue: TestQueue,
 ): Promise<string> {
@@ -85,6 +106,7 @@ export async function writeConfig(
       region: sqs.region,
       sqsEndpoint: sqs.endpoint,
       s3Endpoint: bucket.endpoint,
+      buckets: [bucket.name],
       sync: { [PREFIX]: join(folder, 'copy') },
     }),
   );
@@ -143,6 +165,12 @@ async function messagesIn({ client }: SqsServer, { url }: TestQueue): Promise<nu
     new GetQueueAttributesCommand({ QueueUrl: url, AttributeNames: [...names] }),
   );
   return names.reduce((sum, name) => sum + Number(Attributes?.[name]), 0);
+}
+
+/** Files of the bucket's own: those that isync keeps beside them are not counted. */
+function namesBelow(folder: string): number {
+  const all = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return all.filter((each) => each.isFile() && !each.parentPath.includes('/.isync')).length;
 }
 
 async function checkFiles({ root }: DataSet, copy: string): Promise<void> {

@@ -13,6 +13,7 @@ const PACKAGES = {
   debugfs: 'e2fsprogs',
   faketime: 'faketime',
   fusermount3: 'fuse3',
+  groff: 'groff-base',
   inotifywait: 'inotify-tools',
   jq: 'jq',
   'mkfs.ext4': 'e2fsprogs',

@@ -8,10 +8,12 @@ import { LOOPBACK_CASES } from './loopback.ts';
 import { MIRROR_FILL_CASES } from './mirror-fill.ts';
 import { MIRROR_WARM_CASES } from './mirror-warm.ts';
 import { PULL_CASES } from './pull.ts';
+import { PULL_POISON_CASES } from './pull-poison.ts';
 import { RESTART_CASES } from './restart.ts';
 import { S3_CASES } from './s3.ts';
 import { S3_RECEIVERS_CASES } from './s3-receivers.ts';
 import { STARTUP_CASES } from './startup.ts';
+import { STATUS_CASES } from './status.ts';
 import { WAN_CASES } from './wan.ts';
 import { WAN_TEXT_CASES } from './wan-text.ts';
 import { WEBHOOK_ACCEPT_CASES } from './webhook-accept.ts';
@@ -25,9 +27,11 @@ export const CASES: readonly BenchCase[] = [
   ...RESTART_CASES,
   ...BACKLOG_CASES,
   ...FLEET_CASES,
+  ...STATUS_CASES,
   ...S3_CASES,
   ...S3_RECEIVERS_CASES,
   ...PULL_CASES,
+  ...PULL_POISON_CASES,
   ...WEBHOOK_ACCEPT_CASES,
   ...COPY_CASES,
   ...MIRROR_WARM_CASES,

@@ -1,8 +1,9 @@
-import { readdir, realpath } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import type { PullConfig } from '../config/schemas/pull.ts';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import { isWithin } from '../model/is-within.ts';
+import { realPlace } from './real-place.ts';
 
 /**
  * Refuses a mapped folder that holds the state or the config file, which an object could replace, and one inside the state.
@@ -53,14 +54,4 @@ async function linkedFrom(state: string): Promise<readonly string[]> {
 /** Where a path leads, and where its name lies: what replaces either replaces it. */
 async function placesOf(path: string): Promise<readonly string[]> {
   return [await realPlace(path), join(await realPlace(dirname(path)), basename(path))];
-}
-
-/** The real path of what is there, or would be made there. What can't be looked at stays as it is named: opening it fails. */
-async function realPlace(path: string): Promise<string> {
-  try {
-    return await realpath(path);
-  } catch (error) {
-    if (errnoOf(error) === undefined || path === dirname(path)) throw error;
-    return join(await realPlace(dirname(path)), basename(path));
-  }
 }

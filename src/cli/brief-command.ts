@@ -1,5 +1,5 @@
 import { readConfig, type CommandSchema } from '../config/read-config.ts';
-import { configPath } from '../config/sources.ts';
+import { type CommandSettings, configPath, type Sources } from '../config/sources.ts';
 import type { Call, Run } from './command.ts';
 import type { ExitCode } from './exit-codes.ts';
 import type { Output } from './output.ts';
@@ -14,14 +14,19 @@ export interface BriefWork<Config> extends Pick<Call, 'words' | 'list'> {
   readonly reread: () => Config;
 }
 
+/** What finds and checks the settings of a command: those of a schema, or otherwise. */
+export type ConfigReader<Config> =
+  CommandSchema<Config> | ((command: CommandSettings, sources: Sources) => Config);
+
 /** A command that needs its settings and nothing else: no log, no progress. A signal ends it at once. */
 export function briefCommand<Config extends { readonly json: boolean }>(
-  schema: CommandSchema<Config>,
+  reader: ConfigReader<Config>,
   work: (given: BriefWork<Config>) => Promise<ExitCode>,
 ): Run {
   return async ({ settings, flags, words, list, output }) => {
     const sources = { flags, environment: process.env };
-    const reread = (): Config => readConfig(schema, settings, sources);
+    const reread = (): Config =>
+      typeof reader === 'function' ? reader(settings, sources) : readConfig(reader, settings, sources);
     const config = reread();
     const configFile = String(configPath(sources) ?? '') || undefined;
     output.json = config.json;

@@ -1,9 +1,8 @@
-import type { CommandSchema } from '../config/read-config.ts';
 import type { Log } from '../model/log.ts';
-import { briefCommand, type BriefWork } from './brief-command.ts';
+import { briefCommand, type BriefWork, type ConfigReader } from './brief-command.ts';
 import type { Run } from './command.ts';
 import type { ExitCode } from './exit-codes.ts';
-import { createReload, type ReloadTable } from './reload.ts';
+import { createReload, type NestedTable, type ReloadTable } from './reload.ts';
 import { openServiceManager } from './service-manager.ts';
 import { type LogSettings, openScreen, type Screen } from './screen.ts';
 import { tellProxies } from './tell-proxies.ts';
@@ -20,10 +19,10 @@ export interface LastingWork<Config> extends BriefWork<Config> {
   readonly cut: AbortSignal;
   /**
    * From now on SIGHUP has settings read again rather than end the command, unless it was started from a terminal. The level of
-   * the log can always change; `table` has what else can. To be called once the command serves: systemd is told so, and then
-   * what `status` returns when that has changed.
+   * the log can always change; `table` has what else can, and `nested` settings that hold others. To be called once the command
+   * serves: systemd is told so, and then what `status` returns when that has changed.
    */
-  reloads(table: ReloadTable<Config>, status?: () => string): void;
+  reloads(table: ReloadTable<Config>, status?: () => string, nested?: NestedTable<Config>): void;
 }
 
 interface LastingConfig extends LogSettings, StatusSettings {
@@ -37,24 +36,24 @@ interface LastingConfig extends LogSettings, StatusSettings {
  * the name of the signal.
  */
 export function lastingCommand<Config extends LastingConfig>(
-  schema: CommandSchema<Config>,
+  reader: ConfigReader<Config>,
   stopping: string,
   work: (given: LastingWork<Config>) => Promise<ExitCode>,
 ): Run {
-  return briefCommand(schema, async (given) => {
+  return briefCommand(reader, async (given) => {
     statusToken(given.config);
     using screen = openScreen(given.config, given.output);
     const { log } = screen;
     tellProxies(process.env, log);
-    using manager = openServiceManager(process.env, log);
+    await using manager = openServiceManager(process.env, log);
     using stop = stopOnSignal((name) => {
       manager.stopping();
       log.info(`${name}: ${stopping}`);
     }, given.config.grace);
-    const reloads = (table: ReloadTable<Config>, status?: () => string): void => {
+    const reloads: LastingWork<Config>['reloads'] = (table, status, nested) => {
       const { config, reread } = given;
       const whole = { ...table, logLevel: (next: Config) => log.setLevel(next.logLevel) };
-      const reload = createReload({ config, reread, table: whole, log });
+      const reload = createReload({ config, reread, table: whole, nested, log });
       stop.onReload(() => manager.reloading(reload));
       manager.ready(status);
     };

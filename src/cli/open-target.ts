@@ -1,7 +1,6 @@
 import type { SenderConfig } from '../config/schemas/sender.ts';
 import { showAddress } from '../config/target-address.ts';
 import type { ErrorCode, IsyncError } from '../model/isync-error.ts';
-import { createRateLimiter } from '../flow/rate-limiter.ts';
 import { openTargetAt } from './locations/table.ts';
 import type { OpenTarget, Shared, TargetUse } from './own-target.ts';
 
@@ -26,7 +25,7 @@ export async function openTarget(config: SenderConfig, use: TargetUse): Promise<
     digest: config.digest,
     replaceDamaged: use.replaceDamaged,
     retry: { giveUpAfterMs: config.retryFor ?? (use.endsByItself ? ONE_SHOT_RETRY_MS : undefined) },
-    limiter: use.bandwidth && createRateLimiter(use.bandwidth),
+    limiter: use.limiter,
     onRetry: (error) => {
       use.watch?.refused(error);
       tell(error);

@@ -56,17 +56,27 @@ export class Output {
    * Returns what to exit with: what the code says, or `exit`.
    */
   failed(thrown: unknown, done: object = {}, exit?: ExitCode): ExitCode {
+    const error = this.complain(thrown);
+    const exitCode = exit ?? exitCodeOf(error.code);
+    this.object({ ...done, exitCode, error: shownError(error) });
+    return exitCode;
+  }
+
+  /** Says on stderr what failed of several things; `about` names which of them. Returns it as what it is known by. */
+  complain(thrown: unknown, about?: string): IsyncError {
     this.statusLine?.set('');
     const error = toIsyncError(thrown, 'INTERNAL');
     // A stack is no answer to a user's mistake; a fault of isync can't be found without it.
     if (error !== thrown && thrown instanceof Error)
       process.stderr.write(`${thrown.stack ?? thrown.message}\n`);
-    const { code, message, hint } = error;
-    const exitCode = exit ?? exitCodeOf(code);
-    process.stderr.write(errorText(error));
-    this.object({ ...done, exitCode, error: { code, message, hint, path: error.path } });
-    return exitCode;
+    process.stderr.write(errorText(error, about));
+    return error;
   }
+}
+
+/** An error as programs are told of it. */
+export function shownError({ code, message, hint, path }: IsyncError): object {
+  return { code, message, hint, path };
 }
 
 /** Whether stdout's reader went away ("| head", a closed terminal), which is no fault; any other failure of stdout is. */
@@ -81,10 +91,10 @@ function outputError(error: Error): IsyncError {
   });
 }
 
-/** Returns `isync: MESSAGE [CODE] PATH`, with the hint below. */
-export function errorText({ code, message, path, hint }: IsyncError): string {
+/** Returns `isync: MESSAGE [CODE] PATH`, with the hint below; `about` stands before the message. */
+export function errorText({ code, message, path, hint }: IsyncError, about?: string): string {
   const lines = message.split('\n').map(printable);
   const where = path === undefined || message.includes(path) ? '' : ` ${printable(path)}`;
-  const first = `isync: ${lines[0] ?? ''} [${code}]${where}`;
+  const first = `isync: ${about === undefined ? '' : `${printable(about)}: `}${lines[0] ?? ''} [${code}]${where}`;
   return [first, ...lines.slice(1), ...(hint === undefined ? [] : [`  ${printable(hint)}`]), ''].join('\n');
 }

@@ -3,7 +3,6 @@ import { factsOf } from '../model/error-table.ts';
 import type { IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
 import type { StoreTargetOptions } from '../sender/store-target/store-target.ts';
-import type { Bandwidth } from '../flow/bandwidth.ts';
 import type { DeviceReport } from '../protocol/report.ts';
 import type { LinkState, PeerFacts } from '../sender/ws/ws-target-options.ts';
 import type { RateLimiter } from '../flow/rate-limiter.ts';
@@ -16,8 +15,8 @@ export interface TargetUse {
   readonly mode: 'write' | 'read';
   /** Whether the command gives up on the target after a while; else it tries for ever. */
   readonly endsByItself: boolean;
-  /** How much may go over the link; asked for again and again. Default: no limit. */
-  readonly bandwidth?: (() => Bandwidth) | undefined;
+  /** What limits how much goes over the link. Default: nothing. */
+  readonly limiter?: RateLimiter | undefined;
   /** Whether the target also keeps what a power cut seems to have damaged. */
   readonly replaceDamaged?: boolean | undefined;
   /** Whether messages are compressed; for a receiver only. */

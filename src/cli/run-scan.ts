@@ -1,124 +1,63 @@
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
-import type { z } from 'zod';
-import { scanSchema } from '../config/schemas/scan.ts';
-import { showAddress } from '../config/target-address.ts';
-import { ignorePatterns } from '../config/schemas/sender.ts';
-import { WATCH_MARKER } from '../model/markers.ts';
-import { allDay } from '../flow/bandwidth.ts';
-import { IgnoreSetting } from '../scanner/ignore-setting.ts';
-import type { ScanSummary } from '../sender/scan/scan-options.ts';
-import { scan } from '../sender/scan/scan.ts';
-import { backlogBytes } from '../sender/scan/backlog-size.ts';
-import { EXIT, type ExitCode } from './exit-codes.ts';
-import { FINISHING, lastingCommand } from './lasting-command.ts';
+import { type ListedScan, readScans, type ScansConfig } from '../config/read-scans.ts';
+import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { FILES_OF_SCAN, warnOfFewFiles } from './open-files.ts';
-import { openTarget } from './open-target.ts';
-import { openHooks } from './hooks/open-hooks.ts';
-import { ScanProgress } from './scan/scan-progress.ts';
-import { startExpiring } from './scan/expire-beside.ts';
-import { summaryLines } from './scan/summary-lines.ts';
-import { Watched } from './scan/watched.ts';
+import { BandwidthLimits } from './scan/bandwidth-limits.ts';
+import { endOfScan, endOfScans } from './scan/end-of-scans.ts';
+import { keepRunning } from './scan/keep-running.ts';
+import { OneScan, type ScanEnd } from './scan/one-scan.ts';
+import { checkRootsApart } from './scan/roots-apart.ts';
+import { progressOfAll } from './scan/scan-progress.ts';
+import { takeScans } from './scan/take-scans.ts';
+import { statusLine } from './scan/watched.ts';
+import type { Changes } from './reload.ts';
 import { openStatus } from './status/open-status.ts';
-import { certificateEndsMs } from './status/certificate.ts';
-import { ScanStatus } from './status/scan-status.ts';
+import { partsOfScan, partsOfScans } from './status/scan-parts.ts';
 
-type Config = z.output<typeof scanSchema>;
-
-const NO_LIMIT = allDay(Infinity);
-
-export const runScan = lastingCommand(scanSchema, FINISHING, async (given) => {
-  const { config, output, screen, log, signal, cut } = given;
-  warnOfFewFiles(log, FILES_OF_SCAN);
-  const ignore = new IgnoreSetting(ignorePatterns(config));
-  let bandwidth = config.bwlimit ?? NO_LIMIT;
-  const watched = new Watched(log);
-  const state = new ScanStatus({
-    config,
-    sentBytes: () => watched.bytes,
-    certificateEndsMs: () => certificateEndsMs(config.tlsCert),
-    log,
+export const runScan = lastingCommand(readScans, FINISHING, async (given) => {
+  const { config, output, screen, log, signal } = given;
+  const { isList, all } = config.scans;
+  warnOfFewFiles(log, FILES_OF_SCAN * all.length);
+  if (isList) await checkRootsApart(all);
+  // Whoever started a single scan is told once its target is open; one of several must not wait for another's.
+  const scans = openScans(given, () => {
+    if (!isList) tellReady(given, scans);
   });
-  watched.onTransferred = () => state.link.transferred();
-  await using status = await openStatus(given, await state.parts());
-  const { device, root } = config;
-  await using hooks = await openHooks({
-    config,
-    owner: { command: 'scan', subject: `${root} → ${showAddress(config.to)} (${device})` },
-    alarms: state.board.alarms,
-    log,
-  });
-  hooks.seal?.catchUp(device, (directory) => existsSync(join(root, directory, WATCH_MARKER)));
-  watched.hook = hooks.seal && { device, seal: hooks.seal };
-  const progress = new ScanProgress({
-    sentBytes: () => watched.bytes,
-    activity: () => state.board.activity(),
-    view: () => state.view,
-  });
+  const [first] = scans;
+  const statuses = scans.map(({ status }) => status);
+  const hasMetrics = config.status !== undefined;
+  const parts = isList ? partsOfScans(statuses, hasMetrics) : partsOfScan(first.status, hasMetrics);
+  await using status = await openStatus(given, await parts);
+  await using hooks = new AsyncDisposableStack();
+  for (const scan of scans) hooks.use(await scan.openHooks());
   if (status.url !== undefined) log.info('status page', { url: status.url });
-  screen.showProgress(() => progress.state());
-  if (screen.isShown) {
-    // Where that fails no part is shown; the scan tells what is wrong.
-    backlogBytes({ ...config, ignore: ignore.rule, signal }).then(
-      (bytes) => progress.expect(bytes),
-      (err: unknown) => log.debug('the backlog could not be measured', { err }),
-    );
-  }
-  await using opened = await openTarget(config, {
-    mode: 'write',
-    endsByItself: config.once,
-    // A daemon may get a limit later.
-    bandwidth: config.once && config.bwlimit === undefined ? undefined : () => bandwidth,
-    replaceDamaged: config.replaceDamaged,
-    compress: config.compress,
-    onSend: (bytes) => (watched.wireBytes += bytes),
-    watch: state.link,
-    report: () => state.report(),
-    signal,
-    cut,
-    log,
-  });
-  if (!config.once) {
-    const ignored = (next: Config): void => ignore.set(ignorePatterns(next));
-    const table = {
-      ignore: ignored,
-      defaultIgnore: ignored,
-      bwlimit: (next: Config) => (bandwidth = next.bwlimit ?? NO_LIMIT),
-    };
-    given.reloads(table, () => watched.status);
-  }
-  await using expiring = await startExpiring(config, opened.target, { ignore: ignore.rule, signal, log });
-  void opened.target.refused.then((error) => {
-    state.link.refusedForGood(error);
-    state.look();
-  });
-  const { summary: done, failure } = await scan({
-    root: config.root,
-    target: opened.target,
-    once: config.once,
-    tag: config.tag,
-    complete: config.complete,
-    settleMs: config.settle,
-    quietMs: config.quiet,
-    newest: config.newest,
-    marks: config.marks,
-    maxWatched: config.maxWatched,
-    reopen: config.reopen,
-    ignore,
-    signal,
-    observer: watched,
-    onView: (view) => state.begin(view),
-    stuckAfterMs: config.stuckAfter === 0 ? undefined : config.stuckAfter,
-    log,
-  });
-  await expiring?.[Symbol.asyncDispose]();
-  const summary = config.to.kind === 'receiver' ? { ...done, wireBytes: watched.wireBytes } : done;
-  for (const line of summaryLines(summary)) output.text(line);
-  if (failure !== undefined) return output.failed(failure, summary);
-  return output.done(summary, exitCodeOfScan(summary, signal));
+  screen.showProgress(() => progressOfAll(scans.map(({ progress }) => progress)));
+  if (screen.isShown) for (const scan of scans) scan.measureBacklog();
+  if (!isList) return endOfScan(await first.run(), output, signal);
+  tellReady(given, scans);
+  const run = async (scan: OneScan): Promise<readonly [OneScan, ScanEnd]> => [
+    scan,
+    await keepRunning(scan, signal),
+  ];
+  return endOfScans(await Promise.all(scans.map(run)), output, signal);
 });
 
-function exitCodeOfScan({ problemCount }: ScanSummary, { aborted }: AbortSignal): ExitCode {
-  if (aborted) return EXIT.INTERRUPTED;
-  return problemCount > 0 ? EXIT.PROBLEMS : EXIT.DONE;
+type Scans = readonly [OneScan, ...OneScan[]];
+
+function openScans({ config, signal, cut, log }: LastingWork<ScansConfig>, onOpened: () => void): Scans {
+  const { isList, all } = config.scans;
+  const limits = new BandwidthLimits();
+  const open = (listed: ListedScan): OneScan => {
+    const own = isList ? log.with({ root: listed.config.root }) : log;
+    return new OneScan({ listed, limits, signal, cut, onOpened, log: own });
+  };
+  const [first, ...others] = all;
+  return [open(first), ...others.map(open)];
+}
+
+/** From now on SIGHUP has the settings read again. */
+function tellReady(given: LastingWork<ScansConfig>, scans: Scans): void {
+  const { config } = given;
+  if (config.once) return;
+  const take = (next: ScansConfig): Changes => takeScans(scans, config.scans.isList, next);
+  given.reloads({}, () => statusLine(scans.map(({ watched }) => watched)), { scans: take });
 }

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Log } from '../model/log.ts';
 
 /** How often the status is looked at where no watchdog asks for more, in ms. */
@@ -9,12 +10,14 @@ const PATIENCE_MS = 10_000;
 const MAX_STATUS = 200;
 
 /** What systemd is told of a command that it has started with Type=notify; nothing where it did not. */
-export interface ServiceManager extends Disposable {
+export interface ServiceManager extends AsyncDisposable {
   /** The command serves. From now on its status is told when it has changed, and the watchdog is fed while the event loop turns. */
   ready(status?: () => string): void;
   /** Tells of `reload` while it is done. */
   reloading(reload: () => void): void;
   stopping(): void;
+  /** Waits until all of it has been told, for PATIENCE_MS at most: the end of the process would keep it back. */
+  [Symbol.asyncDispose](): Promise<void>;
 }
 
 /**
@@ -34,7 +37,7 @@ const NONE: ServiceManager = {
   ready: () => {},
   reloading: (reload) => reload(),
   stopping: () => {},
-  [Symbol.dispose]: () => {},
+  [Symbol.asyncDispose]: () => Promise.resolve(),
 };
 
 interface NotifierOptions {
@@ -47,6 +50,8 @@ interface NotifierOptions {
 class Notifier implements ServiceManager {
   readonly #options: NotifierOptions;
   #sent: Promise<void> = Promise.resolve();
+  /** Messages that have not been told yet. */
+  #untold = 0;
   #timer: NodeJS.Timeout | undefined;
   #status = '';
 
@@ -61,6 +66,8 @@ class Notifier implements ServiceManager {
     // Half of the time, as sd_watchdog_enabled(3) advises.
     const everyMs = watchdogMs > 0 ? Math.min(watchdogMs / 2, LOOK_MS) : LOOK_MS;
     this.#timer = setInterval(() => {
+      // On a machine so busy that telling takes longer than that, they would gather.
+      if (this.#untold > 0) return;
       const words = [...(watchdogMs > 0 ? ['WATCHDOG=1'] : []), ...this.#changed(status)];
       if (words.length > 0) this.#send(words);
     }, everyMs).unref();
@@ -76,8 +83,12 @@ class Notifier implements ServiceManager {
     this.#send(['STOPPING=1']);
   }
 
-  [Symbol.dispose](): void {
+  async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    const told = new AbortController();
+    const patience = delay(PATIENCE_MS, undefined, { signal: told.signal }).catch(() => undefined);
+    await Promise.race([this.#sent, patience]);
+    told.abort();
   }
 
   #changed(status: () => string): string[] {
@@ -90,8 +101,10 @@ class Notifier implements ServiceManager {
   /** One after the other: systemd takes them in the order in which they come. */
   #send(words: readonly string[]): void {
     const { env, log } = this.#options;
+    this.#untold++;
     this.#sent = this.#sent.then(async () => {
       const error = await run(words, env);
+      this.#untold--;
       if (error !== undefined) log.warn('systemd could not be told how the service does', { err: error });
     });
   }

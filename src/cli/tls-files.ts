@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs';
 import { readText } from '../config/read-text.ts';
-import { certificateFacts } from '../http/certificate.ts';
+import { certificateEndsMs } from '../http/certificate.ts';
 import type { TlsFiles } from '../http/create-server.ts';
 import type { Log } from '../model/log.ts';
 import { errnoOf } from '../model/isync-error.ts';
@@ -46,7 +46,7 @@ export function followTlsFiles(
   const { tlsCert, tlsKey, tlsCa } = paths;
   const files = [tlsCert, tlsKey, tlsCa].filter((path) => path !== undefined);
   if (tlsCert === undefined) return { endsMs: undefined, [Symbol.dispose]: () => {} };
-  let endsMs = endOf(readFileSync(tlsCert));
+  let endsMs = certificateEndsMs(readFileSync(tlsCert));
   let served = versionsOf(files);
   let refused = '';
   const timer = setInterval(() => {
@@ -56,7 +56,7 @@ export function followTlsFiles(
       const tls = readTlsFiles(paths);
       if (tls === undefined) return;
       server.useTls(tls);
-      [served, refused, endsMs] = [found, '', endOf(tls.cert)];
+      [served, refused, endsMs] = [found, '', certificateEndsMs(tls.cert)];
       log.info('the renewed certificate is served', {
         path: tlsCert,
         validTo: new Date(endsMs ?? 0).toISOString(),
@@ -73,10 +73,6 @@ export function followTlsFiles(
     },
     [Symbol.dispose]: () => clearInterval(timer),
   };
-}
-
-function endOf(cert: Buffer): number | undefined {
-  return certificateFacts(cert)?.validToMs;
 }
 
 /** A text that differs for every version of any of the files, for a missing one and for each error of stat. */

@@ -37,7 +37,7 @@ const KEYS = [
 
 /** Returns what is wrong with the options together; `place` is what the command calls its address. */
 export function s3Faults(
-  options: S3Settings,
+  options: Partial<S3Settings>,
   address: TargetAddress,
   place: 'target' | 'store',
 ): { readonly key: string; readonly message: string }[] {

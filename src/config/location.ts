@@ -31,11 +31,19 @@ function parseStoreUrl(text: string): StoreAddress {
   return parseStoreAddress(text);
 }
 
+export interface LocationOptions {
+  /** Whether it may also be a place in a store: `store:NAME/DEVICE/DIRECTORY`. Default false. */
+  readonly isPlace?: boolean;
+}
+
 /** The settings that may name a store. */
-const locations = z.registry();
+const locations = z.registry<LocationOptions>();
 
 /** A setting that is an address, as `parse` takes it, or `store:NAME`; in a config file also a store itself. */
-export function location<Address>(parse: (text: string) => Address): z.ZodType<Address | StoreAddress> {
+export function location<Address>(
+  parse: (text: string) => Address,
+  options: LocationOptions = {},
+): z.ZodType<Address | StoreAddress> {
   const text = one(parse);
   return z
     .unknown()
@@ -49,7 +57,7 @@ export function location<Address>(parse: (text: string) => Address): z.ZodType<A
       for (const issue of result.error.issues) context.issues.push(passedOn(issue));
       return z.NEVER;
     })
-    .register(locations, {});
+    .register(locations, options);
 }
 
 /** An issue within the value as one of the value; the path to it is put in front by zod. */
@@ -110,15 +118,26 @@ class NoSuchStore {
 /** Returns `setting` with the store in the place of `store:NAME`, where `field` is a location and that is its value. */
 export function resolveStore(setting: Setting, field: unknown, file: ConfigFile | undefined): Setting {
   const name = nameIn(setting.value);
-  if (name === undefined || !isLocation(field)) return setting;
-  return { ...setting, value: storeNamed(name, storesOf(file)), store: name };
+  const options = locationOptions(field);
+  if (name === undefined || options === undefined) return setting;
+  const stores = storesOf(file);
+  const slash = name.indexOf('/');
+  if (options.isPlace !== true || slash < 0 || Object.hasOwn(stores, name))
+    return { ...setting, value: storeNamed(name, stores), store: name };
+  const store = name.slice(0, slash);
+  return { ...setting, value: placeIn(storeNamed(store, stores), name.slice(slash)), store };
 }
 
-/** Whether `field` is a location, optional or not. */
-function isLocation(field: unknown): boolean {
-  return field instanceof z.ZodOptional
-    ? isLocation(field.unwrap())
-    : field instanceof z.ZodType && locations.has(field);
+/** A store whose url goes on with `rest`, which begins with "/". */
+function placeIn(store: unknown, rest: string): unknown {
+  if (!isRecord(store) || typeof store['url'] !== 'string') return store;
+  return { ...store, url: `${store['url'].replace(/\/+$/, '')}${rest}` };
+}
+
+/** Undefined where `field` is no location, optional or not. */
+function locationOptions(field: unknown): LocationOptions | undefined {
+  if (field instanceof z.ZodOptional) return locationOptions(field.unwrap());
+  return field instanceof z.ZodType ? locations.get(field) : undefined;
 }
 
 function storeNamed(name: string, stores: Stores): unknown {

@@ -33,21 +33,53 @@ export function readConfig<Config>(
   sources: Sources,
 ): Config {
   const collected = collectSettings(Object.keys(schema.shape), command, sources);
-  const { settings, faults, file } = collected;
+  const checked = checkSettings(schema, command, sources, collected);
+  if (checked.config !== undefined && collected.faults.length === 0) return checked.config;
+  const isUsage = collected.faults.length === 0 && checked.isUsage;
+  throw wrongSettings([...collected.faults, ...checked.faults], command, isUsage);
+}
+
+/** What comes of settings: a config, or what is wrong with them, each a whole sentence. */
+export interface Checked<Config> {
+  readonly config: Config | undefined;
+  readonly faults: readonly string[];
+  /** Whether all that is wrong is on the command line. */
+  readonly isUsage: boolean;
+}
+
+/** Checks the settings that were found. */
+export function checkSettings<Config>(
+  schema: CommandSchema<Config>,
+  command: CommandSettings,
+  { environment }: Sources,
+  collected: Collected,
+): Checked<Config> {
+  const { settings, file } = collected;
   for (const [key, setting] of settings) settings.set(key, resolveStore(setting, schema.shape[key], file));
   const raw = Object.fromEntries(
     Object.entries(schema.shape)
       .map(([key, field]) => [key, rawValue(field, settings.get(key), file)] as const)
       .filter(([, value]) => value !== undefined),
   );
-  const result = withSecretsOf(sources.environment, () =>
+  const result = withSecretsOf(environment, () =>
     withStoresOf(file, () => schema.safeParse(raw, { error: mapFault })),
   );
-  if (result.success && faults.length === 0) return result.data;
-  const issues = result.success ? [] : result.error.issues;
-  const all = [...faults, ...issues.map((issue) => describe(issue, collected, command))];
-  const byFlag = faults.length === 0 && issues.every((issue) => isOnCommandLine(issue, settings));
-  throw new IsyncError(byFlag ? 'USAGE' : 'CONFIG_INVALID', oneOrMany(all), {
+  if (result.success) return { config: result.data, faults: [], isUsage: true };
+  const { issues } = result.error;
+  return {
+    config: undefined,
+    faults: issues.map((issue) => describe(issue, collected, command)),
+    isUsage: issues.every((issue) => isOnCommandLine(issue, settings)),
+  };
+}
+
+/** @param isUsage whether all of it is on the command line */
+export function wrongSettings(
+  faults: readonly string[],
+  command: CommandSettings,
+  isUsage: boolean,
+): IsyncError {
+  return new IsyncError(isUsage ? 'USAGE' : 'CONFIG_INVALID', oneOrMany(faults), {
     hint: `"isync ${command.section} --help" tells the options and their values.`,
   });
 }

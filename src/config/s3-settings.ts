@@ -17,13 +17,18 @@ export const partMemory = one((text) => parseBytes(text, LEAST_PART_MEMORY));
 /** By key; undefined unless there is one. */
 export const tags = listOf(parseTags);
 
-/** How to reach an s3:// address and what to write there. Credentials are the AWS SDK's matter, or stand in `stores:`. */
-export const s3Settings = {
+/** How to reach an s3:// address. Credentials are the AWS SDK's matter, or stand in `stores:`. */
+export const s3Access = {
   s3Endpoint: endpoint.optional(),
   s3Region: region.optional(),
   /** Where undefined: on with an endpoint, else off. */
   s3PathStyle: pathStyle.optional(),
   s3Profile: profile.optional(),
+};
+
+/** The same, and what to write there. */
+export const s3Settings = {
+  ...s3Access,
   s3StorageClass: storageClass.optional(),
   s3Sse: sse.optional(),
   s3SseKmsKeyId: sseKmsKeyId.optional(),

@@ -1,6 +1,6 @@
 import { didYouMean } from './closest.ts';
-import { isRecord, readConfigFile, type ConfigFile } from './config-file.ts';
-import { environmentName, optionName, STORES } from './names.ts';
+import { isRecord, readConfigFile, type ConfigFile, type ValuePath } from './config-file.ts';
+import { environmentName, optionName, SCANS, STORES } from './names.ts';
 import { Secret } from './secret.ts';
 import { shownName } from './shown.ts';
 
@@ -32,7 +32,7 @@ export type Origin =
   | { readonly kind: 'flag' }
   | { readonly kind: 'environment' }
   /** `at`: from the top level of the file. */
-  | { readonly kind: 'file'; readonly at: readonly string[] };
+  | { readonly kind: 'file'; readonly at: ValuePath };
 
 export interface Setting {
   /** A text, a list of texts, a Secret from the environment; from a file also maps and lists of maps. */
@@ -133,33 +133,51 @@ function settingsIn(
   command: CommandSettings,
   faults: string[],
 ): [string, Setting][] {
-  const { section, sections, secrets, ownFile = false } = command;
+  const { section, sections, ownFile = false } = command;
   const isOwn = ownFile && !file.content.has(section);
   if (!isOwn) faults.push(...faultsOfSections(file, sections));
   if (file.content.has(STORES) && !isMapOrEmpty(file.content.get(STORES)))
     faults.push(`${STORES}: is no map of stores ${lineOf(file, [STORES])}`);
   const own = isOwn ? Object.fromEntries(file.content) : file.content.get(section);
   if (!isRecord(own)) return [];
+  const within = isOwn ? [] : [section];
+  const rest = Object.fromEntries(Object.entries(own).filter(([name]) => !isOwn || name !== STORES));
+  return settingsOfMap(rest, { file, within, keys, command, what: `setting of "${section}"` }, faults);
+}
+
+interface MapPlace {
+  readonly file: ConfigFile;
+  /** Where in the file the map is. */
+  readonly within: ValuePath;
+  readonly keys: readonly string[];
+  readonly command: CommandSettings;
+  /** What its names are, for a fault. */
+  readonly what: string;
+}
+
+/** Returns the settings of a map of the config file, and adds to `faults` what is none of `keys`. */
+export function settingsOfMap(
+  map: Readonly<Record<string, unknown>>,
+  { file, within, keys, command, what }: MapPlace,
+  faults: string[],
+): [string, Setting][] {
   const keyOf = new Map(keys.flatMap((key) => [[optionName(key), key] as const, [key, key] as const]));
-  const names = keys.filter((key) => !secrets.includes(key)).map(optionName);
-  return Object.entries(own).flatMap(([name, value]): [string, Setting][] => {
-    const at = isOwn ? [name] : [section, name];
+  const names = keys.filter((key) => !command.secrets.includes(key)).map(optionName);
+  return Object.entries(map).flatMap(([name, value]): [string, Setting][] => {
+    const at = [...within, name];
     const key = keyOf.get(name);
     if (key !== undefined) return [[key, { value, origin: { kind: 'file', at } }]];
-    if (!isOwn || name !== STORES)
-      faults.push(
-        `${shownName(name)}: is no setting of "${section}"${didYouMean(name, names)} ${lineOf(file, at)}`,
-      );
+    faults.push(`${shownName(name)}: is no ${what}${didYouMean(name, names)} ${lineOf(file, at)}`);
     return [];
   });
 }
 
 function faultsOfSections(file: ConfigFile, sections: readonly string[]): string[] {
   return [...file.content].flatMap(([name, value]) => {
-    if (name === STORES) return [];
+    if (name === STORES || name === SCANS) return [];
     if (!sections.includes(name))
       return [
-        `${shownName(name)}: is no section of a config file${didYouMean(name, [...sections, STORES])} ${lineOf(file, [name])}`,
+        `${shownName(name)}: is no section of a config file${didYouMean(name, [...sections, STORES, SCANS])} ${lineOf(file, [name])}`,
       ];
     return isMapOrEmpty(value) ? [] : [`${name}: is no map of settings ${lineOf(file, [name])}`];
   });
@@ -169,7 +187,7 @@ function isMapOrEmpty(value: unknown): boolean {
   return value === '' || isRecord(value);
 }
 
-function lineOf(file: ConfigFile, at: readonly string[]): string {
+function lineOf(file: ConfigFile, at: ValuePath): string {
   return `(${file.path}, line ${file.lineOf(at)})`;
 }
 

@@ -1,7 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 
 /** A certificate that ends sooner than this, in ms, is told of: those of Let's Encrypt are renewed 30 days before their end. */
-const SOON_MS = 14 * 86_400_000;
+export const SOON_MS = 14 * 86_400_000;
 const DAY_MS = 86_400_000;
 
 export const EXPIRED_HINT =
@@ -37,6 +37,12 @@ export function certificateFacts(pem: Buffer | string): CertificateFacts | undef
   } catch {
     return undefined;
   }
+}
+
+/** When that certificate ends, in ms since 1970; undefined where that can't be read. */
+export function certificateEndsMs(pem: Buffer | string): number | undefined {
+  const endsMs = certificateFacts(pem)?.validToMs;
+  return endsMs === undefined || Number.isNaN(endsMs) ? undefined : endsMs;
 }
 
 /** Returns what is wrong with a certificate of this machine or of the other side, now or soon; undefined: nothing. */

@@ -2,6 +2,12 @@ import type { ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import type { HttpResponse } from './handler.ts';
 
+/**
+ * How long the rest of a body that was refused is read before the connection ends, in ms. To close it with bytes unread resets it, by which
+ * a client may lose the answer. As long as nginx's lingering_timeout.
+ */
+const LINGER_MS = 5000;
+
 /** As `pipeline` calls it. */
 class ClientLeft extends Error {
   readonly code = 'ERR_STREAM_PREMATURE_CLOSE';
@@ -29,7 +35,28 @@ export async function send(
     return await pipeline(cuttingOnError(body, response), response);
   }
   if (isStream(body)) await body[Symbol.asyncIterator]().return?.();
-  await ended(response, isStream(body) ? undefined : body, stallMs);
+  else if (isLast(response)) await linger(response, body);
+  else return await ended(response, body, stallMs);
+  await ended(response, undefined, stallMs);
+}
+
+/** Whether the connection ends with this response, though its request has not come whole. */
+function isLast({ shouldKeepAlive, req }: ServerResponse): boolean {
+  return !shouldKeepAlive && !req.complete && !req.destroyed;
+}
+
+/** Sends the whole response, and then reads what the client still sends. */
+async function linger(response: ServerResponse, body: string | Uint8Array = ''): Promise<void> {
+  if (body.length > 0) response.write(body);
+  else response.flushHeaders();
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, LINGER_MS);
+    const over = (): void => {
+      clearTimeout(timer);
+      resolve();
+    };
+    response.req.once('end', over).once('close', over).resume();
+  });
 }
 
 /** `finished` of node:stream does the same, and takes as long as all else that a small response needs. */

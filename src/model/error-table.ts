@@ -120,6 +120,20 @@ export const ERRORS = {
   FILE_TOO_LARGE: { concerns: 'item', exit: 1, cure: 'Raise the limit, or remove the file.' },
   // Kept already with different content.
   IMMUTABLE: { concerns: 'item', exit: 1, cure: 'Rename the file, or remove the kept one.' },
+  // fetch: something else has the name already.
+  NOT_OVERWRITTEN: {
+    concerns: 'item',
+    exit: 1,
+    cure: 'Fetch into another folder, or replace what is there with --overwrite.',
+    isHint: true,
+  },
+  // ls, fetch: nothing is kept under this name, or no glob names any of it.
+  NOT_FOUND: {
+    concerns: 'item',
+    exit: 1,
+    cure: 'isync ls TARGET shows what is there. A glob without "/" names a file or folder at any depth; with one, it is the whole path below the place that was named.',
+    isHint: true,
+  },
   // No space (or quota) left at the target.
   STORE_FULL: {
     concerns: 'peer',

@@ -77,18 +77,6 @@ describe('the alert rules', () => {
     for (const [name] of tests.matchAll(/isync_backup_\w+/g)) expect(names).toContain(name);
   });
 
-  it('name no metric in their page that there is not, and leave none out', async () => {
-    const page = await read('README.md');
-    const table = page.slice(page.indexOf('## Metrics'), page.indexOf('## WeCom'));
-    const rows = table.split('\n').filter((line) => line.startsWith('| `'));
-    const named = rows.flatMap((row) => [...row.split('|')[1]!.matchAll(/`(\w+)`/g)].map(([, name]) => name));
-    expect(new Set(named)).toEqual(new Set(metrics.map(({ name }) => name.replace('isync_backup_', ''))));
-    for (const { name, labels } of metrics) {
-      const row = rows.find((one) => one.includes(`\`${name.replace('isync_backup_', '')}\``));
-      expect(row?.split('|')[2]?.trim()).toBe(labels.join(', '));
-    }
-  });
-
   it('reach somebody, and what pages both of WeCom and DingTalk', () => {
     const receivers = new Map(routes.receivers.map((one) => [one.name, one]));
     for (const { alert, labels } of rules) {

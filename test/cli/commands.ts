@@ -3,7 +3,9 @@ import { COMMANDS, commandsOf, SECTIONS, settingsOf } from '../../src/cli/comman
 import type { CommandSettings } from '../../src/config/sources.ts';
 import { backupSchema } from '../../src/config/schemas/backup.ts';
 import { expireSchema } from '../../src/config/schemas/expire.ts';
+import { fetchSchema } from '../../src/config/schemas/fetch.ts';
 import { initSchema } from '../../src/config/schemas/init.ts';
+import { lsSchema } from '../../src/config/schemas/ls.ts';
 import { mirrorSchema } from '../../src/config/schemas/mirror.ts';
 import { pullSchema } from '../../src/config/schemas/pull.ts';
 import { receiveSchema } from '../../src/config/schemas/receive.ts';
@@ -20,6 +22,8 @@ export const SCHEMAS = {
   token: tokenSchema,
   verify: verifySchema,
   expire: expireSchema,
+  ls: lsSchema,
+  fetch: fetchSchema,
   pull: pullSchema,
   webhook: webhookSchema,
   mirror: mirrorSchema,

@@ -19,6 +19,8 @@ const REQUIRED = {
   scan: { root: '/datas', to: '/mnt' },
   verify: { root: '/datas', to: '/mnt' },
   expire: { root: '/datas', to: '/mnt', keep: '7d' },
+  ls: { from: '/mnt' },
+  fetch: { from: '/mnt', into: '/back' },
   receive: { store: '/mnt' },
   token: { tokens: '/tokens' },
   pull: { queue: 'events', sync: ['a/=/srv/a'] },

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { chmodSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { CLI_MAIN, CLI_NODE } from '../../harness/cli.ts';
@@ -46,3 +46,24 @@ it.skipIf(['python3', 'systemd-analyze'].map((tool) => lacks(tool as 'python3'))
     expect(receiver.stderr).not.toContain('could not be told');
   },
 );
+
+it('a service that ends at once has told systemd of it, though telling takes its time', async () => {
+  const [folder, store, told] = [temporaryFolder(), temporaryFolder(), join(temporaryFolder(), 'told')];
+  const program = join(folder, 'systemd-notify');
+  writeFileSync(program, `#!/bin/sh\nsleep 0.5\necho "$@" >> "${told}"\n`, { mode: 0o755 });
+  const child = spawn(CLI_NODE, [CLI_MAIN, 'receive', store, '--listen', '127.0.0.1:0'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: {
+      ...plainEnvironment(),
+      PATH: `${folder}:${process.env['PATH']}`,
+      NOTIFY_SOCKET: join(folder, 'none'),
+      WATCHDOG_USEC: '100000',
+    },
+  });
+  await using receiver = new CliProcess(child, ['receive']);
+  const lines = (): string[] => (existsSync(told) ? readFileSync(told, 'utf8').trim().split('\n') : []);
+  await receiver.until('a second message', () => lines().length > 1);
+  receiver.signal('SIGTERM');
+  expect((await receiver.ended).exitCode).toBe(0);
+  expect(lines().at(-1)).toBe('STOPPING=1');
+});

@@ -22,6 +22,45 @@ it('waits no longer than somebody would for a store that never answers', async (
   expect(silent.message).toContain('no answer came within 0.2 s');
 });
 
+it.each([
+  ['none', {}, 'ok', 'parked here'],
+  ['a small one', { maxDeliveries: 3 }, 'warning', 'after 3 deliveries'],
+  [
+    'one of a queue without other readers',
+    { maxDeliveries: 3, unmatched: 'discard' },
+    'ok',
+    'after 3 deliveries',
+  ],
+  ['one of a FIFO queue', { maxDeliveries: 3, isFifo: true }, 'ok', 'after 3 deliveries'],
+] as const)('says what a redrive policy does to others: %s', async (_, told, level, message) => {
+  const {
+    maxDeliveries,
+    isFifo = false,
+    unmatched = 'release',
+  } = { maxDeliveries: undefined, ...told } as Redrive;
+  using pool = new BucketPool({});
+  const findings = check({
+    queue: async () => ({ where: 'queue', visibilitySeconds: 30, isFifo, maxDeliveries }),
+    pool,
+    buckets: [],
+    prefixes: [],
+    folders: async () => [],
+    minFreeBytes: 0,
+    unmatched,
+    requests: {},
+  });
+  const found: Finding[] = [];
+  for await (const finding of findings) if (finding.name === 'redrive policy') found.push(finding);
+  expect(found).toMatchObject([{ level, message: expect.stringContaining(message) }]);
+  expect(found[0]?.hint?.includes('unmatched: discard') ?? false).toBe(level === 'warning');
+});
+
+interface Redrive {
+  readonly maxDeliveries: number | undefined;
+  readonly isFifo?: boolean;
+  readonly unmatched?: 'release' | 'discard';
+}
+
 /** What a check tells of listing a bucket at a server that answers so. */
 async function checked(answer: RequestListener, answerMs?: number): Promise<Finding> {
   const server = createServer(answer);

@@ -64,6 +64,9 @@ describe('a message', () => {
     };
     const [released] = await ends(queueOf([{ keys: ['else/a'] }]));
     expect(released).toBeGreaterThanOrEqual(15_000);
+    const [again] = await ends(queueOf([{ keys: ['else/a'], attempt: 9 }]));
+    expect(again).toBeGreaterThanOrEqual(450_000);
+    expect(again).toBeLessThanOrEqual(900_000);
     expect(await ends(queueOf([{ keys: ['else/a'] }]), { unmatched: 'discard' })).toEqual(['ack']);
     expect(await ends(queueOf([{ keys: ['else/a'] }], { isFifo: true }))).toEqual(['ack']);
   });

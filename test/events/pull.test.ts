@@ -49,6 +49,43 @@ describe('a pull', () => {
     expect(told).toHaveLength(4);
   });
 
+  it('writes a line for each try that fails, too', async () => {
+    const queue = new MemoryQueue({ isFinite: true });
+    const log = new RecordingLog();
+    queue.addKeys('a/bad');
+    const apply: Apply = async () => {
+      throw new IsyncError('STORE_REFUSED', 'no');
+    };
+    await pull(await optionsFor(queue, apply, { log, once: true, attempts: 2 }));
+    const told = log.lines.filter(({ fields }) => 'message' in fields);
+    expect(told.map(({ message }) => message)).toEqual(['tried again: no', 'parked: no']);
+    for (const { fields } of told)
+      expect(fields).toMatchObject({ message: 'a/bad', key: 'a/bad', attempt: 1, code: 'STORE_REFUSED' });
+  });
+
+  it('compares the folders with the bucket again and again, where that is asked for', async () => {
+    const stop = new AbortController();
+    const looked: string[] = [];
+    const apply: Apply = async ({ event: { kind, key } }) => {
+      looked.push(`${kind} ${key}`);
+      return { outcome: 'unchanged' };
+    };
+    const pulling = pull(
+      await optionsFor(new MemoryQueue(), apply, {
+        buckets: ['bucket'],
+        list: async function* () {
+          yield { key: 'a/lost', size: 1, etag: 'x' };
+        },
+        resync: { atStart: false, everyMs: 20 },
+        signal: stop.signal,
+      }),
+    );
+    await until(() => looked.length >= 3);
+    stop.abort();
+    await pulling;
+    expect(new Set(looked)).toEqual(new Set(['created a/lost']));
+  });
+
   it('takes no time of an event for one that is far ahead of the clock', async () => {
     const queue = new MemoryQueue({ isFinite: true });
     const times = new Map<string, number | undefined>();

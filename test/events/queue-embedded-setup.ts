@@ -50,7 +50,7 @@ export async function embeddedSetup(): Promise<QueueSetup> {
   return {
     sharesWork: false,
     tellsInHand: true,
-    keepsFailures: true,
+    countsUnasked: true,
     open: (limits) => EmbeddedQueue.open(file, queueOptions(limits)),
     start: (code) => startQueueProgram(file, code),
     [Symbol.asyncDispose]: async () => rmSync(folder, { recursive: true, force: true }),

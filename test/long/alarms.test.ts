@@ -9,57 +9,7 @@ import { temporaryFolder } from '../../harness/data-tree.ts';
 import { freePort } from '../../harness/free-port.ts';
 import type { CliProcess } from '../../harness/process.ts';
 import { startWebhookStage } from '../../harness/webhook-stage.ts';
-import type { Alarm, StatusReport } from '../../src/observe/status/report.ts';
-
-/** Within this time each must be told, in ms. */
-const PROMISED_MS = 60_000;
-
-/** Where something that has a status page tells how it is. */
-class Page {
-  readonly url: string;
-  readonly #process: CliProcess;
-
-  constructor(url: string, process: CliProcess) {
-    this.url = url;
-    this.#process = process;
-  }
-
-  async report(): Promise<StatusReport> {
-    return (await (await fetch(`${this.url}/status.json`)).json()) as StatusReport;
-  }
-
-  /** Waits until the alarm is told in the report and in the metrics, and returns it. */
-  async alarm(code: string, subject?: string, withinMs = PROMISED_MS): Promise<Alarm> {
-    const alarm = await this.#process.until(
-      `the alarm ${code}`,
-      async () => {
-        const { alarms } = await this.report();
-        return alarms.find((one) => one.code === code && (subject === undefined || one.subject === subject));
-      },
-      withinMs,
-    );
-    const metrics = await (await fetch(`${this.url}/metrics`)).text();
-    if (
-      !new RegExp(`^isync_alarms\\{code="${code}",severity="${alarm.severity}"\\} [1-9]`, 'm').test(metrics)
-    )
-      throw new Error(`not in the metrics: ${code}\n${metrics}`);
-    if (alarm.cure.length < 20) throw new Error(`no cure: ${alarm.cure}`);
-    return alarm;
-  }
-
-  /** Waits until the alarm is over. */
-  async over(code: string): Promise<void> {
-    await this.#process.until(
-      `the end of ${code}`,
-      async () => !(await this.report()).alarms.some((one) => one.code === code),
-      3 * PROMISED_MS,
-    );
-  }
-
-  async readiness(): Promise<number> {
-    return (await fetch(`${this.url}/readyz`)).status;
-  }
-}
+import { documentedMetrics, PROMISED_MS, StatusOf } from './status-of.ts';
 
 /** A receiver and a root with one file, and how to start what is at either end with a status page. */
 async function startEnds(receiveArgs: readonly string[] = [], env: Readonly<Record<string, string>> = {}) {
@@ -89,13 +39,13 @@ async function startEnds(receiveArgs: readonly string[] = [], env: Readonly<Reco
       }),
     );
     await process.until('the page', () => process.stderr.includes('status page'));
-    return { process, page: new Page(`http://127.0.0.1:${port}`, process) };
+    return { process, page: new StatusOf(`http://127.0.0.1:${port}`, process) };
   };
-  const page = new Page(`http://127.0.0.1:${ports.status}`, receiver.process);
+  const page = new StatusOf(`http://127.0.0.1:${ports.status}`, receiver.process);
   return { at, receiver, page, start, scan, [Symbol.asyncDispose]: async () => await stack.disposeAsync() };
 }
 
-async function sent({ process, page }: { process: CliProcess; page: Page }, files = 1): Promise<void> {
+async function sent({ process, page }: { process: CliProcess; page: StatusOf }, files = 1): Promise<void> {
   await process.until('the first files to be sent', async () => {
     const facts = (await page.report()).cards.find(({ id }) => id === 'sent')?.facts;
     return Number(facts?.find(({ id }) => id === 'files')?.value) >= files;
@@ -117,6 +67,8 @@ describe.concurrent('a plug that is pulled shows within a minute, with a cure', 
     const scan = await ends.scan();
     await sent(scan);
     expect(await scan.page.readiness()).toBe(200);
+    expect(await scan.page.metricNames()).toEqual(await documentedMetrics('scan'));
+    expect(await ends.page.metricNames()).toEqual(await documentedMetrics('receive'));
     ends.receiver.process.signal('SIGKILL');
     expect(await scan.page.alarm('TARGET_GONE')).toMatchObject({ severity: 'critical' });
     expect(await scan.page.readiness()).toBe(503);
@@ -143,7 +95,7 @@ describe.concurrent('a plug that is pulled shows within a minute, with a cure', 
       expect(stderr).toContain('"code":"STORE_FULL"');
     }
     await ends.receiver.process.until('the backlog that the device reports', async () => {
-      const metrics = await (await fetch(`${ends.page.url}/metrics`)).text();
+      const metrics = await ends.page.metrics();
       return /^isync_receive_device_backlog_files\{device="edge1"\} [12]$/m.test(metrics);
     });
   });
@@ -169,7 +121,7 @@ describe.concurrent('a plug that is pulled shows within a minute, with a cure', 
     const scan = await ends.scan(['--tls-ca', cert]);
     expect(await ends.page.alarm('CERT_EXPIRES')).toMatchObject({ severity: 'critical' });
     expect((await scan.page.alarm('CERT_EXPIRES')).text).toMatch(/of the receiver ends in \d+h/);
-    const metrics = await (await fetch(`${ends.page.url}/metrics`)).text();
+    const metrics = await ends.page.metrics();
     expect(metrics).toMatch(/^isync_receive_certificate_expiry_timestamp_seconds 1\d{9}/m);
   });
 
@@ -195,7 +147,7 @@ describe.concurrent('a plug that is pulled shows within a minute, with a cure', 
     expect(ends.receiver.process.stderr).toContain('"code":"DEVICE_SILENT"');
     await ends.receiver.process.stop('SIGINT');
     const again = await ends.start();
-    const page = new Page(ends.page.url, again.process);
+    const page = new StatusOf(ends.page.url, again.process);
     expect((await page.alarm('DEVICE_SILENT', 'edge1')).text).toContain('edge1 has not been connected');
     await ends.scan();
     await page.over('DEVICE_SILENT');
@@ -219,8 +171,19 @@ describe.concurrent('a plug that is pulled shows within a minute, with a cure', 
     const record = cephRecord({ event: 'ObjectCreated:Put', bucket: 'bucket', key: 'k' });
     const answer = await webhook.post(record, { headers: { authorization: `Bearer ${token}` } });
     expect(answer.status).toBe(200);
-    const page = new Page(webhook.statusUrl, webhook.process);
+    const page = new StatusOf(webhook.statusUrl, webhook.process);
     expect(await page.alarm('DEAD_LETTERS')).toMatchObject({ severity: 'warning' });
+  });
+
+  it('the certificate of a webhook is about to end', async ({ expect }) => {
+    await using stage = await startWebhookStage();
+    const { cert, key } = makeCertificate(stage.folder);
+    await writeFile(stage.at('token'), 'a-token-that-nobody-guesses-0123456789', { mode: 0o600 });
+    const settings = { tokenFile: stage.at('token'), state: stage.at('state'), tlsCert: cert, tlsKey: key };
+    await stage.configure({ script: await stage.script('exit 0'), ...settings });
+    await using webhook = await stage.start(['--status', '127.0.0.1:0']);
+    const page = new StatusOf(webhook.statusUrl, webhook.process);
+    expect((await page.alarm('CERT_EXPIRES')).text).toMatch(/of this webhook ends in \d+h/);
   });
 
   it('a backup is overdue', async ({ expect }) => {
@@ -234,7 +197,8 @@ describe.concurrent('a plug that is pulled shows within a minute, with a cure', 
     const args = ['backup', 'daemon', '--config', at('backup.yaml'), '--status', `127.0.0.1:${port}`];
     await using daemon = startCli(args);
     await daemon.until('the page', () => daemon.stdout.includes(`:${port}`));
-    const page = new Page(`http://127.0.0.1:${port}`, daemon);
+    const page = new StatusOf(`http://127.0.0.1:${port}`, daemon);
+    expect(await page.metricNames()).toEqual(await documentedMetrics('backup'));
     expect(await page.alarm('BACKUP_OVERDUE', 'app', 60_000 + PROMISED_MS)).toMatchObject({ subject: 'app' });
   });
 });
@@ -248,13 +212,13 @@ describe('marks', () => {
     await chmod(ends.at('root/DC1'), 0o777);
     await writeFile(ends.at('root/DC1/other'), 'of another owner');
     await chown(ends.at('root/DC1/first'), 65534, 65534);
-    let page: Page | undefined;
+    let page: StatusOf | undefined;
     let scan: CliProcess | undefined;
     const port = await freePort();
     await asNobody(async () => {
       const args = ['--status', `127.0.0.1:${port}`, '--settle', '50ms'];
       scan = startScan(ends.at('root'), { to: ends.receiver.url, args });
-      page = new Page(`http://127.0.0.1:${port}`, scan);
+      page = new StatusOf(`http://127.0.0.1:${port}`, scan);
     });
     await using process = scan!;
     await process.until('the page', () => process.stderr.includes('status page'));

@@ -164,8 +164,10 @@ class Stage implements AsyncDisposable {
   async restore(name: string): Promise<void> {
     const to = this.at('back', name);
     const args = ['restore', name, '--to', to] as const;
-    while (this.random.chance(0.3) && (await this.killed(1500, ...args, ...resumed(to))));
-    if (!existsSync(join(to, this.folder)) || isBegun(to)) await this.command(...args, ...resumed(to));
+    // A killed one may have done all of it.
+    const isDone = (): boolean => existsSync(join(to, this.folder)) && !isBegun(to);
+    while (!isDone() && this.random.chance(0.3) && (await this.killed(1500, ...args, ...resumed(to))));
+    if (!isDone()) await this.command(...args, ...resumed(to));
     // Most are of not long ago.
     const copies = readdirSync(this.at('copies')).toSorted((a, b) => Number(b) - Number(a));
     const isKnown = copies.some(

@@ -94,7 +94,8 @@ export function tmpfs(options: string, name = 'disk'): string {
 
 /** What doctor tells of a set-up, and what the command itself tells: the same text under each name. */
 async function tried({ given, cure, itself = 'ends', level = 'fail' }: Case) {
-  const { command, args, ...how } = await given();
+  const { command, args: shared, ...how } = await given();
+  const args = asOwnDevice(shared);
   await using doctor = start(['doctor', command, ...args, '--json'], how);
   const { exitCode, stdout } = await doctor.ended;
   const { checks } = JSON.parse(stdout) as { checks: readonly Check[] };
@@ -105,6 +106,18 @@ async function tried({ given, cure, itself = 'ends', level = 'fail' }: Case) {
   else await daemon.ended;
   const { stderr } = daemon;
   return { told, failed: daemon.exitCode !== 0, says: stderr, cure: stderr, code: stderr };
+}
+
+let devices = 1;
+
+/**
+ * Set-ups are tried beside each other, and a receiver ends one session of a device for the next: to the one for anybody each goes as a
+ * device of its own.
+ */
+function asOwnDevice(args: readonly string[]): readonly string[] {
+  if (!args.includes(at.plain)) return args;
+  const device = `edge${++devices}`;
+  return args.map((arg) => (arg === 'edge1' ? device : arg));
 }
 
 function expected({ code, says, cure, itself = 'ends', level = 'fail' }: Case) {

@@ -8,6 +8,8 @@ import { isync, startIsync, type IsyncProcess } from '../cli/isync-process.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 const PATIENCE = { timeout: 60_000, interval: 50 };
+/** What was refused twice before its process was killed is due after a minute. */
+const OWED_PATIENCE = { ...PATIENCE, timeout: 180_000 };
 
 let state = '';
 let running: IsyncProcess[] = [];
@@ -133,7 +135,7 @@ describe('--on-seal', () => {
     start('scan', root, '--to', to, '--device', 'edge1', '--on-seal', hook.path);
     await vi.waitFor(
       () => expect(hook.told()).toMatchObject([{ occasion: 'seal', directory: 'DC1' }]),
-      PATIENCE,
+      OWED_PATIENCE,
     );
   });
 
@@ -179,6 +181,25 @@ describe('--on-problem', () => {
     const second = start(...scan);
     await vi.waitFor(() => expect(second.stderr()).toContain('NOT_REGULAR'), PATIENCE);
     expect(hook.told()).toHaveLength(1);
+  });
+
+  it('tells at the receiver what is wrong with a device', async () => {
+    const hook = program();
+    const store = temporaryFolder();
+    const args = ['--listen', '127.0.0.1:0', '--json', '--max-silence', '2s', '--on-problem', hook.path];
+    const receiver = start('receive', store, ...args);
+    await vi.waitFor(() => expect(receiver.stdout()).toContain('\n'), PATIENCE);
+    const { url } = JSON.parse(receiver.stdout()) as { url: string };
+    const scan = ['scan', rootWith('DC1'), '--to', url, '--device', 'edge1'];
+    expect((await isync([...scan, '--once'], { env: env() })).code).toBe(0);
+    await vi.waitFor(
+      () =>
+        expect(hook.told()).toMatchObject([
+          { occasion: 'problem', command: 'receive', code: 'DEVICE_SILENT', subject: 'edge1' },
+        ]),
+      PATIENCE,
+    );
+    expect(hook.told()[0]?.cure).toContain('Check that the device is on');
   });
 
   it.each([

@@ -1,9 +1,10 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { runCli, startCli } from '../../harness/cli.ts';
+import { CLI_MAIN, CLI_NODE, runCli, startCli } from '../../harness/cli.ts';
 import { differences, isSealed, temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 import { freePort } from '../../harness/free-port.ts';
 
@@ -143,4 +144,28 @@ test('settings that can not be written are told, with what to do', async () => {
   const ended = await device(line, ['--settings', at('file/below')]);
   expect(ended.exitCode).toBe(2);
   expect(ended.stderr).toContain(at('file/below'));
+});
+
+test.each([
+  ['Ctrl-C', '\u0003'],
+  ['Ctrl-D', '\u0004'],
+])('%s at a question ends it in order, and makes nothing', async (_, key) => {
+  await using folder = await temporaryFolder('init');
+  const settings = join(folder.path, 'etc');
+  const line = [CLI_NODE, CLI_MAIN, 'init', '--settings', settings].join(' ');
+  const child = spawn('script', ['-qec', line, '/dev/null'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { PATH: process.env['PATH'], TERM: 'xterm', SHELL: '/bin/sh' },
+  });
+  let shown = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    if (!shown.includes('or the server?') && (shown + text).includes('or the server?'))
+      child.stdin.write(key);
+    shown += text;
+  });
+  const [code] = (await once(child, 'close')) as [number];
+  expect(shown).toContain('isync: stopped at a question [INTERRUPTED]');
+  expect(shown).not.toMatch(/AbortError|INTERNAL/);
+  expect(code).toBe(130);
+  expect(existsSync(settings)).toBe(false);
 });

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { freePort } from '../../harness/free-port.ts';
 import { cephRecord } from '../../harness/ceph-record.ts';
-import { startPullStage, textsBelow } from '../../harness/pull-stage.ts';
+import { failureOf, startPullStage, textsBelow } from '../../harness/pull-stage.ts';
 import { startS3Front } from '../../harness/s3-front.ts';
 import { withS3Server } from '../../harness/s3-server.ts';
 
@@ -94,6 +94,25 @@ await withS3Server((server) => {
       await pull.until('a refusal', async () => (await ready()).status === 503);
       expect(await (await ready()).text()).toContain('there is no room');
       expect(pull.stderr).toContain('what waits for it goes on by itself');
+    });
+
+    test('says at its start that a redrive policy would lose the messages of other machines', async () => {
+      const bucket = await server.makeBucket();
+      const isWarned = async (settings: object): Promise<boolean> => {
+        await using stage = await startPullStage(server, { bucket });
+        const { arn } = await stage.sqs.makeQueue();
+        const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: arn, maxReceiveCount: 3 });
+        await stage.configure({ queue: (await stage.sqs.makeQueue({ RedrivePolicy })).name, ...settings });
+        await using pull = stage.start();
+        await pull.until('it to follow', () => pull.stdout.includes('"following"'));
+        const { exitCode, stderr } = await pull.stop('SIGTERM');
+        expect(failureOf({ exitCode, stderr })).toBe('');
+        return ['gives up messages after 3 deliveries', 'unmatched: discard'].every((words) =>
+          stderr.includes(words),
+        );
+      };
+      expect(await isWarned({})).toBe(true);
+      expect(await isWarned({ unmatched: 'discard' })).toBe(false);
     });
 
     test('serves its metrics and its health', async () => {

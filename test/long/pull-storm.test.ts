@@ -16,6 +16,8 @@ import type { Seen } from './pull-reader.ts';
 /** Puts, overwrites and deletes; what it must stand is 10,000, which takes minutes. */
 const CHANGES = Number(process.env['ISYNC_TEST_PULL_CHANGES'] ?? 2_000);
 const SEED = Number(process.env['ISYNC_TEST_PULL_SEED'] ?? 20_261_126);
+/** In ms: a busy machine takes 50 ms a change. */
+const STORM_MS = 300 * CHANGES;
 const KILLS = 20;
 /** The lives in whose middle the queue is cut off. */
 const CUTS: ReadonlySet<number> = new Set([5, 13]);
@@ -30,53 +32,57 @@ const SYNC: Readonly<Record<string, string>> = { 'a/': 'a', 'a/deep/': 'deep', '
 const PREFIXES = Object.keys(SYNC);
 
 await withS3Server((server) => {
-  test(`${CHANGES} changes in disorder, ${KILLS} kills and a queue that goes away leave just what the bucket has`, async () => {
-    const unrest = { seed: SEED, shuffled: 50, doubled: 0.1, withheld: 0.01 };
-    // What a killed process had in hand comes again after so long.
-    await using stage = await startPullStage(server, { unrest, attributes: { VisibilityTimeout: '3' } });
-    await stage.configure({ sync: SYNC });
-    await using reader = startNode([READER, ...Object.values(SYNC).map((folder) => stage.at(folder))]);
-    await reader.until('the reader to look', () => reader.stdout.includes('ready'));
+  test(
+    `${CHANGES} changes in disorder, ${KILLS} kills and a queue that goes away leave just what the bucket has`,
+    async () => {
+      const unrest = { seed: SEED, shuffled: 50, doubled: 0.1, withheld: 0.01 };
+      // What a killed process had in hand comes again after so long.
+      await using stage = await startPullStage(server, { unrest, attributes: { VisibilityTimeout: '3' } });
+      await stage.configure({ sync: SYNC });
+      await using reader = startNode([READER, ...Object.values(SYNC).map((folder) => stage.at(folder))]);
+      await reader.until('the reader to look', () => reader.stdout.includes('ready'));
 
-    const changing = change(stage);
-    let changed = false;
-    void changing.then(() => (changed = true)).catch(() => {});
-    for (let life = 0; life < KILLS; life++) {
+      const changing = change(stage);
+      let changed = false;
+      void changing.then(() => (changed = true)).catch(() => {});
+      for (let life = 0; life < KILLS; life++) {
+        await using pull = stage.start();
+        const before = stage.acknowledged();
+        const share = (CHANGES / KILLS) * 0.9;
+        if (CUTS.has(life)) await cutOff(stage, pull);
+        await pull.until(
+          `life ${life + 1} to have done its share`,
+          async () => stage.acknowledged() - before >= share || (changed && (await stage.isDrained())),
+        );
+        await pull.kill();
+      }
+      await changing;
       await using pull = stage.start();
-      const before = stage.acknowledged();
-      const share = (CHANGES / KILLS) * 0.9;
-      if (CUTS.has(life)) await cutOff(stage, pull);
-      await pull.until(
-        `life ${life + 1} to have done its share`,
-        async () => stage.acknowledged() - before >= share || (changed && (await stage.isDrained())),
+      const polls = () => stage.proxy.callsOf('ReceiveMessage').length;
+      const before = polls();
+      await pull.until('the queue to be empty', async () => polls() > before && (await stage.isDrained()));
+      expect((await pull.stop('SIGTERM')).exitCode).toBe(0);
+      expect(stage.bridge.told).toBe(CHANGES);
+
+      // Nothing is wrong but what nobody was told.
+      const different = await differences(stage);
+      expect(different.filter((key) => !stage.bridge.withheld.has(key))).toEqual([]);
+      const mended = await stage.once(['--resync']);
+      expect(failureOf(mended)).toBe('');
+      expect(mended.summary['differences']).toBe(different.length);
+      expect(await differences(stage)).toEqual([]);
+      expect((await stage.parked('list')).stdout.trim()).toBe('');
+
+      const { stdout, exitCode } = await reader.stop('SIGTERM');
+      const seen = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Seen;
+      expect({ exitCode, faults: seen.faults }).toEqual({ exitCode: 0, faults: [] });
+      expect(seen.versions).toBeGreaterThan(CHANGES / 20);
+      console.log(
+        `${stage.bridge.withheld.size} withheld, ${different.length} mended, ${seen.versions} versions seen`,
       );
-      await pull.kill();
-    }
-    await changing;
-    await using pull = stage.start();
-    const polls = () => stage.proxy.callsOf('ReceiveMessage').length;
-    const before = polls();
-    await pull.until('the queue to be empty', async () => polls() > before && (await stage.isDrained()));
-    expect((await pull.stop('SIGTERM')).exitCode).toBe(0);
-    expect(stage.bridge.told).toBe(CHANGES);
-
-    // Nothing is wrong but what nobody was told.
-    const different = await differences(stage);
-    expect(different.filter((key) => !stage.bridge.withheld.has(key))).toEqual([]);
-    const mended = await stage.once(['--resync']);
-    expect(failureOf(mended)).toBe('');
-    expect(mended.summary['differences']).toBe(different.length);
-    expect(await differences(stage)).toEqual([]);
-    expect((await stage.parked('list')).stdout.trim()).toBe('');
-
-    const { stdout, exitCode } = await reader.stop('SIGTERM');
-    const seen = JSON.parse(stdout.trim().split('\n').at(-1) ?? '') as Seen;
-    expect({ exitCode, faults: seen.faults }).toEqual({ exitCode: 0, faults: [] });
-    expect(seen.versions).toBeGreaterThan(CHANGES / 20);
-    console.log(
-      `${stage.bridge.withheld.size} withheld, ${different.length} mended, ${seen.versions} versions seen`,
-    );
-  });
+    },
+    STORM_MS,
+  );
 
   /** Puts, overwrites and deletes by chance; a few keys at the hottest, the many seldom. */
   async function change({ put, remove }: PullStage): Promise<void> {

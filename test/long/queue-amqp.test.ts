@@ -40,7 +40,7 @@ async function setup(): Promise<QueueSetup> {
   return {
     sharesWork: true,
     tellsInHand: false,
-    keepsFailures: true,
+    countsUnasked: true,
     open: async (limits) => {
       // A queue keeps the limit that it was made with: somebody has to delete it.
       if (limits !== undefined) await deleteQueues(rabbit.url, [name]);

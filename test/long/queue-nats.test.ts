@@ -8,6 +8,7 @@ import { type NatsServer, startNatsServer } from '../../harness/nats-server.ts';
 import { startNode, until } from '../../harness/process.ts';
 import { lacks } from '../../harness/tools.ts';
 import type { NatsOptions } from '../../src/events/queue/nats/nats-options.ts';
+import type { QueueDelivery } from '../../src/events/queue/event-queue.ts';
 import { parseNatsUrl } from '../../src/events/queue/nats/nats-options.ts';
 import { openNatsQueue } from '../../src/events/queue/nats/open-nats-queue.ts';
 import { RecordingLog } from '../recording-log.ts';
@@ -47,7 +48,7 @@ async function setup(): Promise<QueueSetup> {
   return {
     sharesWork: true,
     tellsInHand: false,
-    keepsFailures: false,
+    countsUnasked: false,
     open: (limits) => openNatsQueue(url, options(limits)),
     start: (code) =>
       startNode([
@@ -138,7 +139,7 @@ describe.skipIf(lacks('nats-server'))('NATS', () => {
     ['', 0],
     [', also while another message is in hand', 1],
   ])(
-    'delivers what a killed server has kept, and forgotten to deliver, within seconds%s',
+    'delivers what a killed server has kept, and forgotten to deliver, within a minute%s',
     async (_, others) => {
       await using own = await startNatsServer();
       const url = `${own.url}/forgetful`;
@@ -175,7 +176,7 @@ describe.skipIf(lacks('nats-server'))('NATS', () => {
         await ackAll(deliveries);
       }
       expect([...seen]).toEqual(expect.arrayContaining(messages(3).map(idOf)));
-      expect(performance.now() - began).toBeLessThan(30_000);
+      expect(performance.now() - began).toBeLessThan(60_000);
     },
   );
 
@@ -216,6 +217,50 @@ describe.skipIf(lacks('nats-server'))('NATS', () => {
     await Promise.all(workers);
     expect([...seen.values()].every((times) => times === 1)).toBe(true);
     expect(Math.min(...counts)).toBeGreaterThan(400);
+  });
+
+  it('tells each worker how often others have seen a message fail, and keeps no count of what is done', async () => {
+    const url = await newUrl();
+    const known: number[][] = [];
+    for (const turn of [0, 1, 2, 3]) {
+      await using queue = await openNatsQueue(url, options());
+      if (turn === 0) await queue.publish(messages(3));
+      const deliveries: QueueDelivery[] = [];
+      while (deliveries.length < 3) deliveries.push(...(await queue.receive()));
+      deliveries.sort((a, b) => a.id.localeCompare(b.id));
+      expect(deliveries.map(idOf)).toEqual(messages(3).map(idOf));
+      known.push(deliveries.map(({ failures }) => failures));
+      if (turn < 3)
+        for (const [at, each] of deliveries.entries()) await each.release(0, (turn + 1) * (at + 1));
+      else await Promise.all([deliveries[0]!.ack(), deliveries[1]!.bury('enough'), deliveries[2]!.ack()]);
+    }
+    expect(known).toEqual([
+      [0, 0, 0],
+      [1, 2, 3],
+      [2, 4, 6],
+      [3, 6, 9],
+    ]);
+    const { manager } = await managed(url);
+    expect((await manager.streams.info(`${nameOf(url)}-failures`)).state.messages).toBe(0);
+  });
+
+  it('goes on where nobody knows any more how often a message has failed, and counts again', async () => {
+    const url = await newUrl();
+    const log = new RecordingLog();
+    await using queue = await openNatsQueue(url, options({ log }));
+    await queue.publish(messages(1));
+    const { manager } = await managed(url);
+    await manager.streams.delete(`${nameOf(url)}-failures`);
+    await until('a count', async () => {
+      const [delivery] = await queue.receive();
+      if (delivery === undefined) return false;
+      const { failures } = delivery;
+      await (failures > 0 ? delivery.ack() : delivery.release(0, 1));
+      return failures > 0;
+    });
+    expect(await queue.counts()).toMatchObject({ waiting: 0, inHand: 0 });
+    const told = log.at('warn').filter(({ message }) => message.includes('how often a message has failed'));
+    expect(told.length).toBeGreaterThan(0);
   });
 
   it('keeps what is worked on for longer than the lease', async () => {

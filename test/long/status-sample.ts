@@ -1,5 +1,6 @@
 import { Registry } from 'prom-client';
 import { startStatus, type StatusOptions, type StatusServer } from '../../src/cli/status-server.ts';
+import { ALARMS } from '../../src/observe/status/alarm-table.ts';
 import type { Row } from '../../src/observe/status/report.ts';
 import { StatusBoard } from '../../src/observe/status/status-board.ts';
 import { RecordingLog } from '../recording-log.ts';
@@ -69,7 +70,7 @@ export class SampleBoard extends StatusBoard {
       severity: 'warning',
       subject: 'wss://backup.example:7400',
       text: 'The certificate of this receiver ends in 6 days.',
-      cure: 'Put a new one where --tls-cert and --tls-key say, and restart the receiver.',
+      cure: ALARMS.CERT_EXPIRES.cure,
     });
     this.alarms.raise({
       code: 'DEVICE_SILENT',

@@ -31,7 +31,7 @@ it('cuts a page that reads nothing, and keeps no reports for it meanwhile', asyn
   await expect.poll(() => reports).toBeGreaterThan(5);
   // Two strings of one report, and what is on its way; 5 reports would be 40 MB more.
   expect(process.memoryUsage().arrayBuffers).toBeLessThan(3 * REPORT_BYTES);
-  // Reports are made while somebody listens, one a second: there is nobody once it was cut.
+  // Reports are made while somebody listens, several in each look: there is nobody once it was cut.
   let before = -1;
   await expect
     .poll(

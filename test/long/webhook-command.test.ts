@@ -66,8 +66,12 @@ describe.concurrent('isync webhook', () => {
       { headers: { authorization: TOKEN } },
       { path: secretPath },
     ];
-    for (const [index, way] of ways.entries())
-      expect(await post(put(`a b/${index}`), way)).toMatchObject({ status: 200 });
+    const ids: string[] = [];
+    for (const [index, way] of ways.entries()) {
+      const answer = await post(put(`a b/${index}`), way);
+      expect(answer.status).toBe(200);
+      ids.push((JSON.parse(answer.text) as { readonly id: string }).id);
+    }
     for (const way of [{}, { headers: { authorization: `Bearer ${TOKEN}x` } }, { path: `${secretPath}x` }])
       expect(await post(put('refused'), way)).toMatchObject({ status: 401 });
     await webhook.process.until('the script to have run', () => linesIn(stage).length === 3);
@@ -92,6 +96,14 @@ describe.concurrent('isync webhook', () => {
     const { exitCode, stdout, stderr } = await webhook.process.stop('SIGTERM');
     expect(exitCode).toBe(0);
     expect(JSON.parse(stdout.trim().split('\n').at(-1) ?? '')).toMatchObject({ received: 3, done: 3 });
+    // One id from the request to the action.
+    const lines = stderr.split('\n').filter(Boolean);
+    for (const [index, id] of ids.entries()) {
+      const ofIt = lines.filter((line) => line.includes(id)).join('\n');
+      expect(ofIt).toContain(`"key":"a b/${index}"`);
+      expect(ofIt).toContain('"records":1');
+      expect(lines.filter((line) => line.includes(`a b/${index}`) && !line.includes(id))).toEqual([]);
+    }
     for (const secret of [SECRET, TOKEN]) expect(`${stdout}${stderr}`).not.toContain(secret);
   });
 

@@ -2,6 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 import { startNode } from '../../harness/process.ts';
 import { startWebhookStage } from '../../harness/webhook-stage.ts';
+import { post } from '../events/http-client.ts';
 
 const FLOOD = fileURLToPath(new URL('webhook-flood.ts', import.meta.url));
 /** As many connections as one address may have before it is admitted. */
@@ -37,4 +38,17 @@ it(`a queue that is full and ${CLIENTS} clients that try again at once leave pin
   expect(stdout.match(/answer 200/g)).toHaveLength(1);
   expect(await stage.counts()).toMatchObject({ waiting: 1 });
   expect((await webhook.process.stop('SIGTERM')).exitCode).toBe(0);
+});
+
+it('who sends too much learns it, though the connection ends with the answer', async () => {
+  await using stage = await startWebhookStage();
+  await stage.configure({ role: 'receive' });
+  await using webhook = await stage.start();
+  const tooLarge = Buffer.alloc(3 * 1024 * 1024, ' ');
+  await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      for (let count = 0; count < 20; count++)
+        expect(await post(webhook.port, tooLarge)).toMatchObject({ status: 413 });
+    }),
+  );
 });

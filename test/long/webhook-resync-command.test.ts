@@ -8,7 +8,7 @@ import { startWebhookStage } from '../../harness/webhook-stage.ts';
 describe.concurrent('isync webhook resync', () => {
   it.each([
     [['--to', 's3://copy'], 'which bucket to compare', '--buckets'],
-    [['--buckets', 'photos'], 'no bucket to copy to', '--to s3://BUCKET'],
+    [['--buckets', 'photos'], 'nothing says what to do', '--to s3://BUCKET'],
     [['--buckets', 'photos', '--to', 's3://photos/copy'], 'both a source and the target', 'another bucket'],
   ])('%j is refused, and no queue is made', async (args, why, hint) => {
     await using stage = await startWebhookStage();

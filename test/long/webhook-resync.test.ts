@@ -1,3 +1,4 @@
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { startCopyStage } from '../../harness/copy-stage.ts';
 import { SLOW_DOWN, startS3Front } from '../../harness/s3-front.ts';
@@ -45,6 +46,32 @@ await withS3Server((server) => {
       expect((await stage.run('resync')).stdout).toContain('1 object to copy, 1 to remove');
       await stage.workOff();
       expect(Object.keys(await list(to))).toEqual(['copies/a', 'copiesother', 'elsewhere']);
+    });
+
+    test('queues an event for each object where only the action knows what it has made of it', async () => {
+      await using stage = await startCopyStage(server);
+      const { from, put } = stage;
+      const keys = ['a b/+%20é', 'c', 'web/d', 'web/e f'];
+      for (const key of keys) await put(from, key, key);
+      const told = stage.at('told');
+      const script = await stage.script(`echo "$1 $2 $3" >> '${told}'`);
+      await stage.configure({ to: undefined, script });
+      expect((await stage.run('resync')).stdout).toContain('4 objects found: an event for each is queued');
+      await stage.workOff();
+      const lines = (await readFile(told, 'utf8')).trim().split('\n');
+      expect(lines.toSorted()).toEqual(keys.map((key) => `${from} ${key} copy`));
+
+      const folder = stage.at('files');
+      await mkdir(folder);
+      await stage.configure({ to: undefined, sync: { 'web/': folder } });
+      const { stdout } = await stage.run('resync', '--json');
+      expect(JSON.parse(stdout)).toEqual({ objects: 2, exitCode: 0 });
+      await stage.workOff();
+      expect((await readdir(folder)).filter((name) => name !== '.isync').toSorted()).toEqual(['d', 'e f']);
+
+      await stage.configure({ to: undefined, forward: 'nats://127.0.0.1:9/events' });
+      expect((await stage.run('resync')).exitCode).toBe(0);
+      expect(await stage.counts()).toMatchObject({ waiting: 4 });
     });
 
     test('ends at once at a signal, while a store answers nothing; what was queued stays', async () => {

@@ -2,6 +2,7 @@ import type { Standing } from '../../backup/catalogue/standing.ts';
 import type { Manifest } from '../../backup/manifest/manifest.ts';
 import { printable } from '../../observe/printable.ts';
 import { formatBytes } from '../../observe/units.ts';
+import { tableOf } from '../table.ts';
 
 export interface ListedBackup {
   readonly standing: Standing;
@@ -18,7 +19,7 @@ const HEAD = ['NAME', 'TYPE', 'TIME', 'SIZE', 'FILES', 'STATE', 'NEEDS'] as cons
 const NUMBERS: ReadonlySet<string> = new Set(['SIZE', 'FILES']);
 
 /** For people. */
-export function lineOf(listed: ListedBackup): readonly string[] {
+function lineOf(listed: ListedBackup): readonly string[] {
   const { manifest } = listed.standing.backup;
   const { name, type, startedMs, archive, counts } = manifest;
   return [
@@ -33,21 +34,8 @@ export function lineOf(listed: ListedBackup): readonly string[] {
 }
 
 /** Lines of a table with a head; nothing of nothing. */
-export function tableOf(lines: readonly (readonly string[])[]): readonly string[] {
-  if (lines.length === 0) return [];
-  const all = [HEAD, ...lines];
-  const widths = HEAD.map((_, column) =>
-    all.reduce((widest, line) => Math.max(widest, line[column]?.length ?? 0), 0),
-  );
-  return all.map((line) =>
-    line
-      .map((text, column) => {
-        const width = widths[column] ?? 0;
-        return NUMBERS.has(HEAD[column] ?? '') ? text.padStart(width) : text.padEnd(width);
-      })
-      .join('  ')
-      .trimEnd(),
-  );
+export function tableOfBackups(backups: readonly ListedBackup[]): readonly string[] {
+  return tableOf(HEAD, NUMBERS, backups.map(lineOf));
 }
 
 /** For programs: times in ISO 8601, sizes in bytes. */

@@ -11,7 +11,7 @@ import { jobsNamed } from './choose-job.ts';
 import { errorObject, exitOf } from './exit-of.ts';
 import { openKnownState } from './known-state.ts';
 import { locksOf } from './locks.ts';
-import { lineOf, type ListedBackup, listedObject, tableOf } from './list-text.ts';
+import { type ListedBackup, listedObject, tableOfBackups } from './list-text.ts';
 import { openStores } from './open-stores.ts';
 
 /** `isync backup list`. Exit code 1: a store or an object can't be read, or a backup is damaged. */
@@ -54,7 +54,7 @@ async function listOne(
   const { catalogue, target } = look;
   const backups = await backupsOf(given, catalogue, target, state);
   if (backups.length === 0) output.text('  no backup');
-  for (const line of tableOf(backups.map(lineOf))) output.text(`  ${line}`);
+  for (const line of tableOfBackups(backups)) output.text(`  ${line}`);
   for (const { standing } of backups)
     if (standing.fault !== undefined)
       output.text(`  damaged: ${printable(`${standing.backup.manifest.name}: ${standing.fault}`)}`);

@@ -5,6 +5,7 @@ import type { HeapPlan } from '../heap-growth.ts';
 import { backup } from './backup.ts';
 import { doctor } from './doctor.ts';
 import { expire } from './expire.ts';
+import { fetch, ls } from './fetch.ts';
 import { init } from './init.ts';
 import { mirror } from './mirror.ts';
 import { pull } from './pull.ts';
@@ -21,6 +22,8 @@ export const COMMANDS: readonly (Command | CommandGroup)[] = [
   receive,
   verify,
   expire,
+  ls,
+  fetch,
   token,
   pull,
   webhook,

@@ -146,7 +146,8 @@ export const LINK_OPTIONS = {
 
 const S3 = { group: 'With s3://BUCKET/PREFIX (credentials as for the AWS CLI):' } as const;
 
-export const S3_OPTIONS = {
+/** How a bucket is reached, for commands that only read. */
+export const S3_ACCESS_OPTIONS = {
   's3-endpoint': { ...TEXT, ...S3, describe: 'URL of a server that is not AWS, like https://s3.example' },
   's3-region': {
     ...TEXT,
@@ -161,6 +162,10 @@ export const S3_OPTIONS = {
     defaultDescription: 'with --s3-endpoint',
   },
   's3-profile': { ...TEXT, ...S3, describe: 'Profile of ~/.aws/config with the credentials' },
+} as const satisfies OptionTable;
+
+export const S3_OPTIONS = {
+  ...S3_ACCESS_OPTIONS,
   's3-storage-class': { ...TEXT, ...S3, describe: 'Storage class of new objects, like STANDARD_IA' },
   's3-sse': {
     ...TEXT,

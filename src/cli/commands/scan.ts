@@ -112,10 +112,17 @@ const OPTIONS = {
   ...COMMON_OPTIONS,
 } as const satisfies OptionTable;
 
+const WORDS =
+  'Sends each file of the data directories, which are the folders in ROOT, once it is complete: closed by its writer, or settled, ' +
+  'which is unchanged for --settle. A file that is durable at the target gets a mark, its group-write bit. A directory is sealed ' +
+  'when finished.parse says that it gets no more files, or when it is quiet, which is unchanged for --quiet beside a newer one, and ' +
+  'all of it is at the target: finished.watch is written into it, and it is not looked into again. Goes on until it is stopped; ' +
+  'with --once it does what there is to do, and ends.';
+
 export const scan: Command = {
   name: 'scan',
   summary: 'Send the finished files below a folder to a target',
-  usage: '$0 scan ROOT --to TARGET [options]',
+  usage: `$0 scan ROOT --to TARGET [options]\n\n${WORDS}`,
   examples: [
     ['$0 scan /datas --to ws://backup:7400', 'Look after /datas until stopped'],
     ['$0 scan /datas --to wss://backup:7400 --token-file /etc/isync/token', 'With TLS and a token'],
@@ -123,6 +130,7 @@ export const scan: Command = {
     ['$0 scan /datas --to ws://backup:7400 --status 127.0.0.1:7480', 'With a status page'],
     ['$0 scan /datas --to /mnt/backup --once --json', 'To a folder, once, for a script'],
     ['$0 scan /datas --to wss://backup:7400 --on-seal ./after-seal', 'Run a program after each seal'],
+    ['$0 scan --config /etc/isync/isync.yaml', 'As it says; "scans:" in it lists several roots'],
     ['$0 scan /datas --to s3://bucket/site1 --s3-region eu-central-1', 'To a bucket of AWS'],
     ['$0 scan /datas --to s3://bucket --s3-endpoint https://s3.example', 'To a bucket of another server'],
   ],

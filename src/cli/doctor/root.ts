@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { ignorePatterns } from '../../config/schemas/sender.ts';
-import type { scanSchema } from '../../config/schemas/scan.ts';
+import type { ScanConfig } from '../../config/schemas/scan.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { formatCount } from '../../observe/units.ts';
 import { createIgnoreRule } from '../../scanner/ignore-rule.ts';
@@ -13,8 +13,6 @@ import { type Check, failure, ok, warning } from './check.ts';
 import { checkCloseWrite, checkInotify, inotifyLimits } from './inotify.ts';
 import { lookAtRoot, type RootFacts } from './root-facts.ts';
 import { tryMark } from './try-mark.ts';
-
-type ScanConfig = (typeof scanSchema)['_output'];
 
 /** Looks at the root as a scan does, at who owns what lies in it, and at what watches it. */
 export async function* rootChecks(config: ScanConfig): AsyncGenerator<Check> {

@@ -1,5 +1,7 @@
-import type { scanSchema } from '../../config/schemas/scan.ts';
+import type { ScansConfig } from '../../config/read-scans.ts';
+import type { ScanConfig } from '../../config/schemas/scan.ts';
 import { FILES_OF_SCAN } from '../open-files.ts';
+import { checkRootsApart } from '../scan/roots-apart.ts';
 import { checkSeparate } from '../separate-folders.ts';
 import { bucketChecks } from './bucket.ts';
 import { type Check, failure } from './check.ts';
@@ -8,11 +10,22 @@ import { receiverChecks } from './receiver-target.ts';
 import { rootChecks } from './root.ts';
 import { folderChecks } from './store-folder.ts';
 
-type ScanConfig = (typeof scanSchema)['_output'];
+/** All that `isync scan` needs, with the same settings; where there are several scans, each check says whose it is. */
+export async function* scansChecks({ scans: { isList, all } }: ScansConfig): AsyncGenerator<Check> {
+  yield* machineChecks(FILES_OF_SCAN * all.length);
+  if (isList) {
+    try {
+      await checkRootsApart(all);
+    } catch (error) {
+      yield failure('roots', error);
+    }
+  }
+  for (const { config } of all)
+    for await (const check of scanChecks(config))
+      yield isList ? { ...check, name: `${config.root}: ${check.name}` } : check;
+}
 
-/** All that `isync scan` needs, with the same settings. */
-export async function* scanChecks(config: ScanConfig): AsyncGenerator<Check> {
-  yield* machineChecks(FILES_OF_SCAN);
+async function* scanChecks(config: ScanConfig): AsyncGenerator<Check> {
   yield* rootChecks(config);
   const { to } = config;
   if (to.kind === 'receiver') yield* receiverChecks(config, to.url);

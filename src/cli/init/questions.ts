@@ -11,8 +11,14 @@ export class Questions implements Disposable {
         hint: 'Give --role, --where and --name; on a device --join.',
       });
     this.#lines ??= createInterface({ input: process.stdin, output: process.stderr });
-    const answer = (await this.#lines.question(`${question} [${proposed}] `)).trim();
-    return answer === '' ? proposed : answer;
+    try {
+      const answer = (await this.#lines.question(`${question} [${proposed}] `)).trim();
+      return answer === '' ? proposed : answer;
+    } catch (error) {
+      // Ctrl-C or Ctrl-D: readline leaves the cursor behind the question.
+      process.stderr.write('\n');
+      throw new IsyncError('INTERRUPTED', 'stopped at a question', { cause: error });
+    }
   }
 
   [Symbol.dispose](): void {

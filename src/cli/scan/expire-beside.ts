@@ -1,6 +1,5 @@
-import type { z } from 'zod';
 import { KEEP_AT_LEAST_MS } from '../../config/expire-values.ts';
-import type { scanSchema } from '../../config/schemas/scan.ts';
+import type { ScanConfig } from '../../config/schemas/scan.ts';
 import { showAddress } from '../../config/target-address.ts';
 import type { Log } from '../../model/log.ts';
 import type { IgnoreRule } from '../../scanner/ignore-rule.ts';
@@ -8,7 +7,7 @@ import type { Target } from '../../sender/target.ts';
 
 /** Starts to expire directories, where that is asked for; disposing ends it. */
 export async function startExpiring(
-  { root, tag, newest, to, expireKeep, expireMinFree }: z.output<typeof scanSchema>,
+  { root, tag, newest, to, expireKeep, expireMinFree }: ScanConfig,
   target: Target,
   { ignore, signal, log }: { ignore: IgnoreRule; signal: AbortSignal; log: Log },
 ): Promise<AsyncDisposable | undefined> {

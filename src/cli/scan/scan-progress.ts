@@ -1,4 +1,5 @@
 import type { ProgressState } from '../../observe/progress.ts';
+import { activityOfAll } from '../status/activity-of-all.ts';
 import type { Activity } from '../../observe/status/report.ts';
 import type { ScanView } from '../../sender/scan/scan-view.ts';
 
@@ -56,4 +57,24 @@ export class ScanProgress {
       current: view.inFlight(1)[0]?.path,
     };
   }
+}
+
+/** How far several are together. What is to be done is known once it is known of each. */
+export function progressOfAll(all: readonly ScanProgress[]): ProgressState {
+  const states = all.map((progress) => progress.state());
+  const [only] = states;
+  if (states.length === 1 && only !== undefined) return only;
+  const sum = (of: (state: ProgressState) => number | undefined): number =>
+    states.reduce((total, state) => total + (of(state) ?? 0), 0);
+  const isKnown = states.every(({ part }) => part !== undefined);
+  return {
+    files: sum(({ files }) => files),
+    bytes: sum(({ bytes }) => bytes),
+    part: isKnown
+      ? { done: sum(({ part }) => part?.done), total: sum(({ part }) => part?.total) }
+      : undefined,
+    directoriesLeft: sum(({ directoriesLeft }) => directoriesLeft),
+    activity: activityOfAll(states.map(({ activity = 'working' }) => activity)),
+    current: states.find(({ current }) => current !== undefined)?.current,
+  };
 }

@@ -18,11 +18,6 @@ export class Watched implements ScanObserver {
     this.#log = log;
   }
 
-  /** In a line, for `systemctl status`. */
-  get status(): string {
-    return `${formatCount(this.files, 'file')}, ${formatBytes(this.bytes)} sent`;
-  }
-
   sent(bytes: number): void {
     this.bytes += bytes;
   }
@@ -45,4 +40,11 @@ export class Watched implements ScanObserver {
     if (sealed) this.hook?.seal.sealed(this.hook.device, name);
     this.#log.info(sealed ? 'directory sealed' : `directory ${state}`, { directory: name });
   }
+}
+
+/** What was sent of several scans, in a line: for `systemctl status`. */
+export function statusLine(all: readonly Pick<Watched, 'files' | 'bytes'>[]): string {
+  const files = all.reduce((total, watched) => total + watched.files, 0);
+  const bytes = all.reduce((total, watched) => total + watched.bytes, 0);
+  return `${formatCount(files, 'file')}, ${formatBytes(bytes)} sent`;
 }

@@ -10,7 +10,7 @@ export function measureAlarms(registry: Registry, alarms: Alarms): void {
     registers: [registry],
     collect: () => {
       shown.reset();
-      for (const [code, { severity, count }] of alarms.byCode()) shown.set({ code, severity }, count);
+      for (const { code, severity, count } of alarms.counts()) shown.set({ code, severity }, count);
     },
   });
 }

@@ -4,7 +4,7 @@ import type { JobStanding } from '../../backup/status/metrics.ts';
 import { rateWindow } from '../../observe/status/rate-window.ts';
 import type { Card, Row } from '../../observe/status/report.ts';
 import { backupAlarms, lastEnded } from './backup-alarms.ts';
-import type { LookedAtBoard } from './events-board.ts';
+import type { LookedAtBoard } from './looked-at-board.ts';
 import { newBoard } from './new-board.ts';
 
 export interface WatchedBackups {

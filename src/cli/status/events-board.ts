@@ -2,10 +2,12 @@ import type { Parking } from '../../events/parking/parking.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
 import type { Running } from '../../events/work/work.ts';
 import type { WorkTally } from '../../events/work/work-tally.ts';
+import { cureOf, setAlarm } from '../../observe/status/alarm-table.ts';
 import { countFact } from '../../observe/status/facts.ts';
 import { rateWindow } from '../../observe/status/rate-window.ts';
 import type { StatusBoard } from '../../observe/status/status-board.ts';
 import { formatCount } from '../../observe/units.ts';
+import type { LookedAtBoard } from './looked-at-board.ts';
 import { newBoard } from './new-board.ts';
 
 /** What there is to see of work on events. */
@@ -17,12 +19,6 @@ export interface WatchedEvents {
   /** Undefined where nothing has begun. */
   readonly running: () => Pick<Running, 'isDiskFull' | 'away'> | undefined;
   readonly signal: AbortSignal;
-}
-
-export interface LookedAtBoard {
-  readonly board: StatusBoard;
-  /** Raises and clears its alarms. */
-  readonly look: () => void | Promise<void>;
 }
 
 /** The board of `pull`, and the beginning of that of `webhook`. */
@@ -73,49 +69,35 @@ function addWork(board: StatusBoard, tally: Pick<WorkTally, 'summary'>): void {
 }
 
 function look(command: string, { alarms }: StatusBoard, { source, parking, running }: WatchedEvents): void {
-  alarms.set(
+  const { count } = parking;
+  const now = running();
+  setAlarm(
+    alarms,
     'QUEUE_GONE',
     '',
-    source.isReachable
-      ? undefined
-      : {
-          severity: 'critical',
-          text: `The queue ${source.where} can't be reached.`,
-          cure: 'Is it up, and are credentials and network as they should be? It is tried again by itself; the log says why it fails.',
-        },
+    source.isReachable ? undefined : `The queue ${source.where} can't be reached.`,
   );
-  alarms.set(
+  setAlarm(
+    alarms,
     'PARKED',
     '',
-    parking.count === 0
+    count === 0
       ? undefined
-      : {
-          severity: 'warning',
-          text: `${formatCount(parking.count, 'record')} could not be worked on and ${parking.count === 1 ? 'waits' : 'wait'} for a person.`,
-          cure: `"isync ${command} parked list" says why. Mend the reason, then "parked replay", or "parked drop".`,
-        },
+      : `${formatCount(count, 'record')} could not be worked on and ${count === 1 ? 'waits' : 'wait'} for a person.`,
+    cureOf('PARKED', { COMMAND: command }),
   );
-  const now = running();
-  alarms.set(
+  setAlarm(
+    alarms,
     'STORE_FULL',
     '',
-    now?.isDiskFull !== true
-      ? undefined
-      : {
-          severity: 'critical',
-          text: 'There is no room: what comes can not be written.',
-          cure: 'Free room on the disk, or lower --min-free. Work goes on by itself then; nothing is lost meanwhile.',
-        },
+    now?.isDiskFull === true
+      ? 'There is no room, or less than --min-free: what comes can not be written.'
+      : undefined,
   );
-  alarms.set(
-    'TARGET_GONE',
+  setAlarm(
+    alarms,
+    'EVENTS_WAIT',
     '',
-    now?.away === undefined
-      ? undefined
-      : {
-          severity: 'critical',
-          text: `What events are about, or what they go to, is away: ${now.away.message}`,
-          cure: 'Bring it back. It is tried again by itself, and the events wait.',
-        },
+    now?.away && `What events are about, or what they go to, is away: ${now.away.message}`,
   );
 }

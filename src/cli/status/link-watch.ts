@@ -99,6 +99,12 @@ export class LinkWatch implements TargetWatch {
     this.#lastError = { error, atMs: Date.now() };
   }
 
+  /** Another try to open the target begins, or nothing is tried for a while: what was refused for good may be given now. */
+  beganAnew(): void {
+    this.#final = undefined;
+    this.link('connecting');
+  }
+
   /** A file is at the target. */
   transferred(): void {
     for (const code of this.#refusals.keys()) if (code !== 'STORE_FULL') this.#refusals.delete(code);

@@ -1,7 +1,8 @@
 import type { FillsState } from '../../mirror/fill/fills.ts';
+import { setAlarm } from '../../observe/status/alarm-table.ts';
 import { countFact } from '../../observe/status/facts.ts';
 import { rateWindow } from '../../observe/status/rate-window.ts';
-import type { LookedAtBoard } from './events-board.ts';
+import type { LookedAtBoard } from './looked-at-board.ts';
 import type { MirrorTally } from './mirror-tally.ts';
 import { newBoard } from './new-board.ts';
 
@@ -76,30 +77,20 @@ export function mirrorBoard({ bucket, state, tally, check, signal }: WatchedMirr
   });
   const look = async (): Promise<void> => {
     for (const { origin, isOpen } of state().breakers)
-      alarms.set(
+      setAlarm(
+        alarms,
         'ORIGIN_GONE',
         origin,
-        isOpen
-          ? {
-              severity: 'warning',
-              text: `The origin ${origin} fails and is left alone for a while.`,
-              cure: 'The log says what it answers. It is tried again by itself; what the bucket has is served meanwhile.',
-            }
-          : undefined,
+        isOpen ? `The origin ${origin} fails and is left alone for a while.` : undefined,
       );
     if (signal.aborted || performance.now() - checkedMs < BUCKET_LOOK_MS) return;
     checkedMs = performance.now();
     fault = await check();
-    alarms.set(
+    setAlarm(
+      alarms,
       'STORE_GONE',
       bucket,
-      fault === undefined
-        ? undefined
-        : {
-            severity: 'critical',
-            text: `The bucket can't be used: ${fault}`,
-            cure: 'Are endpoint, credentials and rights as they should be? It is tried again by itself.',
-          },
+      fault === undefined ? undefined : `The bucket can't be used: ${fault}`,
     );
   };
   return { board, look };

@@ -1,3 +1,4 @@
+import type { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import { isAlarmCode, alarmOf } from '../../observe/status/alarm-table.ts';
 import { logAlarms } from '../../observe/status/alarm-log.ts';
@@ -10,7 +11,6 @@ import type { ScanView } from '../../sender/scan/scan-view.ts';
 import { showAddress } from '../../config/target-address.ts';
 import { certificateAlarm } from './certificate.ts';
 import { LinkWatch } from './link-watch.ts';
-import type { StatusParts } from './open-status.ts';
 import { scanBoard, type ScanParts } from './scan-board.ts';
 
 interface ScanSettings {
@@ -18,7 +18,6 @@ interface ScanSettings {
   readonly maxUnsentAge: number;
   /** Milliseconds; 0: never. */
   readonly stuckAfter: number;
-  readonly status?: unknown;
 }
 
 export interface ScanStatusOptions {
@@ -36,6 +35,9 @@ export class ScanStatus {
   readonly #options: ScanStatusOptions;
   readonly #standing: StandingAlarms;
   #view: ScanView | undefined;
+  #failure: IsyncError | undefined;
+  #filesBefore = 0;
+  #bytesBefore = 0;
 
   constructor(options: ScanStatusOptions) {
     const { config, sentBytes, log } = options;
@@ -47,18 +49,40 @@ export class ScanStatus {
     logAlarms(this.board.alarms, log, ({ code }) => isAlarmCode(code));
   }
 
-  /** The scan begins. */
+  /** The scan begins, maybe anew. */
   begin(view: ScanView): void {
+    this.#filesBefore = this.files;
+    this.#bytesBefore = this.bytes;
     this.#view = view;
+  }
+
+  /** Files that were sent since this process began. */
+  get files(): number {
+    return this.#filesBefore + (this.#view?.files ?? 0);
+  }
+
+  /** Bytes of those files. */
+  get bytes(): number {
+    return this.#bytesBefore + (this.#view?.bytes ?? 0);
   }
 
   get view(): ScanView | undefined {
     return this.#view;
   }
 
-  async parts(): Promise<StatusParts> {
-    const metrics = this.#options.config.status === undefined ? undefined : await this.#metrics();
-    return { board: this.board, look: () => this.look(), metrics, notReady: () => this.link.notReady() };
+  get config(): ScanParts['config'] {
+    return this.#options.config;
+  }
+
+  /** Why the scan has ended and waits to begin anew; undefined: it runs. */
+  set failure(failure: IsyncError | undefined) {
+    this.#failure = failure;
+    this.look();
+  }
+
+  /** Why nothing can be sent now; undefined where it can. */
+  notReady(): string | undefined {
+    return this.#failure?.message ?? this.link.notReady();
   }
 
   /** Raises and clears alarms. */
@@ -85,16 +109,13 @@ export class ScanStatus {
     };
   }
 
-  async #metrics() {
-    const [prom, { measureScan }] = await Promise.all([import('prom-client'), import('./scan-metrics.ts')]);
-    const registry = new prom.Registry();
-    measureScan(registry, this);
-    return registry;
-  }
-
   *#alarms(): Generator<RaisedAlarm> {
     const { certificateEndsMs, config } = this.#options;
     yield* this.link.alarms();
+    if (this.#failure !== undefined) {
+      const { code, message, hint } = this.#failure;
+      yield alarmOf(code, '', message, hint);
+    }
     const certificates = [
       certificateAlarm('the certificate of the receiver', this.link.peer?.certificateEndsMs),
       certificateAlarm('the certificate of this device', certificateEndsMs()),

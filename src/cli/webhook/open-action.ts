@@ -181,7 +181,8 @@ export function copySides(config: ActionConfig): Pick<CopyOptions, 'source' | 't
   };
 }
 
-function sourceAccess({ sourceEndpoint, sourceRegion, sourceProfile, roleArn }: ActionConfig) {
+/** How to reach the buckets that tell. */
+export function sourceAccess({ sourceEndpoint, sourceRegion, sourceProfile, roleArn }: ActionConfig) {
   return { endpoint: sourceEndpoint?.href, region: sourceRegion, profile: sourceProfile, roleArn };
 }
 

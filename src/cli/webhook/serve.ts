@@ -23,7 +23,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { forgetStart } from '../heap-growth.ts';
 import type { LastingWork } from '../lasting-command.ts';
 import { parkingFolder } from '../pull/state-files.ts';
-import { followTlsFiles, readTlsFiles } from '../tls-files.ts';
+import { type FollowedTls, followTlsFiles, readTlsFiles } from '../tls-files.ts';
 import { checkHasAction, openAction } from './open-action.ts';
 import { queuePlace } from './places.ts';
 import { webhookStatus, type WebhookStatus } from './status.ts';
@@ -46,6 +46,7 @@ export async function serve(given: Work): Promise<ExitCode> {
   const parking = await openParking(parkingFolder(config), { log, minFreeBytes: config.minFree });
   const queue = isQueue(source) ? source : undefined;
   let running: Running | undefined;
+  let tls: FollowedTls | undefined;
   const tally = new WorkTally();
   const seen = await webhookStatus(given, {
     source,
@@ -55,6 +56,7 @@ export async function serve(given: Work): Promise<ExitCode> {
     works,
     receives,
     running: () => running,
+    certificateEndsMs: () => tls?.endsMs,
   });
   const action = works ? opened.use(await openAction(given, seen.action)) : undefined;
   const ended = new AbortController();
@@ -89,7 +91,7 @@ export async function serve(given: Work): Promise<ExitCode> {
       access === undefined || queue === undefined
         ? undefined
         : opened.use(await listen(given, { access, queue, parking, seen }));
-    if (server !== undefined) opened.use(followTlsFiles(config, server, log));
+    if (server !== undefined) tls = opened.use(followTlsFiles(config, server, log));
     given.reloads({});
     await using status = await seen.open();
     forgetStart();

@@ -34,6 +34,8 @@ interface Watched {
   readonly receives: boolean;
   /** What is being done about events; undefined where nothing has begun. */
   readonly running: () => Running | undefined;
+  /** When our certificate ends, in ms since 1970; undefined without one. */
+  readonly certificateEndsMs: () => number | undefined;
 }
 
 /** Metrics are kept, and loaded, only where somebody can ask for them. */

@@ -40,3 +40,16 @@ export const scanSchema = z
       if (config.once && config[key] !== undefined)
         fault(context, key, 'is for a scan that goes on; after --once use "isync expire"');
   });
+
+export type ScanConfig = z.output<typeof scanSchema>;
+
+/** Settings of a process: where it has several scans, they have these in common. */
+export const OF_PROCESS = [
+  'once',
+  'json',
+  'logLevel',
+  'logFormat',
+  'stats',
+  'status',
+  'statusTokenFile',
+] as const satisfies readonly (keyof ScanConfig)[];

@@ -10,8 +10,6 @@ export type Outcome =
   | { readonly outcome: 'done' }
   /** What is here is what the bucket has. */
   | { readonly outcome: 'unchanged' }
-  /** An action has been done that is none of the others. */
-  | { readonly outcome: 'done' }
   /** There is no such object yet, though an event said so: to be looked at again soon. */
   | { readonly outcome: 'missing' }
   /** Nothing that trying again mends: only a person, or another event. */

@@ -6,20 +6,31 @@ export const ID_HEADER = 'Isync-Id';
 
 export type NatsEnding =
   | { readonly how: 'ack' }
-  | { readonly how: 'release'; readonly delayMs: number }
+  | { readonly how: 'release'; readonly delayMs: number; readonly failures: number }
   | { readonly how: 'bury'; readonly reason: string };
+
+/** Keeps how often a message has failed for good, for whoever has it next. No call rejects: what is not kept is tried more often. */
+export interface FailureCounts {
+  /** Called each time before messages are asked for. */
+  look(): void;
+  of(delivery: NatsDelivery): Promise<number>;
+  keep(delivery: NatsDelivery, failures: number): Promise<void>;
+  forget(delivery: NatsDelivery): Promise<void>;
+}
 
 /** A message in hand. The first of its endings counts. */
 export class NatsDelivery implements QueueDelivery {
   readonly id: string;
   readonly body: string;
   readonly attempt: number;
-  readonly failures = 0;
   readonly sentMs: number;
   /** Of the stream. */
   readonly seq: number;
+  /** When the stream got it, in ns since the epoch. */
+  readonly timeNanos: bigint;
   readonly #end: (delivery: NatsDelivery, ending: NatsEnding) => Promise<void>;
   #message: JsMsg;
+  #failures = 0;
   #over: Promise<void> | undefined;
 
   /** @param end called once; must not reject */
@@ -30,6 +41,7 @@ export class NatsDelivery implements QueueDelivery {
     this.body = message.string();
     this.attempt = message.info.deliveryCount;
     this.sentMs = message.time.getTime();
+    this.timeNanos = message.timestampNanos;
     this.#message = message;
     this.#end = end;
   }
@@ -37,6 +49,15 @@ export class NatsDelivery implements QueueDelivery {
   /** As it was delivered last: that one is told. */
   get message(): JsMsg {
     return this.#message;
+  }
+
+  get failures(): number {
+    return this.#failures;
+  }
+
+  /** Before anybody has it. */
+  hasFailed(failures: number): void {
+    this.#failures = failures;
   }
 
   get isEnding(): boolean {
@@ -51,8 +72,9 @@ export class NatsDelivery implements QueueDelivery {
     return (this.#over ??= this.#end(this, { how: 'ack' }));
   }
 
-  release(delayMs: number): Promise<void> {
-    return (this.#over ??= this.#end(this, { how: 'release', delayMs }));
+  release(delayMs: number, failures = 0): Promise<void> {
+    const most = Math.max(this.#failures, failures);
+    return (this.#over ??= this.#end(this, { how: 'release', delayMs, failures: most }));
   }
 
   bury(reason: string): Promise<void> {

@@ -6,7 +6,7 @@ import { Wakeup } from '../../flow/wake-up.ts';
 import type { Abortable } from '../../model/abortable.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
-import { NatsDelivery, type NatsEnding } from './nats-delivery.ts';
+import { type FailureCounts, NatsDelivery, type NatsEnding } from './nats-delivery.ts';
 import { natsError } from './nats-errors.ts';
 
 /** Messages asked for at a time, at most: few enough that several workers share what is there. */
@@ -44,6 +44,8 @@ export interface NatsReceiverOptions {
   readonly giveUpAfterMs?: number | undefined;
   /** Keeps it where dead messages are. */
   readonly bury: (delivery: NatsDelivery, reason: string) => Promise<void>;
+  /** Default: they are not counted. */
+  readonly failures?: FailureCounts | undefined;
   /** Called when nothing can be received: makes again what somebody has deleted. Never rejects. */
   readonly mend?: (() => Promise<void>) | undefined;
   /** Called when a wait has brought nothing. Never rejects. */
@@ -59,6 +61,8 @@ export class NatsReceiver {
   readonly #held = new Map<number, NatsDelivery>();
   /** Those of them that nobody has received yet. */
   #arrived: NatsDelivery[] = [];
+  /** Ends when all that have come are among those. */
+  #handing: Promise<void> = Promise.resolve();
   readonly #news = new Wakeup();
   readonly #closing = new AbortController();
   readonly #combined = new WeakMap<AbortSignal, AbortSignal>();
@@ -156,6 +160,7 @@ export class NatsReceiver {
   async #fetchSome(leftMs: number): Promise<void> {
     try {
       const expires = Math.max(LEAST_WAIT_MS, Math.ceil(Math.min(leftMs, this.#longestWaitMs)));
+      this.#options.failures?.look();
       this.#batch = await this.#options.consumer.fetch({ max_messages: this.#ahead, expires });
       if (this.#closing.signal.aborted) this.#batch.stop();
       const isDeleted = endedByDeletion(this.#batch);
@@ -185,13 +190,25 @@ export class NatsReceiver {
     if (held !== undefined) return held.deliveredAgain(message);
     const delivery = new NatsDelivery(message, (each, ending) => this.#end(each, ending));
     this.#held.set(message.seq, delivery);
+    const failures = this.#options.failures?.of(delivery);
+    // In the order in which they came, whichever is known first.
+    this.#handing = this.#handing.then(async () => this.#handOut(delivery, await failures));
+  }
+
+  #handOut(delivery: NatsDelivery, failures = 0): void {
+    // Given back, as this is closing.
+    if (delivery.isEnding) return;
+    delivery.hasFailed(failures);
     this.#arrived.push(delivery);
     this.#news.wake();
   }
 
   async #end(delivery: NatsDelivery, ending: NatsEnding): Promise<void> {
+    const { failures } = this.#options;
     try {
       if (ending.how === 'release') {
+        // Before anybody has it again.
+        if (ending.failures > delivery.failures) await failures?.keep(delivery, ending.failures);
         const delayMs = Math.min(DELAY_MS.most, Math.max(DELAY_MS.least, Math.ceil(ending.delayMs)));
         delivery.message.nak(delayMs);
         // The server has read it, then.
@@ -200,6 +217,7 @@ export class NatsReceiver {
         // The dead one first: killed between both, it is there twice and not lost.
         if (ending.how === 'bury') await this.#options.bury(delivery, ending.reason);
         await delivery.message.ackAck();
+        if (delivery.failures > 0) await failures?.forget(delivery);
       }
     } catch (err) {
       const fields = { message: delivery.id, told: ending.how, err: natsError(err, this.#options.where) };

@@ -40,10 +40,7 @@ export interface QueueMessage {
 
 /** A message in hand. `ack`, `release` or `bury`, exactly one of them, ends it. */
 export interface QueueDelivery extends Delivery {
-  /**
-   * How often it has failed for good, in any process, as `release` has told. 0 also where the queue can't keep that: NATS has no
-   * room for it beside a message.
-   */
+  /** How often it has failed for good, in any process, as `release` has told. */
   readonly failures: number;
   /** @param failures for the deliveries to come. Default, and where it is less: those that are known */
   release(delayMs: number, failures?: number): Promise<void>;

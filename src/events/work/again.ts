@@ -37,7 +37,7 @@ export interface AgainOptions {
 export class Again {
   readonly #options: AgainOptions;
   readonly #order = new KeyOrder();
-  /** Failures for good, where the queue does not keep their number. One that is forgotten is tried more often. */
+  /** Failures for good, where the queue could not keep their number. One that is forgotten is tried more often. */
   readonly #failures = new MessageCounts();
   /** Looks of created events that have found no object. */
   readonly #missing = new MessageCounts();
@@ -106,7 +106,7 @@ export class Again {
   isGivenUp({ messageId, holding }: Origin): boolean {
     // The lanes have tried it so often.
     if (holding?.isOurs !== true) return true;
-    // Counted here as well: a message may have several records, and NATS keeps no count.
+    // Counted here as well: a message may have several records, and a broker may have failed to keep the count.
     holding.failures = Math.max(holding.failures + 1, this.#failures.add(messageId));
     return holding.failures >= this.#options.attempts;
   }

@@ -157,16 +157,17 @@ export class Records<Target = unknown> {
     }
     if (result.kind === 'failed') {
       const { code, message, hint, retryable } = result.error;
-      const told = { ...fields, code, ...(hint !== undefined && { hint }) };
+      const isGivenUp = !retryable && this.#again.isGivenUp(origin);
+      if (isGivenUp && !origin.hasRedrive) return park({ code, reason: message, hint });
       // A breaker has a line of its own for all events of a side that is away.
       const isKnown = retryable && this.#options.breakers?.isOpen(event.bucket) === true;
-      log[isKnown ? 'debug' : 'warn'](`not done: ${message}`, told);
-      if (!retryable && this.#again.isGivenUp(origin)) {
-        if (!origin.hasRedrive) return park({ code, reason: message, hint });
-        failed(whatOf(event), result.error);
-        return 'refused';
-      }
+      log[isKnown ? 'debug' : 'warn'](`not done: ${message}`, {
+        ...fields,
+        code,
+        ...(hint !== undefined && { hint }),
+      });
       failed(whatOf(event), result.error);
+      if (isGivenUp) return 'refused';
       this.#again.delay(event.bucket, origin);
       return 'later';
     }

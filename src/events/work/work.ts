@@ -83,9 +83,16 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
     areShared: 'dead' in source && buckets.length !== 1,
     onLeft: () => intake.madeRoom(),
     signal: ended,
-    onRetry: ({ task: { event } }, error) => {
+    onRetry: ({ task: { event, messageId, attempt } }, error) => {
       observer.retried();
-      log.warn(`tried again: ${error.message}`, { bucket: event.bucket, key: event.key, code: error.code });
+      const { bucket, key } = event;
+      log.warn(`tried again: ${error.message}`, {
+        message: messageId,
+        attempt,
+        bucket,
+        key,
+        code: error.code,
+      });
       hold(error);
     },
   });

@@ -52,12 +52,6 @@ export class Alarms {
     this.#tell('cleared', alarm);
   }
 
-  /** Raises where there is something to raise, else clears `code` of `subject`. */
-  set(code: string, subject: string, alarm: Omit<RaisedAlarm, 'code' | 'subject'> | undefined): void {
-    if (alarm === undefined) this.clear(code, subject);
-    else this.raise({ ...alarm, code, subject });
-  }
-
   /** Alarms there are, and one for all that were not kept. */
   get count(): number {
     return this.#alarms.size + Number(this.#isCut);
@@ -73,14 +67,14 @@ export class Alarms {
     return [...this.#alarms.values()].toSorted(byGravity).slice(0, MAX_ALARMS);
   }
 
-  /** How many alarms each code has, for metrics: codes are few. */
-  byCode(): Map<string, { readonly severity: AlarmSeverity; readonly count: number }> {
-    const counts = new Map<string, { severity: AlarmSeverity; count: number }>();
+  /** How many alarms of each severity each code has, for metrics: codes are few. */
+  counts(): { readonly code: string; readonly severity: AlarmSeverity; readonly count: number }[] {
+    const counts = new Map<string, { code: string; severity: AlarmSeverity; count: number }>();
     for (const { code, severity } of this.#alarms.values()) {
-      const known = counts.get(code);
-      counts.set(code, { severity: known?.severity ?? severity, count: (known?.count ?? 0) + 1 });
+      const key = `${code} ${severity}`;
+      counts.set(key, { code, severity, count: (counts.get(key)?.count ?? 0) + 1 });
     }
-    return counts;
+    return [...counts.values()];
   }
 
   /** @returns a function that ends it */

@@ -30,6 +30,11 @@ export class StatusBoard {
     return this.#options.command;
   }
 
+  /** In the order in which they are shown. */
+  get cards(): readonly CardSource[] {
+    return this.#cards;
+  }
+
   add(card: CardSource): void {
     this.#cards.push(card);
   }

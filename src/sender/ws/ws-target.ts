@@ -22,7 +22,7 @@ import { Calls } from './calls.ts';
 import { connect } from './connect.ts';
 import { targetIdentityOf, Peer } from './peer.ts';
 import { ForeignAnswer } from './connect-errors.ts';
-import { certificateEndsMs } from './certificate.ts';
+import { peerEndsMs } from './certificate.ts';
 import { Session } from './session.ts';
 import type { WsTargetOptions } from './ws-target-options.ts';
 
@@ -198,7 +198,7 @@ class WsTarget implements Target {
       onLink?.('connected');
       this.#options.onPeer?.({
         software: link.welcome.software,
-        certificateEndsMs: certificateEndsMs(link.raw),
+        certificateEndsMs: peerEndsMs(link.raw),
       });
       const since = performance.now();
       const error = await session.ended;

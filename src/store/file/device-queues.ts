@@ -1,6 +1,6 @@
 import { firstSegment, type RelPath } from '../../model/rel-path.ts';
 import type { Folders } from './folders.ts';
-import { Publisher } from './publisher.ts';
+import { Publisher, type WhenTaken } from './publisher.ts';
 import { Limiter } from '../../flow/limiter.ts';
 
 /** Small files written and fsynced at a time: the more, the fewer commits of the journal they need. */
@@ -19,7 +19,7 @@ export interface Queues {
 }
 
 export interface QueueOptions {
-  readonly immutable: boolean;
+  readonly whenTaken: WhenTaken;
   /** One set of queues for all paths. */
   readonly oneQueue: boolean;
 }
@@ -53,7 +53,7 @@ export class DeviceQueues {
       staging: new Limiter(STAGED_AT_ONCE),
       claiming: new Limiter(CLAIMED_AT_ONCE),
       resuming: new Limiter(RESUMED_AT_ONCE),
-      publisher: new Publisher(this.#folders, this.#options.immutable),
+      publisher: new Publisher(this.#folders, this.#options.whenTaken),
       users: 0,
     };
     this.#byDevice.set(device, queues);

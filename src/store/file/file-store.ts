@@ -38,7 +38,7 @@ import {
 } from './local-store.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
 import { readInto, findPublished, type Published, readPublished, statPublished } from './published.ts';
-import type { Publisher, StagedFile } from './publisher.ts';
+import type { Publisher, StagedFile, WhenTaken } from './publisher.ts';
 import { discard, stageFile } from './stage-file.ts';
 import { PUBLISHED_MODE, type Stamping } from './stamp.ts';
 import { StagingArea } from './staging-area.ts';
@@ -105,7 +105,7 @@ class FileStore implements LocalStore {
     this.#append = options.direct === true ? new DirectAppender().append : appendInPool;
     this.#folders = new Folders(root, { keeps: options.keeps, owner: options.owner });
     this.#queues = new DeviceQueues(this.#folders, {
-      immutable: this.#immutable,
+      whenTaken: whenTaken(options),
       oneQueue: options.oneQueue ?? false,
     });
     if (options.readOnly !== true) this.leftovers.start();
@@ -303,6 +303,11 @@ class FileStore implements LocalStore {
     if (this.#immutable) refuseOtherSize(kept, file);
     if (!replaceDamaged) refuseShorter(kept, file);
   }
+}
+
+function whenTaken({ immutable = false, onlyNew = false }: FileStoreOptions): WhenTaken {
+  if (onlyNew) return 'refuse';
+  return immutable ? 'compare' : 'replace';
 }
 
 function digesterOf(checks: ContentChecks): Digester {

@@ -5,6 +5,9 @@ import type { RelPath } from '../../model/rel-path.ts';
 import { lstatAt } from './read-folder.ts';
 import { storeError, unlessAbsentSync } from './system-errors.ts';
 
+/** What link(2) ends with where a file can have no second name. */
+export const NO_HARD_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK']);
+
 /** What is done to one folder or file by its path. */
 
 /**

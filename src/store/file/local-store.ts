@@ -7,6 +7,11 @@ export interface FileStoreOptions {
   readonly readOnly?: boolean | undefined;
   /** Keeps the rule of immutability.ts, also between processes. Needs hard links. Default false. */
   readonly immutable?: boolean | undefined;
+  /**
+   * Publishes only where nothing of that name is: else NOT_OVERWRITTEN, whatever is there. Between processes too where the file
+   * system has hard links. Not together with `immutable`. Default false.
+   */
+  readonly onlyNew?: boolean | undefined;
   /** Bytes that stay free on the store's file system (else STORE_FULL). Default 0: the file system itself refuses. */
   readonly minFreeBytes?: number | undefined;
   /** Bytes of unfinished uploads that stay for each first-level folder; the oldest go first. Default: no limit. */

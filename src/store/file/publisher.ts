@@ -6,7 +6,7 @@ import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
 import { type Incoming, refuseDamage } from '../rules/damage-rule.ts';
 import { isKeptAlready } from '../rules/immutability.ts';
 import type { FileDigest } from '../store.ts';
-import { isVanished } from './folder-calls.ts';
+import { isVanished, NO_HARD_LINKS } from './folder-calls.ts';
 import type { FolderBatch, Folders, StandingFolder } from './folders.ts';
 import { digestPublished, syncPublished } from './published.ts';
 import { storeError } from './system-errors.ts';
@@ -18,6 +18,9 @@ const BATCH_MS = 20;
 
 /** Tries of a step whose folder another process removes at the same moment. */
 const TRIES = 10;
+
+/** What becomes of a file whose name another one has: it replaces that, has to equal it (see immutability.ts), or is refused. */
+export type WhenTaken = 'replace' | 'compare' | 'refuse';
 
 /** A staged file: complete, checked, stamped and durable under the path `staged`. */
 export interface StagedFile extends Incoming {
@@ -33,13 +36,13 @@ export interface StagedFile extends Incoming {
  */
 export class Publisher {
   readonly #folders: Folders;
-  readonly #immutable: boolean;
+  readonly #whenTaken: WhenTaken;
   #waiting: Step[] = [];
   #running = false;
 
-  constructor(folders: Folders, immutable: boolean) {
+  constructor(folders: Folders, whenTaken: WhenTaken) {
     this.#folders = folders;
-    this.#immutable = immutable;
+    this.#whenTaken = whenTaken;
   }
 
   /**
@@ -50,8 +53,8 @@ export class Publisher {
     return this.#take(file.file.path, (folders) =>
       folders.within(parentOf(file.file.path), async (folder) => {
         const path = join(folder.path, nameOf(file.file.path));
-        if (this.#immutable) await this.#nameOnce(path, file);
-        else await this.#replace(path, file);
+        if (this.#whenTaken === 'replace') await this.#replace(path, file);
+        else await this.#nameOnce(path, file);
       }),
     );
   }
@@ -142,8 +145,16 @@ export class Publisher {
     try {
       linkSync(staged, path);
     } catch (error) {
-      if (errnoOf(error) === 'EPERM' || errnoOf(error) === 'ENOTSUP') throw noHardLinks(error, file);
-      if (errnoOf(error) !== 'EEXIST') throw error;
+      const errno = errnoOf(error) ?? '';
+      if (NO_HARD_LINKS.has(errno)) {
+        if (this.#whenTaken === 'compare') throw noHardLinks(error, file);
+        // A look right before it is all that such a file system allows.
+        if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) throw taken(path, file);
+        renameSync(staged, path);
+        return;
+      }
+      if (errno !== 'EEXIST') throw error;
+      if (this.#whenTaken === 'refuse') throw taken(path, file);
       await checkKept(path, file, digest);
     }
     try {
@@ -172,6 +183,12 @@ async function checkKept(path: string, file: FileEntry, digest: FileDigest): Pro
   await isKeptAlready(found, file, digest, (algorithm) => digestPublished(path, algorithm, goesOn));
   // The process that has put it there need not have made it durable.
   await syncPublished(path);
+}
+
+function taken(path: string, file: FileEntry): IsyncError {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+    return new IsyncError('PATH_CONFLICT', 'a folder is in the way', { path: file.path });
+  return new IsyncError('NOT_OVERWRITTEN', 'something else has this name', { path: file.path });
 }
 
 function goesOn(): void {

@@ -63,6 +63,17 @@ export class StagingArea {
   }
 }
 
+/** Removes the store's own folders below `root` where nothing is in them any more. Never rejects. */
+export async function removeUnused(root: string): Promise<void> {
+  const all = join(root, OWN_FOLDER, 'staging');
+  for (const path of [join(all, 'parts'), all, join(root, OWN_FOLDER)])
+    try {
+      await rmdir(path);
+    } catch {
+      return; // In use, or not there: it does no harm.
+    }
+}
+
 /** Makes a folder that no other user may look into: its content has not been checked yet. */
 function makePrivateFolder(path: string): void {
   try {

@@ -13,6 +13,7 @@ import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { parseRelPath } from '../../model/rel-path.ts';
 import { formatStoreId, MAX_STORE_ID_BYTES, newStoreId, parseStoreId } from '../store-id.ts';
 import { syncFolder } from '../../model/sync-folder.ts';
+import { NO_HARD_LINKS } from './folder-calls.ts';
 import { discard, stageFile } from './stage-file.ts';
 import type { StagingArea } from './staging-area.ts';
 import { PUBLISHED_MODE } from './stamp.ts';
@@ -88,7 +89,6 @@ export class StoreIdFile {
 }
 
 const PATH = parseRelPath(`.isync/${FILE_NAME}`);
-const NO_HARD_LINKS: ReadonlySet<string> = new Set(['EPERM', 'ENOTSUP', 'ENOSYS', 'EMLINK']);
 
 interface FoundId {
   /** Undefined where the file holds none. */

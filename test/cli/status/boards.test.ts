@@ -33,17 +33,19 @@ describe('the board of work on events', () => {
     source.isReachable = true;
     parking.count = 2;
     now.away = new Error('connect ECONNREFUSED');
-    expect(await seen()).toEqual(['waiting for link', 'TARGET_GONE', 'PARKED']);
+    expect(await seen()).toEqual(['waiting for link', 'EVENTS_WAIT', 'PARKED']);
     expect(board.alarms.list()[0]?.text).toContain('ECONNREFUSED');
     now.isDiskFull = true;
-    expect(await seen()).toEqual(['target full', 'TARGET_GONE', 'STORE_FULL', 'PARKED']);
+    expect(await seen()).toEqual(['target full', 'EVENTS_WAIT', 'STORE_FULL', 'PARKED']);
     now.isDiskFull = false;
     now.away = undefined;
     parking.count = 0;
     expect(await seen()).toEqual(['working']);
   });
 
-  it('counts what a webhook takes, and tells of dead messages', async () => {
+  it('counts what a webhook takes, and tells of dead messages, also while the queue does not answer', async () => {
+    let isAway = false;
+    let endsMs = Date.now() + 60 * 86_400_000;
     const counts = { waiting: 4, inHand: 1, dead: 1, oldestMs: 5 };
     const requests = new WebhookTally();
     requests.answered(200, 1);
@@ -54,18 +56,34 @@ describe('the board of work on events', () => {
       parking: { count: 0 },
       tally: undefined,
       running: () => undefined,
-      queue: { counts: async () => counts },
+      queue: { counts: async () => (isAway ? await Promise.reject(new Error('no answer')) : counts) },
       requests,
+      certificateEndsMs: () => endsMs,
       signal,
     });
     expect(factsOf(board, 'backlog')).toMatchObject({ waiting: null, dead: null });
     await look();
-    expect(factsOf(board, 'requests')).toEqual({ taken: 1, refused: 1, records: 3, parked: 0 });
+    expect(factsOf(board, 'requests')).toEqual({
+      taken: 1,
+      refused: 1,
+      records: 3,
+      parked: 0,
+      certificate_ends: endsMs,
+    });
     expect(factsOf(board, 'backlog')).toEqual({ waiting: 4, in_hand: 1, dead: 1, oldest: 5 });
     expect(board.alarms.list()).toMatchObject([
       { code: 'DEAD_LETTERS', cure: expect.stringContaining('queue dead list') },
     ]);
+    isAway = true;
+    await look();
+    expect(board.alarms.list()).toMatchObject([{ code: 'DEAD_LETTERS' }]);
+    expect(factsOf(board, 'backlog')).toMatchObject({ waiting: null, dead: null });
+    isAway = false;
     counts.dead = 0;
+    endsMs = Date.now() + 86_400_000;
+    await look();
+    expect(board.alarms.list()).toMatchObject([{ code: 'CERT_EXPIRES', severity: 'critical' }]);
+    endsMs = Date.now() + 60 * 86_400_000;
     await look();
     expect(board.alarms.count).toBe(0);
   });

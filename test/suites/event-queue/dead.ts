@@ -55,6 +55,15 @@ export function deadSuite(subject: Subject): void {
       expect(await subject.queue.dead.get('m1')).toMatchObject({ reason: 'still', attempts: 1 });
     });
 
+    it('have not failed yet when they are replayed', async () => {
+      await subject.queue.publish(messages(1));
+      await (await subject.receive(1))[0]!.release(0, 3);
+      await (await subject.receive(1))[0]!.bury('no luck');
+      await subject.queue.dead.replay('m0');
+      await (await subject.receive(1))[0]!.release(0);
+      expect((await subject.receive(1))[0]!.failures).toBe(0);
+    });
+
     it('are gone when they are dropped', async () => {
       await subject.queue.publish(messages(3));
       await buryAll(await subject.receive(3));

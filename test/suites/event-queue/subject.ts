@@ -12,8 +12,8 @@ export interface QueueSetup extends AsyncDisposable {
   readonly sharesWork: boolean;
   /** Whether what waits for its time, or has been fetched ahead, is told from what is in hand. */
   readonly tellsInHand: boolean;
-  /** Whether it keeps with a message how often that has failed. */
-  readonly keepsFailures: boolean;
+  /** Whether it knows how often a message was delivered that came due while nobody asked. NATS 2.9 may begin anew. */
+  readonly countsUnasked: boolean;
   open(limits?: QueueLimits): Promise<EventQueue>;
   /** A process that opens it as `queue` and runs `code`, which is a module's and may use `until` of harness/process.ts. */
   start(code: string): CliProcess;
@@ -23,7 +23,8 @@ export interface QueueSetup extends AsyncDisposable {
 export interface Subject {
   readonly queue: EventQueue;
   readonly sharesWork: boolean;
-  readonly keepsFailures: boolean;
+  /** Fails unless that is the attempt of each, as far as the queue counts what came due while nobody asked. */
+  expectAttempt(deliveries: readonly QueueDelivery[], attempt: number): void;
   /** Fails unless so many are to be delivered, and so many in hand, as far as the queue tells one from the other. */
   expectCounts(expected: { readonly waiting: number; readonly inHand: number }): Promise<void>;
   /** Closes the queue and opens it again. */
@@ -55,8 +56,9 @@ export function useQueue(setup: () => Promise<QueueSetup>): Subject {
     get sharesWork() {
       return place.sharesWork;
     },
-    get keepsFailures() {
-      return place.keepsFailures;
+    expectAttempt(deliveries, attempt) {
+      if (place.countsUnasked)
+        expect(new Set(deliveries.map((each) => each.attempt))).toEqual(new Set([attempt]));
     },
     async expectCounts(expected) {
       const { waiting, inHand } = await queue.counts();

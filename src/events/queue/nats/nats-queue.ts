@@ -9,6 +9,7 @@ import { closedError, NatsReceiver } from '../../nats/nats-receiver.ts';
 import { checkMessages } from '../check-messages.ts';
 import type { DeadMessages, EventQueue, QueueCounts, QueueDelivery, QueueMessage } from '../event-queue.ts';
 import { NatsDead } from './nats-dead.ts';
+import { NatsFailures } from './nats-failures.ts';
 import type { NatsAddress, NatsOptions } from './nats-options.ts';
 import { trustedMs, whatIsSeen } from './seen-consumer.ts';
 
@@ -62,6 +63,7 @@ export class NatsQueue implements EventQueue {
       waitMs,
       ahead,
       bury: (delivery, reason) => this.#dead.add(delivery, reason),
+      failures: new NatsFailures({ name, where, manager, client, mend: () => this.#mend(), log }),
       mend: () => this.#mend(),
       idle: () => this.#deliverForgotten(log),
       log,

@@ -17,6 +17,7 @@ import { natsError } from '../../nats/nats-errors.ts';
 import { LEASE_MS } from '../../nats/nats-place.ts';
 import { DEDUPE_MS } from '../event-queue.ts';
 import { noQueue } from '../no-queue.ts';
+import { failuresStream } from './nats-failures.ts';
 import { type NatsAddress, type NatsOptions, parseNatsUrl } from './nats-options.ts';
 import { NatsQueue } from './nats-queue.ts';
 
@@ -96,6 +97,12 @@ async function makeStreams(
     retention: RetentionPolicy.Limits,
     // For the next one of a subject.
     allow_direct: true,
+  });
+  const failures = failuresStream(name);
+  await makeStream(manager, failures.name, {
+    ...common,
+    ...failures.config,
+    retention: RetentionPolicy.Limits,
   });
   const consumer = { ack_wait: nanos(leaseMs), max_ack_pending: MAX_IN_HAND, max_deliver: -1 };
   const found = await manager.consumers.info(name, CONSUMER).catch(isMissing);

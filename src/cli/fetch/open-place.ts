@@ -1,0 +1,123 @@
+import { existsSync, statSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import type { PlaceConfig } from '../../config/schemas/ls.ts';
+import { type S3StoreAddress, showAddress, type StoreAddress } from '../../config/target-address.ts';
+import type { Reader } from '../../store/reader.ts';
+import { openStoreReader } from '../../fetch/store-reader.ts';
+import { retrying, type RetryPolicy } from '../../flow/retry.ts';
+import { factsOf } from '../../model/error-table.ts';
+import { IsyncError } from '../../model/isync-error.ts';
+import { OWN_FOLDER } from '../../model/own-folder.ts';
+import { parseRelPath, type RelPath } from '../../model/rel-path.ts';
+import type { Store } from '../../store/store.ts';
+import { openStore } from '../locations/table.ts';
+import type { StoreUse } from '../locations/store-use.ts';
+import { ONE_SHOT_RETRY_MS } from '../open-target.ts';
+
+/** A place of a store that is open to be read. */
+export interface OpenPlace extends AsyncDisposable {
+  readonly reader: Reader;
+  /** As a user would name it. */
+  readonly name: string;
+  /** Segments from the store down to it: 0 is the store, 1 a device, 2 a directory, and more what is in one. */
+  readonly depth: number;
+  /** Folder of the store; undefined where it is none. */
+  readonly folder: string | undefined;
+  readonly retry: RetryPolicy;
+}
+
+/** A store, and where in it the place is. */
+interface Found {
+  readonly store: Store;
+  readonly place: RelPath | '';
+  readonly folder: string | undefined;
+}
+
+/**
+ * Opens the place that a user has named, which may lie anywhere in a store. The store is known by the id that is kept in it; without
+ * one, the place is taken for the store itself.
+ * @throws IsyncError STORE_MISSING, or what a bucket can't be opened for; the signal's reason
+ */
+export async function openPlace(config: PlaceConfig, use: Omit<StoreUse, 'readOnly'>): Promise<OpenPlace> {
+  const { from, retryFor = ONE_SHOT_RETRY_MS } = config;
+  const retry = { giveUpAfterMs: retryFor };
+  const { signal } = use;
+  const open = async (address: StoreAddress): Promise<Store> =>
+    retrying(() => openStore(address, config, { ...use, readOnly: true }), retry, {
+      signal,
+      isRetryable: ({ code }) => factsOf(code).retryable === true,
+    });
+  const { store, place, folder } =
+    from.kind === 'folder'
+      ? await findFolder(from.path, open)
+      : await findPrefix(from, open, (store) => retrying(() => isStore(store, signal), retry, { signal }));
+  const reader = await openStoreReader(store, place, { signal });
+  return {
+    reader,
+    name: showAddress(from),
+    depth: place === '' ? 0 : place.split('/').length,
+    folder,
+    retry,
+    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+  };
+}
+
+async function findFolder(path: string, open: (at: StoreAddress) => Promise<Store>): Promise<Found> {
+  const root = storeAbove(path) ?? (isFile(path) ? dirname(path) : path);
+  const below = relative(root, path);
+  const place = below === '' ? '' : parseRelPath(below);
+  return { store: await open({ kind: 'folder', path: root }), place, folder: root };
+}
+
+/** The nearest folder at or above `path` that is a store. */
+function storeAbove(path: string): string | undefined {
+  for (let folder = path; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, OWN_FOLDER, 'store-id'))) return folder;
+    if (folder === dirname(folder)) return undefined;
+  }
+}
+
+function isFile(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** The nearest prefix at or above that of the address that is a store. */
+async function findPrefix(
+  address: S3StoreAddress,
+  open: (at: StoreAddress) => Promise<Store>,
+  isStore: (store: Store) => Promise<boolean>,
+): Promise<Found> {
+  const segments = address.prefix === '' ? [] : address.prefix.split('/');
+  for (let length = segments.length; length >= 0; length--) {
+    const prefix = segments.slice(0, length).join('/');
+    const store = await unlessRefused(async () => {
+      const opened = await open({ ...address, prefix });
+      try {
+        if (await isStore(opened)) return opened;
+      } catch (error) {
+        await opened[Symbol.asyncDispose]();
+        throw error;
+      }
+      await opened[Symbol.asyncDispose]();
+      return undefined;
+    });
+    if (store === undefined) continue;
+    const below = segments.slice(length).join('/');
+    return { store, place: below === '' ? '' : parseRelPath(below), folder: undefined };
+  }
+  return { store: await open(address), place: '', folder: undefined };
+}
+
+async function isStore(store: Store, signal: AbortSignal): Promise<boolean> {
+  return (await store.identity({ signal })).id !== undefined;
+}
+
+/** Undefined where the keys are for less than that: for the place, say, and not for all of the store. */
+async function unlessRefused<T>(look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    if (error instanceof IsyncError && error.code === 'STORE_REFUSED') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,164 @@
+import { createDigester, type DigestAlgorithm, digestOf } from '../model/digest.ts';
+import { factsOf } from '../model/error-table.ts';
+import { type FileEntry, sameVersion } from '../model/file-entry.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import { WATCH_MARKER } from '../model/markers.ts';
+import { nameOf, type RelPath } from '../model/rel-path.ts';
+import { CHECKED, type ContentChecks, type LocalStore } from '../store/file/local-store.ts';
+import { digestAll, readDigest } from '../store/read-digest.ts';
+import { replaced } from '../store/store-errors.ts';
+import type { FileDigest, StoredFile, Upload } from '../store/store.ts';
+import type { Reader } from '../store/reader.ts';
+
+/** Largest file in bytes that is held in memory as a whole; FILES_AT_ONCE of them may be. */
+export const SMALL_BYTES = 256 * 1024;
+/** Size in bytes from which a file goes on where an earlier run ended: a smaller one is sooner read than looked for. */
+const RESUMED_BYTES = 4 * 1024 * 1024;
+/** Of bytes with which no digest is kept. */
+const ALGORITHM: DigestAlgorithm = 'xxh64';
+
+/** What a file is brought with. */
+export interface FetchContext {
+  readonly reader: Reader;
+  readonly into: LocalStore;
+  readonly overwrite: boolean;
+  readonly signal: AbortSignal;
+  /** Ends it all: where files go has failed, and no other file would fare better. */
+  readonly stop: (error: IsyncError) => void;
+  /** Called with each count of bytes that have come. Must not throw. */
+  readonly onMoved: (bytes: number) => void;
+}
+
+/**
+ * Brings one file, or finds that it is here already: the same size and mtime, or the same bytes. Resolves once it is durable, checked
+ * by the digest that is kept with it, where there is one.
+ * @throws IsyncError NOT_OVERWRITTEN where another one is here, unless told to overwrite; FILE_VANISHED; of reader or store; the
+ *   reason of the signal
+ */
+export async function fetchFile(listed: FileEntry, context: FetchContext): Promise<'fetched' | 'there'> {
+  const { reader, into, overwrite, signal } = context;
+  const { path } = listed;
+  if (nameOf(path) === WATCH_MARKER)
+    throw new IsyncError('BAD_PATH', 'never fetched: a scan would take the directory for sealed', { path });
+  const here = await within(context, () => into.stat(path, { signal }));
+  if (here !== undefined && reader.listedMtime && sameVersion(here, listed)) return 'there';
+  const found = await reader.read(path, { signal, reuse: true });
+  if (found === undefined) throw new IsyncError('FILE_VANISHED', 'it was removed meanwhile', { path });
+  if (here !== undefined && sameVersion(here, found.entry)) return 'there';
+  if (here !== undefined && !overwrite) {
+    if (await isSame(here, found, context)) return 'there';
+    throw new IsyncError('NOT_OVERWRITTEN', 'another version is here already', { path });
+  }
+  if (found.entry.size <= SMALL_BYTES) await copyWhole(found, context);
+  else await copyInPieces(found, context);
+  return 'fetched';
+}
+
+/** Whether the file that is here has the bytes of the kept one, whatever its mtime: file systems round it. */
+async function isSame(
+  here: FileEntry,
+  found: StoredFile,
+  { into, signal }: Pick<FetchContext, 'into' | 'signal'>,
+): Promise<boolean> {
+  if (here.size !== found.entry.size) return false;
+  const algorithm = found.digest?.algorithm ?? ALGORITHM;
+  const mine = await readDigest(into, here.path, algorithm, { signal });
+  const theirs = found.digest?.value ?? (await digestAll(found.bytes, algorithm));
+  return mine !== undefined && mine.digest.equals(theirs);
+}
+
+async function copyWhole({ entry, digest, bytes }: StoredFile, context: FetchContext): Promise<void> {
+  const content = Buffer.allocUnsafe(entry.size);
+  let length = 0;
+  for await (const piece of bytes) {
+    if (length + piece.length > entry.size) throw replaced(entry.path);
+    content.set(piece, length);
+    length += piece.length;
+    context.onMoved(piece.length);
+  }
+  if (length < entry.size) throw replaced(entry.path);
+  const expected = digest ?? { algorithm: ALGORITHM, value: digestOf(ALGORITHM, content) };
+  await within(context, () => context.into.put(entry, content, expected, { replaceDamaged: true }));
+}
+
+async function copyInPieces(found: StoredFile, context: FetchContext): Promise<void> {
+  const { into, signal } = context;
+  const { entry, digest } = found;
+  const upload = await within(context, () =>
+    into.begin(entry, {
+      algorithm: digest?.algorithm ?? ALGORITHM,
+      resume: entry.size >= RESUMED_BYTES,
+      replaceDamaged: true,
+      signal,
+      checks: checksOf(entry.path, digest),
+    }),
+  );
+  try {
+    for await (const piece of await bytesFrom(upload.offset, found, context)) {
+      signal.throwIfAborted();
+      if (upload.offset + piece.length > entry.size) throw replaced(entry.path);
+      await within(context, () => upload.write(piece));
+      context.onMoved(piece.length);
+    }
+    if (upload.offset < entry.size) throw replaced(entry.path);
+    await within(context, () => upload.commit(CHECKED));
+  } catch (error) {
+    await end(upload, signal.aborted || (error instanceof IsyncError && error.retryable));
+    throw error;
+  }
+}
+
+async function end(upload: Upload, isKept: boolean): Promise<void> {
+  await (isKept ? upload.suspend() : upload.abort());
+}
+
+/** The bytes of the version of `found` that are still missing. */
+async function bytesFrom(
+  start: number,
+  found: StoredFile,
+  { reader, signal }: FetchContext,
+): Promise<AsyncIterable<Uint8Array>> {
+  if (start === 0) return found.bytes;
+  const { path } = found.entry;
+  const rest = await reader.read(path, { start, signal, reuse: true });
+  if (rest === undefined || !sameVersion(rest.entry, found.entry)) throw replaced(path);
+  return rest.bytes;
+}
+
+/**
+ * Compares the bytes with the digest that is kept with them. Where none is, those of an earlier run count by the version that they were
+ * read of: its size and mtime name what is here.
+ */
+function checksOf(path: RelPath, digest: FileDigest | undefined): ContentChecks {
+  if (digest === undefined) return { update: () => {}, check: () => {} };
+  const digester = createDigester(digest.algorithm);
+  return {
+    update: (bytes) => digester.update(bytes),
+    check() {
+      if (digester.digest().equals(digest.value)) return;
+      throw new IsyncError('DIGEST_MISMATCH', 'the bytes have another digest than is kept with them', {
+        path,
+      });
+    },
+  };
+}
+
+/** Runs a call of the place that files go to. */
+async function within<T>({ stop }: Pick<FetchContext, 'stop'>, call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    if (error instanceof IsyncError && factsOf(error.code).concerns !== 'item') stop(ofDestination(error));
+    throw error;
+  }
+}
+
+function ofDestination(error: IsyncError): IsyncError {
+  if (error.code !== 'STORE_FULL') return error;
+  const hint = 'Make room, then run it again: it goes on with what is missing.';
+  return new IsyncError('STORE_FULL', 'there is no room left where the files go', {
+    path: error.path,
+    hint,
+    cause: error,
+  });
+}

@@ -1,0 +1,122 @@
+import { Limiter } from '../flow/limiter.ts';
+import { retrying, type RetryPolicy } from '../flow/retry.ts';
+import { TaskGroup } from '../flow/task-group.ts';
+import { factsOf } from '../model/error-table.ts';
+import type { FileEntry } from '../model/file-entry.ts';
+import { errnoOf, type IsyncError, toIsyncError } from '../model/isync-error.ts';
+import type { LocalStore } from '../store/file/local-store.ts';
+import { fetchFile, SMALL_BYTES, type FetchContext } from './fetch-file.ts';
+import type { FetchTally } from './fetch-tally.ts';
+import type { Reader } from '../store/reader.ts';
+
+/** Files under way at a time: enough to hide the latency of a bucket, and to share the fsyncs of folders. */
+const FILES_AT_ONCE = 64;
+/** Those of them that are not held in memory as a whole: few large ones fill a link or a disk. */
+const LARGE_AT_ONCE = 4;
+/** Tries of a file whose bytes have another digest than is kept with them: the link may have damaged them once. */
+const DIGEST_TRIES = 2;
+
+export interface FetchRequest {
+  readonly reader: Reader;
+  readonly into: LocalStore;
+  /** Whether a file is wanted, by its path. */
+  readonly isWanted: (path: string) => boolean;
+  readonly overwrite: boolean;
+  readonly retry: RetryPolicy;
+  readonly signal: AbortSignal;
+  readonly tally: FetchTally;
+  /** Called for each file that can't be brought. Must not throw. */
+  readonly onProblem?: ((path: string, error: IsyncError) => void) | undefined;
+}
+
+/**
+ * Brings every file that is wanted and not here yet. What is wrong with a single file is a problem in the tally, and the others go on.
+ * Resolves to what has ended it before all was done: the link, the disk. Run it again, and it goes on. When the signal fires, nothing
+ * more is begun, and what has come of large files stays for another run.
+ */
+export async function fetchFiles(request: FetchRequest): Promise<IsyncError | undefined> {
+  const { reader, into, overwrite, isWanted, retry, tally } = request;
+  const stopped = new AbortController();
+  const signal = AbortSignal.any([request.signal, stopped.signal]);
+  let failure: IsyncError | undefined;
+  const stop = (error: IsyncError): void => {
+    failure ??= error;
+    stopped.abort(error);
+  };
+  const context: FetchContext = {
+    reader,
+    into,
+    overwrite,
+    signal,
+    stop,
+    onMoved: (bytes) => void (tally.moved += bytes),
+  };
+  const large = new Limiter(LARGE_AT_ONCE);
+  const failed = (path: string, thrown: unknown): void => {
+    if (signal.aborted) return;
+    const error = toIsyncError(thrown, 'INTERNAL', { path });
+    if (endsAll(error)) return stop(error);
+    tally.problem(path, error);
+    request.onProblem?.(path, error);
+  };
+  const bring = async (entry: FileEntry): Promise<void> => {
+    const attempt = () =>
+      retrying(() => fetchFile(entry, context), retry, { signal, isRetryable: retryRule() });
+    try {
+      const outcome = await (entry.size > SMALL_BYTES ? large.run(attempt) : attempt());
+      if (outcome === 'there') tally.there++;
+      else {
+        tally.files++;
+        tally.bytes += entry.size;
+      }
+    } catch (error) {
+      failed(entry.path, error);
+    }
+  };
+  await eachWanted(reader, { isWanted, signal, tally }, bring).catch((error: unknown) => {
+    if (!signal.aborted) stop(toIsyncError(error, 'INTERNAL'));
+  });
+  return failure;
+}
+
+/** Rejects when the listing does, once all that was begun has ended. */
+async function eachWanted(
+  reader: Reader,
+  { isWanted, signal, tally }: Pick<FetchRequest, 'isWanted' | 'signal' | 'tally'>,
+  bring: (entry: FileEntry) => Promise<void>,
+): Promise<void> {
+  const places = new Limiter(FILES_AT_ONCE);
+  const tasks = new TaskGroup();
+  try {
+    for await (const entry of reader.list({ signal })) {
+      if (!isWanted(entry.path)) continue;
+      tally.wanted++;
+      const place = await places.enter();
+      tasks.add(bring(entry).finally(() => place[Symbol.dispose]()));
+      if (signal.aborted) return;
+    }
+  } finally {
+    await tasks.idle();
+  }
+}
+
+/** Whether trying a file again may help. */
+function retryRule(): (error: IsyncError) => boolean {
+  let mismatches = 0;
+  return (error) => {
+    if (error.code === 'DIGEST_MISMATCH') return ++mismatches < DIGEST_TRIES;
+    return error.retryable && !isOfDisk(error);
+  };
+}
+
+/** Whether no other file would fare better. */
+function endsAll(error: IsyncError): boolean {
+  return factsOf(error.code).concerns !== 'item' && !isOfDisk(error);
+}
+
+/** Whether the file system that is read has an error for this file, such as of its permissions; others may be readable. */
+function isOfDisk({ code, cause }: IsyncError): boolean {
+  return (
+    code === 'STORE_FAILED' && cause instanceof Error && 'syscall' in cause && errnoOf(cause) !== undefined
+  );
+}
