@@ -171,8 +171,9 @@ function groupsIn(folder: string): string[] {
   });
 }
 
+/** A receiver tells it as `status`, a scan in its log as `url`; '' until then. */
 function statusUrl(text: string): string {
-  return /"status":"([^"]+)"/.exec(text)?.[1] ?? /status page\D+(http\S+?)["\s]/.exec(text)?.[1] ?? '';
+  return /"(?:status|url)":"(http:[^"]+)"/.exec(text)?.[1] ?? '';
 }
 
 /** Files that a receiver has kept since its start. */
