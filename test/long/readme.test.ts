@@ -184,6 +184,8 @@ test.skipIf(leftOut)(
       'isync scan',
       'isync verify',
       'isync expire',
+      'isync ls',
+      'isync fetch',
     ]);
     const operations = linesBetween(
       'docs/operations.md',
