@@ -138,47 +138,42 @@ describe.skipIf(lacks('nats-server'))('NATS', () => {
   it.each([
     ['', 0],
     [', also while another message is in hand', 1],
-  ])(
-    'delivers what a killed server has kept, and forgotten to deliver, within a minute%s',
-    async (_, others) => {
-      await using own = await startNatsServer();
-      const url = `${own.url}/forgetful`;
-      const kept = join(own.store, 'jetstream/$G/streams/forgetful/msgs');
-      const open = () => openNatsQueue(url, { maxMessages: 1_000_000, log: new RecordingLog() });
-      {
-        await using queue = await open();
-        await queue.publish(messages(3));
-      }
-      await own.stop();
-      cpSync(kept, `${own.store}-kept`, { recursive: true });
-      await own.start();
-      {
-        await using queue = await open();
-        for (let done = 0; done < 3;) {
-          const deliveries = await queue.receive();
-          await ackAll(deliveries);
-          done += deliveries.length;
-        }
-      }
-      // The messages are those of before, and the consumer takes them for acknowledged.
-      await own.stop();
-      rmSync(kept, { recursive: true });
-      cpSync(`${own.store}-kept`, kept, { recursive: true });
-      await own.start();
-      await using holder = await open();
-      await holder.publish(messages(others, 'held'));
-      for (let held = 0; held < others;) held += (await holder.receive()).length;
+  ])('delivers what a killed server has kept, and forgotten to deliver%s', async (_, others) => {
+    await using own = await startNatsServer();
+    const url = `${own.url}/forgetful`;
+    const kept = join(own.store, 'jetstream/$G/streams/forgetful/msgs');
+    const open = () => openNatsQueue(url, { maxMessages: 1_000_000, log: new RecordingLog() });
+    {
       await using queue = await open();
-      const began = performance.now();
-      const seen = new Set<string>();
-      for (let deliveries = await queue.receive(); seen.size < 3; deliveries = await queue.receive()) {
-        for (const { id } of deliveries) seen.add(id);
+      await queue.publish(messages(3));
+    }
+    await own.stop();
+    cpSync(kept, `${own.store}-kept`, { recursive: true });
+    await own.start();
+    {
+      await using queue = await open();
+      for (let done = 0; done < 3;) {
+        const deliveries = await queue.receive();
         await ackAll(deliveries);
+        done += deliveries.length;
       }
-      expect([...seen]).toEqual(expect.arrayContaining(messages(3).map(idOf)));
-      expect(performance.now() - began).toBeLessThan(60_000);
-    },
-  );
+    }
+    // The messages are those of before, and the consumer takes them for acknowledged.
+    await own.stop();
+    rmSync(kept, { recursive: true });
+    cpSync(`${own.store}-kept`, kept, { recursive: true });
+    await own.start();
+    await using holder = await open();
+    await holder.publish(messages(others, 'held'));
+    for (let held = 0; held < others;) held += (await holder.receive()).length;
+    await using queue = await open();
+    const seen = new Set<string>();
+    for (let deliveries = await queue.receive(); seen.size < 3; deliveries = await queue.receive()) {
+      for (const { id } of deliveries) seen.add(id);
+      await ackAll(deliveries);
+    }
+    expect([...seen]).toEqual(expect.arrayContaining(messages(3).map(idOf)));
+  });
 
   it('gives a reader no more ahead than it asks for', async () => {
     const url = await newUrl();

@@ -61,10 +61,13 @@ test('scans of one process: one that is refused leaves the others running, begin
   expect(cards.map(({ id }) => id)).toContain('directories_3');
   const ready = await fetch(`${url}/readyz`);
   expect([ready.status, await ready.text()]).toEqual([503, expect.stringContaining(`${at('b')}: `)]);
-  const metrics = await ask('/metrics');
+  // A file is counted when it has its mark, which is a moment after it is there.
+  const metrics = await daemon.until('the count of what the third has sent', async () => {
+    const text = await ask('/metrics');
+    return text.includes(`isync_scan_files_total{root="${at('c')}"} 1`) ? text : undefined;
+  });
   expect(metrics).toContain(`isync_scan_link_up{root="${at('a')}"} 1`);
   expect(metrics).toContain(`isync_scan_link_up{root="${at('b')}"} 0`);
-  expect(metrics).toContain(`isync_scan_files_total{root="${at('c')}"} 1`);
   const told = await runCli(['status', '--json'], { env: { XDG_RUNTIME_DIR: folder } });
   const { reports } = JSON.parse(told.stdout) as { reports: readonly StatusReport[] };
   expect(reports.filter((each) => each.subject === subject)).toHaveLength(1);
@@ -74,6 +77,7 @@ test('scans of one process: one that is refused leaves the others running, begin
   await settings({ ignore: [], quiet: '1h' }, { bwlimit: '10MiB' });
   daemon.signal('SIGHUP');
   await daemon.until('what was ignored', () => existsSync(at('store/edge-a/DC1/x.raw')));
+  await daemon.until('the reload in the log', () => daemon.stderr.includes('need a restart'));
   const line = (text: string): unknown =>
     JSON.parse(daemon.stderr.split('\n').find((each) => each.includes(text)) ?? 'null');
   const named = (name: string): string[] => ['a', 'b', 'c'].map((root) => `${at(root)}: ${name}`);

@@ -29,6 +29,8 @@ it('both ends show directories, the file on its way, the link, what waits, and p
     const { rows } = await table(device, 'in_flight');
     return rows.some((row) => row['File'] === 'DC1/large' && row['Bytes'] === LARGE_BYTES);
   });
+  const problem = await device.alarm('NOT_REGULAR');
+  await scan.until('the link', async () => (await table(device, 'link')).facts['up'] === true);
   const directories = await table(device, 'directories');
   expect(directories.rows).toMatchObject([
     { Directory: 'DC2', State: 'active', Problems: 1 },
@@ -37,7 +39,6 @@ it('both ends show directories, the file on its way, the link, what waits, and p
   expect(directories.facts).toMatchObject({ sealed: 0, unsealed: 2, active: 'DC2' });
   const { facts: link } = await table(device, 'link');
   expect(link).toMatchObject({ to: `${receiver.url}/`, up: true, peer: expect.stringMatching(/^isync/) });
-  const problem = await device.alarm('NOT_REGULAR');
   expect([problem.text, problem.cure]).toEqual([
     expect.stringContaining('DC2/link'),
     expect.stringContaining('Remove it'),

@@ -36,7 +36,7 @@ describe('a store of only new files', () => {
     expect(readFileSync(join(folder.outside, 'f'), 'utf8')).toBe('outside');
   });
 
-  it('lets exactly one of two win, also of two processes at the same time', async () => {
+  it('lets exactly one of two win that publish at the same time', async () => {
     const stores = [await folder.open({ onlyNew: true }), await folder.open({ onlyNew: true })];
     for (let i = 0; i < 20; i += 1) {
       const results = await Promise.allSettled(

@@ -55,17 +55,17 @@ export async function openAction(
 }
 
 /**
- * Told before anything is opened.
+ * Told before anything is opened; `orElse` ends the hint of what to give.
  * @throws IsyncError CONFIG_INVALID where no action is named
  */
-export function checkHasAction({ script, to, forward, sync }: WebhookConfig): void {
+export function checkHasAction({ script, to, forward, sync }: WebhookConfig, orElse = ''): void {
   if (script === undefined && to === undefined && forward === undefined && sync.length === 0)
-    throw noAction();
+    throw noAction(orElse);
 }
 
-function noAction(): IsyncError {
+function noAction(orElse = ''): IsyncError {
   return new IsyncError('CONFIG_INVALID', 'nothing says what to do about events', {
-    hint: 'Give --script FILE, --to s3://BUCKET, --forward URL or --sync PREFIX=FOLDER; or take them only: --role receive.',
+    hint: `Give --script FILE, --to s3://BUCKET, --forward URL or --sync PREFIX=FOLDER${orElse}.`,
   });
 }
 

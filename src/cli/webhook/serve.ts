@@ -36,7 +36,7 @@ export async function serve(given: Work): Promise<ExitCode> {
   const works = config.role !== 'receive';
   const receives = config.role !== 'work' && config.source === undefined;
   // What the settings lack is said before anything is opened.
-  if (works) checkHasAction(config);
+  if (works) checkHasAction(config, '; or take them only: --role receive');
   const access = receives ? readAccess(config) : undefined;
   if (access !== undefined) checkedHost({ ...config, access });
   await using opened = new AsyncDisposableStack();
