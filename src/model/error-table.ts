@@ -131,7 +131,7 @@ export const ERRORS = {
   NOT_FOUND: {
     concerns: 'item',
     exit: 1,
-    cure: 'isync ls TARGET shows what is there. A glob without "/" names a file or folder at any depth; with one, it is the whole path below the place that was named.',
+    cure: 'isync ls FROM shows what is there. A glob without "/" names a file or folder at any depth; with one, it is the whole path below FROM.',
     isHint: true,
   },
   // No space (or quota) left at the target.

@@ -152,7 +152,7 @@ describe('fetch', () => {
       code: 1,
       stderr: expect.stringContaining('nothing that DC9 names is kept here [NOT_FOUND]'),
     });
-    expect(none.stderr).toContain('isync ls TARGET shows what is there');
+    expect(none.stderr).toContain('isync ls FROM shows what is there');
     expect(await isync(['fetch', from, back, 'a[b'])).toMatchObject({ code: 2 });
   });
 

@@ -113,11 +113,11 @@ const OPTIONS = {
 } as const satisfies OptionTable;
 
 const WORDS =
-  'Sends each file of the data directories, which are the folders in ROOT, once it is complete: closed by its writer, or settled, ' +
-  'which is unchanged for --settle. A file that is durable at the target gets a mark, its group-write bit. A directory is sealed ' +
-  'when finished.parse says that it gets no more files, or when it is quiet, which is unchanged for --quiet beside a newer one, and ' +
-  'all of it is at the target: finished.watch is written into it, and it is not looked into again. Goes on until it is stopped; ' +
-  'with --once it does what there is to do, and ends.';
+  'Sends the files of the data directories (the folders in ROOT), each as soon as it is complete: its writer has closed it, or it ' +
+  'has not changed for --settle. Once a file is durable at the target it gets a mark, its group-write bit. A directory is sealed ' +
+  'once all of it is at the target and it gets no more files: finished.parse says so, or there is a newer directory and nothing ' +
+  'in this one has changed for --quiet, which makes it quiet. To seal it, isync writes finished.watch into it, and does not look ' +
+  'into it again. The scan goes on until it is stopped; with --once it does what there is to do, and ends.';
 
 export const scan: Command = {
   name: 'scan',
