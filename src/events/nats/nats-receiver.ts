@@ -63,6 +63,8 @@ export class NatsReceiver {
   #arrived: NatsDelivery[] = [];
   /** Ends when all that have come are among those. */
   #handing: Promise<void> = Promise.resolve();
+  /** Messages that have come, and whose failures are not known yet. */
+  #unknown = 0;
   readonly #news = new Wakeup();
   readonly #closing = new AbortController();
   readonly #combined = new WeakMap<AbortSignal, AbortSignal>();
@@ -130,8 +132,11 @@ export class NatsReceiver {
       }
       const leftMs = endMs - performance.now();
       if (leftMs <= 0) return [];
-      await this.#waitOutFault(signal);
-      this.#fetch ??= this.#fetchSome(leftMs);
+      // Not more than one batch ahead of whoever receives, however long their failures are asked for.
+      if (this.#unknown === 0) {
+        await this.#waitOutFault(signal);
+        this.#fetch ??= this.#fetchSome(leftMs);
+      }
       await this.#news.sleep(leftMs, signal);
     }
   }
@@ -190,16 +195,19 @@ export class NatsReceiver {
     if (held !== undefined) return held.deliveredAgain(message);
     const delivery = new NatsDelivery(message, (each, ending) => this.#end(each, ending));
     this.#held.set(message.seq, delivery);
+    this.#unknown += 1;
     const failures = this.#options.failures?.of(delivery);
     // In the order in which they came, whichever is known first.
     this.#handing = this.#handing.then(async () => this.#handOut(delivery, await failures));
   }
 
   #handOut(delivery: NatsDelivery, failures = 0): void {
-    // Given back, as this is closing.
-    if (delivery.isEnding) return;
-    delivery.hasFailed(failures);
-    this.#arrived.push(delivery);
+    this.#unknown -= 1;
+    // Else it was given back, as this is closing.
+    if (!delivery.isEnding) {
+      delivery.hasFailed(failures);
+      this.#arrived.push(delivery);
+    }
     this.#news.wake();
   }
 
