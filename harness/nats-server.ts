@@ -18,8 +18,11 @@ export interface NatsServer extends AsyncDisposable {
   start(): Promise<void>;
 }
 
-/** Starts Debian's nats-server on a free port. Ask `lacks('nats-server')` of tools.ts before. */
-export async function startNatsServer(): Promise<NatsServer> {
+/**
+ * Starts Debian's nats-server on a free port. Ask `lacks('nats-server')` of tools.ts before.
+ * @param more settings of its config file
+ */
+export async function startNatsServer(more: readonly string[] = []): Promise<NatsServer> {
   const folder = mkdtempSync(join(tmpdir(), 'isync-nats-'));
   const config = join(folder, 'nats.conf');
   const store = join(folder, 'store');
@@ -31,6 +34,7 @@ export async function startNatsServer(): Promise<NatsServer> {
       `listen: "127.0.0.1:${port}"`,
       `jetstream { store_dir: ${JSON.stringify(store)} }`,
       `ports_file_dir: ${JSON.stringify(folder)}`,
+      ...more,
     ];
     writeFileSync(config, `${settings.join('\n')}\n`);
     const started = spawn('nats-server', ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });

@@ -1,10 +1,13 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import {
   DiscardPolicy,
+  JetStreamApiCodes,
+  JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
   type StreamConfig,
 } from '@nats-io/jetstream';
-import { nanos } from '@nats-io/transport-node';
+import { nanos, TimeoutError } from '@nats-io/transport-node';
 import type { Log } from '../../../model/log.ts';
 import type { FailureCounts, NatsDelivery } from '../../nats/nats-delivery.ts';
 import { natsError } from '../../nats/nats-errors.ts';
@@ -14,6 +17,15 @@ import { natsError } from '../../nats/nats-errors.ts';
  * no worker forgets, as one was killed.
  */
 const KEPT_MS = 30 * 24 * 3_600_000;
+/**
+ * How long a message waits for whether there is any count, in ms. Then it is asked for by itself: a server that is slow to tell of
+ * its streams reads a message of them at once.
+ */
+const LOOK_MS = 1000;
+const CALLS = ['read', 'kept', 'forgotten'] as const;
+type Call = (typeof CALLS)[number];
+/** Counts there are, as far as is known. Nowhere: without the stream, each question would wait for its timeout. */
+type Kept = 'some' | 'none' | 'nowhere';
 
 /** The stream with the counts of the queue `name`: the last word about each message, below a subject of its own. */
 export function failuresStream(name: string) {
@@ -35,6 +47,8 @@ interface Parts {
   readonly where: string;
   readonly manager: JetStreamManager;
   readonly client: JetStreamClient;
+  /** False: it could not be made, which has been said. */
+  readonly isThere: boolean;
   /** Makes the stream again, which somebody may have deleted. Never rejects. */
   readonly mend: () => Promise<void>;
   readonly log: Log;
@@ -46,21 +60,24 @@ interface Parts {
  */
 export class NatsFailures implements FailureCounts {
   readonly #parts: Parts;
-  #isFailing = false;
-  /** Whether there is a count of any message: mostly there is none, and no message has to be asked for. */
-  #someKept = Promise.resolve(true);
+  /** Of which it has been said that they fail. */
+  readonly #failing: Set<Call>;
+  /** Mostly there is no count of any message, and none has to be asked for. */
+  #kept: Promise<Kept> = Promise.resolve('some');
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#failing = new Set(parts.isThere ? [] : CALLS);
   }
 
   look(): void {
-    this.#someKept = this.#isSomeKept();
+    this.#kept = Promise.race([this.#whatIsKept(), delay(LOOK_MS, 'some' as const, { ref: false })]);
   }
 
   async of(delivery: NatsDelivery): Promise<number> {
     // The server's count of deliveries is not enough: it forgets some of what came due while nobody asked, and a new consumer all.
-    if (delivery.attempt === 1 && !(await this.#someKept)) return 0;
+    const kept = await this.#kept;
+    if (kept === 'nowhere' || (kept === 'none' && delivery.attempt === 1)) return 0;
     const { manager, name } = this.#parts;
     const query = { last_by_subj: this.#subject(delivery) };
     const found = await this.#try('read', delivery, () =>
@@ -82,26 +99,31 @@ export class NatsFailures implements FailureCounts {
     );
   }
 
-  async #isSomeKept(): Promise<boolean> {
+  async #whatIsKept(): Promise<Kept> {
     const { manager, name } = this.#parts;
-    const info = await manager.streams.info(failuresStream(name).name).catch(() => undefined);
-    return info?.state.messages !== 0;
+    try {
+      const { state } = await manager.streams.info(failuresStream(name).name);
+      return state.messages > 0 ? 'some' : 'none';
+    } catch (error) {
+      return isMissing(error) || isRefused(error) ? 'nowhere' : 'some';
+    }
   }
 
-  async #try<T>(what: string, { id }: NatsDelivery, call: () => Promise<T>): Promise<T | undefined> {
+  async #try<T>(what: Call, { id }: NatsDelivery, call: () => Promise<T>): Promise<T | undefined> {
     try {
       const answer = await call();
-      this.#isFailing = false;
+      this.#failing.delete(what);
       return answer;
     } catch (error) {
       const { log, where, mend } = this.#parts;
       // A line for all that it concerns.
-      log[this.#isFailing ? 'debug' : 'warn'](
+      log[this.#failing.has(what) ? 'debug' : 'warn'](
         `how often a message has failed can't be ${what}; it may be tried more often`,
         { message: id, err: natsError(error, where) },
       );
-      this.#isFailing = true;
-      void mend();
+      this.#failing.add(what);
+      // What is slow, or must not be used, is there: to look at everything would only add to it.
+      if (!(error instanceof TimeoutError) && !isRefused(error)) void mend();
       return undefined;
     }
   }
@@ -110,4 +132,12 @@ export class NatsFailures implements FailureCounts {
   #subject({ seq, timeNanos }: NatsDelivery): string {
     return `${this.#parts.name}.failures.${seq}-${timeNanos}`;
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound;
+}
+
+function isRefused(error: unknown): boolean {
+  return natsError(error, '').code === 'STORE_REFUSED';
 }

@@ -27,6 +27,8 @@ export interface NatsParts {
   readonly client: JetStreamClient;
   readonly consumer: Consumer;
   readonly consumerName: string;
+  /** Whether the stream for failures could be made. */
+  readonly countsFailures: boolean;
   /** Makes what is missing of streams and consumer. */
   readonly make: () => Promise<void>;
 }
@@ -50,7 +52,7 @@ export class NatsQueue implements EventQueue {
   constructor(parts: NatsParts, { leaseMs = LEASE_MS, waitMs, ahead, log }: NatsOptions) {
     this.#parts = parts;
     this.#leaseMs = leaseMs;
-    const { connection, consumer, manager, client } = parts;
+    const { connection, consumer, manager, client, countsFailures } = parts;
     const { where, name } = parts.address;
     this.where = where;
     this.#dead = new NatsDead({ name, where, manager, client });
@@ -63,7 +65,15 @@ export class NatsQueue implements EventQueue {
       waitMs,
       ahead,
       bury: (delivery, reason) => this.#dead.add(delivery, reason),
-      failures: new NatsFailures({ name, where, manager, client, mend: () => this.#mend(), log }),
+      failures: new NatsFailures({
+        name,
+        where,
+        manager,
+        client,
+        isThere: countsFailures,
+        mend: () => this.#mend(),
+        log,
+      }),
       mend: () => this.#mend(),
       idle: () => this.#deliverForgotten(log),
       log,

@@ -19,7 +19,7 @@ import { DEDUPE_MS } from '../event-queue.ts';
 import { noQueue } from '../no-queue.ts';
 import { failuresStream } from './nats-failures.ts';
 import { type NatsAddress, type NatsOptions, parseNatsUrl } from './nats-options.ts';
-import { NatsQueue } from './nats-queue.ts';
+import { type NatsParts, NatsQueue } from './nats-queue.ts';
 
 /** In hand of all workers together. */
 const MAX_IN_HAND = 50_000;
@@ -42,16 +42,23 @@ export async function openNatsQueue(url: string, options: NatsOptions): Promise<
   try {
     warnOfOldServer(connection, address, options.log);
     const manager = await jetstreamManager(connection, { timeout: REQUEST_MS });
+    const parts = { address, connection, manager };
+    let countsFailures = true;
+    const makeAll = async (): Promise<void> => {
+      await makeStreams(manager, address, options);
+      // Last, as the queue works without.
+      countsFailures = await makeFailures(parts, options.log, countsFailures ? 'warn' : 'debug');
+    };
     if (options.isThere === true) await checkIsThere(manager, address);
-    else await makeStreams(manager, address, options);
+    else await makeAll();
     const make = async (): Promise<void> => {
       await delay(DELETED_MS, undefined, { ref: false });
-      if (!connection.isClosed()) await makeStreams(manager, address, options);
+      if (!connection.isClosed()) await makeAll();
     };
     const client = jetstream(connection, { timeout: REQUEST_MS });
     const consumer = await client.consumers.get(address.name, CONSUMER);
-    const parts = { address, connection, manager, client, consumer, consumerName: CONSUMER, make };
-    return new NatsQueue(parts, options);
+    const more = { client, consumer, consumerName: CONSUMER, countsFailures, make };
+    return new NatsQueue({ ...parts, ...more }, options);
   } catch (error) {
     await connection.close();
     throw natsError(error, address.where);
@@ -79,15 +86,10 @@ async function makeStreams(
   { name, replicas }: NatsAddress,
   { maxMessages, leaseMs = LEASE_MS }: NatsOptions,
 ): Promise<void> {
-  const common = {
-    storage: StorageType.File,
-    discard: DiscardPolicy.New,
-    num_replicas: replicas,
-    duplicate_window: nanos(DEDUPE_MS),
-  };
-  const limits = { ...common, max_msgs: maxMessages };
+  const common = commonConfig(replicas);
   await makeStream(manager, name, {
-    ...limits,
+    ...common,
+    max_msgs: maxMessages,
     subjects: [`${name}.events`],
     retention: RetentionPolicy.Workqueue,
   });
@@ -97,12 +99,6 @@ async function makeStreams(
     retention: RetentionPolicy.Limits,
     // For the next one of a subject.
     allow_direct: true,
-  });
-  const failures = failuresStream(name);
-  await makeStream(manager, failures.name, {
-    ...common,
-    ...failures.config,
-    retention: RetentionPolicy.Limits,
   });
   const consumer = { ack_wait: nanos(leaseMs), max_ack_pending: MAX_IN_HAND, max_deliver: -1 };
   const found = await manager.consumers.info(name, CONSUMER).catch(isMissing);
@@ -114,6 +110,43 @@ async function makeStreams(
     });
   else if (found.config.ack_wait !== consumer.ack_wait)
     await manager.consumers.update(name, CONSUMER, consumer);
+}
+
+function commonConfig(replicas: number) {
+  return {
+    storage: StorageType.File,
+    discard: DiscardPolicy.New,
+    num_replicas: replicas,
+    duplicate_window: nanos(DEDUPE_MS),
+  };
+}
+
+/**
+ * Makes the stream that counts failures. Resolves with whether it is there, and says where it is not: an account may have
+ * no room for one more, or its user no right to it.
+ */
+async function makeFailures(
+  { connection, manager, address }: Pick<NatsParts, 'connection' | 'manager' | 'address'>,
+  log: Log,
+  severity: 'warn' | 'debug',
+): Promise<boolean> {
+  const { name, replicas, where } = address;
+  const stream = failuresStream(name);
+  try {
+    await makeStream(manager, stream.name, {
+      ...commonConfig(replicas),
+      ...stream.config,
+      retention: RetentionPolicy.Limits,
+    });
+    return true;
+  } catch (error) {
+    if (!connection.isClosed())
+      log[severity](
+        `how often a message has failed is counted by each worker for itself: the stream ${stream.name} can't be made or looked at; allow its user to use it and to publish to ${name}.failures.*, and its account to have one more stream`,
+        { queue: where, err: natsError(error, where) },
+      );
+    return false;
+  }
 }
 
 async function makeStream(
