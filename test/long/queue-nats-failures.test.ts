@@ -1,9 +1,11 @@
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { cephRecord } from '../../harness/ceph-record.ts';
 import { type NatsServer, startNatsServer } from '../../harness/nats-server.ts';
 import { until } from '../../harness/process.ts';
 import { lacks } from '../../harness/tools.ts';
+import { startWebhookStage } from '../../harness/webhook-stage.ts';
 import { NatsDelivery } from '../../src/events/nats/nats-delivery.ts';
 import type { EventQueue, QueueDelivery } from '../../src/events/queue/event-queue.ts';
 import { NatsFailures } from '../../src/events/queue/nats/nats-failures.ts';
@@ -30,8 +32,10 @@ const NARROWER = [
 ];
 const NO_FAILURES = `publish: { deny: ["${NAME}.failures.*", "$JS.API.STREAM.*.${NAME}-failures", "$JS.API.DIRECT.GET.${NAME}-failures.>"] }`;
 
+const urlOf = (server: NatsServer): string => `nats://worker:word@${new URL(server.url).host}/${NAME}`;
+
 const open = (server: NatsServer, log: RecordingLog) =>
-  openNatsQueue(`nats://worker:word@${new URL(server.url).host}/${NAME}`, {
+  openNatsQueue(urlOf(server), {
     maxMessages: 1_000_000,
     waitMs: WAIT_MS,
     leaseMs: LEASE_MS,
@@ -40,6 +44,11 @@ const open = (server: NatsServer, log: RecordingLog) =>
 
 const withUser = (permissions: string) => [
   `authorization { users: [{ user: worker, password: word, permissions: { ${permissions} } }] }`,
+];
+
+/** The account of the user may have so many streams. */
+const withStreams = (most: number) => [
+  `accounts { A { jetstream: { max_streams: ${most} }, users: [{ user: worker, password: word }] } }`,
 ];
 
 async function one(queue: EventQueue): Promise<QueueDelivery> {
@@ -93,10 +102,7 @@ describe.skipIf(lacks('nats-server'))('failures that a queue of NATS counts', ()
   });
 
   it.each([
-    [
-      'the account may have no more streams',
-      ['accounts { A { jetstream: { max_streams: 2 }, users: [{ user: worker, password: word }] } }'],
-    ],
+    ['the account may have no more streams', withStreams(2)],
     ['the rights do not go so far', withUser(NO_FAILURES)],
   ])('are left to each worker where %s, and it is said once what to grant', async (_, settings) => {
     await using server = await startNatsServer(settings);
@@ -123,6 +129,20 @@ describe.skipIf(lacks('nats-server'))('failures that a queue of NATS counts', ()
     expect(log.messages.filter((message) => message.includes("can't be read"))).toEqual([]);
   });
 
+  it('end after --attempts also where one worker counts them for itself', async () => {
+    await using server = await startNatsServer(withStreams(2));
+    await using stage = await startWebhookStage();
+    const script = await stage.script('exit 1');
+    await stage.configure({ script, attempts: 2, queue: urlOf(server) });
+    await using webhook = await stage.start();
+    const body = cephRecord({ event: 'ObjectCreated:Put', bucket: 'photos', key: 'bad' });
+    expect(await webhook.post(body)).toMatchObject({ status: 200 });
+    await until('it to be dead', async () => (await stage.counts()).dead === 1);
+    const { stderr, exitCode } = await webhook.process.stop('SIGTERM');
+    expect(exitCode).toBe(0);
+    expect(stderr.split(`the stream ${NAME}-failures can't be made`)).toHaveLength(2);
+  });
+
   it('do not keep a consumer from being made again where they can not be kept', async () => {
     await using server = await startNatsServer(withUser(NO_FAILURES));
     await using queue = await open(server, new RecordingLog());
@@ -140,9 +160,7 @@ describe.skipIf(lacks('nats-server'))('failures that a queue of NATS counts', ()
   });
 
   it('are counted over all workers as soon as the stream for them can be made', async () => {
-    await using server = await startNatsServer([
-      'accounts { A { jetstream: { max_streams: 3 }, users: [{ user: worker, password: word }] } }',
-    ]);
+    await using server = await startNatsServer(withStreams(3));
     const connection = await connect({ servers: new URL(server.url).host, user: 'worker', pass: 'word' });
     onTestFinished(async () => await connection.close());
     const manager = await jetstreamManager(connection);
