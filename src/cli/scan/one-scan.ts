@@ -18,6 +18,7 @@ import { fileEndsMs } from '../status/certificate.ts';
 import { ScanStatus } from '../status/scan-status.ts';
 import type { BandwidthLimits } from './bandwidth-limits.ts';
 import { startExpiring } from './expire-beside.ts';
+import type { RootsApart } from './roots-apart.ts';
 import { ScanProgress } from './scan-progress.ts';
 import { Watched } from './watched.ts';
 
@@ -26,6 +27,8 @@ export interface OneScanOptions {
   readonly limits: BandwidthLimits;
   readonly signal: AbortSignal;
   readonly cut: AbortSignal;
+  /** Undefined where it is the only scan. */
+  readonly apart: RootsApart | undefined;
   /** Called whenever the target has been opened. */
   readonly onOpened: () => void;
   readonly log: Log;
@@ -123,7 +126,8 @@ export class OneScan {
 
   async #run(): Promise<ScanEnd> {
     const { config, status, watched, log } = this;
-    const { signal, cut, onOpened } = this.#options;
+    const { listed, apart, signal, cut, onOpened } = this.#options;
+    await apart?.take(listed);
     await using opened = await openTarget(config, {
       mode: 'write',
       endsByItself: config.once,
@@ -137,6 +141,8 @@ export class OneScan {
       cut,
       log,
     });
+    // A target may be long in coming.
+    await apart?.take(listed);
     onOpened();
     await using expiring = await startExpiring(config, opened.target, {
       ignore: this.#ignore.rule,
