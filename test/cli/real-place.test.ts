@@ -21,7 +21,7 @@ describe('the real place of a path', () => {
       ['link/sub/second', 'real/gone/deeper'],
       ['link/sub/upwards', 'real/gone'],
     ] as const;
-    for (const [path, place] of places) expect(await realPlace(at(path)), path).toBe(at(place));
+    for (const [path, place] of places) expect([path, await realPlace(at(path))]).toEqual([path, at(place)]);
   });
 
   it('is the name where links lead to each other', async () => {

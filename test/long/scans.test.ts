@@ -92,19 +92,19 @@ describe('scans of a config file', () => {
     const scans = [{ ...A, root: 'disk/data' }, B];
     writeFileSync(join(folder, 'isync.yaml'), JSON.stringify({ scans }));
     const args = ['scan', '--json', '--config', 'isync.yaml'];
-    const { child, stderr, stdout, ended } = startIsync(args, { cwd: folder });
+    const scan = startIsync(args, { cwd: folder });
     try {
       const failed = `"root":"${join(folder, 'disk/data')}","err":{"type":"IsyncError","code":`;
-      await vi.waitFor(() => expect(stderr()).toContain(`${failed}"ROOT_MISSING"`), WAIT);
+      await vi.waitFor(() => expect(scan.stderr()).toContain(`${failed}"ROOT_MISSING"`), WAIT);
       mkdirSync(join(folder, 'disk'));
       symlinkSync(join(folder, leads), join(folder, 'disk/data'));
-      await vi.waitFor(() => expect(stderr()).toContain(`${failed}"CONFIG_INVALID"`), WAIT);
-      expect(stderr()).toContain(reason);
+      await vi.waitFor(() => expect(scan.stderr()).toContain(`${failed}"CONFIG_INVALID"`), WAIT);
+      expect(scan.stderr()).toContain(reason);
       await writeTree(folder, { 'b/DC1/z': 9 });
       await vi.waitFor(() => expect(existsSync(join(folder, 'store-b/edge1/DC1/z'))).toBe(true), WAIT);
-      child.kill('SIGTERM');
-      await ended;
-      expect(JSON.parse(stdout())).toMatchObject({
+      scan.child.kill('SIGTERM');
+      await scan.ended;
+      expect(JSON.parse(scan.stdout())).toMatchObject({
         scans: [
           { files: 0, error: { code: 'CONFIG_INVALID' } },
           { files: 2, exitCode: 130 },
@@ -112,8 +112,8 @@ describe('scans of a config file', () => {
       });
       expect(existsSync(join(folder, 'store-a/edge1'))).toBe(false);
     } finally {
-      child.kill('SIGKILL');
-      await ended;
+      scan.child.kill('SIGKILL');
+      await scan.ended;
     }
   });
 

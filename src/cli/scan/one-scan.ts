@@ -4,6 +4,7 @@ import type { ListedScan } from '../../config/read-scans.ts';
 import { OF_PROCESS, type ScanConfig } from '../../config/schemas/scan.ts';
 import { ignorePatterns } from '../../config/schemas/sender.ts';
 import { showAddress } from '../../config/target-address.ts';
+import type { Bandwidth } from '../../flow/bandwidth.ts';
 import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import type { Log } from '../../model/log.ts';
 import { WATCH_MARKER } from '../../model/markers.ts';
@@ -54,12 +55,15 @@ export class OneScan {
   readonly #ignore: IgnoreSetting;
   readonly #limiter: RateLimiter | undefined;
   readonly #take: TakeSettings<ScanConfig>;
+  /** In force. */
+  #bandwidth: Bandwidth | undefined;
 
   constructor(options: OneScanOptions) {
     const { listed, limits, log } = options;
     const { config } = listed;
     this.#options = options;
     this.config = config;
+    this.#bandwidth = config.bwlimit;
     this.log = log;
     this.watched = new Watched(log);
     this.#ignore = new IgnoreSetting(ignorePatterns(config));
@@ -80,7 +84,7 @@ export class OneScan {
     const table = {
       ignore: ignored,
       defaultIgnore: ignored,
-      bwlimit: (next: ScanConfig) => limits.set(listed, next.bwlimit),
+      bwlimit: (next: ScanConfig) => limits.set(listed, (this.#bandwidth = next.bwlimit)),
     };
     this.#take = takeBy(config, table, OF_PROCESS);
   }
@@ -120,7 +124,7 @@ export class OneScan {
   take({ config: next, sharesBandwidth }: ListedScan): Changes {
     if (sharesBandwidth === this.#options.listed.sharesBandwidth) return this.#take(next);
     // A limit of its own in the place of one that is shared, or the other way round.
-    const { taken, lasting } = this.#take({ ...next, bwlimit: this.config.bwlimit });
+    const { taken, lasting } = this.#take({ ...next, bwlimit: this.#bandwidth });
     return { taken, lasting: [...lasting, 'bwlimit'] };
   }
 
