@@ -5,7 +5,7 @@ import { BandwidthLimits } from './scan/bandwidth-limits.ts';
 import { endOfScan, endOfScans } from './scan/end-of-scans.ts';
 import { keepRunning } from './scan/keep-running.ts';
 import { OneScan, type ScanEnd } from './scan/one-scan.ts';
-import { checkRootsApart } from './scan/roots-apart.ts';
+import { RootsApart } from './scan/roots-apart.ts';
 import { progressOfAll } from './scan/scan-progress.ts';
 import { takeScans } from './scan/take-scans.ts';
 import { statusLine } from './scan/watched.ts';
@@ -17,9 +17,9 @@ export const runScan = lastingCommand(readScans, FINISHING, async (given) => {
   const { config, output, screen, log, signal } = given;
   const { isList, all } = config.scans;
   warnOfFewFiles(log, FILES_OF_SCAN * all.length);
-  if (isList) await checkRootsApart(all);
+  const apart = isList ? await RootsApart.of(all) : undefined;
   // Whoever started a single scan is told once its target is open; one of several must not wait for another's.
-  const scans = openScans(given, () => {
+  const scans = openScans(given, apart, () => {
     if (!isList) tellReady(given, scans);
   });
   const [first] = scans;
@@ -43,12 +43,16 @@ export const runScan = lastingCommand(readScans, FINISHING, async (given) => {
 
 type Scans = readonly [OneScan, ...OneScan[]];
 
-function openScans({ config, signal, cut, log }: LastingWork<ScansConfig>, onOpened: () => void): Scans {
+function openScans(
+  { config, signal, cut, log }: LastingWork<ScansConfig>,
+  apart: RootsApart | undefined,
+  onOpened: () => void,
+): Scans {
   const { isList, all } = config.scans;
   const limits = new BandwidthLimits();
   const open = (listed: ListedScan): OneScan => {
     const own = isList ? log.with({ root: listed.config.root }) : log;
-    return new OneScan({ listed, limits, signal, cut, onOpened, log: own });
+    return new OneScan({ listed, apart, limits, signal, cut, onOpened, log: own });
   };
   const [first, ...others] = all;
   return [open(first), ...others.map(open)];

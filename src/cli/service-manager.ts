@@ -52,6 +52,9 @@ class Notifier implements ServiceManager {
   #sent: Promise<void> = Promise.resolve();
   /** Messages that have not been told yet. */
   #untold = 0;
+  /** A look was due meanwhile. It is made up for at once, for the watchdog may not wait for the next one. */
+  #isLookDue = false;
+  #look = (): void => {};
   #timer: NodeJS.Timeout | undefined;
   #status = '';
 
@@ -65,12 +68,14 @@ class Notifier implements ServiceManager {
     const { watchdogMs } = this.#options;
     // Half of the time, as sd_watchdog_enabled(3) advises.
     const everyMs = watchdogMs > 0 ? Math.min(watchdogMs / 2, LOOK_MS) : LOOK_MS;
-    this.#timer = setInterval(() => {
+    this.#look = () => {
       // On a machine so busy that telling takes longer than that, they would gather.
-      if (this.#untold > 0) return;
+      this.#isLookDue = this.#untold > 0;
+      if (this.#isLookDue) return;
       const words = [...(watchdogMs > 0 ? ['WATCHDOG=1'] : []), ...this.#changed(status)];
       if (words.length > 0) this.#send(words);
-    }, everyMs).unref();
+    };
+    this.#timer = setInterval(this.#look, everyMs).unref();
   }
 
   reloading(reload: () => void): void {
@@ -85,6 +90,7 @@ class Notifier implements ServiceManager {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
+    this.#look = () => {};
     const told = new AbortController();
     const patience = delay(PATIENCE_MS, undefined, { signal: told.signal }).catch(() => undefined);
     await Promise.race([this.#sent, patience]);
@@ -106,6 +112,7 @@ class Notifier implements ServiceManager {
       const error = await run(words, env);
       this.#untold--;
       if (error !== undefined) log.warn('systemd could not be told how the service does', { err: error });
+      if (this.#isLookDue) this.#look();
     });
   }
 }

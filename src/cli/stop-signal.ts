@@ -7,11 +7,17 @@ import { EXIT } from './exit-codes.ts';
  * first, so that nobody is told of a cut as of a fault.
  */
 const CUT_AFTER_MS = 10_500;
+/**
+ * The same signal again so soon after the first, in ms, is the same request: timeout(1), npm and terminals have it sent to a process and
+ * to its group. Shorter than a person takes to ask twice.
+ */
+const SAME_REQUEST_MS = 200;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Fires on the first SIGINT, SIGTERM or, unless `onReload` takes it, SIGHUP. A second SIGINT or SIGTERM ends the process at once. A second SIGHUP does
- * not, because shells and service managers send one beside another signal.
+ * Fires on the first SIGINT, SIGTERM or, unless `onReload` takes it, SIGHUP. A second SIGINT or SIGTERM ends the process at once, unless it is
+ * the first one once more within {@link SAME_REQUEST_MS}. A second SIGHUP does not, because shells and service managers send one beside another
+ * signal.
  */
 export interface StopSignal extends Disposable {
   readonly signal: AbortSignal;
@@ -33,16 +39,19 @@ export function stopOnSignal(told: (name: string) => void, cutAfterMs = CUT_AFTE
   const hasTerminal = isOnTerminal();
   let timer: NodeJS.Timeout | undefined;
   let reload: (() => void) | undefined;
+  let first: { readonly name: string; readonly atMs: number } | undefined;
   const stop = (name: string): void => {
-    if (controller.signal.aborted) {
+    if (first !== undefined) {
+      const isSameRequest = name === first.name && performance.now() - first.atMs < SAME_REQUEST_MS;
       // Nothing needs cleaning up: kept and marked files are whole at any moment.
-      if (name !== 'SIGHUP') process.exit(EXIT.INTERRUPTED);
+      if (name !== 'SIGHUP' && !isSameRequest) process.exit(EXIT.INTERRUPTED);
       return;
     }
     if (name === 'SIGHUP' && reload !== undefined && !hasTerminal) {
       reload();
       return;
     }
+    first = { name, atMs: performance.now() };
     const stopped = new IsyncError('INTERRUPTED', `stopped by ${name}`);
     controller.abort(stopped);
     // The same file can come again as it is: what is there of it is kept.

@@ -1,3 +1,4 @@
+import { bucketSettings } from './bucket-settings.ts';
 import { isRecord, type ValuePath } from './config-file.ts';
 import { optionName, SCANS } from './names.ts';
 import { checkSettings, wrongSettings } from './read-config.ts';
@@ -134,9 +135,10 @@ function overlaid(
 
 /** Two that send as the same device to the same target: a receiver would end the one for the other, and their directories would mix. */
 function twiceFaults(listed: readonly ListedScan[]): string[] {
-  const ways = listed.map(({ config: { to, device, s3Endpoint } }) =>
-    JSON.stringify([showAddress(to), to.kind === 's3' && [to.access?.endpoint, s3Endpoint], device]),
-  );
+  const ways = listed.map(({ config }) => {
+    const { to, device } = config;
+    return JSON.stringify([showAddress(to), to.kind === 's3' && bucketSettings(to, config).endpoint, device]);
+  });
   return listed.flatMap(({ config: { to, device } }, index) => {
     const first = ways.indexOf(ways[index] ?? '');
     if (first === index) return [];

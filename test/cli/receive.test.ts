@@ -1,7 +1,10 @@
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { CLI_MAIN, CLI_NODE } from '../../harness/cli.ts';
+import { CliProcess, plainEnvironment } from '../../harness/process.ts';
 import { isync, startIsync, type IsyncProcess } from './isync-process.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
@@ -32,6 +35,19 @@ describe('isync receive', () => {
       expect(stdout).toContain(`(store ${store})`);
     },
   );
+
+  it('ends in order also where its group gets the signal as well, as timeout(1) and npm have it', async () => {
+    const child = spawn(CLI_NODE, [CLI_MAIN, 'receive', temporaryFolder(), '--listen', '127.0.0.1:0'], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: plainEnvironment(),
+      detached: true,
+    });
+    await using receiver = new CliProcess(child, ['receive']);
+    await receiver.until('it to listen', () => receiver.stdout.includes('listening'));
+    process.kill(receiver.pid, 'SIGTERM');
+    process.kill(-receiver.pid, 'SIGTERM');
+    expect(await receiver.ended).toMatchObject({ exitCode: 0 });
+  });
 
   it('tells it as JSON for programs', async () => {
     const store = temporaryFolder();

@@ -1,10 +1,12 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { CLI_MAIN, CLI_NODE } from '../../harness/cli.ts';
-import { CliProcess, plainEnvironment } from '../../harness/process.ts';
+import { CliProcess, plainEnvironment, until } from '../../harness/process.ts';
 import { lacks } from '../../harness/tools.ts';
+import { openServiceManager } from '../../src/cli/service-manager.ts';
+import { RecordingLog } from '../recording-log.ts';
 import { temporaryFolder } from './temporary-folder.ts';
 
 /** As systemd does, takes datagrams; prints each in a line, with "|" between its own. */
@@ -66,4 +68,33 @@ it('a service that ends at once has told systemd of it, though telling takes its
   receiver.signal('SIGTERM');
   expect((await receiver.ended).exitCode).toBe(0);
   expect(lines()).toContain('STOPPING=1');
+});
+
+it('feeds the watchdog right after what was being told when it was due, and once', async () => {
+  const [folder, told] = [temporaryFolder(), join(temporaryFolder(), 'told')];
+  const held = join(folder, 'held');
+  const program = `#!/bin/sh\nwhile [ -e "${held}" ]; do sleep 0.01; done\necho "$@" >> "${told}"\n`;
+  writeFileSync(join(folder, 'systemd-notify'), program, { mode: 0o755 });
+  const lines = (): string[] => (existsSync(told) ? readFileSync(told, 'utf8').trim().split('\n') : []);
+  const environment = { PATH: `${folder}:${process.env['PATH']}`, NOTIFY_SOCKET: 'none' };
+  const log = new RecordingLog();
+  const manager = openServiceManager({ ...environment, WATCHDOG_USEC: '20000000' }, log);
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    manager.ready();
+    await until('the first message', () => lines().length === 1);
+    writeFileSync(held, '');
+    manager.reloading(() => {});
+    vi.advanceTimersByTime(30_000);
+    rmSync(held);
+    await until('the watchdog', () => lines().length === 4);
+    vi.advanceTimersByTime(10_000);
+    await until('the next one', () => lines().length === 5);
+    await manager[Symbol.asyncDispose]();
+  } finally {
+    vi.useRealTimers();
+  }
+  const all = ['READY=1', expect.stringContaining('RELOADING=1'), 'READY=1', 'WATCHDOG=1', 'WATCHDOG=1'];
+  expect(lines()).toEqual(all);
+  expect(log.lines).toEqual([]);
 });

@@ -6,7 +6,10 @@ const MODULE = new URL('../../src/cli/stop-signal.ts', import.meta.url).href;
 const PROGRAM = `
   const { stopOnSignal } = await import('${MODULE}');
   const { signal } = stopOnSignal((name) => console.log('told', name));
-  setInterval(() => console.log('aborted', signal.aborted, signal.reason?.code), 10);`;
+  let askedMs = Infinity;
+  signal.addEventListener('abort', () => (askedMs = performance.now()));
+  const isLater = () => performance.now() - askedMs > 250;
+  setInterval(() => console.log('aborted', signal.aborted, signal.reason?.code, isLater() ? 'later' : 'just now'), 10);`;
 
 describe('the first signal asks, the second one ends:', () => {
   it.each([
@@ -28,8 +31,26 @@ describe('the first signal asks, the second one ends:', () => {
     // Service managers may send one after another signal, and shells more than one.
     child.kill('SIGHUP');
     stdout = '';
-    await vi.waitFor(() => expect(stdout).toContain('aborted true'), { timeout: 60_000 });
+    // At once the same one would be the same request.
+    const told = first === second ? 'later' : 'aborted true';
+    await vi.waitFor(() => expect(stdout).toContain(told), { timeout: 60_000 });
     child.kill(second);
+    expect(await ended).toEqual([130, null]);
+  });
+
+  it.each(['SIGINT', 'SIGTERM'] as const)('%s twice within a moment asks once', async (name) => {
+    // Both come before anything else can run, as those of a process and of its group do.
+    const program = `${PROGRAM}
+      for (const _ of [1, 2]) process.emit('${name}', '${name}');`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(child, 'close');
+    let stdout = '';
+    child.stdout.on('data', (text: Buffer) => (stdout += text.toString()));
+    await vi.waitFor(() => expect(stdout).toContain('aborted true INTERRUPTED later'), { timeout: 60_000 });
+    expect(stdout.split('told')).toHaveLength(2);
+    child.kill(name);
     expect(await ended).toEqual([130, null]);
   });
 });

@@ -85,6 +85,26 @@ describe('the settings of isync scan', () => {
     expect(() => all(x)).toThrow('scans[1].device: "a" sends to s3://bucket in scans[0] already');
   });
 
+  it('know a bucket by its own endpoint, whether an option or a named store has it', () => {
+    const endpoint = 'https://x.example';
+    const twoOf = (url: string, first: object = { 's3-endpoint': endpoint }) =>
+      read({
+        file: {
+          stores: { main: { url, endpoint } },
+          scans: [
+            { root: '/a', to: 's3://bucket/p', device: 'a', ...first },
+            { root: '/b', to: 'store:main', device: 'a' },
+          ],
+        },
+      }).scans.all;
+    const twice = 'scans[1].device: "a" sends to s3://bucket/p in scans[0] already';
+    expect(() => twoOf('s3://bucket/p')).toThrow(twice);
+    expect(() => twoOf('s3://bucket/p', { 's3-endpoint': `${endpoint}:443/` })).toThrow(twice);
+    expect(() => twoOf('s3://bucket/p', { to: 'store:main', 's3-endpoint': endpoint })).toThrow(twice);
+    expect(twoOf('s3://bucket/q')).toHaveLength(2);
+    expect(twoOf('s3://bucket/p', {})).toHaveLength(2);
+  });
+
   it('are those of the example in docs/operations.md', () => {
     const text = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
     const path = join(temporaryFolder(), 'isync.yaml');

@@ -1,9 +1,11 @@
-import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeTree } from '../../harness/data-tree.ts';
-import { isync, type Ended } from '../cli/isync-process.ts';
+import { isync, startIsync, type Ended } from '../cli/isync-process.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
+
+const WAIT = { timeout: 60_000 };
 
 /** Of each test; what is named below is in it. */
 let folder = '';
@@ -65,11 +67,13 @@ describe('scans of a config file', () => {
   it.each([
     ['the same', 'a', 'are the same root'],
     ['behind a symlink', 'link', 'are the same root'],
+    ['behind a symlink to what is not there yet', 'dangling', 'lies in the root'],
     ['within the other', 'a/sub', 'lies in the root'],
     ['around the other', '.', 'lies in the root'],
   ])('refuse two roots of which one is %s, and say the way round', async (_, root, reason) => {
     mkdirSync(join(folder, 'a/sub'));
     symlinkSync('a', join(folder, 'link'));
+    symlinkSync('link/later', join(folder, 'dangling'));
     const { code, stdout, stderr } = await scanOnce({
       scans: [A, { root, to: 'ws://127.0.0.1:9', device: 'other' }],
     });
@@ -78,6 +82,39 @@ describe('scans of a config file', () => {
     expect(stderr).toContain(reason);
     expect(stderr).toContain('send them to one receiver');
     expect(JSON.parse(stdout)).toMatchObject({ error: { code: 'CONFIG_INVALID' } });
+  });
+
+  it.each([
+    ['the root of another', 'b', 'are the same root'],
+    ['the target of another', 'store-b', 'are not apart'],
+  ])('is refused, and no other, whose root is %s since its disk is mounted', async (_, leads, reason) => {
+    await writeTree(folder, { 'b/DC1/y': 7, 'store-b/edge2/old': 1 });
+    const scans = [{ ...A, root: 'disk/data' }, B];
+    writeFileSync(join(folder, 'isync.yaml'), JSON.stringify({ scans }));
+    const args = ['scan', '--json', '--config', 'isync.yaml'];
+    const scan = startIsync(args, { cwd: folder });
+    try {
+      const failed = `"root":"${join(folder, 'disk/data')}","err":{"type":"IsyncError","code":`;
+      await vi.waitFor(() => expect(scan.stderr()).toContain(`${failed}"ROOT_MISSING"`), WAIT);
+      mkdirSync(join(folder, 'disk'));
+      symlinkSync(join(folder, leads), join(folder, 'disk/data'));
+      await vi.waitFor(() => expect(scan.stderr()).toContain(`${failed}"CONFIG_INVALID"`), WAIT);
+      expect(scan.stderr()).toContain(reason);
+      await writeTree(folder, { 'b/DC1/z': 9 });
+      await vi.waitFor(() => expect(existsSync(join(folder, 'store-b/edge1/DC1/z'))).toBe(true), WAIT);
+      scan.child.kill('SIGTERM');
+      await scan.ended;
+      expect(JSON.parse(scan.stdout())).toMatchObject({
+        scans: [
+          { files: 0, error: { code: 'CONFIG_INVALID' } },
+          { files: 2, exitCode: 130 },
+        ],
+      });
+      expect(existsSync(join(folder, 'store-a/edge1'))).toBe(false);
+    } finally {
+      scan.child.kill('SIGKILL');
+      await scan.ended;
+    }
   });
 
   it('have a way round: what a receiver keeps is sent on from its store', async () => {

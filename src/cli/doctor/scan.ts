@@ -1,7 +1,7 @@
 import type { ScansConfig } from '../../config/read-scans.ts';
 import type { ScanConfig } from '../../config/schemas/scan.ts';
 import { FILES_OF_SCAN } from '../open-files.ts';
-import { checkRootsApart } from '../scan/roots-apart.ts';
+import { RootsApart } from '../scan/roots-apart.ts';
 import { checkSeparate } from '../separate-folders.ts';
 import { bucketChecks } from './bucket.ts';
 import { type Check, failure } from './check.ts';
@@ -15,7 +15,7 @@ export async function* scansChecks({ scans: { isList, all } }: ScansConfig): Asy
   yield* machineChecks(FILES_OF_SCAN * all.length);
   if (isList) {
     try {
-      await checkRootsApart(all);
+      await RootsApart.of(all);
     } catch (error) {
       yield failure('roots', error);
     }

@@ -4,6 +4,7 @@ import type { ListedScan } from '../../config/read-scans.ts';
 import { OF_PROCESS, type ScanConfig } from '../../config/schemas/scan.ts';
 import { ignorePatterns } from '../../config/schemas/sender.ts';
 import { showAddress } from '../../config/target-address.ts';
+import type { Bandwidth } from '../../flow/bandwidth.ts';
 import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import type { Log } from '../../model/log.ts';
 import { WATCH_MARKER } from '../../model/markers.ts';
@@ -18,6 +19,7 @@ import { fileEndsMs } from '../status/certificate.ts';
 import { ScanStatus } from '../status/scan-status.ts';
 import type { BandwidthLimits } from './bandwidth-limits.ts';
 import { startExpiring } from './expire-beside.ts';
+import type { RootsApart } from './roots-apart.ts';
 import { ScanProgress } from './scan-progress.ts';
 import { Watched } from './watched.ts';
 
@@ -26,6 +28,8 @@ export interface OneScanOptions {
   readonly limits: BandwidthLimits;
   readonly signal: AbortSignal;
   readonly cut: AbortSignal;
+  /** Undefined where it is the only scan. */
+  readonly apart: RootsApart | undefined;
   /** Called whenever the target has been opened. */
   readonly onOpened: () => void;
   readonly log: Log;
@@ -51,12 +55,15 @@ export class OneScan {
   readonly #ignore: IgnoreSetting;
   readonly #limiter: RateLimiter | undefined;
   readonly #take: TakeSettings<ScanConfig>;
+  /** In force. */
+  #bandwidth: Bandwidth | undefined;
 
   constructor(options: OneScanOptions) {
     const { listed, limits, log } = options;
     const { config } = listed;
     this.#options = options;
     this.config = config;
+    this.#bandwidth = config.bwlimit;
     this.log = log;
     this.watched = new Watched(log);
     this.#ignore = new IgnoreSetting(ignorePatterns(config));
@@ -77,7 +84,7 @@ export class OneScan {
     const table = {
       ignore: ignored,
       defaultIgnore: ignored,
-      bwlimit: (next: ScanConfig) => limits.set(listed, next.bwlimit),
+      bwlimit: (next: ScanConfig) => limits.set(listed, (this.#bandwidth = next.bwlimit)),
     };
     this.#take = takeBy(config, table, OF_PROCESS);
   }
@@ -117,13 +124,14 @@ export class OneScan {
   take({ config: next, sharesBandwidth }: ListedScan): Changes {
     if (sharesBandwidth === this.#options.listed.sharesBandwidth) return this.#take(next);
     // A limit of its own in the place of one that is shared, or the other way round.
-    const { taken, lasting } = this.#take({ ...next, bwlimit: this.config.bwlimit });
+    const { taken, lasting } = this.#take({ ...next, bwlimit: this.#bandwidth });
     return { taken, lasting: [...lasting, 'bwlimit'] };
   }
 
   async #run(): Promise<ScanEnd> {
     const { config, status, watched, log } = this;
-    const { signal, cut, onOpened } = this.#options;
+    const { listed, apart, signal, cut, onOpened } = this.#options;
+    await apart?.take(listed);
     await using opened = await openTarget(config, {
       mode: 'write',
       endsByItself: config.once,
@@ -137,6 +145,8 @@ export class OneScan {
       cut,
       log,
     });
+    // A target may be long in coming.
+    await apart?.take(listed);
     onOpened();
     await using expiring = await startExpiring(config, opened.target, {
       ignore: this.#ignore.rule,

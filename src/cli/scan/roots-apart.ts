@@ -6,39 +6,68 @@ import { realPlace } from '../real-place.ts';
 /**
  * Refuses scans of one process whose roots are the same or lie in each other: the marks in a root stand for one target. And a target
  * folder of one in the root of another, which would be sent on as if a parser had made it. Symlinks are followed.
- * @throws IsyncError CONFIG_INVALID
  */
-export async function checkRootsApart(scans: readonly ListedScan[]): Promise<void> {
-  const places = await Promise.all(
-    scans.map(async ({ config: { root, to } }) => ({
-      root,
-      real: await realPlace(root),
-      target: to.kind === 'folder' ? { path: to.path, real: await realPlace(to.path) } : undefined,
-    })),
-  );
-  for (const [index, one] of places.entries())
-    for (const other of places.slice(index + 1)) {
-      if (one.real === other.real)
-        throw notApart(`${one.root} and ${other.root} are the same root`, other.root);
-      const [outer, inner] = isWithin(other.real, one.real) ? [one, other] : [other, one];
-      if (isWithin(inner.real, outer.real))
-        throw notApart(`the root ${inner.root} lies in the root ${outer.root}`, inner.root);
-    }
-  for (const { root, real } of places)
-    for (const { root: own, target } of places)
-      if (
-        own !== root &&
-        target !== undefined &&
-        (isWithin(target.real, real) || isWithin(real, target.real))
-      )
-        throw new IsyncError(
-          'CONFIG_INVALID',
-          `the target folder ${target.path} and the root ${root} are not apart`,
-          {
-            path: target.path,
-            hint: 'What is kept there would be marked and sent as if a parser had made it; choose another folder.',
-          },
-        );
+export class RootsApart {
+  readonly #taken = new Map<ListedScan, Places>();
+
+  /** Takes the places of all. @throws IsyncError CONFIG_INVALID */
+  static async of(scans: readonly ListedScan[]): Promise<RootsApart> {
+    const apart = new RootsApart();
+    for (const scan of scans) await apart.take(scan);
+    return apart;
+  }
+
+  /**
+   * Takes the places of `scan` as they are now: a disk that was mounted since shows where a symlink leads. Those that others have
+   * taken stay theirs.
+   * @throws IsyncError CONFIG_INVALID where they are not apart from those
+   */
+  async take(scan: ListedScan): Promise<void> {
+    const own = await placesOf(scan);
+    for (const [other, places] of this.#taken) if (other !== scan) checkPair(places, own);
+    this.#taken.set(scan, own);
+  }
+}
+
+interface Place {
+  readonly path: string;
+  readonly real: string;
+}
+
+interface Places {
+  readonly root: Place;
+  /** Undefined where it is no folder of this machine. */
+  readonly target: Place | undefined;
+}
+
+async function placesOf({ config: { root, to } }: ListedScan): Promise<Places> {
+  return {
+    root: { path: root, real: await realPlace(root) },
+    target: to.kind === 'folder' ? { path: to.path, real: await realPlace(to.path) } : undefined,
+  };
+}
+
+function checkPair(one: Places, other: Places): void {
+  if (one.root.real === other.root.real)
+    throw notApart(`${one.root.path} and ${other.root.path} are the same root`, other.root.path);
+  const [outer, inner] = isWithin(other.root.real, one.root.real)
+    ? [one.root, other.root]
+    : [other.root, one.root];
+  if (isWithin(inner.real, outer.real))
+    throw notApart(`the root ${inner.path} lies in the root ${outer.path}`, inner.path);
+  for (const [{ target }, { root }] of [
+    [one, other],
+    [other, one],
+  ] as const)
+    if (target !== undefined && (isWithin(target.real, root.real) || isWithin(root.real, target.real)))
+      throw new IsyncError(
+        'CONFIG_INVALID',
+        `the target folder ${target.path} and the root ${root.path} are not apart`,
+        {
+          path: target.path,
+          hint: 'What is kept there would be marked and sent as if a parser had made it; choose another folder.',
+        },
+      );
 }
 
 function notApart(message: string, path: string): IsyncError {
