@@ -37,7 +37,14 @@ import {
   type LocalStore,
 } from './local-store.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
-import { readInto, findPublished, type Published, readPublished, statPublished } from './published.ts';
+import {
+  readInto,
+  findPublished,
+  type Published,
+  readPublished,
+  statPublished,
+  syncIfThere,
+} from './published.ts';
 import type { Publisher, StagedFile, WhenTaken } from './publisher.ts';
 import { discard, stageFile } from './stage-file.ts';
 import { PUBLISHED_MODE, type Stamping } from './stamp.ts';
@@ -195,7 +202,12 @@ class FileStore implements LocalStore {
   async settle(path: RelPath): Promise<void> {
     this.#checkGoesOn();
     checkTaken(this.root, path);
-    await guard(path, undefined, () => this.#named(path, (publisher) => publisher.settle(path)));
+    const settle = async ({ staging, publisher }: Queues): Promise<void> => {
+      // Not when it is named: many files then share a commit of the journal.
+      const isThere = await staging.run(() => syncIfThere(this.root, path));
+      await publisher.settle(path, isThere);
+    };
+    await guard(path, undefined, () => this.#publishing.run(path, () => this.#queues.use(path, settle)));
   }
 
   async sync(directory: RelPath, { signal }: Abortable = {}): Promise<void> {
