@@ -17,11 +17,10 @@ it.for([true, false])(
     const trace = join(base, 'trace');
     const strace = ['-f', '--seccomp-bpf', '-y', '-e', 'trace=fsync', '-o', trace];
     const fetch = [CLI_NODE, CLI_MAIN, 'fetch', source, back, '--json'];
-    const { stdout, stderr } = spawnSync('strace', [...strace, ...fetch], {
+    const { stdout } = spawnSync('strace', [...strace, ...fetch], {
       encoding: 'utf8',
       env: { PATH: process.env['PATH'] },
     });
-    expect(stdout, stderr).not.toBe('');
     const summary: unknown = JSON.parse(stdout);
     expect(summary).toMatchObject({ files: 0, there: 2, problemCount: 0 });
     const calls = parseTrace(readFileSync(trace, 'utf8'));
