@@ -7,6 +7,7 @@ import { errnoOf, type IsyncError, toIsyncError } from '../model/isync-error.ts'
 import type { LocalStore } from '../store/file/local-store.ts';
 import { fetchFile, SMALL_BYTES, type FetchContext } from './fetch-file.ts';
 import type { FetchTally } from './fetch-tally.ts';
+import { refusedObject } from './refused-object.ts';
 import { Seals } from './seals.ts';
 import type { Reader } from '../store/reader.ts';
 
@@ -64,8 +65,14 @@ export async function fetchFiles(request: FetchRequest): Promise<IsyncError | un
     request.onProblem?.(path, error);
   };
   const bring = async (entry: FileEntry): Promise<void> => {
-    const attempt = () =>
-      retrying(() => fetchFile(entry, context), retry, { signal, isRetryable: retryRule() });
+    const once = async () => {
+      try {
+        return await fetchFile(entry, context);
+      } catch (error) {
+        throw refusedObject(error, entry.path) ?? error;
+      }
+    };
+    const attempt = () => retrying(once, retry, { signal, isRetryable: retryRule() });
     try {
       const outcome = await (entry.size > SMALL_BYTES ? large.run(attempt) : attempt());
       if (outcome === 'there') tally.there++;
