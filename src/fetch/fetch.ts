@@ -10,6 +10,7 @@ import type { FetchTally } from './fetch-tally.ts';
 import { refusedObject } from './refused-object.ts';
 import { Seals } from './seals.ts';
 import type { Reader } from '../store/reader.ts';
+import type { ListOptions } from '../store/store.ts';
 
 /** Files under way at a time: enough to hide the latency of a bucket, and to share the fsyncs of folders. */
 const FILES_AT_ONCE = 64;
@@ -27,7 +28,7 @@ export interface FetchRequest {
   readonly retry: RetryPolicy;
   readonly signal: AbortSignal;
   readonly tally: FetchTally;
-  /** Called for each file that can't be brought. Must not throw. */
+  /** Called for each file that can't be brought, and each folder that can't be listed. Must not throw. */
   readonly onProblem?: ((path: string, error: IsyncError) => void) | undefined;
 }
 
@@ -56,13 +57,16 @@ export async function fetchFiles(request: FetchRequest): Promise<IsyncError | un
   };
   const large = new Limiter(LARGE_AT_ONCE);
   const seals = new Seals();
+  const tell = (path: string, error: IsyncError): void => {
+    tally.problem(path, error);
+    seals.problem(path);
+    request.onProblem?.(path, error);
+  };
   const failed = (path: string, thrown: unknown): void => {
     if (signal.aborted) return;
     const error = toIsyncError(thrown, 'INTERNAL', { path });
     if (endsAll(error)) return stop(error);
-    tally.problem(path, error);
-    seals.problem(path);
-    request.onProblem?.(path, error);
+    tell(path, error);
   };
   const bring = async (entry: FileEntry): Promise<void> => {
     const once = async () => {
@@ -84,18 +88,23 @@ export async function fetchFiles(request: FetchRequest): Promise<IsyncError | un
       failed(entry.path, error);
     }
   };
-  const wanted = async function* (): AsyncGenerator<FileEntry> {
-    for await (const entry of reader.list({ signal })) if (isWanted(entry.path)) yield entry;
+  const wanted = async function* (onUnreadable: ListOptions['onUnreadable']): AsyncGenerator<FileEntry> {
+    for await (const entry of reader.list({ signal, onUnreadable })) if (isWanted(entry.path)) yield entry;
   };
   const first = async function* (): AsyncGenerator<FileEntry> {
-    for await (const entry of wanted()) {
+    for await (const entry of wanted(tell)) {
       tally.wanted++;
       if (!seals.hold(entry)) yield entry;
     }
   };
   try {
     await forEach(first(), bring, signal);
-    if (!signal.aborted) await forEach(seals.due(wanted), bring, signal);
+    if (!signal.aborted)
+      await forEach(
+        seals.due(() => wanted(() => {})),
+        bring,
+        signal,
+      );
   } catch (error) {
     if (!signal.aborted) stop(toIsyncError(error, 'INTERNAL'));
   }

@@ -9,6 +9,7 @@ import { checkContent } from '../check-digest.ts';
 import { refuseShorter, ZeroWatch } from '../rules/damage-rule.ts';
 import type {
   FileDigest,
+  ListOptions,
   PublishOptions,
   ReadOptions,
   StoreCapabilities,
@@ -53,7 +54,7 @@ import { StoreIdFile } from './store-id.ts';
 import { checkTaken } from './taken-path.ts';
 import { existingFolder } from './existing-folder.ts';
 import { guard, rejection } from './rejections.ts';
-import { storeError } from './system-errors.ts';
+import { storeError, unreadableFolder } from './system-errors.ts';
 
 const STALE_PARTIAL_MS = 7 * 24 * 3600 * 1000;
 
@@ -132,12 +133,20 @@ class FileStore implements LocalStore {
     return guard(path, signal, () => statPublished(this.root, path));
   }
 
-  async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncGenerator<FileEntry> {
+  async *list(prefix: RelPath | '', { signal, onUnreadable }: ListOptions = {}): AsyncGenerator<FileEntry> {
     const goesOn = (): void => this.#checkGoesOn(signal);
     goesOn();
     if (prefix !== '' && isOwnPath(prefix)) return;
     try {
-      yield* listFiles(this.root, prefix, isOwnPath, goesOn);
+      yield* listFiles(this.root, prefix, {
+        skip: isOwnPath,
+        checkGoesOn: goesOn,
+        leavesOut(folder, error) {
+          const reason = onUnreadable && unreadableFolder(error, folder);
+          if (reason !== undefined) onUnreadable?.(folder, reason);
+          return reason !== undefined;
+        },
+      });
     } catch (error) {
       throw rejection(error, prefix, signal);
     }
