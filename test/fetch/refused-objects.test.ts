@@ -47,6 +47,8 @@ async function startServer(listed = true): Promise<string> {
     if (refused?.head !== undefined && request.method === 'HEAD')
       return void response.writeHead(refused.head).end();
     if (refused !== undefined && request.method === 'GET') return refuse(response, refused.get);
+    // The keys are for less than the whole store.
+    if (!key.startsWith('edge1/')) return refuse(response, [403, 'AccessDenied', DENIED]);
     if (!keys.includes(key)) return refuse(response, [404, 'NoSuchKey', 'The specified key does not exist.']);
     response.writeHead(200, {
       'content-length': Buffer.byteLength(key),
