@@ -107,11 +107,13 @@ async function copyWhole({ entry, digest, bytes }: StoredFile, context: FetchCon
 
 async function copyInPieces(found: StoredFile, context: FetchContext): Promise<void> {
   const { into, signal } = context;
-  const { entry, digest } = found;
+  const { entry, digest, version } = found;
   const upload = await within(context, () =>
     into.begin(entry, {
       algorithm: digest?.algorithm ?? ALGORITHM,
-      resume: entry.size >= RESUMED_BYTES,
+      // Where neither tells versions apart, two of the same size and mtime could be joined.
+      resume: entry.size >= RESUMED_BYTES && (version ?? digest) !== undefined,
+      version,
       replaceDamaged: true,
       signal,
       checks: checksOf(entry.path, digest),
@@ -145,13 +147,14 @@ async function bytesFrom(
   if (start === 0) return found.bytes;
   const { path } = found.entry;
   const rest = await reader.read(path, { start, signal, reuse: true });
-  if (rest === undefined || !sameVersion(rest.entry, found.entry)) throw replaced(path);
+  if (rest === undefined || !sameVersion(rest.entry, found.entry) || rest.version !== found.version)
+    throw replaced(path);
   return rest.bytes;
 }
 
 /**
  * Compares the bytes with the digest that is kept with them. Where none is, those of an earlier run count by the version that they were
- * read of: its size and mtime name what is here.
+ * read of.
  */
 function checksOf(path: RelPath, digest: FileDigest | undefined): ContentChecks {
   if (digest === undefined) return { update: () => {}, check: () => {} };

@@ -102,6 +102,11 @@ export interface ReadOptions extends Abortable {
 /** A published version. It holds nothing open until its bytes are asked for. */
 export interface StoredFile {
   readonly entry: FileEntry;
+  /**
+   * Differs between versions of the path that have other bytes, also of the same size and mtime, and is the same for one version as
+   * long as nothing about it is changed. Undefined where the store can't tell.
+   */
+  readonly version?: string | undefined;
   /** Of just this version's bytes as they were put, where the store keeps it with them; told without reading any. */
   readonly digest?: FileDigest | undefined;
   /**

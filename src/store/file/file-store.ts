@@ -157,7 +157,10 @@ class FileStore implements LocalStore {
     this.#checkGoesOn(signal);
     if (isOwnPath(path)) return undefined;
     const found = await guard(path, signal, () => findPublished(this.root, path));
-    return found && { entry: found.entry, bytes: this.#bytesOf(found, options) };
+    if (found === undefined) return undefined;
+    // No program can set the ctime.
+    const version = `${found.stats.ino} ${found.stats.ctimeMs}`;
+    return { entry: found.entry, version, bytes: this.#bytesOf(found, options) };
   }
 
   async put(
@@ -279,12 +282,14 @@ class FileStore implements LocalStore {
   async #begin(
     queues: Queues,
     file: FileEntry,
-    { algorithm, resume, signal, replaceDamaged = false, checks }: LocalBeginOptions,
+    { algorithm, resume, version, signal, replaceDamaged = false, checks }: LocalBeginOptions,
   ): Promise<FileBody> {
     if (this.#immutable && checks !== undefined)
       throw new IsyncError('INTERNAL', 'an immutable store compares digests', { path: file.path });
     await this.#checkCanBecome(file, replaceDamaged);
-    const { path, handle, size } = await queues.claiming.run(() => claimPart(this.#area, file, resume));
+    const { path, handle, size } = await queues.claiming.run(() =>
+      claimPart(this.#area, file, { resume, version }),
+    );
     const release = async (path: string): Promise<void> => {
       await releasePart(this.#area, path);
       this.leftovers.left(partOwner(file));

@@ -50,7 +50,9 @@ export class FileObjects {
     if (head === undefined) return undefined;
     const { etag: ifMatch } = head;
     const bytes = bytesOf(this.#bucket, key, { ...request, path, start, ifMatch });
-    return { entry: entryOf(path, head), digest: digestIn(head.metadata), bytes };
+    // Some servers may tell no ETag.
+    const version = head.etag === '' ? undefined : head.etag;
+    return { entry: entryOf(path, head), version, digest: digestIn(head.metadata), bytes };
   }
 
   /**
