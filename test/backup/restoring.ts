@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { FRAME_BYTES } from '../../src/backup/pack/frames.ts';
 import type { ReadContext } from '../../src/backup/read/read-context.ts';
 import { restore, type Restored, type RestoreRequest } from '../../src/backup/restore/restore.ts';
@@ -11,12 +11,9 @@ import { RecordingLog } from '../recording-log.ts';
 import type { MadeBackup, Member } from './made-backup.ts';
 import type { MemoryTarget } from './memory-target.ts';
 
-const folders: string[] = [];
-afterEach(() => folders.splice(0).forEach((each) => rmSync(each, { recursive: true })));
-
 export function newFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'isync-restore-'));
-  folders.push(folder);
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
   return folder;
 }
 

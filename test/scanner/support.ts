@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { type FileIdentity, identityOf } from '../../src/model/file-identity.ts';
 import { DEFAULT_IGNORE } from '../../src/model/default-ignore.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
@@ -27,17 +27,11 @@ export const STRANGER = 65_534;
 /** A time long enough ago for every clock tick, as utimes takes it. */
 export const LONG_AGO = new Date('2020-01-02T03:04:05.678Z');
 
-const made: string[] = [];
-
-afterEach(() => {
-  for (const root of made.splice(0)) rmSync(root, { recursive: true, force: true });
-});
-
 /** An empty root that everybody may look into; removed after the test. */
 export function makeRoot(parent = tmpdir()): string {
   const root = mkdtempSync(join(parent, 'isync-scanner-'));
   chmodSync(root, 0o755);
-  made.push(root);
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
   return root;
 }
 

@@ -10,21 +10,17 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import type { RelPath } from '../../src/model/rel-path.ts';
 import type { DirectoryWatch, WatchDirectoryOptions } from '../../src/watcher/directory-watch.ts';
 import { watchDirectory } from '../../src/watcher/watch-directory.ts';
 import type { WatchEvent } from '../../src/watcher/watch-event.ts';
 import { RecordingLog } from '../recording-log.ts';
 
-/** Removes folders and stops watches after each test, last made first. */
-const cleanups: (() => void | Promise<void>)[] = [];
+/** Removes folders and stops watches after the test, last made first. */
 export function cleanup(step: () => void | Promise<void>): void {
-  cleanups.push(step);
+  onTestFinished(step);
 }
-afterEach(async () => {
-  for (let step = cleanups.pop(); step !== undefined; step = cleanups.pop()) await step();
-});
 
 /** A new root with the folder DC1 in it; for many files in memory where there is such a place. */
 export function makeRoot(where: 'disk' | 'memory' = 'disk'): { root: string; directory: string } {
