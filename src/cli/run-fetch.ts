@@ -45,7 +45,8 @@ export const runFetch = lastingCommand(
     const summary = { from: place.name, into, files, bytes, there, problemCount, problems };
     if (failure !== undefined) return output.failed(failure, summary);
     if (signal.aborted) return output.done(summary, EXIT.INTERRUPTED);
-    if (tally.wanted === 0) return output.failed(nothingNamed(place.name, globs), summary);
+    if (tally.wanted === 0 && problemCount === 0)
+      return output.failed(nothingNamed(place.name, globs), summary);
     return output.done(summary, problemCount > 0 ? EXIT.PROBLEMS : EXIT.DONE);
   },
 );

@@ -4,6 +4,7 @@ import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { printable } from '../observe/printable.ts';
 import { formatBytes, formatCount } from '../observe/units.ts';
+import { EXIT } from './exit-codes.ts';
 import { openPlace } from './fetch/open-place.ts';
 import { lastingCommand } from './lasting-command.ts';
 import type { Output } from './output.ts';
@@ -17,8 +18,9 @@ export const runLs = lastingCommand(lsSchema, 'stopping', async ({ config, outpu
   const { reader, name, depth } = place;
   const survey = new Survey(depth);
   screen.showProgress(() => survey);
-  for await (const entry of reader.list({ signal })) survey.add(entry);
-  if (survey.files === 0 && depth > 0)
+  const onUnreadable = (folder: string, error: IsyncError): void => survey.problem(folder, error);
+  for await (const entry of reader.list({ signal, onUnreadable })) survey.add(entry);
+  if (survey.files === 0 && survey.problemCount === 0 && depth > 0)
     throw new IsyncError('NOT_FOUND', 'nothing is kept under this name', { path: name });
   const time = reader.listedMtime ? 'modified' : 'kept';
   for (const line of linesOf(survey, depth, time)) {
@@ -26,8 +28,10 @@ export const runLs = lastingCommand(lsSchema, 'stopping', async ({ config, outpu
     await output.drained();
   }
   tellSum(output, survey);
-  const { branches, entries, files, bytes, left } = survey;
-  return output.done({
+  const { branches, entries, files, bytes, left, problemCount, problems } = survey;
+  for (const { path, code, message } of problems)
+    output.text(`problem ${printable(path)}: ${printable(message)} [${code}]`);
+  const summary = {
     place: name,
     ...(depth === 0 && { devices: branches.map((branch) => deviceObject(branch, time)) }),
     ...(depth === 1 && { directories: branches.map((branch) => directoryObject(branch, time)) }),
@@ -35,7 +39,10 @@ export const runLs = lastingCommand(lsSchema, 'stopping', async ({ config, outpu
     files,
     bytes,
     left,
-  });
+    problemCount,
+    problems,
+  };
+  return output.done(summary, problemCount > 0 ? EXIT.PROBLEMS : EXIT.DONE);
 });
 
 function linesOf({ branches, entries }: Survey, depth: number, time: string): readonly string[] {

@@ -1,5 +1,5 @@
 import { mkdir, realpath, stat } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { isWithin } from '../model/is-within.ts';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import { syncFolder } from '../model/sync-folder.ts';
@@ -24,7 +24,7 @@ export interface Destination extends AsyncDisposable {
  * Opens the folder at the absolute path, and makes it where only its last segment is missing. It is a store in that what is published
  * there is staged, checked, durable, and never outside of it, whatever symlinks are there. What is under way is in its folder
  * `.isync`, which goes with the last of it.
- * @throws IsyncError PATH_CONFLICT where the folder lies within the source; STORE_MISSING, STORE_FAILED
+ * @throws IsyncError PATH_CONFLICT where folder and source are not apart; STORE_MISSING, STORE_FAILED
  */
 export async function openDestination(
   path: string,
@@ -44,12 +44,24 @@ export async function openDestination(
 }
 
 async function checkApart(path: string, source: string): Promise<void> {
-  const above = await realpath(path).catch(async () => await realpath(dirname(path)).catch(() => path));
-  if (!isWithin(above, await realpath(source))) return;
-  throw new IsyncError('PATH_CONFLICT', 'the folder lies within the store that is read', {
-    path,
-    hint: 'What is fetched would be taken for files of a device: choose a folder elsewhere.',
-  });
+  const store = await realpath(source);
+  const into = await realpath(path).catch(async () => await wouldBe(path));
+  if (isWithin(into, store))
+    throw new IsyncError('PATH_CONFLICT', 'the folder lies within the store that is read', {
+      path,
+      hint: 'What is fetched would be taken for files of a device: choose a folder elsewhere.',
+    });
+  if (isWithin(store, into))
+    throw new IsyncError('PATH_CONFLICT', 'the store that is read lies within the folder', {
+      path,
+      hint: 'What is fetched could have the names that lead into the store: choose a folder elsewhere.',
+    });
+}
+
+/** The real path that a folder has once it is made. */
+async function wouldBe(path: string): Promise<string> {
+  const above = dirname(path);
+  return join(await realpath(above).catch(() => above), basename(path));
 }
 
 async function makeLast(path: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { createDigester, type DigestAlgorithm, digestOf } from '../model/digest.ts';
 import { factsOf } from '../model/error-table.ts';
 import { type FileEntry, sameVersion } from '../model/file-entry.ts';
-import { IsyncError } from '../model/isync-error.ts';
+import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import { WATCH_MARKER } from '../model/markers.ts';
 import { nameOf, type RelPath } from '../model/rel-path.ts';
 import { CHECKED, type ContentChecks, type LocalStore } from '../store/file/local-store.ts';
@@ -41,17 +41,41 @@ export async function fetchFile(listed: FileEntry, context: FetchContext): Promi
   if (nameOf(path) === WATCH_MARKER)
     throw new IsyncError('BAD_PATH', 'never fetched: a scan would take the directory for sealed', { path });
   const here = await within(context, () => into.stat(path, { signal }));
-  if (here !== undefined && reader.listedMtime && sameVersion(here, listed)) return 'there';
+  if (here !== undefined && reader.listedMtime && sameVersion(here, listed))
+    return await settled(path, context);
   const found = await reader.read(path, { signal, reuse: true });
   if (found === undefined) throw new IsyncError('FILE_VANISHED', 'it was removed meanwhile', { path });
-  if (here !== undefined && sameVersion(here, found.entry)) return 'there';
+  if (here !== undefined && sameVersion(here, found.entry)) return await settled(path, context);
   if (here !== undefined && !overwrite) {
-    if (await isSame(here, found, context)) return 'there';
+    if (await isSame(here, found, context)) return await settled(path, context);
     throw new IsyncError('NOT_OVERWRITTEN', 'another version is here already', { path });
   }
   if (found.entry.size <= SMALL_BYTES) await copyWhole(found, context);
   else await copyInPieces(found, context);
   return 'fetched';
+}
+
+/** Makes durable what is here already: whoever has put it there, as cp or a run that was killed, need not have done so. */
+async function settled(path: RelPath, context: FetchContext): Promise<'there'> {
+  await within(context, async () => {
+    try {
+      await context.into.settle(path);
+    } catch (error) {
+      throw notPermitted(error, path) ?? error;
+    }
+  });
+  return 'there';
+}
+
+/** The error of this file alone where it may not be opened: others may. */
+function notPermitted(error: unknown, path: RelPath): IsyncError | undefined {
+  const cause = error instanceof IsyncError ? error.cause : undefined;
+  if (!(cause instanceof Error) || !['EACCES', 'EPERM'].includes(errnoOf(cause) ?? '')) return undefined;
+  return new IsyncError('FILE_UNREADABLE', `it is here, and can't be made durable (${cause.message})`, {
+    path,
+    hint: 'Run isync as a user that may read what is there.',
+    cause: error,
+  });
 }
 
 /** Whether the file that is here has the bytes of the kept one, whatever its mtime: file systems round it. */
@@ -83,11 +107,13 @@ async function copyWhole({ entry, digest, bytes }: StoredFile, context: FetchCon
 
 async function copyInPieces(found: StoredFile, context: FetchContext): Promise<void> {
   const { into, signal } = context;
-  const { entry, digest } = found;
+  const { entry, digest, version } = found;
   const upload = await within(context, () =>
     into.begin(entry, {
       algorithm: digest?.algorithm ?? ALGORITHM,
-      resume: entry.size >= RESUMED_BYTES,
+      // Where neither tells versions apart, two of the same size and mtime could be joined.
+      resume: entry.size >= RESUMED_BYTES && (version ?? digest) !== undefined,
+      version,
       replaceDamaged: true,
       signal,
       checks: checksOf(entry.path, digest),
@@ -121,13 +147,14 @@ async function bytesFrom(
   if (start === 0) return found.bytes;
   const { path } = found.entry;
   const rest = await reader.read(path, { start, signal, reuse: true });
-  if (rest === undefined || !sameVersion(rest.entry, found.entry)) throw replaced(path);
+  if (rest === undefined || !sameVersion(rest.entry, found.entry) || rest.version !== found.version)
+    throw replaced(path);
   return rest.bytes;
 }
 
 /**
  * Compares the bytes with the digest that is kept with them. Where none is, those of an earlier run count by the version that they were
- * read of: its size and mtime name what is here.
+ * read of.
  */
 function checksOf(path: RelPath, digest: FileDigest | undefined): ContentChecks {
   if (digest === undefined) return { update: () => {}, check: () => {} };

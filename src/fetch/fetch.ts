@@ -7,7 +7,10 @@ import { errnoOf, type IsyncError, toIsyncError } from '../model/isync-error.ts'
 import type { LocalStore } from '../store/file/local-store.ts';
 import { fetchFile, SMALL_BYTES, type FetchContext } from './fetch-file.ts';
 import type { FetchTally } from './fetch-tally.ts';
+import { refusedObject } from './refused-object.ts';
+import { Seals } from './seals.ts';
 import type { Reader } from '../store/reader.ts';
+import type { ListOptions } from '../store/store.ts';
 
 /** Files under way at a time: enough to hide the latency of a bucket, and to share the fsyncs of folders. */
 const FILES_AT_ONCE = 64;
@@ -25,12 +28,13 @@ export interface FetchRequest {
   readonly retry: RetryPolicy;
   readonly signal: AbortSignal;
   readonly tally: FetchTally;
-  /** Called for each file that can't be brought. Must not throw. */
+  /** Called for each file that can't be brought, and each folder that can't be listed. Must not throw. */
   readonly onProblem?: ((path: string, error: IsyncError) => void) | undefined;
 }
 
 /**
- * Brings every file that is wanted and not here yet. What is wrong with a single file is a problem in the tally, and the others go on.
+ * Brings every file that is wanted and not here yet, a `finished.parse` when all others have come, and only where nothing of its
+ * directory is missing. What is wrong with a single file is a problem in the tally, and the others go on.
  * Resolves to what has ended it before all was done: the link, the disk. Run it again, and it goes on. When the signal fires, nothing
  * more is begun, and what has come of large files stays for another run.
  */
@@ -52,16 +56,27 @@ export async function fetchFiles(request: FetchRequest): Promise<IsyncError | un
     onMoved: (bytes) => void (tally.moved += bytes),
   };
   const large = new Limiter(LARGE_AT_ONCE);
+  const seals = new Seals();
+  const tell = (path: string, error: IsyncError): void => {
+    tally.problem(path, error);
+    seals.problem(path);
+    request.onProblem?.(path, error);
+  };
   const failed = (path: string, thrown: unknown): void => {
     if (signal.aborted) return;
     const error = toIsyncError(thrown, 'INTERNAL', { path });
     if (endsAll(error)) return stop(error);
-    tally.problem(path, error);
-    request.onProblem?.(path, error);
+    tell(path, error);
   };
   const bring = async (entry: FileEntry): Promise<void> => {
-    const attempt = () =>
-      retrying(() => fetchFile(entry, context), retry, { signal, isRetryable: retryRule() });
+    const once = async () => {
+      try {
+        return await fetchFile(entry, context);
+      } catch (error) {
+        throw refusedObject(error, entry.path) ?? error;
+      }
+    };
+    const attempt = () => retrying(once, retry, { signal, isRetryable: retryRule() });
     try {
       const outcome = await (entry.size > SMALL_BYTES ? large.run(attempt) : attempt());
       if (outcome === 'there') tally.there++;
@@ -73,24 +88,39 @@ export async function fetchFiles(request: FetchRequest): Promise<IsyncError | un
       failed(entry.path, error);
     }
   };
-  await eachWanted(reader, { isWanted, signal, tally }, bring).catch((error: unknown) => {
+  const wanted = async function* (onUnreadable: ListOptions['onUnreadable']): AsyncGenerator<FileEntry> {
+    for await (const entry of reader.list({ signal, onUnreadable })) if (isWanted(entry.path)) yield entry;
+  };
+  const first = async function* (): AsyncGenerator<FileEntry> {
+    for await (const entry of wanted(tell)) {
+      tally.wanted++;
+      if (!seals.hold(entry)) yield entry;
+    }
+  };
+  try {
+    await forEach(first(), bring, signal);
+    if (!signal.aborted)
+      await forEach(
+        seals.due(() => wanted(() => {})),
+        bring,
+        signal,
+      );
+  } catch (error) {
     if (!signal.aborted) stop(toIsyncError(error, 'INTERNAL'));
-  });
+  }
   return failure;
 }
 
 /** Rejects when the listing does, once all that was begun has ended. */
-async function eachWanted(
-  reader: Reader,
-  { isWanted, signal, tally }: Pick<FetchRequest, 'isWanted' | 'signal' | 'tally'>,
+async function forEach(
+  entries: AsyncIterable<FileEntry>,
   bring: (entry: FileEntry) => Promise<void>,
+  signal: AbortSignal,
 ): Promise<void> {
   const places = new Limiter(FILES_AT_ONCE);
   const tasks = new TaskGroup();
   try {
-    for await (const entry of reader.list({ signal })) {
-      if (!isWanted(entry.path)) continue;
-      tally.wanted++;
+    for await (const entry of entries) {
       const place = await places.enter();
       tasks.add(bring(entry).finally(() => place[Symbol.dispose]()));
       if (signal.aborted) return;

@@ -1,7 +1,7 @@
 import type { Abortable } from '../model/abortable.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import { joinRelPath, parentOf, parseRelPath, type RelPath } from '../model/rel-path.ts';
-import type { ReadOptions, Store, StoredFile } from '../store/store.ts';
+import type { ListOptions, ReadOptions, Store, StoredFile } from '../store/store.ts';
 import type { Reader } from '../store/reader.ts';
 
 /**
@@ -38,7 +38,11 @@ class StoreReader implements Reader {
     return this.#store.capabilities.listedMtime;
   }
 
-  async *list(options?: Abortable): AsyncGenerator<FileEntry> {
+  async *list({ signal, onUnreadable }: ListOptions = {}): AsyncGenerator<FileEntry> {
+    const options: ListOptions = {
+      signal,
+      onUnreadable: onUnreadable && ((folder, error) => onUnreadable(this.#relative(folder), error)),
+    };
     for await (const entry of this.#store.list(this.#place, options)) yield this.#named(entry);
   }
 
@@ -53,8 +57,12 @@ class StoreReader implements Reader {
   }
 
   #named(entry: FileEntry): FileEntry {
-    if (this.#base === '') return entry;
-    return { ...entry, path: parseRelPath(entry.path.slice(this.#base.length + 1)) };
+    return this.#base === '' ? entry : { ...entry, path: this.#relative(entry.path) };
+  }
+
+  /** @param path of what lies below the base */
+  #relative(path: RelPath): RelPath {
+    return this.#base === '' ? path : parseRelPath(path.slice(this.#base.length + 1));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,5 +1,6 @@
 import type { FileEntry } from '../model/file-entry.ts';
 import { PARSE_MARKER } from '../model/markers.ts';
+import { ProblemTally } from './problem-tally.ts';
 
 /** Most names that are remembered: some 20 MB of memory. Of what has others, files and bytes are counted in all only. */
 const MAX_NAMES = 100_000;
@@ -25,8 +26,8 @@ interface Growing {
   sealed: number;
 }
 
-/** The names right below a place, with what lies below each. */
-export class Survey {
+/** The names right below a place, with what lies below each, and folders that can't be listed. */
+export class Survey extends ProblemTally {
   readonly #depth: number;
   readonly #branches = new Map<string, Growing>();
   readonly #entries: FileEntry[] = [];
@@ -39,6 +40,7 @@ export class Survey {
 
   /** @param depth of the place: 0 is a store, 1 a device, 2 or more what is in a directory */
   constructor(depth: number, most = MAX_NAMES) {
+    super();
     this.#depth = depth;
     this.#most = most;
   }

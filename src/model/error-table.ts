@@ -92,7 +92,7 @@ export const ERRORS = {
   FILE_CHANGED: { concerns: 'item', exit: 1, cure: 'Nothing: it is sent when it has settled.' },
   // Gone before it was read.
   FILE_VANISHED: { concerns: 'item', exit: 1, cure: 'Nothing.' },
-  // Permission or I/O error while reading. mirror verify: a key that could not be compared.
+  // Permission or I/O error while reading. mirror verify: a key that could not be compared. fetch: an object that the bucket does not give.
   FILE_UNREADABLE: {
     concerns: 'item',
     exit: 5,

@@ -1,7 +1,7 @@
 import type { Abortable } from '../model/abortable.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import type { ReadOptions, StoredFile } from './store.ts';
+import type { ListOptions, ReadOptions, StoredFile } from './store.ts';
 
 /**
  * What is kept at one place of a target, to be brought back: all of a store, a device's folder, a directory, or one file.
@@ -17,7 +17,7 @@ export interface Reader extends AsyncDisposable {
   readonly listedMtime: boolean;
 
   /** Every file, each once, in no order. */
-  list(options?: Abortable): AsyncIterable<FileEntry>;
+  list(options?: ListOptions): AsyncIterable<FileEntry>;
 
   /** The version that is kept; undefined where there is none. */
   stat(path: RelPath, options?: Abortable): Promise<FileEntry | undefined>;

@@ -1,6 +1,7 @@
 import type { Abortable } from '../model/abortable.ts';
 import type { DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
+import type { IsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import type { StoreNotes } from './store-notes.ts';
 
@@ -35,7 +36,7 @@ export interface Store extends AsyncDisposable {
   stat(path: RelPath, options?: Abortable): Promise<FileEntry | undefined>;
 
   /** Every published file at or below `prefix`, in no order, each once; not the store's own files. */
-  list(prefix: RelPath | '', options?: Abortable): AsyncIterable<FileEntry>;
+  list(prefix: RelPath | '', options?: ListOptions): AsyncIterable<FileEntry>;
 
   /** The published version of a file and its bytes; undefined where there is none (or something that is not a file). */
   read(path: RelPath, options?: ReadOptions): Promise<StoredFile | undefined>;
@@ -80,6 +81,14 @@ export interface StoreIdentity {
   readonly freeBytes?: number | undefined;
 }
 
+export interface ListOptions extends Abortable {
+  /**
+   * Told of each folder below `prefix` that can't be read, or not to its end; the listing then goes on without the rest of it. Must not
+   * throw. Default: the listing rejects.
+   */
+  readonly onUnreadable?: ((folder: RelPath, error: IsyncError) => void) | undefined;
+}
+
 export interface ReadOptions extends Abortable {
   /** The first byte that is wanted. Default 0. From the size of the file on there are none. */
   readonly start?: number | undefined;
@@ -93,6 +102,11 @@ export interface ReadOptions extends Abortable {
 /** A published version. It holds nothing open until its bytes are asked for. */
 export interface StoredFile {
   readonly entry: FileEntry;
+  /**
+   * Differs between versions of the path that have other bytes, also of the same size and mtime, and is the same for one version as
+   * long as nothing about it is changed. Undefined where the store can't tell.
+   */
+  readonly version?: string | undefined;
   /** Of just this version's bytes as they were put, where the store keeps it with them; told without reading any. */
   readonly digest?: FileDigest | undefined;
   /**

@@ -1,9 +1,11 @@
 import {
+  copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
   statSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -174,6 +176,46 @@ describe('fetch', () => {
     await sent();
     const { code, stderr } = await isync(['fetch', join(store, 'edge1'), join(store, 'edge2')]);
     expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining('[PATH_CONFLICT]') });
+    expect(existsSync(join(store, 'edge2'))).toBe(false);
+  });
+
+  it('refuses a folder that the store lies in, whatever symlinks name it', async () => {
+    const parent = store;
+    store = join(parent, 'above/isync');
+    mkdirSync(store, { recursive: true });
+    await sent();
+    const [link, into] = [join(back, 'link'), join(back, 'into')];
+    symlinkSync(store, link);
+    symlinkSync(parent, into);
+    // A device may have the name of the store's folder: its files would come to be in the store.
+    for (const [from, to] of [
+      [join(store, 'edge1'), parent],
+      [join(link, 'edge1'), into],
+    ] as const)
+      expect(await isync(['fetch', from, to])).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('[PATH_CONFLICT]'),
+      });
+    expect(readdirSync(parent)).toEqual(['above']);
+    expect(await isync(['fetch', join(link, 'edge1'), join(back, 'new')])).toMatchObject({ code: 0 });
+  });
+
+  it('takes no folder of a device for the store, whatever the device has put there', async () => {
+    await sent();
+    const device = join(store, 'edge1');
+    mkdirSync(join(device, '.isync'));
+    copyFileSync(join(store, '.isync/store-id'), join(device, '.isync/store-id'));
+    const listed = await isync(['ls', device, '--json']);
+    expect(json(listed.stdout)).toMatchObject({
+      directories: [{ name: '.isync' }, { name: 'DC1' }, { name: 'DC2' }],
+    });
+    const link = join(back, 'link');
+    symlinkSync(device, link);
+    for (const from of [device, link])
+      expect(await isync(['fetch', from, join(store, 'edge2')])).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('lies within the store that is read [PATH_CONFLICT]'),
+      });
     expect(existsSync(join(store, 'edge2'))).toBe(false);
   });
 });

@@ -146,24 +146,30 @@ describe('a fetch that was interrupted', () => {
     expect(readdirSync(back)).toEqual(['e']);
   });
 
-  it('does not go on with another version of it', async () => {
-    const { run, at, keep } = stage({ 'e/large': randomBytes(SIZES.large) });
-    const controller = new AbortController();
-    await run({
-      signal: controller.signal,
-      change: (reader) =>
-        changed(reader, {
-          read: async (path, options) => {
-            const found = await reader.read(path, options);
-            return found && { ...found, bytes: abortingAfter(found.bytes, 2_000_000, controller) };
-          },
-        }),
-    });
-    const other = randomBytes(SIZES.large);
-    keep('e/large', other);
-    expect(await run()).toMatchObject({ files: 1 });
-    expect(readFileSync(at('e/large')).equals(other)).toBe(true);
-  });
+  it.each(['of another mtime', 'of the same size and mtime'])(
+    'does not go on with another version of it, %s',
+    async (which) => {
+      const { run, at, keep, source } = stage({ 'e/large': randomBytes(SIZES.large) });
+      const kept = join(source, 'e/large');
+      utimesSync(kept, WRITTEN_S, WRITTEN_S);
+      const controller = new AbortController();
+      await run({
+        signal: controller.signal,
+        change: (reader) =>
+          changed(reader, {
+            read: async (path, options) => {
+              const found = await reader.read(path, options);
+              return found && { ...found, bytes: abortingAfter(found.bytes, 2_000_000, controller) };
+            },
+          }),
+      });
+      const other = randomBytes(SIZES.large);
+      keep('e/large', other);
+      if (which === 'of the same size and mtime') utimesSync(kept, WRITTEN_S, WRITTEN_S);
+      expect(await run()).toMatchObject({ files: 1 });
+      expect(readFileSync(at('e/large')).equals(other)).toBe(true);
+    },
+  );
 });
 
 describe('what is damaged', () => {

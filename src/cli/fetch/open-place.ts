@@ -13,6 +13,7 @@ import type { Store } from '../../store/store.ts';
 import { openStore } from '../locations/table.ts';
 import type { StoreUse } from '../locations/store-use.ts';
 import { ONE_SHOT_RETRY_MS } from '../open-target.ts';
+import { realPlace } from '../real-place.ts';
 
 /** A place of a store that is open to be read. */
 export interface OpenPlace extends AsyncDisposable {
@@ -42,15 +43,15 @@ export async function openPlace(config: PlaceConfig, use: Omit<StoreUse, 'readOn
   const { from, retryFor = ONE_SHOT_RETRY_MS } = config;
   const retry = { giveUpAfterMs: retryFor };
   const { signal } = use;
+  // A refusal is not tried again, also where somebody could mend it meanwhile: the keys may be for less than the whole store.
+  const trying = async <T>(attempt: () => Promise<T>): Promise<T> =>
+    retrying(attempt, retry, { signal, isRetryable: ({ code }) => factsOf(code).retryable === true });
   const open = async (address: StoreAddress): Promise<Store> =>
-    retrying(() => openStore(address, config, { ...use, readOnly: true }), retry, {
-      signal,
-      isRetryable: ({ code }) => factsOf(code).retryable === true,
-    });
+    trying(() => openStore(address, config, { ...use, readOnly: true }));
   const { store, place, folder } =
     from.kind === 'folder'
       ? await findFolder(from.path, open)
-      : await findPrefix(from, open, (store) => retrying(() => isStore(store, signal), retry, { signal }));
+      : await findPrefix(from, open, (store) => trying(() => isStore(store, signal)));
   const reader = await openStoreReader(store, place, { signal });
   return {
     reader,
@@ -63,17 +64,22 @@ export async function openPlace(config: PlaceConfig, use: Omit<StoreUse, 'readOn
 }
 
 async function findFolder(path: string, open: (at: StoreAddress) => Promise<Store>): Promise<Found> {
-  const root = storeAbove(path) ?? (isFile(path) ? dirname(path) : path);
-  const below = relative(root, path);
-  const place = below === '' ? '' : parseRelPath(below);
+  const named = storeAbove(path) ?? (isFile(path) ? dirname(path) : path);
+  // Where a symlink leads into a store. Below a store none is followed.
+  const real = await realPlace(named);
+  const above = storeAbove(real);
+  const root = above === undefined || above === real ? named : above;
+  const below = join(root === named ? '' : relative(root, real), relative(named, path));
+  const place = below === '.' ? '' : parseRelPath(below);
   return { store: await open({ kind: 'folder', path: root }), place, folder: root };
 }
 
-/** The nearest folder at or above `path` that is a store. */
+/** The outermost folder at or above `path` that is a store: further in, a device may have put what looks like one. */
 function storeAbove(path: string): string | undefined {
+  let outermost: string | undefined;
   for (let folder = path; ; folder = dirname(folder)) {
-    if (existsSync(join(folder, OWN_FOLDER, 'store-id'))) return folder;
-    if (folder === dirname(folder)) return undefined;
+    if (existsSync(join(folder, OWN_FOLDER, 'store-id'))) outermost = folder;
+    if (folder === dirname(folder)) return outermost;
   }
 }
 
@@ -81,14 +87,14 @@ function isFile(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false })?.isFile() === true;
 }
 
-/** The nearest prefix at or above that of the address that is a store. */
+/** The outermost prefix at or above that of the address that is a store: as with folders. */
 async function findPrefix(
   address: S3StoreAddress,
   open: (at: StoreAddress) => Promise<Store>,
   isStore: (store: Store) => Promise<boolean>,
 ): Promise<Found> {
   const segments = address.prefix === '' ? [] : address.prefix.split('/');
-  for (let length = segments.length; length >= 0; length--) {
+  for (let length = 0; length <= segments.length; length++) {
     const prefix = segments.slice(0, length).join('/');
     const store = await unlessRefused(async () => {
       const opened = await open({ ...address, prefix });

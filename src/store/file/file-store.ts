@@ -9,6 +9,7 @@ import { checkContent } from '../check-digest.ts';
 import { refuseShorter, ZeroWatch } from '../rules/damage-rule.ts';
 import type {
   FileDigest,
+  ListOptions,
   PublishOptions,
   ReadOptions,
   StoreCapabilities,
@@ -37,7 +38,14 @@ import {
   type LocalStore,
 } from './local-store.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
-import { readInto, findPublished, type Published, readPublished, statPublished } from './published.ts';
+import {
+  readInto,
+  findPublished,
+  type Published,
+  readPublished,
+  statPublished,
+  syncIfThere,
+} from './published.ts';
 import type { Publisher, StagedFile, WhenTaken } from './publisher.ts';
 import { discard, stageFile } from './stage-file.ts';
 import { PUBLISHED_MODE, type Stamping } from './stamp.ts';
@@ -46,7 +54,7 @@ import { StoreIdFile } from './store-id.ts';
 import { checkTaken } from './taken-path.ts';
 import { existingFolder } from './existing-folder.ts';
 import { guard, rejection } from './rejections.ts';
-import { storeError } from './system-errors.ts';
+import { storeError, unreadableFolder } from './system-errors.ts';
 
 const STALE_PARTIAL_MS = 7 * 24 * 3600 * 1000;
 
@@ -125,12 +133,20 @@ class FileStore implements LocalStore {
     return guard(path, signal, () => statPublished(this.root, path));
   }
 
-  async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncGenerator<FileEntry> {
+  async *list(prefix: RelPath | '', { signal, onUnreadable }: ListOptions = {}): AsyncGenerator<FileEntry> {
     const goesOn = (): void => this.#checkGoesOn(signal);
     goesOn();
     if (prefix !== '' && isOwnPath(prefix)) return;
     try {
-      yield* listFiles(this.root, prefix, isOwnPath, goesOn);
+      yield* listFiles(this.root, prefix, {
+        skip: isOwnPath,
+        checkGoesOn: goesOn,
+        leavesOut(folder, error) {
+          const reason = onUnreadable && unreadableFolder(error, folder);
+          if (reason !== undefined) onUnreadable?.(folder, reason);
+          return reason !== undefined;
+        },
+      });
     } catch (error) {
       throw rejection(error, prefix, signal);
     }
@@ -141,7 +157,10 @@ class FileStore implements LocalStore {
     this.#checkGoesOn(signal);
     if (isOwnPath(path)) return undefined;
     const found = await guard(path, signal, () => findPublished(this.root, path));
-    return found && { entry: found.entry, bytes: this.#bytesOf(found, options) };
+    if (found === undefined) return undefined;
+    // No program can set the ctime.
+    const version = `${found.stats.ino} ${found.stats.ctimeMs}`;
+    return { entry: found.entry, version, bytes: this.#bytesOf(found, options) };
   }
 
   async put(
@@ -195,7 +214,12 @@ class FileStore implements LocalStore {
   async settle(path: RelPath): Promise<void> {
     this.#checkGoesOn();
     checkTaken(this.root, path);
-    await guard(path, undefined, () => this.#named(path, (publisher) => publisher.settle(path)));
+    const settle = async ({ staging, publisher }: Queues): Promise<void> => {
+      // Not when it is named: many files then share a commit of the journal.
+      const isThere = await staging.run(() => syncIfThere(this.root, path));
+      await publisher.settle(path, isThere);
+    };
+    await guard(path, undefined, () => this.#publishing.run(path, () => this.#queues.use(path, settle)));
   }
 
   async sync(directory: RelPath, { signal }: Abortable = {}): Promise<void> {
@@ -258,12 +282,14 @@ class FileStore implements LocalStore {
   async #begin(
     queues: Queues,
     file: FileEntry,
-    { algorithm, resume, signal, replaceDamaged = false, checks }: LocalBeginOptions,
+    { algorithm, resume, version, signal, replaceDamaged = false, checks }: LocalBeginOptions,
   ): Promise<FileBody> {
     if (this.#immutable && checks !== undefined)
       throw new IsyncError('INTERNAL', 'an immutable store compares digests', { path: file.path });
     await this.#checkCanBecome(file, replaceDamaged);
-    const { path, handle, size } = await queues.claiming.run(() => claimPart(this.#area, file, resume));
+    const { path, handle, size } = await queues.claiming.run(() =>
+      claimPart(this.#area, file, { resume, version }),
+    );
     const release = async (path: string): Promise<void> => {
       await releasePart(this.#area, path);
       this.leftovers.left(partOwner(file));

@@ -49,6 +49,8 @@ export interface LocalStore extends Store {
 export interface LocalBeginOptions extends BeginOptions {
   /** Tells whether the bytes are right, in the place of a digest: `commit` gets {@link CHECKED}. Not for an immutable store. */
   readonly checks?: ContentChecks | undefined;
+  /** Names the version of the bytes beyond path, size and mtime: only an earlier upload of the same one is resumed. */
+  readonly version?: string | undefined;
 }
 
 export interface ContentChecks {

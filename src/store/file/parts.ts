@@ -6,6 +6,7 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf } from '../../model/isync-error.ts';
 import { firstSegment } from '../../model/rel-path.ts';
 import { versionKey } from '../version-key.ts';
+import type { LocalBeginOptions } from './local-store.ts';
 import { livenessOf } from './process-identity.ts';
 import { discard } from './stage-file.ts';
 import type { StagingArea } from './staging-area.ts';
@@ -28,8 +29,10 @@ export function ownerOf(partName: string): string {
   return partName.slice(0, OWNER_DIGITS);
 }
 
-function partName(file: FileEntry): string {
-  return partOwner(file) + sha256(versionKey(file)).slice(OWNER_DIGITS);
+function partName(file: FileEntry, version: string | undefined): string {
+  // No path has a NUL.
+  const key = version === undefined ? versionKey(file) : `${versionKey(file)}\0${version}`;
+  return partOwner(file) + sha256(key).slice(OWNER_DIGITS);
 }
 
 function sha256(text: string): string {
@@ -49,8 +52,12 @@ export interface Part {
 }
 
 /** Takes the part of an earlier upload of `file`, or a new one, for this process alone. */
-export async function claimPart(area: StagingArea, file: FileEntry, resume: boolean): Promise<Part> {
-  const name = partName(file);
+export async function claimPart(
+  area: StagingArea,
+  file: FileEntry,
+  { resume, version }: Pick<LocalBeginOptions, 'resume' | 'version'>,
+): Promise<Part> {
+  const name = partName(file, version);
   if (resume) return await takePart(area, file, name);
   // Sending it costs less than a look for parts of other processes; those are collected.
   const left = join(area.parts, name);

@@ -98,6 +98,16 @@ export async function syncPublished(path: string): Promise<void> {
   await file.sync();
 }
 
+/** Makes the bytes of the file at `path` durable; false where there is none. */
+export async function syncIfThere(root: string, path: RelPath): Promise<boolean> {
+  if ((await findPublished(root, path)) === undefined) return false;
+  const isSynced = await unlessAbsent(async () => {
+    await syncPublished(join(root, path));
+    return true;
+  });
+  return isSynced ?? false;
+}
+
 /** Reads all of a file into `digester`; returns how many bytes there were. `size` is how many to expect. */
 export async function readInto(
   digester: Pick<Digester, 'update'>,

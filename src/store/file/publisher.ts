@@ -74,14 +74,16 @@ export class Publisher {
     return this.#take(path, async (folders) => folders.removeFolder(path), TRIES);
   }
 
-  /** Resolves when the file that is there is durable, with its name. */
-  settle(path: RelPath): Promise<void> {
+  /**
+   * Resolves when the name of the file that is there is durable, as its bytes are already.
+   * @param isThere whether they are: else there was no file
+   */
+  settle(path: RelPath, isThere: boolean): Promise<void> {
     return this.#take(path, async (folders) => {
       const folder = folders.ensure(parentOf(path));
-      const file = join(folder.path, nameOf(path));
-      if (lstatSync(file, { throwIfNoEntry: false })?.isFile() !== true)
+      const found = lstatSync(join(folder.path, nameOf(path)), { throwIfNoEntry: false });
+      if (!isThere || found?.isFile() !== true)
         throw new IsyncError('FILE_VANISHED', 'the file was removed meanwhile', { path, retryable: true });
-      await syncPublished(file);
       return folder;
     });
   }

@@ -62,6 +62,20 @@ export function storeError(error: unknown, path: string): IsyncError {
   });
 }
 
+/** Errors of a system call that other folders need not have: permissions, and what the disk can't read or finds damaged. */
+const OF_FOLDER: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EIO', 'EUCLEAN', 'EBADMSG']);
+
+/** The error of a folder alone that can't be read; undefined for any other error. */
+export function unreadableFolder(error: unknown, path: string): IsyncError | undefined {
+  if (!(error instanceof Error) || !('syscall' in error) || !OF_FOLDER.has(errnoOf(error) ?? ''))
+    return undefined;
+  return new IsyncError('FILE_UNREADABLE', `the folder can't be read (${error.message})`, {
+    path,
+    hint: 'Run isync as a user that may read all of the store; after an I/O error see the kernel log.',
+    cause: error,
+  });
+}
+
 /** The result of `look`; undefined when it fails because nothing can be at that path. */
 export async function unlessAbsent<T>(look: () => Promise<T>): Promise<T | undefined> {
   try {

@@ -8,6 +8,7 @@ import type {
   ReadOptions,
   Store,
   StoreCapabilities,
+  ListOptions,
   StoredFile,
   StoreIdentity,
   Upload,
@@ -46,7 +47,7 @@ export abstract class StoreDecorator implements Store {
     return this.store.stat(path, options);
   }
 
-  list(prefix: RelPath | '', options?: Abortable): AsyncIterable<FileEntry> {
+  list(prefix: RelPath | '', options?: ListOptions): AsyncIterable<FileEntry> {
     return this.store.list(prefix, options);
   }
 

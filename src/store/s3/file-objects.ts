@@ -6,6 +6,7 @@ import { IsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import type { ObjectSettings } from '../../s3/object-attributes.ts';
 import type { ObjectHead } from '../../s3/content.ts';
+import { isRefusal } from '../../s3/errors.ts';
 import { getObject, headObject, MOST_QUICK_BYTES, putObject } from '../../s3/objects.ts';
 import type { Bucket, RequestOptions } from '../../s3/requests.ts';
 import { digestAll } from '../read-digest.ts';
@@ -45,11 +46,13 @@ export class FileObjects {
 
   /** The file with the bytes of just this version; see `Store.read`. */
   async read({ key, path }: FilePlace, start: number | undefined, request: RequestOptions) {
-    const head = await headObject(this.#bucket, key, { ...request, path });
+    const head = await this.#headToRead(key, { ...request, path });
     if (head === undefined) return undefined;
     const { etag: ifMatch } = head;
     const bytes = bytesOf(this.#bucket, key, { ...request, path, start, ifMatch });
-    return { entry: entryOf(path, head), digest: digestIn(head.metadata), bytes };
+    // Some servers may tell no ETag.
+    const version = head.etag === '' ? undefined : head.etag;
+    return { entry: entryOf(path, head), version, digest: digestIn(head.metadata), bytes };
   }
 
   /**
@@ -88,6 +91,17 @@ export class FileObjects {
     const { path } = incoming.file;
     const kept = await this.stat({ key, path });
     await refuseDamage(kept, incoming, (algorithm) => this.#digestOf({ key, path }, algorithm));
+  }
+
+  /** The answer to a HEAD has no body that tells why it is refused; that to a GET tells. */
+  async #headToRead(key: string, request: RequestOptions): Promise<ObjectHead | undefined> {
+    try {
+      return await headObject(this.#bucket, key, request);
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      using _ = await getObject(this.#bucket, key, request);
+      throw error;
+    }
   }
 
   async #digestOf({ key, path }: FilePlace, algorithm: DigestAlgorithm): Promise<Buffer | undefined> {

@@ -22,6 +22,16 @@ export function readSuite(subject: Subject): void {
       },
     );
 
+    it('tells no later version of the same size and mtime for the same', async () => {
+      const { path } = await putBytes(subject.store, 'd/f', 'earlier');
+      const earlier = await subject.store.read(path);
+      expect((await subject.store.read(path))!.version).toBe(earlier!.version);
+      await putBytes(subject.store, 'd/f', 'laterly');
+      const later = await subject.store.read(path);
+      expect(sameVersion(later!.entry, earlier!.entry)).toBe(true);
+      expect(later!.version === undefined || later!.version !== earlier!.version).toBe(true);
+    });
+
     it('gives an empty file', async () => {
       await putBytes(subject.store, 'd/f', '');
       expect(await contentIn(subject.store, 'd/f')).toEqual(Buffer.alloc(0));
