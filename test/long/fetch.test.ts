@@ -12,8 +12,8 @@ import {
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { openFileStore } from '../../src/store/file/file-store.ts';
-import { isync } from './isync-process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { isync } from '../cli/isync-process.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 let store: string;
 let back: string;

@@ -1,8 +1,8 @@
 import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { isync } from './isync-process.ts';
-import { temporaryFolder } from './temporary-folder.ts';
+import { isync } from '../cli/isync-process.ts';
+import { temporaryFolder } from '../cli/temporary-folder.ts';
 
 /** Of a user without rights. */
 const NOBODY = 65_534;
