@@ -220,6 +220,11 @@ describe('the rule keeps', () => {
     expect(keptOf(late, { days: 7 })).toEqual(['2025-01-01']);
   });
 
+  it('the newest, though an older one with a mark would be as many as min', () => {
+    const given = backups(['2025-01-01', '2025-01-02'], { '2025-01-01': { isMarked: true } });
+    expect(keptOf(given, { min: 1 })).toEqual(['2025-01-01', '2025-01-02']);
+  });
+
   it('nothing of nothing', () => {
     expect(judge([], { last: 1, min: 3 }, 'UTC')).toEqual([]);
   });

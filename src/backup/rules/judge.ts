@@ -78,17 +78,18 @@ function newestOfEach(
     .map(({ backup }) => backup);
 }
 
-/** So many of the newest ones stay, whatever else is kept. */
+/** So many stay, the newest ones if the rule alone does not keep them; marks are beside that, so that an old one costs no new one its place. */
 function keepLeast(
   whole: readonly JudgedBackup[],
   least: number,
   reasons: ReadonlyMap<JudgedBackup, Set<KeepReason>>,
 ): void {
-  let missing = least - whole.filter((backup) => isKept(reasons.get(backup))).length;
+  const byRule = (found: ReadonlySet<KeepReason>): boolean => [...found].some((reason) => reason !== 'mark');
+  let missing = least - whole.filter((backup) => byRule(reasons.get(backup) ?? new Set())).length;
   for (const backup of whole) {
     const found = reasons.get(backup);
     if (missing <= 0) return;
-    if (found === undefined || isKept(found)) continue;
+    if (found === undefined || byRule(found)) continue;
     found.add('min');
     missing--;
   }
