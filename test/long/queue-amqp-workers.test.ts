@@ -84,7 +84,7 @@ describe.skipIf(lacks('rabbitmq-server'))('workers of a queue of RabbitMQ', () =
     expect(done().size).toBe(MESSAGES);
     // Who began last may have come too late for these: there is more until each has had some.
     await until('each to have done some', async () => {
-      await queue.publish([{ id: `more ${performance.now()}`, body: 'more' }]);
+      await queue.publish([{ id: `more${performance.now()}`, body: 'more' }]);
       return workers.every((worker) => doneBy(worker) > 0);
     });
     for (const worker of workers) await worker.kill();
