@@ -84,12 +84,11 @@ function keepLeast(
   least: number,
   reasons: ReadonlyMap<JudgedBackup, Set<KeepReason>>,
 ): void {
-  const byRule = (found: ReadonlySet<KeepReason>): boolean => [...found].some((reason) => reason !== 'mark');
-  let missing = least - whole.filter((backup) => byRule(reasons.get(backup) ?? new Set())).length;
+  let missing = least - whole.filter((backup) => isKeptByRule(reasons.get(backup))).length;
   for (const backup of whole) {
     const found = reasons.get(backup);
     if (missing <= 0) return;
-    if (found === undefined || byRule(found)) continue;
+    if (found === undefined || isKeptByRule(found)) continue;
     found.add('min');
     missing--;
   }
@@ -101,6 +100,10 @@ function needsOf(kept: readonly JudgedBackup[]): Map<number, number[]> {
   for (const { version, needs } of kept)
     for (const needed of needs) by.set(needed, [...(by.get(needed) ?? []), version]);
   return by;
+}
+
+function isKeptByRule(reasons: ReadonlySet<KeepReason> | undefined): boolean {
+  return reasons !== undefined && [...reasons].some((reason) => reason !== 'mark');
 }
 
 function isKept(reasons: ReadonlySet<KeepReason> | undefined): boolean {
