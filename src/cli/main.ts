@@ -23,7 +23,7 @@ const TIDY = {
   backup: { MALLOC_ARENA_MAX: '2', MALLOC_MMAP_THRESHOLD_: '1000000' },
 };
 /** Of V8 under `isync webhook`, so that it does not grow by more between two looks at it; see heap-growth.ts. In MiB. */
-const MOST_YOUNG = '--max-semi-space-size=3';
+const MOST_YOUNG = '--max-semi-space-size=4';
 /** Of libuv, for `isync webhook`: each of its threads takes 50 kB, and few of them wait for a disk there. */
 const FEW_THREADS = '16';
 
