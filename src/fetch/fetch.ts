@@ -99,12 +99,12 @@ export async function fetchFiles(request: FetchRequest): Promise<IsyncError | un
   };
   try {
     await forEach(first(), bring, signal);
-    if (!signal.aborted)
-      await forEach(
-        seals.due(() => wanted(() => {})),
-        bring,
-        signal,
-      );
+    // What the first listing has told is not told again.
+    const tellNew = (folder: string, error: IsyncError): void => {
+      if (!seals.isIncomplete(folder)) tell(folder, error);
+    };
+    const due = seals.due(() => wanted(tellNew));
+    if (!signal.aborted) await forEach(due, bring, signal);
   } catch (error) {
     if (!signal.aborted) stop(toIsyncError(error, 'INTERNAL'));
   }

@@ -1,9 +1,9 @@
 import type { FileEntry } from '../model/file-entry.ts';
 import { PARSE_MARKER, WATCH_MARKER } from '../model/markers.ts';
-import { nameOf } from '../model/rel-path.ts';
+import { nameOf, parentOf } from '../model/rel-path.ts';
 
 /** Most markers, and most folders with a problem, that are remembered: some 20 MB of memory each. */
-const MAX_REMEMBERED = 100_000;
+export const MOST_REMEMBERED = 100_000;
 
 /**
  * Holds back every `finished.parse`, which tells whoever watches where files go that all of its directory is there: it may come
@@ -17,7 +17,7 @@ export class Seals {
   /** Folders below which something is missing; undefined: too many to be remembered. */
   #incomplete: Set<string> | undefined = new Set();
 
-  constructor(most = MAX_REMEMBERED) {
+  constructor(most = MOST_REMEMBERED) {
     this.#most = most;
   }
 
@@ -40,18 +40,19 @@ export class Seals {
     if ((this.#incomplete?.size ?? 0) > this.#most) this.#incomplete = undefined;
   }
 
+  /** Whether that has been told of the path, or of something below it. */
+  isIncomplete(path: string): boolean {
+    return this.#incomplete === undefined || this.#incomplete.has(path);
+  }
+
   /**
    * The markers of directories below which nothing is missing.
    * @param list lists all files that are wanted once more, where there are too many markers to be remembered
    */
   async *due(list: () => AsyncIterable<FileEntry>): AsyncGenerator<FileEntry> {
     const entries = this.#overflowed ? list() : this.#held;
-    for await (const entry of entries) if (isSeal(entry) && this.#isComplete(entry)) yield entry;
-  }
-
-  #isComplete({ path }: FileEntry): boolean {
-    const folder = path.slice(0, Math.max(0, path.lastIndexOf('/')));
-    return this.#incomplete !== undefined && !this.#incomplete.has(folder);
+    for await (const entry of entries)
+      if (isSeal(entry) && !this.isIncomplete(parentOf(entry.path))) yield entry;
   }
 }
 

@@ -1,11 +1,11 @@
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { Seals } from '../../src/fetch/seals.ts';
+import { MOST_REMEMBERED, Seals } from '../../src/fetch/seals.ts';
 import type { FileEntry } from '../../src/model/file-entry.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { PARSE_MARKER } from '../../src/model/markers.ts';
-import { parseRelPath } from '../../src/model/rel-path.ts';
+import { parseRelPath, type RelPath } from '../../src/model/rel-path.ts';
 import type { Reader } from '../../src/store/reader.ts';
 import { changed, stage } from './fixture.ts';
 
@@ -94,6 +94,26 @@ describe('finished.parse', () => {
       }),
     );
     expect(due.map(({ path }) => path)).toEqual(['DC1/finished.parse', 'DC3/finished.parse']);
+  });
+
+  it('tells once of a folder that can not be read, in whichever of both listings', async () => {
+    const { run } = stage({});
+    const gone = (folder: string): [RelPath, IsyncError] => [
+      parseRelPath(folder),
+      new IsyncError('FILE_UNREADABLE', 'no'),
+    ];
+    let listings = 0;
+    const change = (reader: Reader): Reader =>
+      changed(reader, {
+        async *list({ onUnreadable } = {}) {
+          onUnreadable?.(...gone('DC1'));
+          if (++listings > 1) return onUnreadable?.(...gone('DC2'));
+          for (let number = 0; number <= MOST_REMEMBERED; number++)
+            yield entryAt(`DC${number}/finished.parse`);
+        },
+      });
+    const { told } = await run({ change });
+    expect({ listings, told }).toEqual({ listings: 2, told: ['FILE_UNREADABLE DC1', 'FILE_UNREADABLE DC2'] });
   });
 
   it('comes nowhere where problems are in too many directories to be remembered', async () => {
