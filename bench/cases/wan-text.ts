@@ -39,7 +39,7 @@ async function run(bench: Bench, name: string, what: string, sizes: readonly num
       isync: await isync(folder, { link: longLink, args: ['--compress'] }),
       ...(await isyncBefore(bench, folder, { link: longLink, args: ['--compress'] })),
       [UNCOMPRESSED]: await isync(folder, { link: longLink }),
-      ...(await rsyncs(bench, folder, [PLAIN, COMPRESSED], longLink)),
+      ...(await rsyncs(bench, folder, [PLAIN, COMPRESSED], { link: longLink })),
     };
     const { isync: mine, ...others } = await contest(bench, folder, data, competitors);
     if (mine === undefined) return;
