@@ -50,7 +50,11 @@ async function fetchFrom({ listed, answer = zeros, list }: Lies) {
         if (message.type === 'look')
           session.say({ type: 'looked', request: message.request, files: [undefined] });
         if (message.type === 'read')
-          session.say({ type: 'content', request: message.request, parts: message.ranges.map((range) => answer(range)) });
+          session.say({
+            type: 'content',
+            request: message.request,
+            parts: message.ranges.map((range) => answer(range)),
+          });
       },
     }),
   );
