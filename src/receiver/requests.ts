@@ -95,11 +95,13 @@ export class Requests {
   read({ request, ranges }: Read): void {
     const cost = ranges.reduce((sum, { path }) => sum + 2 * path.length, 0);
     const bytes = ranges.reduce((sum, { length }) => sum + length, 0);
-    const { pending, replies } = this.#options;
+    const { pending, replies, signal } = this.#options;
     this.#accept(request, cost, this.#reads, async () => {
       pending.add(bytes);
       try {
         const parts = await this.#parts.read(ranges);
+        // What the end of the session has cut is not missing.
+        if (signal.aborted) return;
         this.#open.delete(request);
         await replies.sendAndWait({ type: 'content', request, parts });
       } finally {

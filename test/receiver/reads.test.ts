@@ -167,6 +167,25 @@ describe('READ', () => {
     gate.resolve();
   });
 
+  it('that the end of the receiver has cut is not answered: nothing is told to be missing', async () => {
+    const { store } = gatedStore();
+    const reading = Promise.withResolvers<void>();
+    vi.spyOn(store, 'read').mockImplementation(async (_path, { signal } = {}) => {
+      reading.resolve();
+      await new Promise((_resolve, reject) => {
+        signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      });
+      return undefined;
+    });
+    const { receiver, reader } = await stage(store);
+    const client = await reader();
+    ask(client, 1, ['DC1/a', 0, 1]);
+    await reading.promise;
+    await receiver[Symbol.asyncDispose]();
+    expect(await closed(client)).toMatchObject({ code: 1001 });
+    expect(client.inbox).toEqual([]);
+  });
+
   it('for more than one answer may hold breaks a rule', async () => {
     const { reader } = await stage();
     const client = await reader();
