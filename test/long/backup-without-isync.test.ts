@@ -61,12 +61,13 @@ const isLeftOut = [lacks('age'), lacks('jq'), lacks('rsync'), lacks('zstd')].inc
 describe.skipIf(isLeftOut)('by the lines of docs/backup.md', () => {
   it.each(FULLS.trim().split('\n'))('a full backup comes back: %s', async (line) => {
     const name = /FULL[.\w]+/.exec(line)![0];
-    copyFileSync(stage.at('key.txt'), join(store(), 'backup.key'));
     stage.configure({
       compress: name.includes('.gz') ? 'gzip' : 'zstd',
       ...(name.endsWith('.age') && { encrypt: { recipients: [await identityToRecipient(stage.identity)] } }),
     });
-    shell(line, { [name]: await run() });
+    const made = await run();
+    copyFileSync(stage.at('key.txt'), join(store(), 'backup.key'));
+    shell(line, { [name]: made });
     expect(stage.differences(back())).toBe('');
   });
 
@@ -82,14 +83,15 @@ describe.skipIf(isLeftOut)('by the lines of docs/backup.md', () => {
       await run();
     }
     const newest = readdirSync(store()).find((name) => name.includes('_004') && name.endsWith('.zst'))!;
-    const gone = shell(INCREMENTAL, { 'INCREMENTAL.tar.zst': newest }).trim().split('\n');
+    const gone = shell(INCREMENTAL, { 'INCREMENTAL.tar.zst': newest }).trim().split('\n').toSorted();
     const own = stage.source.slice(1);
     const above = (path: string): boolean => own.startsWith(`${path}/`);
     expect(gone.filter((path) => !above(path))).toEqual(
       [`${own}/deep/f11`, `${own}/deep/f12`, `${own}/deep/f13`, `${own}/new1`].toSorted(),
     );
     for (const path of gone) if (!above(path)) rmSync(join(back(), path));
-    expect(stage.differences(back())).toBe('');
+    // A folder that something is removed from has another time.
+    expect(stage.differences(back()).replaceAll(/^\.d\.\.t.*\n/gm, '')).toBe('');
 
     const [asked = '', cut = ''] = ONE.trim().split('\n');
     for (const [path, content] of [
