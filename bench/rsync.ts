@@ -37,6 +37,12 @@ export async function rsyncs(
   );
 }
 
+/** What `rsync -z` compresses with: both sides are this program, which takes the first of its list. Undefined where it tells none. */
+export async function rsyncCompression(): Promise<string | undefined> {
+  const { stdout } = await runProgram('rsync', ['--version']);
+  return /Compress list:\s+(\w+)/.exec(stdout)?.[1];
+}
+
 /** Whether the client sends its files to the daemon, or gets those of the daemon. */
 type Way = 'push' | 'pull';
 

@@ -48,6 +48,16 @@ export interface Store extends AsyncDisposable {
   put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void>;
 
   /**
+   * Does for each of `files`, which have different paths, what a `put` does, at less cost. One that is refused stops no other. The
+   * bytes of a file must stay as they are until its outcome is told. Resolves when that of all is; never rejects.
+   */
+  putMany<File extends WholeFile>(
+    files: readonly File[],
+    outcome: PutOutcome<File>,
+    options?: PublishOptions,
+  ): Promise<void>;
+
+  /**
    * Starts or resumes an upload. An earlier one of exactly this path, size and mtime continues at its durable
    * offset, even after a restart of the process. That may be less than was written, where only whole parts are kept. With
    * `resume: false` the earlier one is thrown away first.
@@ -129,6 +139,21 @@ export interface StoredFile {
 export interface FileDigest {
   readonly algorithm: DigestAlgorithm;
   readonly value: Uint8Array;
+}
+
+/** A file whose bytes are all here. */
+export interface WholeFile {
+  readonly file: FileEntry;
+  readonly bytes: Uint8Array;
+  readonly digest: FileDigest;
+}
+
+/** Told of each file of a `putMany` once, as soon as its outcome is known. Neither may throw. */
+export interface PutOutcome<File extends WholeFile> {
+  /** `put` would have resolved: bytes, name and mtime are durable. */
+  kept(file: File): void;
+  /** `put` would have rejected with `reason`. */
+  refused(file: File, reason: unknown): void;
 }
 
 export interface PublishOptions {

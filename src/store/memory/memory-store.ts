@@ -14,13 +14,16 @@ import type {
   BeginOptions,
   FileDigest,
   PublishOptions,
+  PutOutcome,
   ReadOptions,
   Store,
   StoreCapabilities,
   StoredFile,
   StoreIdentity,
   Upload,
+  WholeFile,
 } from '../store.ts';
+import { putEach } from '../put-each.ts';
 import { MemoryNotes } from './memory-notes.ts';
 import { replaced, storeClosed } from '../store-errors.ts';
 import type { NoteName, StoreNotes } from '../store-notes.ts';
@@ -120,6 +123,14 @@ class MemoryStore implements Store {
     this.#check();
     checkContent(file, bytes, digest);
     await this.#publish(file, Uint8Array.from(bytes), digest, options);
+  }
+
+  putMany<File extends WholeFile>(
+    files: readonly File[],
+    outcome: PutOutcome<File>,
+    options?: PublishOptions,
+  ): Promise<void> {
+    return putEach(this, files, outcome, options);
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
