@@ -65,12 +65,20 @@ export async function* check(options: CheckOptions): AsyncGenerator<Finding> {
 async function* checkedQueue({ queue, unmatched }: CheckOptions): AsyncGenerator<Finding> {
   const name = 'queue';
   try {
-    const { where, visibilitySeconds, isFifo, maxDeliveries } = await queue();
-    yield {
-      name,
-      level: 'ok',
-      message: `${where}: messages can be received, hidden and deleted (${visibilitySeconds} s)`,
-    };
+    const { where, visibilitySeconds, isFifo, maxDeliveries, hasReceived } = await queue();
+    if (hasReceived)
+      yield {
+        name,
+        level: 'ok',
+        message: `${where}: messages can be received, hidden and deleted (${visibilitySeconds} s)`,
+      };
+    else
+      yield {
+        name,
+        level: 'warning',
+        message: `${where}: messages can be hidden and deleted (${visibilitySeconds} s); whether they can be received was not tried: its redrive policy takes a message after one delivery`,
+        hint: 'Check again while the queue is empty, or raise maxReceiveCount of its redrive policy.',
+      };
     yield redriveOf({ isFifo, maxDeliveries }, unmatched);
   } catch (error) {
     yield faultOf(name, error);
@@ -89,9 +97,10 @@ function redriveOf(
   return { name, level: 'warning', message, hint: REDRIVE_HINT };
 }
 
-async function* checkedBucket(
+/** Tries what a resync and each look at an object do with a bucket that tells. */
+export async function* checkedBucket(
   bucket: string,
-  { pool, prefixes, requests }: CheckOptions,
+  { pool, prefixes, requests }: Pick<CheckOptions, 'pool' | 'prefixes' | 'requests'>,
 ): AsyncGenerator<Finding> {
   const name = `bucket ${bucket}`;
   try {
@@ -172,7 +181,7 @@ async function* checkedFolders({ folders, minFreeBytes }: CheckOptions): AsyncGe
   }
 }
 
-function checkedFolder({ folder, freeBytes, fault }: FolderRoom, minFreeBytes: number): Finding {
+export function checkedFolder({ folder, freeBytes, fault }: FolderRoom, minFreeBytes: number): Finding {
   const name = `folder ${folder}`;
   if (fault !== undefined)
     return {
