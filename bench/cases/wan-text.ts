@@ -46,7 +46,7 @@ async function run(
       isync: await isync(folder, { link: longLink, args: ['--compress'] }),
       ...(await isyncBefore(bench, folder, { link: longLink, args: ['--compress'] })),
       [UNCOMPRESSED]: await isync(folder, { link: longLink }),
-      ...(await rsyncs(bench, folder, [PLAIN, COMPRESSED], longLink)),
+      ...(await rsyncs(bench, folder, [PLAIN, COMPRESSED], { link: longLink })),
       [PAIR]: nodePair(longLink),
     };
     const { isync: mine, ...others } = await contest(bench, folder, data, competitors);

@@ -60,7 +60,7 @@ async function run(bench: Bench, name: string, what: string, sizes: readonly num
     const competitors: Record<string, Competitor> = {
       isync: await isync(folder, { link: longLink }),
       ...(await isyncBefore(bench, folder, { link: longLink })),
-      ...(await rsyncs(bench, folder, [PLAIN], longLink)),
+      ...(await rsyncs(bench, folder, [PLAIN], { link: longLink })),
       [PAIR]: nodePair(longLink),
       ...(waits ? { [STOP_AND_WAIT]: stopAndWait(STOP_AND_WAIT_FILES, longLink) } : {}),
       [RAW_SOCKET]: rawSocket(longLink),

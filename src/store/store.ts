@@ -81,6 +81,9 @@ export interface Store extends AsyncDisposable {
   sync(directory: RelPath, options?: Abortable): Promise<void>;
 }
 
+/** What of a store is needed to bring its files back. */
+export type ReadableStore = Pick<Store, 'capabilities' | 'stat' | 'list' | 'read'> & AsyncDisposable;
+
 export interface StoreIdentity {
   /**
    * Random, kept in the store itself, durable, and the same for every process that has it open. It is made when it is
@@ -103,13 +106,18 @@ export interface ReadOptions extends Abortable {
   /** The first byte that is wanted. Default 0. From the size of the file on there are none. */
   readonly start?: number | undefined;
   /**
+   * Most bytes that are wanted. The store may read that many at once, and hold them in memory: in a bucket they come with the answer
+   * that tells of the version. Default: all to the end.
+   */
+  readonly length?: number | undefined;
+  /**
    * Says that the caller is done with each piece before it asks for the next one, whose bytes may then take its place. A
    * large file on a disk is read in half the time then. Default false: each piece belongs to the caller.
    */
   readonly reuse?: boolean | undefined;
 }
 
-/** A published version. It holds nothing open until its bytes are asked for. */
+/** A published version. It holds nothing open until its bytes are asked for; see `length` for what it may hold in memory. */
 export interface StoredFile {
   readonly entry: FileEntry;
   /**
@@ -120,7 +128,7 @@ export interface StoredFile {
   /** Of just this version's bytes as they were put, where the store keeps it with them; told without reading any. */
   readonly digest?: FileDigest | undefined;
   /**
-   * The bytes of just this version from `start` on, once. The iteration rejects with FILE_CHANGED (retryable) when the
+   * The bytes of just this version from `start` on, at most `length`, once. The iteration rejects with FILE_CHANGED (retryable) when the
    * file was replaced or removed before it began, or is changed before it ends; so the bytes count only once it has ended.
    * A version that is replaced during the iteration may also be read to its end, whole. The
    * iteration releases all it holds when it ends, also early. In a bucket only some run at a time; others wait for them.

@@ -40,13 +40,15 @@ import {
 } from './local-store.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
 import {
-  readInto,
+  endOf,
   findPublished,
   type Published,
+  readInto,
   readPublished,
   statPublished,
   syncIfThere,
 } from './published.ts';
+import { findDirectly, MOST_DIRECT_BYTES, readDirectly } from './read-directly.ts';
 import type { Publisher, WhenTaken } from './publisher.ts';
 import { discard } from './stage-file.ts';
 import { PUBLISHED_MODE, type Stamping } from './stamp.ts';
@@ -96,6 +98,7 @@ class FileStore implements LocalStore {
   readonly #folders: Folders;
   readonly #queues: DeviceQueues;
   readonly #append: Append;
+  readonly #readsDirectly: boolean;
   readonly #publishing = new PathOrder();
   readonly #uploads = new OpenUploads();
   #disposed: Promise<void> | undefined;
@@ -112,6 +115,7 @@ class FileStore implements LocalStore {
     });
     this.#space = new FreeSpace(root, options.minFreeBytes ?? 0);
     this.#stamping = { mode: options.mode ?? PUBLISHED_MODE, owner: options.owner };
+    this.#readsDirectly = options.readsDirectly ?? false;
     this.#append = options.direct === true ? new DirectAppender().append : appendInPool;
     this.#folders = new Folders(root, { keeps: options.keeps, owner: options.owner });
     this.#queues = new DeviceQueues(this.#folders, {
@@ -134,7 +138,7 @@ class FileStore implements LocalStore {
   async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {
     this.#checkGoesOn(signal);
     if (isOwnPath(path)) return undefined;
-    return guard(path, signal, () => statPublished(this.root, path));
+    return (await guard(path, signal, () => this.#find(path)))?.entry;
   }
 
   async *list(prefix: RelPath | '', { signal, onUnreadable }: ListOptions = {}): AsyncGenerator<FileEntry> {
@@ -160,7 +164,7 @@ class FileStore implements LocalStore {
     const { signal } = options;
     this.#checkGoesOn(signal);
     if (isOwnPath(path)) return undefined;
-    const found = await guard(path, signal, () => findPublished(this.root, path));
+    const found = await guard(path, signal, () => this.#find(path));
     if (found === undefined) return undefined;
     // No program can set the ctime.
     const version = `${found.stats.ino} ${found.stats.ctimeMs}`;
@@ -261,11 +265,21 @@ class FileStore implements LocalStore {
     return this.#publishing.run(path, () => this.#queues.use(path, ({ publisher }) => change(publisher)));
   }
 
+  async #find(path: RelPath): Promise<Published | undefined> {
+    return this.#readsDirectly ? findDirectly(this.root, path) : findPublished(this.root, path);
+  }
+
   async *#bytesOf(found: Published, options: ReadOptions): AsyncGenerator<Uint8Array> {
-    const { signal } = options;
+    const { signal, start = 0 } = options;
     const goesOn = (): void => this.#checkGoesOn(signal);
     goesOn();
     try {
+      const end = endOf(found.entry.size, options);
+      if (this.#readsDirectly && end - start <= MOST_DIRECT_BYTES) {
+        const bytes = readDirectly(this.root, found, start, end);
+        if (bytes.length > 0) yield bytes;
+        return;
+      }
       yield* readPublished(this.root, found, options, goesOn);
     } catch (error) {
       throw rejection(error, found.entry.path, signal);

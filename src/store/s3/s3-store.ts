@@ -129,12 +129,12 @@ class S3Store implements Store {
     }
   }
 
-  async read(path: RelPath, { start, signal }: ReadOptions = {}): Promise<StoredFile | undefined> {
+  async read(path: RelPath, { start, length, signal }: ReadOptions = {}): Promise<StoredFile | undefined> {
     this.#checkGoesOn(signal);
     const key = this.#keys.keyOf(path);
     if (key === undefined) return undefined;
     const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
-    return this.#files.read({ key, path }, start, { signal: AbortSignal.any(signals) });
+    return this.#files.read({ key, path }, { start, length }, { signal: AbortSignal.any(signals) });
   }
 
   async put(
