@@ -59,6 +59,13 @@ export interface Look {
   readonly paths: readonly RelPath[];
 }
 
+/** When was a data directory retired? */
+export interface Retired {
+  readonly type: 'retired';
+  readonly request: number;
+  readonly directory: RelPath;
+}
+
 export interface List {
   readonly type: 'list';
   readonly request: number;
@@ -90,7 +97,7 @@ export interface Keepalive {
 }
 
 export type SenderMessage =
-  Hello | Files | Open | Chunk | End | Cancel | Look | List | Seal | Packed | Report | Keepalive;
+  Hello | Files | Open | Chunk | End | Cancel | Look | Retired | List | Seal | Packed | Report | Keepalive;
 
 export interface SessionLimits {
   readonly filesInFlight: number;
@@ -122,6 +129,8 @@ export interface WelcomeStore {
   readonly listedMtime: boolean;
   /** Whether a LOOK with digest is answered by this store or not at all. */
   readonly checksLooks: boolean;
+  /** Whether RETIRED is answered. */
+  readonly retirements: boolean;
   /** Bytes that files may take there now; undefined where the receiver does not tell. */
   readonly freeBytes?: number | undefined;
 }
@@ -164,6 +173,13 @@ export interface Looked {
   readonly files: readonly (LookedFile | undefined)[];
 }
 
+export interface Retirement {
+  readonly type: 'retirement';
+  readonly request: number;
+  /** In microseconds since the Unix epoch; undefined where it was not retired. */
+  readonly atUs: number | undefined;
+}
+
 export interface Listed {
   readonly type: 'listed';
   readonly request: number;
@@ -185,4 +201,4 @@ export interface Failed {
 }
 
 export type ReceiverMessage =
-  Welcome | Ack | Refused | Offset | Looked | Listed | Sealed | Failed | Keepalive;
+  Welcome | Ack | Refused | Offset | Looked | Retirement | Listed | Sealed | Failed | Keepalive;

@@ -194,7 +194,17 @@ export class ReceiverSession {
         device,
         software,
         limits,
-        store: id === undefined ? undefined : { id, process, listedMtime, checksLooks: true, freeBytes },
+        store:
+          id === undefined
+            ? undefined
+            : {
+                id,
+                process,
+                listedMtime,
+                checksLooks: true,
+                retirements: store.retirements !== undefined,
+                freeBytes,
+              },
       }),
     );
     this.#log.info('session opened', {

@@ -31,6 +31,7 @@ export class WelcomedSession {
   dispatch(message: Exclude<SenderMessage, { type: 'keepalive' }>): void {
     const { mode, intake, requests } = this.#options;
     if (message.type === 'look') return requests.look(message);
+    if (message.type === 'retired') return requests.retired(message);
     if (message.type === 'list') return requests.list(message);
     if (message.type === 'hello') throw protocolViolation('a second HELLO');
     if (mode === 'read') throw protocolViolation(`${message.type} in mode read`);

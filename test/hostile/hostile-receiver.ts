@@ -134,6 +134,7 @@ export class HostileReceiver implements AsyncDisposable {
                 process: random.pick(TEXTS),
                 listedMtime: random.chance(0.5),
                 checksLooks: random.chance(0.5),
+                retirements: true,
               }
             : undefined,
         };

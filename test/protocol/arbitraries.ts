@@ -81,6 +81,7 @@ export function senderMessages(algorithm: DigestAlgorithm): fc.Arbitrary<SenderM
       prefix: fc.oneof(fc.constant<''>(''), relPaths),
     }),
     fc.record({ type: fc.constant('seal'), request: ids, directory: dataDirectories }),
+    fc.record({ type: fc.constant('retired'), request: ids, directory: dataDirectories }),
     packedMessages(algorithm),
     fc.record({ type: fc.constant('report'), json: reportBodies }),
     fc.constant({ type: 'keepalive' }),
@@ -173,6 +174,7 @@ export function receiverMessages(algorithm: DigestAlgorithm): fc.Arbitrary<Recei
           process: fc.string({ minLength: 1, maxLength: MAX_ID_LENGTH }),
           listedMtime: fc.boolean(),
           checksLooks: fc.boolean(),
+          retirements: fc.boolean(),
         }),
         { nil: undefined },
       ),
@@ -189,6 +191,11 @@ export function receiverMessages(algorithm: DigestAlgorithm): fc.Arbitrary<Recei
       files: fc.array(fileEntries, { maxLength: 8 }),
     }),
     fc.record({ type: fc.constant('sealed'), request: ids }),
+    fc.record({
+      type: fc.constant('retirement'),
+      request: ids,
+      atUs: fc.option(mtimes, { nil: undefined }),
+    }),
     fc.constant({ type: 'keepalive' }),
   );
 }

@@ -3,7 +3,14 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { encode } from '../../protocol/codec.ts';
-import type { Listed, LookedFile, Looked, Sealed, WelcomeStore } from '../../protocol/messages.ts';
+import type {
+  Listed,
+  LookedFile,
+  Looked,
+  Retirement,
+  Sealed,
+  WelcomeStore,
+} from '../../protocol/messages.ts';
 import { Fifo } from '../../flow/fifo.ts';
 import { Backoff, type RetryPolicy } from '../../flow/retry.ts';
 import { otherStore } from '../other-store.ts';
@@ -14,9 +21,9 @@ const MAX_LISTED_BYTES = 1024 * 1024 * 1024;
 /** Memory of a listed file beside its path, in bytes. */
 const LISTED_FILE_COST = 120;
 
-export type Answer = Looked | Listed | Sealed;
+export type Answer = Looked | Retirement | Listed | Sealed;
 
-/** One LOOK, LIST or SEAL, over as many sessions as it takes. */
+/** One LOOK, RETIRED, LIST or SEAL, over as many sessions as it takes. */
 export interface Call {
   readonly settled: boolean;
   /** Why a receiver with this store must not be asked; undefined where it may. */
@@ -57,6 +64,11 @@ export class Calls {
 
   look(paths: readonly RelPath[], options: LookOptions): Promise<readonly (LookedFile | undefined)[]> {
     return this.#call(options, (resolve) => new LookCall(paths, options, resolve));
+  }
+
+  /** In microseconds; undefined also where the receiver is too old to be asked. */
+  retired(directory: RelPath, options: Abortable): Promise<number | undefined> {
+    return this.#call(options, (resolve) => new RetiredCall(directory, resolve));
   }
 
   list(prefix: RelPath | '', options: Abortable): Promise<readonly FileEntry[]> {
@@ -198,6 +210,36 @@ class LookCall extends OpenCall {
       throw unfitting('LOOK');
     this.settled = true;
     this.#resolve(message.files);
+    return true;
+  }
+}
+
+class RetiredCall extends OpenCall {
+  readonly #directory: RelPath;
+  readonly #resolve: (atUs: number | undefined) => void;
+
+  constructor(directory: RelPath, resolve: (atUs: number | undefined) => void) {
+    super();
+    this.#directory = directory;
+    this.#resolve = resolve;
+  }
+
+  /** A receiver that is too old, or whose store retires nothing, is not asked: there is nothing to tell. */
+  override objection(store: WelcomeStore | undefined): IsyncError | undefined {
+    if (store?.retirements === true) return undefined;
+    this.settled = true;
+    this.#resolve(undefined);
+    return tooOld();
+  }
+
+  override encode(request: number): Buffer {
+    return encode({ type: 'retired', request, directory: this.#directory });
+  }
+
+  override answer(message: Answer): boolean {
+    if (message.type !== 'retirement') throw unfitting('RETIRED');
+    this.settled = true;
+    this.#resolve(message.atUs);
     return true;
   }
 }

@@ -29,6 +29,8 @@ export interface FileStoreOptions {
    * little else to do while it writes. Default false: by the thread pool.
    */
   readonly direct?: boolean | undefined;
+  /** Writes down each seal, for a store from which sealed directories go by age. Default false. */
+  readonly recordSeals?: boolean | undefined;
   /** All paths share one queue, for a store whose first-level folders are not devices to be kept apart. Default false. */
   readonly oneQueue?: boolean | undefined;
 }
