@@ -4,8 +4,6 @@ import type { Log } from '../model/log.ts';
 import { OWN_FOLDER } from '../model/own-folder.ts';
 import type { Store } from '../store/store.ts';
 
-/** Sealed directories of a device that stay whatever their age, unless told: what a device has sent last can be looked at. */
-const RETAIN_LAST = 1;
 /** In the store's own folder. */
 const LOCK_FILE = 'retention.lock';
 
@@ -24,7 +22,7 @@ export interface OpenRetention {
  * @throws IsyncError of the store
  */
 export async function openRetention(
-  { store: at, retain, retainLast = RETAIN_LAST }: ReceiveConfig,
+  { store: at, retain, retainLast }: ReceiveConfig,
   store: Store,
   { signal, log }: { readonly signal: AbortSignal; readonly log: Log },
 ): Promise<OpenRetention | undefined> {

@@ -62,7 +62,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
   using following = followTlsFiles(config, receiver, log);
   tls = following;
   const { url, host, port } = receiver;
-  await using _retaining = retention?.start();
+  await using _ = retention?.start();
   listening = url;
   if (store.notes !== undefined)
     keeping.use(

@@ -225,10 +225,10 @@ class Verification {
 
   async #retiredAt(name: string): Promise<number | undefined> {
     if (this.#retired.has(name)) return this.#retired.get(name);
-    const { target, signal, onRetired } = this.#options;
+    const { target, signal } = this.#options;
     const atMs = await target.retiredAt(parseRelPath(name), { signal });
     this.#retired.set(name, atMs);
-    if (atMs !== undefined) onRetired(name, atMs);
+    if (atMs !== undefined) this.#options.onRetired(name, atMs);
     return atMs;
   }
 

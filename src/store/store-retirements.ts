@@ -40,9 +40,9 @@ export interface StoreRetirements {
 
 export interface FinishOptions extends Abortable {
   /** Told of each directory that was dealt with. */
-  onDone(directory: RelPath): void;
+  readonly onDone: (directory: RelPath) => void;
   /** Told of each that could not be, and is left for the next time. */
-  onStuck(directory: RelPath, error: unknown): void;
+  readonly onStuck: (directory: RelPath, error: unknown) => void;
 }
 
 export interface SealedDirectory {

@@ -81,7 +81,7 @@ export function tamper(world: World, random: Random, kinds = KINDS): Tampering {
       return onFile('has lost a file', file, (path) => rmSync(path));
     case 'old':
       return onFile('has a file of another time', file, (path) => utimesSync(path, 1, 1));
-    default:
+    case 'nothing':
       return NOTHING;
   }
 }

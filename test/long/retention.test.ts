@@ -90,7 +90,6 @@ test.each([
   [['--retain', '90d', '--immutable'], 'removes what --immutable is to keep for good'],
   [['--retain', '0'], 'is no time with a unit'],
   [['--retain', '0d'], 'is too short'],
-  [['--retain-last', '3'], 'of no use without it'],
   [['--retain', '9d', '--retain-last', '0'], 'is no whole number from 1 up'],
 ])('receive with %j is refused in the words of the option', async (args, told) => {
   await using folder = await temporaryFolder('retention');

@@ -31,11 +31,11 @@ describe.each(['a folder', 'a receiver'])('of %s that has retired a directory', 
     else target = usingForTest(send(usingForTest(await receive(store)).url, QUICK));
     for (const path of ['DC1/a', 'DC1/sub/b', 'DC2/a']) write(path);
     for (const name of ['DC1', 'DC2']) write(`${name}/finished.parse`);
-    const send_ = async (changes = {}) => {
+    const sendAll = async (changes = {}) => {
       const told = optionsFor(root, target, changes);
       return { ...(await scan(told.options)).summary, problems: told.problems };
     };
-    expect((await send_()).problems).toEqual([]);
+    expect((await sendAll()).problems).toEqual([]);
     const { retirements } = store;
     if (retirements === undefined) throw new Error('a folder retires directories');
     for await (const directory of retirements.sealedOf('edge1'))
@@ -65,7 +65,7 @@ describe.each(['a folder', 'a receiver'])('of %s that has retired a directory', 
       at,
       write,
       target,
-      send: send_,
+      send: sendAll,
       check,
       kept: (path: string) => join(folder, 'edge1', path),
     };

@@ -138,7 +138,7 @@ describe('a directory is retired', () => {
     const { retirements, sealed } = await sealedStore();
     symlinkSync(folder.outside, at('edge1/DC1/link'));
     writeFileSync(join(folder.outside, 'bystander'), '');
-    const why = expect.stringContaining('"link" is a symlink');
+    const why = '"link" is no regular file';
     expect(await retirements.retire(sealed, LATER)).toEqual({ outcome: 'stays', why });
     expect(readdirSync(folder.outside)).toEqual(['bystander']);
   });

@@ -28,7 +28,7 @@ export const receiveSchema = z
     quota: one((text) => parseBytes(text, 1)).optional(),
     /** Milliseconds. */
     retain: one((text) => parseSpan(text, MIN_RETAIN_MS)).optional(),
-    retainLast: one(parseCount).optional(),
+    retainLast: one(parseCount).prefault('1'),
     maxConnections: one(parseCount).optional(),
     /** Milliseconds; 0: never. */
     maxUnsentAge: one((text) => parseDuration(text, 's')).prefault('1d'),
@@ -57,12 +57,6 @@ export const receiveSchema = z
         context,
         'retain',
         'is for a folder only: let a lifecycle rule of the bucket (Expiration, by prefix) remove old objects',
-      );
-    if (config.retainLast !== undefined && config.retain === undefined)
-      fault(
-        context,
-        'retainLast',
-        'says how much stays of what --retain removes, and is of no use without it',
       );
     if (config.tlsCa !== undefined && config.tlsCert === undefined)
       fault(context, 'tlsCa', 'asks senders for certificates, which needs --tls-cert and --tls-key as well');

@@ -72,7 +72,7 @@ class ExpireDuty {
     for (const [name, untilMs] of this.#spared) if (untilMs <= nowMs) this.#spared.delete(name);
     try {
       const { summary, failure } = await this.#expire();
-      this.#tellShort(summary);
+      if (!signal.aborted) this.#tellShort(summary);
       if (failure !== undefined) throw failure;
       // What could not be made room of now can't be so in a moment.
       return { ms: lookMs, untilShort: !summary.short };
@@ -111,7 +111,7 @@ class ExpireDuty {
         ({ target: asked } = links.use(await openLink()));
         return asked;
       });
-    using _waiting = this.#watchWaiting(() => asked);
+    using _ = this.#watchWaiting(() => asked);
     return await expire({
       ...this.#options,
       connect,
