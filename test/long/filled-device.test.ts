@@ -20,8 +20,8 @@ const MIN_FREE = '20%';
  * How fast the parser fills the disk, in MiB a second, and with how much: several times what is free at first. Not as fast as a parser may
  * be (50): this goes on where others have the machine, and then a directory takes seconds to be compared.
  */
-const FILL_MIB_PER_SECOND = Number(process.env['ISYNC_TEST_FILL_RATE'] ?? 12);
-const FILL_MIB = Number(process.env['ISYNC_TEST_FILL_MIB'] ?? 128);
+const FILL_MIB_PER_SECOND = Number(process.env['ISYNC_TEST_FILL_RATE'] ?? 8);
+const FILL_MIB = Number(process.env['ISYNC_TEST_FILL_MIB'] ?? 96);
 /** What crosses the link meanwhile, in bytes a second: a small part of it. */
 const SLOW_LINK = 2 * MIB;
 
