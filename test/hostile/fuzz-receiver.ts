@@ -39,6 +39,8 @@ export async function fuzzReceiver(options: FuzzOptions): Promise<void> {
   const devices = Array.from({ length: DEVICES }, (_, n) => `mallory${n}`);
   const secrets = new Map<string, string>();
   for (const device of ['witness', ...devices]) secrets.set(device, await addToken(device, tokens));
+  const reading = new Map<string, string>();
+  for (const device of devices) reading.set(device, await addToken(device, tokens, ['--read']));
   const tokenFile = await writeTokenFile(folder.path, 'witness', secrets.get('witness')!);
   await using receiver = await startReceiver(store, {
     args: ['--tokens', tokens, '--retain', '1d'],
@@ -53,6 +55,7 @@ export async function fuzzReceiver(options: FuzzOptions): Promise<void> {
       new HostileSender({
         url: receiver.url,
         token: secrets.get(device),
+        readToken: reading.get(device),
         device,
         corpus,
         random: random.fork(),

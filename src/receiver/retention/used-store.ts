@@ -7,10 +7,12 @@ import type {
   FileDigest,
   ListOptions,
   PublishOptions,
+  PutOutcome,
   ReadOptions,
   Store,
   StoredFile,
   Upload,
+  WholeFile,
 } from '../../store/store.ts';
 import type { DirectoryUses } from './directory-uses.ts';
 
@@ -30,6 +32,15 @@ class UsedStore extends StoreDecorator {
   async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void> {
     this.#uses.touch(file.path);
     await this.store.put(file, bytes, digest, options);
+  }
+
+  override putMany<File extends WholeFile>(
+    files: readonly File[],
+    outcome: PutOutcome<File>,
+    options?: PublishOptions,
+  ): Promise<void> {
+    for (const { file } of files) this.#uses.touch(file.path);
+    return this.store.putMany(files, outcome, options);
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
