@@ -112,7 +112,20 @@ export interface Keepalive {
 }
 
 export type SenderMessage =
-  Hello | Files | Open | Chunk | End | Cancel | Look | Retired | List | Seal | Read | Packed | Report | Keepalive;
+  | Hello
+  | Files
+  | Open
+  | Chunk
+  | End
+  | Cancel
+  | Look
+  | Retired
+  | List
+  | Seal
+  | Read
+  | Packed
+  | Report
+  | Keepalive;
 
 export interface SessionLimits {
   readonly filesInFlight: number;

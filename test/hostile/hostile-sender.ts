@@ -214,7 +214,10 @@ class HostileSession {
       for (const id of this.#ownIds)
         if (message.ranges.some(({ first, last }) => first <= id && id <= last))
           this.#tally.faults.push('a file in .isync was kept');
-    if (['looked', 'sealed', 'failed', 'content', 'retirement'].includes(message.type) && 'request' in message)
+    if (
+      ['looked', 'sealed', 'failed', 'content', 'retirement'].includes(message.type) &&
+      'request' in message
+    )
       this.#requests.delete(message.request);
     if (message.type === 'listed' && message.last) this.#requests.delete(message.request);
     if ((message.type === 'refused' || message.type === 'failed') && message.code === 'INTERNAL')
