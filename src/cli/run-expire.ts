@@ -6,6 +6,7 @@ import { printable } from '../observe/printable.ts';
 import { formatBytes, formatCount } from '../observe/units.ts';
 import type { ExpiredDirectory, ExpireSummary } from '../sender/expire/expire-options.ts';
 import { expire } from '../sender/expire/expire.ts';
+import { whyShort } from '../sender/expire/why-short.ts';
 import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand } from './lasting-command.ts';
 import { openTarget } from './open-target.ts';
@@ -60,17 +61,8 @@ function whatKeeps(directory: string, path: string, message: string): string {
 }
 
 /** Returns `2 directories, 12 files, 3.4 MiB expired; 1 kept; 31 % free`. */
-export function expireLines({
-  expired,
-  files,
-  bytes,
-  kept,
-  left,
-  freeBytes,
-  totalBytes,
-  short,
-  dryRun,
-}: ExpireSummary): string[] {
+export function expireLines(summary: ExpireSummary): string[] {
+  const { expired, files, bytes, kept, left, freeBytes, totalBytes, short, dryRun } = summary;
   const directories = formatCount(expired.length, 'directory', 'directories');
   const percent = Math.floor((100 * freeBytes) / Math.max(totalBytes, 1));
   const parts = [
@@ -80,8 +72,5 @@ export function expireLines({
     `${formatBytes(freeBytes)} (${percent} %) free`,
   ];
   const more = dryRun ? 'even then' : 'still';
-  return [
-    parts.join('; '),
-    ...(short ? [`room is ${more} short: what is left is too young, not sealed, or has to stay`] : []),
-  ];
+  return [parts.join('; '), ...(short ? [`room is ${more} short: ${whyShort(summary)}`] : [])];
 }

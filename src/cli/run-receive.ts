@@ -12,6 +12,7 @@ import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.t
 import { openStore } from './locations/table.ts';
 import { filesOfReceiver, warnOfFewFiles } from './open-files.ts';
 import { openHooks } from './hooks/open-hooks.ts';
+import { openRetention } from './receive-retention.ts';
 import { openStatus } from './status/open-status.ts';
 import { ReceiveStatus } from './status/receive-status.ts';
 import { StoreLook } from './status/store-look.ts';
@@ -23,6 +24,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
   warnOfFewFiles(log, filesOfReceiver(config));
   await using store = await openUnlessStopped(given);
   if (store === undefined) return EXIT.DONE;
+  const retention = await openRetention(config, store, given);
   let listening: string | undefined;
   let tls: FollowedTls | undefined;
   using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
@@ -32,6 +34,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
     devices,
     store: new StoreLook(config.store, store),
     url: () => listening,
+    retired: () => retention?.gone,
     certificateEndsMs: () => tls?.endsMs,
     hasToken: tokens && ((device) => tokens.has(device)),
     log,
@@ -46,7 +49,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
   // Ends after the receiver, whose sessions still count.
   await using keeping = new AsyncDisposableStack();
   await using receiver = await startReceiver({
-    store,
+    store: retention?.store ?? store,
     listen: config.listen,
     tokens,
     insecure: config.insecure,
@@ -59,6 +62,7 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
   using following = followTlsFiles(config, receiver, log);
   tls = following;
   const { url, host, port } = receiver;
+  await using _ = retention?.start();
   listening = url;
   if (store.notes !== undefined)
     keeping.use(

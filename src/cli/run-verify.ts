@@ -37,6 +37,10 @@ export const runVerify = lastingCommand(verifySchema, 'stopping', async (given) 
       if (differences.length < MAX_DIFFERENCES_KEPT) differences.push(problem);
       output.text(differenceLine(problem));
     },
+    onRetired: (directory, atMs) =>
+      output.text(
+        `retired ${printable(directory)}: by the target at ${new Date(atMs).toISOString()}; this is the only copy`,
+      ),
     onProgress: (files, bytes) => void Object.assign(seen, { files, bytes }),
   });
   const { different, missing, extra, damaged, problems } = summary;
@@ -49,6 +53,7 @@ export const runVerify = lastingCommand(verifySchema, 'stopping', async (given) 
     `${damaged} damaged`,
     formatCount(problems, 'problem'),
     ...(summary.expired > 0 ? [`${summary.expired} expired here`] : []),
+    ...(summary.retired > 0 ? [`${summary.retired} retired at the target`] : []),
     ...(config.repair ? [`${summary.repaired} to be sent again`] : []),
   ];
   output.text(counts.join(', '));

@@ -1,5 +1,6 @@
 import { DIGEST_BYTES, type DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
+import type { RelPath } from '../model/rel-path.ts';
 import { ByteReader, ByteWriter, malformed, repeat, textBytes } from './bytes.ts';
 import { encodeContent, encodeRead, readContent, readRanges } from './content-codec.ts';
 import { failureBytes, readFailure, writeFailure } from './failure-codec.ts';
@@ -29,6 +30,7 @@ const TYPE = {
   packed: 0x0a,
   report: 0x0b,
   read: 0x0c,
+  retired: 0x0d,
   keepalive: 0x7f,
   welcome: 0x81,
   ack: 0x82,
@@ -39,6 +41,7 @@ const TYPE = {
   sealed: 0x87,
   failed: 0x88,
   content: 0x89,
+  retirement: 0x8a,
 } as const;
 
 /** Bytes of a CHUNK before its content, for a sender that reads a file straight into its message. */
@@ -89,6 +92,8 @@ export function encode(message: SenderMessage | ReceiverMessage): Buffer {
       for (const path of message.paths) writer.text(path);
       return writer.bytes;
     }
+    case 'retired':
+      return withText(TYPE.retired, message.request, message.directory);
     case 'list':
       return withText(TYPE.list, message.request, message.prefix);
     case 'seal':
@@ -115,6 +120,8 @@ export function encode(message: SenderMessage | ReceiverMessage): Buffer {
       return new ByteWriter(13).u8(TYPE.offset).u32(message.id).u64(message.offset).bytes;
     case 'looked':
       return encodeLooked(message.request, message.files);
+    case 'retirement':
+      return encodeRetirement(message.request, message.atUs);
     case 'listed':
       return encodeListed(message.request, message.last, message.files);
     case 'sealed':
@@ -182,12 +189,10 @@ function readSenderMessage(reader: ByteReader, algorithm: DigestAlgorithm): Send
       const request = reader.u32();
       return { type: 'list', request, prefix: readPrefix(reader) };
     }
-    case TYPE.seal: {
-      const request = reader.u32();
-      const directory = reader.path();
-      if (directory.includes('/')) throw malformed('a data directory of several segments');
-      return { type: 'seal', request, directory };
-    }
+    case TYPE.seal:
+      return { type: 'seal', request: reader.u32(), directory: readDirectory(reader) };
+    case TYPE.retired:
+      return { type: 'retired', request: reader.u32(), directory: readDirectory(reader) };
     case TYPE.read:
       return { type: 'read', request: reader.u32(), ranges: readRanges(reader) };
     case TYPE.packed: {
@@ -230,6 +235,10 @@ function readReceiverMessage(reader: ByteReader, algorithm: DigestAlgorithm): Re
         request,
         files: repeat(reader, MAX_PATHS_PER_MESSAGE, () => readLooked(reader, length)),
       };
+    }
+    case TYPE.retirement: {
+      const request = reader.u32();
+      return { type: 'retirement', request, atUs: reader.flag() ? reader.i64() : undefined };
     }
     case TYPE.listed: {
       const request = reader.u32();
@@ -295,6 +304,18 @@ function readRange(reader: ByteReader): { first: number; last: number } {
   const last = reader.u32();
   if (last < first) throw malformed('a range that ends before it begins');
   return { first, last };
+}
+
+function readDirectory(reader: ByteReader): RelPath {
+  const directory = reader.path();
+  if (directory.includes('/')) throw malformed('a data directory of several segments');
+  return directory;
+}
+
+function encodeRetirement(request: number, atUs: number | undefined): Buffer {
+  const writer = new ByteWriter(atUs === undefined ? 6 : 14).u8(TYPE.retirement).u32(request);
+  writer.flag(atUs !== undefined);
+  return (atUs === undefined ? writer : writer.i64(atUs)).bytes;
 }
 
 function encodeLooked(request: number, files: readonly (LookedFile | undefined)[]): Buffer {

@@ -67,6 +67,7 @@ function parseStore(value: unknown): WelcomeStore | undefined {
     listedMtime: truth(value, 'listedMtime'),
     // Receivers of older versions leave it out.
     checksLooks: value['checksLooks'] !== undefined && truth(value, 'checksLooks'),
+    retirements: value['retirements'] !== undefined && truth(value, 'retirements'),
     ...(freeBytes !== undefined && { freeBytes }),
   };
 }

@@ -59,6 +59,13 @@ export interface Look {
   readonly paths: readonly RelPath[];
 }
 
+/** When was a data directory retired? */
+export interface Retired {
+  readonly type: 'retired';
+  readonly request: number;
+  readonly directory: RelPath;
+}
+
 export interface List {
   readonly type: 'list';
   readonly request: number;
@@ -105,7 +112,20 @@ export interface Keepalive {
 }
 
 export type SenderMessage =
-  Hello | Files | Open | Chunk | End | Cancel | Look | List | Seal | Read | Packed | Report | Keepalive;
+  | Hello
+  | Files
+  | Open
+  | Chunk
+  | End
+  | Cancel
+  | Look
+  | Retired
+  | List
+  | Seal
+  | Read
+  | Packed
+  | Report
+  | Keepalive;
 
 export interface SessionLimits {
   readonly filesInFlight: number;
@@ -139,6 +159,8 @@ export interface WelcomeStore {
   readonly listedMtime: boolean;
   /** Whether a LOOK with digest is answered by this store or not at all. */
   readonly checksLooks: boolean;
+  /** Whether RETIRED is answered. */
+  readonly retirements: boolean;
   /** Bytes that files may take there now; undefined where the receiver does not tell. */
   readonly freeBytes?: number | undefined;
 }
@@ -175,6 +197,13 @@ export interface Looked {
   readonly type: 'looked';
   readonly request: number;
   readonly files: readonly (LookedFile | undefined)[];
+}
+
+export interface Retirement {
+  readonly type: 'retirement';
+  readonly request: number;
+  /** In microseconds since the Unix epoch; undefined where it was not retired. */
+  readonly atUs: number | undefined;
 }
 
 export interface Listed {
@@ -228,4 +257,4 @@ export interface Failed extends Failure {
 }
 
 export type ReceiverMessage =
-  Welcome | Ack | Refused | Offset | Looked | Listed | Sealed | Content | Failed | Keepalive;
+  Welcome | Ack | Refused | Offset | Looked | Retirement | Listed | Sealed | Content | Failed | Keepalive;

@@ -3,7 +3,7 @@ import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { MAX_PATHS_PER_MESSAGE } from '../protocol/limits.ts';
-import type { List, Look, LookedFile, Read, Seal } from '../protocol/messages.ts';
+import type { List, Look, LookedFile, Read, Retired, Seal } from '../protocol/messages.ts';
 import { readDigest } from '../store/read-digest.ts';
 import type { Store } from '../store/store.ts';
 import { protocolViolation } from './protocol-violation.ts';
@@ -45,7 +45,7 @@ export interface RequestsOptions {
   readonly signal: AbortSignal;
 }
 
-/** Answers LOOK, LIST, SEAL and READ of a session. Each method throws IsyncError PROTOCOL where the message breaks a rule. */
+/** Answers LOOK, RETIRED, LIST, SEAL and READ of a session. Each method throws IsyncError PROTOCOL where the message breaks a rule. */
 export class Requests {
   readonly #options: RequestsOptions;
   readonly #open = new Set<number>();
@@ -70,6 +70,17 @@ export class Requests {
       if (isReliedOn && (await this.#isOtherStore())) return this.#options.onOtherStore();
       this.#open.delete(request);
       this.#options.replies.send({ type: 'looked', request, files });
+    });
+  }
+
+  retired({ request, directory }: Retired): void {
+    this.#accept(request, 2 * directory.length, this.#others, async () => {
+      const { store, folder } = this.#options;
+      const place = folder.find(directory);
+      const atMs = place && (await store.retirements?.retiredAt(place));
+      this.#open.delete(request);
+      const atUs = atMs === undefined ? undefined : Math.round(atMs * 1000);
+      this.#options.replies.send({ type: 'retirement', request, atUs });
     });
   }
 

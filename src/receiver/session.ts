@@ -197,7 +197,17 @@ export class ReceiverSession {
         software,
         limits,
         reads: this.#readsIn(hello.mode),
-        store: id === undefined ? undefined : { id, process, listedMtime, checksLooks: true, freeBytes },
+        store:
+          id === undefined
+            ? undefined
+            : {
+                id,
+                process,
+                listedMtime,
+                checksLooks: true,
+                retirements: store.retirements !== undefined,
+                freeBytes,
+              },
       }),
     );
     this.#log.info('session opened', {

@@ -33,6 +33,7 @@ export class WelcomedSession {
   dispatch(message: Exclude<SenderMessage, { type: 'keepalive' }>): void {
     const { mode, reads, intake, requests } = this.#options;
     if (message.type === 'look') return requests.look(message);
+    if (message.type === 'retired') return requests.retired(message);
     if (message.type === 'list') return requests.list(message);
     if (message.type === 'read') {
       if (!reads) throw protocolViolation('READ in a session that gets no content');

@@ -1,4 +1,5 @@
 import type { RelPath } from '../model/rel-path.ts';
+import type { ListedFile } from './listed-file.ts';
 import type { SealRecord } from './seal-record.ts';
 
 /** finished: sealed · closed: gets no more files · unclosed: not closed, not the newest · active: the newest. */
@@ -85,4 +86,13 @@ export function stateOf(
 /** A file system that knows none says 0. */
 function isSameBirth(recordedMs: number, nowMs: number): boolean {
   return recordedMs > 0 && Math.abs(recordedMs - nowMs) < 1;
+}
+
+/** A seal is written down in whole ms. */
+const SEAL_TICK_MS = 1;
+
+/** Whether a file has come, or changed in any way, after the directory was sealed; also where the seal does not say when that was. */
+export function isNewerThanSeal({ identity }: ListedFile, { seal }: DataDirectory): boolean {
+  const sealedMs = seal?.record === undefined ? -Infinity : Date.parse(seal.record.finished);
+  return Math.max(identity.ctimeMs, identity.mtimeMs) > sealedMs + SEAL_TICK_MS;
 }

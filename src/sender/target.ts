@@ -32,6 +32,12 @@ export interface Target extends AsyncDisposable {
   /** Resolves to what the target holds under each of `paths`, in their order; undefined where nothing. */
   look(paths: readonly RelPath[], options?: LookOptions): Promise<readonly (TargetRecord | undefined)[]>;
 
+  /**
+   * When the target has removed a data directory by its own retention, in ms since 1970; undefined where it has not, or can't tell. What is
+   * missing there of a directory that was sealed earlier is not lost, then.
+   */
+  retiredAt(directory: RelPath, options?: Abortable): Promise<number | undefined>;
+
   /** Every file the target holds at or below `prefix` for this device, in no order. */
   list(prefix: RelPath | '', options?: Abortable): AsyncIterable<FileEntry>;
 

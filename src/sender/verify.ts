@@ -5,7 +5,7 @@ import { toIsyncError } from '../model/isync-error.ts';
 import { PARSE_MARKER } from '../model/markers.ts';
 import { problemOf, type Problem } from '../model/problem.ts';
 import { firstSegment, joinRelPath, parseRelPath } from '../model/rel-path.ts';
-import type { DataDirectory } from '../scanner/data-directory.ts';
+import { isNewerThanSeal, isSealed, type DataDirectory } from '../scanner/data-directory.ts';
 import { createIgnoreRule, type IgnoreRule } from '../scanner/ignore-rule.ts';
 import { inspectFile } from '../scanner/inspect-file.ts';
 import { listDataDirectories } from '../scanner/list-data-directories.ts';
@@ -43,6 +43,8 @@ export interface VerifyOptions {
   readonly signal: AbortSignal;
   /** DIFFERENT, MISSING, EXTRA and SOURCE_DAMAGED, and what could not be compared. */
   onDifference(problem: Problem): void;
+  /** Called once for each directory that has such files, with when it was retired, in ms since 1970. */
+  onRetired(directory: string, atMs: number): void;
   onProgress(files: number, bytes: number): void;
 }
 
@@ -58,6 +60,8 @@ export interface VerifySummary {
   readonly extra: number;
   /** Files of directories that have been expired here, which only the target has for good. */
   readonly expired: number;
+  /** Files of sealed directories that the target has removed by its own retention: what is here is all that there is of them. */
+  readonly retired: number;
   /** Files that could not be compared: unreadable, changing, badly named. */
   readonly problems: number;
   /** Files that the next scan sends, because of `repair`. */
@@ -73,7 +77,7 @@ export async function verify(options: VerifyOptions): Promise<VerifySummary> {
   const run = new Verification(options);
   await run.compareRoot();
   await run.findExtra();
-  run.checkSeals();
+  await run.checkSeals();
   return run.summary;
 }
 
@@ -101,6 +105,7 @@ class Verification {
     damaged: 0,
     extra: 0,
     expired: 0,
+    retired: 0,
     problems: 0,
     repaired: 0,
   };
@@ -109,6 +114,8 @@ class Verification {
   readonly #seals = new SealCheck();
   /** Data directories of the root. */
   readonly #present = new Set<string>();
+  /** Directories that the target was asked about: when it has retired them. */
+  readonly #retired = new Map<string, number | undefined>();
 
   constructor(options: VerifyOptions) {
     this.#options = options;
@@ -141,8 +148,10 @@ class Verification {
   }
 
   /** Seals that tell of more than the target has, once all is compared. */
-  checkSeals(): void {
-    for (const problem of this.#seals.lacking()) this.#tell('MISSING', problem.path, problem.message);
+  async checkSeals(): Promise<void> {
+    for (const problem of this.#seals.lacking())
+      if ((await this.#retiredAt(firstSegment(parseRelPath(problem.path)))) === undefined)
+        this.#tell('MISSING', problem.path, problem.message);
   }
 
   async #compareDirectory(directory: DataDirectory, store: string | undefined): Promise<void> {
@@ -151,12 +160,12 @@ class Verification {
     if (fault !== undefined) this.#tell('DIFFERENT', fault.path, fault.message);
     for await (const batch of listDirectory(root, directory.name, { ignore: this.#ignore, signal })) {
       signal.throwIfAborted();
-      for (const group of this.#groupsOf(batch)) await this.#compareGroup(group);
+      for (const group of this.#groupsOf(batch)) await this.#compareGroup(directory, group);
     }
     // The parser's marker is published as a directory's last file, so an unsealed one need not be there.
     if (directory.seal === undefined || !directory.closed) return;
     const marker = inspectFile(root, joinRelPath(directory.name, PARSE_MARKER));
-    if (marker?.kind === 'file') await this.#compareGroup([marker.file]);
+    if (marker?.kind === 'file') await this.#compareGroup(directory, [marker.file]);
   }
 
   *#groupsOf(batch: readonly Finding[]): Generator<readonly ListedFile[]> {
@@ -178,13 +187,15 @@ class Verification {
     if (group.length > 0) yield group;
   }
 
-  async #compareGroup(files: readonly ListedFile[]): Promise<void> {
+  async #compareGroup(directory: DataDirectory, files: readonly ListedFile[]): Promise<void> {
     const { target, quick, signal } = this.#options;
     const paths = files.map((file) => file.entry.path);
     const asked = target.look(paths, { signal, digest: !quick });
     const contents = quick ? Promise.resolve([]) : this.#contentsOf(files);
     const [records, local] = await Promise.all([asked, contents]);
-    for (const [index, file] of files.entries()) await this.#compare(file, records[index], local[index]);
+    for (const [index, file] of files.entries())
+      if (records[index] === undefined && (await this.#isRetired(directory, file))) this.summary.retired++;
+      else await this.#compare(file, records[index], local[index]);
     this.#options.onProgress(this.summary.files, this.summary.bytes);
   }
 
@@ -203,6 +214,22 @@ class Verification {
       }
     }
     return contents;
+  }
+
+  /** Whether the target has had the file, and retired it. What is not sealed, or has come since, the scan sends. */
+  async #isRetired(directory: DataDirectory, file: ListedFile): Promise<boolean> {
+    const { device } = this.#options.target.traits;
+    const wasSealed = isSealed(directory, undefined, device) && !isNewerThanSeal(file, directory);
+    return wasSealed && (await this.#retiredAt(directory.name)) !== undefined;
+  }
+
+  async #retiredAt(name: string): Promise<number | undefined> {
+    if (this.#retired.has(name)) return this.#retired.get(name);
+    const { target, signal } = this.#options;
+    const atMs = await target.retiredAt(parseRelPath(name), { signal });
+    this.#retired.set(name, atMs);
+    if (atMs !== undefined) this.#options.onRetired(name, atMs);
+    return atMs;
   }
 
   async #compare(

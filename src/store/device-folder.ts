@@ -1,5 +1,6 @@
 import { IsyncError } from '../model/isync-error.ts';
 import { WATCH_MARKER } from '../model/markers.ts';
+import { isOwnPath, OWN_FOLDER } from '../model/own-folder.ts';
 import {
   isRelPath,
   joinRelPath,
@@ -20,12 +21,16 @@ export class DeviceFolder {
 
   /**
    * The place of a file that is to be kept.
-   * @throws IsyncError BAD_PATH for a path outside of data directories, and for our own marker: with it in the store a
-   *   directory would look sealed there
+   * @throws IsyncError BAD_PATH for a path outside of data directories, for our own marker: with it in the store a
+   *   directory would look sealed there, and for our own folder: fetched into a root it would be taken for the root's
    */
   placeFor(path: RelPath): RelPath {
     const slash = path.indexOf('/');
     if (slash < 0) throw new IsyncError('BAD_PATH', 'a file must lie in a data directory', { path });
+    if (isOwnPath(path))
+      throw new IsyncError('BAD_PATH', `"${OWN_FOLDER}" is isync's own folder, never a data directory`, {
+        path,
+      });
     if (nameOf(path) === WATCH_MARKER && path.indexOf('/', slash + 1) < 0)
       throw new IsyncError('BAD_PATH', `${WATCH_MARKER} is never transferred`, { path });
     if (isTooDeep(path))

@@ -4,6 +4,7 @@ import type { FileEntry } from '../model/file-entry.ts';
 import type { IsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import type { StoreNotes } from './store-notes.ts';
+import type { StoreRetirements } from './store-retirements.ts';
 
 /** What differs between stores; code asks these values, never the class. */
 export interface StoreCapabilities {
@@ -28,6 +29,9 @@ export interface Store extends AsyncDisposable {
 
   /** Absent where it keeps nothing but files. */
   readonly notes?: StoreNotes | undefined;
+
+  /** Absent where directories are not retired: in a bucket, whose own lifecycle rules remove objects. */
+  readonly retirements?: StoreRetirements | undefined;
 
   /** Which store this is, looked up anew: it may have been emptied or swapped since it was opened. */
   identity(options?: Abortable): Promise<StoreIdentity>;

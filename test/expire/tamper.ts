@@ -24,15 +24,30 @@ export interface Tampering {
   readonly undo: () => void;
 }
 
+type Kind = 'nothing' | 'away' | 'other' | 'emptied' | 'cloned' | 'cut' | 'flip' | 'lost' | 'old';
+
+const KINDS: readonly Kind[] = [
+  'nothing',
+  'nothing',
+  'away',
+  'other',
+  'emptied',
+  'cloned',
+  'cut',
+  'flip',
+  'lost',
+  'old',
+];
+/** What can happen while a run is at work, for nothing that it has compared is harmed by it. */
+export const WHILE_AT_WORK: readonly Kind[] = ['away', 'other', 'emptied'];
+
 /** Does something to the target, or nothing. Harmed are only copies of what is still on the device. */
-export function tamper(world: World, random: Random): Tampering {
+export function tamper(world: World, random: Random, kinds = KINDS): Tampering {
   const { store } = world;
   const victims = world.present().filter((path) => existsSync(join(store, DEVICE, path)));
   const file = victims.length === 0 ? undefined : join(store, DEVICE, random.pick(victims));
   const kept = `${store}.kept`;
-  switch (
-    random.pick(['nothing', 'nothing', 'away', 'other', 'emptied', 'cloned', 'cut', 'flip', 'lost', 'old'])
-  ) {
+  switch (random.pick(kinds)) {
     case 'away':
       renameSync(store, kept);
       return { name: 'is away', isOther: true, undo: () => renameSync(kept, store) };
@@ -66,7 +81,7 @@ export function tamper(world: World, random: Random): Tampering {
       return onFile('has lost a file', file, (path) => rmSync(path));
     case 'old':
       return onFile('has a file of another time', file, (path) => utimesSync(path, 1, 1));
-    default:
+    case 'nothing':
       return NOTHING;
   }
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readdir, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -41,7 +42,10 @@ export async function fuzzReceiver(options: FuzzOptions): Promise<void> {
   const reading = new Map<string, string>();
   for (const device of devices) reading.set(device, await addToken(device, tokens, ['--read']));
   const tokenFile = await writeTokenFile(folder.path, 'witness', secrets.get('witness')!);
-  await using receiver = await startReceiver(store, { args: ['--tokens', tokens], env: COLLECTS_ON_SIGNAL });
+  await using receiver = await startReceiver(store, {
+    args: ['--tokens', tokens, '--retain', '1d'],
+    env: COLLECTS_ON_SIGNAL,
+  });
   using memory = new MemoryWatch(receiver.process);
   const idle = await memory.collected();
 
@@ -110,6 +114,12 @@ export async function fuzzReceiver(options: FuzzOptions): Promise<void> {
   const expected = ['.isync', ...devices, 'witness'];
   const found = (await readdir(store)).filter((name) => !expected.includes(name));
   checks.check("nothing lies outside of the devices' folders", found.length === 0, found.join(' '));
+  const own = (await Promise.all(devices.map((device) => namesIn(join(store, device))))).flat();
+  checks.check(
+    'nothing is kept in a folder of the name .isync',
+    own.every((name) => name.toLowerCase() !== '.isync'),
+    own.join(' ').slice(0, 200),
+  );
   const around = (await readdir(folder.path)).toSorted().join(' ');
   checks.check(
     'nothing lies outside of the store',
@@ -118,6 +128,10 @@ export async function fuzzReceiver(options: FuzzOptions): Promise<void> {
   );
   const parts = (await readdir(join(store, '.isync/staging/parts'))).length;
   checks.check('unfinished uploads are bounded', parts <= 64 * DEVICES, `${parts} are left`);
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  return existsSync(folder) ? await readdir(folder) : [];
 }
 
 function closes(senders: readonly HostileSender[]): string {

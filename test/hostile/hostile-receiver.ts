@@ -135,6 +135,7 @@ export class HostileReceiver implements AsyncDisposable {
                 process: random.pick(TEXTS),
                 listedMtime: random.chance(0.5),
                 checksLooks: random.chance(0.5),
+                retirements: random.chance(0.5),
               }
             : undefined,
         };
@@ -166,6 +167,15 @@ export class HostileReceiver implements AsyncDisposable {
       case 'list':
         for (let pages = random.below(10); pages >= 0; pages--)
           yield { type: 'listed', request: message.request, last: pages === 0, files: [] };
+        return;
+      case 'retired':
+        if (random.chance(0.1)) yield { type: 'failed', request: message.request, ...failure() };
+        else
+          yield {
+            type: 'retirement',
+            request: message.request,
+            atUs: random.pick([undefined, 0, -1, Number.MAX_SAFE_INTEGER]),
+          };
         return;
       case 'seal':
         if (random.chance(0.5)) yield { type: 'sealed', request: message.request };

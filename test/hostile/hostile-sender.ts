@@ -4,6 +4,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { zstdCompressSync } from 'node:zlib';
 import { WebSocket } from 'ws';
 import { digestOf } from '../../src/model/digest.ts';
+import { isOwnPath } from '../../src/model/own-folder.ts';
 import { parseRelPath, type RelPath } from '../../src/model/rel-path.ts';
 import { CLOSE } from '../../src/protocol/close-codes.ts';
 import { decodeReceiverMessage, encode } from '../../src/protocol/codec.ts';
@@ -41,6 +42,7 @@ export function senderCorpus(seed: number): Corpus {
       'DC1/.isync/x',
       '.isync',
       '.isync/staging/x',
+      '.ISYNC/retired/x',
       `DC1/${'deep/'.repeat(62)}x`,
       `DC1/${'a/'.repeat(2000)}x`,
     ].map(parseRelPath),
@@ -129,6 +131,8 @@ class HostileSession {
   #nextId = 1;
   #nextRequest = 1;
   readonly #requests = new Set<number>();
+  /** Files in our own folder, which nobody may keep. */
+  readonly #ownIds = new Set<number>();
   /** `sent` is undefined until OFFSET has come. */
   readonly #uploads = new Map<number, { readonly size: number; sent: number | undefined }>();
   #mayWrite = true;
@@ -206,7 +210,14 @@ class HostileSession {
     if (message.type === 'welcome') this.#welcome = true;
     const upload = message.type === 'offset' ? this.#uploads.get(message.id) : undefined;
     if (message.type === 'offset' && upload !== undefined) upload.sent = message.offset;
-    if (['looked', 'sealed', 'failed', 'content'].includes(message.type) && 'request' in message)
+    if (message.type === 'ack')
+      for (const id of this.#ownIds)
+        if (message.ranges.some(({ first, last }) => first <= id && id <= last))
+          this.#tally.faults.push('a file in .isync was kept');
+    if (
+      ['looked', 'sealed', 'failed', 'content', 'retirement'].includes(message.type) &&
+      'request' in message
+    )
       this.#requests.delete(message.request);
     if (message.type === 'listed' && message.last) this.#requests.delete(message.request);
     if ((message.type === 'refused' || message.type === 'failed') && message.code === 'INTERNAL')
@@ -263,6 +274,7 @@ class HostileSession {
       };
       return { entry, digest, content };
     });
+    for (const [index, { entry }] of files.entries()) this.#noteOwn(this.#nextId + index, entry.path);
     this.#say({ type: 'files', firstId: this.#nextId, files });
     this.#nextId += files.length;
   }
@@ -274,7 +286,13 @@ class HostileSession {
     const id = this.#nextId++;
     const resume = random.chance(0.3);
     this.#uploads.set(id, { size, sent: resume ? undefined : 0 });
-    this.#say({ type: 'open', id, resume, entry: { path: this.#path(), size, mtimeUs: random.below(50) } });
+    const path = this.#path();
+    this.#noteOwn(id, path);
+    this.#say({ type: 'open', id, resume, entry: { path, size, mtimeUs: random.below(50) } });
+  }
+
+  #noteOwn(id: number, path: RelPath): void {
+    if (isOwnPath(path)) this.#ownIds.add(id);
   }
 
   #goOn(): void {
@@ -304,6 +322,8 @@ class HostileSession {
     else if (kind === 0) this.#say({ type: 'list', request, prefix: random.chance(0.1) ? '' : this.#path() });
     else if (kind === 1 && this.#mayWrite)
       this.#say({ type: 'seal', request, directory: parseRelPath(this.#path().split('/')[0]!) });
+    else if (kind === 2)
+      this.#say({ type: 'retired', request, directory: parseRelPath(this.#path().split('/')[0]!) });
     else {
       const paths = Array.from({ length: random.below(8) }, () => this.#path());
       this.#say({ type: 'look', request, digest: random.chance(0.5), paths });

@@ -86,6 +86,7 @@ export function senderMessages(algorithm: DigestAlgorithm): fc.Arbitrary<SenderM
       prefix: fc.oneof(fc.constant<''>(''), relPaths),
     }),
     fc.record({ type: fc.constant('seal'), request: ids, directory: dataDirectories }),
+    fc.record({ type: fc.constant('retired'), request: ids, directory: dataDirectories }),
     fc.record({
       type: fc.constant('read'),
       request: ids,
@@ -185,6 +186,7 @@ export function receiverMessages(algorithm: DigestAlgorithm): fc.Arbitrary<Recei
           process: fc.string({ minLength: 1, maxLength: MAX_ID_LENGTH }),
           listedMtime: fc.boolean(),
           checksLooks: fc.boolean(),
+          retirements: fc.boolean(),
         }),
         { nil: undefined },
       ),
@@ -201,6 +203,11 @@ export function receiverMessages(algorithm: DigestAlgorithm): fc.Arbitrary<Recei
       files: fc.array(fileEntries, { maxLength: 8 }),
     }),
     fc.record({ type: fc.constant('sealed'), request: ids }),
+    fc.record({
+      type: fc.constant('retirement'),
+      request: ids,
+      atUs: fc.option(mtimes, { nil: undefined }),
+    }),
     content(algorithm),
     fc.constant({ type: 'keepalive' }),
   );

@@ -305,6 +305,7 @@ describe('limits of the codec', () => {
     '{"id":"i","process":"p"}',
     '{"id":"i","process":"p","listedMtime":1}',
     '{"id":"i","process":"p","listedMtime":true,"checksLooks":1}',
+    '{"id":"i","process":"p","listedMtime":true,"retirements":1}',
     '{"id":"","process":"p","listedMtime":true}',
     '{"id":7,"process":"p","listedMtime":true}',
     `{"id":"i","process":"${'p'.repeat(MAX_ID_LENGTH + 1)}","listedMtime":true}`,

@@ -182,19 +182,22 @@ describe('a refusal', () => {
     expect(await client.next('refused')).toMatchObject({ id: 2, code: 'PATH_CONFLICT', retryable: false });
   });
 
-  it.each(['top-level', 'DC1/finished.watch', `${'x'.repeat(254)}/`.repeat(16) + 'y'.repeat(14)])(
-    'meets a path that no file of a data directory has: %.40s',
-    async (path) => {
-      const store = gatedStore();
-      const { url } = await receiverFor(store.store);
-      const client = await greet(url, 'edge1');
-      client.say({ type: 'files', firstId: 1, files: [inlineFile(path, 'x')] });
-      expect(await client.next('refused')).toMatchObject({ id: 1, code: 'BAD_PATH', retryable: false });
-      client.upload(2, path, Buffer.from('x'));
-      expect(await client.next('refused')).toMatchObject({ id: 2, code: 'BAD_PATH', retryable: false });
-      expect(store.paths()).toEqual([]);
-    },
-  );
+  it.each([
+    'top-level',
+    'DC1/finished.watch',
+    '.isync/x',
+    '.ISync/sub/x',
+    `${'x'.repeat(254)}/`.repeat(16) + 'y'.repeat(14),
+  ])('meets a path that no file of a data directory has: %.40s', async (path) => {
+    const store = gatedStore();
+    const { url } = await receiverFor(store.store);
+    const client = await greet(url, 'edge1');
+    client.say({ type: 'files', firstId: 1, files: [inlineFile(path, 'x')] });
+    expect(await client.next('refused')).toMatchObject({ id: 1, code: 'BAD_PATH', retryable: false });
+    client.upload(2, path, Buffer.from('x'));
+    expect(await client.next('refused')).toMatchObject({ id: 2, code: 'BAD_PATH', retryable: false });
+    expect(store.paths()).toEqual([]);
+  });
 
   it('does not meet finished.watch deeper down, nor finished.parse', async () => {
     const store = gatedStore();

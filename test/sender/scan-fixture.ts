@@ -95,6 +95,7 @@ export function bound(target: Target): Target {
     identify: (options) => target.identify(options),
     put: (file, options) => target.put(file, options),
     look: (paths, options) => target.look(paths, options),
+    retiredAt: (directory, options) => target.retiredAt(directory, options),
     list: (prefix, options) => target.list(prefix, options),
     seal: (directory, marker, options) => target.seal(directory, marker, options),
     refused: target.refused,

@@ -34,6 +34,7 @@ async function sealed() {
       replaceDamaged: false,
       signal: new AbortController().signal,
       onDifference: (problem) => void told.push(problem),
+      onRetired: () => undefined,
       onProgress: () => undefined,
       ...changes,
     });

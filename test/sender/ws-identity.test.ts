@@ -9,7 +9,13 @@ const file = (name: string) => new MemorySource(`DC1/${name}`, Buffer.from(name)
 
 describe('ws target: who is there', () => {
   it('waits for a link, and tells what its WELCOME said', async () => {
-    const store = { id: 'a store', process: 'a process', listedMtime: true, checksLooks: true };
+    const store = {
+      id: 'a store',
+      process: 'a process',
+      listedMtime: true,
+      checksLooks: true,
+      retirements: false,
+    };
     const { target } = await scripted({ store, message: acknowledge });
     const identity = await target.identify();
     expect(identity).toMatchObject({ store: 'a store', listedMtime: true });
@@ -43,11 +49,30 @@ describe('ws target: who is there', () => {
   });
 
   it('asks a receiver that can not say whose answer it gives for no digest that must be of one store', async () => {
-    const store = { id: 'a store', process: 'a process', listedMtime: true, checksLooks: false };
+    const store = {
+      id: 'a store',
+      process: 'a process',
+      listedMtime: true,
+      checksLooks: false,
+      retirements: false,
+    };
     const { receiver, target } = await scripted({ store });
     const looked = target.look([parseRelPath('DC1/a')], { digest: true, store: 'a store' });
     await expect(looked).rejects.toMatchObject({ code: 'VERSION_UNSUPPORTED' });
     expect(receiver.heard.map(({ type }) => type)).not.toContain('look');
+  });
+
+  it('does not ask a receiver that knows of no retirements for one', async () => {
+    const store = {
+      id: 'a store',
+      process: 'a process',
+      listedMtime: true,
+      checksLooks: true,
+      retirements: false,
+    };
+    const { receiver, target } = await scripted({ store });
+    expect(await target.retiredAt(parseRelPath('DC1'))).toBeUndefined();
+    expect(receiver.heard.map(({ type }) => type)).not.toContain('retired');
   });
 
   it('tells the same store and another incarnation when the receiver was restarted', async () => {

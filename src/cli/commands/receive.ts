@@ -21,6 +21,18 @@ const OPTIONS = {
   'min-free': { ...TEXT, ...KEPT, describe: 'Leave so much of the disk free, like 1GiB (folders only)' },
   quota: { ...TEXT, ...KEPT, describe: 'Most bytes of files for each device' },
   'max-file-size': { ...TEXT, ...KEPT, describe: 'Refuse larger files' },
+  retain: {
+    ...TEXT,
+    ...KEPT,
+    describe:
+      'For a buffer: remove a sealed data directory this long after its seal, like 90d (folders only)',
+  },
+  'retain-last': {
+    ...TEXT,
+    ...KEPT,
+    describe: 'Sealed directories of each device that --retain leaves in any case, the newest',
+    defaultDescription: '1',
+  },
   'max-unsent-age': {
     ...TEXT,
     ...SEEN,
@@ -47,6 +59,7 @@ export const receive: Command = {
     ['$0 receive /backup', 'Accept this machine only'],
     ['$0 receive /backup --listen 0.0.0.0:7400 --tokens /etc/isync/tokens', 'Devices with a token'],
     ['$0 receive /backup --listen 0.0.0.0:7400 --tokens T --tls-cert C --tls-key K', 'With TLS'],
+    ['$0 receive /buffer --retain 90d --retain-last 3 --tokens T', 'Sealed directories go after 90 days'],
     ['$0 receive /backup --status 127.0.0.1:7481', 'With a status page: http://127.0.0.1:7481'],
     ['$0 receive s3://bucket/backup --s3-region eu-central-1 --tokens T', 'Into a bucket of AWS'],
     ['$0 receive s3://bucket --s3-endpoint https://s3.example', 'Into one of another server'],

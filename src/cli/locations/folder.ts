@@ -45,6 +45,7 @@ export async function openFolderStore(
     immutable: settings.immutable,
     minFreeBytes: settings.minFree,
     maxStagedBytes: settings.quota,
+    recordSeals: settings.retain !== undefined,
   });
   const { withLimits } = await import('./store-rules.ts');
   return withLimits(store, settings);

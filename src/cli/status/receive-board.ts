@@ -18,6 +18,8 @@ export interface ReceiveParts {
   readonly store: StoreLook;
   /** Where it listens; undefined until it does. */
   readonly url: () => string | undefined;
+  /** What retention has removed since the start; undefined where it removes nothing. */
+  readonly retired: () => { readonly directories: number; readonly bytes: number } | undefined;
   /** When its certificate ends, in ms since 1970; undefined without one. */
   readonly certificateEndsMs: () => number | undefined;
 }
@@ -55,8 +57,8 @@ export function receiveBoard(parts: ReceiveParts): StatusBoard {
   return board;
 }
 
-function storeFacts({ config, store, url, certificateEndsMs }: ReceiveParts): Fact[] {
-  const { immutable, minFree, quota, maxFileSize, maxConnections = DEFAULT_MAX_CONNECTIONS } = config;
+function storeFacts({ config, store, url, retired, certificateEndsMs }: ReceiveParts): Fact[] {
+  const { immutable, retain, minFree, quota, maxFileSize, maxConnections = DEFAULT_MAX_CONNECTIONS } = config;
   return [
     { id: 'address', label: 'Store', value: showAddress(config.store) },
     { id: 'url', label: 'Listening on', value: url() ?? null },
@@ -69,6 +71,13 @@ function storeFacts({ config, store, url, certificateEndsMs }: ReceiveParts): Fa
     { id: 'max_file_size', label: 'Largest file', value: maxFileSize ?? null, unit: 'bytes' },
     countFact('max_connections', 'Most connections', maxConnections),
     { id: 'immutable', label: 'Immutable', value: immutable },
+    {
+      id: 'retain',
+      label: 'Kept after the seal',
+      value: retain === undefined ? null : retain / 1000,
+      unit: 'seconds',
+    },
+    countFact('retired', 'Directories retired since start', retired()?.directories ?? null),
     { id: 'tokens', label: 'Tokens', value: config.tokens !== undefined },
     { id: 'certificate_ends', label: 'Certificate ends', value: certificateEndsMs() ?? null, unit: 'time' },
   ];

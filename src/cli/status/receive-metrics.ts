@@ -9,9 +9,9 @@ export const MAX_LABELLED = 1_000;
 /** Keeps in `registry` what a receiver knows, reckoned when somebody reads it. */
 export function measureReceive(
   registry: Registry,
-  { devices, store, certificateEndsMs }: Omit<ReceiveParts, 'config' | 'url'>,
+  { devices, store, retired, certificateEndsMs }: Omit<ReceiveParts, 'config' | 'url'>,
 ): void {
-  const { gauge, gaugeBy, counterBy } = measured(registry, 'isync_receive_');
+  const { gauge, counter, gaugeBy, counterBy } = measured(registry, 'isync_receive_');
   const shown = new Set<Device>();
   /** The same ones each time: a series that comes and goes is of no use. */
   const labelled = (): Set<Device> => {
@@ -63,6 +63,12 @@ export function measureReceive(
   gauge('store_free_bytes', 'Free space at the store; of a folder only', () => store.space?.freeBytes);
   gauge('store_size_bytes', 'Size of its disk', () => store.space?.sizeBytes);
   gauge('store_up', 'Whether the store can be used', () => Number(store.fault === undefined));
+  counter(
+    'retired_directories_total',
+    'Data directories that --retain has removed',
+    () => retired()?.directories ?? 0,
+  );
+  counter('retired_bytes_total', 'Bytes of their files', () => retired()?.bytes ?? 0);
   gauge('certificate_expiry_timestamp_seconds', 'When the certificate of this receiver ends', () => {
     const endsMs = certificateEndsMs();
     return endsMs === undefined ? undefined : endsMs / 1000;

@@ -4,11 +4,14 @@ import { flag, one, path } from '../fields.ts';
 import { location } from '../location.ts';
 import { s3Settings } from '../s3-settings.ts';
 import { parseStoreAddress, RECEIVER_PORT } from '../target-address.ts';
-import { parseBytes, parseCount, parseDuration, parseHostPort } from '../values.ts';
+import { parseBytes, parseCount, parseDuration, parseHostPort, parseSpan } from '../values.ts';
 import { checkKeyPair, common, fault, hookSettings, statusSettings, tls } from './common.ts';
 
 /** Where `isync receive` listens unless told otherwise: reachable from this machine only. */
 const DEFAULT_LISTEN = `127.0.0.1:${RECEIVER_PORT}`;
+
+/** Shortest retention, in ms: 0 would be a slip that removes all at once. */
+const MIN_RETAIN_MS = 1000;
 
 export const receiveSchema = z
   .strictObject({
@@ -23,6 +26,9 @@ export const receiveSchema = z
     maxFileSize: one((text) => parseBytes(text, 1)).optional(),
     /** Bytes for each device. */
     quota: one((text) => parseBytes(text, 1)).optional(),
+    /** Milliseconds. */
+    retain: one((text) => parseSpan(text, MIN_RETAIN_MS)).optional(),
+    retainLast: one(parseCount).prefault('1'),
     maxConnections: one(parseCount).optional(),
     /** Milliseconds; 0: never. */
     maxUnsentAge: one((text) => parseDuration(text, 's')).prefault('1d'),
@@ -43,6 +49,14 @@ export const receiveSchema = z
         context,
         'minFree',
         'is for a folder only: a bucket has no disk to leave free; --quota bounds devices',
+      );
+    if (config.retain !== undefined && config.immutable)
+      fault(context, 'retain', 'removes what --immutable is to keep for good: give one of them');
+    else if (config.retain !== undefined && isS3)
+      fault(
+        context,
+        'retain',
+        'is for a folder only: let a lifecycle rule of the bucket (Expiration, by prefix) remove old objects',
       );
     if (config.tlsCa !== undefined && config.tlsCert === undefined)
       fault(context, 'tlsCa', 'asks senders for certificates, which needs --tls-cert and --tls-key as well');

@@ -27,7 +27,7 @@ export interface CompareOptions {
 
 export type Comparison =
   | { readonly outcome: 'equal'; readonly print: string }
-  /** One file is not as it is at the target, or could not be read here. */
+  /** One file is not as it is at the target, or could not be read here; or the target has retired all of it. */
   | { readonly outcome: 'different'; readonly problem: Problem };
 
 /**
@@ -38,12 +38,31 @@ export type Comparison =
  */
 export async function compareDirectory(place: Place, options: CompareOptions): Promise<Comparison> {
   const print = new VerifiedPrint(place);
+  let isFirst = true;
   for await (const group of groupsOf(place, options.signal)) {
+    // What the target has retired is not read for nothing.
+    const retired = isFirst ? await retiredProblem(place, group, options) : undefined;
+    if (retired !== undefined) return { outcome: 'different', problem: retired };
+    isFirst = false;
     for (const file of group) print.add(file);
     const problem = await compareGroup(place, group, options);
     if (problem !== undefined) return { outcome: 'different', problem };
   }
   return { outcome: 'equal', print: print.toString() };
+}
+
+/** Why a directory stays that the target has removed by its own retention: what is here is all that there is of it. */
+async function retiredProblem(
+  place: Place,
+  [file]: readonly ListedFile[],
+  { target, signal }: CompareOptions,
+): Promise<Problem | undefined> {
+  if (file === undefined) return undefined;
+  const [record] = await target.look([atTarget(place, file.entry.path)], { signal });
+  const atMs = record === undefined ? await target.retiredAt(place.name, { signal }) : undefined;
+  if (atMs === undefined) return undefined;
+  const message = `the target has retired it at ${new Date(atMs).toISOString()}: this is the only copy`;
+  return { code: 'NOT_EXPIRED', path: place.name, message };
 }
 
 /** All files, in groups that are compared at once; what is no file has been found before, and is found again at the end. */

@@ -4,6 +4,7 @@ import type { Problem } from '../../model/problem.ts';
 import { errnoOf, IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { syncFolder } from '../../model/sync-folder.ts';
 import { openFiles } from '../../scanner/open-files.ts';
+import { removeDirectory } from '../../scanner/remove-directory.ts';
 import { readSealRecord } from '../../scanner/seal-record.ts';
 import { tickOf } from '../clock-tick.ts';
 import type { Candidate } from './candidates.ts';
@@ -11,7 +12,6 @@ import { compareDirectory, lookAgain } from './compare-directory.ts';
 import type { ExpiredDirectory, ExpireOptions } from './expire-options.ts';
 import { recordExpired } from './expired-log.ts';
 import type { Place } from './place.ts';
-import { removeDirectory } from './remove-directory.ts';
 import { newerFault, sealFor, type FullSeal } from './seal-faults.ts';
 import { putBack, setAside } from './set-aside.ts';
 import { survey, type Survey } from './survey.ts';
@@ -43,7 +43,8 @@ export class DirectoryExpiry {
   }
 
   /** Asks the target which store it is; from then on only that one's word counts. @throws IsyncError OTHER_STORE */
-  static async open(options: ExpireOptions): Promise<DirectoryExpiry> {
+  static async open(given: ExpireOptions): Promise<DirectoryExpiry> {
+    const options = { ...given, target: (await given.connect?.()) ?? given.target };
     const { store } = await options.target.identify({ signal: options.signal });
     if (store === undefined)
       throw new IsyncError('OTHER_STORE', 'the target does not say which store it is', {

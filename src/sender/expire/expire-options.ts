@@ -9,6 +9,8 @@ export interface ExpireOptions {
   /** Absolute path. */
   readonly root: string;
   readonly target: Target;
+  /** Opens what is asked in place of `target`, once something is due. */
+  readonly connect?: (() => Promise<Target>) | undefined;
   /** Only data directories whose name begins so. */
   readonly tag: string;
   /** Tells of files that a scan leaves alone: the target lacks them, so their directory stays. */
@@ -70,6 +72,12 @@ export interface ExpireSummary {
   readonly totalBytes: number;
   /** Less is free than `minFree` asks for. */
   readonly short: boolean;
+  /** Directories that are sealed, and too young to go however short room is. */
+  readonly young: number;
+  /** When the first of those may go, ISO 8601; undefined where there is none. */
+  readonly next: string | undefined;
+  /** Directories that are not sealed. */
+  readonly unsealed: number;
   readonly dryRun: boolean;
   readonly seconds: number;
 }

@@ -65,6 +65,9 @@ class Expiry {
   readonly #expired: ExpiredDirectory[] = [];
   readonly #kept: (Problem & { directory: string })[] = [];
   #left = 0;
+  #young = 0;
+  #nextMs = Infinity;
+  #unsealed = 0;
 
   constructor(options: ExpireOptions) {
     this.#options = options;
@@ -76,6 +79,7 @@ class Expiry {
     await this.#putBackAll();
     const found = await listDataDirectories(root, { tag });
     checkRoot('expire', root, tag, found);
+    this.#unsealed = found.directories.filter(({ seal }) => seal === undefined).length;
     try {
       await this.#expireAll(candidatesIn(root, found.directories, newest));
       return undefined;
@@ -86,14 +90,19 @@ class Expiry {
 
   async summary(): Promise<ExpireSummary> {
     const expired = this.#expired;
+    const { freeBytes, totalBytes } = this.#room.now;
     return {
       expired,
       files: expired.reduce((sum, { files }) => sum + files, 0),
       bytes: expired.reduce((sum, { bytes }) => sum + bytes, 0),
       kept: this.#kept,
       left: this.#left,
-      ...this.#room.now,
+      freeBytes,
+      totalBytes,
       short: await this.#room.isShort(),
+      young: this.#young,
+      next: Number.isFinite(this.#nextMs) ? new Date(this.#nextMs).toISOString() : undefined,
+      unsealed: this.#unsealed,
       dryRun: this.#options.dryRun,
       seconds: (performance.now() - this.#startedMs) / 1000,
     };
@@ -135,7 +144,11 @@ class Expiry {
     const { keepMs = Infinity, keepAtLeastMs } = this.#options;
     const ageMs = Date.now() - sealedMs;
     // A seal from the future has no age that says anything.
-    if (ageMs < Math.max(keepAtLeastMs, 0)) return undefined;
+    if (ageMs < Math.max(keepAtLeastMs, 0)) {
+      this.#young++;
+      this.#nextMs = Math.min(this.#nextMs, sealedMs + Math.max(keepAtLeastMs, 0));
+      return undefined;
+    }
     if (ageMs >= keepMs) return 'age';
     return (await this.#room.isShort()) ? 'room' : undefined;
   }

@@ -36,7 +36,7 @@ export class RoomWatch {
     if (this.#minFree === undefined) return false;
     const now = this.now;
     this.#startedWith ??= now;
-    if (!this.#isDry && !isShort(now, this.#minFree)) return false;
+    if (!this.#isDry && (now.isPrompt || !isShort(now, this.#minFree))) return isShort(now, this.#minFree);
     if (isShort(this.#startedWith, this.#minFree, this.#madeBytes)) return true;
     if (this.#isDry) return false;
     await syncFileSystem(this.#root);

@@ -1,6 +1,9 @@
 import { statfsSync } from 'node:fs';
 import { toIsyncError } from '../../model/isync-error.ts';
 
+/** ext2 to ext4, and tmpfs, by their numbers in statfs(2). */
+const PROMPT: ReadonlySet<number> = new Set([0xef53, 0x01021994]);
+
 /** How much of a disk is to stay free. */
 export type MinFree = { readonly percent: number } | { readonly bytes: number };
 
@@ -9,13 +12,19 @@ export interface Room {
   readonly freeBytes: number;
   /** Of the disk, without what is reserved for root: as df(1) counts. */
   readonly totalBytes: number;
+  /** Whether the file system counts what was removed as free at once. */
+  readonly isPrompt: boolean;
 }
 
 /** @throws IsyncError ROOT_MISSING */
 export function roomOf(root: string): Room {
   try {
-    const { bavail, bfree, blocks, bsize } = statfsSync(root);
-    return { freeBytes: bavail * bsize, totalBytes: (blocks - bfree + bavail) * bsize };
+    const { bavail, bfree, blocks, bsize, type } = statfsSync(root);
+    return {
+      freeBytes: bavail * bsize,
+      totalBytes: (blocks - bfree + bavail) * bsize,
+      isPrompt: PROMPT.has(type),
+    };
   } catch (error) {
     throw toIsyncError(error, 'ROOT_MISSING', { path: root });
   }

@@ -1,7 +1,12 @@
 import { LRUCache } from 'lru-cache';
 import { toIsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
-import { changedSinceSeal, isSealed, type DataDirectory } from '../../scanner/data-directory.ts';
+import {
+  changedSinceSeal,
+  isNewerThanSeal,
+  isSealed,
+  type DataDirectory,
+} from '../../scanner/data-directory.ts';
 import { Fingerprint } from '../../scanner/fingerprint.ts';
 import { inspectDataDirectory } from '../../scanner/list-data-directories.ts';
 import { listDirectory } from '../../scanner/list-directory.ts';
@@ -65,7 +70,7 @@ export class SealedGrowth {
       if (directory === undefined || !isSealed(directory, store, options.target.traits.device)) return;
       tally.forgetProblems(name);
       if ((await this.#fingerprintOf(name)) === directory.seal?.record?.fingerprint) return;
-      const { count, first } = await this.#newFiles(name, listedMtime);
+      const { count, first } = await this.#newFiles(directory, listedMtime);
       if (first === undefined) return;
       if (options.reopen) {
         options.log.info('opened again: it has grown since it was sealed', { path: name });
@@ -97,13 +102,18 @@ export class SealedGrowth {
     return print.toString();
   }
 
+  /** Of a directory that the target has retired, those that have come or changed since the seal: the others need not be there. */
   async #newFiles(
-    name: RelPath,
+    directory: DataDirectory,
     listedMtime: boolean,
   ): Promise<{ count: number; first: RelPath | undefined }> {
+    const { options, cut } = this.#context;
+    const { name } = directory;
+    const isRetired = (await options.target.retiredAt(name, { signal: cut })) !== undefined;
     let count = 0;
     let first: RelPath | undefined;
     for await (const { file } of discrepancies(this.#context, name, { listedMtime })) {
+      if (isRetired && !isNewerThanSeal(file, directory)) continue;
       count++;
       first ??= file.entry.path;
     }

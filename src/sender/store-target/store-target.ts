@@ -127,6 +127,11 @@ class StoreTarget implements Target {
     return records;
   }
 
+  async retiredAt(directory: RelPath, { signal }: Abortable = {}): Promise<number | undefined> {
+    const place = this.#folder.place(directory);
+    return this.#retrying(async () => this.#store.retirements?.retiredAt(place), signal);
+  }
+
   async *list(prefix: RelPath | '', { signal }: Abortable = {}): AsyncIterable<FileEntry> {
     const listed = this.#store.list(this.#folder.place(prefix), { signal: this.#either(signal) });
     for await (const entry of listed) yield { ...entry, path: this.#folder.nameOf(entry.path) };

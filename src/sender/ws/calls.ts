@@ -9,6 +9,7 @@ import type {
   Listed,
   LookedFile,
   Looked,
+  Retirement,
   Sealed,
   Welcome,
 } from '../../protocol/messages.ts';
@@ -23,9 +24,9 @@ const MAX_LISTED_BYTES = 1024 * 1024 * 1024;
 /** Memory of a listed file beside its path, in bytes. */
 const LISTED_FILE_COST = 120;
 
-export type Answer = Looked | Listed | Sealed | Content;
+export type Answer = Looked | Retirement | Listed | Sealed | Content;
 
-/** One LOOK, LIST, SEAL or READ, over as many sessions as it takes. */
+/** One LOOK, RETIRED, LIST, SEAL or READ, over as many sessions as it takes. */
 export interface Call {
   readonly settled: boolean;
   /** Why a receiver that has said this must not be asked; undefined where it may. */
@@ -69,6 +70,11 @@ export class Calls {
 
   look(paths: readonly RelPath[], options: LookOptions): Promise<readonly (LookedFile | undefined)[]> {
     return this.#call(options, (resolve) => new LookCall(paths, options, resolve));
+  }
+
+  /** In microseconds; undefined also where the receiver is too old to be asked. */
+  retired(directory: RelPath, options: Abortable): Promise<number | undefined> {
+    return this.#call(options, (resolve) => new RetiredCall(directory, resolve));
   }
 
   list(prefix: RelPath | '', options: Abortable): Promise<readonly FileEntry[]> {
@@ -215,6 +221,36 @@ class LookCall extends OpenCall {
       throw unfitting('LOOK');
     this.settled = true;
     this.#resolve(message.files);
+    return true;
+  }
+}
+
+class RetiredCall extends OpenCall {
+  readonly #directory: RelPath;
+  readonly #resolve: (atUs: number | undefined) => void;
+
+  constructor(directory: RelPath, resolve: (atUs: number | undefined) => void) {
+    super();
+    this.#directory = directory;
+    this.#resolve = resolve;
+  }
+
+  /** A receiver that is too old, or whose store retires nothing, is not asked: there is nothing to tell. */
+  override objection({ store }: Offered): IsyncError | undefined {
+    if (store?.retirements === true) return undefined;
+    this.settled = true;
+    this.#resolve(undefined);
+    return tooOld();
+  }
+
+  override encode(request: number): Buffer {
+    return encode({ type: 'retired', request, directory: this.#directory });
+  }
+
+  override answer(message: Answer): boolean {
+    if (message.type !== 'retirement') throw unfitting('RETIRED');
+    this.settled = true;
+    this.#resolve(message.atUs);
     return true;
   }
 }

@@ -279,6 +279,7 @@ export class Session {
       case 'offset':
         return this.#flights.resumed(message);
       case 'looked':
+      case 'retirement':
       case 'listed':
       case 'sealed':
       case 'content':

@@ -114,6 +114,13 @@ class WsTarget implements ReceiverTarget {
     });
   }
 
+  async retiredAt(directory: RelPath, options: Abortable = {}): Promise<number | undefined> {
+    const asked = this.#calls.retired(directory, options);
+    this.#connectUnlessLinked();
+    const atUs = await asked;
+    return atUs === undefined ? undefined : atUs / 1000;
+  }
+
   /** Told when the whole list has come: half a list can't be continued on another link. */
   async *list(prefix: RelPath | '', options: Abortable = {}): AsyncIterable<FileEntry> {
     const listed = this.#calls.list(prefix, options);

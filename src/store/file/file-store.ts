@@ -57,6 +57,7 @@ import { StoreIdFile } from './store-id.ts';
 import { checkTaken } from './taken-path.ts';
 import { existingFolder } from './existing-folder.ts';
 import { guard, rejection } from './rejections.ts';
+import { FileRetirements } from './retirements.ts';
 import { storeError, unreadableFolder } from './system-errors.ts';
 import { putWholeFiles } from './whole-files.ts';
 
@@ -89,6 +90,7 @@ class FileStore implements LocalStore {
   readonly capabilities: StoreCapabilities = { listedMtime: true };
   readonly root: string;
   readonly notes: StoreNotes | undefined;
+  readonly retirements: FileRetirements;
   readonly leftovers: LeftoverCollector;
   readonly #area: StagingArea;
   readonly #id: StoreIdFile;
@@ -107,6 +109,10 @@ class FileStore implements LocalStore {
     this.root = root;
     this.#area = area;
     this.notes = options.readOnly === true ? undefined : new FileNotes(area);
+    this.retirements = new FileRetirements(root, area, {
+      recordSeals: options.recordSeals ?? false,
+      isClosed: () => this.#disposed !== undefined,
+    });
     this.#id = new StoreIdFile(root, area, options.readOnly === true);
     this.#immutable = options.immutable ?? false;
     this.leftovers = new LeftoverCollector(area, {
@@ -238,7 +244,10 @@ class FileStore implements LocalStore {
   async sync(directory: RelPath, { signal }: Abortable = {}): Promise<void> {
     const goesOn = (): void => this.#checkGoesOn(signal);
     goesOn();
-    await guard(directory, signal, () => this.#folders.sync(directory, goesOn));
+    await guard(directory, signal, async () => {
+      await this.#folders.sync(directory, goesOn);
+      await this.retirements.sealed(directory);
+    });
   }
 
   [Symbol.asyncDispose](): Promise<void> {

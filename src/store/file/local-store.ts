@@ -34,6 +34,8 @@ export interface FileStoreOptions {
    * Default false: the thread pool, so that a slow disk holds up nobody else.
    */
   readonly readsDirectly?: boolean | undefined;
+  /** Writes down each seal, for a store from which sealed directories go by age. Default false. */
+  readonly recordSeals?: boolean | undefined;
   /** All paths share one queue, for a store whose first-level folders are not devices to be kept apart. Default false. */
   readonly oneQueue?: boolean | undefined;
 }

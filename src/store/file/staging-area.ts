@@ -14,6 +14,9 @@ const TMPFS = 0x01021994;
  *
  *     STORE/.isync/store-id         tells the store from all others, see store-id.ts
  *     STORE/.isync/notes/           what those who use the store keep in it, see store-notes.ts
+ *     STORE/.isync/retention/       when directories were sealed and retired, see retirement-records.ts
+ *     STORE/.isync/retiring/        directories that are about to go, and
+ *     STORE/.isync/retired/         those that do, see retirements.ts
  *     STORE/.isync/locks/           locks of those that send without a receiver, see device-lock.ts
  *     STORE/.isync/staging/parts/   unfinished uploads that nobody has open
  *     STORE/.isync/staging/OWNER/   files that one process has open, see process-identity.ts

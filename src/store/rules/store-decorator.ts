@@ -17,6 +17,7 @@ import type {
 } from '../store.ts';
 import { putEach } from '../put-each.ts';
 import type { StoreNotes } from '../store-notes.ts';
+import type { StoreRetirements } from '../store-retirements.ts';
 
 /** A store with a rule about what is written to it. All else it does as `store`. */
 export abstract class StoreDecorator implements Store {
@@ -49,6 +50,10 @@ export abstract class StoreDecorator implements Store {
 
   get notes(): StoreNotes | undefined {
     return this.store.notes;
+  }
+
+  get retirements(): StoreRetirements | undefined {
+    return this.store.retirements;
   }
 
   identity(options?: Abortable): Promise<StoreIdentity> {

@@ -10,10 +10,10 @@ import {
   type Stats,
 } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { IsyncError } from '../../model/isync-error.ts';
-import { WATCH_MARKER } from '../../model/markers.ts';
-import { decodeName } from '../../model/rel-path.ts';
-import { FolderHandle } from '../../scanner/folder-handle.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import { WATCH_MARKER } from '../model/markers.ts';
+import { decodeName } from '../model/rel-path.ts';
+import { FolderHandle } from './folder-handle.ts';
 
 /** Other work gets its turn after this long, in ms. */
 const SLICE_MS = 4;
@@ -27,7 +27,7 @@ export interface Removal {
   /** Called before the first is removed, and now and then: throws where no more may go. */
   readonly checkOn: () => void;
   /** Called when nothing is left but our own marker. */
-  readonly beforeMarker: () => Promise<void>;
+  readonly beforeMarker?: (() => Promise<void>) | undefined;
 }
 
 /**
@@ -42,7 +42,7 @@ export async function removeDirectory({ path, lastCtimeMs, checkOn, beforeMarker
     const removing = new Removing(fstatSync(fd).dev, lastCtimeMs, checkOn);
     checkOn();
     await removing.empty(fd, path, (name) => name === WATCH_MARKER);
-    await beforeMarker();
+    await beforeMarker?.();
     await removing.empty(fd, path, () => false);
   } finally {
     closeSync(fd);

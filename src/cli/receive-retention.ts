@@ -1,0 +1,77 @@
+import type { ReceiveConfig } from '../config/schemas/receive.ts';
+import { IsyncError } from '../model/isync-error.ts';
+import type { Log } from '../model/log.ts';
+import { OWN_FOLDER } from '../model/own-folder.ts';
+import type { Store } from '../store/store.ts';
+
+/** In the store's own folder. */
+const LOCK_FILE = 'retention.lock';
+
+/** The retention of a receiver that has one. */
+export interface OpenRetention {
+  /** What the receiver has to use, so that nothing goes which is in use. */
+  readonly store: Store;
+  /** Directories that have gone since the start, and their bytes. */
+  readonly gone: { directories: number; bytes: number };
+  /** Begins to look; disposing ends it. */
+  start(): AsyncDisposable;
+}
+
+/**
+ * Puts back what an earlier process has left half-way. Undefined where all is kept.
+ * @throws IsyncError of the store
+ */
+export async function openRetention(
+  { store: at, retain, retainLast }: ReceiveConfig,
+  store: Store,
+  { signal, log }: { readonly signal: AbortSignal; readonly log: Log },
+): Promise<OpenRetention | undefined> {
+  const { retirements } = store;
+  if (retain === undefined || retirements === undefined || at.kind !== 'folder') return undefined;
+  const [{ Retention }, { DirectoryUses }, { withUses }] = await Promise.all([
+    import('../receiver/retention/retention.ts'),
+    import('../receiver/retention/directory-uses.ts'),
+    import('../receiver/retention/used-store.ts'),
+  ]);
+  const uses = new DirectoryUses();
+  const gone = { directories: 0, bytes: 0 };
+  const retention = new Retention({
+    retirements,
+    uses,
+    lock: () => takeLock(`${at.path}/${OWN_FOLDER}/${LOCK_FILE}`, log),
+    retainMs: retain,
+    retainLast,
+    onRetired(_path, _files, bytes) {
+      gone.directories++;
+      gone.bytes += bytes;
+    },
+    log,
+  });
+  await retention.putBack();
+  return {
+    store: withUses(store, uses),
+    gone,
+    start() {
+      const over = new AbortController();
+      const looking = retention.keepOn(AbortSignal.any([signal, over.signal]));
+      return {
+        async [Symbol.asyncDispose]() {
+          over.abort();
+          await looking;
+        },
+      };
+    },
+  };
+}
+
+/** A disk that is full to the last block has no room for the lock; and room is what is to be made. */
+async function takeLock(path: string, log: Log): Promise<Disposable | undefined> {
+  const { tryFileLock } = await import('../sqlite/file-lock.ts');
+  try {
+    return await tryFileLock(path);
+  } catch (error) {
+    if (!(error instanceof IsyncError) || error.code !== 'STORE_FULL') throw error;
+    log.warn('the disk has no room for a lock: going on without', { path });
+    return { [Symbol.dispose]: () => undefined };
+  }
+}
