@@ -4,7 +4,7 @@ import { type FileIdentity, identityOf, sameContentVersion, sameIdentity } from 
 import { errnoOf, IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { isMarked, MARK_BIT } from './is-marked.ts';
-import { isAbsence, lookAt } from './look-at.ts';
+import { isAbsence, lookAt, lookOnce } from './look-at.ts';
 
 /** First wait for the file system's clock to tick, in ms; doubled each time. Ticks are 1 to 10 ms on most. */
 const FIRST_TICK_WAIT_MS = 2;
@@ -44,19 +44,25 @@ export type MarkResult =
  * Takes microseconds and no turn of the event loop, but for a file written so lately that its mtime is of the clock
  * tick of the mark: then a few ms. It holds one open file meanwhile.
  *
+ * @param open a descriptor of the file that was read, which stays open; default: opened here
  * @throws IsyncError MARK_NOT_KEPT where files are not ours or the file system keeps no group-write bit, else READ_ONLY,
  * retryable where only open files have run out
  */
-export async function markFile(root: string, path: RelPath, seen: FileIdentity): Promise<MarkResult> {
+export async function markFile(
+  root: string,
+  path: RelPath,
+  seen: FileIdentity,
+  open?: number,
+): Promise<MarkResult> {
   const absolute = `${root}/${path}`;
-  const file = openUnchanged(absolute, path, seen);
+  const file = open ?? openUnchanged(absolute, path, seen);
   if (typeof file !== 'number') return file;
   try {
     return await markOpened(file, absolute, path, seen);
   } catch (error) {
     throw markError(error, path);
   } finally {
-    closeSync(file);
+    if (open === undefined) closeSync(file);
   }
 }
 
@@ -113,11 +119,13 @@ async function markOpened(
   try {
     for (let tickMs = FIRST_TICK_WAIT_MS; ; tickMs *= 2) {
       const before = fstatSync(file);
-      if (!sameIdentity(identityOf(before), expected)) return CHANGED;
+      if (!sameIdentity(identityOf(before), expected))
+        return lookOnce(absolute) === undefined ? VANISHED : CHANGED;
       fchmodSync(file, (before.mode & PERMISSIONS) | MARK_BIT);
       touched = true;
-      // By path: also a rename over the file makes it another one.
-      const after = lookAt(absolute);
+      // By path: also a rename over the file makes it another one. One look is enough: the ctime of one in the middle of a write is that
+      // of the write, which leaves a mark that is not believed.
+      const after = lookOnce(absolute);
       if (after === undefined) return VANISHED;
       const identity = identityOf(after);
       if (!sameContentVersion(identity, seen)) return CHANGED;

@@ -51,6 +51,7 @@ describe('ws target: trying again', () => {
     const slow: SourceFile = {
       entry: large.entry,
       readWhole: () => large.readWhole(),
+      letGo: () => {},
       open: async () => {
         open++;
         await hold.promise;

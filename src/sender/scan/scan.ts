@@ -1,6 +1,7 @@
 import { pause, Wakeup } from '../../flow/wake-up.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { listDataDirectories } from '../../scanner/list-data-directories.ts';
+import { OwnMarks } from '../../scanner/own-marks.ts';
 import { SealRecords } from '../../scanner/seal-records.ts';
 import { BacklogMeter } from './backlog-meter.ts';
 import { Directories } from './directories.ts';
@@ -67,6 +68,7 @@ class Scan {
       tally: this.#tally,
       machineLog: new OnceLog(options.log),
       limits: createScanLimits(options.target),
+      ownMarks: new OwnMarks(),
       store: this.#store,
       stopping: this.#stopping.signal,
       cut: this.#cut.signal,

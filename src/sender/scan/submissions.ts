@@ -128,6 +128,7 @@ export class Submissions {
         this.marked.bytes += file.entry.size;
         this.#refused.delete(path);
         this.#remember(file, outcome);
+        this.#context.ownMarks.add(outcome.identity);
         this.proven.add(file, outcome.incarnation);
         this.#listener.marked(file, outcome.identity);
         return;
