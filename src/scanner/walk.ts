@@ -1,6 +1,6 @@
 import type { Stats } from 'node:fs';
 import { errnoOf } from '../model/isync-error.ts';
-import { decodeName, isRelPath, relPathFault, type RelPath } from '../model/rel-path.ts';
+import { decodeName, isEntryPath, relPathFault, type RelPath } from '../model/rel-path.ts';
 import { failedFinding, notRegular, problemFinding } from './finding.ts';
 import { FolderHandle, type FolderEntry } from './folder-handle.ts';
 import type { Finding } from './listed-file.ts';
@@ -128,7 +128,7 @@ function stepOf(
   const name = decodeName(entry.name);
   const path = `${folder}/${name ?? entry.name.toString()}`;
   if (name === undefined) return bad(path, 'the name is not UTF-8', entry);
-  if (!isRelPath(path)) return bad(path, `the path ${relPathFault(path)}`, entry);
+  if (!isEntryPath(path, name)) return bad(path, `the path ${relPathFault(path)}`, entry);
   let stats: Stats | undefined;
   try {
     stats = lookAt(`${root}/${path}`, ownMarks?.has);
