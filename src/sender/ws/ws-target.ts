@@ -81,7 +81,7 @@ class WsTarget implements Target {
 
   /** Not async: a promise less for each file. */
   put(file: SourceFile, options: PutOptions = {}): Promise<Receipt> {
-    this.#mustWrite();
+    if (this.#isReadOnly) return Promise.reject(forReadingOnly());
     const receipt = this.#queue.put(file, options);
     this.#connectUnlessLinked();
     return receipt;
@@ -113,7 +113,7 @@ class WsTarget implements Target {
   }
 
   async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {
-    this.#mustWrite();
+    if (this.#isReadOnly) throw forReadingOnly();
     // Live: all the directory's other files are there already, so what waits now is none of its business.
     if (marker !== undefined) await this.put(marker, { ...options, priority: 'live' });
     const sealed = this.#calls.seal(directory, options);
@@ -137,8 +137,8 @@ class WsTarget implements Target {
     this.#session?.close();
   }
 
-  #mustWrite(): void {
-    if (this.#options.mode === 'read') throw new IsyncError('INTERNAL', 'this link is for reading only');
+  get #isReadOnly(): boolean {
+    return this.#options.mode === 'read';
   }
 
   #connectUnlessLinked(): void {
@@ -277,4 +277,8 @@ class WsTarget implements Target {
       hint: cause.hint ?? 'Check the address, the network, and that the receiver runs.',
     });
   }
+}
+
+function forReadingOnly(): IsyncError {
+  return new IsyncError('INTERNAL', 'this link is for reading only');
 }
