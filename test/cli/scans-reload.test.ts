@@ -6,6 +6,7 @@ import { OneScan } from '../../src/cli/scan/one-scan.ts';
 import { takeScans } from '../../src/cli/scan/take-scans.ts';
 import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readScans, type ScansConfig } from '../../src/config/read-scans.ts';
+import { KeptOpen } from '../../src/sender/kept-open.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { settingsFor } from './commands.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -30,6 +31,7 @@ it('a limit of its own in the place of the shared one leaves that as the last re
         listed,
         apart: undefined,
         limits,
+        keptOpen: new KeptOpen(undefined),
         signal,
         cut: signal,
         onOpened: () => {},
