@@ -28,7 +28,10 @@ export function briefCommand<Config extends { readonly json: boolean }>(
     const given = { flags, environment: process.env };
     const configFile = String(configPath(given) ?? '') || undefined;
     // Where it lies does not change while this process runs, so that only a command that is given one ever reads one.
-    const sources: Sources = { ...given, readFile: configFile === undefined ? undefined : await readerOfFiles() };
+    const sources: Sources = {
+      ...given,
+      readFile: configFile === undefined ? undefined : await readerOfFiles(),
+    };
     const reread = (): Config =>
       typeof reader === 'function' ? reader(settings, sources) : readConfig(reader, settings, sources);
     const config = reread();

@@ -119,16 +119,19 @@ export function forgetStart(): void {
 
 /** As `node --expose-gc` does; see flow/scavenger.ts. At the first use only, because it takes a context of its own and some 3 ms. */
 function exposeGc(): void {
-  if ('gc' in globalThis) return;
-  const set = (value: unknown): void =>
-    void Object.defineProperty(globalThis, 'gc', { configurable: true, writable: true, value });
-  const get = (): unknown => {
-    setFlagsFromString('--expose-gc');
-    const gc: unknown = runInNewContext('gc');
-    set(gc);
-    return gc;
-  };
-  Object.defineProperty(globalThis, 'gc', { configurable: true, get, set });
+  if (!('gc' in globalThis))
+    Object.defineProperty(globalThis, 'gc', { configurable: true, get: takeGc, set: keepGc });
+}
+
+function takeGc(): unknown {
+  setFlagsFromString('--expose-gc');
+  const gc: unknown = runInNewContext('gc');
+  keepGc(gc);
+  return gc;
+}
+
+function keepGc(value: unknown): void {
+  Object.defineProperty(globalThis, 'gc', { configurable: true, writable: true, value });
 }
 
 function roomBeside(

@@ -27,7 +27,13 @@ export function plainLine([name, ...words]: readonly string[]): Invocation | und
       : takePlace(places.shift(), word, flags);
     if (!isTaken) return undefined;
   }
-  return { command, settings: settingsOf(command, command.name), flags: withLevel(flags), words: {}, list: [] };
+  return {
+    command,
+    settings: settingsOf(command, command.name),
+    flags: withLevel(flags),
+    words: {},
+    list: [],
+  };
 }
 
 /** One that nothing stands below, and whose arguments are settings. */

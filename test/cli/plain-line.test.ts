@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isGroup, type Command, type Invocation } from '../../src/cli/command.ts';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
@@ -29,13 +29,60 @@ const CHOICES = SIMPLE.flatMap(({ options }) => Object.values(options)).flatMap(
   choices.map(String),
 );
 const value = fc.oneof(
-  fc.constantFrom('a', '/srv', 'ws://h:1', '1', '007', '1e3', '0x10', '-1', '-', '--', '', ' ', 'true', 'false', 'no'),
-  fc.constantFrom('"a"', "'a'", '"', "'", '`a`', 'a=b', '=', 'a b', '*.log', '!x', 'a,b', 'é', 'A', 'a\nb', '__proto__', ...CHOICES),
+  fc.constantFrom(
+    'a',
+    '/srv',
+    'ws://h:1',
+    '1',
+    '007',
+    '1e3',
+    '0x10',
+    '-1',
+    '-',
+    '--',
+    '',
+    ' ',
+    'true',
+    'false',
+    'no',
+  ),
+  fc.constantFrom(
+    '"a"',
+    "'a'",
+    '"',
+    "'",
+    '`a`',
+    'a=b',
+    '=',
+    'a b',
+    '*.log',
+    '!x',
+    'a,b',
+    'é',
+    'A',
+    'a\nb',
+    '__proto__',
+    ...CHOICES,
+  ),
   fc.string({ maxLength: 3 }),
 );
 const name = fc.oneof(
   fc.constantFrom(...NAMES),
-  fc.constantFrom('v', 'q', 'h', 'root', 'store', 'help', 'version', 'no', 'once.x', '__proto__', 'constructor', 'onc', ''),
+  fc.constantFrom(
+    'v',
+    'q',
+    'h',
+    'root',
+    'store',
+    'help',
+    'version',
+    'no',
+    'once.x',
+    '__proto__',
+    'constructor',
+    'onc',
+    '',
+  ),
 );
 const word = fc.oneof(
   value.map((text) => [text]),
@@ -93,7 +140,10 @@ describe('a plain command line', () => {
 
   it('means the same to yargs, whatever it is made of', async () => {
     let plain = 0;
-    const line = fc.tuple(fc.constantFrom(...SIMPLE.map((command) => command.name)), fc.array(word, { maxLength: 4 }));
+    const line = fc.tuple(
+      fc.constantFrom(...SIMPLE.map((command) => command.name)),
+      fc.array(word, { maxLength: 4 }),
+    );
     await fc.assert(
       fc.asyncProperty(line, async ([command, words]) => {
         try {

@@ -33,7 +33,11 @@ beforeEach(() => {
 
 function read(text: string, environment: Record<string, string> = {}) {
   writeFileSync(file, text);
-  return readConfig(backupSchema, SETTINGS, { flags: { config: file }, environment, readFile: readConfigFile });
+  return readConfig(backupSchema, SETTINGS, {
+    flags: { config: file },
+    environment,
+    readFile: readConfigFile,
+  });
 }
 
 /** The least that a job must have, and more of it. */

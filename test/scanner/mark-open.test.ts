@@ -42,7 +42,10 @@ test('is set where nothing has happened since, and leaves the file open', async 
 test.each<[string, (file: string) => void]>([
   ['written to', (file) => appendFileSync(file, 'x')],
   ['given other rights', (file) => chmodSync(file, 0o600)],
-  ['replaced by another file', (file) => (writeFileSync(`${file}2`, 'content'), renameSync(`${file}2`, file))],
+  [
+    'replaced by another file',
+    (file) => (writeFileSync(`${file}2`, 'content'), renameSync(`${file}2`, file)),
+  ],
   ['replaced by a symlink to itself', (file) => (renameSync(file, `${file}2`), symlinkSync('a2', file))],
   ['replaced by a FIFO', (file) => (rmSync(file), makeFifo(file))],
   ['replaced by a folder', (file) => (rmSync(file), mkdirSync(file))],
