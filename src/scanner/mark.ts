@@ -57,12 +57,28 @@ export async function markFile(
   const absolute = `${root}/${path}`;
   const file = open ?? openUnchanged(absolute, path, seen);
   if (typeof file !== 'number') return file;
+  const marking = {
+    file,
+    absolute,
+    path,
+    seen,
+    expected: seen,
+    waitedMs: 0,
+    touched: false,
+    verified: false,
+  };
   try {
-    return await markOpened(file, absolute, path, seen);
+    for (let tickMs = FIRST_TICK_WAIT_MS; ; tickMs *= 2) {
+      const result = tryMark(marking, tickMs);
+      if (typeof result !== 'number') return result;
+      // Only here: files that are confirmed together are each closed before the next one is opened.
+      await setTimeout(result);
+      marking.waitedMs += result;
+    }
   } catch (error) {
     throw markError(error, path);
   } finally {
-    if (open === undefined) closeSync(file);
+    endMarking(marking, open === undefined);
   }
 }
 
@@ -106,43 +122,51 @@ function openUnchanged(absolute: string, path: RelPath, seen: FileIdentity): num
   }
 }
 
-async function markOpened(
-  file: number,
-  absolute: string,
-  path: RelPath,
-  seen: FileIdentity,
-): Promise<MarkResult> {
-  let expected = seen;
-  let waitedMs = 0;
-  let touched = false;
-  let verified = false;
+/** How far the marking of a file has come. */
+interface Marking {
+  readonly file: number;
+  readonly absolute: string;
+  readonly path: RelPath;
+  readonly seen: FileIdentity;
+  /** As it is with the mark that was set last. */
+  expected: FileIdentity;
+  waitedMs: number;
+  touched: boolean;
+  verified: boolean;
+}
+
+/** Sets the mark and looks at it. Returns what has become of it; or how long to wait (ms) before another one, which will be believed. */
+function tryMark(marking: Marking, tickMs: number): MarkResult | number {
+  const { file, absolute, path, seen } = marking;
+  const before = fstatSync(file);
+  if (!sameIdentity(identityOf(before), marking.expected))
+    return lookOnce(absolute) === undefined ? VANISHED : CHANGED;
+  fchmodSync(file, (before.mode & PERMISSIONS) | MARK_BIT);
+  marking.touched = true;
+  // By path: also a rename over the file makes it another one. One look is enough: the ctime of one in the middle of a write is that
+  // of the write, which leaves a mark that is not believed.
+  const after = lookOnce(absolute);
+  if (after === undefined) return VANISHED;
+  const identity = identityOf(after);
+  if (!sameContentVersion(identity, seen)) return CHANGED;
+  if ((after.mode & MARK_BIT) === 0) throw notKept(path);
+  const believable = isMarked(after);
+  // Compared by the file system's own clock, which need not be ours (NFS).
+  const waitMs = after.mtimeMs - after.ctimeMs + tickMs;
+  if (believable || marking.waitedMs + waitMs > MAX_TICK_WAIT_MS) {
+    marking.verified = true;
+    return { outcome: 'marked', identity, believable };
+  }
+  marking.expected = identity;
+  return waitMs;
+}
+
+/** Takes a mark off that was not found on the version that was seen. */
+function endMarking({ file, path, touched, verified }: Marking, closes: boolean): void {
   try {
-    for (let tickMs = FIRST_TICK_WAIT_MS; ; tickMs *= 2) {
-      const before = fstatSync(file);
-      if (!sameIdentity(identityOf(before), expected))
-        return lookOnce(absolute) === undefined ? VANISHED : CHANGED;
-      fchmodSync(file, (before.mode & PERMISSIONS) | MARK_BIT);
-      touched = true;
-      // By path: also a rename over the file makes it another one. One look is enough: the ctime of one in the middle of a write is that
-      // of the write, which leaves a mark that is not believed.
-      const after = lookOnce(absolute);
-      if (after === undefined) return VANISHED;
-      const identity = identityOf(after);
-      if (!sameContentVersion(identity, seen)) return CHANGED;
-      if ((after.mode & MARK_BIT) === 0) throw notKept(path);
-      const believable = isMarked(after);
-      // Compared by the file system's own clock, which need not be ours (NFS).
-      const waitMs = after.mtimeMs - after.ctimeMs + tickMs;
-      if (believable || waitedMs + waitMs > MAX_TICK_WAIT_MS) {
-        verified = true;
-        return { outcome: 'marked', identity, believable };
-      }
-      await setTimeout(waitMs);
-      waitedMs += waitMs;
-      expected = identity;
-    }
-  } finally {
     if (touched && !verified) unmark(file, path);
+  } finally {
+    if (closes) closeSync(file);
   }
 }
 
