@@ -1,23 +1,12 @@
-import { appendFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { appendFileSync, rmSync } from 'node:fs';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { KeptOpen } from '../../src/sender/kept-open.ts';
 import { scan } from '../../src/sender/scan/scan.ts';
+import { openBelow } from '../scanner/support.ts';
 import { bound, isMarked, optionsFor, setup } from './scan-fixture.ts';
 import { usingForTest } from './receiver-fixture.ts';
 import { SourceFolder } from './source-folder.ts';
-
-/** Files below `folder` that this process has open. */
-function openBelow(folder: string): string[] {
-  return readdirSync('/proc/self/fd').flatMap((fd) => {
-    try {
-      const path = readlinkSync(`/proc/self/fd/${fd}`);
-      return path.startsWith(`${folder}/`) ? [path] : [];
-    } catch {
-      return []; // It was open for this very listing.
-    }
-  });
-}
 
 describe('a file that was read', () => {
   let folder: SourceFolder;
