@@ -1,4 +1,4 @@
-import { accessSync, appendFileSync, constants, existsSync, readdirSync } from 'node:fs';
+import { accessSync, appendFileSync, constants, existsSync, globSync, readdirSync } from 'node:fs';
 import { delimiter, join, relative } from 'node:path';
 import { expect } from 'vitest';
 import { type Gap, isFailure, isRoot, NO_GAPS } from './gaps.ts';
@@ -14,14 +14,19 @@ const PACKAGES = {
   faketime: 'faketime',
   fusermount3: 'fuse3',
   groff: 'groff-base',
+  haproxy: 'haproxy',
   inotifywait: 'inotify-tools',
   jq: 'jq',
+  lintian: 'lintian',
+  'mkfs.exfat': 'exfatprogs',
   'mkfs.ext4': 'e2fsprogs',
+  'mount.exfat-fuse': 'exfat-fuse',
   'nats-server': 'nats-server',
   nginx: 'nginx',
   openssl: 'openssl',
   promtool: 'prometheus',
   python3: 'python3',
+  'python3-seccomp': 'python3-seccomp',
   'rabbitmq-server': 'rabbitmq-server',
   rclone: 'rclone',
   restic: 'restic',
@@ -89,6 +94,7 @@ export function libfaketime(): string | undefined {
 
 function isThere(tool: Tool): boolean {
   if (tool === 'rabbitmq-server') return isExecutable(RABBITMQ_SERVER);
+  if (tool === 'python3-seccomp') return globSync('/usr/lib/python3/dist-packages/seccomp*.so').length > 0;
   if (tool === 'faketime' && libfaketime() === undefined) return false;
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => isExecutable(join(folder, tool)));
 }

@@ -154,6 +154,8 @@ function tryMark(marking: Marking, tickMs: number): MarkResult | number {
   // Compared by the file system's own clock, which need not be ours (NFS).
   const waitMs = after.mtimeMs - after.ctimeMs + tickMs;
   if (believable || marking.waitedMs + waitMs > MAX_TICK_WAIT_MS) {
+    // Not so where the mtime lies in the future: then the ctime has moved.
+    if (!believable && after.mtimeMs <= after.ctimeMs && isAlwaysOn(file, after.mode)) throw notKept(path);
     marking.verified = true;
     return { outcome: 'marked', identity, believable };
   }
@@ -168,6 +170,17 @@ function endMarking({ file, path, touched, verified }: Marking, closes: boolean)
   } finally {
     if (closes) closeSync(file);
   }
+}
+
+/**
+ * Whether a file has the bit whatever chmod(2) says: vfat and exFAT give all files the same mode, which may have it, and no ctime of
+ * their own. Elsewhere it is off for a moment, and on again.
+ */
+function isAlwaysOn(file: number, mode: number): boolean {
+  fchmodSync(file, mode & PERMISSIONS & ~MARK_BIT);
+  if ((fstatSync(file).mode & MARK_BIT) !== 0) return true;
+  fchmodSync(file, mode & PERMISSIONS);
+  return false;
 }
 
 /** Also where the bit had been the parser's own: left on, it would hide what was written. */

@@ -1,4 +1,5 @@
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import { syncFolder } from '../model/sync-folder.ts';
@@ -15,15 +16,46 @@ export async function ensureFolder(path: string): Promise<void> {
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === 'EEXIST') return await checkFolder(path);
-    const details = { path, cause: error };
-    if (errno === 'ENOENT' || errno === 'ENOTDIR')
-      throw new IsyncError('STORE_MISSING', 'the folder above that of the state is not there', {
-        ...details,
-        hint: `Make it with: mkdir -p ${dirname(path)}`,
-      });
-    const code = errno === 'ENOSPC' || errno === 'EDQUOT' ? 'STORE_FULL' : 'STORE_FAILED';
-    throw new IsyncError(code, `the folder of the state can't be made (${errno ?? String(error)})`, details);
+    throw cantBeMade(path, error);
   }
+}
+
+/**
+ * Looks whether {@link ensureFolder} would do, and writes nothing.
+ * @throws IsyncError as it does; STORE_FAILED where the folder is there and can't be written to
+ */
+export async function checkCanBeMade(path: string): Promise<void> {
+  const isThere = await stat(path).catch((error: unknown) => {
+    if (errnoOf(error) !== 'ENOENT') throw cantBeMade(path, error);
+  });
+  try {
+    await access(isThere === undefined ? dirname(path) : path, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    throw isThere === undefined ? cantBeMade(path, error) : notPermitted(path, error);
+  }
+  if (isThere !== undefined) await checkFolder(path);
+}
+
+function cantBeMade(path: string, cause: unknown): IsyncError {
+  const errno = errnoOf(cause);
+  if (errno === 'ENOENT' || errno === 'ENOTDIR')
+    return new IsyncError('STORE_MISSING', 'the folder above that of the state is not there', {
+      path,
+      cause,
+      hint: `Make it with: mkdir -p ${dirname(path)}`,
+    });
+  const code = errno === 'ENOSPC' || errno === 'EDQUOT' ? 'STORE_FULL' : 'STORE_FAILED';
+  const message = `the folder of the state can't be made (${errno ?? String(cause)})`;
+  return new IsyncError(code, message, { path, cause });
+}
+
+function notPermitted(path: string, cause: unknown): IsyncError {
+  const message = `the folder of the state can't be written to (${errnoOf(cause) ?? String(cause)})`;
+  return new IsyncError('STORE_FAILED', message, {
+    path,
+    cause,
+    hint: 'Let the user isync runs as write there, or choose another folder with "state".',
+  });
 }
 
 /** Makes the names in a folder of the state durable, wherever a symlink has put it. */

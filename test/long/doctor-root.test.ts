@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { lacks } from '../../harness/tools.ts';
 import { NOBODY, startProgram } from './doctor-stage.ts';
 import { at, type Case, ONCE, scanTo, tmpfs, tryEach, withDoctorStage } from './doctor-trial.ts';
 
@@ -14,6 +15,28 @@ async function mountWithoutModes(): Promise<string> {
   await mount.until('the mount', () => statSync(path).dev !== statSync(root).dev);
   return path;
 }
+
+/** A real volume without Unix permissions: whatever chmod(2) is told, its files have the bits that `mask` leaves. */
+function mountExfat(mask: string): string {
+  const [image, path] = [at.stage.write('exfat.img', ''), at.stage.make('mounted')];
+  execFileSync('truncate', ['--size', '16M', image]);
+  execFileSync('mkfs.exfat', [image], { stdio: 'pipe' });
+  const disk = execFileSync('losetup', ['--find', '--show', image], { encoding: 'utf8' }).trim();
+  at.stage.defer(() => execFileSync('losetup', ['--detach', disk]));
+  execFileSync('mount.exfat-fuse', ['-o', `umask=${mask}`, disk, path], { stdio: 'pipe' });
+  at.stage.defer(() => execFileSync('umount', [path]));
+  mkdirSync(join(path, 'D1'));
+  for (const name of ['a', 'finished.parse']) writeFileSync(join(path, 'D1', name), name);
+  return path;
+}
+
+const EXFAT: readonly Case[] = ['022', '000'].map((mask) => ({
+  name: `mask ${mask}`,
+  given: () => ({ command: 'scan', args: [mountExfat(mask), '--to', at.plain, ...ONCE] }),
+  code: 'MARK_NOT_KEPT',
+  says: /the file system does not keep the group-write bit/,
+  cure: /Use a file system with Unix permissions for the root \(vfat, exFAT/,
+}));
 
 const ROOT: readonly Case[] = [
   {
@@ -184,3 +207,4 @@ const TO_FOLDER: readonly Case[] = [
 
 tryEach('the root', ROOT, left);
 tryEach('a target folder', TO_FOLDER, left);
+tryEach('an exFAT volume', EXFAT, [left, lacks('mkfs.exfat'), lacks('mount.exfat-fuse')].includes(true));

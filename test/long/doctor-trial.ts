@@ -5,7 +5,7 @@ import { DoctorStage, start, type Start } from './doctor-stage.ts';
 
 /** A set-up that does not work, or not well. */
 export interface SetUp extends Start {
-  readonly command: 'scan' | 'receive';
+  readonly command: 'scan' | 'receive' | 'verify' | 'webhook' | 'mirror';
   readonly args: readonly string[];
 }
 

@@ -1,12 +1,16 @@
 import type { Command, CommandGroup, Run } from '../command.ts';
 import { BACKUP_OPTIONS, EXAMPLE, SHARED } from './backup-options.ts';
+import { mirror } from './mirror.ts';
 import { pull } from './pull.ts';
 import { receive } from './receive.ts';
 import { scan } from './scan.ts';
+import { verify } from './verify.ts';
+import { webhook } from './webhook.ts';
 
 /** What is the same for a look at what `command` needs: it takes all of its settings. */
 function look(command: Command, load: () => Promise<Run>): Omit<Command, 'summary' | 'examples' | 'usage'> {
   const { name, section, arguments: places, options, secrets, hasUnits, ownFile, byOption } = command;
+  const { variables, notOptions } = command;
   return {
     name,
     section: section ?? name,
@@ -15,6 +19,8 @@ function look(command: Command, load: () => Promise<Run>): Omit<Command, 'summar
     ...(secrets !== undefined && { secrets }),
     ...(ownFile !== undefined && { ownFile }),
     ...(byOption !== undefined && { byOption }),
+    ...(variables !== undefined && { variables }),
+    ...(notOptions !== undefined && { notOptions }),
     hasUnits,
     heapPlan: 'sender',
     load,
@@ -64,14 +70,46 @@ const ofBackup: Command = {
   load: async () => (await import('../run-doctor-backup.ts')).doctorOfBackup,
 };
 
+const ofVerify: Command = {
+  ...look(verify, async () => (await import('../run-doctor.ts')).doctorOfVerify),
+  summary: 'Look at the root and the target as "isync verify" would read them',
+  usage: '$0 doctor verify ROOT --to TARGET [options of verify]',
+  examples: [
+    [
+      '$0 doctor verify /datas --to wss://backup:7400 --token-file /etc/isync/token',
+      'Before hours of reading',
+    ],
+  ],
+};
+
+const ofWebhook: Command = {
+  ...look(webhook, async () => (await import('../run-doctor-webhook.ts')).doctorOfWebhook),
+  summary: 'Look at port, certificate, queue, state and action as "isync webhook" would use them',
+  usage: '$0 doctor webhook --script FILE|--to s3://BUCKET[/PREFIX]|--forward URL [options of webhook]',
+  examples: [
+    ['$0 doctor webhook --config /etc/isync/webhook.yaml', 'Also while the webhook runs'],
+    ['$0 doctor webhook --port 8080 --script ./on-event --token-file T', 'Before the first start'],
+  ],
+};
+
+const ofMirror: Command = {
+  ...look(mirror, async () => (await import('../run-doctor-mirror.ts')).doctorOfMirror),
+  summary: 'Look at port, spool, bucket and origins as "isync mirror" would use them',
+  usage: '$0 doctor mirror --config FILE [options of mirror]',
+  examples: [
+    ['$0 doctor mirror --config /etc/isync/mirror.yaml', 'Also while the mirror runs'],
+    ['$0 doctor mirror --bucket s3://new --external-endpoint https://old.example', 'Without a file'],
+  ],
+};
+
 export const doctor: CommandGroup = {
   name: 'doctor',
   summary: 'Say what a command would lack, and the cure; moves no data',
-  usage: '$0 doctor scan|receive|pull|backup [arguments and options of that command]',
+  usage: '$0 doctor scan|receive|verify|pull|webhook|mirror|backup [arguments and options of that command]',
   examples: [
     ['$0 doctor scan /datas --to wss://backup:7400 --token-file /etc/isync/token', 'On the device'],
     ['$0 doctor receive /backup --listen 0.0.0.0:7400 --tokens T --tls-cert C --tls-key K', 'On the server'],
     ['$0 doctor scan --config /etc/isync/isync.yaml --json', 'For programs: exit code 1 when a check fails'],
   ],
-  members: [ofScan, ofReceive, ofPull, ofBackup],
+  members: [ofScan, ofReceive, ofVerify, ofPull, ofWebhook, ofMirror, ofBackup],
 };

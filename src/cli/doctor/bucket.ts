@@ -12,9 +12,18 @@ import { silentLog } from './silent-log.ts';
 
 /** For all that is asked of a bucket, in ms. */
 const ANSWER_MS = 60_000;
+/** Of no object. */
+const NO_KEY = 'isync-doctor';
 
-/** Asks a bucket for all that isync needs there. It puts one object of 32 bytes among its own, and removes it. */
-export async function* bucketChecks(at: S3StoreAddress, settings: StoreSettings): AsyncGenerator<Check> {
+/**
+ * Asks a bucket for all that isync needs there. It puts one object of 32 bytes among its own, and removes it; where it is `readOnly`,
+ * it lists and reads alone.
+ */
+export async function* bucketChecks(
+  at: S3StoreAddress,
+  settings: StoreSettings,
+  { readOnly = false }: { readonly readOnly?: boolean } = {},
+): AsyncGenerator<Check> {
   const signal = AbortSignal.timeout(ANSWER_MS);
   const { endpoint } = bucketSettings(at, settings);
   try {
@@ -29,7 +38,8 @@ export async function* bucketChecks(at: S3StoreAddress, settings: StoreSettings)
   if (endpoint?.protocol === 'http:' && !isLoopback(endpoint.hostname))
     yield warning('encryption', 'all content crosses the network in clear text', 'Use an https:// endpoint.');
   await using target = await openOwn(at, settings);
-  yield* permissionChecks(target, settings.s3Tag ?? at.access?.tags ?? {}, signal);
+  if (readOnly) yield await checkReadable(target, signal);
+  else yield* permissionChecks(target, settings.s3Tag ?? at.access?.tags ?? {}, signal);
   yield checkClock(target.clockAheadMs, 'the object store');
 }
 
@@ -41,6 +51,17 @@ async function openOwn(at: S3StoreAddress, options: StoreSettings): Promise<Back
   const { sse, sseKmsKeyId } = settings;
   const kept = { bucket, prefix, storageClass: undefined, sse, sseKmsKeyId, lock: undefined };
   return openS3Target(kept, OWN_FOLDER, [{ bucket, ...accessOf(settings) }]);
+}
+
+/** Of a key that is not there it makes a difference whether one may read, too. */
+async function checkReadable(target: BackupTarget, signal: AbortSignal): Promise<Check> {
+  const name = 'permissions';
+  try {
+    await target.read(NO_KEY, { signal });
+    return ok(name, 'list and read objects');
+  } catch (error) {
+    return failure(name, error);
+  }
 }
 
 async function* permissionChecks(

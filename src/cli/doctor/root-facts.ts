@@ -18,7 +18,7 @@ const O_TMPFILE = constants.O_DIRECTORY | 0o20000000;
 /** capabilities(7): may change what belongs to others. */
 const CAP_FOWNER = 3;
 
-/** What is known of the unsealed data directories that a scan watches, the newest ones. */
+/** What is known of the unsealed data directories that a scan watches, the newest ones; or of all. */
 export interface RootFacts {
   readonly directories: readonly DataDirectory[];
   /** At any depth, the directories themselves among them. */
@@ -37,18 +37,17 @@ export interface RootFacts {
 
 export interface LookOptions {
   readonly root: string;
-  readonly maxWatched: number;
-  readonly newest: NewestBy;
+  /** Undefined: sealed ones and those that are not watched as well. */
+  readonly watched: { readonly most: number; readonly newest: NewestBy } | undefined;
   readonly ignore: IgnoreRule;
 }
 
-/** Looks at what a scan would watch. It writes nothing. */
+/** Looks at what a scan would watch, or at all that is there. It writes nothing. */
 export async function lookAtRoot(
   found: readonly DataDirectory[],
-  { root, maxWatched, newest, ignore }: LookOptions,
+  { root, watched, ignore }: LookOptions,
 ): Promise<RootFacts> {
-  const open = found.filter(({ seal }) => seal === undefined).toSorted(compareAge(newest, Date.now()));
-  const directories = open.slice(-maxWatched);
+  const directories = watched === undefined ? found : watchedOf(found, watched);
   const facts: { -readonly [Key in keyof RootFacts]: RootFacts[Key] } = {
     directories,
     folders: directories.length,
@@ -78,6 +77,14 @@ export async function lookAtRoot(
     }
   }
   return facts;
+}
+
+function watchedOf(
+  found: readonly DataDirectory[],
+  { most, newest }: NonNullable<LookOptions['watched']>,
+): readonly DataDirectory[] {
+  const open = found.filter(({ seal }) => seal === undefined).toSorted(compareAge(newest, Date.now()));
+  return open.slice(-most);
 }
 
 /** As a parser with umask 002 leaves a file: the bit is there, and nothing has come after the last write. */

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { ignorePatterns } from '../../config/schemas/sender.ts';
 import type { ScanConfig } from '../../config/schemas/scan.ts';
+import type { VerifyConfig } from '../../config/schemas/verify.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { formatCount } from '../../observe/units.ts';
 import { createIgnoreRule } from '../../scanner/ignore-rule.ts';
@@ -14,6 +15,8 @@ import { checkCloseWrite, checkInotify, inotifyLimits } from './inotify.ts';
 import { lookAtRoot, type RootFacts } from './root-facts.ts';
 import { tryMark } from './try-mark.ts';
 
+const FILES = 'files';
+
 /** Looks at the root as a scan does, at who owns what lies in it, and at what watches it. */
 export async function* rootChecks(config: ScanConfig): AsyncGenerator<Check> {
   const { root, tag, maxWatched, newest, complete } = config;
@@ -24,11 +27,12 @@ export async function* rootChecks(config: ScanConfig): AsyncGenerator<Check> {
     yield failure('root', error);
     return;
   }
-  yield checkRoot(config, found);
+  yield checkRoot('scan', config, found);
   const ignore = createIgnoreRule(ignorePatterns(config));
-  const facts = await lookAtRoot(found.directories, { root, maxWatched, newest, ignore });
+  const facts = await lookAtRoot(found.directories, { root, watched: { most: maxWatched, newest }, ignore });
   yield await checkMarks(root, facts);
-  yield* filesChecks(facts, config);
+  yield checkFiles(facts, 'in unsealed directories can be read and marked');
+  yield* groupBitChecks(facts, config.marks);
   const fault = complete === 'settle' ? undefined : await closeWriteFault();
   yield checkCloseWrite(complete, fault);
   const isTwice = complete !== 'settle' && fault === undefined;
@@ -36,15 +40,41 @@ export async function* rootChecks(config: ScanConfig): AsyncGenerator<Check> {
   yield checkInotify(inotifyLimits(), { folders, directories: directories.length, isTwice });
 }
 
-function checkRoot({ root, tag, once }: ScanConfig, found: DataDirectories): Check {
+/** Looks at the root as `isync verify` does, which reads all of it, and with --repair takes marks and markers off. */
+export async function* comparedRootChecks(config: VerifyConfig): AsyncGenerator<Check> {
+  const { root, tag, repair } = config;
+  let found: DataDirectories;
+  try {
+    found = await listDataDirectories(root, { tag });
+  } catch (error) {
+    yield failure('root', error);
+    return;
+  }
+  yield checkRoot('verify', { root, tag, once: true }, found);
+  const ignore = createIgnoreRule(ignorePatterns(config));
+  const facts = await lookAtRoot(found.directories, { root, watched: undefined, ignore });
+  if (repair) yield await checkMarks(root, facts);
+  yield repair ? checkFiles(facts, 'can be read and marked') : checkReadable(facts);
+}
+
+function checkRoot(
+  command: 'scan' | 'verify',
+  { root, tag, once }: Pick<ScanConfig, 'root' | 'tag' | 'once'>,
+  found: DataDirectories,
+): Check {
   const name = 'root';
-  const fault = looksLikeData('scan', root, tag, found);
+  const fault = looksLikeData(command, root, tag, found);
   // What a scan that goes on only tells.
   if (fault !== undefined)
     return found.markers || once ? failure(name, fault) : warning(name, fault.message, fault.hint);
   const [problem] = found.problems;
   if (problem !== undefined) return warning(name, `${problem.path}: ${problem.message}`);
-  if (isEmpty(found)) return warning(name, noneIn(root, tag), 'Nothing is sent until there is one.');
+  if (isEmpty(found))
+    return warning(
+      name,
+      noneIn(root, tag),
+      command === 'scan' ? 'Nothing is sent until there is one.' : 'There is nothing to compare.',
+    );
   return ok(
     name,
     `${root} has ${formatCount(found.directories.length, 'data directory', 'data directories')}`,
@@ -78,27 +108,28 @@ async function tryMarkAtRoot(root: string, newest: string | undefined): Promise<
   }
 }
 
-function* filesChecks(facts: RootFacts, { marks }: ScanConfig): Generator<Check> {
-  const { files, notOurs, unreadable, notWritable, writableByGroup, openAcl } = facts;
-  const name = 'files';
-  if (unreadable !== undefined)
-    yield failure(name, new IsyncError('READ_ONLY', `${unreadable} can't be read`, { hint: READ_HINT }));
-  else if (notOurs !== undefined)
-    yield failure(
-      name,
+function checkFiles(facts: RootFacts, may: string): Check {
+  const { files, notOurs, notWritable } = facts;
+  const readable = checkReadable(facts);
+  if (readable.level !== 'ok') return readable;
+  if (notOurs !== undefined)
+    return failure(
+      FILES,
       new IsyncError('MARK_NOT_KEPT', `${notOurs} belongs to another user, so that it can't be marked`, {
         hint: NOT_OURS_HINT,
       }),
     );
-  else if (notWritable !== undefined) {
-    yield failure(name, markerError(notWritable.cause, notWritable.directory));
-  } else yield ok(name, `${formatCount(files, 'file')} in unsealed directories can be read and marked`);
-  yield* groupBitChecks(writableByGroup, openAcl, marks);
+  if (notWritable !== undefined) return failure(FILES, markerError(notWritable.cause, notWritable.directory));
+  return ok(FILES, `${formatCount(files, 'file')} ${may}`);
+}
+
+function checkReadable({ files, unreadable }: RootFacts): Check {
+  if (unreadable === undefined) return ok(FILES, `${formatCount(files, 'file')} can be read`);
+  return failure(FILES, new IsyncError('READ_ONLY', `${unreadable} can't be read`, { hint: READ_HINT }));
 }
 
 function* groupBitChecks(
-  file: string | undefined,
-  folder: string | undefined,
+  { writableByGroup: file, openAcl: folder }: RootFacts,
   marks: 'trust' | 'verify',
 ): Generator<Check> {
   const what =

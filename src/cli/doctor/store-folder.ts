@@ -10,6 +10,7 @@ import { type Check, failure, ok, warning } from './check.ts';
 
 /** Of the whole: with less, a disk is as good as full, and slow. */
 const LEAST_FREE = 0.05;
+const READ_STORE_HINT = 'The user isync runs as must be allowed to read everywhere below the store.';
 
 /** Looks at a folder that files are kept in: writes nothing. */
 export async function* folderChecks(path: string, minFreeBytes = 0): AsyncGenerator<Check> {
@@ -25,14 +26,33 @@ export async function* folderChecks(path: string, minFreeBytes = 0): AsyncGenera
     yield failure(name, storeError(error, path));
     return;
   }
-  yield await checkRoom(path, minFreeBytes);
+  yield await checkRoom(path, minFreeBytes, 'files wait on the devices');
+}
+
+/** Looks at a folder that files are only compared with. */
+export async function* readableChecks(path: string): AsyncGenerator<Check> {
+  const name = 'store';
+  try {
+    const folder = await existingFolder(path);
+    await access(folder, constants.R_OK | constants.X_OK).catch((cause: unknown) => {
+      throw new IsyncError('STORE_FAILED', 'not permitted to read the store', {
+        path,
+        hint: READ_STORE_HINT,
+        cause,
+      });
+    });
+    yield ok(name, `${path} can be read`);
+  } catch (error) {
+    yield failure(name, error);
+  }
 }
 
 async function mayWrite(path: string): Promise<void> {
   await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
 }
 
-async function checkRoom(path: string, minFreeBytes: number): Promise<Check> {
+/** @param whenFull goes on from "when it is full, " */
+export async function checkRoom(path: string, minFreeBytes: number, whenFull: string): Promise<Check> {
   const name = 'free space';
   try {
     const { bavail, bsize, blocks, ffree, files } = await statfs(path);
@@ -41,7 +61,7 @@ async function checkRoom(path: string, minFreeBytes: number): Promise<Check> {
     if (bavail === 0 || (files > 0 && ffree === 0)) throw storeError(noSpace(), path);
     const text = `${formatBytes(freeBytes)} of ${formatBytes(blocks * bsize)} are free`;
     return freeBytes < blocks * bsize * LEAST_FREE
-      ? warning(name, text, 'Make room soon: when it is full, files wait on the devices.')
+      ? warning(name, text, `Make room soon: when it is full, ${whenFull}.`)
       : ok(name, text);
   } catch (error) {
     return failure(name, storeError(error, path));

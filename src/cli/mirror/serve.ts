@@ -19,6 +19,9 @@ type Work = LastingWork<MirrorConfig>;
 /** Uploads of ours that got no part for this long, in ms, belong to processes that were killed. */
 const STALE_MS = 3600_000;
 
+/** Each holds up to 64 KiB of an answer. */
+export const MOST_CONNECTIONS = 8192;
+
 const LIMITS: Omit<HttpLimits, 'endMs'> = {
   // A request has no body: this is for its head.
   requestMs: 30_000,
@@ -33,14 +36,13 @@ const LIMITS: Omit<HttpLimits, 'endMs'> = {
   keepAliveMs: 60_000,
   // A herd comes at once, often through one proxy.
   unadmitted: { total: 4096, perAddress: 4096 },
-  // Each holds up to 64 KiB of an answer.
-  connections: 8192,
+  connections: MOST_CONNECTIONS,
 };
 
 /** Answers requests until a signal comes, then lets fills end. */
 export async function serve(given: Work): Promise<ExitCode> {
   const { config, output, log, signal, cut } = given;
-  const token = config.tokenFile === undefined ? config.token?.reveal() : readOwnToken(config.tokenFile);
+  const token = tokenOf(config);
   checkExposed(config, token);
   const seen = await mirrorStatus(given);
   await using mirror = await openMirror(mirrorSettings(config), { log, observer: seen.observer.fills });
@@ -67,8 +69,13 @@ export async function serve(given: Work): Promise<ExitCode> {
   return output.done({}, EXIT.DONE);
 }
 
+/** What requests must bring. @throws IsyncError CONFIG_INVALID where its file can't be read */
+export function tokenOf({ token, tokenFile }: MirrorConfig): string | undefined {
+  return tokenFile === undefined ? token?.reveal() : readOwnToken(tokenFile);
+}
+
 /** @throws IsyncError CONFIG_INVALID where anybody on the network could read the bucket, or what only we may read at an origin */
-function checkExposed(config: MirrorConfig, token: string | undefined): void {
+export function checkExposed(config: MirrorConfig, token: string | undefined): void {
   const streams = config.onHit === 'stream' || config.fallback || onMissOf(config) === 'stream';
   checkExposure(config.listen, config.public || token !== undefined || !streams, {
     server: 'a mirror that streams objects',

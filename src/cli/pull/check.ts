@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, statfs } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { PullConfig } from '../../config/schemas/pull.ts';
-import { check, type Finding, type FolderRoom } from '../../events/pull/check.ts';
+import { check, checkedFolder, type Finding, type FolderRoom } from '../../events/pull/check.ts';
 import { checkQueue } from '../../events/sqs/check-queue.ts';
 import { errnoOf } from '../../model/isync-error.ts';
 import { printable } from '../../observe/printable.ts';
@@ -49,6 +49,15 @@ export async function* pullFindings(given: LastingWork<PullConfig>): AsyncGenera
     unmatched,
     requests: { bucketOwner, requestPayer },
   });
+}
+
+/** Looks at the folders that objects are written to. */
+export async function* checkedFolders(
+  sync: PullConfig['sync'],
+  minFreeBytes: number,
+): AsyncGenerator<Finding> {
+  for (const folder of new Set(sync.map((mapping) => mapping.folder)))
+    yield checkedFolder(await roomAt(folder, folder), minFreeBytes);
 }
 
 interface Opening {

@@ -152,7 +152,8 @@ interface Access {
   readonly networks: ReturnType<typeof parseNetworks> | undefined;
 }
 
-function readAccess({ tokenFile, secretPathFile, network }: WebhookConfig): Access {
+/** Who may post. @throws IsyncError CONFIG_INVALID where that can't be read */
+export function readAccess({ tokenFile, secretPathFile, network }: WebhookConfig): Access {
   return {
     token: tokenFile === undefined ? undefined : readOwnToken(tokenFile),
     secretPath: secretPathFile === undefined ? undefined : readSecretPath(secretPathFile),

@@ -89,9 +89,10 @@ function redriveOf(
   return { name, level: 'warning', message, hint: REDRIVE_HINT };
 }
 
-async function* checkedBucket(
+/** Tries what a resync and each look at an object do with a bucket that tells. */
+export async function* checkedBucket(
   bucket: string,
-  { pool, prefixes, requests }: CheckOptions,
+  { pool, prefixes, requests }: Pick<CheckOptions, 'pool' | 'prefixes' | 'requests'>,
 ): AsyncGenerator<Finding> {
   const name = `bucket ${bucket}`;
   try {
@@ -172,7 +173,7 @@ async function* checkedFolders({ folders, minFreeBytes }: CheckOptions): AsyncGe
   }
 }
 
-function checkedFolder({ folder, freeBytes, fault }: FolderRoom, minFreeBytes: number): Finding {
+export function checkedFolder({ folder, freeBytes, fault }: FolderRoom, minFreeBytes: number): Finding {
   const name = `folder ${folder}`;
   if (fault !== undefined)
     return {

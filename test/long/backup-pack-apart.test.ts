@@ -10,7 +10,7 @@ import { packHere, type PackHooks, type PackOrder } from '../../src/backup/apart
 import { SLOT_BYTES, SLOTS } from '../../src/backup/apart/messages.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { RecordingLog } from '../recording-log.ts';
-import { PackStage, packed } from './packing.ts';
+import { PackStage, packed } from '../backup/packing.ts';
 
 const stage = PackStage.use();
 beforeEach(() => {

@@ -17,7 +17,16 @@ import { createEncryption } from '../../src/backup/encrypt/create-encryption.ts'
 import { pathBytes } from '../../src/backup/list/escaped-name.ts';
 import { measureSources } from '../../src/backup/pack/sources.ts';
 import { largestArchive } from '../../src/backup/upload/part-bytes.ts';
-import { checkContents, folderSource, jobOf, LARGE, names, packed, PackStage, unzstd } from './packing.ts';
+import {
+  checkContents,
+  folderSource,
+  jobOf,
+  LARGE,
+  names,
+  packed,
+  PackStage,
+  unzstd,
+} from '../backup/packing.ts';
 
 const stage = PackStage.use();
 

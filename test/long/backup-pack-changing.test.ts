@@ -7,7 +7,7 @@ import type { FileRecord } from '../../src/backup/list/file-record.ts';
 import { FRAME_BYTES } from '../../src/backup/pack/frames.ts';
 import { MAX_READS, MemberFile } from '../../src/backup/pack/member-file.ts';
 import type { PackProgress } from '../../src/backup/pack/pack.ts';
-import { checkContents, LARGE, type MadeBackup, names, packed, PackStage } from './packing.ts';
+import { checkContents, LARGE, type MadeBackup, names, packed, PackStage } from '../backup/packing.ts';
 
 const stage = PackStage.use();
 
