@@ -66,6 +66,7 @@ class GuardedFile implements LocalFile {
       return content;
     } catch (error) {
       const failure = readError(error, path);
+      // Of reading only this passes: no descriptor is left.
       if (failure.retryable) this.#keptOpen?.ranOut();
       throw failure;
     } finally {
