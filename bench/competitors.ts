@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { addToken, scanOnce, startReceiver, writeTokenFile } from '../harness/cli.ts';
 import type { Bench } from './bench.ts';
 import type { Competitor, Took } from './contest.ts';
-import { cpuOf, cpuOfEnded, numberFrom, startListening } from './process.ts';
+import { cpuOf, cpuOfEnded, numberFrom, startListening, startOwn } from './process.ts';
 
 const DEVICE = 'edge1';
 /** What `--before` is called in the table. */
@@ -80,6 +80,30 @@ export function rawDisk(folder: string, atOnce: number): Competitor {
         UV_THREADPOOL_SIZE: String(Math.max(4, atOnce)),
       });
       return { seconds, copy: store };
+    },
+  };
+}
+
+/** The name of {@link nodePair} in the table. */
+export const PAIR = 'a bare Node pair';
+
+/** Two small programs of Node that do what isync promises, and nothing else. */
+export function nodePair(link = LOOPBACK): Competitor {
+  return {
+    async run({ root }, store) {
+      await using receiver = await startListening('node-pair', ['receive', store], {
+        UV_THREADPOOL_SIZE: '64',
+      });
+      await using between = await link(receiver.port);
+      return await timed(
+        () => cpuOf(receiver.pid),
+        async () => {
+          await using sender = startOwn('node-pair', ['send', root, between.port]);
+          const { exitCode, stderr } = await sender.ended;
+          if (exitCode !== 0) throw new Error(`the pair ended with ${exitCode}: ${stderr.slice(-2000)}`);
+          return { copy: store, same: true };
+        },
+      );
     },
   };
 }

@@ -36,6 +36,7 @@ export function startOwn(
     | 'bare-sync'
     | 'devices'
     | 'link'
+    | 'node-pair'
     | 'posters'
     | 'raw-socket'
     | 'raw-write'

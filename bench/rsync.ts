@@ -19,7 +19,7 @@ export async function rsyncs(
   bench: Bench,
   folder: string,
   variants: readonly string[],
-  link = LOOPBACK,
+  { link = LOOPBACK, way = 'push' }: { readonly link?: Link; readonly way?: Way } = {},
 ): Promise<Record<string, Competitor>> {
   const help = await runProgram('rsync', ['--help']).then(
     ({ stdout }) => stdout,
@@ -33,18 +33,31 @@ export async function rsyncs(
   if (known.length < variants.length)
     bench.say('!!! this rsync knows no --fsync (3.2.4 does): its durable form is not measured');
   return Object.fromEntries(
-    known.map((variant) => [variant, rsync(folder, variant.split(' ').slice(1), link)]),
+    known.map((variant) => [variant, rsync(folder, variant.split(' ').slice(1), { link, way })]),
   );
 }
 
-function rsync(folder: string, flags: readonly string[], link: Link): Competitor {
+/** What `rsync -z` compresses with: both sides are this program, which takes the first of its list. Undefined where it tells none. */
+export async function rsyncCompression(): Promise<string | undefined> {
+  const { stdout } = await runProgram('rsync', ['--version']);
+  return /Compress list:\s+(\w+)/.exec(stdout)?.[1];
+}
+
+/** Whether the client sends its files to the daemon, or gets those of the daemon. */
+type Way = 'push' | 'pull';
+
+function rsync(
+  folder: string,
+  flags: readonly string[],
+  { link, way }: { readonly link: Link; readonly way: Way },
+): Competitor {
   return {
     async run({ root }, store) {
       const port = await freePort();
       const config = join(folder, 'rsyncd.conf');
       const secrets = join(folder, 'rsyncd.secrets');
       const password = join(folder, 'rsync.password');
-      await writeFile(config, configOf(store, secrets));
+      await writeFile(config, configOf(way === 'push' ? store : root, secrets));
       await writeFile(secrets, `${USER}:${SECRET}\n`, { mode: 0o600 });
       await writeFile(password, `${SECRET}\n`, { mode: 0o600 });
       const listen = ['--address=127.0.0.1', `--port=${port}`];
@@ -56,11 +69,12 @@ function rsync(folder: string, flags: readonly string[], link: Link): Competitor
       ]);
       await daemon.until('the rsync daemon to listen', async () => await answers(port));
       await using between = await link(port);
-      const to = `rsync://${USER}@127.0.0.1:${between.port}/store/`;
+      const daemons = `rsync://${USER}@127.0.0.1:${between.port}/store/`;
+      const [from, to] = way === 'push' ? [`${root}/`, daemons] : [daemons, `${store}/`];
       return await timed(
         () => cpuOf(daemon.pid),
         async () => {
-          await runProgram('rsync', [...flags, `--password-file=${password}`, `${root}/`, to]);
+          await runProgram('rsync', [...flags, `--password-file=${password}`, from, to]);
           return { copy: store, same: true };
         },
         // Its processes for the connections, which it collects when they end.

@@ -25,8 +25,12 @@ export async function runCli(args: readonly string[], options: CliOptions = {}):
 }
 
 /** A token of `device`, made by the CLI itself in the token file `tokens`. */
-export async function addToken(device: string, tokens: string): Promise<string> {
-  const { exitCode, stdout, stderr } = await runCli(['token', 'add', device, '--tokens', tokens]);
+export async function addToken(
+  device: string,
+  tokens: string,
+  more: readonly '--read'[] = [],
+): Promise<string> {
+  const { exitCode, stdout, stderr } = await runCli(['token', 'add', device, '--tokens', tokens, ...more]);
   const token = stdout.trim();
   if (exitCode !== 0 || token === '') throw new Error(`token add ended with ${exitCode}: ${stdout}${stderr}`);
   return token;

@@ -2,6 +2,7 @@ import type { BenchCase } from '../bench.ts';
 import { BACKLOG_CASES } from './backlog.ts';
 import { BACKUP_CASES } from './backup.ts';
 import { COPY_CASES } from './copy.ts';
+import { FETCH_CASES } from './fetch.ts';
 import { FLEET_CASES } from './fleet.ts';
 import { LATENCY_CASES } from './latency.ts';
 import { LOOPBACK_CASES } from './loopback.ts';
@@ -21,6 +22,7 @@ import { WEBHOOK_ACCEPT_CASES } from './webhook-accept.ts';
 /** In the order they are run and stand in the table. */
 export const CASES: readonly BenchCase[] = [
   ...LOOPBACK_CASES,
+  ...FETCH_CASES,
   ...WAN_CASES,
   ...WAN_TEXT_CASES,
   ...LATENCY_CASES,

@@ -1,6 +1,15 @@
 import { join } from 'node:path';
 import type { Bench, BenchCase, Goal } from '../bench.ts';
-import { BEFORE, isync, isyncBefore, rawDisk, rawSocket, stopAndWait } from '../competitors.ts';
+import {
+  BEFORE,
+  isync,
+  isyncBefore,
+  nodePair,
+  PAIR,
+  rawDisk,
+  rawSocket,
+  stopAndWait,
+} from '../competitors.ts';
 import { contest, cpuText, inCaseFolder, type Competitor, type Result } from '../contest.ts';
 import { GIB, KIB, MIB, equalSizes, mixedSizes, writeFiles } from '../data.ts';
 import { atMost, MOST_AFTER } from '../goals.ts';
@@ -44,7 +53,7 @@ export const LOOPBACK_CASES: readonly BenchCase[] = [
     stopAndWait: true,
     goals: (isync, others) => [
       ...atMost(0.5, DURABLE, isync, others[DURABLE]),
-      ...atMost(1.2, RAW_DISK, isync, others[RAW_DISK]),
+      ...atMost(1.3, PAIR, isync, others[PAIR]),
     ],
   }),
   over({
@@ -54,7 +63,7 @@ export const LOOPBACK_CASES: readonly BenchCase[] = [
     rsync: [PLAIN, DURABLE],
     rawAtOnce: [1, 8, 16, 64],
     stopAndWait: true,
-    goals: (isync, others) => atMost(1, PLAIN, isync, others[PLAIN]),
+    goals: (isync, others) => atMost(1.6, PLAIN, isync, others[PLAIN]),
   }),
   ...(['disk', 'tmpfs'] as const).flatMap((on) => [
     over({
@@ -63,7 +72,10 @@ export const LOOPBACK_CASES: readonly BenchCase[] = [
       on,
       rsync: [PLAIN, DURABLE],
       rawAtOnce: [1, 8, 16],
-      goals: (isync, others) => atMost(1, PLAIN, isync, others[PLAIN]),
+      goals: (isync, others) =>
+        on === 'disk'
+          ? atMost(0.8, DURABLE, isync, others[DURABLE])
+          : atMost(1.3, PLAIN, isync, others[PLAIN]),
     }),
     over({
       ...BIG,
@@ -91,6 +103,7 @@ async function run(bench: Bench, of: Loopback): Promise<void> {
       isync: await isync(folder),
       ...(await isyncBefore(bench, folder)),
       ...(await rsyncs(bench, folder, of.rsync)),
+      [PAIR]: nodePair(),
       ...(of.stopAndWait === undefined ? {} : { 'stop and wait, no fsync': stopAndWait(sizes.length) }),
       ...raws,
       [RAW_SOCKET]: rawSocket(),

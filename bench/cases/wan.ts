@@ -1,6 +1,15 @@
 import { join } from 'node:path';
 import type { Bench, BenchCase, Sample } from '../bench.ts';
-import { BEFORE, isync, isyncBefore, rawSocket, stopAndWait, type Link } from '../competitors.ts';
+import {
+  BEFORE,
+  isync,
+  isyncBefore,
+  nodePair,
+  PAIR,
+  rawSocket,
+  stopAndWait,
+  type Link,
+} from '../competitors.ts';
 import { contest, inCaseFolder, type Competitor } from '../contest.ts';
 import { KIB, MIB, equalSizes, writeFiles } from '../data.ts';
 import { atLeast, atMost, MOST_AFTER } from '../goals.ts';
@@ -51,7 +60,8 @@ async function run(bench: Bench, name: string, what: string, sizes: readonly num
     const competitors: Record<string, Competitor> = {
       isync: await isync(folder, { link: longLink }),
       ...(await isyncBefore(bench, folder, { link: longLink })),
-      ...(await rsyncs(bench, folder, [PLAIN], longLink)),
+      ...(await rsyncs(bench, folder, [PLAIN], { link: longLink })),
+      [PAIR]: nodePair(longLink),
       ...(waits ? { [STOP_AND_WAIT]: stopAndWait(STOP_AND_WAIT_FILES, longLink) } : {}),
       [RAW_SOCKET]: rawSocket(longLink),
     };
@@ -66,7 +76,8 @@ async function run(bench: Bench, name: string, what: string, sizes: readonly num
       isync: mine,
       others: { ...others, [LIMIT]: limit },
       goals: [
-        ...atMost(1.1, LIMIT, mine, limit),
+        ...(waits ? atMost(1, PLAIN, mine, others[PLAIN]) : []),
+        ...atMost(waits ? 1.12 : 1.1, LIMIT, mine, limit),
         ...atMost(1.1, RAW_SOCKET, mine, others[RAW_SOCKET]),
         ...atMost(MOST_AFTER, BEFORE, mine, others[BEFORE]),
         ...(waiting === undefined ? [] : [atLeast(50, 'stop and wait', mine, waiting)]),

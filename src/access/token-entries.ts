@@ -2,6 +2,9 @@ import { z } from 'zod';
 import { isDeviceName } from '../model/device-name.ts';
 import { IsyncError } from '../model/isync-error.ts';
 
+/** What a token is for: `write` sends files and compares them, `read` gets them back. */
+export type TokenAccess = 'write' | 'read';
+
 /** A token as the file holds it: its hash, never the token itself. */
 export interface TokenEntry {
   /** Names the token for people, for `token revoke`. */
@@ -11,8 +14,14 @@ export interface TokenEntry {
   readonly sha256: string;
   /** ISO 8601, UTC. */
   readonly created: string;
+  /** `read`: it gets files back, and can change nothing. Absent: it sends them. */
+  readonly access?: Extract<TokenAccess, 'read'> | undefined;
 }
 
+/**
+ * Strict on purpose: a version that does not know what is said of a token refuses the file, rather than take a token that may only read
+ * for one that may write.
+ */
 const TokenFileSchema = z.strictObject({
   version: z.literal(1),
   tokens: z.array(
@@ -21,6 +30,7 @@ const TokenFileSchema = z.strictObject({
       device: z.string().refine(isDeviceName, 'is no device name'),
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
       created: z.iso.datetime(),
+      access: z.literal('read').optional(),
     }),
   ),
 });

@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, statSync, type BigIntStats } from 'node:fs';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
-import { invalidTokenFile, parseTokenEntries, type TokenEntry } from './token-entries.ts';
+import { invalidTokenFile, parseTokenEntries, type TokenAccess, type TokenEntry } from './token-entries.ts';
 import { hashToken } from './tokens.ts';
 
 /** How often the file is checked for revoked tokens, in ms: their sessions end within about a second. */
@@ -16,6 +16,7 @@ export interface TokenIdentity {
   readonly device: string;
   /** Of the token. */
   readonly id: string;
+  readonly access: TokenAccess;
 }
 
 /**
@@ -25,7 +26,7 @@ export interface TokenIdentity {
 export interface TokenFile extends Disposable {
   /** Takes the same time for every token, right or wrong. */
   authenticate(token: string): TokenIdentity | undefined;
-  /** Whether any token is of this device. */
+  /** Whether this device has a token that may write. */
   has(device: string): boolean;
   /** Calls `listener` with the ids of tokens that were removed from the file. Returns what removes the listener. */
   onRevoked(listener: (ids: ReadonlySet<string>) => void): () => void;
@@ -65,11 +66,11 @@ class WatchedTokenFile implements TokenFile {
     let found: TokenIdentity | undefined;
     // No early exit: the time must not tell how far the search went.
     for (const known of this.#tokens) if (timingSafeEqual(known.hash, hash)) found = known;
-    return found && { device: found.device, id: found.id };
+    return found && { device: found.device, id: found.id, access: found.access };
   }
 
   has(device: string): boolean {
-    return this.#tokens.some((known) => known.device === device);
+    return this.#tokens.some((known) => known.device === device && known.access === 'write');
   }
 
   onRevoked(listener: (ids: ReadonlySet<string>) => void): () => void {
@@ -114,13 +115,13 @@ class WatchedTokenFile implements TokenFile {
   }
 }
 
-function known({ id, device, sha256 }: TokenEntry): KnownToken {
-  return { id, device, hash: Buffer.from(sha256, 'hex') };
+function known({ id, device, sha256, access }: TokenEntry): KnownToken {
+  return { id, device, access: access ?? 'write', hash: Buffer.from(sha256, 'hex') };
 }
 
-/** An id with another device or hash is another token. */
-function keyOf({ id, device, hash }: KnownToken): string {
-  return `${id} ${device} ${hash.toString('hex')}`;
+/** An id with another device, access or hash is another token. */
+function keyOf({ id, device, access, hash }: KnownToken): string {
+  return `${id} ${device} ${access} ${hash.toString('hex')}`;
 }
 
 /** A text that differs for every version of the file, for a missing file and for each error of stat. */

@@ -5,7 +5,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseDeviceName } from '../model/device-name.ts';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import { syncFolder } from '../model/sync-folder.ts';
-import { formatTokenEntries, invalidTokenFile, parseTokenEntries, type TokenEntry } from './token-entries.ts';
+import {
+  formatTokenEntries,
+  invalidTokenFile,
+  parseTokenEntries,
+  type TokenAccess,
+  type TokenEntry,
+} from './token-entries.ts';
 
 /** Marks a secret as a token of isync, for people and for scanners of leaked secrets. */
 const TOKEN_PREFIX = 'isync_';
@@ -24,13 +30,14 @@ const LOCK_RETRY_MS = 25;
  * @returns the token, which is kept nowhere
  * @throws IsyncError BAD_PATH (device name), CONFIG_INVALID (file)
  */
-export async function addToken(path: string, device: string): Promise<string> {
+export async function addToken(path: string, device: string, access: TokenAccess = 'write'): Promise<string> {
   const token = TOKEN_PREFIX + randomBytes(TOKEN_BYTES).toString('base64url');
   const entry: TokenEntry = {
     id: randomBytes(ID_BYTES).toString('hex'),
     device: parseDeviceName(device),
     sha256: hashToken(token).toString('hex'),
     created: new Date().toISOString(),
+    ...(access === 'read' && { access }),
   };
   await changeTokens(path, (tokens) => [...tokens, entry]);
   return token;

@@ -9,9 +9,10 @@ import { briefCommand } from './brief-command.ts';
 /** Nothing but the token is on stdout, so that "> token-file" makes what --token-file reads. */
 export const runAdd = briefCommand(tokenSchema, async ({ config, words, output }) => {
   const device = namedDevice(words['device'] ?? '');
-  const token = await addToken(config.tokens, device);
+  const access = config.read ? 'read' : 'write';
+  const token = await addToken(config.tokens, device, access);
   output.text(token);
-  return output.done({ device, token });
+  return output.done({ device, access, token });
 });
 
 export const runRevoke = briefCommand(tokenSchema, async ({ config, words, output }) => {
@@ -28,13 +29,14 @@ export const runRevoke = briefCommand(tokenSchema, async ({ config, words, outpu
 
 export const runList = briefCommand(tokenSchema, async ({ config, output }) => {
   const tokens = (await listTokens(config.tokens)).map(shown);
-  for (const { id, device, created } of tokens) output.text(`${id}  ${created}  ${device}`);
+  for (const { id, device, access, created } of tokens)
+    output.text(`${id}  ${created}  ${device}${access === 'read' ? '  (reads)' : ''}`);
   return output.done({ tokens });
 });
 
 /** Returns what of a token may be seen. */
-function shown({ id, device, created }: TokenEntry) {
-  return { id, device, created };
+function shown({ id, device, access, created }: TokenEntry) {
+  return { id, device, access: access ?? 'write', created };
 }
 
 /** Checks the name of a device. A bad one is the command line's fault here, not that of a file. */

@@ -83,6 +83,11 @@ function parseReceiver(text: string): ReceiverAddress {
   return { kind: 'receiver', url };
 }
 
+/** Whether the text has the scheme of a receiver. */
+export function isReceiver(text: string): boolean {
+  return ['ws', 'wss'].includes(schemeOf(text) ?? '');
+}
+
 /** Returns the address as a user would give it. */
 export function showAddress(address: TargetAddress): string {
   switch (address.kind) {

@@ -1,3 +1,4 @@
+import type { Limiter } from '../flow/limiter.ts';
 import { createDigester, type DigestAlgorithm, digestOf } from '../model/digest.ts';
 import { factsOf } from '../model/error-table.ts';
 import { type FileEntry, sameVersion } from '../model/file-entry.ts';
@@ -5,12 +6,12 @@ import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import { WATCH_MARKER } from '../model/markers.ts';
 import { nameOf, type RelPath } from '../model/rel-path.ts';
 import { CHECKED, type ContentChecks, type LocalStore } from '../store/file/local-store.ts';
-import { digestAll, readDigest } from '../store/read-digest.ts';
+import { readDigest } from '../store/read-digest.ts';
 import { replaced } from '../store/store-errors.ts';
 import type { FileDigest, StoredFile, Upload } from '../store/store.ts';
 import type { Reader } from '../store/reader.ts';
 
-/** Largest file in bytes that is held in memory as a whole; FILES_AT_ONCE of them may be. */
+/** Largest file in bytes that is held in memory as a whole. */
 export const SMALL_BYTES = 256 * 1024;
 /** Size in bytes from which a file goes on where an earlier run ended: a smaller one is sooner read than looked for. */
 const RESUMED_BYTES = 4 * 1024 * 1024;
@@ -23,6 +24,8 @@ export interface FetchContext {
   readonly into: LocalStore;
   readonly overwrite: boolean;
   readonly signal: AbortSignal;
+  /** Bounds the files that are brought in pieces. */
+  readonly large: Limiter;
   /** Ends it all: where files go has failed, and no other file would fare better. */
   readonly stop: (error: IsyncError) => void;
   /** Called with each count of bytes that have come. Must not throw. */
@@ -43,16 +46,37 @@ export async function fetchFile(listed: FileEntry, context: FetchContext): Promi
   const here = await within(context, () => into.stat(path, { signal }));
   if (here !== undefined && reader.listedMtime && sameVersion(here, listed))
     return await settled(path, context);
-  const found = await reader.read(path, { signal, reuse: true });
-  if (found === undefined) throw new IsyncError('FILE_VANISHED', 'it was removed meanwhile', { path });
-  if (here !== undefined && sameVersion(here, found.entry)) return await settled(path, context);
-  if (here !== undefined && !overwrite) {
-    if (await isSame(here, found, context)) return await settled(path, context);
-    throw new IsyncError('NOT_OVERWRITTEN', 'another version is here already', { path });
+  if (here !== undefined) {
+    // None of its bytes: most that are here are the same.
+    const kept = await readFile(path, 0, context);
+    if (sameVersion(here, kept.entry)) return await settled(path, context);
+    if (!overwrite) {
+      if (await isSame(here, kept, context)) return await settled(path, context);
+      throw new IsyncError('NOT_OVERWRITTEN', 'another version is here already', { path });
+    }
   }
-  if (found.entry.size <= SMALL_BYTES) await copyWhole(found, context);
-  else await copyInPieces(found, context);
+  if (listed.size > SMALL_BYTES || !(await copySmall(listed, context)))
+    await context.large.run(async () => copyInPieces(await readFile(path, undefined, context), context));
   return 'fetched';
+}
+
+/** Whether that was all of the file: it may have grown since it was listed. */
+async function copySmall({ path, size }: FileEntry, context: FetchContext): Promise<boolean> {
+  const found = await readFile(path, size, context);
+  if (found.entry.size > size) return false;
+  await copyWhole(found, context);
+  return true;
+}
+
+/** The version that is kept, with at most `length` of its bytes. */
+async function readFile(
+  path: RelPath,
+  length: number | undefined,
+  { reader, signal }: FetchContext,
+): Promise<StoredFile> {
+  const found = await reader.read(path, { length, signal, reuse: true });
+  if (found === undefined) throw new IsyncError('FILE_VANISHED', 'it was removed meanwhile', { path });
+  return found;
 }
 
 /** Makes durable what is here already: whoever has put it there, as cp or a run that was killed, need not have done so. */
@@ -81,14 +105,14 @@ function notPermitted(error: unknown, path: RelPath): IsyncError | undefined {
 /** Whether the file that is here has the bytes of the kept one, whatever its mtime: file systems round it. */
 async function isSame(
   here: FileEntry,
-  found: StoredFile,
-  { into, signal }: Pick<FetchContext, 'into' | 'signal'>,
+  kept: StoredFile,
+  { reader, into, signal }: FetchContext,
 ): Promise<boolean> {
-  if (here.size !== found.entry.size) return false;
-  const algorithm = found.digest?.algorithm ?? ALGORITHM;
+  if (here.size !== kept.entry.size) return false;
+  const algorithm = kept.digest?.algorithm ?? ALGORITHM;
   const mine = await readDigest(into, here.path, algorithm, { signal });
-  const theirs = found.digest?.value ?? (await digestAll(found.bytes, algorithm));
-  return mine !== undefined && mine.digest.equals(theirs);
+  const theirs = kept.digest?.value ?? (await readDigest(reader, here.path, algorithm, { signal }))?.digest;
+  return mine !== undefined && theirs !== undefined && mine.digest.equals(theirs);
 }
 
 async function copyWhole({ entry, digest, bytes }: StoredFile, context: FetchContext): Promise<void> {

@@ -1,19 +1,20 @@
+import { ByteBudget } from '../flow/byte-budget.ts';
 import { Limiter } from '../flow/limiter.ts';
 import { retrying, type RetryPolicy } from '../flow/retry.ts';
 import { TaskGroup } from '../flow/task-group.ts';
 import { factsOf } from '../model/error-table.ts';
 import type { FileEntry } from '../model/file-entry.ts';
-import { errnoOf, type IsyncError, toIsyncError } from '../model/isync-error.ts';
+import { type IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { LocalStore } from '../store/file/local-store.ts';
 import { fetchFile, SMALL_BYTES, type FetchContext } from './fetch-file.ts';
 import type { FetchTally } from './fetch-tally.ts';
-import { refusedObject } from './refused-object.ts';
 import { Seals } from './seals.ts';
 import type { Reader } from '../store/reader.ts';
+import { isOfDisk, refusedObject } from '../store/refused-object.ts';
 import type { ListOptions } from '../store/store.ts';
 
-/** Files under way at a time: enough to hide the latency of a bucket, and to share the fsyncs of folders. */
-const FILES_AT_ONCE = 64;
+/** Bytes of files under way that are held in memory as a whole. */
+const SMALL_BYTES_AT_ONCE = 16 * 1024 * 1024;
 /** Those of them that are not held in memory as a whole: few large ones fill a link or a disk. */
 const LARGE_AT_ONCE = 4;
 /** Tries of a file whose bytes have another digest than is kept with them: the link may have damaged them once. */
@@ -52,10 +53,11 @@ export async function fetchFiles(request: FetchRequest): Promise<IsyncError | un
     into,
     overwrite,
     signal,
+    large: new Limiter(LARGE_AT_ONCE),
     stop,
     onMoved: (bytes) => void (tally.moved += bytes),
   };
-  const large = new Limiter(LARGE_AT_ONCE);
+  const atOnce = reader.filesAtOnce;
   const seals = new Seals();
   const tell = (path: string, error: IsyncError): void => {
     tally.problem(path, error);
@@ -76,9 +78,8 @@ export async function fetchFiles(request: FetchRequest): Promise<IsyncError | un
         throw refusedObject(error, entry.path) ?? error;
       }
     };
-    const attempt = () => retrying(once, retry, { signal, isRetryable: retryRule() });
     try {
-      const outcome = await (entry.size > SMALL_BYTES ? large.run(attempt) : attempt());
+      const outcome = await retrying(once, retry, { signal, isRetryable: retryRule() });
       if (outcome === 'there') tally.there++;
       else {
         tally.files++;
@@ -98,13 +99,13 @@ export async function fetchFiles(request: FetchRequest): Promise<IsyncError | un
     }
   };
   try {
-    await forEach(first(), bring, signal);
+    await forEach(first(), bring, { atOnce, signal });
     // What the first listing has told is not told again.
     const tellNew = (folder: string, error: IsyncError): void => {
       if (!seals.isIncomplete(folder)) tell(folder, error);
     };
     const due = seals.due(() => wanted(tellNew));
-    if (!signal.aborted) await forEach(due, bring, signal);
+    if (!signal.aborted) await forEach(due, bring, { atOnce, signal });
   } catch (error) {
     if (!signal.aborted) stop(toIsyncError(error, 'INTERNAL'));
   }
@@ -115,14 +116,20 @@ export async function fetchFiles(request: FetchRequest): Promise<IsyncError | un
 async function forEach(
   entries: AsyncIterable<FileEntry>,
   bring: (entry: FileEntry) => Promise<void>,
-  signal: AbortSignal,
+  { atOnce, signal }: { readonly atOnce: number; readonly signal: AbortSignal },
 ): Promise<void> {
-  const places = new Limiter(FILES_AT_ONCE);
+  const places = new Limiter(atOnce);
+  const memory = new ByteBudget(SMALL_BYTES_AT_ONCE);
   const tasks = new TaskGroup();
   try {
     for await (const entry of entries) {
       const place = await places.enter();
-      tasks.add(bring(entry).finally(() => place[Symbol.dispose]()));
+      const held = await memory.take(entry.size > SMALL_BYTES ? 0 : entry.size);
+      const end = (): void => {
+        held[Symbol.dispose]();
+        place[Symbol.dispose]();
+      };
+      tasks.add(bring(entry).finally(end));
       if (signal.aborted) return;
     }
   } finally {
@@ -142,11 +149,4 @@ function retryRule(): (error: IsyncError) => boolean {
 /** Whether no other file would fare better. */
 function endsAll(error: IsyncError): boolean {
   return factsOf(error.code).concerns !== 'item' && !isOfDisk(error);
-}
-
-/** Whether the file system that is read has an error for this file, such as of its permissions; others may be readable. */
-function isOfDisk({ code, cause }: IsyncError): boolean {
-  return (
-    code === 'STORE_FAILED' && cause instanceof Error && 'syscall' in cause && errnoOf(cause) !== undefined
-  );
 }

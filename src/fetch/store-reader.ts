@@ -1,35 +1,52 @@
 import type { Abortable } from '../model/abortable.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import { joinRelPath, parentOf, parseRelPath, type RelPath } from '../model/rel-path.ts';
-import type { ListOptions, ReadOptions, Store, StoredFile } from '../store/store.ts';
+import type { ListOptions, ReadableStore, ReadOptions, StoredFile } from '../store/store.ts';
 import type { Reader } from '../store/reader.ts';
+
+/** Enough for a folder or a bucket, and for files that share the fsyncs of folders. */
+const FILES_AT_ONCE = 64;
+
+export interface StoreReaderOptions extends Abortable {
+  /** See Reader. Default {@link FILES_AT_ONCE}. */
+  readonly filesAtOnce?: number | undefined;
+}
 
 /**
  * What `store` keeps at `place`, '' being all of it. Closing the reader closes the store, also where this rejects.
  * @throws IsyncError of the store
  */
 export async function openStoreReader(
-  store: Store,
+  store: ReadableStore,
   place: RelPath | '',
-  options: Abortable = {},
+  { filesAtOnce = FILES_AT_ONCE, signal }: StoreReaderOptions = {},
 ): Promise<Reader> {
   try {
-    const isFile = place !== '' && (await store.stat(place, options)) !== undefined;
-    return new StoreReader(store, place, isFile ? parentOf(place) : place);
+    const isFile = place !== '' && (await store.stat(place, { signal })) !== undefined;
+    return new StoreReader(store, { place, base: isFile ? parentOf(place) : place, filesAtOnce });
   } catch (error) {
     await store[Symbol.asyncDispose]();
     throw error;
   }
 }
 
+/** What is read of a store. */
+interface Place {
+  readonly place: RelPath | '';
+  /** What paths are relative to. */
+  readonly base: RelPath | '';
+  readonly filesAtOnce: number;
+}
+
 class StoreReader implements Reader {
-  readonly #store: Store;
+  readonly filesAtOnce: number;
+  readonly #store: ReadableStore;
   readonly #place: RelPath | '';
   readonly #base: RelPath | '';
 
-  /** @param base what paths are relative to */
-  constructor(store: Store, place: RelPath | '', base: RelPath | '') {
+  constructor(store: ReadableStore, { place, base, filesAtOnce }: Place) {
     this.#store = store;
+    this.filesAtOnce = filesAtOnce;
     this.#place = place;
     this.#base = base;
   }

@@ -22,6 +22,35 @@ export class PathOrder<Path extends string = RelPath> {
     return last;
   }
 
+  /**
+   * Runs `step` at once, at all of `paths`: none of them may be busy. Later steps at any of them wait for it. Settles as `step`
+   * does.
+   */
+  runAll(paths: readonly Path[], step: () => Promise<void>): Promise<void> {
+    const last = step().finally(() => {
+      for (const path of paths) if (this.#last.get(path) === last) this.#last.delete(path);
+    });
+    for (const path of paths) this.#last.set(path, last);
+    return last;
+  }
+
+  /**
+   * The first of `items` at each path that is not busy, and all others in their order: what `runAll` may have at once, and what
+   * has to wait for its turn.
+   */
+  split<Item>(items: readonly Item[], pathOf: (item: Item) => Path): { together: Item[]; waiting: Item[] } {
+    const seen = new Set<Path>();
+    const together: Item[] = [];
+    const waiting: Item[] = [];
+    for (const item of items) {
+      const path = pathOf(item);
+      if (this.#last.has(path) || seen.has(path)) waiting.push(item);
+      else together.push(item);
+      seen.add(path);
+    }
+    return { together, waiting };
+  }
+
   /** Resolves when the steps asked for so far at `path` have ended. A rejection is told to whoever asked for the step. */
   async ended(path: Path): Promise<void> {
     await Promise.allSettled([this.#last.get(path)]);
@@ -29,6 +58,6 @@ export class PathOrder<Path extends string = RelPath> {
 
   /** The same for all paths. */
   async idle(): Promise<void> {
-    await Promise.allSettled(this.#last.values());
+    await Promise.allSettled(new Set(this.#last.values()));
   }
 }

@@ -31,7 +31,7 @@ export const ERRORS = {
     exit: 2,
     cure: 'The message names the field, the value and where it came from.',
   },
-  // No token, a wrong or revoked one, or one of another device.
+  // No token, a wrong or revoked one, one of another device, or for another purpose (reading, sending).
   AUTH_REFUSED: {
     concerns: 'peer',
     exit: 3,

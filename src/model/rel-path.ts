@@ -62,7 +62,14 @@ export function joinRelPath(parent: RelPath | '', name: string): RelPath {
 /** The folder that holds `path`; '' for a first-level path. */
 export function parentOf(path: RelPath): RelPath | '' {
   const slash = path.lastIndexOf('/');
-  return slash < 0 ? '' : parseRelPath(path.slice(0, slash));
+  if (slash < 0) return '';
+  const parent = path.slice(0, slash);
+  return isWhole(parent) ? parent : '';
+}
+
+/** What comes before a "/" of a RelPath is one, too. */
+function isWhole(_parent: string): _parent is RelPath {
+  return true;
 }
 
 /** The last segment of `path`. */

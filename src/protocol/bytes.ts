@@ -134,6 +134,15 @@ export class ByteWriter {
   }
 }
 
+/** The items of a list that begins with their count. @throws IsyncError PROTOCOL where there are more than `most` */
+export function repeat<T>(reader: ByteReader, most: number, readOne: () => T): T[] {
+  const count = reader.u16();
+  if (count > most) throw malformed(`more than ${most} items`);
+  const items: T[] = [];
+  for (let i = 0; i < count; i++) items.push(readOne());
+  return items;
+}
+
 /** Bytes that a text takes on the wire, its length field included. */
 export function textBytes(value: string): number {
   return 2 + Buffer.byteLength(value);

@@ -1,6 +1,8 @@
 import { DIGEST_BYTES, type DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
-import { ByteReader, ByteWriter, cutText, malformed, textBytes } from './bytes.ts';
+import { ByteReader, ByteWriter, malformed, repeat, textBytes } from './bytes.ts';
+import { encodeContent, encodeRead, readContent, readRanges } from './content-codec.ts';
+import { failureBytes, readFailure, writeFailure } from './failure-codec.ts';
 import { parseHello, parseWelcome } from './hello.ts';
 import {
   MAX_CHUNK_BYTES,
@@ -10,9 +12,8 @@ import {
   MAX_MESSAGE_BYTES,
   MAX_PATHS_PER_MESSAGE,
   MAX_REPORT_BYTES,
-  MAX_TEXT_BYTES,
 } from './limits.ts';
-import type { InlineFile, LookedFile, ReceiverMessage, SenderMessage } from './messages.ts';
+import type { Failure, InlineFile, LookedFile, ReceiverMessage, SenderMessage } from './messages.ts';
 
 /** The type byte of each message; see the tables in PROTOCOL.md. */
 const TYPE = {
@@ -27,6 +28,7 @@ const TYPE = {
   seal: 0x09,
   packed: 0x0a,
   report: 0x0b,
+  read: 0x0c,
   keepalive: 0x7f,
   welcome: 0x81,
   ack: 0x82,
@@ -36,6 +38,7 @@ const TYPE = {
   listed: 0x86,
   sealed: 0x87,
   failed: 0x88,
+  content: 0x89,
 } as const;
 
 /** Bytes of a CHUNK before its content, for a sender that reads a file straight into its message. */
@@ -90,6 +93,8 @@ export function encode(message: SenderMessage | ReceiverMessage): Buffer {
       return withText(TYPE.list, message.request, message.prefix);
     case 'seal':
       return withText(TYPE.seal, message.request, message.directory);
+    case 'read':
+      return encodeRead(TYPE.read, message);
     case 'packed':
       return new ByteWriter(5 + message.frame.length).u8(TYPE.packed).u32(message.length).raw(message.frame)
         .bytes;
@@ -114,6 +119,8 @@ export function encode(message: SenderMessage | ReceiverMessage): Buffer {
       return encodeListed(message.request, message.last, message.files);
     case 'sealed':
       return new ByteWriter(5).u8(TYPE.sealed).u32(message.request).bytes;
+    case 'content':
+      return encodeContent(TYPE.content, message);
   }
 }
 
@@ -181,6 +188,8 @@ function readSenderMessage(reader: ByteReader, algorithm: DigestAlgorithm): Send
       if (directory.includes('/')) throw malformed('a data directory of several segments');
       return { type: 'seal', request, directory };
     }
+    case TYPE.read:
+      return { type: 'read', request: reader.u32(), ranges: readRanges(reader) };
     case TYPE.packed: {
       const length = reader.u32();
       if (length === 0 || length > MAX_MESSAGE_BYTES) throw malformed('a packed message of this length');
@@ -234,19 +243,13 @@ function readReceiverMessage(reader: ByteReader, algorithm: DigestAlgorithm): Re
     }
     case TYPE.sealed:
       return { type: 'sealed', request: reader.u32() };
+    case TYPE.content:
+      return { type: 'content', request: reader.u32(), parts: readContent(reader, algorithm) };
     case TYPE.keepalive:
       return { type: 'keepalive' };
     default:
       throw malformed(`unknown type 0x${type.toString(16)}`);
   }
-}
-
-function repeat<T>(reader: ByteReader, most: number, readOne: () => T): T[] {
-  const count = reader.u16();
-  if (count > most) throw malformed(`more than ${most} items`);
-  const items: T[] = [];
-  for (let i = 0; i < count; i++) items.push(readOne());
-  return items;
 }
 
 function encodeFiles(firstId: number, files: readonly InlineFile[]): Buffer {
@@ -329,20 +332,7 @@ function withText(type: number, request: number, text: string): Buffer {
   return new ByteWriter(5 + textBytes(text)).u8(type).u32(request).text(text).bytes;
 }
 
-interface Failure {
-  readonly retryable: boolean;
-  readonly code: string;
-  readonly message: string;
-}
-
-function failure(type: number, id: number, { retryable, code, message }: Failure): Buffer {
-  const text = cutText(message, MAX_TEXT_BYTES);
-  const writer = new ByteWriter(6 + textBytes(code) + textBytes(text)).u8(type).u32(id).flag(retryable);
-  return writer.text(code).text(text).bytes;
-}
-
-function readFailure(reader: ByteReader): Failure {
-  const retryable = reader.flag();
-  const code = reader.text();
-  return { retryable, code, message: reader.text() };
+function failure(type: number, id: number, failure: Failure): Buffer {
+  const writer = new ByteWriter(5 + failureBytes(failure)).u8(type).u32(id);
+  return writeFailure(writer, failure).bytes;
 }

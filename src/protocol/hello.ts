@@ -32,6 +32,7 @@ export function parseWelcome(json: Buffer): Welcome {
     limits: parseLimits(fields['limits']),
     compression: parseCompression(fields['compression']),
     ...(fields['reports'] !== undefined && { reports: truth(fields, 'reports') }),
+    ...(fields['reads'] !== undefined && { reads: truth(fields, 'reads') }),
     store: parseStore(fields['store']),
   };
 }

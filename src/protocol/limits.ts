@@ -17,10 +17,14 @@ export const TARGET_BATCH_BYTES = 512 * 1024;
 export const MAX_FILES_IN_FLIGHT = 4096;
 /** Uploads (OPEN without END) a session may have at a time. Each costs the receiver an open file. */
 export const MAX_OPEN_UPLOADS = 16;
-/** LOOK, LIST and SEAL requests a session may have without an answer. */
+/** LOOK, LIST, SEAL and READ requests a session may have without an answer. */
 export const MAX_REQUESTS_IN_FLIGHT = 32;
-/** Most paths in one LOOK or LISTED message. */
+/** Most paths in one LOOK, LISTED or READ message. */
 export const MAX_PATHS_PER_MESSAGE = 256;
+/** Content that one READ may ask for, in bytes. Some of these under way fill a fast link; a receiver holds few at a time. */
+export const MAX_READ_BYTES = 1024 * 1024;
+/** Longest name of a version in CONTENT, in bytes of UTF-8: an ETag, an inode and a time. */
+export const MAX_VERSION_BYTES = 128;
 /** Longest HELLO or WELCOME in bytes. */
 export const MAX_HELLO_BYTES = 4096;
 /** Longest id of a store or process in WELCOME, in characters. */

@@ -71,6 +71,21 @@ export interface Seal {
   readonly directory: RelPath;
 }
 
+/** Some of the bytes of a file. */
+export interface FileRange {
+  readonly path: RelPath;
+  /** The first byte that is wanted. */
+  readonly start: number;
+  /** Most bytes that are wanted; 0 asks for the version alone. */
+  readonly length: number;
+}
+
+export interface Read {
+  readonly type: 'read';
+  readonly request: number;
+  readonly ranges: readonly FileRange[];
+}
+
 /** A FILES or CHUNK in one zstd frame, not unpacked yet; see packing.ts. */
 export interface Packed {
   readonly type: 'packed';
@@ -90,7 +105,7 @@ export interface Keepalive {
 }
 
 export type SenderMessage =
-  Hello | Files | Open | Chunk | End | Cancel | Look | List | Seal | Packed | Report | Keepalive;
+  Hello | Files | Open | Chunk | End | Cancel | Look | List | Seal | Read | Packed | Report | Keepalive;
 
 export interface SessionLimits {
   readonly filesInFlight: number;
@@ -109,6 +124,8 @@ export interface Welcome {
   readonly compression: readonly string[];
   /** Whether it takes REPORT; absent where it does not. */
   readonly reports?: boolean | undefined;
+  /** Whether this session may READ; absent where the receiver knows no READ. */
+  readonly reads?: boolean | undefined;
   /** Undefined where the receiver does not tell it. */
   readonly store: WelcomeStore | undefined;
 }
@@ -137,13 +154,9 @@ export interface Ack {
   readonly ranges: readonly IdRange[];
 }
 
-export interface Refused {
+export interface Refused extends Failure {
   readonly type: 'refused';
   readonly id: number;
-  readonly retryable: boolean;
-  /** An ErrorCode, perhaps of a newer version. */
-  readonly code: string;
-  readonly message: string;
 }
 
 export interface Offset {
@@ -176,13 +189,43 @@ export interface Sealed {
   readonly request: number;
 }
 
-export interface Failed {
-  readonly type: 'failed';
-  readonly request: number;
+/** Why something could not be done. */
+export interface Failure {
   readonly retryable: boolean;
+  /** An ErrorCode, perhaps of a newer version. */
   readonly code: string;
   readonly message: string;
 }
 
+/** A version of a file, and the bytes of it that were asked for, as far as it has them. */
+export interface FilePart {
+  readonly size: number;
+  readonly mtimeUs: number;
+  /** Another one for another content, also of the same size and mtime; '' where the store can't tell. */
+  readonly version: string;
+  /** Of the whole file, where the store keeps it with the file. */
+  readonly kept: KeptDigest | undefined;
+  /** Of `content`. */
+  readonly digest: Buffer;
+  readonly content: Buffer;
+}
+
+export interface KeptDigest {
+  readonly algorithm: DigestAlgorithm;
+  readonly value: Buffer;
+}
+
+/** For each range a part of that file, why there is none, or undefined where there is no such file. */
+export interface Content {
+  readonly type: 'content';
+  readonly request: number;
+  readonly parts: readonly (FilePart | Failure | undefined)[];
+}
+
+export interface Failed extends Failure {
+  readonly type: 'failed';
+  readonly request: number;
+}
+
 export type ReceiverMessage =
-  Welcome | Ack | Refused | Offset | Looked | Listed | Sealed | Failed | Keepalive;
+  Welcome | Ack | Refused | Offset | Looked | Listed | Sealed | Content | Failed | Keepalive;

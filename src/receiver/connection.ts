@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { cutText } from '../protocol/bytes.ts';
 import { CLOSE, type CloseCode } from '../protocol/close-codes.ts';
+import type { Hello } from '../protocol/messages.ts';
 import type { Log } from '../model/log.ts';
 import type { Store } from '../store/store.ts';
 import type { SessionStart, SessionWatch } from './devices/device-watch.ts';
@@ -85,8 +86,8 @@ export class Connection implements SessionLink {
       watch,
       log,
       onRefused,
-      authorize: (device) =>
-        identity === undefined || identity.device === device ? undefined : 'the token is of another device',
+      mayRead: identity?.access === 'read',
+      authorize: (device, mode) => objectionTo(identity, device, mode),
       fence: (device, session) => fence.take(device, session),
     });
     this.ended = this.#serve(log).then(() => fence.leave(this.#session));
@@ -159,4 +160,15 @@ export class Connection implements SessionLink {
     if (keepaliveDue) this.#session.keepAlive();
     if (missed !== undefined) this.#session.close(CLOSE.DEADLINE, missed);
   }
+}
+
+/** Why whoever has the token may not speak for `device` in this mode. Without tokens everybody may, but gets no content. */
+function objectionTo(
+  identity: TokenIdentity | undefined,
+  device: string,
+  mode: Hello['mode'],
+): string | undefined {
+  if (identity === undefined) return undefined;
+  if (identity.device !== device) return 'the token is of another device';
+  return identity.access === 'read' && mode === 'write' ? 'the token is for reading only' : undefined;
 }

@@ -111,12 +111,16 @@ export class Connections {
     return verdict;
   }
 
-  /** 0 without a token: the device is unknown before HELLO. */
+  /**
+   * 0 without a token: the device is unknown before HELLO. Those that only read count for themselves, so that they keep no place from
+   * the device that sends.
+   */
   #sessionsOf(identity: TokenIdentity | undefined): number {
     if (identity === undefined) return 0;
-    let sessions = 0;
-    for (const connection of this.#open) if (connection.identity?.device === identity.device) sessions++;
-    return sessions;
+    const { device, access } = identity;
+    return [...this.#open].filter(
+      (connection) => connection.identity?.device === device && connection.identity.access === access,
+    ).length;
   }
 
   #serve(ws: WebSocket, socket: Duplex, identity: TokenIdentity | undefined, remote: string): void {

@@ -1,8 +1,9 @@
 import type { DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
+import type { RelPath } from '../model/rel-path.ts';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { Cancel, Chunk, End, Files, InlineFile, Open, SessionLimits } from '../protocol/messages.ts';
-import type { Store } from '../store/store.ts';
+import type { PutOutcome, Store, WholeFile } from '../store/store.ts';
 import { AckBatcher } from './ack-batcher.ts';
 import { protocolViolation } from './protocol-violation.ts';
 import type { DeviceFolder } from '../store/device-folder.ts';
@@ -42,6 +43,12 @@ interface OpenUpload {
   readonly upload: IncomingUpload;
 }
 
+/** A small file, with its id, and its entry as the device names it. */
+interface IncomingFile extends WholeFile {
+  readonly id: number;
+  readonly entry: FileEntry;
+}
+
 /**
  * Takes the files of a session into the store: their ids, their uploads, their order. Each method takes one message; it
  * throws IsyncError PROTOCOL, having touched nothing, where the message breaks a rule.
@@ -53,6 +60,10 @@ export class FileIntake {
   readonly #uploads = new Map<number, OpenUpload>();
   readonly #order = new PathOrder();
   readonly #tasks = new TaskGroup();
+  readonly #outcome: PutOutcome<IncomingFile> = {
+    kept: ({ id, entry }) => this.#keep(id, entry),
+    refused: ({ id, entry }, reason) => this.#refuse(id, entry.path, reason),
+  };
   #nextId = 1;
   #inFlight = 0;
   #acknowledged = 0;
@@ -73,7 +84,10 @@ export class FileIntake {
 
   files({ firstId, files }: Files): void {
     this.#takeIds(firstId, files.length);
-    files.forEach((file, index) => this.#put(firstId + index, file));
+    const incoming = files.flatMap((file, index) => this.#incoming(firstId + index, file) ?? []);
+    const { together, waiting } = this.#order.split(incoming, pathOf);
+    if (together.length > 0) this.#putting(together, (put) => this.#order.runAll(together.map(pathOf), put));
+    for (const each of waiting) this.#putting([each], (put) => this.#order.run(pathOf(each), put));
   }
 
   open(open: Open): void {
@@ -134,23 +148,26 @@ export class FileIntake {
     this.#acks.flush();
   }
 
-  #put(id: number, { entry, digest, content }: InlineFile): void {
-    const { store, folder, algorithm, replaceDamaged, pending } = this.#options;
-    // The path is kept twice, and V8 takes two bytes for each character where one is beyond Latin-1.
-    const cost = content.length + 4 * entry.path.length + MESSAGE_COST;
+  /** What the store gets of a file; undefined where it was refused, because its path can't be kept. */
+  #incoming(id: number, { entry, digest, content }: InlineFile): IncomingFile | undefined {
+    const { folder, algorithm } = this.#options;
+    try {
+      const { size, mtimeUs } = entry;
+      const file = { path: folder.placeFor(entry.path), size, mtimeUs };
+      return { id, entry, file, bytes: content, digest: { algorithm, value: digest } };
+    } catch (error) {
+      this.#refuse(id, entry.path, error);
+      return undefined;
+    }
+  }
+
+  /** Puts `files` once `inOrder` says so, all at once: one step, one count of their memory and one promise for all of a message. */
+  #putting(files: readonly IncomingFile[], inOrder: (put: () => Promise<void>) => Promise<void>): void {
+    const { store, replaceDamaged, pending } = this.#options;
+    const cost = files.reduce((sum, each) => sum + costOf(each), 0);
     pending.add(cost);
-    const put = async (): Promise<void> => {
-      try {
-        const path = folder.placeFor(entry.path);
-        await store.put({ ...entry, path }, content, { algorithm, value: digest }, { replaceDamaged });
-        this.#keep(id, entry);
-      } catch (error) {
-        this.#refuse(id, entry.path, error);
-      } finally {
-        pending.remove(cost);
-      }
-    };
-    this.#tasks.add(this.#order.run(entry.path, put));
+    const put = (): Promise<void> => store.putMany(files, this.#outcome, { replaceDamaged });
+    this.#tasks.add(inOrder(put).finally(() => pending.remove(cost)));
   }
 
   #keep(id: number, { path, size }: FileEntry): void {
@@ -191,4 +208,14 @@ export class FileIntake {
     this.#options.log.debug('file refused', { path, code, reason: message });
     this.#options.replies.send({ type: 'refused', id, retryable, code, message });
   }
+}
+
+function pathOf({ entry }: IncomingFile): RelPath {
+  return entry.path;
+}
+
+/** Memory that a file takes, in bytes. */
+function costOf({ entry, bytes }: IncomingFile): number {
+  // The path is kept twice, and V8 takes two bytes for each character where one is beyond Latin-1.
+  return bytes.length + 4 * entry.path.length + MESSAGE_COST;
 }

@@ -34,10 +34,11 @@ export interface WelcomeOptions {
   readonly device: string;
   readonly software: string;
   readonly limits: SessionLimits;
+  readonly reads: boolean;
   readonly store: Welcome['store'];
 }
 
-export function welcome({ session, device, software, limits, store }: WelcomeOptions): Welcome {
+export function welcome({ session, device, software, limits, reads, store }: WelcomeOptions): Welcome {
   const { filesInFlight, openUploads, requests } = limits;
   return {
     type: 'welcome',
@@ -48,6 +49,7 @@ export function welcome({ session, device, software, limits, store }: WelcomeOpt
     limits: { filesInFlight, openUploads, requests },
     compression: [ZSTD],
     reports: true,
+    reads,
     store,
   };
 }

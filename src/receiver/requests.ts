@@ -3,13 +3,14 @@ import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { MAX_PATHS_PER_MESSAGE } from '../protocol/limits.ts';
-import type { List, Look, LookedFile, Seal } from '../protocol/messages.ts';
+import type { List, Look, LookedFile, Read, Seal } from '../protocol/messages.ts';
 import { readDigest } from '../store/read-digest.ts';
 import type { Store } from '../store/store.ts';
 import { protocolViolation } from './protocol-violation.ts';
 import type { DeviceFolder } from '../store/device-folder.ts';
 import type { HighWaterMark } from '../flow/high-water-mark.ts';
 import { Limiter } from '../flow/limiter.ts';
+import { PartReader } from './part-reader.ts';
 import type { Replies } from './replies.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
 import type { Log } from '../model/log.ts';
@@ -17,6 +18,8 @@ import { TaskGroup } from '../flow/task-group.ts';
 
 /** LOOKs with digest that a session handles at a time: each reads one file after the other, at the disk's speed. */
 const MAX_DIGEST_LOOKS = 2;
+/** READs that a session handles at a time: each holds up to MAX_READ_BYTES until the sender has taken its answer. */
+const MAX_READS = 4;
 /** Other requests that a session handles at a time: enough to hide the disk's latency, few enough to stay fair. */
 const MAX_OTHER_REQUESTS = 4;
 /** Paths of one LOOK that are looked up at a time: enough to keep the thread pool busy. Each costs a stat per folder. */
@@ -42,16 +45,19 @@ export interface RequestsOptions {
   readonly signal: AbortSignal;
 }
 
-/** Answers LOOK, LIST and SEAL of a session. Each method throws IsyncError PROTOCOL where the message breaks a rule. */
+/** Answers LOOK, LIST, SEAL and READ of a session. Each method throws IsyncError PROTOCOL where the message breaks a rule. */
 export class Requests {
   readonly #options: RequestsOptions;
   readonly #open = new Set<number>();
   readonly #digestLooks = new Limiter(MAX_DIGEST_LOOKS);
   readonly #others = new Limiter(MAX_OTHER_REQUESTS);
+  readonly #reads = new Limiter(MAX_READS);
+  readonly #parts: PartReader;
   readonly #tasks = new TaskGroup();
 
   constructor(options: RequestsOptions) {
     this.#options = options;
+    this.#parts = new PartReader(options);
   }
 
   look({ request, digest, paths }: Look): void {
@@ -82,6 +88,25 @@ export class Requests {
       if (await this.#holds(place)) this.#options.onSealed(directory);
       this.#open.delete(request);
       this.#options.replies.send({ type: 'sealed', request });
+    });
+  }
+
+  /** The content is held until the answer has left, so that one who asks and does not listen is not read for any further. */
+  read({ request, ranges }: Read): void {
+    const cost = ranges.reduce((sum, { path }) => sum + 2 * path.length, 0);
+    const bytes = ranges.reduce((sum, { length }) => sum + length, 0);
+    const { pending, replies, signal } = this.#options;
+    this.#accept(request, cost, this.#reads, async () => {
+      pending.add(bytes);
+      try {
+        const parts = await this.#parts.read(ranges);
+        // What the end of the session has cut is not missing.
+        if (signal.aborted) return;
+        this.#open.delete(request);
+        await replies.sendAndWait({ type: 'content', request, parts });
+      } finally {
+        pending.remove(bytes);
+      }
     });
   }
 

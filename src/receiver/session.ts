@@ -45,8 +45,10 @@ export interface SessionOptions {
   readonly memory: MemoryBudget;
   /** What WELCOME calls this side. */
   readonly software: string;
-  /** Why the peer may not speak for `device`; undefined where it may. */
-  authorize(device: string): string | undefined;
+  /** Whether a session of the peer in mode `read` gets content. */
+  readonly mayRead: boolean;
+  /** Why the peer may not speak for `device` in this mode; undefined where it may. */
+  authorize(device: string, mode: Hello['mode']): string | undefined;
   /** Ends the device's older write session; resolves when that one touches the store no more. */
   fence(device: string, session: ReceiverSession): Promise<void>;
   /** Told when the session is welcome; what it returns is told the rest. */
@@ -172,7 +174,7 @@ export class ReceiverSession {
 
   #greet(hello: Hello): void {
     const device = deviceOf(hello);
-    const refusal = refusalOf(hello, this.#options.authorize(device));
+    const refusal = refusalOf(hello, this.#options.authorize(device, hello.mode));
     if (refusal !== undefined) return this.close(refusal.code, refusal.reason);
     this.#state = 'opening';
     this.#algorithm = hello.digest;
@@ -194,6 +196,7 @@ export class ReceiverSession {
         device,
         software,
         limits,
+        reads: this.#readsIn(hello.mode),
         store: id === undefined ? undefined : { id, process, listedMtime, checksLooks: true, freeBytes },
       }),
     );
@@ -228,6 +231,7 @@ export class ReceiverSession {
     const common = { store, folder, algorithm, replies: this.#replies, log: this.#log };
     return new WelcomedSession({
       mode,
+      reads: this.#readsIn(mode),
       algorithm,
       intake: new FileIntake({
         ...common,
@@ -248,6 +252,10 @@ export class ReceiverSession {
       onUnpack: (bytes) => this.#inbox.unpacked(bytes),
       onReport: (report) => watch.reported(report),
     });
+  }
+
+  #readsIn(mode: Hello['mode']): boolean {
+    return mode === 'read' && this.#options.mayRead;
   }
 
   /** The session holds more for the sender than it should. */

@@ -9,6 +9,8 @@ import type { Requests } from './requests.ts';
 
 export interface WelcomedSessionOptions {
   readonly mode: Hello['mode'];
+  /** Whether it may READ. */
+  readonly reads: boolean;
   readonly algorithm: DigestAlgorithm;
   readonly intake: FileIntake;
   readonly requests: Requests;
@@ -29,9 +31,13 @@ export class WelcomedSession {
 
   /** @throws IsyncError PROTOCOL, having touched nothing, where the message breaks a rule */
   dispatch(message: Exclude<SenderMessage, { type: 'keepalive' }>): void {
-    const { mode, intake, requests } = this.#options;
+    const { mode, reads, intake, requests } = this.#options;
     if (message.type === 'look') return requests.look(message);
     if (message.type === 'list') return requests.list(message);
+    if (message.type === 'read') {
+      if (!reads) throw protocolViolation('READ in a session that gets no content');
+      return requests.read(message);
+    }
     if (message.type === 'hello') throw protocolViolation('a second HELLO');
     if (mode === 'read') throw protocolViolation(`${message.type} in mode read`);
     const plain = message.type === 'packed' ? this.#unpack(message) : message;

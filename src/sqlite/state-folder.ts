@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, realpath, stat } from 'node:fs/promises';
+import { access, lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import { syncFolder } from '../model/sync-folder.ts';
@@ -25,15 +25,15 @@ export async function ensureFolder(path: string): Promise<void> {
  * @throws IsyncError as it does; STORE_FAILED where the folder is there and can't be written to
  */
 export async function checkCanBeMade(path: string): Promise<void> {
-  const isThere = await stat(path).catch((error: unknown) => {
+  const found = await lstat(path).catch((error: unknown) => {
     if (errnoOf(error) !== 'ENOENT') throw cantBeMade(path, error);
   });
+  if (found !== undefined) await checkFolder(path);
   try {
-    await access(isThere === undefined ? dirname(path) : path, constants.W_OK | constants.X_OK);
+    await access(found === undefined ? dirname(path) : path, constants.W_OK | constants.X_OK);
   } catch (error) {
-    throw isThere === undefined ? cantBeMade(path, error) : notPermitted(path, error);
+    throw found === undefined ? cantBeMade(path, error) : notPermitted(path, error);
   }
-  if (isThere !== undefined) await checkFolder(path);
 }
 
 function cantBeMade(path: string, cause: unknown): IsyncError {

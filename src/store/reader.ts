@@ -16,6 +16,9 @@ export interface Reader extends AsyncDisposable {
   /** Whether `list` tells the mtime of each file, as `stat` does; else when it was published. */
   readonly listedMtime: boolean;
 
+  /** Files that may be asked for at a time: enough to hide how long an answer takes. */
+  readonly filesAtOnce: number;
+
   /** Every file, each once, in no order. */
   list(options?: ListOptions): AsyncIterable<FileEntry>;
 

@@ -48,6 +48,16 @@ export interface Store extends AsyncDisposable {
   put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void>;
 
   /**
+   * Does for each of `files`, which have different paths, what a `put` does, at less cost. One that is refused stops no other. The
+   * bytes of a file must stay as they are until its outcome is told. Resolves when that of all is; never rejects.
+   */
+  putMany<File extends WholeFile>(
+    files: readonly File[],
+    outcome: PutOutcome<File>,
+    options?: PublishOptions,
+  ): Promise<void>;
+
+  /**
    * Starts or resumes an upload. An earlier one of exactly this path, size and mtime continues at its durable
    * offset, even after a restart of the process. That may be less than was written, where only whole parts are kept. With
    * `resume: false` the earlier one is thrown away first.
@@ -71,6 +81,9 @@ export interface Store extends AsyncDisposable {
   sync(directory: RelPath, options?: Abortable): Promise<void>;
 }
 
+/** What of a store is needed to bring its files back. */
+export type ReadableStore = Pick<Store, 'capabilities' | 'stat' | 'list' | 'read'> & AsyncDisposable;
+
 export interface StoreIdentity {
   /**
    * Random, kept in the store itself, durable, and the same for every process that has it open. It is made when it is
@@ -93,13 +106,18 @@ export interface ReadOptions extends Abortable {
   /** The first byte that is wanted. Default 0. From the size of the file on there are none. */
   readonly start?: number | undefined;
   /**
+   * Most bytes that are wanted. The store may read that many at once, and hold them in memory: in a bucket they come with the answer
+   * that tells of the version. Default: all to the end.
+   */
+  readonly length?: number | undefined;
+  /**
    * Says that the caller is done with each piece before it asks for the next one, whose bytes may then take its place. A
    * large file on a disk is read in half the time then. Default false: each piece belongs to the caller.
    */
   readonly reuse?: boolean | undefined;
 }
 
-/** A published version. It holds nothing open until its bytes are asked for. */
+/** A published version. It holds nothing open until its bytes are asked for; see `length` for what it may hold in memory. */
 export interface StoredFile {
   readonly entry: FileEntry;
   /**
@@ -110,7 +128,7 @@ export interface StoredFile {
   /** Of just this version's bytes as they were put, where the store keeps it with them; told without reading any. */
   readonly digest?: FileDigest | undefined;
   /**
-   * The bytes of just this version from `start` on, once. The iteration rejects with FILE_CHANGED (retryable) when the
+   * The bytes of just this version from `start` on, at most `length`, once. The iteration rejects with FILE_CHANGED (retryable) when the
    * file was replaced or removed before it began, or is changed before it ends; so the bytes count only once it has ended.
    * A version that is replaced during the iteration may also be read to its end, whole. The
    * iteration releases all it holds when it ends, also early. In a bucket only some run at a time; others wait for them.
@@ -121,6 +139,21 @@ export interface StoredFile {
 export interface FileDigest {
   readonly algorithm: DigestAlgorithm;
   readonly value: Uint8Array;
+}
+
+/** A file whose bytes are all here. */
+export interface WholeFile {
+  readonly file: FileEntry;
+  readonly bytes: Uint8Array;
+  readonly digest: FileDigest;
+}
+
+/** Told of each file of a `putMany` once, as soon as its outcome is known. Neither may throw. */
+export interface PutOutcome<File extends WholeFile> {
+  /** `put` would have resolved: bytes, name and mtime are durable. */
+  kept(file: File): void;
+  /** `put` would have rejected with `reason`. */
+  refused(file: File, reason: unknown): void;
 }
 
 export interface PublishOptions {

@@ -1,9 +1,14 @@
-import { execFile, spawn, type ChildProcessWithoutNullStreams } from 'node:child_process';
+import {
+  execFile,
+  spawn,
+  type ChildProcessWithoutNullStreams,
+  type ExecFileException,
+} from 'node:child_process';
 import type { Abortable } from '../model/abortable.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import { InotifywaitOutput, OUTPUT_ARGUMENTS, type InotifywaitEvents } from './inotifywait-output.ts';
 
-/** `inotifywait --help` answers in a few ms; after this long, in ms, it is taken for unusable. */
+/** `inotifywait --help` answers in a few ms; on a busy machine it may not within this long, in ms, which says nothing of its version. */
 const PROBE_DEADLINE_MS = 5_000;
 /** Setting up watches takes about 10 µs a folder; after this long, in ms, something else is wrong. */
 const ESTABLISH_DEADLINE_MS = 60_000;
@@ -21,17 +26,35 @@ const ESTABLISHED = 'Watches established.';
  */
 const WRAPPER = '"$@" </dev/null & p=$!; exec >&- 2>&-; read -r _; kill "$p"; wait "$p"';
 
+/** What a look at inotifywait has found. 'silent': it could not be started or did not answer, which may pass. */
+export type InotifywaitProbe = 'usable' | 'missing' | 'too old' | 'silent';
+
 /** Whether the inotifywait on this machine can be used: names must come with NUL after them (3.22 and newer can). */
-export function probeInotifywait(): Promise<'usable' | 'missing' | 'too old'> {
+export function probeInotifywait(): Promise<InotifywaitProbe> {
   return new Promise((resolve) => {
-    // Some versions end `--help` with code 1, so only what it says counts.
-    execFile(COMMAND, ['--help'], { timeout: PROBE_DEADLINE_MS }, (_error, stdout, stderr) => {
-      const help = stdout + stderr;
-      if (!help.includes('inotifywait')) resolve('missing');
-      else resolve(help.includes('--no-newline') ? 'usable' : 'too old');
-    });
+    try {
+      // Some versions end `--help` with code 1, so only what it says counts.
+      execFile(COMMAND, ['--help'], { timeout: PROBE_DEADLINE_MS }, (error, stdout, stderr) => {
+        const help = stdout + stderr;
+        if (help.includes('--no-newline')) resolve('usable');
+        else if (error !== null && mayPass(error)) resolve('silent');
+        else resolve(help.includes('inotifywait') ? 'too old' : 'missing');
+      });
+    } catch {
+      // What spawn throws at once: no memory for one more process.
+      resolve('silent');
+    }
   });
 }
+
+/** Killed, as by the deadline, or not started for want of processes, memory or descriptors. */
+function mayPass({ code, signal }: ExecFileException): boolean {
+  if (signal !== undefined && signal !== null) return true;
+  return typeof code === 'string' && !MISSING.has(code);
+}
+
+/** Codes of a command that is not there, or must not be run. */
+const MISSING: ReadonlySet<string> = new Set(['ENOENT', 'ENOTDIR', 'EACCES', 'EPERM']);
 
 export interface InotifywaitOptions {
   /** Absolute path of the folder to watch, with all folders in it. */
@@ -41,10 +64,15 @@ export interface InotifywaitOptions {
   onComplaint(text: string): void;
 }
 
-/** Returns why files can't be known by their close, with the cure; undefined where they can. */
+/** Returns why files can't be known by their close, with the cure; undefined where they can. Retryable: they may be later. */
 export async function closeWriteFault(): Promise<IsyncError | undefined> {
   const found = await probeInotifywait();
   if (found === 'usable') return undefined;
+  if (found === 'silent')
+    return new IsyncError('WATCH_FAILED', 'inotifywait does not answer', {
+      retryable: true,
+      hint: 'It is tried again and again. Is the machine overloaded, or out of processes, memory or descriptors?',
+    });
   const message = found === 'missing' ? 'inotifywait is not installed' : 'inotifywait is older than 3.22';
   return new IsyncError('CONFIG_INVALID', message, {
     hint: 'Install inotify-tools 3.22 or newer (apt-get install inotify-tools), or use --complete settle.',

@@ -46,7 +46,8 @@ export async function watchDirectory(options: WatchDirectoryOptions): Promise<Di
 async function canCloseWrite({ complete, log }: WatchDirectoryOptions): Promise<boolean> {
   if (complete === 'settle') return false;
   const fault = await closeWriteFault();
-  if (fault === undefined) return true;
+  // What did not answer is tried again by whoever watches with it: that one time it was too busy decides nothing.
+  if (fault === undefined || fault.retryable) return true;
   if (complete === 'close-write') throw fault;
   log.info(`${fault.message}: files are complete when they have settled`, { hint: fault.hint });
   return false;
@@ -159,6 +160,9 @@ class Watch implements DirectoryWatch {
       directory: this.#directory,
       onEvents: (events) => this.#closed(events),
       onActive: (active, reason) => {
+        // The start has said how files are known then; and a line has said that it ended.
+        if (active && this.#pace !== undefined)
+          this.#log?.info('inotifywait watches: files are complete when they are closed');
         this.#hints.setPatient(active);
         this.#lost(reason);
       },

@@ -42,11 +42,45 @@ describe('a token', () => {
     ];
     const { tokens } = opened(path);
     const ids = (await listTokens(path)).map(({ id }) => id);
-    expect(tokens.authenticate(one)).toEqual({ device: 'edge1', id: ids[0] });
-    expect(tokens.authenticate(two)).toEqual({ device: 'edge1', id: ids[1] });
-    expect(tokens.authenticate(three)).toEqual({ device: 'edge2', id: ids[2] });
+    expect(tokens.authenticate(one)).toEqual({ device: 'edge1', id: ids[0], access: 'write' });
+    expect(tokens.authenticate(two)).toEqual({ device: 'edge1', id: ids[1], access: 'write' });
+    expect(tokens.authenticate(three)).toEqual({ device: 'edge2', id: ids[2], access: 'write' });
     expect(tokens.authenticate('')).toBeUndefined();
     expect(tokens.authenticate(`${one} `)).toBeUndefined();
+  });
+
+  it('may be for reading, which makes no writer of its device', async () => {
+    const path = await tokenPath();
+    const token = await addToken(path, 'edge1', 'read');
+    const [entry] = await listTokens(path);
+    expect(entry).toMatchObject({ device: 'edge1', access: 'read' });
+    const { tokens } = opened(path);
+    expect(tokens.authenticate(token)).toEqual({ device: 'edge1', id: entry!.id, access: 'read' });
+    expect(tokens.has('edge1')).toBe(false);
+    await addToken(path, 'edge1');
+    expect(tokens.authenticate(token)).toMatchObject({ access: 'read' });
+    expect(tokens.has('edge1')).toBe(true);
+  });
+
+  it('is another one, so that its sessions end, once it is for something else', async () => {
+    const path = await tokenPath();
+    const token = await addToken(path, 'edge1');
+    const { tokens } = opened(path);
+    const revoked = vi.fn<(ids: ReadonlySet<string>) => void>();
+    tokens.onRevoked(revoked);
+    const [entry] = await listTokens(path);
+    const changed = { version: 1, tokens: [{ ...entry, access: 'read' }] };
+    await writeFile(path, JSON.stringify(changed));
+    expect(tokens.authenticate(token)).toMatchObject({ access: 'read' });
+    expect(revoked).toHaveBeenCalledWith(new Set([entry!.id]));
+  });
+
+  it('of an access that is not known makes the file unusable: it must not pass for another one', async () => {
+    const path = await tokenPath();
+    await addToken(path, 'edge1');
+    const [entry] = await listTokens(path);
+    await writeFile(path, JSON.stringify({ version: 1, tokens: [{ ...entry, access: 'append' }] }));
+    await expect(listTokens(path)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
   it('is revoked by its id, or with all of its device', async () => {

@@ -129,6 +129,17 @@ describe('isync token', () => {
     expect((await isync(['token', 'list', '--tokens', tokens])).stdout).toBe('');
   });
 
+  it('makes tokens that read, and tells them from others', async () => {
+    const tokens = join(temporaryFolder(), 'tokens');
+    await isync(['token', 'add', 'edge1', '--tokens', tokens]);
+    const added = await isync(['token', 'add', 'edge1', '--read', '--tokens', tokens, '--json']);
+    expect(JSON.parse(added.stdout)).toMatchObject({ device: 'edge1', access: 'read' });
+    const { stdout } = await isync(['token', 'list', '--tokens', tokens]);
+    expect(stdout).toMatch(/^\w+ {2}\S+ {2}edge1\n\w+ {2}\S+ {2}edge1 {2}\(reads\)\n$/);
+    const listed = await isync(['token', 'list', '--tokens', tokens, '--json']);
+    expect(JSON.parse(listed.stdout)).toMatchObject({ tokens: [{ access: 'write' }, { access: 'read' }] });
+  });
+
   it('refuses a device that can not be one, and one that has no token', async () => {
     const tokens = join(temporaryFolder(), 'tokens');
     expect((await isync(['token', 'add', '../x', '--tokens', tokens])).code).toBe(2);

@@ -1,3 +1,4 @@
+import { ReceiveMessageCommand } from '@aws-sdk/client-sqs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ACCESS_DENIED, startSqsProxy, type SqsProxy } from '../../harness/sqs-proxy.ts';
 import { startSqsServer, type SqsServer } from '../../harness/sqs-server.ts';
@@ -24,9 +25,37 @@ it('tries what a pull does, and leaves each message to whoever receives it next'
     visibilitySeconds: 45,
     isFifo: false,
     maxDeliveries: undefined,
+    hasReceived: true,
   });
   const { ready, inFlight } = await queue.inspect();
   expect({ ready: ready.toSorted(), inFlight }).toEqual({ ready: ['one', 'two'], inFlight: [] });
+});
+
+it('costs one message one delivery, however many wait', async () => {
+  const queue = await server.makeQueue();
+  await queue.send(['one', 'two', 'three']);
+  await checkQueue({ ...optionsFor(server, proxy.endpoint), queue: parseQueue(queue.name) });
+  const { Messages = [] } = await server.client.send(
+    new ReceiveMessageCommand({
+      QueueUrl: queue.url,
+      MaxNumberOfMessages: 10,
+      MessageSystemAttributeNames: ['ApproximateReceiveCount'],
+    }),
+  );
+  const counts = Messages.map(({ Attributes }) => Attributes?.ApproximateReceiveCount ?? '');
+  expect(counts.toSorted()).toEqual(['1', '1', '2']);
+});
+
+it('receives none where one delivery is all that a message has, and tries that right on an empty queue', async () => {
+  const dead = await server.makeQueue();
+  const RedrivePolicy = JSON.stringify({ deadLetterTargetArn: dead.arn, maxReceiveCount: 1 });
+  const queue = await server.makeQueue({ RedrivePolicy });
+  const options = { ...optionsFor(server, proxy.endpoint), queue: parseQueue(queue.name) };
+  expect(await checkQueue(options)).toMatchObject({ maxDeliveries: 1, hasReceived: true });
+  await queue.send(['one']);
+  expect(await checkQueue(options)).toMatchObject({ maxDeliveries: 1, hasReceived: false });
+  const { Messages = [] } = await server.client.send(new ReceiveMessageCommand({ QueueUrl: queue.url }));
+  expect(Messages.map(({ Body }) => Body)).toEqual(['one']);
 });
 
 it.each(['GetQueueUrl', 'GetQueueAttributes', 'ReceiveMessage', 'ChangeMessageVisibility', 'DeleteMessage'])(

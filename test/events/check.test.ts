@@ -40,7 +40,7 @@ it.each([
   } = { maxDeliveries: undefined, ...told } as Redrive;
   using pool = new BucketPool({});
   const findings = check({
-    queue: async () => ({ where: 'queue', visibilitySeconds: 30, isFifo, maxDeliveries }),
+    queue: async () => ({ where: 'queue', visibilitySeconds: 30, isFifo, maxDeliveries, hasReceived: true }),
     pool,
     buckets: [],
     prefixes: [],
@@ -53,6 +53,33 @@ it.each([
   for await (const finding of findings) if (finding.name === 'redrive policy') found.push(finding);
   expect(found).toMatchObject([{ level, message: expect.stringContaining(message) }]);
   expect(found[0]?.hint?.includes('unmatched: discard') ?? false).toBe(level === 'warning');
+});
+
+it('says where the right to receive was not tried, and why', async () => {
+  using pool = new BucketPool({});
+  const findings = check({
+    queue: async () => ({
+      where: 'queue',
+      visibilitySeconds: 30,
+      isFifo: false,
+      maxDeliveries: 1,
+      hasReceived: false,
+    }),
+    pool,
+    buckets: [],
+    prefixes: [],
+    folders: async () => [],
+    minFreeBytes: 0,
+    unmatched: 'discard',
+    requests: {},
+  });
+  const { value } = await findings.next();
+  expect(value).toMatchObject({
+    name: 'queue',
+    level: 'warning',
+    message: expect.stringContaining('can be received was not tried'),
+    hint: expect.stringContaining('maxReceiveCount'),
+  });
 });
 
 interface Redrive {
@@ -75,7 +102,13 @@ async function checked(answer: RequestListener, answerMs?: number): Promise<Find
     credentials: { accessKeyId: 'x', secretAccessKey: 'x' },
   });
   const findings = check({
-    queue: async () => ({ where: 'queue', visibilitySeconds: 30, isFifo: false, maxDeliveries: undefined }),
+    queue: async () => ({
+      where: 'queue',
+      visibilitySeconds: 30,
+      isFifo: false,
+      maxDeliveries: undefined,
+      hasReceived: true,
+    }),
     pool,
     buckets: ['bucket'],
     prefixes: ['a/'],

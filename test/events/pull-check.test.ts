@@ -37,7 +37,13 @@ await withS3Server((server) => {
     using pool = new BucketPool({ endpoint, credentials: server.credentials });
     const findings: Finding[] = [];
     for await (const finding of check({
-      queue: async () => ({ where: 'q', visibilitySeconds: 30, isFifo: false, maxDeliveries: undefined }),
+      queue: async () => ({
+        where: 'q',
+        visibilitySeconds: 30,
+        isFifo: false,
+        maxDeliveries: undefined,
+        hasReceived: true,
+      }),
       pool,
       buckets: [bucket],
       prefixes: ['a/', 'b/'],

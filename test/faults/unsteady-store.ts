@@ -7,13 +7,16 @@ import type {
   BeginOptions,
   FileDigest,
   PublishOptions,
+  PutOutcome,
   ReadOptions,
   Store,
   StoreCapabilities,
   StoredFile,
   StoreIdentity,
   Upload,
+  WholeFile,
 } from '../../src/store/store.ts';
+import { putEach } from '../../src/store/put-each.ts';
 import { LATE_MS, type BucketTrouble } from './bucket-trouble.ts';
 import type { Random } from '../../harness/random.ts';
 
@@ -64,6 +67,14 @@ export class UnsteadyStore implements Store {
 
   async put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void> {
     await this.#through(async () => await this.#store.put(file, bytes, digest, options));
+  }
+
+  putMany<File extends WholeFile>(
+    files: readonly File[],
+    outcome: PutOutcome<File>,
+    options?: PublishOptions,
+  ): Promise<void> {
+    return putEach(this, files, outcome, options);
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {

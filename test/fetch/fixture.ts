@@ -65,6 +65,7 @@ export function write(path: string, content: string | Buffer): void {
 export function changed(reader: Reader, calls: Partial<Reader>): Reader {
   return {
     listedMtime: reader.listedMtime,
+    filesAtOnce: reader.filesAtOnce,
     list: (options) => reader.list(options),
     stat: (path, options) => reader.stat(path, options),
     read: (path, options) => reader.read(path, options),

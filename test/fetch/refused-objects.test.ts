@@ -31,8 +31,11 @@ const REFUSED: Readonly<Record<string, Refused>> = {
 };
 const GIVEN = ['DC1/a', 'DC1/finished.parse', 'DC2/b', 'DC2/finished.parse'];
 
-/** S3 with these keys below `edge1/`, each with its own name as content; `listed` says whether it may be listed. */
-async function startServer(listed = true): Promise<string> {
+/**
+ * S3 with these keys below `edge1/`, each with its own name as content; `listed` says whether it may be listed. What is asked for an
+ * object is added to `asked`.
+ */
+async function startServer(listed = true, asked: string[] = []): Promise<string> {
   const keys = [...Object.keys(REFUSED), ...GIVEN].map((key) => `edge1/${key}`).toSorted();
   const server = createServer((request, response) => {
     request.resume();
@@ -44,6 +47,7 @@ async function startServer(listed = true): Promise<string> {
       const prefix = searchParams.get('prefix') ?? '';
       return xml(response, 200, listing(keys.filter((each) => each.startsWith(prefix))));
     }
+    asked.push(`${request.method} ${key.replace(/^edge1\//, '')}`);
     if (refused?.head !== undefined && request.method === 'HEAD')
       return void response.writeHead(refused.head).end();
     if (refused !== undefined && request.method === 'GET') return refuse(response, refused.get);
@@ -112,6 +116,20 @@ it('objects that the bucket does not give are problems of their own, at once, an
   });
   for (const path of ['DC1/a', 'DC2/b', 'DC2/finished.parse']) expect(existsSync(at(path))).toBe(true);
   expect(existsSync(at('DC1/finished.parse'))).toBe(false);
+});
+
+it('a small object takes one request, and one that is here already takes none of its bytes', async () => {
+  const { back } = stage();
+  const asked: string[] = [];
+  const endpoint = await startServer(true, asked);
+  const ofGiven = (): string[] =>
+    asked.filter((each) => GIVEN.some((key) => each.endsWith(` ${key}`))).toSorted();
+  const brought = GIVEN.filter((key) => key !== 'DC1/finished.parse');
+  await run(endpoint, back);
+  expect(ofGiven()).toEqual(brought.map((key) => `GET ${key}`));
+  asked.length = 0;
+  await run(endpoint, back);
+  expect(ofGiven()).toEqual(brought.map((key) => `HEAD ${key}`));
 });
 
 it('a bucket that may not be listed ends it', async () => {

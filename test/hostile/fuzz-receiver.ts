@@ -38,6 +38,8 @@ export async function fuzzReceiver(options: FuzzOptions): Promise<void> {
   const devices = Array.from({ length: DEVICES }, (_, n) => `mallory${n}`);
   const secrets = new Map<string, string>();
   for (const device of ['witness', ...devices]) secrets.set(device, await addToken(device, tokens));
+  const reading = new Map<string, string>();
+  for (const device of devices) reading.set(device, await addToken(device, tokens, ['--read']));
   const tokenFile = await writeTokenFile(folder.path, 'witness', secrets.get('witness')!);
   await using receiver = await startReceiver(store, { args: ['--tokens', tokens], env: COLLECTS_ON_SIGNAL });
   using memory = new MemoryWatch(receiver.process);
@@ -49,6 +51,7 @@ export async function fuzzReceiver(options: FuzzOptions): Promise<void> {
       new HostileSender({
         url: receiver.url,
         token: secrets.get(device),
+        readToken: reading.get(device),
         device,
         corpus,
         random: random.fork(),

@@ -127,6 +127,7 @@ export class HostileReceiver implements AsyncDisposable {
             requests: random.pick([1, 4, 2 ** 40]),
           },
           compression: random.pick([[], ['zstd'], ['br', 'zstd']]),
+          reads: random.chance(0.3) ? undefined : random.chance(0.5),
           reports: random.chance(0.3) ? undefined : random.chance(0.5),
           store: random.chance(0.5)
             ? {
@@ -169,6 +170,10 @@ export class HostileReceiver implements AsyncDisposable {
       case 'seal':
         if (random.chance(0.5)) yield { type: 'sealed', request: message.request };
         else yield { type: 'failed', request: message.request, ...failure() };
+        return;
+      case 'read':
+        // No sender asks for any, whatever it is offered.
+        this.faults.push('it has been asked for content');
         return;
       case 'report':
       case 'packed':

@@ -10,6 +10,7 @@ import { decodeReceiverMessage, encode } from '../../src/protocol/codec.ts';
 import {
   MAX_CHUNK_BYTES,
   MAX_MESSAGE_BYTES,
+  MAX_READ_BYTES,
   REPLICATE_PATH,
   SUBPROTOCOL,
 } from '../../src/protocol/limits.ts';
@@ -68,12 +69,16 @@ const MAX_FILES = 3000;
 const HIGH_WATER_BYTES = 256 * 1024;
 /** Part of the messages that are likely to break a rule, each of which may cost a connection. */
 const BROKEN = 0.02;
+/** Part of the sessions that read, where there is a token for that. */
+const READING = 0.2;
 /** Part of the FILES and CHUNKs that are packed. */
 const PACKED = 0.3;
 
 export interface HostileSenderOptions {
   readonly url: string;
   readonly token: string | undefined;
+  /** One of the device that reads. */
+  readonly readToken?: string | undefined;
   readonly device: string;
   readonly corpus: Corpus;
   readonly random: Random;
@@ -127,17 +132,21 @@ class HostileSession {
   /** `sent` is undefined until OFFSET has come. */
   readonly #uploads = new Map<number, { readonly size: number; sent: number | undefined }>();
   #mayWrite = true;
+  readonly #mayRead: boolean;
   #wake: () => void = () => undefined;
 
   constructor(options: HostileSenderOptions, random: Random, tally: Tally) {
     this.#options = options;
     this.#random = random;
     this.#tally = tally;
-    const { url, token } = options;
+    const { url, token, readToken } = options;
+    this.#mayRead = readToken !== undefined && random.chance(READING);
     this.#ws = new WebSocket(url + REPLICATE_PATH, SUBPROTOCOL, {
       perMessageDeflate: false,
       generateMask: () => undefined,
-      ...(token !== undefined && { headers: { authorization: `Bearer ${token}` } }),
+      ...(token !== undefined && {
+        headers: { authorization: `Bearer ${this.#mayRead ? readToken : token}` },
+      }),
     });
     this.#ws.on('upgrade', (response) => {
       this.#raw = response.socket;
@@ -172,7 +181,7 @@ class HostileSession {
 
   #hello(): void {
     const random = this.#random;
-    this.#mayWrite = random.chance(0.8);
+    this.#mayWrite = !this.#mayRead && random.chance(0.8);
     const hello: SenderMessage = {
       type: 'hello',
       version: random.chance(0.98) ? 1 : random.pick([0, -1, 2, 2 ** 53 - 1]),
@@ -197,7 +206,7 @@ class HostileSession {
     if (message.type === 'welcome') this.#welcome = true;
     const upload = message.type === 'offset' ? this.#uploads.get(message.id) : undefined;
     if (message.type === 'offset' && upload !== undefined) upload.sent = message.offset;
-    if (message.type === 'looked' || message.type === 'sealed' || message.type === 'failed')
+    if (['looked', 'sealed', 'failed', 'content'].includes(message.type) && 'request' in message)
       this.#requests.delete(message.request);
     if (message.type === 'listed' && message.last) this.#requests.delete(message.request);
     if ((message.type === 'refused' || message.type === 'failed') && message.code === 'INTERNAL')
@@ -291,13 +300,24 @@ class HostileSession {
     const request = this.#nextRequest++;
     this.#requests.add(request);
     const kind = random.below(20);
-    if (kind === 0) this.#say({ type: 'list', request, prefix: random.chance(0.1) ? '' : this.#path() });
+    if (this.#mayRead && kind > 9) this.#read(request);
+    else if (kind === 0) this.#say({ type: 'list', request, prefix: random.chance(0.1) ? '' : this.#path() });
     else if (kind === 1 && this.#mayWrite)
       this.#say({ type: 'seal', request, directory: parseRelPath(this.#path().split('/')[0]!) });
     else {
       const paths = Array.from({ length: random.below(8) }, () => this.#path());
       this.#say({ type: 'look', request, digest: random.chance(0.5), paths });
     }
+  }
+
+  #read(request: number): void {
+    const random = this.#random;
+    const ranges = Array.from({ length: random.below(8) }, () => ({
+      path: this.#path(),
+      start: random.pick([0, 1, 1000, 2 ** 40, Number.MAX_SAFE_INTEGER]),
+      length: random.pick([0, 1, 200, MAX_READ_BYTES / 8]),
+    }));
+    this.#say({ type: 'read', request, ranges });
   }
 
   #path(): RelPath {

@@ -23,7 +23,7 @@ async function packed(compress: (typeof FORMS)[number], pieces: readonly Uint8Ar
   const writer = new FrameWriter(compress, {
     write: async (bytes) => {
       await new Promise(setImmediate);
-      written.push(bytes);
+      written.push(Buffer.from(bytes));
     },
   });
   const places: (readonly [number, number])[] = [];
@@ -123,6 +123,16 @@ describe.each(FORMS)('frames of %s', (compress) => {
     expect(bytes.length).toBeLessThanOrEqual(
       largestArchive({ bytes: whole.length - 1024, members: 0, pathBytes: 0 }, compress, false),
     );
+  });
+});
+
+describe('frames of zstd, which share their memory', () => {
+  it('are each what they would be alone', async () => {
+    const whole = content(5 * FRAME_BYTES + 70_000);
+    const alone: Buffer[] = [];
+    for (let at = 0; at < whole.length; at += FRAME_BYTES)
+      alone.push((await packed('zstd', [whole.subarray(at, at + FRAME_BYTES)])).bytes);
+    expect(sha256((await packed('zstd', [whole])).bytes)).toBe(sha256(Buffer.concat(alone)));
   });
 });
 

@@ -160,6 +160,13 @@ const TO_RECEIVER: readonly Case[] = [
     cure: /--device must be the DEVICE of the token/,
   },
   {
+    name: 'a token for reading',
+    given: () => scanTo(at.guarded, '--tls-ca', at.good.cert, '--token-file', at.stage.path('reads.token')),
+    code: 'AUTH_REFUSED',
+    says: /for reading only/,
+    cure: /isync token add DEVICE --tokens FILE/,
+  },
+  {
     name: 'a token with a space',
     given: () => scanTo(at.guarded, ...tokenFile('isync_a b\n')),
     code: 'CONFIG_INVALID',

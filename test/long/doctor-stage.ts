@@ -115,8 +115,12 @@ export class DoctorStage implements AsyncDisposable {
   }
 
   /** A token for `device` in the token file of a receiver, and the file that holds it for the sender. */
-  async token(tokens: string, device: string): Promise<string> {
-    return await writeTokenFile(this.folder, device, await addToken(device, tokens));
+  async token(
+    tokens: string,
+    device: string,
+    { more = [], name = device }: { readonly more?: readonly '--read'[]; readonly name?: string } = {},
+  ): Promise<string> {
+    return await writeTokenFile(this.folder, name, await addToken(device, tokens, more));
   }
 
   /** Something that answers HTTP and is no receiver. */

@@ -55,6 +55,7 @@ export function withDoctorStage(): boolean {
     const tokens = stage.path('tokens');
     await stage.token(tokens, 'edge1');
     await stage.token(tokens, 'edge2');
+    await stage.token(tokens, 'edge1', { more: ['--read'], name: 'reads' });
     const good = stage.certificate('good', 'DNS:localhost,IP:127.0.0.1');
     const [plain, guarded] = await Promise.all([
       stage.receiver(),

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
+import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { freePort } from '../../harness/free-port.ts';
-import { start } from './doctor-stage.ts';
+import { NOBODY, start } from './doctor-stage.ts';
 import { at, type Case, type SetUp, tryEach, withDoctorStage } from './doctor-trial.ts';
 
 const left = withDoctorStage();
@@ -40,6 +40,25 @@ const CASES: readonly Case[] = [
     code: 'STORE_MISSING',
     says: /the folder above that of the state is not there/,
     cure: /mkdir -p/,
+  },
+  {
+    name: 'a state that leads nowhere',
+    given: () => {
+      const state = join(at.stage.make('hook'), 'state');
+      symlinkSync(at.stage.path('nowhere'), state);
+      return webhook({ state });
+    },
+    code: 'STORE_MISSING',
+    says: /leads to no folder/,
+    cure: /Choose another folder with "state"/,
+  },
+  {
+    name: 'a state of another user',
+    given: () => ({ ...webhook({ state: at.stage.make('state') }), uid: NOBODY }),
+    code: 'STORE_FAILED',
+    says: /state/,
+    cure: /./,
+    itself: 'does not notice',
   },
   {
     name: 'a port that is taken',

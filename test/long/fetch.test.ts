@@ -98,11 +98,11 @@ describe('ls', () => {
     });
     for (const args of [['ls'], ['fetch', back]]) {
       const [command = '', ...more] = args;
-      const { code, stderr } = await isync([command, 'wss://backup.example/edge1', ...more]);
-      expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining('[USAGE]') });
-      expect(stderr).toContain(
-        'is a receiver, which nothing can be fetched from yet; on the server, name its store',
-      );
+      const { code, stderr } = await isync([command, 'wss://backup.example/.isync', ...more]);
+      expect({ code, stderr }).toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('no name of a device'),
+      });
     }
   });
 });

@@ -63,6 +63,19 @@ describe('the order of system calls', () => {
     expect(syncsOf(calls, join(folder.root, 'd')).length).toBeLessThan(count / 2);
   });
 
+  it('of many in one call: each is told of once it is durable, with its name', (context) => {
+    const count = 100;
+    const calls = trace(
+      context,
+      `const files = Array.from({ length: ${count} }, (_, i) => wholeFile('d/' + i, 'x'));
+       const outcome = { kept: ({ file }) => mark(file.path.replace('/', '-')), refused: () => mark('refused') };
+       await store.putMany(files, outcome);`,
+    );
+    expect(marksIn(calls)).toHaveLength(count);
+    for (let i = 0; i < count; i += 1) expectDurableBefore(calls, `d/${i}`, `d-${i}`);
+    expect(syncsOf(calls, join(folder.root, 'd')).length).toBeLessThan(count / 2);
+  });
+
   it('of remove: the name, the folders that it empties, then a sync of the lowest that is left', (context) => {
     const calls = trace(
       context,
@@ -203,6 +216,19 @@ describe('syncs', () => {
       'fsync:error=EIO:when=1',
     );
     expect(marksIn(calls)).toEqual(['first-STORE_FAILED-true', 'stat-undefined', 'second-kept']);
+  });
+
+  it('of one of many files that fail publish nothing of that one, and stop no other', (context) => {
+    const calls = trace(
+      context,
+      `const { outcome, codes } = manyOutcomes();
+       await store.putMany(['a', 'b', 'c'].map((name) => wholeFile('d/' + name, name)), outcome);
+       mark(Object.entries(codes()).map(([path, code]) => path.slice(2) + '-' + code).sort().join(','));
+       mark('left' + readdirSync(root + '/.isync/staging', { recursive: true }).filter((name) => name.includes('/')).length);
+       mark('there' + readdirSync(root + '/d').sort().join());`,
+      'fsync:error=EIO:when=2',
+    );
+    expect(marksIn(calls)).toEqual(['a-kept,b-STORE_FAILED,c-kept', 'left0', 'therea,c']);
   });
 
   it('of folders that fail are made up for by the next file', (context) => {

@@ -4,7 +4,12 @@ import { DIGEST_ALGORITHMS, DIGEST_BYTES, digestOf, type DigestAlgorithm } from 
 import type { FileEntry } from '../../src/model/file-entry.ts';
 import { isRelPath, type RelPath } from '../../src/model/rel-path.ts';
 import { encode } from '../../src/protocol/codec.ts';
-import { MAX_ID_LENGTH, MAX_MESSAGE_BYTES, MAX_REPORT_TEXT } from '../../src/protocol/limits.ts';
+import {
+  MAX_ID_LENGTH,
+  MAX_MESSAGE_BYTES,
+  MAX_READ_BYTES,
+  MAX_REPORT_TEXT,
+} from '../../src/protocol/limits.ts';
 import { formatReport, type DeviceReport } from '../../src/protocol/report.ts';
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
 
@@ -81,6 +86,13 @@ export function senderMessages(algorithm: DigestAlgorithm): fc.Arbitrary<SenderM
       prefix: fc.oneof(fc.constant<''>(''), relPaths),
     }),
     fc.record({ type: fc.constant('seal'), request: ids, directory: dataDirectories }),
+    fc.record({
+      type: fc.constant('read'),
+      request: ids,
+      ranges: fc.array(fc.record({ path: relPaths, start: sizes, length: fc.nat(MAX_READ_BYTES / 8) }), {
+        maxLength: 8,
+      }),
+    }),
     packedMessages(algorithm),
     fc.record({ type: fc.constant('report'), json: reportBodies }),
     fc.constant({ type: 'keepalive' }),
@@ -189,8 +201,29 @@ export function receiverMessages(algorithm: DigestAlgorithm): fc.Arbitrary<Recei
       files: fc.array(fileEntries, { maxLength: 8 }),
     }),
     fc.record({ type: fc.constant('sealed'), request: ids }),
+    content(algorithm),
     fc.constant({ type: 'keepalive' }),
   );
+}
+
+function content(algorithm: DigestAlgorithm): fc.Arbitrary<ReceiverMessage> {
+  const kept = algorithms.chain((kind) =>
+    fc.record({ algorithm: fc.constant(kind), value: bytes(DIGEST_BYTES[kind], DIGEST_BYTES[kind]) }),
+  );
+  const part = fc.record({
+    size: sizes,
+    mtimeUs: mtimes,
+    version: fc.string({ maxLength: 60, unit: 'binary' }),
+    kept: fc.option(kept, { nil: undefined }),
+    digest: bytes(DIGEST_BYTES[algorithm], DIGEST_BYTES[algorithm]),
+    content: bytes(0, 300),
+  });
+  const failure = fc.record({ retryable: fc.boolean(), code: texts, message: texts });
+  return fc.record({
+    type: fc.constant('content'),
+    request: ids,
+    parts: fc.array(fc.oneof(part, failure, fc.constant(undefined)), { maxLength: 8 }),
+  });
 }
 
 function looked(algorithm: DigestAlgorithm | undefined): fc.Arbitrary<ReceiverMessage> {

@@ -20,7 +20,9 @@ import {
   MAX_INLINE_BYTES,
   MAX_MESSAGE_BYTES,
   MAX_PATHS_PER_MESSAGE,
+  MAX_READ_BYTES,
   MAX_TEXT_BYTES,
+  MAX_VERSION_BYTES,
   TARGET_BATCH_BYTES,
 } from '../../src/protocol/limits.ts';
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
@@ -112,7 +114,7 @@ describe.each([
   });
 
   it('never come out of random bytes as anything but themselves', () => {
-    const type = fc.oneof(fc.integer({ min: 1, max: 10 }), fc.integer({ min: 0x81, max: 0x88 }), fc.nat(255));
+    const type = fc.oneof(fc.integer({ min: 1, max: 12 }), fc.integer({ min: 0x81, max: 0x89 }), fc.nat(255));
     fc.assert(
       fc.property(type, fc.uint8Array({ maxLength: 200 }), algorithms, (type, rest, algorithm) => {
         const bytes = Buffer.concat([Buffer.of(type), rest]);
@@ -173,6 +175,41 @@ describe('limits of the codec', () => {
     expect(outcome(decodeSenderMessage, lookOf(MAX_PATHS_PER_MESSAGE + 1))).toBe('PROTOCOL');
     expect(outcome(decodeReceiverMessage, ackOf(MAX_FILES_IN_FLIGHT))).toBe('fine');
     expect(outcome(decodeReceiverMessage, ackOf(MAX_FILES_IN_FLIGHT + 1))).toBe('PROTOCOL');
+  });
+
+  it('takes a READ of at most MAX_READ_BYTES and MAX_PATHS_PER_MESSAGE', () => {
+    const readOf = (...lengths: number[]): Buffer =>
+      encode({
+        type: 'read',
+        request: 1,
+        ranges: lengths.map((length) => ({ path: entry.path, start: 0, length })),
+      });
+    expect(outcome(decodeSenderMessage, readOf(MAX_READ_BYTES))).toBe('fine');
+    expect(outcome(decodeSenderMessage, readOf(MAX_READ_BYTES - 1, 1))).toBe('fine');
+    expect(outcome(decodeSenderMessage, readOf(MAX_READ_BYTES, 1))).toBe('PROTOCOL');
+    expect(outcome(decodeSenderMessage, readOf(0xffff_ffff))).toBe('PROTOCOL');
+    expect(outcome(decodeSenderMessage, readOf(...times(MAX_PATHS_PER_MESSAGE, 1)))).toBe('fine');
+    expect(outcome(decodeSenderMessage, readOf(...times(MAX_PATHS_PER_MESSAGE + 1, 1)))).toBe('PROTOCOL');
+  });
+
+  it('takes a version of at most MAX_VERSION_BYTES, and keeps the largest CONTENT below MAX_MESSAGE_BYTES', () => {
+    const part = {
+      size: 0,
+      mtimeUs: 0,
+      version: 'v'.repeat(MAX_VERSION_BYTES),
+      kept: { algorithm: 'sha256', value: Buffer.alloc(32) },
+      digest: Buffer.alloc(32),
+      content: Buffer.alloc(MAX_READ_BYTES / MAX_PATHS_PER_MESSAGE),
+    } as const;
+    const all = encode({ type: 'content', request: 1, parts: times(MAX_PATHS_PER_MESSAGE, part) });
+    expect(outcome(decodeReceiverMessage, all, 'sha256')).toBe('fine');
+    expect(all.length).toBeLessThan(MAX_MESSAGE_BYTES);
+    const failure = { retryable: false, code: 'FILE_UNREADABLE', message: 'é'.repeat(MAX_TEXT_BYTES) };
+    const failed = encode({ type: 'content', request: 1, parts: times(MAX_PATHS_PER_MESSAGE, failure) });
+    expect(failed.length).toBeLessThan(MAX_MESSAGE_BYTES);
+    const longer = { ...part, version: `${part.version}x` };
+    const refused = encode({ type: 'content', request: 1, parts: [longer] });
+    expect(outcome(decodeReceiverMessage, refused, 'sha256')).toBe('PROTOCOL');
   });
 
   it('refuses a range that ends before it begins', () => {

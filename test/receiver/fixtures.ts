@@ -6,6 +6,7 @@ import { parseRelPath } from '../../src/model/rel-path.ts';
 import { type Receiver, type ReceiverOptions, startReceiver } from '../../src/receiver/receiver.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
 import type { SessionWatch } from '../../src/receiver/devices/device-watch.ts';
+import { putEach } from '../../src/store/put-each.ts';
 import type { Store } from '../../src/store/store.ts';
 import { RecordingLog } from '../recording-log.ts';
 
@@ -32,6 +33,7 @@ export function gatedStore() {
       await pass();
       await store.put(file, bytes, digest, options);
     },
+    putMany: (files, outcome, options) => putEach(gated, files, outcome, options),
     begin: async (file, options) => {
       const upload = await store.begin(file, options);
       return {

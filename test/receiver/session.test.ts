@@ -62,6 +62,7 @@ function sessionFor(store: Store, limits: Partial<ReceiverLimits> = {}) {
     memory: new MemoryBudget(RECEIVER_LIMITS.heldBytes, 1),
     software: 'test',
     watch: () => UNWATCHED,
+    mayRead: false,
     authorize: () => undefined,
     onRefused: () => undefined,
     fence: async () => undefined,

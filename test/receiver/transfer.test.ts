@@ -119,6 +119,28 @@ describe('a session that writes', () => {
     expect(store.text('edge1/DC1/a')).toBe('three');
   });
 
+  it('keeps the order of all files of one path, in messages of many and as uploads', async () => {
+    const store = gatedStore();
+    const { url } = await receiverFor(store.store);
+    const client = await greet(url, 'edge1');
+    const message = (text: string, at: number) =>
+      ['a', 'b', 'a', 'c'].map((name, i) => inlineFile(`DC1/${name}`, `${text} ${i}`, at + i));
+    store.shut();
+    client.say({ type: 'files', firstId: 1, files: message('first', 0) });
+    client.say({ type: 'files', firstId: 5, files: message('second', 10) });
+    client.upload(9, 'DC1/b', Buffer.from('upload'));
+    client.say({ type: 'files', firstId: 10, files: [inlineFile('DC1/c', 'last', 20)] });
+    client.say({ type: 'look', request: 1, digest: false, paths: [parseRelPath('DC1/a')] });
+    expect((await client.next('looked')).files).toEqual([undefined]);
+    store.open();
+    expect(await client.acknowledged(10)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+    expect(['a', 'b', 'c'].map((name) => store.text(`edge1/DC1/${name}`))).toEqual([
+      'second 2',
+      'upload',
+      'last',
+    ]);
+  });
+
   it('reuses the room of acknowledged, refused and cancelled files', async () => {
     const { url } = await receiverFor(gatedStore().store, { limits: { filesInFlight: 2, openUploads: 1 } });
     const client = await greet(url, 'edge1');

@@ -40,6 +40,7 @@ export interface Script {
   readonly limits?: Partial<SessionLimits>;
   readonly compression?: readonly string[];
   readonly reports?: boolean;
+  readonly reads?: boolean;
   readonly store?: WelcomeStore;
 }
 
@@ -100,10 +101,11 @@ export async function fakeReceiver(script: Script = {}): Promise<FakeReceiver> {
       if (message.type !== 'hello') script.message?.(session, message);
       else if (script.hello !== undefined) script.hello(session);
       else {
-        const { limits, compression, store, reports } = script;
+        const { limits, compression, store, reports, reads } = script;
         say({
           ...welcome(message.device, limits, compression, store),
           ...(reports !== undefined && { reports }),
+          ...(reads !== undefined && { reads }),
         });
       }
     });

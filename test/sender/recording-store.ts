@@ -1,4 +1,5 @@
 import type { RelPath } from '../../src/model/rel-path.ts';
+import { putEach } from '../../src/store/put-each.ts';
 import type { Store, Upload } from '../../src/store/store.ts';
 
 /** A store that tells in which order things became durable, and that can be made to hold or refuse them. */
@@ -25,6 +26,7 @@ export function recordingStore(store: Store): RecordingStore {
       await store.put(file, bytes, digest, options);
       done.push(`put ${file.path}`);
     },
+    putMany: (files, outcome, options) => putEach(recorded, files, outcome, options),
     async begin(file, options) {
       await recorded.before(file.path);
       const upload = await store.begin(file, options);

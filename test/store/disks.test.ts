@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, writeFileSync
 import { join } from 'node:path';
 import { expect, it, type TestContext } from 'vitest';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import { listPaths, putBytes } from '../suites/store/files.ts';
+import { listPaths, manyOutcomes, putBytes, wholeFile } from '../suites/store/files.ts';
 import { useStoreFolder } from './folder.ts';
 import { begin, CONTENT, finish, LARGE, leavePart } from './large-file.ts';
 import { mountTmpfs } from './tmpfs.ts';
@@ -38,6 +38,22 @@ it('answers STORE_FULL when the disk is full, keeps nothing of the file and goes
   expect(await listPaths(store, 'd')).toEqual(['d/small']);
   rmSync(filler);
   await putBytes(store, 'd/large', CONTENT);
+});
+
+it('refuses of many files at once only those that the disk has no room for', async (context) => {
+  mount(context, folder.root);
+  const store = await folder.open();
+  fillUpTo(512 * 1024);
+  const { outcome, told } = manyOutcomes();
+  const large = Array.from({ length: 10 }, (_, i) => wholeFile(`d/${i}`, Buffer.alloc(100_000, 'x')));
+  await store.putMany([...large, wholeFile('d/small', 'x')], outcome);
+  expect(told).toHaveLength(11);
+  const kept = told.flatMap(([path, result]) => (result === 'kept' ? [path] : []));
+  expect(kept.length).toBeGreaterThan(2);
+  expect(kept.length).toBeLessThan(7);
+  expect(new Set(told.map(([, result]) => result))).toEqual(new Set(['kept', 'STORE_FULL']));
+  expect(await folder.staged()).toEqual([]);
+  expect(await listPaths(store, 'd')).toEqual(kept.toSorted());
 });
 
 it('goes on with an upload that filled the disk when there is room again', async (context) => {

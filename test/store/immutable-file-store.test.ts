@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
-import { putBytes } from '../suites/store/files.ts';
+import { manyOutcomes, putBytes, wholeFile } from '../suites/store/files.ts';
 import { useStoreFolder } from './folder.ts';
 import { begin, CONTENT, finish, LARGE } from './large-file.ts';
 
@@ -23,6 +23,42 @@ describe('an immutable store', () => {
     expect(readFileSync(join(folder.root, 'd/f'), 'utf8')).toBe('first');
     expect(statSync(join(folder.root, 'd/f')).nlink).toBe(1);
     expect(await folder.staged()).toEqual([]);
+  });
+
+  it('judges each of many files at once', async () => {
+    const store = await folder.open({ immutable: true });
+    for (const name of ['same', 'different']) await putBytes(store, `d/${name}`, 'first');
+    const { outcome, codes } = manyOutcomes();
+    const [same, different, fresh] = [
+      ['same', 'first'],
+      ['different', 'other'],
+      ['new', 'x'],
+    ] as const;
+    await store.putMany(
+      [same, different, fresh].map(([name, text]) => wholeFile(`d/${name}`, text)),
+      outcome,
+    );
+    expect(codes()).toEqual({ 'd/same': 'kept', 'd/different': 'IMMUTABLE', 'd/new': 'kept' });
+    expect(readFileSync(join(folder.root, 'd/different'), 'utf8')).toBe('first');
+    expect(await folder.staged()).toEqual([]);
+  });
+
+  it('lets exactly one content of each name win where two put many at the same time', async () => {
+    const stores = [await folder.open({ immutable: true }), await folder.open({ immutable: true })];
+    const all = stores.map(() => manyOutcomes());
+    await Promise.all(
+      stores.map((store, n) =>
+        store.putMany(
+          Array.from({ length: 50 }, (_, i) => wholeFile(`d/${i}`, `by ${n}`)),
+          all[n]!.outcome,
+        ),
+      ),
+    );
+    for (let i = 0; i < 50; i++) {
+      const results = all.map(({ codes }) => codes()[`d/${i}`]);
+      expect(new Set(results)).toEqual(new Set(['IMMUTABLE', 'kept']));
+      expect(readFileSync(join(folder.root, `d/${i}`), 'utf8')).toBe(`by ${results.indexOf('kept')}`);
+    }
   });
 
   it('refuses uploads as well, of another size before the first byte', async () => {

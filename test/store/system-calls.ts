@@ -34,7 +34,7 @@ export function useSystemCalls() {
       import { createDigester } from ${resolved('../../src/model/digest.ts')};
       import { begin, CONTENT, finish, LARGE } from ${resolved('./large-file.ts')};
       import { sameVersion } from ${resolved('../../src/model/file-entry.ts')};
-      import { putBytes } from ${resolved('../suites/store/files.ts')};
+      import { manyOutcomes, putBytes, wholeFile } from ${resolved('../suites/store/files.ts')};
       const [, root, outside] = process.argv;
       const codeOf = (call) => call.then(() => 'kept', (error) => error.code + '-' + error.retryable);
       const mark = (text) => {

@@ -6,6 +6,7 @@ import { listSuite } from './store/list.ts';
 import { notesSuite } from './store/notes.ts';
 import { pathSuite } from './store/paths.ts';
 import { putSuite } from './store/put.ts';
+import { putManySuite } from './store/put-many.ts';
 import { type StoreSetup, useSubject } from './store/subject.ts';
 import { readSuite } from './store/read.ts';
 import { removeSuite } from './store/remove.ts';
@@ -19,6 +20,7 @@ export function storeSuite(name: string, setup: () => Promise<StoreSetup>, many 
   describe(`${name} keeps the Store contract`, () => {
     const subject = useSubject(setup);
     putSuite(subject, many);
+    putManySuite(subject);
     listSuite(subject);
     readSuite(subject);
     removeSuite(subject);

@@ -1,13 +1,15 @@
 import type { LogFields, LogSeverity } from '../../model/log.ts';
 import type { ToldError } from '../../model/told-error.ts';
-import { FRAME_ROOM_BYTES } from '../pack/frames.ts';
 import type { Packed, PackProgress } from '../pack/pack.ts';
 import type { PackOrder } from './pack-order.ts';
 
-/** Memory that both threads have: one writes a piece of the archive there, the other takes it. In bytes; a frame fits in. */
-export const SLOT_BYTES = FRAME_ROOM_BYTES;
-/** One is written to while one is taken; the third lets neither wait for the other. */
-export const SLOTS = 3;
+/**
+ * Memory that both threads have: one fills it with bytes of the archive, the other takes them. In bytes: each takes a turn of both
+ * threads, and of the pool for the spool.
+ */
+export const SLOT_BYTES = 2 * 1024 * 1024;
+/** One is filled while one is taken; the others let neither wait for the other. */
+export const SLOTS = 4;
 
 /** What the thread is started with. */
 export interface ThreadWork {

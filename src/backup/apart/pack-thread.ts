@@ -25,7 +25,7 @@ async function serve(port: MessagePort, { order, slots }: ThreadWork): Promise<v
       signal: stop.signal,
       onProgress: (progress) => tell({ progress }),
     });
-    await sink.idle();
+    await sink.end();
     tell({ packed });
   } catch (error) {
     tell({ failed: toldError(error) });

@@ -8,6 +8,9 @@ export class SlotSink implements ByteSink {
   readonly #slots: readonly Uint8Array[];
   readonly #send: SendPiece;
   readonly #free: number[];
+  /** The one that is being filled, so far. */
+  #slot: number | undefined;
+  #filled = 0;
   #refusal: IsyncError | undefined;
   /** Whoever waits for a slot, or for all of them. */
   #wake: (() => void) | undefined;
@@ -19,22 +22,23 @@ export class SlotSink implements ByteSink {
     this.#free = [...slots.keys()];
   }
 
-  /** Resolves when the bytes are on their way. Rejects with what the sink of the other thread has, from then on. */
+  /** Resolves when more may come. Rejects with what the sink of the other thread has, from then on. */
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
-      await this.#until(1);
-      const slot = this.#free.pop() ?? 0;
-      const memory = this.#slots[slot];
-      if (memory === undefined) throw new TypeError(`there is no slot ${slot}`);
-      const piece = bytes.subarray(at, at + memory.length);
-      memory.set(piece);
+      this.#slot ??= await this.#freeSlot();
+      const memory = this.#slots[this.#slot];
+      if (memory === undefined) throw new TypeError(`there is no slot ${this.#slot}`);
+      const piece = bytes.subarray(at, at + memory.length - this.#filled);
+      memory.set(piece, this.#filled);
+      this.#filled += piece.length;
       at += piece.length;
-      this.#send({ slot, length: piece.length });
+      if (this.#filled === memory.length) this.#pass(this.#slot);
     }
   }
 
-  /** Resolves when all has been taken; rejects as write() does. */
-  async idle(): Promise<void> {
+  /** After the last write. Resolves when all has been taken; rejects as write() does. */
+  async end(): Promise<void> {
+    if (this.#slot !== undefined) this.#pass(this.#slot);
     await this.#until(this.#slots.length);
   }
 
@@ -46,6 +50,17 @@ export class SlotSink implements ByteSink {
   refuse(error: IsyncError): void {
     this.#refusal = error;
     this.#wake?.();
+  }
+
+  #pass(slot: number): void {
+    this.#send({ slot, length: this.#filled });
+    this.#slot = undefined;
+    this.#filled = 0;
+  }
+
+  async #freeSlot(): Promise<number> {
+    await this.#until(1);
+    return this.#free.shift() ?? 0;
   }
 
   /** Until so many slots are free. */

@@ -1,26 +1,11 @@
-import { promisify } from 'node:util';
-import { constants, gzip, zstdCompress } from 'node:zlib';
 import type { Compression } from '../job.ts';
+import { type Compressor, createCompressor } from './compressor.ts';
 import type { ByteSink } from './pack.ts';
 
 /** Bytes of a frame before compression; of the last one, fewer. To read a file, whole frames are fetched. */
 export const FRAME_BYTES = 4 * 1024 * 1024;
 /** Frames that are compressed at a time, each in a thread of the pool, and held with what comes of them. */
 const FRAMES_AT_ONCE = 3;
-/** As `zstd` and `gzip` have them by default. */
-const ZSTD_LEVEL = 3;
-const GZIP_LEVEL = 6;
-
-/** The most that a frame comes to, in bytes: ZSTD_compressBound of it, and of gzip 0.03 % more than went in. */
-export const FRAME_ROOM_BYTES = FRAME_BYTES + FRAME_BYTES / 128;
-/**
- * Bytes that come of a frame at a time. With Node's own 16 KiB each took a turn of the pool; with as many as can come, the system would
- * clear so much memory for each frame, a quarter of the time.
- */
-const PIECE_BYTES = 256 * 1024;
-
-const zstd = promisify(zstdCompress);
-const gzipped = promisify(gzip);
 
 /** Where content is in a compressed stream: see StoredAt. */
 export interface FramePlace {
@@ -33,18 +18,19 @@ export interface FramePlace {
  * Compresses a stream in frames, each by itself (zstd frames, or members of gzip): one after the other they are what `zstd -d` and `gunzip`
  * read as a whole, and each can be read alone. The same bytes give the same frames.
  */
-export class FrameWriter {
+export class FrameWriter implements Disposable {
   readonly #compress: Compression;
   readonly #sink: ByteSink;
   /** Where each frame begins in the compressed stream, and where the last one ends, as far as they have been written. */
   readonly #starts = [0];
-  #frame: Buffer | undefined;
-  /** Memory of frames that are compressed: with new memory for each, a large part of the time is for collecting it. */
-  readonly #free: Buffer[] = [];
+  readonly #rooms: FrameRoom[] = [];
+  /** Those of no frame; the order in which they are taken hangs on the bytes alone. */
+  readonly #free: FrameRoom[] = [];
+  #room: FrameRoom | undefined;
   #filled = 0;
   #position = 0;
   /** Frames that are being compressed, in order. */
-  readonly #pending: Promise<Buffer>[] = [];
+  readonly #pending: Pending[] = [];
 
   constructor(compress: Compression, sink: ByteSink) {
     this.#compress = compress;
@@ -64,9 +50,9 @@ export class FrameWriter {
   /** Takes the bytes, which may be used again afterwards. One call at a time. Rejects as the sink does. */
   async write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.length;) {
-      this.#frame ??= this.#free.pop() ?? Buffer.allocUnsafe(FRAME_BYTES);
+      this.#room ??= this.#free.pop() ?? this.#newRoom();
       const part = bytes.subarray(at, at + FRAME_BYTES - this.#filled);
-      this.#frame.set(part, this.#filled);
+      this.#room.frame.set(part, this.#filled);
       this.#filled += part.length;
       this.#position += part.length;
       at += part.length;
@@ -95,41 +81,48 @@ export class FrameWriter {
     return { from, to, skip: start % FRAME_BYTES };
   }
 
+  /** Lets the memory go. What is being compressed may be lost. */
+  [Symbol.dispose](): void {
+    for (const { compressor } of this.#rooms) compressor[Symbol.dispose]();
+  }
+
+  #newRoom(): FrameRoom {
+    const room = { frame: Buffer.allocUnsafeSlow(FRAME_BYTES), compressor: createCompressor(this.#compress) };
+    this.#rooms.push(room);
+    return room;
+  }
+
   async #close(): Promise<void> {
-    const frame = this.#frame ?? Buffer.alloc(0);
-    const compressed = compressFrame(this.#compress, frame.subarray(0, this.#filled));
-    this.#frame = undefined;
+    const room = this.#room ?? this.#newRoom();
+    const pieces = room.compressor.compress(room.frame.subarray(0, this.#filled));
+    this.#room = undefined;
     this.#filled = 0;
-    // The pool reads from it until then. What is not compressed is the very memory that the sink has got.
-    const isOurs = this.#compress !== 'none' && frame.length === FRAME_BYTES;
-    const freed = (): void => void (isOurs && this.#free.push(frame));
     // Its failure is told where it is waited for, in its turn.
-    compressed.then(freed, () => undefined);
-    this.#pending.push(compressed);
+    pieces.catch(() => undefined);
+    this.#pending.push({ room, pieces });
     if (this.#pending.length >= FRAMES_AT_ONCE) await this.#writeFirst();
   }
 
   async #writeFirst(): Promise<void> {
-    const bytes = await this.#pending.shift();
-    if (bytes === undefined) return;
-    await this.#sink.write(bytes);
-    this.#starts.push(this.written + bytes.length);
+    const first = this.#pending.shift();
+    if (first === undefined) return;
+    let end = this.written;
+    for (const piece of await first.pieces) {
+      await this.#sink.write(piece);
+      end += piece.length;
+    }
+    this.#starts.push(end);
+    this.#free.push(first.room);
   }
 }
 
-async function compressFrame(compress: Compression, bytes: Buffer): Promise<Buffer> {
-  switch (compress) {
-    case 'zstd':
-      return await zstd(bytes, {
-        chunkSize: PIECE_BYTES,
-        params: {
-          [constants.ZSTD_c_compressionLevel]: ZSTD_LEVEL,
-          [constants.ZSTD_c_checksumFlag]: 1,
-        },
-      });
-    case 'gzip':
-      return await gzipped(bytes, { level: GZIP_LEVEL, chunkSize: PIECE_BYTES });
-    case 'none':
-      return bytes;
-  }
+/** Memory of a frame, and what compresses it: with new memory for each, much of the time is for clearing it. */
+interface FrameRoom {
+  readonly frame: Buffer;
+  readonly compressor: Compressor;
+}
+
+interface Pending {
+  readonly room: FrameRoom;
+  readonly pieces: Promise<readonly Uint8Array[]>;
 }

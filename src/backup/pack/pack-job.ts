@@ -24,7 +24,7 @@ export async function packJob(request: PackRequest, now: () => number = Date.now
   const sources = await readySources(request);
   const isOwn = ownPlaces(job);
   const archive = new ArchiveSink(sealer, request.sink);
-  const frames = new FrameWriter(job.compress, archive);
+  using frames = new FrameWriter(job.compress, archive);
   await using list = await ProvisionalList.create(request.listFile, version);
   await using base = new BaseRecords(request.base?.records, version);
   const tally = new Tally({ version, tellsPaths: sealer === undefined, log, onProgress });

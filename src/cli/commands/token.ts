@@ -1,5 +1,5 @@
 import type { Command, CommandGroup } from '../command.ts';
-import { COMMON_OPTIONS, TEXT } from './options.ts';
+import { COMMON_OPTIONS, FLAG, TEXT } from './options.ts';
 
 /** What its commands share. */
 const shared = {
@@ -8,6 +8,8 @@ const shared = {
     ...COMMON_OPTIONS,
   },
   hasUnits: false,
+  // A config file says of all tokens where they are, never what a single one is for.
+  byOption: { read: 'read' },
   heapPlan: 'sender',
 } as const;
 
@@ -15,8 +17,15 @@ const add: Command = {
   ...shared,
   name: 'add',
   summary: 'Make a token for a device and print it, this once',
-  usage: '$0 token add DEVICE --tokens FILE',
-  examples: [['$0 token add edge1 --tokens /etc/isync/tokens', '']],
+  usage: '$0 token add DEVICE --tokens FILE [--read]',
+  examples: [
+    ['$0 token add edge1 --tokens /etc/isync/tokens', 'edge1 may send'],
+    ['$0 token add edge1 --read --tokens /etc/isync/tokens', 'Who has it may fetch what edge1 has sent'],
+  ],
+  options: {
+    ...shared.options,
+    read: { ...FLAG, describe: 'For isync ls and fetch: it gets the files of the device, and changes none' },
+  },
   arguments: [{ name: 'device', kind: 'word', describe: 'Name of the device' }],
   load: async () => (await import('../run-token.ts')).runAdd,
 };
@@ -24,7 +33,7 @@ const add: Command = {
 const list: Command = {
   ...shared,
   name: 'list',
-  summary: 'List the devices that have a token',
+  summary: 'List the devices that have a token, and which of them reads',
   usage: '$0 token list --tokens FILE',
   examples: [['$0 token list --tokens /etc/isync/tokens', '']],
   arguments: [],
@@ -49,7 +58,7 @@ export const token: CommandGroup = {
   usage: '$0 token add|revoke DEVICE --tokens FILE\n$0 token list --tokens FILE',
   examples: [
     ['$0 token add edge1 --tokens /etc/isync/tokens', 'Let edge1 in'],
-    ['$0 token list --tokens /etc/isync/tokens', 'Who may send'],
+    ['$0 token list --tokens /etc/isync/tokens', 'Who may send, and who reads'],
     ['$0 token revoke edge1 --tokens /etc/isync/tokens', 'Let edge1 in no more'],
   ],
   members: [add, list, revoke],

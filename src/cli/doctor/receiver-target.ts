@@ -169,15 +169,17 @@ async function* checkSession(
       signal,
     });
     socket.terminate();
-    yield given === undefined && isLoopback(url.hostname)
-      ? ok(name, 'none is asked for')
-      : given === undefined
-        ? warning(
+    if (given === undefined)
+      yield isLoopback(url.hostname)
+        ? ok(name, 'none is asked for')
+        : warning(
             name,
             `none is asked for: anybody who reaches it may send as ${device}`,
             'Start the receiver with --tokens.',
-          )
-        : ok(name, `accepted for ${device}`);
+          );
+    else if (welcome.reads === true)
+      yield failure(name, new IsyncError('AUTH_REFUSED', `that of ${device} is for reading only`));
+    else yield ok(name, `accepted for ${device}`);
     yield ok(
       'version',
       `the receiver is ${welcome.software}, and speaks version ${welcome.version} of the protocol`,

@@ -1,15 +1,20 @@
 import { existsSync, statSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { dirname, join, relative } from 'node:path';
+import { defaultDevice } from '../../config/default-device.ts';
+import { type ReceiverPlace, showReceiverPlace } from '../../config/place-address.ts';
 import type { PlaceConfig } from '../../config/schemas/ls.ts';
 import { type S3StoreAddress, showAddress, type StoreAddress } from '../../config/target-address.ts';
 import type { Reader } from '../../store/reader.ts';
 import { openStoreReader } from '../../fetch/store-reader.ts';
 import { retrying, type RetryPolicy } from '../../flow/retry.ts';
 import { factsOf } from '../../model/error-table.ts';
+import { isDeviceName } from '../../model/device-name.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { OWN_FOLDER } from '../../model/own-folder.ts';
-import { parseRelPath, type RelPath } from '../../model/rel-path.ts';
+import { firstSegment, parseRelPath, type RelPath } from '../../model/rel-path.ts';
 import type { Store } from '../../store/store.ts';
+import { openReceiverToRead } from '../locations/receiver.ts';
 import { openStore } from '../locations/table.ts';
 import type { StoreUse } from '../locations/store-use.ts';
 import { ONE_SHOT_RETRY_MS } from '../open-target.ts';
@@ -42,6 +47,7 @@ interface Found {
 export async function openPlace(config: PlaceConfig, use: Omit<StoreUse, 'readOnly'>): Promise<OpenPlace> {
   const { from, retryFor = ONE_SHOT_RETRY_MS } = config;
   const retry = { giveUpAfterMs: retryFor };
+  if (from.kind === 'receiver') return await openAtReceiver(from, config, { ...use, retry });
   const { signal } = use;
   // A refusal is not tried again, also where somebody could mend it meanwhile: the keys may be for less than the whole store.
   const trying = async <T>(attempt: () => Promise<T>): Promise<T> =>
@@ -56,11 +62,46 @@ export async function openPlace(config: PlaceConfig, use: Omit<StoreUse, 'readOn
   return {
     reader,
     name: showAddress(from),
-    depth: place === '' ? 0 : place.split('/').length,
+    depth: depthOf(place),
     folder,
     retry,
     [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
   };
+}
+
+/** Files of a few KiB that fill 100 Mbit/s over 100 ms twice over. */
+const FILES_AT_ONCE_FROM_RECEIVER = 1024;
+
+/** A receiver lets nobody see more than one device: the one that is named, else the one that this machine sends as. */
+async function openAtReceiver(
+  from: ReceiverPlace,
+  config: PlaceConfig,
+  { signal, cut, log, retry }: Omit<StoreUse, 'readOnly'> & { readonly retry: RetryPolicy },
+): Promise<OpenPlace> {
+  const { place } = from;
+  const device = place === '' ? ownDevice() : firstSegment(place);
+  const store = await openReceiverToRead(from, config, { device, retry, signal, cut, log });
+  const reader = await openStoreReader(store, place, { signal, filesAtOnce: FILES_AT_ONCE_FROM_RECEIVER });
+  return {
+    reader,
+    name: showReceiverPlace(from),
+    depth: depthOf(place),
+    folder: undefined,
+    retry,
+    [Symbol.asyncDispose]: () => reader[Symbol.asyncDispose](),
+  };
+}
+
+function ownDevice(): string {
+  const device = defaultDevice(hostname());
+  if (isDeviceName(device)) return device;
+  throw new IsyncError('USAGE', 'the host name of this machine is no name of a device', {
+    hint: 'Name the device: wss://HOST:PORT/DEVICE',
+  });
+}
+
+function depthOf(place: RelPath | ''): number {
+  return place === '' ? 0 : place.split('/').length;
 }
 
 async function findFolder(path: string, open: (at: StoreAddress) => Promise<Store>): Promise<Found> {

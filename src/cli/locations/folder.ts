@@ -41,6 +41,7 @@ export async function openFolderStore(
   const { openFileStore } = await import('../../store/file/file-store.ts');
   const store = await openFileStore(at.path, {
     readOnly,
+    readsDirectly: readOnly,
     immutable: settings.immutable,
     minFreeBytes: settings.minFree,
     maxStagedBytes: settings.quota,

@@ -8,11 +8,10 @@ import { defaultDevice } from '../default-device.ts';
 import { list, one, oneOf, path } from '../fields.ts';
 import { location } from '../location.ts';
 import { s3Settings } from '../s3-settings.ts';
-import { secret } from '../secret.ts';
 import { parseTargetAddress } from '../target-address.ts';
-import { parseToken } from '../token-file.ts';
 import { badValue, parseBoolean, parseDuration } from '../values.ts';
-import { checkKeyPair, common, fault, progressSettings, tls } from './common.ts';
+import { common, fault, progressSettings } from './common.ts';
+import { checkReceiverAccess, receiverAccess } from './receiver-access.ts';
 
 /** What scan and verify share: the root, and how to reach its target. */
 export const sender = {
@@ -27,9 +26,7 @@ export const sender = {
   digest: oneOf(...DIGEST_ALGORITHMS).default('xxh64'),
   /** Milliseconds; undefined where the command decides. */
   retryFor: one((text) => parseDuration(text, 's')).optional(),
-  tokenFile: path.optional(),
-  token: secret(parseSecret, { instead: 'name a file that holds it with "token-file"' }).optional(),
-  ...tls,
+  ...receiverAccess,
   ...s3Settings,
   ...progressSettings,
   ...common,
@@ -38,17 +35,8 @@ export const sender = {
 export type SenderConfig = z.output<z.ZodObject<typeof sender>>;
 
 export function checkSender(config: SenderConfig, context: z.RefinementCtx): void {
-  checkKeyPair(config, context);
-  if (config.token !== undefined && config.tokenFile !== undefined)
-    fault(
-      context,
-      'tokenFile',
-      'is given, and the token itself (ISYNC_TOKEN) as well; which of the two is meant?',
-    );
+  checkReceiverAccess(config, config.to, 'target', context);
   for (const { key, message } of s3Faults(config, config.to, 'target')) fault(context, key, message);
-  if (config.to.kind === 'receiver' && config.to.url.protocol === 'wss:') return;
-  for (const key of ['tlsCa', 'tlsCert', 'tlsKey'] as const)
-    if (config[key] !== undefined) fault(context, key, 'is for a wss:// target only');
 }
 
 /** Returns every glob pattern of files to leave alone. */
@@ -71,10 +59,4 @@ function parseDevice(text: string): string {
 function parseTag(text: string): string {
   if (text.includes('/')) throw badValue('has a "/"; it is the beginning of a directory name');
   return text;
-}
-
-function parseSecret(text: string): string {
-  const token = parseToken(text);
-  if (token === undefined) throw badValue('is no token as "isync token add" prints it');
-  return token;
 }

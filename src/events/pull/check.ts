@@ -65,12 +65,20 @@ export async function* check(options: CheckOptions): AsyncGenerator<Finding> {
 async function* checkedQueue({ queue, unmatched }: CheckOptions): AsyncGenerator<Finding> {
   const name = 'queue';
   try {
-    const { where, visibilitySeconds, isFifo, maxDeliveries } = await queue();
-    yield {
-      name,
-      level: 'ok',
-      message: `${where}: messages can be received, hidden and deleted (${visibilitySeconds} s)`,
-    };
+    const { where, visibilitySeconds, isFifo, maxDeliveries, hasReceived } = await queue();
+    if (hasReceived)
+      yield {
+        name,
+        level: 'ok',
+        message: `${where}: messages can be received, hidden and deleted (${visibilitySeconds} s)`,
+      };
+    else
+      yield {
+        name,
+        level: 'warning',
+        message: `${where}: messages can be hidden and deleted (${visibilitySeconds} s); whether they can be received was not tried: its redrive policy takes a message after one delivery`,
+        hint: 'Check again while the queue is empty, or raise maxReceiveCount of its redrive policy.',
+      };
     yield redriveOf({ isFifo, maxDeliveries }, unmatched);
   } catch (error) {
     yield faultOf(name, error);

@@ -39,6 +39,8 @@ export interface QueueAttributes {
   /** A message that was received comes again after this long, in s, unless that is extended. */
   readonly visibilitySeconds: number;
   readonly isFifo: boolean;
+  /** About how many messages a receive could bring; undefined where the server does not tell. */
+  readonly waiting: number | undefined;
   /** As it stands in the queue: JSON of the queue's owner. */
   readonly redrivePolicy: string | undefined;
 }
@@ -106,27 +108,29 @@ export class Queue implements Disposable {
           options,
         ),
     );
-    const { VisibilityTimeout = '', FifoQueue, RedrivePolicy } = Attributes;
+    const { VisibilityTimeout = '', FifoQueue, RedrivePolicy, ApproximateNumberOfMessages } = Attributes;
     if (!/^\d+$/.test(VisibilityTimeout)) throw foreignAnswer(this.where);
     return {
       visibilitySeconds: Number(VisibilityTimeout),
       isFifo: FifoQueue === 'true',
+      waiting: ApproximateNumberOfMessages === undefined ? undefined : Number(ApproximateNumberOfMessages),
       redrivePolicy: RedrivePolicy,
     };
   }
 
-  /** One poll: up to {@link PER_CALL} messages, or none after `waitSeconds`. */
+  /** One poll: up to `most` messages, which is {@link PER_CALL} at most and by default, or none after `waitSeconds`. */
   async receive(
     waitSeconds: number,
     visibilitySeconds: number,
     signal: AbortSignal,
+    most = PER_CALL,
   ): Promise<readonly Message[]> {
     const limitMs = (waitSeconds + POLL_MARGIN_S) * 1000;
     const { Messages = [] } = await this.#send('ReceiveMessage', { signal, limitMs }, (options) =>
       this.#client.send(
         new ReceiveMessageCommand({
           QueueUrl: this.#url,
-          MaxNumberOfMessages: PER_CALL,
+          MaxNumberOfMessages: most,
           WaitTimeSeconds: waitSeconds,
           VisibilityTimeout: visibilitySeconds,
           MessageSystemAttributeNames: ['ApproximateReceiveCount', 'SentTimestamp'],

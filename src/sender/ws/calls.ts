@@ -3,7 +3,16 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { encode } from '../../protocol/codec.ts';
-import type { Listed, LookedFile, Looked, Sealed, WelcomeStore } from '../../protocol/messages.ts';
+import type {
+  Content,
+  FileRange,
+  Listed,
+  LookedFile,
+  Looked,
+  Sealed,
+  Welcome,
+} from '../../protocol/messages.ts';
+import { isFailure } from '../../protocol/content-codec.ts';
 import { Fifo } from '../../flow/fifo.ts';
 import { Backoff, type RetryPolicy } from '../../flow/retry.ts';
 import { otherStore } from '../other-store.ts';
@@ -14,17 +23,20 @@ const MAX_LISTED_BYTES = 1024 * 1024 * 1024;
 /** Memory of a listed file beside its path, in bytes. */
 const LISTED_FILE_COST = 120;
 
-export type Answer = Looked | Listed | Sealed;
+export type Answer = Looked | Listed | Sealed | Content;
 
-/** One LOOK, LIST or SEAL, over as many sessions as it takes. */
+/** One LOOK, LIST, SEAL or READ, over as many sessions as it takes. */
 export interface Call {
   readonly settled: boolean;
-  /** Why a receiver with this store must not be asked; undefined where it may. */
-  objection(store: WelcomeStore | undefined): IsyncError | undefined;
+  /** Why a receiver that has said this must not be asked; undefined where it may. */
+  objection(welcome: Offered): IsyncError | undefined;
   encode(request: number): Buffer;
   /** Whether this was the last answer. @throws IsyncError PROTOCOL for an answer that does not fit */
   answer(message: Answer): boolean;
 }
+
+/** What of WELCOME decides whether a receiver can be asked. */
+type Offered = Pick<Welcome, 'store' | 'reads'>;
 
 /**
  * Queues the requests for a session. A session takes calls out, hands them their answers, and gives back those that it
@@ -65,6 +77,11 @@ export class Calls {
 
   seal(directory: RelPath, options: Abortable): Promise<void> {
     return this.#call(options, (resolve) => new SealCall(directory, resolve));
+  }
+
+  /** What the receiver has for each range; see Content. */
+  read(ranges: readonly FileRange[], options: Abortable): Promise<Content['parts']> {
+    return this.#call(options, (resolve) => new ReadCall(ranges, resolve));
   }
 
   take(): Call | undefined {
@@ -147,7 +164,7 @@ abstract class OpenCall implements Call {
   backoff: Backoff | undefined;
   onRejected: (reason: unknown) => void = () => {};
 
-  objection(_store: WelcomeStore | undefined): IsyncError | undefined {
+  objection(_welcome: Offered): IsyncError | undefined {
     return undefined;
   }
 
@@ -181,7 +198,7 @@ class LookCall extends OpenCall {
     this.#resolve = resolve;
   }
 
-  override objection(store: WelcomeStore | undefined): IsyncError | undefined {
+  override objection({ store }: Offered): IsyncError | undefined {
     if (this.#store === undefined) return undefined;
     if (store?.id !== this.#store) return otherStore();
     return store.checksLooks ? undefined : tooOld();
@@ -258,6 +275,57 @@ class SealCall extends OpenCall {
     this.#resolve();
     return true;
   }
+}
+
+class ReadCall extends OpenCall {
+  readonly #ranges: readonly FileRange[];
+  readonly #resolve: (parts: Content['parts']) => void;
+
+  constructor(ranges: readonly FileRange[], resolve: (parts: Content['parts']) => void) {
+    super();
+    this.#ranges = ranges;
+    this.#resolve = resolve;
+  }
+
+  override objection({ reads }: Offered): IsyncError | undefined {
+    if (reads === undefined) return knowsNoReads();
+    return reads ? undefined : givesNoContent();
+  }
+
+  override encode(request: number): Buffer {
+    return encode({ type: 'read', request, ranges: this.#ranges });
+  }
+
+  override answer(message: Answer): boolean {
+    if (message.type !== 'content' || message.parts.length !== this.#ranges.length) throw unfitting('READ');
+    for (const [at, part] of message.parts.entries())
+      if (
+        part !== undefined &&
+        !isFailure(part) &&
+        part.content.length !== wanted(part.size, this.#ranges[at])
+      )
+        throw unfitting('READ');
+    this.settled = true;
+    this.#resolve(message.parts);
+    return true;
+  }
+}
+
+/** Bytes that the range has of a file of this size. */
+function wanted(size: number, range: FileRange | undefined): number {
+  return range === undefined ? 0 : Math.max(0, Math.min(range.length, size - range.start));
+}
+
+function knowsNoReads(): IsyncError {
+  return new IsyncError('VERSION_UNSUPPORTED', 'the receiver is of a version that gives no content back', {
+    hint: 'Update the receiver; or fetch from its store, on the server.',
+  });
+}
+
+function givesNoContent(): IsyncError {
+  return new IsyncError('AUTH_REFUSED', 'the receiver gives content back only for a token that reads', {
+    hint: 'On the server: isync token add DEVICE --read --tokens FILE. Here: give that token with --token-file.',
+  });
 }
 
 function tooOld(): IsyncError {

@@ -206,7 +206,7 @@ export class Session {
     if (this.#calls.size >= Math.min(requests, MAX_REQUESTS_IN_FLIGHT)) return false;
     const call = this.#options.calls.take();
     if (call === undefined) return false;
-    const objection = call.objection(this.#options.link.welcome.store);
+    const objection = call.objection(this.#options.link.welcome);
     if (objection !== undefined) {
       this.#options.calls.failed(call, objection);
       return true;
@@ -281,6 +281,7 @@ export class Session {
       case 'looked':
       case 'listed':
       case 'sealed':
+      case 'content':
         return this.#answered(message);
       case 'failed':
         return this.#callFailed(message);

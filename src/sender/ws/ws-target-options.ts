@@ -13,7 +13,7 @@ export interface WsTargetOptions {
   /** Asked for anew before each connection. */
   readonly tls?: (() => TlsOptions) | undefined;
   readonly device: string;
-  /** In mode `read` only `look` and `list` may be called. */
+  /** In mode `read` only `look`, `list` and `read` may be called. */
   readonly mode: 'write' | 'read';
   readonly digest: DigestAlgorithm;
   /** Have the receiver keep files that a power cut seems to have damaged, too. Default false. */

@@ -3,7 +3,7 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
 import { KEEPALIVE_MS, MAX_PATHS_PER_MESSAGE, SILENCE_DEADLINE_MS } from '../../protocol/limits.ts';
-import type { Welcome } from '../../protocol/messages.ts';
+import type { Content, FileRange, Welcome } from '../../protocol/messages.ts';
 import { ZSTD } from '../../protocol/packing.ts';
 import { SendQueue } from '../send-queue.ts';
 import { Backoff } from '../../flow/retry.ts';
@@ -34,11 +34,21 @@ const COMPRESSED_IN_FLIGHT = 2048;
  * when a link breaks goes first on the next one. After it gave up (see src/flow/retry.ts) it connects again with
  * the next call; a refusal (AUTH_REFUSED, VERSION_UNSUPPORTED, TLS_FAILED, FENCED) is final.
  */
-export function createWsTarget(options: WsTargetOptions): Target {
+export function createWsTarget(options: WsTargetOptions): ReceiverTarget {
   return new WsTarget(options);
 }
 
-class WsTarget implements Target {
+/** What a receiver can do beyond other targets. */
+export interface ReceiverTarget extends Target {
+  /**
+   * Resolves to the bytes of each range, each of one version, as far as it has them; see Content. Only in mode `read`, with a token that
+   * reads: else it rejects with AUTH_REFUSED, and where the receiver knows no such thing with VERSION_UNSUPPORTED.
+   * @param ranges at most MAX_PATHS_PER_MESSAGE, of at most MAX_READ_BYTES together
+   */
+  read(ranges: readonly FileRange[], options?: Abortable): Promise<Content['parts']>;
+}
+
+class WsTarget implements ReceiverTarget {
   readonly traits: TargetTraits;
   readonly refused: Promise<IsyncError>;
   readonly #refuse: (error: IsyncError) => void;
@@ -110,6 +120,12 @@ class WsTarget implements Target {
     const listed = this.#calls.list(prefix, options);
     this.#connectUnlessLinked();
     yield* await listed;
+  }
+
+  async read(ranges: readonly FileRange[], options: Abortable = {}): Promise<Content['parts']> {
+    const parts = this.#calls.read(ranges, options);
+    this.#connectUnlessLinked();
+    return await parts;
   }
 
   async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {

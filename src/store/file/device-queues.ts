@@ -1,10 +1,15 @@
 import { firstSegment, type RelPath } from '../../model/rel-path.ts';
 import type { Folders } from './folders.ts';
 import { Publisher, type WhenTaken } from './publisher.ts';
+import { Stager } from './stager.ts';
+import type { StagingArea } from './staging-area.ts';
+import type { Stamping } from './stamp.ts';
 import { Limiter } from '../../flow/limiter.ts';
 
 /** Small files written and fsynced at a time: the more, the fewer commits of the journal they need. */
 const STAGED_AT_ONCE = 32;
+/** Files that others have put there fsynced at a time; the same. */
+const SETTLED_AT_ONCE = 32;
 /** Uploads looked for in the staging area at a time. */
 const CLAIMED_AT_ONCE = 4;
 /** Resumed uploads digested at a time, each in a buffer of its own. */
@@ -12,13 +17,16 @@ const RESUMED_AT_ONCE = 4;
 
 /** The queues of one first-level folder: one device's. */
 export interface Queues {
-  readonly staging: Limiter;
+  readonly stager: Stager;
+  readonly settling: Limiter;
   readonly claiming: Limiter;
   readonly resuming: Limiter;
   readonly publisher: Publisher;
 }
 
 export interface QueueOptions {
+  readonly area: StagingArea;
+  readonly stamping: Stamping;
   readonly whenTaken: WhenTaken;
   /** One set of queues for all paths. */
   readonly oneQueue: boolean;
@@ -35,9 +43,18 @@ export class DeviceQueues {
     this.#options = options;
   }
 
+  /** The name of the queues for `path`. */
+  deviceOf(path: RelPath): string {
+    return this.#options.oneQueue ? '' : firstSegment(path);
+  }
+
   /** Runs `work` with the queues of the device of `path`. */
-  async use<T>(path: RelPath, work: (queues: Queues) => Promise<T>): Promise<T> {
-    const device = this.#options.oneQueue ? '' : firstSegment(path);
+  use<T>(path: RelPath, work: (queues: Queues) => Promise<T>): Promise<T> {
+    return this.useOf(this.deviceOf(path), work);
+  }
+
+  /** The same, by the name of the queues. */
+  async useOf<T>(device: string, work: (queues: Queues) => Promise<T>): Promise<T> {
     const queues = this.#byDevice.get(device) ?? this.#make(device);
     queues.users += 1;
     try {
@@ -49,11 +66,13 @@ export class DeviceQueues {
   }
 
   #make(device: string): Queues & { users: number } {
+    const { area, stamping, whenTaken } = this.#options;
     const queues = {
-      staging: new Limiter(STAGED_AT_ONCE),
+      stager: new Stager(area, stamping, STAGED_AT_ONCE),
+      settling: new Limiter(SETTLED_AT_ONCE),
       claiming: new Limiter(CLAIMED_AT_ONCE),
       resuming: new Limiter(RESUMED_AT_ONCE),
-      publisher: new Publisher(this.#folders, this.#options.whenTaken),
+      publisher: new Publisher(this.#folders, whenTaken),
       users: 0,
     };
     this.#byDevice.set(device, queues);

@@ -4,18 +4,19 @@ import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { isOwnPath, OWN_FOLDER } from '../../model/own-folder.ts';
 import type { RelPath } from '../../model/rel-path.ts';
-import { isAllZeros } from '../../model/damage.ts';
 import { checkContent } from '../check-digest.ts';
 import { refuseShorter, ZeroWatch } from '../rules/damage-rule.ts';
 import type {
   FileDigest,
   ListOptions,
   PublishOptions,
+  PutOutcome,
   ReadOptions,
   StoreCapabilities,
   StoredFile,
   StoreIdentity,
   Upload,
+  WholeFile,
 } from '../store.ts';
 import { PathOrder } from '../../flow/path-order.ts';
 import type { StoreNotes } from '../store-notes.ts';
@@ -39,15 +40,17 @@ import {
 } from './local-store.ts';
 import { claimPart, partOwner, releasePart } from './parts.ts';
 import {
-  readInto,
+  endOf,
   findPublished,
   type Published,
+  readInto,
   readPublished,
   statPublished,
   syncIfThere,
 } from './published.ts';
-import type { Publisher, StagedFile, WhenTaken } from './publisher.ts';
-import { discard, stageFile } from './stage-file.ts';
+import { findDirectly, MOST_DIRECT_BYTES, readDirectly } from './read-directly.ts';
+import type { Publisher, WhenTaken } from './publisher.ts';
+import { discard } from './stage-file.ts';
 import { PUBLISHED_MODE, type Stamping } from './stamp.ts';
 import { StagingArea } from './staging-area.ts';
 import { StoreIdFile } from './store-id.ts';
@@ -55,6 +58,7 @@ import { checkTaken } from './taken-path.ts';
 import { existingFolder } from './existing-folder.ts';
 import { guard, rejection } from './rejections.ts';
 import { storeError, unreadableFolder } from './system-errors.ts';
+import { putWholeFiles } from './whole-files.ts';
 
 const STALE_PARTIAL_MS = 7 * 24 * 3600 * 1000;
 
@@ -94,6 +98,7 @@ class FileStore implements LocalStore {
   readonly #folders: Folders;
   readonly #queues: DeviceQueues;
   readonly #append: Append;
+  readonly #readsDirectly: boolean;
   readonly #publishing = new PathOrder();
   readonly #uploads = new OpenUploads();
   #disposed: Promise<void> | undefined;
@@ -110,9 +115,12 @@ class FileStore implements LocalStore {
     });
     this.#space = new FreeSpace(root, options.minFreeBytes ?? 0);
     this.#stamping = { mode: options.mode ?? PUBLISHED_MODE, owner: options.owner };
+    this.#readsDirectly = options.readsDirectly ?? false;
     this.#append = options.direct === true ? new DirectAppender().append : appendInPool;
     this.#folders = new Folders(root, { keeps: options.keeps, owner: options.owner });
     this.#queues = new DeviceQueues(this.#folders, {
+      area,
+      stamping: this.#stamping,
       whenTaken: whenTaken(options),
       oneQueue: options.oneQueue ?? false,
     });
@@ -130,7 +138,7 @@ class FileStore implements LocalStore {
   async stat(path: RelPath, { signal }: Abortable = {}): Promise<FileEntry | undefined> {
     this.#checkGoesOn(signal);
     if (isOwnPath(path)) return undefined;
-    return guard(path, signal, () => statPublished(this.root, path));
+    return (await guard(path, signal, () => this.#find(path)))?.entry;
   }
 
   async *list(prefix: RelPath | '', { signal, onUnreadable }: ListOptions = {}): AsyncGenerator<FileEntry> {
@@ -156,28 +164,33 @@ class FileStore implements LocalStore {
     const { signal } = options;
     this.#checkGoesOn(signal);
     if (isOwnPath(path)) return undefined;
-    const found = await guard(path, signal, () => findPublished(this.root, path));
+    const found = await guard(path, signal, () => this.#find(path));
     if (found === undefined) return undefined;
     // No program can set the ctime.
     const version = `${found.stats.ino} ${found.stats.ctimeMs}`;
     return { entry: found.entry, version, bytes: this.#bytesOf(found, options) };
   }
 
-  async put(
-    file: FileEntry,
-    bytes: Uint8Array,
-    digest: FileDigest,
+  put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    const outcome = { kept: () => resolve(), refused: (_: WholeFile, reason: unknown) => reject(reason) };
+    void this.putMany([{ file, bytes, digest }], outcome, options);
+    return promise;
+  }
+
+  putMany<File extends WholeFile>(
+    files: readonly File[],
+    outcome: PutOutcome<File>,
     { replaceDamaged = false }: PublishOptions = {},
   ): Promise<void> {
-    this.#checkGoesOn();
-    checkTaken(this.root, file.path);
-    checkContent(file, bytes, digest);
-    await guard(file.path, undefined, () => {
+    const check = ({ file, bytes, digest }: WholeFile): void => {
+      this.#checkGoesOn();
+      checkTaken(this.root, file.path);
+      checkContent(file, bytes, digest);
       this.#space.take(bytes.length, file.path);
-      return this.#queues.use(file.path, (queues) =>
-        this.#publishing.run(file.path, () => this.#put(queues, { file, digest, replaceDamaged }, bytes)),
-      );
-    });
+    };
+    const [publishing, queues] = [this.#publishing, this.#queues];
+    return putWholeFiles(files, { publishing, queues, check, outcome, replaceDamaged });
   }
 
   async begin(file: FileEntry, options: LocalBeginOptions): Promise<Upload> {
@@ -214,9 +227,9 @@ class FileStore implements LocalStore {
   async settle(path: RelPath): Promise<void> {
     this.#checkGoesOn();
     checkTaken(this.root, path);
-    const settle = async ({ staging, publisher }: Queues): Promise<void> => {
+    const settle = async ({ settling, publisher }: Queues): Promise<void> => {
       // Not when it is named: many files then share a commit of the journal.
-      const isThere = await staging.run(() => syncIfThere(this.root, path));
+      const isThere = await settling.run(() => syncIfThere(this.root, path));
       await publisher.settle(path, isThere);
     };
     await guard(path, undefined, () => this.#publishing.run(path, () => this.#queues.use(path, settle)));
@@ -252,30 +265,24 @@ class FileStore implements LocalStore {
     return this.#publishing.run(path, () => this.#queues.use(path, ({ publisher }) => change(publisher)));
   }
 
+  async #find(path: RelPath): Promise<Published | undefined> {
+    return this.#readsDirectly ? findDirectly(this.root, path) : findPublished(this.root, path);
+  }
+
   async *#bytesOf(found: Published, options: ReadOptions): AsyncGenerator<Uint8Array> {
-    const { signal } = options;
+    const { signal, start = 0 } = options;
     const goesOn = (): void => this.#checkGoesOn(signal);
     goesOn();
     try {
+      const end = endOf(found.entry.size, options);
+      if (this.#readsDirectly && end - start <= MOST_DIRECT_BYTES) {
+        const bytes = readDirectly(this.root, found, start, end);
+        if (bytes.length > 0) yield bytes;
+        return;
+      }
       yield* readPublished(this.root, found, options, goesOn);
     } catch (error) {
       throw rejection(error, found.entry.path, signal);
-    }
-  }
-
-  async #put(
-    queues: Queues,
-    incoming: Pick<StagedFile, 'file' | 'digest' | 'replaceDamaged'>,
-    bytes: Uint8Array,
-  ): Promise<void> {
-    const staged = await queues.staging.run(() =>
-      stageFile(this.#area, incoming.file, bytes, this.#stamping),
-    );
-    try {
-      await queues.publisher.publish({ ...incoming, allZeros: isAllZeros(bytes), staged });
-    } catch (error) {
-      await discard(staged);
-      throw error;
     }
   }
 

@@ -29,6 +29,11 @@ export interface FileStoreOptions {
    * little else to do while it writes. Default false: by the thread pool.
    */
   readonly direct?: boolean | undefined;
+  /**
+   * This thread itself looks at files, and reads small ones: see read-directly.ts. For a process that has little else to do meanwhile.
+   * Default false: the thread pool, so that a slow disk holds up nobody else.
+   */
+  readonly readsDirectly?: boolean | undefined;
   /** All paths share one queue, for a store whose first-level folders are not devices to be kept apart. Default false. */
   readonly oneQueue?: boolean | undefined;
 }

@@ -11,7 +11,7 @@ import { unlessAbsent } from './system-errors.ts';
 /** Bytes read at a time: a millisecond of one disk. Many devices may ask for digests at once. */
 const READ_BYTES = 256 * 1024;
 /** O_NONBLOCK: opening a FIFO that somebody planted must not wait for its writer. */
-const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 /** A version that is published. */
 export interface Published {
@@ -24,6 +24,10 @@ export interface Published {
 export async function findPublished(root: string, path: RelPath): Promise<Published | undefined> {
   const stats = await unlessAbsent(() => lstat(join(root, path)));
   if (stats === undefined || !stats.isFile() || !(await inRealFolders(root, path))) return undefined;
+  return publishedOf(path, stats);
+}
+
+export function publishedOf(path: RelPath, stats: Stats): Published {
   return { entry: { path, size: stats.size, mtimeUs: toMicroseconds(stats.mtimeMs) }, stats };
 }
 
@@ -31,25 +35,33 @@ export async function statPublished(root: string, path: RelPath): Promise<FileEn
   return (await findPublished(root, path))?.entry;
 }
 
+/** Where the bytes that are wanted of a file of this size end; never before `start`. */
+export function endOf(size: number, { start = 0, length = Infinity }: ReadOptions): number {
+  return Math.max(start, Math.min(size, start + length));
+}
+
 /**
- * The bytes of a version from `start` on. An open descriptor keeps a version that is replaced meanwhile, whole; a write
+ * The bytes of a version that are wanted. An open descriptor keeps a version that is replaced meanwhile, whole; a write
  * into the file shows in its size or mtime. With `reuse` all pieces have the same memory. `checkGoesOn` throws to end it early.
  * @throws IsyncError FILE_CHANGED
  */
 export async function* readPublished(
   root: string,
   { entry, stats }: Published,
-  { start = 0, reuse = false }: ReadOptions,
+  options: ReadOptions,
   checkGoesOn: () => void,
 ): AsyncGenerator<Uint8Array> {
   const { path, size } = entry;
+  const { start = 0, reuse = false } = options;
+  const end = endOf(size, options);
   await using file = await unlessAbsent(() => open(join(root, path), READ_FLAGS));
   if (file === undefined) throw replaced(path);
-  checkSame(await file.stat(), stats, path);
+  // A single piece is compared once it is read.
+  if (end - start > READ_BYTES) checkSame(await file.stat(), stats, path);
   let buffer: Buffer | undefined;
-  for (let position = start; position < size;) {
+  for (let position = start; position < end;) {
     checkGoesOn();
-    const length = Math.min(READ_BYTES, size - position);
+    const length = Math.min(READ_BYTES, end - position);
     if (!reuse || buffer === undefined) buffer = Buffer.allocUnsafeSlow(length);
     const { bytesRead } = await file.read(buffer, 0, length, position);
     if (bytesRead === 0) throw replaced(path);
@@ -59,7 +71,8 @@ export async function* readPublished(
   checkSame(await file.stat(), stats, path);
 }
 
-function checkSame(now: Stats, then: Stats, path: RelPath): void {
+/** @throws IsyncError FILE_CHANGED where a file is not the version any more that it was */
+export function checkSame(now: Stats, then: Stats, path: RelPath): void {
   const isSame =
     now.ino === then.ino && now.dev === then.dev && now.size === then.size && now.mtimeMs === then.mtimeMs;
   if (!isSame) throw replaced(path);

@@ -1,5 +1,6 @@
 import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { damageOf } from '../../model/damage.ts';
 import { type FileEntry, toMicroseconds } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { nameOf, parentOf, type RelPath } from '../../model/rel-path.ts';
@@ -50,28 +51,27 @@ export class Publisher {
    * When it rejects the staged file is left to the caller, and nothing has been replaced unless a folder would not sync.
    */
   publish(file: StagedFile): Promise<void> {
-    return this.#take(file.file.path, (folders) =>
-      folders.within(parentOf(file.file.path), async (folder) => {
-        const path = join(folder.path, nameOf(file.file.path));
-        if (this.#whenTaken === 'replace') await this.#replace(path, file);
-        else await this.#nameOnce(path, file);
-      }),
-    );
+    return this.#promised((settled) => this.publishThen(file, settled));
+  }
+
+  /** The same without a promise: tells `settled` when it is done, with the reason where it failed. */
+  publishThen(file: StagedFile, settled: Settled): void {
+    this.#take({ path: file.file.path, take: (folders) => this.#name(folders, file), tries: 1, settled });
   }
 
   /** Resolves when the file and the folders above it that this leaves empty are gone for good; see FolderBatch. */
   remove(path: RelPath): Promise<void> {
-    return this.#take(path, async (folders) => folders.remove(path), TRIES);
+    return this.#changed(path, (folders) => folders.remove(path), TRIES);
   }
 
   /** Resolves when the folder is durable. */
   makeFolder(path: RelPath): Promise<void> {
-    return this.#take(path, (folders) => folders.within(path, async () => {}), TRIES);
+    return this.#changed(path, (folders) => folders.within(path, async () => {}), TRIES);
   }
 
   /** Resolves when the folder, if it is empty, and those above that this leaves empty are gone for good. */
   removeFolder(path: RelPath): Promise<void> {
-    return this.#take(path, async (folders) => folders.removeFolder(path), TRIES);
+    return this.#changed(path, (folders) => folders.removeFolder(path), TRIES);
   }
 
   /**
@@ -79,7 +79,7 @@ export class Publisher {
    * @param isThere whether they are: else there was no file
    */
   settle(path: RelPath, isThere: boolean): Promise<void> {
-    return this.#take(path, async (folders) => {
+    return this.#changed(path, (folders) => {
       const folder = folders.ensure(parentOf(path));
       const found = lstatSync(join(folder.path, nameOf(path)), { throwIfNoEntry: false });
       if (!isThere || found?.isFile() !== true)
@@ -89,15 +89,25 @@ export class Publisher {
   }
 
   /** @param tries for what may be done twice, should another process remove the folder before it is synced */
-  #take(path: RelPath, take: Step['take'], tries = 1): Promise<void> {
+  #changed(path: RelPath, take: Step['take'], tries = 1): Promise<void> {
+    return this.#promised((settled) => this.#take({ path, take, tries, settled }));
+  }
+
+  #promised(begin: (settled: Settled) => void): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#waiting.push({ path, take, tries, resolve, reject });
-    if (!this.#running) {
-      this.#running = true;
-      // Not at once: whatever else becomes ready in this turn of the event loop comes along.
-      setImmediate(() => void this.#run());
-    }
+    begin((failure) => {
+      if (failure === undefined) resolve();
+      else reject(failure);
+    });
     return promise;
+  }
+
+  #take(step: Step): void {
+    this.#waiting.push(step);
+    if (this.#running) return;
+    this.#running = true;
+    // Not at once: whatever else becomes ready in this turn of the event loop comes along.
+    setImmediate(() => void this.#run());
   }
 
   async #run(): Promise<void> {
@@ -116,9 +126,10 @@ export class Publisher {
     for (const step of this.#waiting.slice(0, BATCH_FILES)) {
       taken++;
       try {
-        done.set(step, await step.take(folders));
+        const folder = step.take(folders);
+        done.set(step, folder instanceof Promise ? await folder : folder);
       } catch (error) {
-        step.reject(storeError(error, step.path));
+        step.settled(storeError(error, step.path));
       }
       if (performance.now() > end) break;
     }
@@ -126,19 +137,26 @@ export class Publisher {
     const failureOf = await folders.sync(new Set(done.values()));
     for (const [step, folder] of done) {
       const failure = failureOf(folder);
-      if (failure === undefined) step.resolve();
+      if (failure === undefined) step.settled();
       else if (isVanished(failure) && step.tries > 1) this.#waiting.push({ ...step, tries: step.tries - 1 });
-      else step.reject(storeError(failure, step.path));
+      else step.settled(storeError(failure, step.path));
     }
+  }
+
+  #name(folders: FolderBatch, file: StagedFile): StandingFolder | Promise<StandingFolder> {
+    const folder = this.#whenTaken === 'replace' ? replaceAtOnce(folders, file) : undefined;
+    if (folder !== undefined) return folder;
+    return folders.within(parentOf(file.file.path), async (folder) => {
+      const path = join(folder.path, nameOf(file.file.path));
+      if (this.#whenTaken === 'replace') await this.#replace(path, file);
+      else await this.#nameOnce(path, file);
+    });
   }
 
   /** Looks right before it replaces: publications of a path come one after the other. */
   async #replace(path: string, incoming: StagedFile): Promise<void> {
-    const found = incoming.replaceDamaged ? undefined : lstatSync(path, { throwIfNoEntry: false });
-    if (found?.isFile() === true) {
-      const kept = { ...incoming.file, size: found.size, mtimeUs: toMicroseconds(found.mtimeMs) };
-      await refuseDamage(kept, incoming, (algorithm) => digestPublished(path, algorithm, goesOn));
-    }
+    const kept = incoming.replaceDamaged ? undefined : keptAt(path, incoming.file);
+    await refuseDamage(kept, incoming, (algorithm) => digestPublished(path, algorithm, goesOn));
     renameSync(incoming.staged, path);
   }
 
@@ -167,15 +185,43 @@ export class Publisher {
   }
 }
 
+/** Told once: without a failure when the change is durable. Must not throw. */
+type Settled = (failure?: IsyncError) => void;
+
 /** Something that changes names, and what it is to be told. */
 interface Step {
   readonly path: RelPath;
   /** Does it, and tells the folder that must be synced for it. */
-  readonly take: (folders: FolderBatch) => Promise<StandingFolder>;
+  readonly take: (folders: FolderBatch) => StandingFolder | Promise<StandingFolder>;
   /** Left, this one included: see TRIES. */
   readonly tries: number;
-  resolve(): void;
-  reject(error: IsyncError): void;
+  readonly settled: Settled;
+}
+
+/**
+ * The usual case without a promise, which would cost more than the rename. Undefined where nothing was done: what is kept has to
+ * be compared, or the folder was removed meanwhile.
+ */
+function replaceAtOnce(folders: FolderBatch, incoming: StagedFile): StandingFolder | undefined {
+  const { file, allZeros, staged, replaceDamaged } = incoming;
+  try {
+    const folder = folders.ensure(parentOf(file.path));
+    const path = join(folder.path, nameOf(file.path));
+    const kept = replaceDamaged ? undefined : keptAt(path, file);
+    if (kept !== undefined && damageOf(kept, file, allZeros) !== undefined) return undefined;
+    renameSync(staged, path);
+    return folder;
+  } catch (error) {
+    if (isVanished(error)) return undefined;
+    throw error;
+  }
+}
+
+/** The version of `file` that is kept at `path`; undefined where there is none. */
+function keptAt(path: string, file: FileEntry): FileEntry | undefined {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found?.isFile() !== true) return undefined;
+  return { path: file.path, size: found.size, mtimeUs: toMicroseconds(found.mtimeMs) };
 }
 
 async function checkKept(path: string, file: FileEntry, digest: FileDigest): Promise<void> {

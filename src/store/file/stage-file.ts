@@ -1,43 +1,77 @@
-import { closeSync, fsync, openSync, writeSync } from 'node:fs';
+import { closeSync, fsync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf } from '../../model/isync-error.ts';
 import type { StagingArea } from './staging-area.ts';
 import { stamp, type Stamping } from './stamp.ts';
 
-const syncFile = promisify(fsync);
-
 let staged = 0;
 
-/**
- * Writes a whole small file into the staging area, ready to be published. Resolves to its path when it is durable. All but
- * the fsync is synchronous: a promise for each call would cost more than the call.
- */
-export async function stageFile(
+/** Told of a staged file: its path, once it is durable, or why there is none. Must not throw. */
+export type Staged = (path: string | undefined, error?: unknown) => void;
+
+/** Writes a whole small file into the staging area, ready to be published. Resolves to its path when it is durable. */
+export function stageFile(
   area: StagingArea,
   file: FileEntry,
   bytes: Uint8Array,
   stamping: Stamping,
 ): Promise<string> {
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  stageThen(area, file, bytes, stamping, (path, error) => {
+    if (path === undefined) reject(error);
+    else resolve(path);
+  });
+  return promise;
+}
+
+/**
+ * The same, told by a callback, perhaps before this returns. All but the fsync is synchronous: a promise for each call would cost
+ * more than the call. In memory the fsync is, too.
+ */
+export function stageThen(
+  area: StagingArea,
+  file: FileEntry,
+  bytes: Uint8Array,
+  stamping: Stamping,
+  onStaged: Staged,
+): void {
   staged += 1;
   const path = join(area.own, `put-${staged}`);
-  const fd = create(area, path);
-  try {
-    try {
-      writeAll(fd, bytes);
-      stamp(fd, file, stamping);
-      // Not fdatasync: POSIX lets that one leave the mtime behind, and for a new file it is no faster.
-      await syncFile(fd);
-    } finally {
-      closeSync(fd);
-    }
-  } catch (error) {
+  const fail = async (reason: unknown): Promise<void> => {
     await discard(path);
-    throw error;
+    onStaged(undefined, reason);
+  };
+  let fd: number | undefined;
+  try {
+    fd = create(area, path);
+    writeAll(fd, bytes);
+    stamp(fd, file, stamping);
+    // Not fdatasync: POSIX lets that one leave the mtime behind, and for a new file it is no faster.
+    if (area.isInMemory) fsyncSync(fd);
+  } catch (error) {
+    void fail(closeAfter(fd, error));
+    return;
   }
-  return path;
+  const open = fd;
+  const close = (error: unknown): void => {
+    const failure = closeAfter(open, error);
+    if (failure === undefined) onStaged(path);
+    else void fail(failure);
+  };
+  if (area.isInMemory) close(undefined);
+  else fsync(open, (error) => close(error ?? undefined));
+}
+
+/** Closes a file. Returns why it failed, or what `earlier` failed with. */
+function closeAfter(fd: number | undefined, earlier: unknown): unknown {
+  try {
+    if (fd !== undefined) closeSync(fd);
+    return earlier;
+  } catch (error) {
+    return earlier ?? error;
+  }
 }
 
 /** Removes a staged file that is not going to be published. Never rejects. */

@@ -1,9 +1,12 @@
-import { lstatSync, mkdirSync } from 'node:fs';
+import { lstatSync, mkdirSync, statfsSync } from 'node:fs';
 import { rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { OWN_FOLDER } from '../../model/own-folder.ts';
 import { nameForThisProcess } from './process-identity.ts';
+
+/** `f_type` of statfs(2). */
+const TMPFS = 0x01021994;
 
 /**
  * The folders in which files are before they are published, on the file system of the published ones, so that a rename
@@ -29,12 +32,15 @@ export class StagingArea {
   /** The folder of this process. */
   readonly own: string;
   readonly ownName = nameForThisProcess();
+  /** On a tmpfs fsync(2) does nothing, so that it is quicker done than handed to another thread. */
+  readonly isInMemory: boolean;
 
   constructor(root: string) {
     this.#root = root;
     const { dev, ino } = lstatSync(root);
     this.#device = dev;
     this.#inode = ino;
+    this.isInMemory = process.platform === 'linux' && statfsSync(root).type === TMPFS;
     this.folder = join(root, OWN_FOLDER);
     this.all = join(this.folder, 'staging');
     this.parts = join(this.all, 'parts');

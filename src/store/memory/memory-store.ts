@@ -14,13 +14,16 @@ import type {
   BeginOptions,
   FileDigest,
   PublishOptions,
+  PutOutcome,
   ReadOptions,
   Store,
   StoreCapabilities,
   StoredFile,
   StoreIdentity,
   Upload,
+  WholeFile,
 } from '../store.ts';
+import { putEach } from '../put-each.ts';
 import { MemoryNotes } from './memory-notes.ts';
 import { replaced, storeClosed } from '../store-errors.ts';
 import type { NoteName, StoreNotes } from '../store-notes.ts';
@@ -105,10 +108,10 @@ class MemoryStore implements Store {
     }
   }
 
-  async read(path: RelPath, { start = 0, signal }: ReadOptions = {}): Promise<StoredFile | undefined> {
-    this.#check(signal);
+  async read(path: RelPath, options: ReadOptions = {}): Promise<StoredFile | undefined> {
+    this.#check(options.signal);
     const file = this.#contents.files.get(path);
-    return file && { entry: file.entry, bytes: this.#bytesOf(file, start, signal) };
+    return file && { entry: file.entry, bytes: this.#bytesOf(file, options) };
   }
 
   async put(
@@ -120,6 +123,14 @@ class MemoryStore implements Store {
     this.#check();
     checkContent(file, bytes, digest);
     await this.#publish(file, Uint8Array.from(bytes), digest, options);
+  }
+
+  putMany<File extends WholeFile>(
+    files: readonly File[],
+    outcome: PutOutcome<File>,
+    options?: PublishOptions,
+  ): Promise<void> {
+    return putEach(this, files, outcome, options);
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
@@ -169,14 +180,14 @@ class MemoryStore implements Store {
 
   async *#bytesOf(
     file: MemoryFile,
-    start: number,
-    signal: AbortSignal | undefined,
+    { start = 0, length = Infinity, signal }: ReadOptions,
   ): AsyncGenerator<Uint8Array> {
     this.#check(signal);
+    const end = Math.min(file.bytes.length, start + length);
     if (this.#contents.files.get(file.entry.path) !== file) throw replaced(file.entry.path);
-    for (let at = start; at < file.bytes.length; at += PIECE_BYTES) {
+    for (let at = start; at < end; at += PIECE_BYTES) {
       this.#check(signal);
-      yield Uint8Array.from(file.bytes.subarray(at, at + PIECE_BYTES));
+      yield Uint8Array.from(file.bytes.subarray(at, Math.min(at + PIECE_BYTES, end)));
     }
   }
 

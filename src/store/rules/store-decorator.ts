@@ -5,6 +5,7 @@ import type {
   BeginOptions,
   FileDigest,
   PublishOptions,
+  PutOutcome,
   ReadOptions,
   Store,
   StoreCapabilities,
@@ -12,7 +13,9 @@ import type {
   StoredFile,
   StoreIdentity,
   Upload,
+  WholeFile,
 } from '../store.ts';
+import { putEach } from '../put-each.ts';
 import type { StoreNotes } from '../store-notes.ts';
 
 /** A store with a rule about what is written to it. All else it does as `store`. */
@@ -30,6 +33,15 @@ export abstract class StoreDecorator implements Store {
     options?: PublishOptions,
   ): Promise<void>;
   abstract begin(file: FileEntry, options: BeginOptions): Promise<Upload>;
+
+  /** By `put`, so that a rule about that holds here too; a rule that has a quicker way overrides it. */
+  putMany<File extends WholeFile>(
+    files: readonly File[],
+    outcome: PutOutcome<File>,
+    options?: PublishOptions,
+  ): Promise<void> {
+    return putEach(this, files, outcome, options);
+  }
 
   get capabilities(): StoreCapabilities {
     return this.store.capabilities;

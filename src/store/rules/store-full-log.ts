@@ -2,7 +2,15 @@ import { LRUCache } from 'lru-cache';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import { firstSegment } from '../../model/rel-path.ts';
-import type { BeginOptions, FileDigest, PublishOptions, Store, Upload } from '../store.ts';
+import type {
+  BeginOptions,
+  FileDigest,
+  PublishOptions,
+  PutOutcome,
+  Store,
+  Upload,
+  WholeFile,
+} from '../store.ts';
 import type { Log } from '../../model/log.ts';
 import { StoreDecorator } from './store-decorator.ts';
 
@@ -56,6 +64,24 @@ class StoreFullLog extends StoreDecorator {
     this.#kept(file);
   }
 
+  override putMany<File extends WholeFile>(
+    files: readonly File[],
+    outcome: PutOutcome<File>,
+    options?: PublishOptions,
+  ): Promise<void> {
+    const watched: PutOutcome<File> = {
+      kept: (each) => {
+        this.#kept(each.file);
+        outcome.kept(each);
+      },
+      refused: (each, reason) => {
+        this.#failed(each.file, reason);
+        outcome.refused(each, reason);
+      },
+    };
+    return this.store.putMany(files, watched, options);
+  }
+
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {
     const upload = await this.#watched(file, this.store.begin(file, options));
     const watched = <T>(step: Promise<T>): Promise<T> => this.#watched(file, step);
@@ -77,9 +103,13 @@ class StoreFullLog extends StoreDecorator {
     try {
       return await step;
     } catch (error) {
-      if (error instanceof IsyncError && error.code === 'STORE_FULL') this.#refused(file, error);
+      this.#failed(file, error);
       throw error;
     }
+  }
+
+  #failed(file: FileEntry, error: unknown): void {
+    if (error instanceof IsyncError && error.code === 'STORE_FULL') this.#refused(file, error);
   }
 
   #refused({ path, size }: FileEntry, { code, message, hint }: IsyncError): void {

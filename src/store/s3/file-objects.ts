@@ -12,7 +12,7 @@ import type { Bucket, RequestOptions } from '../../s3/requests.ts';
 import { digestAll } from '../read-digest.ts';
 import { type Incoming, refuseDamage } from '../rules/damage-rule.ts';
 import { replaced } from '../store-errors.ts';
-import type { PublishOptions } from '../store.ts';
+import type { PublishOptions, ReadOptions, StoredFile } from '../store.ts';
 import { digestIn, mtimeOf, toMetadata } from './metadata.ts';
 
 /**
@@ -27,6 +27,9 @@ export interface FilePlace {
   readonly key: string;
   readonly path: RelPath;
 }
+
+/** Which bytes are wanted; see ReadOptions. */
+type Range = Pick<ReadOptions, 'start' | 'length'>;
 
 /** The objects of a store's files, one object a file. */
 export class FileObjects {
@@ -44,15 +47,20 @@ export class FileObjects {
     return head && entryOf(path, head);
   }
 
-  /** The file with the bytes of just this version; see `Store.read`. */
-  async read({ key, path }: FilePlace, start: number | undefined, request: RequestOptions) {
+  /** The file with the bytes of just this version; see `Store.read`. Some of them come with one request. */
+  async read({ key, path }: FilePlace, { start = 0, length }: Range, request: RequestOptions) {
+    if (length !== undefined && length > 0) {
+      const end = start + length;
+      using found = await getObject(this.#bucket, key, { ...request, path, start, end });
+      if (found === undefined) return undefined;
+      const wanted = Math.max(0, Math.min(end, found.size) - start);
+      return storedOf(path, found, once(await collect(found.bytes, wanted, path)));
+    }
     const head = await this.#headToRead(key, { ...request, path });
     if (head === undefined) return undefined;
     const { etag: ifMatch } = head;
-    const bytes = bytesOf(this.#bucket, key, { ...request, path, start, ifMatch });
-    // Some servers may tell no ETag.
-    const version = head.etag === '' ? undefined : head.etag;
-    return { entry: entryOf(path, head), version, digest: digestIn(head.metadata), bytes };
+    const bytes = length === 0 ? once() : bytesOf(this.#bucket, key, { ...request, path, start, ifMatch });
+    return storedOf(path, head, bytes);
   }
 
   /**
@@ -118,6 +126,30 @@ export function isFresh({ mtimeUs }: FileEntry): boolean {
 
 function entryOf(path: RelPath, head: ObjectHead): FileEntry {
   return { path, size: head.size, mtimeUs: mtimeOf(head.metadata) ?? head.modifiedMs * 1000 };
+}
+
+function storedOf(path: RelPath, head: ObjectHead, bytes: AsyncIterable<Uint8Array>): StoredFile {
+  // Some servers may tell no ETag.
+  const version = head.etag === '' ? undefined : head.etag;
+  return { entry: entryOf(path, head), version, digest: digestIn(head.metadata), bytes };
+}
+
+/** The first `length` bytes that come, in one piece. A server that heeds no range sends more. */
+async function collect(bytes: AsyncIterable<Uint8Array>, length: number, path: RelPath): Promise<Buffer> {
+  const all = Buffer.allocUnsafe(length);
+  let count = 0;
+  for await (const piece of bytes) {
+    const part = piece.subarray(0, length - count);
+    all.set(part, count);
+    count += part.length;
+    if (count === length) break;
+  }
+  if (count < length) throw replaced(path);
+  return all;
+}
+
+async function* once(bytes?: Buffer): AsyncGenerator<Uint8Array> {
+  if (bytes !== undefined && bytes.length > 0) yield bytes;
 }
 
 /** Nothing is asked for, and no connection held, before the first byte is wanted. */

@@ -14,13 +14,16 @@ import type {
   BeginOptions,
   FileDigest,
   PublishOptions,
+  PutOutcome,
   ReadOptions,
   Store,
   StoreCapabilities,
   StoredFile,
   StoreIdentity,
   Upload,
+  WholeFile,
 } from '../store.ts';
+import { putEach } from '../put-each.ts';
 import { throwAwayAbandoned } from './abandoned.ts';
 import { beginUpload } from './begin-upload.ts';
 import { FileObjects, isFresh } from './file-objects.ts';
@@ -126,12 +129,12 @@ class S3Store implements Store {
     }
   }
 
-  async read(path: RelPath, { start, signal }: ReadOptions = {}): Promise<StoredFile | undefined> {
+  async read(path: RelPath, { start, length, signal }: ReadOptions = {}): Promise<StoredFile | undefined> {
     this.#checkGoesOn(signal);
     const key = this.#keys.keyOf(path);
     if (key === undefined) return undefined;
     const signals = [this.#closing.signal, ...(signal === undefined ? [] : [signal])];
-    return this.#files.read({ key, path }, start, { signal: AbortSignal.any(signals) });
+    return this.#files.read({ key, path }, { start, length }, { signal: AbortSignal.any(signals) });
   }
 
   async put(
@@ -144,6 +147,14 @@ class S3Store implements Store {
     const key = this.#keys.keyFor(file.path);
     checkContent(file, bytes, digest);
     await this.#publishing.run(file.path, () => this.#files.put(key, { file, digest }, bytes, options));
+  }
+
+  putMany<File extends WholeFile>(
+    files: readonly File[],
+    outcome: PutOutcome<File>,
+    options?: PublishOptions,
+  ): Promise<void> {
+    return putEach(this, files, outcome, options);
   }
 
   async begin(file: FileEntry, options: BeginOptions): Promise<Upload> {

@@ -3,6 +3,7 @@ import { digestOf } from '../../../src/model/digest.ts';
 import { parseRelPath } from '../../../src/model/rel-path.ts';
 import { withFileSizeLimit } from '../../../src/store/rules/file-size-limit.ts';
 import { createMemoryStore } from '../../../src/store/memory/memory-store.ts';
+import { listPaths, manyOutcomes, wholeFile } from '../../suites/store/files.ts';
 
 it('refuses larger files before the store hears of them, and takes those at the limit', async () => {
   const inner = createMemoryStore();
@@ -24,4 +25,15 @@ it('refuses larger files before the store hears of them, and takes those at the 
   await store.put(small, Buffer.from('one'), digest('one'));
   await (await store.begin(small, options)).abort();
   expect(await store.stat(path)).toMatchObject({ size: 3 });
+});
+
+it('refuses of many files only the larger ones', async () => {
+  const store = withFileSizeLimit(createMemoryStore(), 3);
+  const { outcome, codes } = manyOutcomes();
+  await store.putMany(
+    ['one', 'four', 'six'].map((text) => wholeFile(`d/${text}`, text)),
+    outcome,
+  );
+  expect(codes()).toEqual({ 'd/one': 'kept', 'd/four': 'FILE_TOO_LARGE', 'd/six': 'kept' });
+  expect(await listPaths(store)).toEqual(['d/one', 'd/six']);
 });

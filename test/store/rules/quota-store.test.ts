@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { parseRelPath } from '../../../src/model/rel-path.ts';
 import { createMemoryStore } from '../../../src/store/memory/memory-store.ts';
 import { withQuota } from '../../../src/store/rules/quota-store.ts';
-import { putBytes } from '../../suites/store/files.ts';
+import { listPaths, manyOutcomes, putBytes, wholeFile } from '../../suites/store/files.ts';
 
 const FULL = { code: 'STORE_FULL', retryable: true };
 
@@ -23,4 +23,15 @@ it('counts removals and puts of one path in their order', async () => {
   await Promise.all([store.remove(parseRelPath('dev/a')), putBytes(store, 'dev/a', '123456')]);
   await expect(putBytes(store, 'dev/b', '12345')).rejects.toMatchObject(FULL);
   await putBytes(store, 'dev/b', '1234');
+});
+
+it('counts many files at once together', async () => {
+  await using store = withQuota(createMemoryStore(), 10);
+  const { outcome, told } = manyOutcomes();
+  await store.putMany(
+    ['a', 'b', 'c', 'd'].map((name) => wholeFile(`dev/${name}`, '1234')),
+    outcome,
+  );
+  expect(told.map(([, result]) => result).toSorted()).toEqual(['STORE_FULL', 'STORE_FULL', 'kept', 'kept']);
+  expect(await listPaths(store)).toHaveLength(2);
 });

@@ -6,6 +6,7 @@ import { withStoreFullLog } from '../../../src/store/rules/store-full-log.ts';
 import { withQuota } from '../../../src/store/rules/quota-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { createMemoryStore } from '../../../src/store/memory/memory-store.ts';
+import { manyOutcomes, wholeFile } from '../../suites/store/files.ts';
 import { gatedStore, receiverFor } from '../../receiver/fixtures.ts';
 import { RecordingLog } from '../../recording-log.ts';
 import { greet, inlineFile } from '../../receiver/wire-client.ts';
@@ -52,6 +53,20 @@ it('tells that a device has no room, once with the limit, and again each hour wi
   clock.nowMs += 60 * MINUTE_MS;
   await expect(put(store, 'edge1/DC1/b', 30)).rejects.toEqual(REFUSED);
   expect(lines()).toEqual(['warn edge1 0', 'warn edge1 4']);
+});
+
+it('tells of many files at once as of one after the other', async () => {
+  const { clock, store, lines } = logged();
+  const { outcome, codes } = manyOutcomes();
+  const many = (names: readonly string[], size: number) =>
+    names.map((name) => wholeFile(`edge1/DC1/${name}`, Buffer.alloc(size)));
+  await store.putMany([...many(['a', 'b'], 40), ...many(['c', 'd'], 50)], outcome);
+  expect(Object.values(codes()).toSorted()).toEqual(['STORE_FULL', 'STORE_FULL', 'kept', 'kept']);
+  expect(lines()).toEqual(['warn edge1 0']);
+  clock.nowMs += MINUTE_MS;
+  for (const name of ['a', 'b', 'c', 'd']) await store.remove(parseRelPath(`edge1/DC1/${name}`));
+  await store.putMany(many(['e'], 50), outcome);
+  expect(lines()).toEqual(['warn edge1 0', 'info edge1 1']);
 });
 
 it('tells that there is room again, and not more than once a minute where that changes in turns', async () => {

@@ -3,7 +3,7 @@ import type { FileEntry } from '../../../src/model/file-entry.ts';
 import { IsyncError } from '../../../src/model/isync-error.ts';
 import { parseRelPath, type RelPath } from '../../../src/model/rel-path.ts';
 import { readDigest } from '../../../src/store/read-digest.ts';
-import type { FileDigest, ReadOptions, Store } from '../../../src/store/store.ts';
+import type { FileDigest, PutOutcome, ReadOptions, Store, WholeFile } from '../../../src/store/store.ts';
 
 const MTIME_US = 1_700_000_000_123_456;
 
@@ -26,6 +26,21 @@ export async function putBytes(
   const file = fileAt(path, bytes.length, mtimeUs);
   await store.put(file, bytes, xxh64(bytes));
   return file;
+}
+
+export function wholeFile(path: string, content: Uint8Array | string, mtimeUs = MTIME_US): WholeFile {
+  const bytes = Buffer.from(content);
+  return { file: fileAt(path, bytes.length, mtimeUs), bytes, digest: xxh64(bytes) };
+}
+
+/** An outcome for `putMany` that writes down what it is told: the path, and "kept" or the code of the refusal. */
+export function manyOutcomes() {
+  const told: [path: string, result: string][] = [];
+  const outcome: PutOutcome<WholeFile> = {
+    kept: ({ file }) => void told.push([file.path, 'kept']),
+    refused: ({ file }, reason) => void told.push([file.path, codeOf(reason)]),
+  };
+  return { outcome, told, codes: () => Object.fromEntries(told) };
 }
 
 export async function listAll(store: Store, prefix = ''): Promise<FileEntry[]> {

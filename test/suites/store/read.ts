@@ -22,6 +22,28 @@ export function readSuite(subject: Subject): void {
       },
     );
 
+    it.each([
+      [0, 0],
+      [0, 1000],
+      [0, 3_000_000],
+      [0, 4_000_000],
+      [999_999, 1_000_001],
+      [2_999_999, 10],
+      [3_000_000, 10],
+      [3_000_001, 10],
+    ])('gives from %i on at most the %i bytes that are wanted', async (start, length) => {
+      const file = await putBytes(subject.store, 'd/f', content);
+      const found = await subject.store.read(file.path, { start, length });
+      expect(sameVersion(found!.entry, file)).toBe(true);
+      const wanted = content.subarray(start, start + length);
+      expect((await joined(found!.bytes)).equals(wanted)).toBe(true);
+    });
+
+    it('gives nothing of what is not there, however little is wanted', async () => {
+      for (const length of [0, 1])
+        expect(await subject.store.read(parseRelPath('d/none'), { length })).toBeUndefined();
+    });
+
     it('tells no later version of the same size and mtime for the same', async () => {
       const { path } = await putBytes(subject.store, 'd/f', 'earlier');
       const earlier = await subject.store.read(path);

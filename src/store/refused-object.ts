@@ -1,6 +1,8 @@
-import { IsyncError } from '../model/isync-error.ts';
+import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { type Refusal, refusalOf } from '../s3/refusals.ts';
+
+/** Errors of a read that are of one file alone: others may be readable. */
 
 /** What keeps us from an object, and what to do about it. */
 const MEANINGS: Readonly<Record<Exclude<Refusal, 'no such key'>, string>> = {
@@ -21,4 +23,13 @@ export function refusedObject(error: unknown, path: RelPath): IsyncError | undef
   if (refusal === undefined || refusal === 'no such key') return undefined;
   const words = error instanceof Error ? error.message : String(error);
   return new IsyncError('FILE_UNREADABLE', `${MEANINGS[refusal]} (${words})`, { path, cause: error });
+}
+
+/** Whether the file system that is read has an error for this file, such as of its permissions. */
+export function isOfDisk(error: unknown): boolean {
+  if (!(error instanceof IsyncError)) return false;
+  const { code, cause } = error;
+  return (
+    code === 'STORE_FAILED' && cause instanceof Error && 'syscall' in cause && errnoOf(cause) !== undefined
+  );
 }
