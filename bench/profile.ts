@@ -21,10 +21,11 @@ const PHASES: readonly (readonly [phase: string, place: RegExp])[] = [
   ['listing', /scanner\/(walk|list-|look-at|finding|fingerprint|ignore|folder-handle|own-marks)/],
   ['marking', /scanner\/mark\.js/],
   ['staging', /store\/file\/(stag|file-body|file-upload)/],
-  ['publishing', /store\/file\//],
+  ['publishing', /store\/|model\/sync-folder\.js/],
   ['wire', /protocol\/|sender\/ws\/|node_modules\/ws\//],
   ['receiver', /dist\/receiver\//],
   ['sender', /dist\/sender\//],
+  ['start: settings, and the log', /dist\/(cli|config|observe)\/|node_modules\/(zod|pino|sonic-boom)/],
   ['other', /dist\/|node_modules\//],
 ];
 
