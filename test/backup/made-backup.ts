@@ -51,7 +51,7 @@ export interface BackupToMake {
 export async function makeBackup(wanted: BackupToMake): Promise<MadeBackup> {
   const { target, base, version = 1, compress = 'zstd', encryption, change = {} } = wanted;
   const pieces: Uint8Array[] = [];
-  const frames = new FrameWriter(compress, { write: async (bytes) => void pieces.push(bytes) });
+  const frames = new FrameWriter(compress, { write: async (bytes) => void pieces.push(Buffer.from(bytes)) });
   const tar = new TarWriter(frames);
   const old = new Map<string, FileRecord>(base?.records.map((record) => [record.path, record]));
   const packed: { record: FileRecord; place?: { start: number; end: number } }[] = [];

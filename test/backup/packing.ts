@@ -92,7 +92,7 @@ export async function packed(
       before: on?.counts,
       isRehash: false,
       sealer: undefined,
-      sink: { write: async (bytes) => void pieces.push(bytes.slice()) },
+      sink: { write: async (bytes) => void pieces.push(Buffer.from(bytes)) },
       listFile,
       scratchFolder: join(job.stateDir, 'scratch', String(version)),
       log,

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { ONE_SHOT_RETRY_MS } from '../../src/cli/open-target.ts';
 import { defaultDevice } from '../../src/config/default-device.ts';
 import { optionName } from '../../src/config/names.ts';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig, type CommandSchema } from '../../src/config/read-config.ts';
 import type { Sources } from '../../src/config/sources.ts';
 import { parseDuration } from '../../src/config/values.ts';
@@ -69,7 +70,7 @@ function readSettings(command: Section, sources: Sources): object {
 }
 
 function settings(command: Section, flags: Readonly<Record<string, unknown>> = {}) {
-  const sources = { flags: { ...REQUIRED[command], ...flags }, environment: {} };
+  const sources = { flags: { ...REQUIRED[command], ...flags }, environment: {}, readFile: readConfigFile };
   const config = readSettings(command, sources);
   return new Map(Object.entries(config).map(([key, value]) => [optionName(key), value]));
 }

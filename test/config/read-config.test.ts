@@ -77,6 +77,7 @@ describe('defaults', () => {
       immutable: false,
       maxUnsentAge: 86_400_000,
       maxSilence: 86_400_000,
+      retainLast: 1,
       json: false,
       logLevel: 'info',
       logFormat: 'auto',

@@ -53,6 +53,7 @@ describe('which store a receiver has', () => {
       process: expect.stringMatching(/^[0-9a-f-]{36}$/),
       listedMtime: true,
       checksLooks: true,
+      retirements: false,
     });
     expect(second.welcome.store).toEqual(first.welcome.store);
   });
