@@ -1,4 +1,3 @@
-import * as fc from 'fast-check';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { zstdCompressSync } from 'node:zlib';
@@ -18,36 +17,9 @@ import {
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
 import { formatReport } from '../../src/protocol/report.ts';
 import { pack } from '../../src/protocol/packing.ts';
-import { relPaths, senderMessages } from '../protocol/arbitraries.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from '../../harness/random.ts';
-
-/** Messages and paths that fast-check makes of the grammar; made once, for they take longer than to send. */
-export interface Corpus {
-  readonly messages: readonly Buffer[];
-  readonly paths: readonly RelPath[];
-}
-
-export function senderCorpus(seed: number): Corpus {
-  return {
-    messages: fc.sample(senderMessages('xxh64'), { seed, numRuns: 2000 }).map(encode),
-    // Few, so that the store does not grow with the number of messages.
-    paths: [
-      ...fc.sample(relPaths, { seed, numRuns: 100 }),
-      'DC1/a',
-      'DC1/b',
-      'DC1/a/below-a-file',
-      'DC1/finished.watch',
-      'DC1/finished.parse',
-      'DC1/.isync/x',
-      '.isync',
-      '.isync/staging/x',
-      '.ISYNC/retired/x',
-      `DC1/${'deep/'.repeat(62)}x`,
-      `DC1/${'a/'.repeat(2000)}x`,
-    ].map(parseRelPath),
-  };
-}
+import type { Corpus } from './sender-corpus.ts';
 
 /** Close codes a receiver may answer nonsense with; 1006 is a socket that was cut. */
 const FAIR_CODES: ReadonlySet<number> = new Set([
