@@ -22,13 +22,24 @@ export async function isync(
     link = LOOPBACK,
     args = [],
     main,
-  }: { readonly link?: Link; readonly args?: readonly string[]; readonly main?: string | undefined } = {},
+    env = {},
+  }: {
+    readonly link?: Link;
+    readonly args?: readonly string[];
+    readonly main?: string | undefined;
+    /** Besides this process's own. */
+    readonly env?: Partial<Record<'sender' | 'receiver', Readonly<Record<string, string>>>>;
+  } = {},
 ): Promise<Competitor> {
   const tokens = join(folder, 'tokens.json');
   const tokenFile = await writeTokenFile(folder, DEVICE, await addToken(DEVICE, tokens));
   return {
     async run(data, store) {
-      await using receiver = await startReceiver(store, { main, args: ['--tokens', tokens] });
+      await using receiver = await startReceiver(store, {
+        main,
+        env: env.receiver ?? {},
+        args: ['--tokens', tokens],
+      });
       await using between = await link(receiver.port);
       const to = `ws://127.0.0.1:${between.port}`;
       return await timed(
@@ -36,6 +47,7 @@ export async function isync(
         async () => {
           const { exitCode, stderr, summary } = await scanOnce(data.root, {
             main,
+            env: env.sender ?? {},
             to,
             device: DEVICE,
             args: ['--token-file', tokenFile, ...args],

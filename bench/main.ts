@@ -12,6 +12,7 @@ const TMPFS_MAGIC = 0x01021994;
 // What is measured is what a user has installed, not these sources; harness/cli.ts reads it when it is loaded.
 process.env['ISYNC_CLI_MAIN'] ??= fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 const { CASES } = await import('./cases/index.ts');
+const { isProfiled, profile } = await import('./profile.ts');
 
 process.exitCode = await main();
 
@@ -24,6 +25,7 @@ async function main(): Promise<number> {
   }
   if (options.help) return help();
   const { names } = options;
+  if (options.profile) return await profiled(options);
   const unknown = names.find((name) => !CASES.some((one) => isCalled(one, name)));
   if (unknown !== undefined) return usage(`there is no case "${unknown}"`);
   const chosen = CASES.filter((one) => names.length === 0 || names.some((name) => isCalled(one, name)));
@@ -70,6 +72,16 @@ async function measure(cases: readonly BenchCase[], options: Options): Promise<n
   return failed.length > 0 ? 1 : 0;
 }
 
+/** What `--profile` prints. */
+async function profiled(options: Options): Promise<number> {
+  const unknown = options.names.find((name) => !isProfiled(name));
+  if (unknown !== undefined) return usage(`there is no profile of "${unknown}"`);
+  if (!isTmpfs(options.tmpfs)) return usage(`${options.tmpfs} is no tmpfs: give another place with --tmpfs`);
+  using folders = new DisposableStack();
+  await profile(folderIn(options.tmpfs, folders), options.names);
+  return 0;
+}
+
 /** A folder of our own in `parent` that is removed at the end, also when a signal ends this process. */
 function folderIn(parent: string, folders: DisposableStack): string {
   const path = mkdtempSync(join(parent, 'isync-bench-'));
@@ -91,6 +103,7 @@ function isTmpfs(path: string): boolean {
 function help(): number {
   console.log(`npm run bench                      measures everything and prints a Markdown table
 npm run bench -- NAME…             only these cases, or all whose names begin so (small: small-disk, small-tmpfs)
+npm run bench -- --profile [NAME…] what the time of small, mixed and big goes to, on tmpfs, by V8's profiler: a Markdown table
 
   --runs N      how often each thing is measured (5)
   --disk DIR    a folder on a disk (/var/tmp)

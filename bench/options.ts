@@ -8,6 +8,8 @@ export interface Options {
   readonly tmpfs: string;
   readonly json: string | undefined;
   readonly before: string | undefined;
+  /** Where the time goes instead of how much it is. */
+  readonly profile: boolean;
   readonly help: boolean;
 }
 
@@ -22,6 +24,7 @@ export function readOptions(args: readonly string[]): Options {
       tmpfs: { type: 'string', default: '/dev/shm' },
       json: { type: 'string' },
       before: { type: 'string' },
+      profile: { type: 'boolean', default: false },
       help: { type: 'boolean', default: false },
     },
   });

@@ -40,6 +40,8 @@ class HeldFile implements SourceFile {
     return noise;
   }
 
+  letGo(): void {}
+
   open(): Promise<SourceReader> {
     throw new Error('such small files are read whole');
   }

@@ -1,3 +1,4 @@
+import type { ReadConfigFile } from '../config/config-file.ts';
 import { readConfig, type CommandSchema } from '../config/read-config.ts';
 import { type CommandSettings, configPath, type Sources } from '../config/sources.ts';
 import type { Call, Run } from './command.ts';
@@ -24,12 +25,21 @@ export function briefCommand<Config extends { readonly json: boolean }>(
   work: (given: BriefWork<Config>) => Promise<ExitCode>,
 ): Run {
   return async ({ settings, flags, words, list, output }) => {
-    const sources = { flags, environment: process.env };
+    const given = { flags, environment: process.env };
+    const configFile = String(configPath(given) ?? '') || undefined;
+    // Where it lies does not change while this process runs, so that only a command that is given one ever reads one.
+    const sources: Sources = {
+      ...given,
+      readFile: configFile === undefined ? undefined : await readerOfFiles(),
+    };
     const reread = (): Config =>
       typeof reader === 'function' ? reader(settings, sources) : readConfig(reader, settings, sources);
     const config = reread();
-    const configFile = String(configPath(sources) ?? '') || undefined;
     output.json = config.json;
     return work({ config, configFile, reread, words, list, output });
   };
+}
+
+async function readerOfFiles(): Promise<ReadConfigFile> {
+  return (await import('../config/parse-config-file.ts')).readConfigFile;
 }

@@ -14,6 +14,7 @@ import {
 import { COMMANDS, commandsOf, entryAt, settingsOf } from './commands/list.ts';
 import { LEVEL_LETTERS, UNIT_HELP } from './commands/options.ts';
 import { EXIT_CODE_HELP } from './exit-codes.ts';
+import { withLevel } from './with-level.ts';
 
 /** Widest help in columns; longer lines are hard to read. */
 const MAX_HELP_COLUMNS = 110;
@@ -150,21 +151,6 @@ function commandModule(command: Command, section: string, asked: Asked): Command
       });
     },
   };
-}
-
-/**
- * Returns `flags` with -v and -q as the --log-level that they stand for.
- * @throws IsyncError USAGE where more than one of the three is given
- */
-function withLevel(flags: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
-  const letters = Object.entries(LEVEL_LETTERS).filter(([letter]) => flags[letter] === true);
-  const [first, ...more] = letters;
-  if (first === undefined) return flags;
-  if (more.length > 0 || flags['log-level'] !== undefined)
-    throw new IsyncError('USAGE', `-${first[0]} is given, and another level as well; which is meant?`, {
-      hint: '-v is --log-level debug, -q is --log-level warn.',
-    });
-  return { ...flags, 'log-level': first[1].level };
 }
 
 /** A setting that is missing on the command line may come from elsewhere: src/config looks for it. */

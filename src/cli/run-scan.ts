@@ -1,6 +1,7 @@
 import { type ListedScan, readScans, type ScansConfig } from '../config/read-scans.ts';
+import { KeptOpen } from '../sender/kept-open.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
-import { FILES_OF_SCAN, warnOfFewFiles } from './open-files.ts';
+import { FILES_OF_SCAN, openFilesLimit, warnOfFewFiles } from './open-files.ts';
 import { BandwidthLimits } from './scan/bandwidth-limits.ts';
 import { endOfScan, endOfScans } from './scan/end-of-scans.ts';
 import { keepRunning } from './scan/keep-running.ts';
@@ -50,9 +51,10 @@ function openScans(
 ): Scans {
   const { isList, all } = config.scans;
   const limits = new BandwidthLimits();
+  const keptOpen = new KeptOpen(openFilesLimit());
   const open = (listed: ListedScan): OneScan => {
     const own = isList ? log.with({ root: listed.config.root }) : log;
-    return new OneScan({ listed, apart, limits, signal, cut, onOpened, log: own });
+    return new OneScan({ listed, apart, limits, keptOpen, signal, cut, onOpened, log: own });
   };
   const [first, ...others] = all;
   return [open(first), ...others.map(open)];

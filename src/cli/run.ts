@@ -1,6 +1,8 @@
 import { IsyncError } from '../model/isync-error.ts';
+import type { Invocation } from './command.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { Output } from './output.ts';
+import { plainLine } from './plain-line.ts';
 import { readVersion } from './version.ts';
 
 /** Runs the command line and ends the process with its exit code. */
@@ -22,9 +24,7 @@ async function execute(args: readonly string[], output: Output): Promise<ExitCod
       return EXIT.DONE;
     }
     checkWorkingFolder();
-    // Loaded here, because printing the version takes a tenth of the time of loading the rest.
-    const { parseCommandLine } = await import('./command-line.ts');
-    const invocation = await parseCommandLine(args, readVersion());
+    const invocation = plainLine(args) ?? (await anyLine(args));
     if (invocation === undefined) return EXIT.DONE;
     // Loaded here, because help and completion need nothing of what commands need.
     const run = await invocation.command.load();
@@ -32,6 +32,12 @@ async function execute(args: readonly string[], output: Output): Promise<ExitCod
   } catch (error) {
     return output.failed(error);
   }
+}
+
+/** Loads what reads every command line only for one that is not plain; printing the version needs neither. */
+async function anyLine(args: readonly string[]): Promise<Invocation | undefined> {
+  const { parseCommandLine } = await import('./command-line.ts');
+  return await parseCommandLine(args, readVersion());
 }
 
 /** @throws IsyncError USAGE where the working folder was removed: neither paths nor yargs have a place to start from */

@@ -1,5 +1,5 @@
 import { didYouMean } from './closest.ts';
-import { isRecord, readConfigFile, type ConfigFile, type ValuePath } from './config-file.ts';
+import { isRecord, type ConfigFile, type ReadConfigFile, type ValuePath } from './config-file.ts';
 import { environmentName, optionName, SCANS, STORES } from './names.ts';
 import { Secret } from './secret.ts';
 import { shownName } from './shown.ts';
@@ -46,6 +46,8 @@ export interface Sources {
   /** As yargs parsed them, by option name; what the user did not give is undefined or not there. */
   readonly flags: Readonly<Record<string, unknown>>;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Must be there where a config file is named; see {@link configPath}. */
+  readonly readFile?: ReadConfigFile | undefined;
 }
 
 export interface Collected {
@@ -76,7 +78,7 @@ export function variableOf(key: string, { variables = {} }: CommandSettings): st
 export function collectSettings(
   keys: readonly string[],
   command: CommandSettings,
-  { flags, environment }: Sources,
+  { flags, environment, readFile }: Sources,
 ): Collected {
   const { byOption = {} } = command;
   const otherOptions = new Set(Object.values(byOption));
@@ -104,7 +106,8 @@ export function collectSettings(
   const path = configPath({ flags, environment });
   if (Array.isArray(path)) faults.push('config: is given more than once (flag --config)');
   if (typeof path !== 'string' || path === '') return { settings, faults, file: undefined };
-  const file = readConfigFile(path, shapeOf(command));
+  if (readFile === undefined) throw new Error('a config file is named, and nothing that reads it is given');
+  const file = readFile(path, shapeOf(command));
   // Of a secret and the file that holds it, the one that was found already is meant.
   const isDecided = (key: string): boolean =>
     command.secrets.some(
@@ -123,7 +126,7 @@ function shapeOf({ section, ownFile = false }: CommandSettings): string {
 }
 
 /** What names the config file, as it was given: several texts are a fault. */
-export function configPath({ flags, environment }: Sources): string | string[] | undefined {
+export function configPath({ flags, environment }: Omit<Sources, 'readFile'>): string | string[] | undefined {
   return flagValue(flags['config']) ?? environment[environmentName('config')];
 }
 

@@ -15,12 +15,16 @@ export class Admission {
     this.#free = limit;
   }
 
-  /** Resolves when there is room; give it back with {@link release}. */
+  /** Takes room where there is some; give it back with {@link release}. */
+  tryAcquire(): boolean {
+    if (this.#free === 0) return false;
+    this.#free--;
+    return true;
+  }
+
+  /** Resolves when there is room, which is taken then. */
   async acquire(rank: number): Promise<void> {
-    if (this.#free > 0) {
-      this.#free--;
-      return;
-    }
+    if (this.tryAcquire()) return;
     await new Promise<void>((resolve) => {
       this.#waiting.push({ rank, admit: resolve });
     });

@@ -36,19 +36,20 @@ export class PathOrder<Path extends string = RelPath> {
 
   /**
    * The first of `items` at each path that is not busy, and all others in their order: what `runAll` may have at once, and what
-   * has to wait for its turn.
+   * is for `run`, because it has to wait, or is the only one.
    */
-  split<Item>(items: readonly Item[], pathOf: (item: Item) => Path): { together: Item[]; waiting: Item[] } {
+  split<Item>(items: readonly Item[], pathOf: (item: Item) => Path): { together: Item[]; inTurn: Item[] } {
+    if (items.length === 1) return { together: [], inTurn: [...items] };
     const seen = new Set<Path>();
     const together: Item[] = [];
-    const waiting: Item[] = [];
+    const inTurn: Item[] = [];
     for (const item of items) {
       const path = pathOf(item);
-      if (this.#last.has(path) || seen.has(path)) waiting.push(item);
+      if (this.#last.has(path) || seen.has(path)) inTurn.push(item);
       else together.push(item);
       seen.add(path);
     }
-    return { together, waiting };
+    return { together, inTurn };
   }
 
   /** Resolves when the steps asked for so far at `path` have ended. A rejection is told to whoever asked for the step. */

@@ -44,6 +44,11 @@ export function parseRelPath(text: string): RelPath {
   throw new IsyncError('BAD_PATH', `the path ${relPathFault(text)}`, { path: text });
 }
 
+/** Whether `path`, which is a RelPath, a "/" and `name`, is one too: tells it from the name and the length, faster than from all of it. */
+export function isEntryPath(path: string, name: string): path is RelPath {
+  return !name.includes('/') && isRelPath(name) && !isLonger(path, MAX_PATH_BYTES);
+}
+
 /** A file name as the disk holds it; undefined where it is not UTF-8, and so can't be in a RelPath. */
 export function decodeName(name: Buffer): string | undefined {
   return isUtf8(name) ? name.toString('utf8') : undefined;

@@ -3,13 +3,14 @@ const WIDE =
   /^[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}\p{Emoji_Presentation}\u3000-\u303f\uff01-\uff60\uffe0-\uffe6]/u;
 const ASCII = /^[\u0020-\u007e]*$/;
 const CUT = '…';
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' });
+/** Made for the first text that needs it, which takes 5 ms. */
+let segmenter: Intl.Segmenter | undefined;
 
 /** Columns that a terminal needs for a text of one line without control characters. */
 export function columnsOf(text: string): number {
   if (ASCII.test(text)) return text.length;
   let columns = 0;
-  for (const { segment } of graphemes.segment(text)) columns += widthOf(segment);
+  for (const { segment } of graphemesOf(text)) columns += widthOf(segment);
   return columns;
 }
 
@@ -18,7 +19,7 @@ export function cutToColumns(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
   let cut = '';
   let left = columns - CUT.length;
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of graphemesOf(text)) {
     left -= widthOf(segment);
     if (left < 0) break;
     cut += segment;
@@ -30,6 +31,11 @@ export function cutToColumns(text: string, columns: number): string {
 export function filledTo(text: string, columns: number): string {
   const cut = cutToColumns(text, columns);
   return `${cut}${' '.repeat(Math.max(0, columns - columnsOf(cut)))}`;
+}
+
+function graphemesOf(text: string): Intl.Segments {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' });
+  return segmenter.segment(text);
 }
 
 function widthOf(grapheme: string): number {

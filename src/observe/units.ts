@@ -30,7 +30,12 @@ export function formatSeconds(seconds: number): string {
 
 /** `1 file`, `12,345 files`, `2 directories`. */
 export function formatCount(count: number, one: string, many = `${one}s`): string {
-  return `${count.toLocaleString('en-US')} ${count === 1 ? one : many}`;
+  return `${grouped(count)} ${count === 1 ? one : many}`;
+}
+
+/** As toLocaleString('en-US') says a whole number, without the 5 ms that its first call takes. */
+function grouped(count: number): string {
+  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ',');
 }
 
 function twoDigits(value: number): string {

@@ -8,6 +8,7 @@ import type { Store } from '../store/store.ts';
 import type { SessionStart, SessionWatch } from './devices/device-watch.ts';
 import { Deadlines } from './deadlines.ts';
 import type { IdentityLookup } from './identity-lookup.ts';
+import { apartFromRead } from './large-reads.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
 import { ReceiverSession, type SessionLink } from './session.ts';
@@ -134,7 +135,7 @@ export class Connection implements SessionLink {
 
   async #serve(log: Log): Promise<void> {
     this.#ws.on('message', (message, isBinary) => {
-      if (isBinary && Buffer.isBuffer(message)) this.#session.receive(message);
+      if (isBinary && Buffer.isBuffer(message)) this.#session.receive(apartFromRead(message));
       else this.#session.close(CLOSE.PROTOCOL, 'a text message');
     });
     // ws has closed the connection itself then, with a code of RFC 6455.

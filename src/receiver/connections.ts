@@ -14,6 +14,7 @@ import { admit, NO_SESSION_LEFT, NO_SESSION_LEFT_FOR_DEVICE, SHUTTING_DOWN } fro
 import { Connection } from './connection.ts';
 import type { DeviceWatch } from './devices/device-watch.ts';
 import { IdentityLookup } from './identity-lookup.ts';
+import { readLarge } from './large-reads.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { MAX_SESSIONS_OF_DEVICE, type ReceiverLimits } from './receiver-limits.ts';
 import type { TokenFile, TokenIdentity } from '../access/token-file.ts';
@@ -127,6 +128,7 @@ export class Connections {
     const { store, software, limits, log, warnings, watch } = this.#options;
     const address = hostOf(remote);
     if (!(socket instanceof Socket)) throw new IsyncError('INTERNAL', 'an upgrade without a socket');
+    readLarge(socket);
     const connection = new Connection({
       ws,
       socket,

@@ -85,9 +85,9 @@ export class FileIntake {
   files({ firstId, files }: Files): void {
     this.#takeIds(firstId, files.length);
     const incoming = files.flatMap((file, index) => this.#incoming(firstId + index, file) ?? []);
-    const { together, waiting } = this.#order.split(incoming, pathOf);
+    const { together, inTurn } = this.#order.split(incoming, pathOf);
     if (together.length > 0) this.#putting(together, (put) => this.#order.runAll(together.map(pathOf), put));
-    for (const each of waiting) this.#putting([each], (put) => this.#order.run(pathOf(each), put));
+    for (const each of inTurn) this.#putting([each], (put) => this.#order.run(pathOf(each), put));
   }
 
   open(open: Open): void {

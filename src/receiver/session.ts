@@ -9,7 +9,7 @@ import type { Hello, SenderMessage } from '../protocol/messages.ts';
 import { DeviceFolder } from '../store/device-folder.ts';
 import type { Store, StoreIdentity } from '../store/store.ts';
 import { FileIntake } from './file-intake.ts';
-import type { SessionStart, SessionWatch } from './devices/device-watch.ts';
+import { type SessionStart, type SessionWatch, UNWATCHED } from './devices/device-watch.ts';
 import { deviceOf, refusalOf, welcome } from './handshake.ts';
 import type { IdentityLookup } from './identity-lookup.ts';
 import { Inbox } from './inbox.ts';
@@ -235,7 +235,8 @@ export class ReceiverSession {
     storeId: string | undefined,
   ): WelcomedSession {
     const { store, limits } = this.#options;
-    const watch = this.#options.watch({ device, mode, software });
+    // Whoever gets files back may be anywhere: the device itself is silent all the same.
+    const watch = this.#options.mayRead ? UNWATCHED : this.#options.watch({ device, mode, software });
     this.#watch = watch;
     const folder = new DeviceFolder(device);
     const common = { store, folder, algorithm, replies: this.#replies, log: this.#log };

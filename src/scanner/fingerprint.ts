@@ -36,6 +36,11 @@ export class Fingerprint {
     this.add(entry.path, entry.size, entry.mtimeUs, identity.ino);
   }
 
+  /** 52 of its bits, which a number holds exactly. */
+  toNumber(): number {
+    return (this.#a & 0xf_ffff) * 2 ** 32 + (this.#b >>> 0);
+  }
+
   /** 16 hexadecimal digits; of an empty set zeros. */
   toString(): string {
     return hex(this.#a) + hex(this.#b);

@@ -5,6 +5,7 @@ import { findingOf } from './finding.ts';
 import { Fingerprint } from './fingerprint.ts';
 import type { IgnoreRule } from './ignore-rule.ts';
 import type { Finding } from './listed-file.ts';
+import type { OwnMarks } from './own-marks.ts';
 import { walk, type Step } from './walk.ts';
 
 /** Most findings in a batch, and entries looked at before other work gets its turn: about 1 ms of a local disk. */
@@ -14,6 +15,8 @@ interface ListOptions extends Abortable {
   readonly ignore: IgnoreRule;
   /** Called for each subfolder before anything in it is read. Must not throw. */
   readonly entering?: (folder: RelPath) => void;
+  /** Marks that need no second look. */
+  readonly ownMarks?: OwnMarks | undefined;
 }
 
 export interface ListingTotals {
@@ -51,10 +54,10 @@ export interface ListingTotals {
 export async function* listDirectory(
   root: string,
   directory: RelPath,
-  { ignore, entering, signal }: ListOptions,
+  { ignore, entering, ownMarks, signal }: ListOptions,
 ): AsyncGenerator<readonly Finding[], ListingTotals, undefined> {
   const tally = new Tally(ignore);
-  const steps = walk(root, directory);
+  const steps = walk(root, directory, ownMarks);
   try {
     for (;;) {
       signal?.throwIfAborted();

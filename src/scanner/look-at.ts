@@ -13,9 +13,12 @@ const MAX_LOOKS = 10;
  * a lock: during a write one look in some 10,000 tells the old mtime beside the new ctime, as if a chmod had been the last
  * change. The ctime of each such look is that of another write, so two are alike only where a writer has lost its processor
  * in between the two stamps.
+ *
+ * @param isOwnMark whether the mark that is seen was set here, so that one look tells as much
  */
-export function lookAt(path: string | Buffer): Stats | undefined {
+export function lookAt(path: string | Buffer, isOwnMark?: (stats: Stats) => boolean): Stats | undefined {
   let stats = lookOnce(path);
+  if (stats !== undefined && isOwnMark?.(stats) === true) return stats;
   for (let looks = 1; stats !== undefined && isMarked(stats) && looks < MAX_LOOKS; looks++) {
     const again = lookOnce(path);
     if (again?.mtimeMs === stats.mtimeMs && again.ctimeMs === stats.ctimeMs) return again;
@@ -24,7 +27,8 @@ export function lookAt(path: string | Buffer): Stats | undefined {
   return stats;
 }
 
-function lookOnce(path: string | Buffer): Stats | undefined {
+/** One lstat(2), torn or not. */
+export function lookOnce(path: string | Buffer): Stats | undefined {
   try {
     return lstatSync(path, { throwIfNoEntry: false });
   } catch (error) {

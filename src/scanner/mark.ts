@@ -4,7 +4,7 @@ import { type FileIdentity, identityOf, sameContentVersion, sameIdentity } from 
 import { errnoOf, IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
 import { isMarked, MARK_BIT } from './is-marked.ts';
-import { isAbsence, lookAt } from './look-at.ts';
+import { isAbsence, lookAt, lookOnce } from './look-at.ts';
 
 /** First wait for the file system's clock to tick, in ms; doubled each time. Ticks are 1 to 10 ms on most. */
 const FIRST_TICK_WAIT_MS = 2;
@@ -44,19 +44,41 @@ export type MarkResult =
  * Takes microseconds and no turn of the event loop, but for a file written so lately that its mtime is of the clock
  * tick of the mark: then a few ms. It holds one open file meanwhile.
  *
+ * @param open a descriptor of the file that was read, which stays open; default: opened here
  * @throws IsyncError MARK_NOT_KEPT where files are not ours or the file system keeps no group-write bit, else READ_ONLY,
  * retryable where only open files have run out
  */
-export async function markFile(root: string, path: RelPath, seen: FileIdentity): Promise<MarkResult> {
+export async function markFile(
+  root: string,
+  path: RelPath,
+  seen: FileIdentity,
+  open?: number,
+): Promise<MarkResult> {
   const absolute = `${root}/${path}`;
-  const file = openUnchanged(absolute, path, seen);
+  const file = open ?? openUnchanged(absolute, path, seen);
   if (typeof file !== 'number') return file;
+  const marking = {
+    file,
+    absolute,
+    path,
+    seen,
+    expected: seen,
+    waitedMs: 0,
+    touched: false,
+    verified: false,
+  };
   try {
-    return await markOpened(file, absolute, path, seen);
+    for (let tickMs = FIRST_TICK_WAIT_MS; ; tickMs *= 2) {
+      const result = tryMark(marking, tickMs);
+      if (typeof result !== 'number') return result;
+      // Only here: files that are confirmed together are each closed before the next one is opened.
+      await setTimeout(result);
+      marking.waitedMs += result;
+    }
   } catch (error) {
     throw markError(error, path);
   } finally {
-    closeSync(file);
+    endMarking(marking, open === undefined);
   }
 }
 
@@ -100,44 +122,53 @@ function openUnchanged(absolute: string, path: RelPath, seen: FileIdentity): num
   }
 }
 
-async function markOpened(
-  file: number,
-  absolute: string,
-  path: RelPath,
-  seen: FileIdentity,
-): Promise<MarkResult> {
-  let expected = seen;
-  let waitedMs = 0;
-  let touched = false;
-  let verified = false;
+/** How far the marking of a file has come. */
+interface Marking {
+  readonly file: number;
+  readonly absolute: string;
+  readonly path: RelPath;
+  readonly seen: FileIdentity;
+  /** As it is with the mark that was set last. */
+  expected: FileIdentity;
+  waitedMs: number;
+  touched: boolean;
+  verified: boolean;
+}
+
+/** Sets the mark and looks at it. Returns what has become of it; or how long to wait (ms) before another one, which will be believed. */
+function tryMark(marking: Marking, tickMs: number): MarkResult | number {
+  const { file, absolute, path, seen } = marking;
+  const before = fstatSync(file);
+  if (!sameIdentity(identityOf(before), marking.expected))
+    return lookOnce(absolute) === undefined ? VANISHED : CHANGED;
+  fchmodSync(file, (before.mode & PERMISSIONS) | MARK_BIT);
+  marking.touched = true;
+  // By path: also a rename over the file makes it another one. One look is enough: the ctime of one in the middle of a write is that
+  // of the write, which leaves a mark that is not believed.
+  const after = lookOnce(absolute);
+  if (after === undefined) return VANISHED;
+  const identity = identityOf(after);
+  if (!sameContentVersion(identity, seen)) return CHANGED;
+  if ((after.mode & MARK_BIT) === 0) throw notKept(path);
+  const believable = isMarked(after);
+  // Compared by the file system's own clock, which need not be ours (NFS).
+  const waitMs = after.mtimeMs - after.ctimeMs + tickMs;
+  if (believable || marking.waitedMs + waitMs > MAX_TICK_WAIT_MS) {
+    // Not so where the mtime lies in the future: then the ctime has moved.
+    if (!believable && after.mtimeMs <= after.ctimeMs && isAlwaysOn(file, after.mode)) throw notKept(path);
+    marking.verified = true;
+    return { outcome: 'marked', identity, believable };
+  }
+  marking.expected = identity;
+  return waitMs;
+}
+
+/** Takes a mark off that was not found on the version that was seen. */
+function endMarking({ file, path, touched, verified }: Marking, closes: boolean): void {
   try {
-    for (let tickMs = FIRST_TICK_WAIT_MS; ; tickMs *= 2) {
-      const before = fstatSync(file);
-      if (!sameIdentity(identityOf(before), expected)) return CHANGED;
-      fchmodSync(file, (before.mode & PERMISSIONS) | MARK_BIT);
-      touched = true;
-      // By path: also a rename over the file makes it another one.
-      const after = lookAt(absolute);
-      if (after === undefined) return VANISHED;
-      const identity = identityOf(after);
-      if (!sameContentVersion(identity, seen)) return CHANGED;
-      if ((after.mode & MARK_BIT) === 0) throw notKept(path);
-      const believable = isMarked(after);
-      // Compared by the file system's own clock, which need not be ours (NFS).
-      const waitMs = after.mtimeMs - after.ctimeMs + tickMs;
-      if (believable || waitedMs + waitMs > MAX_TICK_WAIT_MS) {
-        // Not so where the mtime lies in the future: then the ctime has moved.
-        if (!believable && after.mtimeMs <= after.ctimeMs && isAlwaysOn(file, after.mode))
-          throw notKept(path);
-        verified = true;
-        return { outcome: 'marked', identity, believable };
-      }
-      await setTimeout(waitMs);
-      waitedMs += waitMs;
-      expected = identity;
-    }
-  } finally {
     if (touched && !verified) unmark(file, path);
+  } finally {
+    if (closes) closeSync(file);
   }
 }
 

@@ -14,10 +14,12 @@ interface Known {
 
 /** Caches the records of sealed directories: a marker is read once, and again when it has changed. */
 export class SealRecords {
-  readonly #known = new LRUCache<string, Known>({ max: MAX_RECORDS });
+  /** Made for the first marker: the room for all of them takes 10 ms. */
+  #known: LRUCache<string, Known> | undefined;
 
   /** The record of the marker that `stats` describe; undefined where it says nothing. */
   read(root: string, directory: RelPath, { ino, ctimeMs }: Stats): SealRecord | undefined {
+    this.#known ??= new LRUCache({ max: MAX_RECORDS });
     const known = this.#known.get(directory);
     if (known?.inode === ino && known.ctimeMs === ctimeMs) return known.record;
     const record = readSealRecord(root, directory);

@@ -1,11 +1,12 @@
 import type { Stats } from 'node:fs';
 import { errnoOf } from '../model/isync-error.ts';
-import { decodeName, isRelPath, relPathFault, type RelPath } from '../model/rel-path.ts';
+import { decodeName, isEntryPath, relPathFault, type RelPath } from '../model/rel-path.ts';
 import { failedFinding, notRegular, problemFinding } from './finding.ts';
 import { FolderHandle, type FolderEntry } from './folder-handle.ts';
 import type { Finding } from './listed-file.ts';
 import { isAbsence, lookAt } from './look-at.ts';
 import { isMarkerPath } from './markers.ts';
+import type { OwnMarks } from './own-marks.ts';
 
 /**
  * Most folders below each other that are looked into, the data directory being the first. Each costs an open handle
@@ -42,7 +43,11 @@ type WalkEnd = 'complete' | 'gone';
  * promises per entry would cost more than the entries, so the caller pauses now and then. Ending it early
  * (`return()`) closes what is open. What can't be read is a step, never thrown.
  */
-export function* walk(root: string, directory: RelPath): Generator<Step, WalkEnd, undefined> {
+export function* walk(
+  root: string,
+  directory: RelPath,
+  ownMarks?: OwnMarks,
+): Generator<Step, WalkEnd, undefined> {
   let top: Stats | undefined;
   try {
     top = lookAt(`${root}/${directory}`);
@@ -57,7 +62,7 @@ export function* walk(root: string, directory: RelPath): Generator<Step, WalkEnd
     const first = enter(root, { kind: 'folder', path: directory, stats: top }, stack);
     if (first.kind === 'finding') yield first;
     for (let folder = stack.at(-1); folder !== undefined; folder = stack.at(-1)) {
-      const step = readOn(root, folder, stack);
+      const step = readOn(root, folder, stack, ownMarks);
       if (step !== undefined) yield step.kind === 'folder' ? enter(root, step, stack) : step;
     }
   } finally {
@@ -93,11 +98,16 @@ function enter(root: string, step: FolderStep, stack: OpenFolder[]): Step {
 }
 
 /** The next entry of the topmost folder. At its end, or where it can't be read on, takes it off the stack. */
-function readOn(root: string, folder: OpenFolder, stack: OpenFolder[]): Step | undefined {
+function readOn(
+  root: string,
+  folder: OpenFolder,
+  stack: OpenFolder[],
+  ownMarks: OwnMarks | undefined,
+): Step | undefined {
   let step: Step | undefined;
   try {
     const entry = folder.handle.read();
-    if (entry !== undefined) return stepOf(root, folder.path, entry, stack.length);
+    if (entry !== undefined) return stepOf(root, folder.path, entry, { depth: stack.length, ownMarks });
   } catch (error) {
     // An ENOENT may be the removed folder's, or (where the disk tells no types) that of Node's own look at a removed
     // file. Then the rest of the folder has not been seen, and to take that for its end would lose files.
@@ -109,14 +119,19 @@ function readOn(root: string, folder: OpenFolder, stack: OpenFolder[]): Step | u
 }
 
 /** Throws where the folder that holds the entry may be read but not searched: one problem, not one for each file. */
-function stepOf(root: string, folder: RelPath, entry: FolderEntry, depth: number): Step {
+function stepOf(
+  root: string,
+  folder: RelPath,
+  entry: FolderEntry,
+  { depth, ownMarks }: { readonly depth: number; readonly ownMarks: OwnMarks | undefined },
+): Step {
   const name = decodeName(entry.name);
   const path = `${folder}/${name ?? entry.name.toString()}`;
   if (name === undefined) return bad(path, 'the name is not UTF-8', entry);
-  if (!isRelPath(path)) return bad(path, `the path ${relPathFault(path)}`, entry);
+  if (!isEntryPath(path, name)) return bad(path, `the path ${relPathFault(path)}`, entry);
   let stats: Stats | undefined;
   try {
-    stats = lookAt(`${root}/${path}`);
+    stats = lookAt(`${root}/${path}`, ownMarks?.has);
   } catch (error) {
     if (errnoOf(error) === 'EACCES') throw error;
     return failed(path, error, !entry.isFolder);

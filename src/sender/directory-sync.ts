@@ -2,7 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { statfsSync, statSync } from 'node:fs';
 import { release } from 'node:os';
 import type { FileIdentity } from '../model/file-identity.ts';
-import { tickOf } from './clock-tick.ts';
+import { tickOf } from '../scanner/clock-tick.ts';
 
 /** Under way at a time in this process: the disk does one after another, and each is a process. */
 const MAX_SYNCS = 4;

@@ -111,6 +111,7 @@ export class SendQueue {
       return;
     }
     this.#onRetry(error);
+    job.file.letGo();
     void this.#later(job, error);
   }
 
@@ -118,7 +119,11 @@ export class SendQueue {
   giveBack(taken: readonly PutJob[]): void {
     const jobs = taken.map(own);
     this.#taken -= jobs.length;
-    for (const job of jobs) this.#gate.returned(job);
+    for (const job of jobs) {
+      this.#gate.returned(job);
+      // The next link may be long in coming.
+      job.file.letGo();
+    }
     for (const queues of [this.#queues.live, this.#queues.backlog])
       for (const size of ['small', 'large'] as const)
         queues[size].unshift(

@@ -5,6 +5,7 @@ import { type FileIdentity, identityOf, sameIdentity } from '../model/file-ident
 import { withoutBytes } from '../model/chunks.ts';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import type { ListedFile } from '../scanner/listed-file.ts';
+import type { KeptOpen } from './kept-open.ts';
 import type { SourceFile, SourceReader } from './target.ts';
 
 /**
@@ -13,42 +14,78 @@ import type { SourceFile, SourceReader } from './target.ts';
  */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** The version of a file below `root` that `file` describes: all reads are of it or reject (see {@link SourceFile}). */
-export function createSourceFile(root: string, file: ListedFile): SourceFile {
-  return new GuardedFile(root, file);
+/** A file of this machine. */
+export interface LocalFile extends SourceFile {
+  /** Of the file that was read, where it is still open. */
+  readonly descriptor: number | undefined;
 }
 
-class GuardedFile implements SourceFile {
+/**
+ * The version of a file below `root` that `file` describes: all reads are of it or reject (see {@link SourceFile}). What was read stays
+ * open where `keptOpen` has room for it.
+ */
+export function createSourceFile(root: string, file: ListedFile, keptOpen?: KeptOpen): LocalFile {
+  return new GuardedFile(root, file, keptOpen);
+}
+
+class GuardedFile implements LocalFile {
   readonly entry: ListedFile['entry'];
   readonly #root: string;
   readonly #identity: FileIdentity;
+  readonly #keptOpen: KeptOpen | undefined;
+  #descriptor: number | undefined;
 
-  constructor(root: string, { entry, identity }: ListedFile) {
+  constructor(root: string, { entry, identity }: ListedFile, keptOpen: KeptOpen | undefined) {
     this.entry = entry;
     this.#root = root;
     this.#identity = identity;
+    this.#keptOpen = keptOpen;
   }
 
+  get descriptor(): number | undefined {
+    return this.#descriptor;
+  }
+
+  letGo(): void {
+    const descriptor = this.#descriptor;
+    if (descriptor === undefined) return;
+    this.#descriptor = undefined;
+    this.#keptOpen?.giveBack();
+    closeSync(descriptor);
+  }
+
+  /** Opened anew each time: only that asks a network file system whether what it has in memory still holds. */
   readWhole(): Buffer {
-    const { path, size } = this.entry;
+    this.letGo();
+    const { path } = this.entry;
     let fd: number | undefined;
     try {
-      fd = openSync(join(this.#root, path), READ_FLAGS);
-      checkIdentity(fstatSync(fd), this.#identity, path);
-      const content = Buffer.allocUnsafe(size);
-      let filled = 0;
-      while (filled < size) {
-        const count = readSync(fd, content, filled, size - filled, filled);
-        if (count === 0) throw changed(path);
-        filled += count;
-      }
-      checkIdentity(fstatSync(fd), this.#identity, path);
+      fd = openSync(`${this.#root}/${path}`, READ_FLAGS);
+      const content = this.#readAll(fd);
+      if (this.#keptOpen?.take() === true) this.#descriptor = fd;
       return content;
     } catch (error) {
-      throw readError(error, path);
+      const failure = readError(error, path);
+      // Of reading only this passes: no descriptor is left.
+      if (failure.retryable) this.#keptOpen?.ranOut();
+      throw failure;
     } finally {
-      if (fd !== undefined) closeSync(fd);
+      if (fd !== undefined && this.#descriptor === undefined) closeSync(fd);
     }
+  }
+
+  #readAll(fd: number): Buffer {
+    const { path, size } = this.entry;
+    checkIdentity(fstatSync(fd), this.#identity, path);
+    const content = Buffer.allocUnsafe(size);
+    let filled = 0;
+    while (filled < size) {
+      const count = readSync(fd, content, filled, size - filled, filled);
+      if (count === 0) throw changed(path);
+      filled += count;
+    }
+    checkIdentity(fstatSync(fd), this.#identity, path);
+    return content;
   }
 
   async open(): Promise<SourceReader> {

@@ -126,6 +126,8 @@ export interface SourceFile {
   /** The whole content in one go; for small files. Synchronous, because promises per call cost more than the read. */
   readWhole(): Buffer;
   open(): Promise<SourceReader>;
+  /** Closes what `readWhole` has left open, which it may do until then. To be called whenever the file has to wait, and at its end. */
+  letGo(): void;
 }
 
 /** An open file. Close it in every case. */

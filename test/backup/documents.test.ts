@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { checkPermissions } from '../../src/backup/check/permissions.ts';
 import { jobsOf } from '../../src/backup/jobs-of-config.ts';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { type BackupConfig, backupSchema } from '../../src/config/schemas/backup.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
@@ -48,7 +49,8 @@ function settingsOf(text: string): BackupConfig {
     secrets: [],
     names: [],
   };
-  return readConfig(backupSchema, command, { flags: { config: file }, environment: {} });
+  const sources = { flags: { config: file }, environment: {}, readFile: readConfigFile };
+  return readConfig(backupSchema, command, sources);
 }
 
 const commands = [DOCS, UNIT, read('README.md')].flatMap((text) =>

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
+import { plainLine } from '../../src/cli/plain-line.ts';
 import { readConfig, type CommandSchema } from '../../src/config/read-config.ts';
 import { SCHEMAS, type Section } from './commands.ts';
 
@@ -76,7 +77,7 @@ function isSection(name: string): name is Section {
 
 describe('the documents', () => {
   it.each(lines)('%s: isync %s', async (_path, line, environment) => {
-    const found = await parseCommandLine(wordsOf(line), '0');
+    const found = plainLine(wordsOf(line)) ?? (await parseCommandLine(wordsOf(line), '0'));
     expect(found).toBeDefined();
     const { settings, flags } = found!;
     const { section } = settings;

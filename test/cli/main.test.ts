@@ -34,10 +34,10 @@ describe('isync', () => {
       ['scan', '/nowhere', '--to', 'ws://127.0.0.1:1', '--once', '--retry-for', '0.1'],
     ],
     ['a wrong command line', ['scan', '/nowhere', '--to', 's3://Bucket']],
-  ])('loads no SDK of an object store for %s', async (_, args) => {
+  ])('loads for %s no SDK of an object store, and no parser of what is not there', async (_, args) => {
     const { stderr } = await isync(args, asSources);
-    expect(stderr).toContain('node_modules/yargs/');
-    for (const name of ['@aws-sdk', '@smithy', 'hash-wasm'])
+    expect(stderr).toContain('node_modules/zod/');
+    for (const name of ['@aws-sdk', '@smithy', 'hash-wasm', 'yargs', 'yaml'])
       expect(stderr).not.toContain(`node_modules/${name}/`);
   });
 

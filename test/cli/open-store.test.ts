@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { withS3Server } from '../../harness/s3-server.ts';
 import { openStore } from '../../src/cli/locations/table.ts';
 import { location } from '../../src/config/location.ts';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { parseStoreAddress, type StoreAddress } from '../../src/config/target-address.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
@@ -30,7 +31,8 @@ function use() {
 function addressOf(to: string, stores: object): StoreAddress {
   const config = join(temporaryFolder(), 'isync.json');
   writeFileSync(config, JSON.stringify({ stores }));
-  return readConfig(SCHEMA, COMMAND, { flags: { to, config }, environment: {} }).to;
+  const sources = { flags: { to, config }, environment: {}, readFile: readConfigFile };
+  return readConfig(SCHEMA, COMMAND, sources).to;
 }
 
 async function put(store: Store, content = 'data'): Promise<void> {

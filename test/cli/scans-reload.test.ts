@@ -4,7 +4,9 @@ import { expect, it, vi } from 'vitest';
 import { BandwidthLimits } from '../../src/cli/scan/bandwidth-limits.ts';
 import { OneScan } from '../../src/cli/scan/one-scan.ts';
 import { takeScans } from '../../src/cli/scan/take-scans.ts';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readScans, type ScansConfig } from '../../src/config/read-scans.ts';
+import { KeptOpen } from '../../src/sender/kept-open.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { settingsFor } from './commands.ts';
 import { temporaryFolder } from './temporary-folder.ts';
@@ -16,7 +18,8 @@ function read(bwlimit: string, ofA: object = {}): ScansConfig {
     { root: '/b', to: '/to', device: 'b' },
   ];
   writeFileSync(path, JSON.stringify({ scan: { bwlimit }, scans }));
-  return readScans(settingsFor('scan'), { flags: { config: path }, environment: {} });
+  const sources = { flags: { config: path }, environment: {}, readFile: readConfigFile };
+  return readScans(settingsFor('scan'), sources);
 }
 
 it('a limit of its own in the place of the shared one leaves that as the last reload had it', () => {
@@ -28,6 +31,7 @@ it('a limit of its own in the place of the shared one leaves that as the last re
         listed,
         apart: undefined,
         limits,
+        keptOpen: new KeptOpen(undefined),
         signal,
         cut: signal,
         onOpened: () => {},

@@ -5,6 +5,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { allDay } from '../../src/flow/bandwidth.ts';
 import { jobsOf } from '../../src/backup/jobs-of-config.ts';
 import type { BackupJob } from '../../src/backup/job.ts';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { backupSchema } from '../../src/config/schemas/backup.ts';
 import type { CommandSettings } from '../../src/config/sources.ts';
@@ -32,7 +33,11 @@ beforeEach(() => {
 
 function read(text: string, environment: Record<string, string> = {}) {
   writeFileSync(file, text);
-  return readConfig(backupSchema, SETTINGS, { flags: { config: file }, environment });
+  return readConfig(backupSchema, SETTINGS, {
+    flags: { config: file },
+    environment,
+    readFile: readConfigFile,
+  });
 }
 
 /** The least that a job must have, and more of it. */

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { SCHEMAS, settingsFor } from '../cli/commands.ts';
@@ -14,7 +15,8 @@ beforeEach(() => {
 /** Everything that is told of a config file that is refused. */
 function told(text: string, flags: object = {}): string {
   writeFileSync(file, text);
-  const sources = { flags: { root: '/datas', config: file, ...flags }, environment: {} };
+  const given = { root: '/datas', config: file, ...flags };
+  const sources = { flags: given, environment: {}, readFile: readConfigFile };
   try {
     readConfig(SCHEMAS.scan, settingsFor('scan'), sources);
   } catch (error) {

@@ -2,6 +2,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { allDay } from '../../src/flow/bandwidth.ts';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { rulesOf } from '../../src/mirror/rules-of-config.ts';
 import { SCHEMAS, settingsFor } from '../cli/commands.ts';
@@ -19,7 +20,8 @@ beforeEach(() => {
 function read(text: string | undefined, flags: object = {}, environment: Record<string, string> = {}) {
   if (text !== undefined) writeFileSync(file, text);
   const config = text === undefined ? {} : { config: file };
-  return readConfig(SCHEMAS.mirror, settingsFor('mirror'), { flags: { ...config, ...flags }, environment });
+  const sources = { flags: { ...config, ...flags }, environment, readFile: readConfigFile };
+  return readConfig(SCHEMAS.mirror, settingsFor('mirror'), sources);
 }
 
 const FULL = `

@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { one } from '../../src/config/fields.ts';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { Secret, secret } from '../../src/config/secret.ts';
 import type { CommandSettings } from '../../src/config/sources.ts';
@@ -44,7 +45,8 @@ beforeEach(() => {
 
 function read(text: string, ownFile = false, environment = {}) {
   writeFileSync(file, text);
-  return readConfig(SCHEMA, { ...COMMAND, ownFile }, { flags: { config: file }, environment });
+  const sources = { flags: { config: file }, environment, readFile: readConfigFile };
+  return readConfig(SCHEMA, { ...COMMAND, ownFile }, sources);
 }
 
 function refused(text: string, ownFile = false, environment = {}): string {

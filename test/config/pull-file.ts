@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { SCHEMAS, settingsFor } from '../cli/commands.ts';
@@ -16,7 +17,11 @@ export function freshConfig(): void {
 
 export function read(text: string, flags: object = {}, environment: Record<string, string> = {}) {
   writeFileSync(file, text);
-  return readConfig(SCHEMAS.pull, settingsFor('pull'), { flags: { config: file, ...flags }, environment });
+  return readConfig(SCHEMAS.pull, settingsFor('pull'), {
+    flags: { config: file, ...flags },
+    environment,
+    readFile: readConfigFile,
+  });
 }
 
 /** With what every config must have. */

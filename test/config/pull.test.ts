@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { parseQueue } from '../../src/config/queue-address.ts';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { SCHEMAS, settingsFor } from '../cli/commands.ts';
 import { file, folder, read, refused, withField, freshConfig } from './pull-file.ts';
@@ -123,6 +124,7 @@ status: 127.0.0.1:9000
     const config = readConfig(SCHEMAS.pull, settingsFor('pull'), {
       flags: { config: relative, state: 'here' },
       environment: { ISYNC_EXEC: 'tools/y' },
+      readFile: readConfigFile,
     });
     expect(config).toMatchObject({
       sync: [{ prefix: 'a/', folder: join(folder, 'b') }],

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allDay } from '../../src/flow/bandwidth.ts';
 import { defaultDevice } from '../../src/config/default-device.ts';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { readOwnToken, readTokenFile } from '../../src/config/token-file.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
@@ -25,7 +26,8 @@ function write(name: string, text: string): string {
 
 function scan(flags: Texts, environment: Record<string, string> = {}, file?: string) {
   const config = file === undefined ? {} : { config: write('isync.yaml', file) };
-  const sources = { flags: { root: '/datas', to: '/mnt', ...flags, ...config }, environment };
+  const given = { root: '/datas', to: '/mnt', ...flags, ...config };
+  const sources = { flags: given, environment, readFile: readConfigFile };
   return readConfig(SCHEMAS.scan, settingsFor('scan'), sources);
 }
 
@@ -134,6 +136,7 @@ describe('precedence', () => {
     const config = readConfig(SCHEMAS.verify, settingsFor('verify'), {
       flags: {},
       environment: { ISYNC_CONFIG: path },
+      readFile: readConfigFile,
     });
     expect(config).toMatchObject({ root: '/datas', quick: true });
   });

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readScans, type ScansConfig } from '../../src/config/read-scans.ts';
 import { settingsFor } from '../cli/commands.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
@@ -14,7 +15,8 @@ interface Given {
 function read({ file, flags = {}, environment = {} }: Given): ScansConfig {
   const path = join(temporaryFolder(), 'isync.yaml');
   if (file !== undefined) writeFileSync(path, JSON.stringify(file));
-  const sources = { flags: { ...flags, ...(file !== undefined && { config: path }) }, environment };
+  const given = { ...flags, ...(file !== undefined && { config: path }) };
+  const sources = { flags: given, environment, readFile: readConfigFile };
   return readScans(settingsFor('scan'), sources);
 }
 
@@ -109,7 +111,8 @@ describe('the settings of isync scan', () => {
     const text = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
     const path = join(temporaryFolder(), 'isync.yaml');
     writeFileSync(path, /^```yaml\n(scan: [^`]*scans:[^`]*)^```/m.exec(text)?.[1] ?? '');
-    const { scans } = readScans(settingsFor('scan'), { flags: { config: path }, environment: {} });
+    const sources = { flags: { config: path }, environment: {}, readFile: readConfigFile };
+    const { scans } = readScans(settingsFor('scan'), sources);
     expect(scans.all.map(({ config: { root, to } }) => [root, to.kind])).toEqual([
       ['/datas', 'receiver'],
       ['/camera', 's3'],

@@ -2,6 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { bucketSettings } from '../../src/config/bucket-settings.ts';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { SCHEMAS, settingsFor } from '../cli/commands.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
@@ -17,7 +18,11 @@ const STORE = 'stores:\n  main:\n    url: s3://bucket/site\n';
 
 function scan(text: string, flags: object = { to: 'store:main' }, environment = {}) {
   writeFileSync(file, text);
-  const sources = { flags: { root: '/datas', config: file, ...flags }, environment };
+  const sources = {
+    flags: { root: '/datas', config: file, ...flags },
+    environment,
+    readFile: readConfigFile,
+  };
   return readConfig(SCHEMAS.scan, settingsFor('scan'), sources);
 }
 
@@ -32,7 +37,8 @@ describe('a store that has a name', () => {
 
   it('can be where a receiver keeps files', () => {
     writeFileSync(file, 'stores: { disk: { url: /srv/isync } }');
-    const sources = { flags: { store: 'store:disk', config: file, 'min-free': '1GiB' }, environment: {} };
+    const flags = { store: 'store:disk', config: file, 'min-free': '1GiB' };
+    const sources = { flags, environment: {}, readFile: readConfigFile };
     expect(readConfig(SCHEMAS.receive, settingsFor('receive'), sources).store).toEqual({
       kind: 'folder',
       path: '/srv/isync',

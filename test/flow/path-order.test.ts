@@ -22,7 +22,7 @@ it.each(['resolves', 'rejects'])(
     await Promise.all([a, b]);
     expect(done).toEqual(['c', 'all', 'a', 'b']);
     expect(await ended).toMatchObject([{ status: ends === 'rejects' ? 'rejected' : 'fulfilled' }]);
-    expect(order.split(['a', 'b'], (path) => path).waiting).toEqual([]);
+    expect(order.split(['a', 'b'], (path) => path).inTurn).toEqual([]);
   },
 );
 
@@ -54,7 +54,7 @@ it('runs the steps of each path in the order in which they were asked for', asyn
       for (const paths of messages) {
         const items = paths.map((path) => ({ path, at: count++ }));
         for (const { path, at } of items) note(asked, path, at);
-        const { together, waiting } = order.split(items, ({ path }) => path);
+        const { together, inTurn } = order.split(items, ({ path }) => path);
         const turns = count % 3;
         const step = async (some: typeof items) => {
           for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
@@ -67,7 +67,7 @@ it('runs the steps of each path in the order in which they were asked for', asyn
               () => step(together),
             ),
           );
-        for (const each of waiting) steps.push(order.run(each.path, () => step([each])));
+        for (const each of inTurn) steps.push(order.run(each.path, () => step([each])));
       }
       await Promise.all(steps);
       expect(done).toEqual(asked);

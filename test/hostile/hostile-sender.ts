@@ -17,9 +17,9 @@ import {
 import type { ReceiverMessage, SenderMessage } from '../../src/protocol/messages.ts';
 import { formatReport } from '../../src/protocol/report.ts';
 import { pack } from '../../src/protocol/packing.ts';
+import type { Corpus } from './corpus.ts';
 import { mutate } from './mutate.ts';
 import type { Random } from '../../harness/random.ts';
-import type { Corpus } from './sender-corpus.ts';
 
 /** Close codes a receiver may answer nonsense with; 1006 is a socket that was cut. */
 const FAIR_CODES: ReadonlySet<number> = new Set([

@@ -9,7 +9,8 @@ import { MemoryBudget } from '../../src/receiver/memory-budget.ts';
 import { RECEIVER_LIMITS } from '../../src/receiver/receiver-limits.ts';
 import { IdentityLookup } from '../../src/receiver/identity-lookup.ts';
 import { ReceiverSession } from '../../src/receiver/session.ts';
-import { gatedStore, receiverFor, UNWATCHED } from '../receiver/fixtures.ts';
+import { UNWATCHED } from '../../src/receiver/devices/device-watch.ts';
+import { gatedStore, receiverFor } from '../receiver/fixtures.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { greet, inlineFile } from '../receiver/wire-client.ts';
 

@@ -16,6 +16,7 @@ import { pruneJob } from '../../src/backup/prune/prune-job.ts';
 import { openJobState } from '../../src/backup/state/open-state.ts';
 import { openTarget } from '../../src/backup/target/open-target.ts';
 import type { BackupTarget } from '../../src/backup/target/target.ts';
+import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { backupSchema } from '../../src/config/schemas/backup.ts';
 import { RecordingLog } from '../recording-log.ts';
@@ -85,6 +86,7 @@ class Stage implements AsyncDisposable {
     return readConfig(backupSchema, settings, {
       flags: { config: this.at('backup.yaml') },
       environment: this.#env,
+      readFile: readConfigFile,
     });
   }
 

@@ -1,7 +1,9 @@
+import { hostname } from 'node:os';
 import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { defaultDevice } from '../../src/config/default-device.ts';
 import { addToken, runCli, scanOnce, startCli, startReceiver, writeTokenFile } from '../../harness/cli.ts';
 import { filesBelow, temporaryFolder, writeTree, type Tree } from '../../harness/data-tree.ts';
 import { faultyProxy } from '../../harness/faulty-proxy.ts';
@@ -148,6 +150,20 @@ describe('from a receiver', () => {
       ).toMatchObject({ exitCode: 0 });
     const listed = await runCli(['ls', `${at.receiver.url}/edge1`, '--token-file', at.sends]);
     expect(listed).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('DC1') as string });
+  });
+
+  test('without a device what this machine has sent is meant, under the name that it sends as', async () => {
+    await using at = await stage({ 'DC1/a': 10 });
+    const device = defaultDevice(hostname());
+    await writeTree(at.store, { [`${device}/DC7/mine`]: 20 });
+    const token = await writeTokenFile(at.folder, 'mine', await addToken(device, at.tokens, ['--read']));
+    const listed = await runCli(['ls', at.receiver.url, '--token-file', token, '--json']);
+    expect(JSON.parse(listed.stdout)).toMatchObject({
+      devices: [{ name: device, directories: 1, files: 1, bytes: 20 }],
+      files: 1,
+    });
+    expect(await at.fetch('', [], { token })).toMatchObject({ exitCode: 0 });
+    expect([...(await filesBelow(at.into)).keys()]).toEqual([`${device}/DC7/mine`]);
   });
 
   test('small files cost no round trip each on a long line', async () => {

@@ -143,6 +143,53 @@ describe.skipIf(lacks('nats-server'))('failures that a queue of NATS counts', ()
     expect(stderr.split(`the stream ${NAME}-failures can't be made`)).toHaveLength(2);
   });
 
+  describe('where a worker could not read them', () => {
+    const UNREADABLE = `publish: { deny: ["$JS.API.DIRECT.GET.${NAME}-failures.>"] }`;
+
+    /** A message that has failed three times, and is in hand of one who could not read that. */
+    async function unread() {
+      const settings = withUser('');
+      const server = await startNatsServer(settings);
+      onTestFinished(async () => await server[Symbol.asyncDispose]());
+      const restart = async (permissions: string): Promise<void> => {
+        settings.splice(0, 1, ...withUser(permissions));
+        await server.stop();
+        await server.start();
+      };
+      {
+        await using queue = await open(server, new RecordingLog());
+        await queue.publish(messages(1));
+        await (await one(queue)).release(0, 3);
+      }
+      await restart(UNREADABLE);
+      const queue = await open(server, new RecordingLog());
+      onTestFinished(async () => await queue[Symbol.asyncDispose]());
+      const delivery = await one(queue);
+      expect(delivery.failures).toBe(0);
+      return { server, restart, queue, delivery };
+    }
+
+    it('are not made less by it', async () => {
+      const { server, restart, queue, delivery } = await unread();
+      await delivery.release(0, 1);
+      await queue[Symbol.asyncDispose]();
+      await restart('');
+      await using next = await open(server, new RecordingLog());
+      expect((await one(next)).failures).toBe(3);
+    });
+
+    it('grow as soon as it can', async () => {
+      const { restart, queue, delivery } = await unread();
+      await restart('');
+      await until('the server to be there again', async () => {
+        expect(await queue.receive()).toEqual([]);
+        return queue.isReachable;
+      });
+      await delivery.release(0, 1);
+      expect((await one(queue)).failures).toBe(4);
+    });
+  });
+
   it('do not keep a consumer from being made again where they can not be kept', async () => {
     await using server = await startNatsServer(withUser(NO_FAILURES));
     await using queue = await open(server, new RecordingLog());

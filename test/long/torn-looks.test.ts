@@ -1,9 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { chmodSync, lstatSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { expect, test, vi } from 'vitest';
 import { inspectFile } from '../../src/scanner/inspect-file.ts';
-import { makeRoot, rel, write } from '../scanner/support.ts';
+import { isMarked } from '../../src/scanner/is-marked.ts';
+import { lookAt } from '../../src/scanner/look-at.ts';
+import { markFile } from '../../src/scanner/mark.ts';
+import { OwnMarks } from '../../src/scanner/own-marks.ts';
+import { makeRoot, rel, seen, write } from '../scanner/support.ts';
 
 const PATH = rel('DC1/a');
 // Without the second look of ours some 100 of these believe a mark that the writer has long made void.
@@ -22,6 +27,19 @@ const WRITER = `
     const until = process.hrtime.bigint() + BigInt(Math.floor(Math.random() * 200_000));
     while (process.hrtime.bigint() < until);
   }`;
+
+// Appends 200 times with such pauses for each line that it reads, and prints one then.
+const BURSTS = `
+  const fs = require('node:fs');
+  const fd = fs.openSync(process.argv[1], 'a');
+  process.stdin.on('data', () => {
+    for (let n = 0; n < 200; n++) {
+      fs.writeSync(fd, 'x');
+      const until = process.hrtime.bigint() + BigInt(Math.floor(Math.random() * 200_000));
+      while (process.hrtime.bigint() < until);
+    }
+    process.stdout.write('done');
+  });`;
 
 test('next to no look in the middle of a write takes the file for a marked one', async () => {
   const root = makeRoot();
@@ -45,4 +63,39 @@ test('next to no look in the middle of a write takes the file for a marked one',
   expect(believed).toBeLessThanOrEqual(MOST_BELIEVED);
   // Else nothing was written meanwhile.
   expect(sizes.size).toBeGreaterThan(1);
+});
+
+test('a mark of our own, which needs one look, is never seen on what was written after it', async () => {
+  const root = makeRoot();
+  const file = `${root}/${PATH}`;
+  write(root, PATH, 'content');
+  const writer = spawn(process.execPath, ['-e', BURSTS, file], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const own = new OwnMarks();
+  let believed = 0;
+  let seenOwn = 0;
+  try {
+    for (let burst = 0; burst < 20; burst++) {
+      const result = await markFile(root, PATH, seen(root, PATH));
+      if (result.outcome !== 'marked') throw new Error(result.outcome);
+      const { identity } = result;
+      own.add(identity);
+      await vi.waitFor(() => expect(own.has(lstatSync(file))).toBe(true));
+      writer.stdin.write('go');
+      const done = once(writer.stdout, 'data');
+      for (let isDone = false; !isDone;) {
+        for (let look = 0; look < 1000; look++) {
+          const stats = lookAt(file, own.has);
+          if (stats === undefined || !isMarked(stats)) continue;
+          if (stats.ctimeMs !== identity.ctimeMs) believed++;
+          else if (stats.size === identity.size) seenOwn++;
+          else throw new Error('a write is hidden by the mark before it');
+        }
+        isDone = await Promise.race([done.then(() => true), setImmediate(false)]);
+      }
+    }
+  } finally {
+    writer.kill();
+  }
+  expect(believed).toBeLessThanOrEqual(MOST_BELIEVED);
+  expect(seenOwn).toBeGreaterThan(0);
 });

@@ -5,7 +5,6 @@ import { onTestFinished } from 'vitest';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { type Receiver, type ReceiverOptions, startReceiver } from '../../src/receiver/receiver.ts';
 import { createMemoryContents, createMemoryStore } from '../../src/store/memory/memory-store.ts';
-import type { SessionWatch } from '../../src/receiver/devices/device-watch.ts';
 import { putEach } from '../../src/store/put-each.ts';
 import type { Store } from '../../src/store/store.ts';
 import { RecordingLog } from '../recording-log.ts';
@@ -88,11 +87,3 @@ export async function temporaryFolder(): Promise<string> {
   onTestFinished(() => rm(path, { recursive: true, force: true }));
   return path;
 }
-
-/** Of a session that nobody watches. */
-export const UNWATCHED: SessionWatch = {
-  kept: () => undefined,
-  reported: () => undefined,
-  sealed: () => undefined,
-  ended: () => undefined,
-};

@@ -10,6 +10,8 @@ import { parseRelPath } from '../../src/model/rel-path.ts';
 import { encode } from '../../src/protocol/codec.ts';
 import { MAX_READ_BYTES } from '../../src/protocol/limits.ts';
 import type { Failure, FilePart, SenderMessage } from '../../src/protocol/messages.ts';
+import { type DeviceWatch, UNWATCHED } from '../../src/receiver/devices/device-watch.ts';
+import type { ReceiverOptions } from '../../src/receiver/receiver.ts';
 import { MAX_SESSIONS_OF_DEVICE } from '../../src/receiver/receiver-limits.ts';
 import { openFileStore } from '../../src/store/file/file-store.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -20,12 +22,12 @@ import { connect, greet, inlineFile, type WireClient } from './wire-client.ts';
 type Range = readonly [path: string, start: number, length: number];
 
 /** A receiver with tokens, and sessions of devices at it. */
-async function stage(store: Store = gatedStore().store) {
+async function stage(store: Store = gatedStore().store, options: Partial<ReceiverOptions> = {}) {
   const path = `${await temporaryFolder()}/tokens.json`;
   const token = async (device: string, access?: TokenAccess) => await addToken(path, device, access);
   const first = await token('edge1');
   const tokens = openTokenFile(path, new RecordingLog());
-  const { url, receiver } = await receiverFor(store, { tokens });
+  const { url, receiver } = await receiverFor(store, { tokens, ...options });
   onTestFinished(() => tokens[Symbol.dispose]());
   const writer = async (device = 'edge1') =>
     await greet(url, device, { token: device === 'edge1' ? first : await token(device) });
@@ -253,6 +255,15 @@ describe('a token that reads', () => {
     client.say(message);
     expect(await closed(client)).toMatchObject({ code: 4400 });
     expect(paths()).toEqual([]);
+  });
+
+  it('is no sign of life of its device', async () => {
+    const watch = { opened: vi.fn<DeviceWatch['opened']>(() => UNWATCHED), refused: vi.fn(), full: vi.fn() };
+    const { writer, reader } = await stage(gatedStore().store, { watch });
+    await reader();
+    expect(watch.opened).not.toHaveBeenCalled();
+    await writer();
+    expect(watch.opened).toHaveBeenCalledTimes(1);
   });
 
   it('takes no place from the sessions that write, and has a bounded number itself', async () => {

@@ -11,7 +11,8 @@ import { RECEIVER_LIMITS, type ReceiverLimits } from '../../src/receiver/receive
 import { ReceiverSession, type SessionLink } from '../../src/receiver/session.ts';
 import type { Store } from '../../src/store/store.ts';
 import { bytes, senderMessages } from '../protocol/arbitraries.ts';
-import { gatedStore, UNWATCHED } from './fixtures.ts';
+import { UNWATCHED } from '../../src/receiver/devices/device-watch.ts';
+import { gatedStore } from './fixtures.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { inlineFile } from './wire-client.ts';
 

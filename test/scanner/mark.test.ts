@@ -93,6 +93,18 @@ describe('marking', () => {
     expect(isMarked(lstatSync(`${root}/${PATH}`))).toBe(true);
   });
 
+  test('holds none of them open, however many are marked at once', async () => {
+    const root = makeRoot();
+    const paths = Array.from({ length: 50 }, (_, index) => rel(`DC1/${index}`));
+    for (const path of paths) {
+      write(root, path);
+      utimesSync(`${root}/${path}`, LONG_AGO, LONG_AGO);
+    }
+    const results = paths.map((path) => markFile(root, path, seen(root, path)));
+    expect(openBelow(root)).toEqual([]);
+    for (const { outcome } of await Promise.all(results)) expect(outcome).toBe('marked');
+  });
+
   test('is believable also for files written in this very moment', async () => {
     const root = makeRoot();
     for (let index = 0; index < 50; index++) {

@@ -17,6 +17,8 @@ export class MemorySource implements SourceFile {
     return this.content;
   }
 
+  letGo(): void {}
+
   async open() {
     return {
       read: async (into: readonly Uint8Array[], position: number) => {

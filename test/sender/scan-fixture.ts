@@ -6,6 +6,7 @@ import { scanSchema } from '../../src/config/schemas/scan.ts';
 import { ignorePatterns } from '../../src/config/schemas/sender.ts';
 import type { Problem } from '../../src/model/problem.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
+import { KeptOpen } from '../../src/sender/kept-open.ts';
 import { createStoreTarget } from '../../src/sender/store-target/store-target.ts';
 import type { ScanOptions } from '../../src/sender/scan/scan-options.ts';
 import { scan, type ScanResult } from '../../src/sender/scan/scan.ts';
@@ -67,6 +68,7 @@ export function optionsFor(root: string, target: Target, changes: Partial<ScanOp
       problem: (problem) => void problems.push(problem),
       directory: (name, _state, isSealed) => void (isSealed && sealed.push(name)),
     },
+    keptOpen: new KeptOpen(undefined),
     log,
     ...changes,
   };

@@ -4,7 +4,8 @@ import { dirname, join } from 'node:path';
 import { toMicroseconds } from '../../src/model/file-entry.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import type { ListedFile } from '../../src/scanner/listed-file.ts';
-import { createSourceFile } from '../../src/sender/source-file.ts';
+import type { KeptOpen } from '../../src/sender/kept-open.ts';
+import { createSourceFile, type LocalFile } from '../../src/sender/source-file.ts';
 import type { SourceFile } from '../../src/sender/target.ts';
 
 /** A folder of files to send, removed at the end. */
@@ -27,8 +28,8 @@ export class SourceFolder implements Disposable {
   }
 
   /** The version that stands there now. */
-  source(path: string): SourceFile {
-    return createSourceFile(this.root, this.listed(path));
+  source(path: string, keptOpen?: KeptOpen): LocalFile {
+    return createSourceFile(this.root, this.listed(path), keptOpen);
   }
 
   listed(path: string): ListedFile {

@@ -3,7 +3,7 @@ import type { FileEntry } from '../../src/model/file-entry.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import type { SenderMessage } from '../../src/protocol/messages.ts';
 import type { SourceFile } from '../../src/sender/target.ts';
-import { acknowledge } from './fake-receiver.ts';
+import { acknowledge, type FakeSession } from './fake-receiver.ts';
 import { QUICK, scripted as start, send, usingForTest } from './receiver-fixture.ts';
 import { MemorySource } from './memory-source.ts';
 import { noise, SourceFolder } from './source-folder.ts';
@@ -51,6 +51,7 @@ describe('ws target: trying again', () => {
     const slow: SourceFile = {
       entry: large.entry,
       readWhole: () => large.readWhole(),
+      letGo: () => {},
       open: async () => {
         open++;
         await hold.promise;
@@ -61,6 +62,30 @@ describe('ws target: trying again', () => {
     await Promise.all([target.put(slow), target.put(folder.write('DC1/small', 'a'))]);
     expect(open).toBe(0);
     expect(receiver.sessions).toHaveLength(2);
+  });
+
+  it.each<[string, (session: FakeSession) => void]>([
+    ['has to wait for another link', ({ socket }) => socket.terminate()],
+    [
+      'has to wait for room at the target',
+      ({ say }) => say({ type: 'refused', id: 1, retryable: true, code: 'STORE_FULL', message: 'full' }),
+    ],
+  ])('lets go of a file that %s', async (_, fail) => {
+    let tries = 0;
+    const { target } = await start({
+      message: (session, message) => {
+        if (message.type !== 'files') return;
+        if (++tries === 1) fail(session);
+        else acknowledge(session, message);
+      },
+    });
+    const source = new MemorySource('DC1/a', noise(10));
+    const calls: string[] = [];
+    vi.spyOn(source, 'letGo').mockImplementation(() => void calls.push('let go'));
+    const readWhole = source.readWhole.bind(source);
+    vi.spyOn(source, 'readWhole').mockImplementation(() => (calls.push('read'), readWhole()));
+    await target.put(source);
+    expect(calls).toEqual(['read', 'let go', 'read']);
   });
 
   it('asks requests again that had no answer', async () => {

@@ -79,6 +79,7 @@ describe('ws target: sending', () => {
     const slow: SourceFile = {
       entry: large.entry,
       readWhole: () => large.readWhole(),
+      letGo: () => {},
       open: () => hold.promise.then(() => large.open()),
     };
     const puts = [slow, ...writeMany(5)].map((file) => target.put(file, { priority: 'live' }));

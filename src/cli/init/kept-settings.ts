@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { isRecord, readConfigFile } from '../../config/config-file.ts';
+import { isRecord } from '../../config/config-file.ts';
+import { readConfigFile } from '../../config/parse-config-file.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 
 type Settings = Readonly<Record<string, string>>;

@@ -9,6 +9,7 @@ import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import type { Log } from '../../model/log.ts';
 import { WATCH_MARKER } from '../../model/markers.ts';
 import { IgnoreSetting } from '../../scanner/ignore-setting.ts';
+import type { KeptOpen } from '../../sender/kept-open.ts';
 import { backlogBytes } from '../../sender/scan/backlog-size.ts';
 import type { ScanSummary } from '../../sender/scan/scan-options.ts';
 import { scan } from '../../sender/scan/scan.ts';
@@ -26,6 +27,7 @@ import { Watched } from './watched.ts';
 export interface OneScanOptions {
   readonly listed: ListedScan;
   readonly limits: BandwidthLimits;
+  readonly keptOpen: KeptOpen;
   readonly signal: AbortSignal;
   readonly cut: AbortSignal;
   /** Undefined where it is the only scan. */
@@ -130,7 +132,7 @@ export class OneScan {
 
   async #run(): Promise<ScanEnd> {
     const { config, status, watched, log } = this;
-    const { listed, apart, signal, cut, onOpened } = this.#options;
+    const { listed, apart, keptOpen, signal, cut, onOpened } = this.#options;
     await apart?.take(listed);
     await using opened = await openTarget(config, {
       mode: 'write',
@@ -170,6 +172,7 @@ export class OneScan {
       maxWatched: config.maxWatched,
       reopen: config.reopen,
       ignore: this.#ignore,
+      keptOpen,
       signal,
       observer: watched,
       onView: (view) => status.begin(view),

@@ -13,7 +13,8 @@ export type NatsEnding =
 export interface FailureCounts {
   /** Called each time before messages are asked for. */
   look(): void;
-  of(delivery: NatsDelivery): Promise<number>;
+  /** Undefined where the count could not be read. */
+  of(delivery: NatsDelivery): Promise<number | undefined>;
   keep(delivery: NatsDelivery, failures: number): Promise<void>;
   forget(delivery: NatsDelivery): Promise<void>;
 }
@@ -30,7 +31,7 @@ export class NatsDelivery implements QueueDelivery {
   readonly timeNanos: bigint;
   readonly #end: (delivery: NatsDelivery, ending: NatsEnding) => Promise<void>;
   #message: JsMsg;
-  #failures = 0;
+  #failures: number | undefined = 0;
   #over: Promise<void> | undefined;
 
   /** @param end called once; must not reject */
@@ -52,11 +53,16 @@ export class NatsDelivery implements QueueDelivery {
   }
 
   get failures(): number {
-    return this.#failures;
+    return this.#failures ?? 0;
   }
 
-  /** Before anybody has it. */
-  hasFailed(failures: number): void {
+  /** Whether it may have failed more often than is known. */
+  get isUncounted(): boolean {
+    return this.#failures === undefined;
+  }
+
+  /** Before anybody has it. Undefined: nobody could tell. */
+  hasFailed(failures: number | undefined): void {
     this.#failures = failures;
   }
 
@@ -73,7 +79,7 @@ export class NatsDelivery implements QueueDelivery {
   }
 
   release(delayMs: number, failures = 0): Promise<void> {
-    const most = Math.max(this.#failures, failures);
+    const most = Math.max(this.failures, failures);
     return (this.#over ??= this.#end(this, { how: 'release', delayMs, failures: most }));
   }
 

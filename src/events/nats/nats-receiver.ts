@@ -196,12 +196,12 @@ export class NatsReceiver {
     const delivery = new NatsDelivery(message, (each, ending) => this.#end(each, ending));
     this.#held.set(message.seq, delivery);
     this.#unknown += 1;
-    const failures = this.#options.failures?.of(delivery);
+    const failures = this.#options.failures?.of(delivery) ?? Promise.resolve(0);
     // In the order in which they came, whichever is known first.
     this.#handing = this.#handing.then(async () => this.#handOut(delivery, await failures));
   }
 
-  #handOut(delivery: NatsDelivery, failures = 0): void {
+  #handOut(delivery: NatsDelivery, failures: number | undefined): void {
     this.#unknown -= 1;
     // Else it was given back, as this is closing.
     if (!delivery.isEnding) {
@@ -216,7 +216,7 @@ export class NatsReceiver {
     try {
       if (ending.how === 'release') {
         // Before anybody has it again.
-        if (ending.failures > delivery.failures) await failures?.keep(delivery, ending.failures);
+        if (ending.failures > delivery.failures) await this.#keepCount(delivery, ending.failures);
         const delayMs = Math.min(DELAY_MS.most, Math.max(DELAY_MS.least, Math.ceil(ending.delayMs)));
         delivery.message.nak(delayMs);
         // The server has read it, then.
@@ -225,13 +225,21 @@ export class NatsReceiver {
         // The dead one first: killed between both, it is there twice and not lost.
         if (ending.how === 'bury') await this.#options.bury(delivery, ending.reason);
         await delivery.message.ackAck();
-        if (delivery.failures > 0) await failures?.forget(delivery);
+        if (delivery.failures > 0 || delivery.isUncounted) await failures?.forget(delivery);
       }
     } catch (err) {
       const fields = { message: delivery.id, told: ending.how, err: natsError(err, this.#options.where) };
       this.#options.log.warn('the queue could not be told of a message; it comes again', fields);
     }
     this.#held.delete(delivery.seq);
+  }
+
+  /** One that was not known is asked for again: it must not become less. As long as nobody can tell it stays as it is. */
+  async #keepCount(delivery: NatsDelivery, failures: number): Promise<void> {
+    const { failures: counts } = this.#options;
+    if (!delivery.isUncounted) return await counts?.keep(delivery, failures);
+    const kept = await counts?.of(delivery);
+    if (kept !== undefined) await counts?.keep(delivery, Math.max(kept + 1, failures));
   }
 
   #renew(): void {

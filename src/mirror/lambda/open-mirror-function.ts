@@ -1,5 +1,6 @@
 import { mirrorSchema } from '../../config/schemas/mirror.ts';
 import { optionName } from '../../config/names.ts';
+import { readConfigFile } from '../../config/parse-config-file.ts';
 import { readConfig } from '../../config/read-config.ts';
 import { createLog } from '../../observe/log.ts';
 import type { HttpRequest, HttpResponse } from '../../http/handler.ts';
@@ -55,7 +56,11 @@ export async function openMirrorFunction(
     names: Object.keys(mirrorSchema.shape).map(optionName),
     variables: VARIABLES,
   };
-  const config = readConfig(mirrorSchema, command, { flags: {}, environment: given });
+  const config = readConfig(mirrorSchema, command, {
+    flags: {},
+    environment: given,
+    readFile: readConfigFile,
+  });
   const log = createLog(config.logLevel, undefined);
   const mirror = await openMirror(mirrorSettings(config), { log });
   const handler = mirrorHandler({

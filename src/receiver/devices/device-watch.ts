@@ -31,3 +31,11 @@ export interface SessionWatch {
   /** Called once, last. */
   ended(): void;
 }
+
+/** Of a session that tells nothing of its device. */
+export const UNWATCHED: SessionWatch = {
+  kept: () => undefined,
+  reported: () => undefined,
+  sealed: () => undefined,
+  ended: () => undefined,
+};

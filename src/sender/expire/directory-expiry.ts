@@ -6,7 +6,7 @@ import { syncFolder } from '../../model/sync-folder.ts';
 import { openFiles } from '../../scanner/open-files.ts';
 import { removeDirectory } from '../../scanner/remove-directory.ts';
 import { readSealRecord } from '../../scanner/seal-record.ts';
-import { tickOf } from '../clock-tick.ts';
+import { tickOf } from '../../scanner/clock-tick.ts';
 import type { Candidate } from './candidates.ts';
 import { compareDirectory, lookAgain } from './compare-directory.ts';
 import type { ExpiredDirectory, ExpireOptions } from './expire-options.ts';

@@ -130,11 +130,12 @@ class Round {
   }
 
   async #list(): Promise<Pick<RoundResult, 'totals' | 'durationMs'>> {
-    const { options, ignore, stopping } = this.#context;
+    const { options, ignore, ownMarks, stopping } = this.#context;
     const startedMs = performance.now();
     const listing = listDirectory(options.root, this.#directory, {
       ignore,
       entering: this.#options.entering,
+      ownMarks,
       signal: stopping,
     });
     let step = await listing.next();

@@ -42,6 +42,7 @@ export class FutureMarks {
   }
 
   forget({ entry, identity }: ListedFile): void {
+    if (this.#files.size === 0) return;
     this.#files.delete(entry.path);
     this.#chains.delete(`${identity.dev} ${identity.ino}`);
   }

@@ -33,9 +33,9 @@ function versionOf({ entry, identity }: ListedFile): number {
   return hash(entry.path, entry.size, entry.mtimeUs, identity.ino);
 }
 
-/** 52 bits, which a number holds exactly: two things share one by a chance of 2^-52. */
+/** Two things share one by a chance of 2^-52. */
 function hash(path: RelPath, ...numbers: readonly number[]): number {
   const print = new Fingerprint();
   print.add(path, ...numbers);
-  return Number.parseInt(print.toString().slice(3), 16);
+  return print.toNumber();
 }

@@ -4,6 +4,7 @@ import type { DirectoryState, NewestBy } from '../../scanner/data-directory.ts';
 import type { IgnoreSetting } from '../../scanner/ignore-setting.ts';
 import type { CompleteBy } from '../../watcher/watch-event.ts';
 import type { ScanView } from './scan-view.ts';
+import type { KeptOpen } from '../kept-open.ts';
 import type { Target } from '../target.ts';
 
 export interface ScanOptions {
@@ -30,6 +31,8 @@ export interface ScanOptions {
   /** First firing: finish what is in flight, then end. */
   readonly signal: AbortSignal;
   readonly observer: ScanObserver;
+  /** For all scans of a process; default: no file stays open. */
+  readonly keptOpen?: KeptOpen | undefined;
   /** Given what can be seen of the scan, before it begins. Must not throw. */
   readonly onView?: ((view: ScanView) => void) | undefined;
   /** How long (ms) an active directory may be without a write before it is looked into for one. Default: for ever. */

@@ -1,8 +1,8 @@
 import { pause, Wakeup } from '../../flow/wake-up.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { listDataDirectories } from '../../scanner/list-data-directories.ts';
+import { OwnMarks } from '../../scanner/own-marks.ts';
 import { SealRecords } from '../../scanner/seal-records.ts';
-import { watchRoot } from '../../watcher/watch-root.ts';
 import { BacklogMeter } from './backlog-meter.ts';
 import { Directories } from './directories.ts';
 import { KnownStore } from './known-store.ts';
@@ -68,6 +68,7 @@ class Scan {
       tally: this.#tally,
       machineLog: new OnceLog(options.log),
       limits: createScanLimits(options.target),
+      ownMarks: new OwnMarks(),
       store: this.#store,
       stopping: this.#stopping.signal,
       cut: this.#cut.signal,
@@ -113,6 +114,11 @@ class Scan {
 
   /** The daemon's loop. The watch of the root stands before the first listing, so that no directory is missed. */
   async #follow(): Promise<void> {
+    // Both, so that nothing of a package that is replaced meanwhile is loaded later on. A scan with --once needs neither.
+    const [{ watchRoot }] = await Promise.all([
+      import('../../watcher/watch-root.ts'),
+      import('../../watcher/watch-directory.ts'),
+    ]);
     await using watch = watchRoot({
       root: this.#options.root,
       onChange: () => this.#changed(),

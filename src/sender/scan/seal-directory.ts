@@ -72,13 +72,13 @@ export async function sealDirectory(
  * Lists `directory` once more: whether it holds nothing but the marked files of `markedPrint`, and none that `writers` has.
  */
 export async function holdsJust(
-  { options: { root }, ignore, stopping }: ScanContext,
+  { options: { root }, ignore, ownMarks, stopping }: ScanContext,
   directory: RelPath,
   submissions: Submissions,
   { markedPrint, writers }: { readonly markedPrint: string; readonly writers: OpenFiles },
 ): Promise<boolean> {
   const print = new Fingerprint();
-  for await (const batch of listDirectory(root, directory, { ignore, signal: stopping }))
+  for await (const batch of listDirectory(root, directory, { ignore, ownMarks, signal: stopping }))
     for (const finding of batch) {
       if (finding.kind === 'problem' || !submissions.isMarked(finding.file)) return false;
       if (writers.has(finding.file.identity)) return false;

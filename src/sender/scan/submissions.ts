@@ -84,25 +84,23 @@ export class Submissions {
   ): Promise<boolean> {
     const { limits } = this.#context;
     const admission = options.priority === 'live' ? limits.live : limits.backlog;
-    await admission.acquire(rank);
+    if (!admission.tryAcquire()) await admission.acquire(rank);
     const path = file.entry.path;
     if (this.#context.stopping.aborted || this.#inFlight.has(path)) {
       admission.release();
       return false;
     }
     this.#inFlight.set(path, file.identity);
-    let kind: TransferOutcome['kind'] | undefined;
-    void transfer(this.#context, file, options)
-      .then((outcome) => {
-        kind = outcome.kind;
+    void transfer(this.#context, file, options).then((outcome) => {
+      try {
         this.#settle(file, outcome);
         this.#tellLanded(path);
-      })
-      .finally(() => {
+      } finally {
         admission.release();
-        settled?.(kind);
+        settled?.(outcome.kind);
         if (this.#inFlight.size === 0) this.#tellIdle();
-      });
+      }
+    });
     return true;
   }
 
@@ -128,6 +126,7 @@ export class Submissions {
         this.marked.bytes += file.entry.size;
         this.#refused.delete(path);
         this.#remember(file, outcome);
+        this.#context.ownMarks.add(outcome.identity);
         this.proven.add(file, outcome.incarnation);
         this.#listener.marked(file, outcome.identity);
         return;

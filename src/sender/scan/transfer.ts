@@ -7,7 +7,7 @@ import type { ListedFile } from '../../scanner/listed-file.ts';
 import { markFile } from '../../scanner/mark.ts';
 import { digestSource } from '../digest-source.ts';
 import { makeDurable } from '../durable-source.ts';
-import { tickOf } from '../clock-tick.ts';
+import { tickOf } from '../../scanner/clock-tick.ts';
 import type { DirectorySync } from '../directory-sync.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createSourceFile } from '../source-file.ts';
@@ -64,7 +64,7 @@ export async function transfer(
   { priority, unlessKept, sync }: TransferOptions,
 ): Promise<TransferOutcome> {
   const { options, cut } = context;
-  const source = createSourceFile(options.root, file);
+  const source = createSourceFile(options.root, file, options.keptOpen);
   try {
     // Before the read: what is read must be what was synced, and the read finds out whether it is what was listed.
     if (sync?.covers(file.identity) !== true) await makeDurable(options.root, file.entry.path, priority);
@@ -85,10 +85,12 @@ export async function transfer(
       const digest = await digestSource(source, options.target.traits.digest);
       if (!digest.equals(receipt.digest)) return { kind: 'changed' };
     }
-    return await mark(context, file, receipt.incarnation);
+    return await mark(context, file, receipt.incarnation, source.descriptor);
   } catch (thrown) {
     if (cut.aborted) return { kind: 'stopped' };
     return outcomeOf(context, toIsyncError(thrown, 'INTERNAL', { path: file.entry.path }));
+  } finally {
+    source.letGo();
   }
 }
 
@@ -105,9 +107,14 @@ async function isKept({ options, cut }: ScanContext, source: SourceFile): Promis
   return kept?.digest?.equals(await digestSource(source, target.traits.digest)) === true;
 }
 
-async function mark(context: ScanContext, file: ListedFile, incarnation: string): Promise<TransferOutcome> {
+async function mark(
+  context: ScanContext,
+  file: ListedFile,
+  incarnation: string,
+  descriptor: number | undefined,
+): Promise<TransferOutcome> {
   const { root } = context.options;
-  const result = await markFile(root, file.entry.path, file.identity);
+  const result = await markFile(root, file.entry.path, file.identity, descriptor);
   if (result.outcome !== 'marked') return { kind: result.outcome };
   context.tally.transferred(file.entry.path, file.entry.size);
   return { kind: 'marked', identity: result.identity, believable: result.believable, incarnation };

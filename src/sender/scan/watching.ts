@@ -3,7 +3,6 @@ import type { RelPath } from '../../model/rel-path.ts';
 import type { ListedFile } from '../../scanner/listed-file.ts';
 import type { WatchEvent } from '../../watcher/watch-event.ts';
 import type { DirectoryWatch } from '../../watcher/directory-watch.ts';
-import { watchDirectory } from '../../watcher/watch-directory.ts';
 import type { ScanContext } from './scan-context.ts';
 import type { SubmissionListener } from './submissions.ts';
 
@@ -31,6 +30,8 @@ export class Watching implements SubmissionListener {
     if (this.#isOver) await this.stop();
     if (this.#watch !== undefined) return;
     const { options, ignore, machineLog } = this.#context;
+    // Loaded when the scan begins to follow its root.
+    const { watchDirectory } = await import('../../watcher/watch-directory.ts');
     this.#watch = await watchDirectory({
       root: options.root,
       directory: this.#directory,

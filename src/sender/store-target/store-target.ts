@@ -106,7 +106,7 @@ class StoreTarget implements Target {
     return this.#attempts === 0 && this.#queue.stalled;
   }
 
-  async put(file: SourceFile, options?: PutOptions): Promise<Receipt> {
+  put(file: SourceFile, options?: PutOptions): Promise<Receipt> {
     return this.#queue.put(file, options);
   }
 

@@ -89,8 +89,9 @@ class WsTarget implements ReceiverTarget {
     return this.#session === undefined || (this.#calls.stalled && this.#queue.stalled);
   }
 
-  async put(file: SourceFile, options: PutOptions = {}): Promise<Receipt> {
-    this.#mustWrite();
+  /** Not async: a promise less for each file. */
+  put(file: SourceFile, options: PutOptions = {}): Promise<Receipt> {
+    if (this.#isReadOnly) return Promise.reject(forReadingOnly());
     const receipt = this.#queue.put(file, options);
     this.#connectUnlessLinked();
     return receipt;
@@ -135,7 +136,7 @@ class WsTarget implements ReceiverTarget {
   }
 
   async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {
-    this.#mustWrite();
+    if (this.#isReadOnly) throw forReadingOnly();
     // Live: all the directory's other files are there already, so what waits now is none of its business.
     if (marker !== undefined) await this.put(marker, { ...options, priority: 'live' });
     const sealed = this.#calls.seal(directory, options);
@@ -159,8 +160,8 @@ class WsTarget implements ReceiverTarget {
     this.#session?.close();
   }
 
-  #mustWrite(): void {
-    if (this.#options.mode === 'read') throw new IsyncError('INTERNAL', 'this link is for reading only');
+  get #isReadOnly(): boolean {
+    return this.#options.mode === 'read';
   }
 
   #connectUnlessLinked(): void {
@@ -299,4 +300,8 @@ class WsTarget implements ReceiverTarget {
       hint: cause.hint ?? 'Check the address, the network, and that the receiver runs.',
     });
   }
+}
+
+function forReadingOnly(): IsyncError {
+  return new IsyncError('INTERNAL', 'this link is for reading only');
 }

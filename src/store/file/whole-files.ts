@@ -25,12 +25,12 @@ export async function putWholeFiles<File extends WholeFile>(
 ): Promise<void> {
   const { publishing, queues } = options;
   const taken = files.filter((each) => isTaken(each, options));
-  const { together, waiting } = publishing.split(taken, pathOf);
+  const { together, inTurn } = publishing.split(taken, pathOf);
   const byDevice = Map.groupBy(together, (each) => queues.deviceOf(pathOf(each)));
   const puts = [...byDevice].map(([device, some]) =>
     publishing.runAll(some.map(pathOf), () => queues.useOf(device, (of) => putAll(of, some, options))),
   );
-  for (const each of waiting) {
+  for (const each of inTurn) {
     const device = queues.deviceOf(pathOf(each));
     puts.push(queues.useOf(device, (of) => publishing.run(pathOf(each), () => putAll(of, [each], options))));
   }

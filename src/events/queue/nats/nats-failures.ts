@@ -74,7 +74,7 @@ export class NatsFailures implements FailureCounts {
     this.#kept = Promise.race([this.#whatIsKept(), delay(LOOK_MS, 'some' as const, { ref: false })]);
   }
 
-  async of(delivery: NatsDelivery): Promise<number> {
+  async of(delivery: NatsDelivery): Promise<number | undefined> {
     // The server's count of deliveries is not enough: it forgets some of what came due while nobody asked, and a new consumer all.
     const kept = await this.#kept;
     if (kept === 'nowhere' || (kept === 'none' && delivery.attempt === 1)) return 0;
@@ -83,7 +83,7 @@ export class NatsFailures implements FailureCounts {
     const found = await this.#try('read', delivery, () =>
       manager.direct.getMessage(failuresStream(name).name, query),
     );
-    return Number(found?.string() ?? 0) || 0;
+    return found === undefined ? undefined : Number(found?.string() ?? 0) || 0;
   }
 
   async keep(delivery: NatsDelivery, failures: number): Promise<void> {

@@ -1,27 +1,57 @@
 import { execFileSync } from 'node:child_process';
-import { cpSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startNode } from '../../harness/process.ts';
-import { temporaryFolder } from '../cli/temporary-folder.ts';
 import { queueProgram } from '../events/queue-embedded-setup.ts';
 
 /** The floor, and those that follow. */
 const VERSIONS = ['22.22.0', '24', '26'];
 
-it('a queue file of each supported Node is one for the others, without a warning', async () => {
-  const folder = temporaryFolder();
-  const file = join(folder, 'queue.db');
-  const nodes = VERSIONS.map((version) => {
+let folder: string;
+let nodes: readonly string[];
+/** As it is installed: the floor can't run the source. */
+let built: string;
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'isync-nodes-'));
+  nodes = VERSIONS.map((version) => {
     const prefix = join(folder, version);
     execFileSync('npm', ['install', '--no-audit', '--no-fund', '--prefix', prefix, `node@${version}`]);
     return join(prefix, 'node_modules/node/bin/node');
   });
-  // As it is installed: the floor can't run the source.
-  const built = join(folder, 'isync');
+  built = join(folder, 'isync');
   execFileSync('npx', ['tsc', '-p', 'tsconfig.build.json', '--outDir', join(built, 'dist')]);
   cpSync('package.json', join(built, 'package.json'));
   symlinkSync(join(process.cwd(), 'node_modules'), join(built, 'node_modules'));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('each supported Node lets a receiver read its sockets in long pieces', async () => {
+  const code = `
+    import { connect, createServer } from 'node:net';
+    import { readLarge } from ${JSON.stringify(join(built, 'dist/receiver/large-reads.js'))};
+    const server = createServer((socket) => {
+      const isLarge = readLarge(socket);
+      let [longest, all] = [0, 0];
+      socket.on('data', ({ length }) => {
+        longest = Math.max(longest, length);
+        all += length;
+      });
+      socket.on('end', () => console.log(isLarge, longest > 65_536, all));
+      server.close();
+    });
+    server.listen(0, '127.0.0.1', () => connect(server.address().port, '127.0.0.1').end(Buffer.alloc(20_000_000)));`;
+  for (const node of nodes) {
+    const { stdout, stderr } = await startNode(['--input-type=module', '-e', code], { node }).ended;
+    expect([node, stdout.trim(), stderr]).toEqual([node, 'true true 20000000', '']);
+  }
+});
+
+it('a queue file of each supported Node is one for the others, without a warning', async () => {
+  const file = join(folder, 'queue.db');
   const source = join(built, 'dist/events/queue/embedded/embedded-queue.js');
   const run = async (node: string, code: string): Promise<string> => {
     const args = ['--input-type=module', '-e', queueProgram(file, code, 'waitMs: 100', source)];

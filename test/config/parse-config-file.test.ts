@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { parseConfigFile } from '../../src/config/config-file.ts';
+import { parseConfigFile } from '../../src/config/parse-config-file.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 
 describe('a config file', () => {
