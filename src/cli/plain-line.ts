@@ -4,8 +4,8 @@ import { COMMANDS, settingsOf } from './commands/list.ts';
 import { LEVEL_LETTERS } from './commands/options.ts';
 import { withLevel } from './with-level.ts';
 
-/** What yargs takes for something else than the text that it is: an option, a boolean, quotes around a text. */
-const ODD_VALUE = /^(?:-|["'`]|(?:true|false)$|$)/;
+/** What yargs takes for something else than the text that it is: an option, a boolean, a call for help, quotes around a text. */
+const ODD_VALUE = /^(?:-|["'`]|(?:true|false|help)$|$)/;
 
 type Flags = Record<string, string | string[] | boolean>;
 

@@ -111,6 +111,7 @@ describe('a plain command line', () => {
     'help scan',
     'scan --help',
     'scan -h',
+    'scan help',
     'scan /a --to',
     'scan /a --to=',
     'scan /a --to --once',
