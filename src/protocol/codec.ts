@@ -144,6 +144,10 @@ export function isPacked(message: Buffer): boolean {
   return message[0] === TYPE.packed;
 }
 
+export function isKeepalive(message: Buffer): boolean {
+  return message.length === 1 && message[0] === TYPE.keepalive;
+}
+
 /** @throws IsyncError PROTOCOL unless `bytes` are exactly one message of a receiver */
 export function decodeReceiverMessage(bytes: Buffer, algorithm: DigestAlgorithm): ReceiverMessage {
   const reader = new ByteReader(bytes);

@@ -1,4 +1,5 @@
-import { isPacked } from '../protocol/codec.ts';
+import { Fifo } from '../flow/fifo.ts';
+import { isKeepalive, isPacked } from '../protocol/codec.ts';
 
 /** Bytes that may be unpacked in one turn of the event loop: some milliseconds of work. */
 const UNPACKED_PER_TURN = 4 * 1024 * 1024;
@@ -23,7 +24,7 @@ export interface InboxOptions {
 export class Inbox {
   readonly #options: InboxOptions;
   /** At most what two reads brought: the socket is paused while a message waits. */
-  #waiting: Buffer[] = [];
+  #waiting = new Fifo<Buffer>();
   #unpacked = 0;
   #nextTurn: NodeJS.Immediate | undefined;
   #closed = false;
@@ -39,6 +40,8 @@ export class Inbox {
 
   add(message: Buffer): void {
     if (this.#closed) return;
+    // It has said all by coming, and a read could hold 75,000 of them.
+    if (this.waiting && isKeepalive(message)) return;
     this.#waiting.push(message);
     this.#options.changed();
   }
@@ -57,7 +60,11 @@ export class Inbox {
   drain(): void {
     if (this.#taking) return;
     this.#taking = true;
-    for (let next = this.#waiting[0]; next !== undefined && this.#mayTake(next); next = this.#waiting[0]) {
+    for (
+      let next = this.#waiting.peek();
+      next !== undefined && this.#mayTake(next);
+      next = this.#waiting.peek()
+    ) {
       this.#waiting.shift();
       this.#options.take(next);
     }
@@ -67,7 +74,7 @@ export class Inbox {
   /** Drops waiting messages, and takes no more. */
   close(): void {
     this.#closed = true;
-    this.#waiting = [];
+    this.#waiting = new Fifo();
     clearImmediate(this.#nextTurn);
   }
 

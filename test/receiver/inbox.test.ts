@@ -4,7 +4,8 @@ import { encode } from '../../src/protocol/codec.ts';
 import { pack } from '../../src/protocol/packing.ts';
 import { Inbox } from '../../src/receiver/inbox.ts';
 
-const PLAIN = encode({ type: 'keepalive' });
+const PLAIN = encode({ type: 'cancel', id: 1, keep: false });
+const KEEPALIVE = encode({ type: 'keepalive' });
 const PACKED = pack(encode({ type: 'chunk', id: 1, offset: 0, content: Buffer.alloc(100) }));
 const MIB = 1024 * 1024;
 
@@ -43,6 +44,15 @@ describe('the inbox of a session', () => {
     inbox.drain();
     expect(taken).toEqual([PLAIN, PACKED, PLAIN, PACKED]);
     expect(inbox.waiting).toBe(false);
+  });
+
+  it('keeps no sign of life that comes behind what waits', () => {
+    const { inbox, taken, state } = inboxOf();
+    state.full = true;
+    for (const message of [KEEPALIVE, PACKED, KEEPALIVE, PLAIN, KEEPALIVE]) inbox.add(message);
+    state.full = false;
+    inbox.drain();
+    expect(taken).toEqual([KEEPALIVE, PACKED, PLAIN]);
   });
 
   it('stops in the midst of what waits when that fills it', () => {
