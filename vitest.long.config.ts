@@ -3,7 +3,7 @@ import { basename } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 const ALL = globSync('test/long/**/*.test.ts', { cwd: import.meta.dirname });
-/** They measure memory or delay, share work among processes, or keep all cores busy: one at a time. */
+/** They measure memory or delay, count what is sent twice, share work among processes, or keep all cores busy: one at a time. */
 const ALONE = [
   'action-large',
   'active-backlog',
@@ -15,6 +15,7 @@ const ALONE = [
   'hostile-limits',
   'http-attack',
   'live-flood',
+  'many-directories',
   'mirror-herd',
   'pull-latency',
   'pull-sizes',

@@ -19,7 +19,7 @@ describe('a file that changes', () => {
     const pieces: Uint8Array[] = [];
     let changes = 0;
     const write = async (bytes: Uint8Array): Promise<void> => {
-      pieces.push(bytes);
+      pieces.push(Buffer.from(bytes));
       if (changes++ < most) appendFileSync(path, 'more');
     };
     const backup = await packed(stage.job({ compress: 'none' }), 1, { sink: { write } });

@@ -51,7 +51,9 @@ describe.each(['zstd', 'gzip', 'none'] as const)('files of one archive of %s', (
     await fc.assert(
       fc.asyncProperty(fc.array(member, { minLength: 1, maxLength: 12 }), async (members) => {
         const written: Uint8Array[] = [];
-        const writer = new FrameWriter(compress, { write: async (bytes) => void written.push(bytes) });
+        const writer = new FrameWriter(compress, {
+          write: async (bytes) => void written.push(Buffer.from(bytes)),
+        });
         const starts: number[] = [];
         for (const { size: length, gap } of members) {
           await writer.write(Buffer.alloc(gap));
