@@ -18,16 +18,18 @@ export interface OpenRetention {
 }
 
 /**
- * Puts back what an earlier process has left half-way. Undefined where all is kept.
+ * Puts back what an earlier process has left half-way. Undefined where all is kept, and nothing was left.
  * @throws IsyncError of the store
  */
 export async function openRetention(
-  { store: at, retain, retainLast }: ReceiveConfig,
+  { store: at, retain, retainLast, immutable }: ReceiveConfig,
   store: Store,
   { signal, log }: { readonly signal: AbortSignal; readonly log: Log },
 ): Promise<OpenRetention | undefined> {
   const { retirements } = store;
-  if (retain === undefined || retirements === undefined || at.kind !== 'folder') return undefined;
+  if (retirements === undefined || at.kind !== 'folder') return undefined;
+  // Also a receiver that keeps all brings to its end what one before it has begun.
+  if (retain === undefined && !retirements.hasLeft()) return undefined;
   const [{ Retention }, { DirectoryUses }, { withUses }] = await Promise.all([
     import('../receiver/retention/retention.ts'),
     import('../receiver/retention/directory-uses.ts'),
@@ -39,7 +41,7 @@ export async function openRetention(
     retirements,
     uses,
     lock: () => takeLock(`${at.path}/${OWN_FOLDER}/${LOCK_FILE}`, log),
-    retainMs: retain,
+    retainMs: retain ?? Infinity,
     retainLast,
     onRetired(_path, _files, bytes) {
       gone.directories++;
@@ -48,6 +50,8 @@ export async function openRetention(
     log,
   });
   await retention.putBack();
+  // What it has set aside it has decided to keep, too.
+  if (immutable) return undefined;
   return {
     store: withUses(store, uses),
     gone,

@@ -31,6 +31,9 @@ export interface StoreRetirements {
    */
   putBack(options: FinishOptions): Promise<void>;
 
+  /** Whether there is anything for `putBack` or `finish`. */
+  hasLeft(): boolean;
+
   /** Removes what was to go and is not gone to its end. */
   finish(options: FinishOptions): Promise<void>;
 

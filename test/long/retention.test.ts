@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runCli, startCli, startReceiver } from '../../harness/cli.ts';
@@ -84,6 +84,22 @@ test('killed as it retires, a receiver goes on at its next start: nothing is see
       return !existsSync(path) || readdirSync(path).length === 0;
     });
   expect(there()).toEqual([`DC${DIRECTORIES - 1}`]);
+});
+
+test('what a receiver with --retain has set aside comes back also by one without', async () => {
+  await using stage = await startStage();
+  const edge = await stage.edge('edge1');
+  await edge.write({ 'DC1/a': 10, 'DC1/finished.parse': '' });
+  await edge.scan();
+  await stage.receiver.process.stop('SIGTERM');
+  const aside = join(stage.store, '.isync/retiring/edge1');
+  const gone = join(stage.store, '.isync/retired/edge1/DC0');
+  for (const folder of [aside, gone]) mkdirSync(folder, { recursive: true });
+  renameSync(join(stage.store, 'edge1/DC1'), join(aside, 'DC1'));
+  await stage.restartReceiver();
+  expect(existsSync(join(stage.store, 'edge1/DC1/a'))).toBe(true);
+  await until('the rest to go', () => !existsSync(gone));
+  expect(await edge.differences()).toEqual([]);
 });
 
 test.each([

@@ -2,7 +2,7 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import type { Problem } from '../../src/model/problem.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import { createIgnoreRule } from '../../src/scanner/ignore-rule.ts';
@@ -144,6 +144,25 @@ describe.each(['a folder', 'a receiver'])('of %s that has retired a directory', 
       { code: 'SEALED_GROWN', message: expect.stringContaining('1 of its files') },
     ]);
     expect(existsSync(kept('DC1'))).toBe(false);
+  });
+
+  test('one that goes between the last question and the seal is sent before it is sealed', async () => {
+    const { at, target, send, kept } = await retired();
+    rmSync(at('DC2/finished.watch'));
+    const seal = target.seal.bind(target);
+    let seals = 0;
+    vi.spyOn(target, 'seal').mockImplementation(async (...of) => {
+      // The link was away for ten minutes.
+      if (seals++ === 0) {
+        rmSync(kept('DC2'), { recursive: true });
+        const { now } = Date;
+        vi.spyOn(Date, 'now').mockImplementation(() => now() + 600_000);
+      }
+      await seal(...of);
+    });
+    expect((await send()).problems).toEqual([]);
+    expect(existsSync(at('DC2/finished.watch'))).toBe(true);
+    expect(existsSync(kept('DC2/a'))).toBe(true);
   });
 
   test('one that is to be looked into again is sent, and is not retired any more', async () => {

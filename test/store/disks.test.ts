@@ -131,3 +131,24 @@ it('throws an upload away that it can neither rename nor copy, and begins anew',
   expect(readdirSync(theirs)).toEqual([]);
   expect(await store.stat(parseRelPath('dev/DC1/large'))).toBeUndefined();
 });
+
+it('makes room by retiring where there is none at all, and seals without', async (context) => {
+  mount(context, folder.root);
+  const store = await folder.open({ recordSeals: true });
+  for (const name of ['DC1', 'DC2']) await putBytes(store, `edge1/${name}/a`, 'x'.repeat(5000));
+  await store.sync(parseRelPath('edge1/DC1'));
+  fillUpTo(0);
+  const full = { code: 'ENOSPC' };
+  expect(() => {
+    for (let i = 0; i < 200; i++) writeFileSync(join(folder.root, `inode-${i}`), '');
+  }).toThrow(expect.objectContaining(full));
+  expect(() => mkdirSync(join(folder.root, 'more'))).toThrow(expect.objectContaining(full));
+  await store.sync(parseRelPath('edge1/DC2'));
+  const { retirements } = store;
+  for await (const sealed of retirements?.sealedOf('edge1') ?? [])
+    expect(
+      await retirements?.retire(sealed, { notAfterMs: Date.now() + 1e9, objection: () => undefined }),
+    ).toMatchObject({ outcome: 'retired', files: 1 });
+  expect(readdirSync(join(folder.root, 'edge1'))).toEqual(['DC2']);
+  expect(await retirements?.retiredAt(parseRelPath('edge1/DC1'))).toBeDefined();
+});

@@ -5,12 +5,13 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { digestOf } from '../../src/model/digest.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import type { LocalStore } from '../../src/store/file/local-store.ts';
@@ -165,6 +166,31 @@ describe('a directory is retired', () => {
   });
 });
 
+it('a directory is put back at once where its receiver ends as it is looked at', async () => {
+  const { retirements, sealed } = await sealedStore();
+  const ending = new AbortController();
+  const objection = () => {
+    ending.abort();
+    // Each look at the clock finds that others must have their turn.
+    let now = performance.now();
+    vi.spyOn(performance, 'now').mockImplementation(() => (now += 1000));
+    return undefined;
+  };
+  await expect(retirements.retire(sealed, { ...LATER, objection, signal: ending.signal })).rejects.toThrow();
+  expect(readdirSync(at('edge1/DC1')).toSorted()).toEqual(['a', 'sub']);
+  expect([leftIn('retiring'), await retirements.retiredAt(DIRECTORY)]).toEqual([[], undefined]);
+});
+
+it('a directory that is in its place was not retired, whatever is written down', async () => {
+  const { retirements } = await sealedStore();
+  const record = at('.isync/retention/edge1/DC1');
+  const told: object = JSON.parse(readFileSync(record, 'utf8'));
+  writeFileSync(record, JSON.stringify({ ...told, retired: { atMs: 1000, files: 2, bytes: 26 } }));
+  expect(await retirements.retiredAt(DIRECTORY)).toBeUndefined();
+  renameSync(at('edge1/DC1'), at('elsewhere'));
+  expect(await retirements.retiredAt(DIRECTORY)).toBe(1000);
+});
+
 describe('what an interrupted process has left', () => {
   /** As the end of a process leaves it: written down, and renamed. */
   async function interrupted(as: 'retiring' | 'retired') {
@@ -185,6 +211,15 @@ describe('what an interrupted process has left', () => {
     await retirements.finish(options);
     expect({ done, stuck, left: leftIn('retired') }).toEqual({ done: [DIRECTORY], stuck: [], left: [] });
     expect(await retirements.retiredAt(DIRECTORY)).toBeDefined();
+  });
+
+  it('is told of also where there had been no room to write it down', async () => {
+    const { retirements } = await interrupted('retired');
+    rmSync(at('.isync/retention/edge1/DC1'));
+    expect(retirements.hasLeft()).toBe(true);
+    await retirements.finish(dealt().options);
+    expect(await retirements.retiredAt(DIRECTORY)).toBeDefined();
+    expect(retirements.hasLeft()).toBe(false);
   });
 
   it('is put back where it was not, and was not retired then', async () => {

@@ -17,7 +17,7 @@ export interface RetentionOptions {
   readonly uses: DirectoryUses;
   /** Keeps other processes out while this one looks; undefined where another one has it. */
   readonly lock: () => Promise<Disposable | undefined>;
-  /** A directory goes once its seal is this old, in ms. */
+  /** A directory goes once its seal is this old, in ms. Infinity: none goes, and only what was begun is brought to its end. */
   readonly retainMs: number;
   /** So many of a device's sealed directories stay in any case, those that were sealed last. */
   readonly retainLast: number;
@@ -25,12 +25,17 @@ export interface RetentionOptions {
   readonly log: Log;
   /** ms since 1970. */
   readonly now?: (() => number) | undefined;
+  /** ms of a clock that nobody sets. */
+  readonly up?: (() => number) | undefined;
 }
 
 /** Retires the sealed directories of a store by age. What goes wrong is logged, and tried again at the next look. */
 export class Retention {
   readonly #options: RetentionOptions;
-  readonly #now: () => number;
+  readonly #clock: () => number;
+  readonly #up: () => number;
+  /** What the wall clock was ahead of the other one at the start, in ms. */
+  readonly #aheadMs: number;
   /** Directories that have changed later than their seals, and when each of them may be due; those of the last look. */
   #postponed = new Map<RelPath, number>();
   /** What was told of directories that stay, and when. */
@@ -38,7 +43,17 @@ export class Retention {
 
   constructor(options: RetentionOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#clock = options.now ?? Date.now;
+    this.#up = options.up ?? (() => performance.now());
+    this.#aheadMs = this.#clock() - this.#up();
+  }
+
+  /**
+   * Never later than by a clock that was right at the start: one that is set ahead makes nothing older. So a sleep of the machine does not count
+   * before the next start.
+   */
+  #now(): number {
+    return Math.min(this.#clock(), this.#up() + this.#aheadMs);
   }
 
   /** Looks every ten minutes, first at once, until the signal fires. Never rejects. */
@@ -60,7 +75,8 @@ export class Retention {
       if (held === undefined) return log.debug('another process retires directories of this store');
       await this.#putBack();
       await retirements.finish(this.#telling('directory retired: the rest of it is gone', signal));
-      for (const device of retirements.devices()) {
+      const devices = this.#options.retainMs === Infinity ? [] : retirements.devices();
+      for (const device of devices) {
         for (const directory of await this.#dueOf(device, signal))
           if (await this.#retire(directory, { stays, postponed, signal })) retired++;
         await retirements.forget(device);

@@ -59,14 +59,20 @@ class UsedStore extends StoreDecorator {
   }
 
   override async *list(prefix: RelPath | '', options?: ListOptions): AsyncGenerator<FileEntry> {
-    this.#uses.touch(prefix);
+    using _ = prefix === '' ? undefined : this.#uses.enter(prefix);
     yield* this.store.list(prefix, options);
-    this.#uses.touch(prefix);
   }
 
-  override read(path: RelPath, options?: ReadOptions): Promise<StoredFile | undefined> {
+  override async read(path: RelPath, options?: ReadOptions): Promise<StoredFile | undefined> {
     this.#uses.touch(path);
-    return this.store.read(path, options);
+    const found = await this.store.read(path, options);
+    return found && { ...found, bytes: this.#using(path, found.bytes) };
+  }
+
+  /** Hands `bytes` on; the directory is used for as long as that takes. */
+  async *#using(path: RelPath, bytes: StoredFile['bytes']): StoredFile['bytes'] {
+    using _ = this.#uses.enter(path);
+    yield* bytes;
   }
 
   override sync(directory: RelPath, options?: Abortable): Promise<void> {

@@ -318,7 +318,7 @@ export class DirectoryRun {
     const isUnchanged = async (): Promise<boolean> => {
       const writers = state === 'unclosed' ? await openWriters() : NO_WRITERS;
       const same = await holdsJust(this.#context, this.name, this.#submissions, { markedPrint, writers });
-      return same && this.#state === state;
+      return same && this.#state === state && (await this.#inquiry.isStillThere(marked.files, identity));
     };
     const sealed = await sealDirectory(this.#context, this.name, {
       closed: state === 'closed',

@@ -5,6 +5,12 @@ import type { ScanContext } from './scan-context.ts';
 import type { Submissions } from './submissions.ts';
 import type { TargetIdentity } from '../target.ts';
 
+/**
+ * Answers count for so long, in ms. A target that removes directories by their age leaves one that it was asked about alone for twice as
+ * long (src/receiver/retention/directory-uses.ts).
+ */
+const ANSWER_MS = 5 * 60 * 1000;
+
 /** Asks the target about the marked files of one directory. */
 export class MarkInquiry {
   readonly #context: ScanContext;
@@ -13,6 +19,8 @@ export class MarkInquiry {
   readonly #rank: number;
   #askedOf: string | undefined;
   #settled = '';
+  /** When it was asked last, by both clocks: one stands still while the machine sleeps, the other can be set back. */
+  #asked = { wallMs: 0, upMs: 0 };
 
   constructor(context: ScanContext, directory: RelPath, submissions: Submissions, rank: number) {
     this.#context = context;
@@ -56,11 +64,19 @@ export class MarkInquiry {
    * scan itself has sent may be gone there: a store can be emptied, or set back, below a receiver that goes on.
    */
   async sendUnknown(files: number, { incarnation, listedMtime }: TargetIdentity): Promise<number> {
+    this.#asked = { wallMs: Date.now(), upMs: performance.now() };
     return await checkMarks(this.#context, this.#directory, this.#submissions, {
       rank: this.#rank,
       files,
       listedMtime,
       incarnation,
     });
+  }
+
+  /** Whether the answer of the last question still counts; where it is too old, whether the target says so again. */
+  async isStillThere(files: number, identity: TargetIdentity): Promise<boolean> {
+    const { wallMs, upMs } = this.#asked;
+    const ageMs = Math.max(Date.now() - wallMs, performance.now() - upMs);
+    return ageMs < ANSWER_MS || (await this.sendUnknown(files, identity)) === 0;
   }
 }

@@ -51,7 +51,12 @@ export class FileRetirements implements StoreRetirements {
   }
 
   retiredAt(directory: RelPath): Promise<number | undefined> {
-    return guard(directory, undefined, async () => this.#records.read(directory)?.retired?.atMs);
+    return guard(directory, undefined, async () => {
+      const record = this.#records.read(directory);
+      if (record?.retired === undefined) return undefined;
+      // Written down before it goes; whoever was interrupted in between, or had no room to take it back, has left it so.
+      return isOf(record, lstatAt(this.#at(directory))) ? undefined : record.retired.atMs;
+    });
   }
 
   /** To be called when `directory` has been sealed: from now on it was not retired. */
@@ -60,8 +65,13 @@ export class FileRetirements implements StoreRetirements {
     if (!isOne || (!this.#options.recordSeals && this.#records.read(directory)?.retired === undefined))
       return;
     const stats = lstatAt(this.#at(directory));
-    if (stats?.isDirectory() === true)
-      await this.#records.write(directory, { sealedMs: Date.now(), ...identityOf(stats) });
+    if (stats?.isDirectory() !== true) return;
+    const record = { sealedMs: Date.now(), ...identityOf(stats) };
+    if (this.#records.read(directory)?.retired !== undefined)
+      return await this.#records.write(directory, record);
+    // A seal needs no room: what is not written down is known by its parser's marker, or stays.
+    if (!(await this.#writeIfRoom(directory, record))) return;
+    await this.#ifRoom(directory, () => this.#makeWay(directory));
   }
 
   devices(): string[] {
@@ -85,8 +95,17 @@ export class FileRetirements implements StoreRetirements {
     return this.#each(ASIDE, options, (path) => this.#putBack(path));
   }
 
+  hasLeft(): boolean {
+    return [ASIDE, GONE].some((folder) =>
+      this.#foldersIn(folder).some((device) => this.#foldersIn(joinRelPath(folder, device)).length > 0),
+    );
+  }
+
   finish(options: FinishOptions): Promise<void> {
-    return this.#each(GONE, options, (path) => this.#remove(path, options.signal));
+    return this.#each(GONE, options, async (path) => {
+      await this.#remove(path, options.signal);
+      await this.#tellLate(path);
+    });
   }
 
   forget(device: string): Promise<void> {
@@ -132,21 +151,31 @@ export class FileRetirements implements StoreRetirements {
       await this.#writeIfRoom(path, before);
       return stays(fault);
     }
-    const now = await contentOf(this.#root, at(ASIDE, path), goesOn);
-    if (now.fault !== undefined || now.print !== content.print) {
-      await this.#putBack(path);
-      return stays(now.fault ?? 'something in it has changed meanwhile');
+    try {
+      const now = await contentOf(this.#root, at(ASIDE, path), goesOn);
+      if (now.fault !== undefined || now.print !== content.print) {
+        await this.#putBack(path);
+        return stays(now.fault ?? 'something in it has changed meanwhile');
+      }
+      await this.#rename(at(ASIDE, path), at(GONE, path));
+    } catch (error) {
+      // A receiver that ends meanwhile, most often: nobody may miss it until the next one begins.
+      if (lstatAt(this.#at(at(ASIDE, path))) !== undefined) await this.#putBack(path);
+      throw error;
     }
-    await this.#rename(at(ASIDE, path), at(GONE, path));
     await this.#remove(path, spec.signal);
     if (!isWritten) await this.#records.write(path, after);
     return { outcome: 'retired', files, bytes };
   }
 
   /** False where the disk is full: what is retired makes the room for it. */
-  async #writeIfRoom(path: RelPath, record: RetirementRecord): Promise<boolean> {
+  #writeIfRoom(path: RelPath, record: RetirementRecord): Promise<boolean> {
+    return this.#ifRoom(path, () => this.#records.write(path, record));
+  }
+
+  async #ifRoom(path: RelPath, step: () => Promise<void>): Promise<boolean> {
     try {
-      await this.#records.write(path, record);
+      await step();
       return true;
     } catch (error) {
       if (storeError(error, path).code !== 'STORE_FULL') throw error;
@@ -156,7 +185,7 @@ export class FileRetirements implements StoreRetirements {
 
   /** Why it stays where it is; undefined once it is aside, durably. */
   async #setAside(path: RelPath, inode: number, { objection }: RetireSpec): Promise<string | undefined> {
-    for (const folder of [ASIDE, GONE]) await this.#makeFolderFor(at(folder, path));
+    await this.#makeWay(path);
     // Nothing happens between these looks and the rename.
     const why = objection();
     if (why !== undefined) return why;
@@ -169,6 +198,11 @@ export class FileRetirements implements StoreRetirements {
       return 'something is mounted there';
     }
     return undefined;
+  }
+
+  /** Made at the first seal of a device: on a disk that is full to the last block there would be no room for it. */
+  async #makeWay(path: RelPath): Promise<void> {
+    for (const folder of [ASIDE, GONE]) await this.#makeFolderFor(at(folder, path));
   }
 
   async #remove(path: RelPath, signal: AbortSignal | undefined): Promise<void> {
@@ -187,6 +221,19 @@ export class FileRetirements implements StoreRetirements {
     await this.#rename(at(ASIDE, path), path);
     const record = this.#records.read(path);
     if (record?.retired !== undefined) await this.#records.write(path, { ...record, retired: undefined });
+  }
+
+  /** Writes down what found no room as it went. Of one that was sealed since under its name there is nothing to tell. */
+  async #tellLate(path: RelPath): Promise<void> {
+    const record = this.#records.read(path);
+    if (record?.retired !== undefined || lstatAt(this.#at(path)) !== undefined) return;
+    const { sealedMs, inode, bornMs } = record ?? { sealedMs: 0, inode: 0, bornMs: 0 };
+    await this.#records.write(path, {
+      sealedMs,
+      inode,
+      bornMs,
+      retired: { atMs: Date.now(), files: 0, bytes: 0 },
+    });
   }
 
   /** Synchronous up to the rename; resolves when that is durable. */
@@ -210,10 +257,9 @@ export class FileRetirements implements StoreRetirements {
     const stats = lstatAt(this.#at(path));
     if (stats?.isDirectory() !== true) return undefined;
     const record = this.#records.read(path);
-    const isItsOwn = record?.inode === stats.ino && record.bornMs === stats.birthtimeMs;
     const marker = lstatAt(`${this.#at(path)}/${PARSE_MARKER}`);
     const sealedMs = Math.max(
-      isItsOwn ? record.sealedMs : -1,
+      record !== undefined && isOf(record, stats) ? record.sealedMs : -1,
       marker?.isFile() === true ? marker.ctimeMs : -1,
     );
     return sealedMs < 0 ? undefined : { path, inode: stats.ino, sealedMs };
@@ -254,6 +300,11 @@ function at(folder: RelPath, path: RelPath): RelPath {
 
 function identityOf({ ino, birthtimeMs }: Stats): Pick<RetirementRecord, 'inode' | 'bornMs'> {
   return { inode: ino, bornMs: birthtimeMs };
+}
+
+/** Whether the record is of the very directory that `stats` describe. */
+function isOf({ inode, bornMs }: RetirementRecord, stats: Stats | undefined): boolean {
+  return stats?.isDirectory() === true && stats.ino === inode && stats.birthtimeMs === bornMs;
 }
 
 function inTheWay(path: RelPath): IsyncError {

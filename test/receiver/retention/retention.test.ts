@@ -50,6 +50,7 @@ async function retentionOf(directories: readonly string[], changes: Partial<Rete
     onRetired: (path) => void gone.push(path),
     log,
     now: () => clock.nowMs ?? Date.now() + clock.days * DAY_MS,
+    up: () => clock.nowMs ?? Date.now() + clock.days * DAY_MS,
     ...changes,
   });
   const after = async (days: number): Promise<string[]> => {
@@ -100,6 +101,16 @@ describe('a sealed directory goes', () => {
     expect(await after(0)).toEqual(['edge1/DC1']);
   });
 
+  it('not by a clock that was set ahead', async () => {
+    const { after } = await retentionOf(['edge1/DC1', 'edge1/DC2'], { up: () => performance.now() });
+    expect(await after(1000)).toEqual([]);
+  });
+
+  it('never where none is to go', async () => {
+    const { after } = await retentionOf(['edge1/DC1', 'edge1/DC2'], { retainMs: Infinity });
+    expect(await after(100_000)).toEqual([]);
+  });
+
   it('not by a clock that was set back', async () => {
     const { after } = await retentionOf(['edge1/DC1', 'edge1/DC2']);
     expect(await after(-1000)).toEqual([]);
@@ -131,6 +142,21 @@ describe('a directory that is in use stays until it has not been for ten minutes
     clock.upMs += 3_600_000;
     expect(await after(91)).toEqual([]);
     await upload.suspend();
+    expect(await after(91)).toEqual([]);
+    clock.upMs += 600_000;
+    expect(await after(91)).toEqual(['edge1/DC1']);
+  });
+
+  it('one with a file that is being read, however long that takes', async () => {
+    const { store, after, clock } = await retentionOf(['edge1/DC1'], { retainLast: 0 });
+    const found = await store.read(parseRelPath('edge1/DC1/a'));
+    let pieces = 0;
+    for await (const _ of found?.bytes ?? []) {
+      pieces++;
+      clock.upMs += 3_600_000;
+      expect(await after(91)).toEqual([]);
+    }
+    expect(pieces).toBe(1);
     expect(await after(91)).toEqual([]);
     clock.upMs += 600_000;
     expect(await after(91)).toEqual(['edge1/DC1']);
