@@ -1,10 +1,9 @@
 import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { once } from 'node:events';
 import { CliProcess } from './process.ts';
+import { listens } from './listens.ts';
 
 /** A real HAProxy, on loopback, of this process. Its own messages are in `stderr`. */
 export type Haproxy = CliProcess;
@@ -29,16 +28,4 @@ export async function startHaproxy(config: string, port: number): Promise<Haprox
     throw error;
   }
   return haproxy;
-}
-
-async function listens(port: number): Promise<boolean> {
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
 }

@@ -1,7 +1,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises';
+import { listens } from '../../harness/listens.ts';
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { connect } from 'node:net';
 import { join } from 'node:path';
 import { runCli, startCli } from '../../harness/cli.ts';
 import { until, type CliProcess } from '../../harness/process.ts';
@@ -192,13 +192,5 @@ async function freePort(): Promise<number> {
 
 async function isListening(process: CliProcess, port: number): Promise<boolean> {
   if (process.over) throw new Error(process.tail());
-  const socket = connect(port, '127.0.0.1');
-  try {
-    await once(socket, 'connect');
-    return true;
-  } catch {
-    return false;
-  } finally {
-    socket.destroy();
-  }
+  return await listens(port);
 }
