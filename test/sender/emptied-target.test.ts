@@ -63,6 +63,27 @@ test.each(KINDS)('%s that was emptied has all again before the seal', async (_, 
   expect(log.messages.filter((message) => message === LOST)).toHaveLength(1);
 });
 
+test('what lands while the target lists what it has is not gone there', async () => {
+  const { root, at, write, target } = setup();
+  write('DC1/a');
+  await scan(optionsFor(root, target).options);
+  const put = vi.spyOn(target, 'put');
+  const list = target.list.bind(target);
+  const asked = vi.spyOn(target, 'list').mockImplementationOnce(async function* (...of) {
+    const told = [];
+    for await (const entry of list(...of)) told.push(entry);
+    write('DC1/b');
+    await vi.waitFor(() => expect(isMarked(at('DC1/b'))).toBe(true), 60_000);
+    yield* told;
+  });
+  const { log } = follow(root, target);
+  await vi.waitFor(() => expect(asked).toHaveBeenCalled(), 60_000);
+  write('DC1/finished.parse');
+  await vi.waitFor(() => expect(existsSync(at('DC1/finished.watch'))).toBe(true), 60_000);
+  expect(put.mock.calls.map(([file]) => file.entry.path)).toEqual(['DC1/b', 'DC1/finished.parse']);
+  expect(log.messages).not.toContain(LOST);
+});
+
 test('with --marks trust what this scan has sent and the target has lost is sent as well', async () => {
   const { root, at, write } = setup();
   const contents = createMemoryContents();

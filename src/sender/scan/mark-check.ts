@@ -56,12 +56,14 @@ async function sendDiscrepancies(
   let sent = 0;
   let lost = 0;
   const marksBefore = submissions.marks;
+  using meanwhile = submissions.markedMeanwhile();
   for await (const { file, kept } of discrepancies(context, directory, {
     ...options,
     doubtful: true,
     isProven,
   })) {
-    if (!submissions.isMarked(file)) continue;
+    // What lands while the target answers may be younger than its answer.
+    if (!submissions.isMarked(file) || meanwhile.has(file.entry.path)) continue;
     const sameSize = kept?.size === file.entry.size;
     const unlessKept = kept !== undefined && sameVersion(file.entry, kept);
     const wasKept = !sameSize && isProven(file);

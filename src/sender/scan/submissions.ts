@@ -11,6 +11,9 @@ import { transfer, type TransferOptions, type TransferOutcome } from './transfer
 /** Most files of a directory remembered as refused for good, so that they are not sent again. About 400 bytes each. */
 const MAX_REFUSED = 10_000;
 
+/** Most files told of as marked meanwhile, about 100 bytes each. One beyond may be sent twice. */
+const MAX_MARKED_MEANWHILE = 100_000;
+
 export interface SubmissionListener {
   /** The file is durable and marked. */
   marked(file: ListedFile, identity: FileIdentity): void;
@@ -33,6 +36,7 @@ export class Submissions {
   readonly #future = new FutureMarks();
   readonly #refused = new Map<RelPath, { readonly identity: FileIdentity; readonly problem: Problem }>();
   #idle: (() => void)[] = [];
+  readonly #meanwhile = new Set<Set<RelPath>>();
   readonly #landing = new Map<RelPath, () => void>();
 
   constructor(context: ScanContext, directory: RelPath, listener: SubmissionListener) {
@@ -104,6 +108,13 @@ export class Submissions {
     return true;
   }
 
+  /** The files that are marked from here from now on, until it is disposed of. */
+  markedMeanwhile(): Disposable & { has(path: RelPath): boolean } {
+    const paths = new Set<RelPath>();
+    this.#meanwhile.add(paths);
+    return { has: (path) => paths.has(path), [Symbol.dispose]: () => void this.#meanwhile.delete(paths) };
+  }
+
   /** Calls `callback` once when the file that is on its way has come to an end, whatever came of it; one callback a path. */
   onceLanded(path: RelPath, callback: () => void): void {
     this.#landing.set(path, callback);
@@ -125,6 +136,7 @@ export class Submissions {
         this.marked.files++;
         this.marked.bytes += file.entry.size;
         this.#refused.delete(path);
+        for (const paths of this.#meanwhile) if (paths.size < MAX_MARKED_MEANWHILE) paths.add(path);
         this.#remember(file, outcome);
         this.#context.ownMarks.add(outcome.identity);
         this.proven.add(file, outcome.incarnation);
