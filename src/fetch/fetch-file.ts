@@ -24,7 +24,7 @@ export interface FetchContext {
   readonly into: LocalStore;
   readonly overwrite: boolean;
   readonly signal: AbortSignal;
-  /** Bounds the files that are brought in pieces. */
+  /** Bounds the files that are brought in pieces, or compared by their bytes while they are larger than SMALL_BYTES. */
   readonly large: Limiter;
   /** Ends it all: where files go has failed, and no other file would fare better. */
   readonly stop: (error: IsyncError) => void;
@@ -51,7 +51,9 @@ export async function fetchFile(listed: FileEntry, context: FetchContext): Promi
     const kept = await readFile(path, 0, context);
     if (sameVersion(here, kept.entry)) return await settled(path, context);
     if (!overwrite) {
-      if (await isSame(here, kept, context)) return await settled(path, context);
+      const compare = () => isSame(here, kept, context);
+      const same = here.size > SMALL_BYTES ? await context.large.run(compare) : await compare();
+      if (same) return await settled(path, context);
       throw new IsyncError('NOT_OVERWRITTEN', 'another version is here already', { path });
     }
   }

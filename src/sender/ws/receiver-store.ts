@@ -16,6 +16,9 @@ import type { WsTargetOptions } from './ws-target-options.ts';
 /** Ranges of one file asked for at a time: 8 MiB, what 600 Mbit/s hold over 100 ms. Each waits in memory until it is wanted. */
 const RANGES_AT_ONCE = 8;
 
+/** What all parts of one version have in common. */
+type PartVersion = Pick<FilePart, 'size' | 'mtimeUs' | 'version'>;
+
 /**
  * What a receiver keeps of one device, as a store whose only first-level folder is that of the device. Resolves once the receiver has
  * told how it lists, unless `opening` ends that. Links that break are made again inside; see createWsTarget.
@@ -77,7 +80,11 @@ class ReceiverStore implements ReadableStore {
     const end = Math.min(size, start + length);
     const bytes =
       start + part.content.length < end
-        ? this.#allFrom(inDevice, start, end, part, signal)
+        ? this.#allFrom(inDevice, { next: start + part.content.length, end }, versionOf(part), {
+            // The only thing that holds it, so that a reader of much more does not hold it to the end.
+            coming: [Promise.resolve(part)],
+            signal,
+          })
         : once(part.content);
     return { entry: { path, size, mtimeUs }, version: version === '' ? undefined : version, digest, bytes };
   }
@@ -106,18 +113,18 @@ class ReceiverStore implements ReadableStore {
     return part;
   }
 
-  /** The rest of `first`, some ranges asked for ahead of the one that is wanted next. */
+  /** What is `coming` already, then all up to `end`, some ranges asked for ahead of the one that is wanted next. */
   async *#allFrom(
     path: RelPath,
-    start: number,
-    end: number,
-    first: FilePart,
-    signal: AbortSignal | undefined,
+    { next, end }: { next: number; readonly end: number },
+    version: PartVersion,
+    {
+      coming,
+      signal,
+    }: { readonly coming: Promise<FilePart | undefined>[]; readonly signal: AbortSignal | undefined },
   ): AsyncGenerator<Uint8Array> {
     const left = new AbortController();
     const either = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
-    const coming: Promise<FilePart | undefined>[] = [];
-    let next = start + first.content.length;
     const askAhead = (): void => {
       while (coming.length < RANGES_AT_ONCE && next < end) {
         const length = Math.min(MAX_READ_BYTES, end - next);
@@ -129,12 +136,10 @@ class ReceiverStore implements ReadableStore {
       }
     };
     try {
-      askAhead();
-      yield first.content;
       for (let part = coming.shift(); part !== undefined; part = coming.shift()) {
         askAhead();
         const found = await part;
-        if (found === undefined || !isOfVersion(found, first)) throw replaced(path);
+        if (found === undefined || !isOfVersion(found, version)) throw replaced(path);
         yield found.content;
       }
     } finally {
@@ -143,8 +148,12 @@ class ReceiverStore implements ReadableStore {
   }
 }
 
-function isOfVersion(part: FilePart, first: FilePart): boolean {
-  return part.size === first.size && part.mtimeUs === first.mtimeUs && part.version === first.version;
+function versionOf({ size, mtimeUs, version }: FilePart): PartVersion {
+  return { size, mtimeUs, version };
+}
+
+function isOfVersion(part: FilePart, { size, mtimeUs, version }: PartVersion): boolean {
+  return part.size === size && part.mtimeUs === mtimeUs && part.version === version;
 }
 
 async function* once(content: Buffer): AsyncGenerator<Uint8Array> {
