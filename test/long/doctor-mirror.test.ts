@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { freePort } from '../../harness/free-port.ts';
 import { keysBelow } from '../../harness/s3-objects.ts';
@@ -90,12 +91,16 @@ await withS3Server((server) => {
     async () => {
       const bucket = await server.makeBucket();
       const origin = `http://127.0.0.1:${await at.stage.http(404, '')}`;
-      const { args } = await mirror(origin, { bucket: `s3://${bucket}/below` });
+      // The mirror makes it, as its own user.
+      const cache = at.stage.path('cache');
+      const { args } = await mirror(origin, { bucket: `s3://${bucket}/below`, spool: `${cache}/spool` });
       await using doctor = start(['doctor', 'mirror', ...args], { env });
       const { exitCode, stdout } = await doctor.ended;
       expect(stdout).toContain('says of a key that is missing that it is');
       expect(stdout).toContain('objects may be put');
+      expect(stdout).toContain('spool can be made, with');
       expect(exitCode).toBe(0);
+      expect(existsSync(cache)).toBe(false);
       expect(await keysBelow(server, bucket, '')).toEqual([]);
     },
   );

@@ -1,7 +1,11 @@
 import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
 import { freePort } from '../../harness/free-port.ts';
+import { startNatsServer } from '../../harness/nats-server.ts';
+import { lacks } from '../../harness/tools.ts';
 import { NOBODY, start } from './doctor-stage.ts';
 import { at, type Case, type SetUp, tryEach, withDoctorStage } from './doctor-trial.ts';
 
@@ -112,3 +116,31 @@ it.skipIf(left)('isync doctor finds a webhook well, also while it runs, and make
   expect(stdout).toContain('is taken by a server that says it is well: this webhook');
   expect(exitCode).toBe(0);
 });
+
+it.skipIf(left || lacks('nats-server'))(
+  'isync doctor makes no consumer of a stream that it looks at',
+  async () => {
+    await using nats = await startNatsServer();
+    const connection = await connect({ servers: nats.url });
+    const manager = await jetstreamManager(connection);
+    const doctor = async (stream: string) => {
+      const { args } = webhook({ port: undefined, source: `${nats.url}/${stream}` });
+      await using process = start(['doctor', 'webhook', ...args]);
+      return await process.ended;
+    };
+    try {
+      await manager.streams.add({ name: 'bucket', subjects: ['bucket.>'] });
+      expect(await doctor('bucket')).toMatchObject({
+        exitCode: 0,
+        stdout: expect.stringContaining('the first start makes the consumer') as string,
+      });
+      expect((await manager.streams.info('bucket')).state.consumer_count).toBe(0);
+      expect(await doctor('none')).toMatchObject({
+        exitCode: 1,
+        stdout: expect.stringContaining('NATS has no stream "none"') as string,
+      });
+    } finally {
+      await connection.close();
+    }
+  },
+);

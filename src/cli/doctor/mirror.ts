@@ -1,11 +1,15 @@
-import { randomBytes } from 'node:crypto';
-import { statfs } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { access, stat, statfs } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import type { MirrorConfig } from '../../config/schemas/mirror.ts';
 import { showAddress } from '../../config/target-address.ts';
 import { isLoopback } from '../../http/listen-address.ts';
 import { mirrorSettings } from '../../mirror/mirror-settings.ts';
-import { openMirror, type OpenMirror } from '../../mirror/open-mirror.ts';
+import { spoolError } from '../../mirror/spool/spool-errors.ts';
+import { errnoOf } from '../../model/isync-error.ts';
+import { type MirrorSettings, openMirror, type OpenMirror } from '../../mirror/open-mirror.ts';
 import { AddressRefused } from '../../mirror/origin/http/guarded-connect.ts';
 import { type Origin, OriginError } from '../../mirror/origin/origin.ts';
 import type { RuleOrigins } from '../../mirror/fill/fills-options.ts';
@@ -28,17 +32,19 @@ export async function* mirrorChecks({ config, signal }: Given): AsyncGenerator<C
   yield* machineChecks(MOST_CONNECTIONS);
   yield checkWhoMayAsk(config);
   yield await checkPort(config.listen, { name: 'mirror', isTls: false, path: '/healthz' });
-  let mirror: OpenMirror;
-  try {
-    mirror = await openMirror(mirrorSettings(config), { log: silentLog });
-  } catch (error) {
-    yield failure('spool', error);
-    return;
-  }
-  await using opened = mirror;
   yield await checkSpool(config);
+  await using opened = await openMirror(settingsOf(config), { log: silentLog });
   yield* bucketChecks(opened, config, signal);
   for (const route of opened.routes) yield* originChecks(route, signal);
+}
+
+/** With a spool of its own: it would make that of the mirror, and take it away again from one that has begun meanwhile. */
+function settingsOf(config: MirrorConfig): MirrorSettings {
+  const settings = mirrorSettings(config);
+  return {
+    ...settings,
+    spool: { ...settings.spool, folder: join(tmpdir(), `isync-doctor-${randomUUID()}`) },
+  };
 }
 
 function checkWhoMayAsk(config: MirrorConfig): Check {
@@ -53,12 +59,16 @@ function checkWhoMayAsk(config: MirrorConfig): Check {
   }
 }
 
+/** Looks only: a folder that is missing is made by the mirror, for itself. */
 async function checkSpool({ spool = tmpdir(), spoolSize }: MirrorConfig): Promise<Check> {
   const name = 'spool';
   try {
-    const { bavail, bsize } = await statfs(spool);
+    const there = await standing(spool);
+    await access(there, constants.W_OK | constants.X_OK);
+    const { bavail, bsize } = await statfs(there);
     const freeBytes = bavail * bsize;
-    const text = `${spool} can be written to, with ${formatBytes(freeBytes)} free`;
+    const can = there === spool ? 'can be written to' : 'can be made';
+    const text = `${spool} ${can}, with ${formatBytes(freeBytes)} free`;
     if (freeBytes >= spoolSize) return ok(name, text);
     return warning(
       name,
@@ -66,7 +76,20 @@ async function checkSpool({ spool = tmpdir(), spoolSize }: MirrorConfig): Promis
       'Make room, name another folder with --spool, or let it take less with --spool-size.',
     );
   } catch (error) {
-    return failure(name, error);
+    return failure(name, spoolError(error, spool));
+  }
+}
+
+/** The folder itself, or the nearest one above it that is there. */
+async function standing(folder: string): Promise<string> {
+  try {
+    // Fails also where it is no folder.
+    await stat(join(folder, '/'));
+    return folder;
+  } catch (error) {
+    const above = dirname(folder);
+    if (errnoOf(error) !== 'ENOENT' || above === folder) throw error;
+    return await standing(above);
   }
 }
 

@@ -25,13 +25,16 @@ export async function checkBroker({
   return BROKER.test(place) ? await checkQueue(place, config) : undefined;
 }
 
+/** Makes nothing there: a consumer that nobody reads would have the stream keep all for it. */
 async function checkSource(url: string, signal: AbortSignal): Promise<Check> {
   const name = 'source';
   try {
-    const options = { log: silentLog, giveUpAfterMs: ANSWER_MS };
+    const options = { log: silentLog, giveUpAfterMs: ANSWER_MS, isThere: true };
     await using source = await openEventSource(url, options, { signal });
     return ok(name, `${source.where} can be read`);
   } catch (error) {
+    if (error instanceof IsyncError && error.code === 'NOT_FOUND')
+      return ok(name, 'the stream is there; the first start makes the consumer');
     return failure(name, error);
   }
 }

@@ -7,6 +7,8 @@ export interface SourceOptions {
   readonly log: Log;
   /** Gives up when the queue could not be reached for this long, in ms. Default: never. */
   readonly giveUpAfterMs?: number | undefined;
+  /** Makes nothing there: NOT_FOUND where what reads the queue is missing. Default: it is made. */
+  readonly isThere?: boolean | undefined;
   /** How long a receive waits, in ms. Default 20 s. */
   readonly waitMs?: number | undefined;
 }

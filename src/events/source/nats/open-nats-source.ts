@@ -29,8 +29,8 @@ const MAX_IN_HAND = 50_000;
 /**
  * Opens a stream that somebody else fills: `nats://…/STREAM[?consumer=NAME]`, {@link parseNatsPlace}. A subject without a stream
  * keeps nothing for whoever is not there, so there must be one. Its durable consumer, `isync` unless it is named, is made where
- * it is missing, and begins with the oldest message. Temporary trouble is waited out.
- * @throws IsyncError CONFIG_INVALID, STORE_MISSING: no such stream, STORE_REFUSED; a retryable one once `giveUpAfterMs` are over
+ * it is missing (unless `isThere`), and begins with the oldest message. Temporary trouble is waited out.
+ * @throws IsyncError CONFIG_INVALID, STORE_MISSING: no such stream, NOT_FOUND: no such consumer and `isThere`, STORE_REFUSED; a retryable one once `giveUpAfterMs` are over
  */
 export async function openNatsSource(
   url: string,
@@ -62,7 +62,7 @@ async function openOnce(place: NatsPlace, names: Names, options: SourceOptions):
   const connection = await connectNats(place);
   try {
     const manager = await jetstreamManager(connection, { timeout: REQUEST_MS });
-    const info = await consumerOf(manager, names, where);
+    const info = await consumerOf(manager, names, { where, isThere: options.isThere ?? false });
     const client = jetstream(connection, { timeout: REQUEST_MS });
     const consumer = await client.consumers.get(names.stream, names.consumer);
     return new NatsSource({ connection, consumer, info, where }, options);
@@ -75,7 +75,7 @@ async function openOnce(place: NatsPlace, names: Names, options: SourceOptions):
 async function consumerOf(
   manager: JetStreamManager,
   { stream, consumer }: Names,
-  where: string,
+  { where, isThere }: { readonly where: string; readonly isThere: boolean },
 ): Promise<ConsumerInfo> {
   try {
     const found = await manager.consumers.info(stream, consumer);
@@ -92,6 +92,7 @@ async function consumerOf(
       });
     if (!isApiError(error, JetStreamApiCodes.ConsumerNotFound)) throw error;
   }
+  if (isThere) throw noConsumer(consumer, where);
   return await manager.consumers.add(stream, {
     durable_name: consumer,
     ack_policy: AckPolicy.Explicit,
@@ -100,6 +101,10 @@ async function consumerOf(
     max_ack_pending: MAX_IN_HAND,
     max_deliver: -1,
   });
+}
+
+function noConsumer(consumer: string, where: string): IsyncError {
+  return new IsyncError('NOT_FOUND', `the stream has no consumer "${consumer}"`, { path: where });
 }
 
 function isApiError(error: unknown, code: number): boolean {
