@@ -203,6 +203,18 @@ it('keeps no name on the disk, and removes those of killed processes alone', asy
   file[Symbol.dispose]();
 });
 
+it('makes its folder again where that is gone', async () => {
+  const folder = join(newFolder(), 'spool');
+  const spool = await newSpool(64 * MIB, folder);
+  rmSync(folder, { recursive: true });
+  const content = randomBytes(3 * BLOCK_BYTES);
+  const file = await fileOf(spool, content.length);
+  const coming = all(file.read());
+  await write(file, content);
+  file.end();
+  expect((await coming).equals(content)).toBe(true);
+});
+
 it('removes the folder that it made, fails what is read, and takes no more', async () => {
   const parent = newFolder();
   const spool = await openSpool({ folder: join(parent, 'a', 'spool'), maxBytes: 64 * MIB });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type FileHandle, open, unlink } from 'node:fs/promises';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
 import { BLOCK_BYTES, type BlockCache } from './block-cache.ts';
+import { makeFolder } from './make-folder.ts';
 import type { Room } from './room.ts';
 import type { SpoolFile } from './spool.ts';
 import { noRoom, spoolError, tooLong } from './spool-errors.ts';
@@ -202,7 +203,7 @@ export class GrowingFile implements SpoolFile, ReadableBody {
 
   async #create(): Promise<FileHandle> {
     const { path } = this.#options;
-    const handle = await open(path, 'wx+', 0o600);
+    const handle = await this.#openNew();
     try {
       await unlink(path);
     } catch (error) {
@@ -213,6 +214,18 @@ export class GrowingFile implements SpoolFile, ReadableBody {
       }
     }
     return handle;
+  }
+
+  /** Whoever has made the folder removes it at its end, and another process may have it as well: it is made again. */
+  async #openNew(): Promise<FileHandle> {
+    const { path, folder } = this.#options;
+    try {
+      return await open(path, 'wx+', 0o600);
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+      await makeFolder(folder);
+      return await open(path, 'wx+', 0o600);
+    }
   }
 
   async #readBlock(index: number): Promise<Uint8Array> {
