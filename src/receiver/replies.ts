@@ -32,8 +32,12 @@ export class Replies {
 
   /** Resolves when the message has left, or the link is gone. */
   async sendAndWait(message: ReceiverMessage): Promise<void> {
+    if (!this.#closed) await this.sendBytes(encode(message));
+  }
+
+  /** The same for a message that is encoded already. */
+  async sendBytes(bytes: Buffer): Promise<void> {
     if (this.#closed) return;
-    const bytes = encode(message);
     this.#unread.add(bytes.length);
     await new Promise<void>((resolve) => {
       this.#waiting.add(resolve);

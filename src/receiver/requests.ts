@@ -2,6 +2,7 @@ import type { DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
+import { encode } from '../protocol/codec.ts';
 import { MAX_PATHS_PER_MESSAGE } from '../protocol/limits.ts';
 import type { List, Look, LookedFile, Read, Retired, Seal } from '../protocol/messages.ts';
 import { readDigest } from '../store/read-digest.ts';
@@ -18,8 +19,8 @@ import { TaskGroup } from '../flow/task-group.ts';
 
 /** LOOKs with digest that a session handles at a time: each reads one file after the other, at the disk's speed. */
 const MAX_DIGEST_LOOKS = 2;
-/** READs that a session handles at a time: each holds up to MAX_READ_BYTES until the sender has taken its answer. */
-const MAX_READS = 4;
+/** READs that a session handles at a time: one is read while the answer of the other leaves. Each holds up to MAX_READ_BYTES. */
+const MAX_READS = 2;
 /** Other requests that a session handles at a time: enough to hide the disk's latency, few enough to stay fair. */
 const MAX_OTHER_REQUESTS = 4;
 /** Paths of one LOOK that are looked up at a time: enough to keep the thread pool busy. Each costs a stat per folder. */
@@ -52,6 +53,8 @@ export class Requests {
   readonly #digestLooks = new Limiter(MAX_DIGEST_LOOKS);
   readonly #others = new Limiter(MAX_OTHER_REQUESTS);
   readonly #reads = new Limiter(MAX_READS);
+  /** Node hands several answers to the system as one, and on a thin link tells of none for minutes, as if nothing were read. */
+  readonly #contents = new Limiter(1);
   readonly #parts: PartReader;
   readonly #tasks = new TaskGroup();
 
@@ -110,11 +113,14 @@ export class Requests {
     this.#accept(request, cost, this.#reads, async () => {
       pending.add(bytes);
       try {
-        const parts = await this.#parts.read(ranges);
-        // What the end of the session has cut is not missing.
-        if (signal.aborted) return;
-        this.#open.delete(request);
-        await replies.sendAndWait({ type: 'content', request, parts });
+        // Encoded at once: while it waits it is held once.
+        const answer = encode({ type: 'content', request, parts: await this.#parts.read(ranges) });
+        await this.#contents.run(async () => {
+          // What the end of the session has cut is not missing.
+          if (signal.aborted) return;
+          this.#open.delete(request);
+          await replies.sendBytes(answer);
+        });
       } finally {
         pending.remove(bytes);
       }
