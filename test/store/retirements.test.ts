@@ -176,7 +176,9 @@ it('a directory is put back at once where its receiver ends as it is looked at',
     vi.spyOn(performance, 'now').mockImplementation(() => (now += 1000));
     return undefined;
   };
-  await expect(retirements.retire(sealed, { ...LATER, objection, signal: ending.signal })).rejects.toThrow();
+  await expect(retirements.retire(sealed, { ...LATER, objection, signal: ending.signal })).rejects.toThrow(
+    'aborted',
+  );
   expect(readdirSync(at('edge1/DC1')).toSorted()).toEqual(['a', 'sub']);
   expect([leftIn('retiring'), await retirements.retiredAt(DIRECTORY)]).toEqual([[], undefined]);
 });
