@@ -13,6 +13,7 @@ const CUT_AFTER_MS = 10_500;
  */
 const SAME_REQUEST_MS = 200;
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+type StopName = (typeof SIGNALS)[number];
 
 /**
  * Fires on the first SIGINT, SIGTERM or, unless `onReload` takes it, SIGHUP. A second SIGINT or SIGTERM ends the process at once, unless it is
@@ -39,8 +40,8 @@ export function stopOnSignal(told: (name: string) => void, cutAfterMs = CUT_AFTE
   const hasTerminal = isOnTerminal();
   let timer: NodeJS.Timeout | undefined;
   let reload: (() => void) | undefined;
-  let first: { readonly name: string; readonly atMs: number } | undefined;
-  const stop = (name: string): void => {
+  let first: { readonly name: StopName; readonly atMs: number } | undefined;
+  const stop = (name: StopName): void => {
     if (first !== undefined) {
       const isSameRequest = name === first.name && performance.now() - first.atMs < SAME_REQUEST_MS;
       // Nothing needs cleaning up: kept and marked files are whole at any moment.
@@ -66,9 +67,17 @@ export function stopOnSignal(told: (name: string) => void, cutAfterMs = CUT_AFTE
     onReload: (called) => void (reload = called),
     [Symbol.dispose]() {
       clearTimeout(timer);
+      if (first !== undefined) ignoreAgain(first.name);
       for (const name of SIGNALS) process.off(name, stop);
     },
   };
+}
+
+/** A process that is quick to end gets the same request once more at its very end, and must not be killed by it. */
+function ignoreAgain(name: StopName): void {
+  const same = (): void => undefined;
+  process.on(name, same);
+  setTimeout(() => process.off(name, same), SAME_REQUEST_MS).unref();
 }
 
 /** Whether the process has a controlling terminal: https://man7.org/linux/man-pages/man4/tty.4.html */

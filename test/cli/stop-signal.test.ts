@@ -53,6 +53,21 @@ describe('the first signal asks, the second one ends:', () => {
     child.kill(name);
     expect(await ended).toEqual([130, null]);
   });
+
+  it('the same one is none also to a process that is done already', async () => {
+    const program = `
+      const { stopOnSignal } = await import('${MODULE}');
+      const stop = stopOnSignal(() => undefined);
+      stop.signal.addEventListener('abort', () => {
+        stop[Symbol.dispose]();
+        process.kill(process.pid, 'SIGTERM');
+        setTimeout(() => process.exit(0), 50);
+      });
+      process.kill(process.pid, 'SIGTERM');
+      setInterval(() => undefined, 1000);`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: 'inherit' });
+    expect(await once(child, 'close')).toEqual([0, null]);
+  });
 });
 
 const RELOADS = `

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { gzipSync } from 'node:zlib';
 import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import { HeadObjectCommand, NotFound } from '@aws-sdk/client-s3';
@@ -74,6 +74,7 @@ await withS3Server((server) => {
         response.end(body);
       });
       await rm(folder, { recursive: true });
+      await writeFile(folder, 'no folder');
       const told = await ask('/k');
       expect([told.status, told.headers['cache-control'], told.headers['isync-mirror']]).toEqual([
         503,
