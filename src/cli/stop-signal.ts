@@ -75,10 +75,11 @@ export function stopOnSignal(told: (name: string) => void, cutAfterMs = CUT_AFTE
 
 /** A process that is quick to end gets the same request once more at its very end, and must not be killed by it. */
 function ignoreAgain(name: StopName): void {
-  const same = (): void => undefined;
-  process.on(name, same);
-  setTimeout(() => process.off(name, same), SAME_REQUEST_MS).unref();
+  process.on(name, ignoreSignal);
+  setTimeout(() => process.off(name, ignoreSignal), SAME_REQUEST_MS).unref();
 }
+
+function ignoreSignal(): void {}
 
 /** Whether the process has a controlling terminal: https://man7.org/linux/man-pages/man4/tty.4.html */
 function isOnTerminal(): boolean {
