@@ -1,3 +1,4 @@
+import { Scavenger } from '../../flow/scavenger.ts';
 import type { Abortable } from '../../model/abortable.ts';
 import { digestOf, type DigestAlgorithm } from '../../model/digest.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
@@ -44,6 +45,7 @@ class ReceiverStore implements ReadableStore {
   readonly #device: RelPath;
   readonly #algorithm: DigestAlgorithm;
   readonly #batches: ReadBatches;
+  readonly #scavenger = new Scavenger();
 
   constructor(target: ReceiverTarget, capabilities: StoreCapabilities) {
     this.capabilities = capabilities;
@@ -141,6 +143,7 @@ class ReceiverStore implements ReadableStore {
         const found = await part;
         if (found === undefined || !isOfVersion(found, version)) throw replaced(path);
         yield found.content;
+        this.#scavenger.freed(found.content.length);
       }
     } finally {
       left.abort();
