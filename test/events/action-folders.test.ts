@@ -44,8 +44,20 @@ await withS3Server((server) => {
       expect(stage.files('old')).toEqual(['d/', 'f']);
       const told = stage.logged.filter(({ message }) => message.endsWith('the old file stays'));
       expect(told.map(({ fields }) => fields)).toEqual([
-        { bucket: stage.bucket, key: 'f', file: stage.path('old/f') },
-        { bucket: stage.bucket, key: 'd/', file: stage.path('old/d') },
+        {
+          message: 'm',
+          attempt: 1,
+          bucket: stage.bucket,
+          key: 'f',
+          file: stage.path('old/f'),
+        },
+        {
+          message: 'm',
+          attempt: 1,
+          bucket: stage.bucket,
+          key: 'd/',
+          file: stage.path('old/d'),
+        },
       ]);
     });
 

@@ -174,6 +174,8 @@ export class ActionStage {
     return await this.actions.apply(
       {
         event,
+        messageId: 'm',
+        attempt: 1,
         mapping,
         path: parseRelPath(below.replace(/\/$/, '')),
         kind: below.endsWith('/') ? 'folder' : 'file',

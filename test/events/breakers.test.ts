@@ -27,7 +27,7 @@ function stage() {
   });
   const signal = new AbortController().signal;
   const told = (bucket = 'b'): Promise<string> =>
-    act({ event: { bucket } } as Task, signal).then(
+    act({ event: { bucket, key: 'k' }, messageId: 'm', attempt: 1 } as Task, signal).then(
       ({ outcome }) => outcome,
       (error: Error) => error.message,
     );
@@ -104,6 +104,13 @@ describe('a breaker', () => {
       'is away: nothing is tried for a while',
       'answers again',
     ]);
+    for (const { fields } of log.lines)
+      expect(fields).toMatchObject({
+        message: 'm',
+        attempt: 1,
+        bucket: 'b',
+        key: 'k',
+      });
   });
 
   it('lets the next one try where the one that tried found trouble of its own', async () => {

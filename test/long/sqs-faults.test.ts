@@ -39,7 +39,7 @@ it('tries an entry so often and no more, and says which message comes again', as
   expect(log.at('warn')).toMatchObject([
     {
       message: 'a message that is done could not be deleted; it comes again',
-      fields: { messageId: first!.id, failure: { code: 'InternalError' } },
+      fields: { message: first!.id, attempt: 1, failure: { code: 'InternalError' } },
     },
   ]);
   expect(source.inHand).toBe(0);

@@ -214,6 +214,7 @@ export class AmqpReceiver {
       if (!this.isClosed)
         log.warn('the queue could not be told of a message; it comes again', {
           message: delivery.id,
+          attempt: delivery.attempt,
           told: ending.how,
           err,
         });

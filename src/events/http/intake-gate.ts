@@ -49,14 +49,14 @@ export class IntakeGate {
     });
   }
 
-  succeeded(): void {
+  succeeded(fields: { readonly message: string }): void {
     if (this.#trouble === undefined) return;
     this.#trouble = undefined;
     this.#closedUntilMs = -Infinity;
     if (!this.#isTold) return;
     this.#isTold = false;
     this.#toldAtMs = this.#now();
-    this.#log.info('events are taken again', { refused: this.#refused });
+    this.#log.info('events are taken again', { refused: this.#refused, ...fields });
     this.#refused = 0;
   }
 

@@ -32,15 +32,15 @@ interface Signed {
 /** Takes what requests bring that are allowed to. */
 export class Intake {
   readonly #options: WebhookOptions;
-  readonly #published: () => void;
+  readonly #published: (id: string) => void;
   readonly #held = new HeldBytes(MAX_HELD_BYTES);
   /** Large bodies, one at a time. */
   readonly #large = new Limiter(1);
   readonly #sns: SnsDoor;
   readonly #observer: WebhookObserver;
 
-  /** @param published called whenever records have become durable in the queue */
-  constructor(options: WebhookOptions, published: () => void) {
+  /** @param published called with the id of a request whose records have become durable in the queue */
+  constructor(options: WebhookOptions, published: (id: string) => void) {
     this.#options = options;
     this.#published = published;
     this.#sns = new SnsDoor({
@@ -101,7 +101,7 @@ export class Intake {
     for (const piece of good.pieces()) refused.push(...(await this.#publish(piece)));
     const accepted = good.count - refused.length;
     if (accepted > 0) {
-      this.#published();
+      this.#published(id);
       this.#observer.accepted(accepted, performance.now() - asked.atMs);
     }
     const toPark = [...parked, ...refused];
@@ -147,6 +147,7 @@ export class Intake {
     this.#warn(asked, 'parked what nobody can work on', {
       records: parked.length,
       parked: first?.messageId,
+      ...(first?.key !== undefined && { bucket: first.bucket, key: first.key }),
       reason: first?.reason,
     });
   }

@@ -38,7 +38,7 @@ class Webhook {
   constructor(options: WebhookOptions) {
     this.#options = options;
     this.#gate = new IntakeGate(options.log);
-    this.#intake = new Intake(options, () => this.#gate.succeeded());
+    this.#intake = new Intake(options, (id) => this.#gate.succeeded({ message: id }));
     this.#observer = options.observer ?? NO_OBSERVER;
   }
 

@@ -228,7 +228,12 @@ export class NatsReceiver {
         if (delivery.failures > 0 || delivery.isUncounted) await failures?.forget(delivery);
       }
     } catch (err) {
-      const fields = { message: delivery.id, told: ending.how, err: natsError(err, this.#options.where) };
+      const fields = {
+        message: delivery.id,
+        attempt: delivery.attempt,
+        told: ending.how,
+        err: natsError(err, this.#options.where),
+      };
       this.#options.log.warn('the queue could not be told of a message; it comes again', fields);
     }
     this.#held.delete(delivery.seq);

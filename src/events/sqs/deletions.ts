@@ -53,7 +53,8 @@ export class Deletions {
     }
     if (failure !== undefined)
       this.#options.log.warn('a message that is done could not be deleted; it comes again', {
-        messageId: message.id,
+        message: message.id,
+        attempt: message.attempt,
         failure,
       });
     this.#options.onDeleted(message);

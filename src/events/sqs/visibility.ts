@@ -113,7 +113,8 @@ export class Visibility {
   #released(message: HeldMessage, failure: EntryFailure | undefined): void {
     if (failure !== undefined)
       this.#options.log.debug('a message could not be released; it comes again when its time is over', {
-        messageId: message.id,
+        message: message.id,
+        attempt: message.attempt,
         failure,
       });
     this.#options.onReleased(message);
@@ -126,7 +127,8 @@ export class Visibility {
       return;
     }
     this.#options.log.debug('a message can be held no longer; the queue delivers it again', {
-      messageId: message.id,
+      message: message.id,
+      attempt: message.attempt,
       failure,
     });
   }

@@ -3,6 +3,7 @@ import { Breaker } from '../../flow/breaker.ts';
 import { type ErrorCode, IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { Act, Task } from '../action/action.ts';
+import { taskFields } from '../action/task-fields.ts';
 
 /** Buckets told apart; of others a breaker begins anew. */
 const MOST_BUCKETS = 1_000;
@@ -50,14 +51,13 @@ export class Breakers {
       const { openings } = breaker;
       try {
         const outcome = await act(task, signal);
-        if (breaker.succeeded()) this.#log.info('answers again', { bucket: task.event.bucket });
+        if (breaker.succeeded()) this.#log.info('answers again', taskFields(task));
         return outcome;
       } catch (error) {
-        const { bucket } = task.event;
         if (!(error instanceof IsyncError)) breaker.told(openings);
         else if (error.retryable && AWAY.has(error.code)) {
           if (breaker.failed(error, openings))
-            this.#log.warn('is away: nothing is tried for a while', { bucket, err: error });
+            this.#log.warn('is away: nothing is tried for a while', { ...taskFields(task), err: error });
         } else if (ANSWERED.has(error.code)) breaker.answered(openings);
         else breaker.told(openings);
         throw error;

@@ -7,7 +7,7 @@ import type { QueueDelivery } from '../queue/event-queue.ts';
 import type { Delivery, EventSource } from '../source/event-source.ts';
 import type { WorkObserver } from './work-observer.ts';
 import type { Holding, Origin } from './origin.ts';
-import type { RecordTaker, Verdict } from './records.ts';
+import { fieldsOfRecord, type RecordTaker, type Verdict } from './records.ts';
 
 /** Long polls under way at a time: enough that the next messages come while the last ones are worked on. */
 const POLLS = 4;
@@ -220,7 +220,7 @@ export class Intake {
     const verdicts = await Promise.all(
       parsed.map((record) =>
         records.take(record, origin).catch((error: unknown): Verdict => {
-          log.error('a record could not be settled', { message: id, err: error });
+          log.error('a record could not be settled', { ...fieldsOfRecord(record, origin), err: error });
           holding.releaseMs = Math.max(holding.releaseMs, delayOf(delivery, TROUBLE_DELAY_MS));
           return 'later';
         }),

@@ -174,6 +174,7 @@ export class Records<Target = unknown> {
     const { outcome } = result;
     if (outcome.outcome === 'missing' && origin.holding !== undefined) {
       this.#again.lookAgain(origin);
+      log.debug('there is no such object yet: it is looked at again', fields);
       return 'later';
     }
     observer.done(event.kind, outcome.outcome, outcome.outcome === 'written' ? outcome.bytes : 0);
@@ -222,7 +223,11 @@ function whatOf({ bucket, key }: ObjectEvent): string {
   return `s3://${bucket}/${key}`;
 }
 
-/** What each line about a record has. */
+/** What each line of the log about a record has. */
+export function fieldsOfRecord(record: ParsedRecord, origin: Origin): LogFields {
+  return fieldsOf(origin, record.outcome === 'event' ? record.event : undefined);
+}
+
 function fieldsOf({ messageId, attempt }: Origin, event?: ObjectEvent): LogFields {
   return {
     message: messageId,

@@ -1,6 +1,7 @@
 import type { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import type { Action } from '../action/action.ts';
+import { taskFields } from '../action/task-fields.ts';
 import type { Parking } from '../parking/parking.ts';
 import type { KeyEncoding } from '../parse/parsed.ts';
 import type { EventSource } from '../source/event-source.ts';
@@ -83,16 +84,9 @@ export async function work<Target>(options: WorkOptions<Target>): Promise<WorkEn
     areShared: 'dead' in source && buckets.length !== 1,
     onLeft: () => intake.madeRoom(),
     signal: ended,
-    onRetry: ({ task: { event, messageId, attempt } }, error) => {
+    onRetry: ({ task }, error) => {
       observer.retried();
-      const { bucket, key } = event;
-      log.warn(`tried again: ${error.message}`, {
-        message: messageId,
-        attempt,
-        bucket,
-        key,
-        code: error.code,
-      });
+      log.warn(`tried again: ${error.message}`, { ...taskFields(task), code: error.code });
       hold(error);
     },
   });

@@ -24,7 +24,8 @@ export function downloadAction(keys: KeyMap, apply: Apply): Action<DownloadTarge
           return target;
       }
     },
-    act: ({ event, target, isLastLook }, signal) => apply({ ...target, event, isLastLook }, signal),
+    act: ({ event, target, messageId, attempt, isLastLook }, signal) =>
+      apply({ ...target, event, messageId, attempt, isLastLook }, signal),
     [Symbol.asyncDispose]: async () => {},
   };
 }

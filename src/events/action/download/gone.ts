@@ -6,6 +6,7 @@ import { lookAtLocal } from './local-file.ts';
 import { type MappedFolder, storeOf } from './mapped-folders.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Task } from './task.ts';
+import { taskFields } from '../task-fields.ts';
 import { parked } from '../parked.ts';
 
 /** Follows an object that is certainly gone: what was written for it goes, and nothing else. */
@@ -22,7 +23,7 @@ export class Gone {
     if (!dryRun && state.partial(bucket, key) !== undefined) await state.removePartial(bucket, key);
     // What the state does not know we have not written.
     if (known === undefined || !removals) return { outcome: 'unchanged' };
-    if (known.folder !== folder.root || known.path !== task.path) return await this.#elsewhere(known);
+    if (known.folder !== folder.root || known.path !== task.path) return await this.#elsewhere(known, task);
     return task.kind === 'folder' ? await this.#folder(task, folder) : await this.#file(task, folder, known);
   }
 
@@ -53,10 +54,9 @@ export class Gone {
   }
 
   /** It was written where an earlier configuration had it. */
-  async #elsewhere(known: KnownObject): Promise<Outcome> {
+  async #elsewhere(known: KnownObject, task: Task): Promise<Outcome> {
     this.#options.log.warn('an object is gone whose file is no longer mapped: the file stays', {
-      bucket: known.bucket,
-      key: known.key,
+      ...taskFields(task),
       file: join(known.folder, known.path),
     });
     if (this.#options.dryRun !== true) await this.#options.state.remove(known.bucket, known.key);

@@ -13,6 +13,7 @@ import { type MappedFolder, storeOf } from './mapped-folders.ts';
 import { Obstacles } from './obstacles.ts';
 import type { Outcome } from '../outcome.ts';
 import type { Task } from './task.ts';
+import { taskFields } from '../task-fields.ts';
 import { RangeBuffers } from './ranges.ts';
 import { writeObject } from './write-object.ts';
 
@@ -130,7 +131,7 @@ export class KeyAction {
     if (state.pending().some((each) => each.bucket === bucket && each.key === key))
       await this.#changed(folder, task);
     const { size, mtimeUs } = local.entry;
-    await this.#written(knownFrom(task, folder, { etag, versionId, size, mtimeUs }), here);
+    await this.#written(task, knownFrom(task, folder, { etag, versionId, size, mtimeUs }), here);
     return { outcome: 'unchanged' };
   }
 
@@ -141,7 +142,7 @@ export class KeyAction {
     await this.#options.state.setPending(known);
     await storeOf(folder).makeFolder(task.path);
     await this.#changed(folder, task);
-    await this.#written(known, here);
+    await this.#written(task, known, here);
     // Until the state knew it, the removal of the last file in it took it along.
     await storeOf(folder).makeFolder(task.path);
     return { outcome: 'written', bytes: 0 };
@@ -177,7 +178,7 @@ export class KeyAction {
       throw error;
     });
     await this.#changed(folder, task);
-    await this.#written(known, here);
+    await this.#written(task, known, here);
     return { outcome: 'written', bytes: size };
   }
 
@@ -192,7 +193,7 @@ export class KeyAction {
     }
   }
 
-  async #written(known: KnownObject, { known: before }: Here): Promise<void> {
+  async #written(task: Task, known: KnownObject, { known: before }: Here): Promise<void> {
     const { state } = this.#options;
     const { bucket, key } = known;
     await Promise.all([
@@ -201,16 +202,15 @@ export class KeyAction {
       state.partial(bucket, key) === undefined ? undefined : state.removePartial(bucket, key),
     ]);
     if (before !== undefined && (before.folder !== known.folder || before.path !== known.path))
-      this.#leftBehind(before);
+      this.#leftBehind(task, before);
   }
 
   /** It was written where an earlier configuration had it, and the state knows one place a key. */
-  #leftBehind(before: KnownObject): void {
-    const { bucket, key, folder, path } = before;
+  #leftBehind(task: Task, before: KnownObject): void {
+    const { folder, path } = before;
     if (!stands(before)) return;
     this.#options.log.warn('an object is mapped to another place than before: the old file stays', {
-      bucket,
-      key,
+      ...taskFields(task),
       file: join(folder, path),
     });
   }

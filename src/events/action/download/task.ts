@@ -7,6 +7,10 @@ import type { Outcome } from '../outcome.ts';
 export interface Task {
   /** The last event of the key that waited. */
   readonly event: ObjectEvent;
+  /** Of the message that the event came in. */
+  readonly messageId: string;
+  /** Deliveries of that message so far, from 1. */
+  readonly attempt: number;
   readonly mapping: Mapping;
   /** Below the folder of the mapping. */
   readonly path: RelPath;

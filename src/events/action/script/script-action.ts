@@ -8,6 +8,7 @@ import type { Outcome } from '../outcome.ts';
 import { runScript } from './run-script.ts';
 import { ScriptOutput } from './script-output.ts';
 import type { ScriptSource, Seen } from './script-source.ts';
+import { taskFields } from '../task-fields.ts';
 
 /** How long a script may take, in ms, unless told otherwise. */
 const TIMEOUT_MS = 300_000;
@@ -93,7 +94,7 @@ class ScriptAction implements Action<undefined> {
   }
 
   async #run(
-    { event, messageId, attempt, body }: Task<undefined>,
+    task: Task<undefined>,
     does: Does,
     {
       etag = '',
@@ -102,7 +103,8 @@ class ScriptAction implements Action<undefined> {
     signal: AbortSignal,
   ): Promise<Outcome> {
     const { file, timeoutMs = TIMEOUT_MS, tidyMs = TIDY_MS, log } = this.#options;
-    const { bucket, key, name } = event;
+    const { messageId, attempt, body } = task;
+    const { bucket, key, name } = task.event;
     try {
       await runScript(
         {
@@ -122,23 +124,27 @@ class ScriptAction implements Action<undefined> {
           timeoutMs,
           tidyMs,
           output: this.#output,
-          log: log.with({ message: messageId, bucket, key }),
+          log: log.with(taskFields(task)),
         },
         signal,
         this.#watch,
       );
       return { outcome: 'done' };
     } catch (error) {
-      if (error instanceof IsyncError && error.code === 'CONFIG_INVALID') this.#tell(error);
+      if (error instanceof IsyncError && error.code === 'CONFIG_INVALID') this.#tell(error, task);
       throw error;
     }
   }
 
   /** Nothing is done at all until somebody mends it. */
-  #tell({ message, path, hint }: IsyncError): void {
+  #tell({ message, path, hint }: IsyncError, task: Task<undefined>): void {
     const now = performance.now();
     if (now - this.#toldAtMs < REPEAT_MS) return;
     this.#toldAtMs = now;
-    this.#options.log.error(`${message}: nothing is done until it can be`, { file: path, hint });
+    this.#options.log.error(`${message}: nothing is done until it can be`, {
+      ...taskFields(task),
+      file: path,
+      hint,
+    });
   }
 }

@@ -177,7 +177,7 @@ export class EmbeddedQueue implements EventQueue {
       await this.#persist(cut, this.#closing.signal);
       this.#arrived.wake();
     } catch (err) {
-      const fields = { message: held.id, told: ending.do, err };
+      const fields = { message: held.id, attempt: held.attempt, told: ending.do, err };
       const told = 'the queue could not be told of a message; it comes again';
       // Given back by the disposal, with all others.
       if (this.#closing.signal.aborted) this.#options.log.debug(told, fields);
