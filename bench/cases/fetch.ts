@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import { addToken, runCli, startReceiver, writeTokenFile } from '../../harness/cli.ts';
-import type { Bench } from '../bench.ts';
-import { timed } from '../competitors.ts';
+import type { Bench, BenchCase } from '../bench.ts';
+import { timed, type Link } from '../competitors.ts';
 import { contest, inCaseFolder, type Competitor } from '../contest.ts';
-import { equalSizes, GIB, KIB, writeFiles } from '../data.ts';
+import { equalSizes, GIB, KIB, MIB, writeFiles } from '../data.ts';
 import { atMost } from '../goals.ts';
 import { everywhere, type Place } from '../places.ts';
 import { cpuOf } from '../process.ts';
 import { rsyncs } from '../rsync.ts';
+import { sampleOf } from '../sample.ts';
 import { noteOf } from './loopback.ts';
+import { checkLink, LIMIT, LINK_TEXT, longLink, reckoned } from './wan.ts';
 
 /** What is brought back, and what of rsync it is held against. */
 interface Fetched {
@@ -36,13 +38,19 @@ const SETS: readonly Fetched[] = [
   },
 ];
 
-export const FETCH_CASES = SETS.flatMap((set) =>
-  everywhere({
-    name: set.name,
-    about: `${set.what} back from a receiver over loopback, beside rsync from its daemon`,
-    run: async (bench, place) => await run(bench, place, set),
-  }),
-);
+/** 256 MiB: twenty seconds of the link. */
+const FAR = { name: 'fetch-wan', what: '1 × 256 MiB', bytes: 256 * MIB };
+
+export const FETCH_CASES: readonly BenchCase[] = [
+  ...SETS.flatMap((set) =>
+    everywhere({
+      name: set.name,
+      about: `${set.what} back from a receiver over loopback, beside rsync from its daemon`,
+      run: async (bench, place) => await run(bench, place, set),
+    }),
+  ),
+  { name: FAR.name, about: `${FAR.what} back from a receiver over ${LINK_TEXT}`, run: runFar },
+];
 
 async function run(bench: Bench, place: Place, { name, what, sizes, rsync }: Fetched): Promise<void> {
   await inCaseFolder(place.folder, name, async (folder) => {
@@ -67,16 +75,39 @@ async function run(bench: Bench, place: Place, { name, what, sizes, rsync }: Fet
   });
 }
 
+async function runFar(bench: Bench): Promise<void> {
+  await checkLink(bench);
+  await inCaseFolder(bench.disk, FAR.name, async (folder) => {
+    const kept = join(folder, 'kept');
+    const data = writeFiles(join(kept, DEVICE), [FAR.bytes]);
+    const results = await contest(bench, folder, data, { isync: await fromReceiver(folder, kept, longLink) });
+    const { isync } = results;
+    if (isync === undefined) return;
+    const limit = sampleOf([reckoned(data.bytes)]);
+    bench.report({
+      case: FAR.name,
+      measure: `${FAR.what} back, ${LINK_TEXT}`,
+      unit: 's',
+      isync,
+      others: { [LIMIT]: limit },
+      goals: atMost(1.1, LIMIT, isync, limit),
+      note: noteOf({ isync }, '', 'fetch + server'),
+    });
+  });
+}
+
 /** From the start of `isync fetch` to its end, with a token that reads. */
-async function fromReceiver(folder: string, kept: string): Promise<Competitor> {
+async function fromReceiver(folder: string, kept: string, link?: Link): Promise<Competitor> {
   const tokens = join(folder, 'tokens.json');
   const token = await writeTokenFile(folder, DEVICE, await addToken(DEVICE, tokens, ['--read']));
   return {
     async run(_data, store) {
       await using receiver = await startReceiver(kept, { args: ['--tokens', tokens] });
+      await using between = await link?.(receiver.port);
+      const url = `ws://127.0.0.1:${between?.port ?? receiver.port}`;
       return await timed(
         () => cpuOf(receiver.process.pid),
-        async () => await fetched([`${receiver.url}/${DEVICE}`, store, '--token-file', token], store),
+        async () => await fetched([`${url}/${DEVICE}`, store, '--token-file', token], store),
       );
     },
   };

@@ -32,7 +32,7 @@ const PINGS = 5;
 const STOP_AND_WAIT_FILES = 100;
 
 const PLAIN = 'rsync -a';
-const LIMIT = 'the link, reckoned';
+export const LIMIT = 'the link, reckoned';
 const RAW_SOCKET = 'a plain socket';
 const STOP_AND_WAIT = `stop and wait, reckoned from ${STOP_AND_WAIT_FILES} files`;
 

@@ -2,7 +2,14 @@ import { timingSafeEqual } from 'node:crypto';
 import { closeSync, fstatSync, openSync, readSync, statSync, type BigIntStats } from 'node:fs';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
-import { invalidTokenFile, parseTokenEntries, type TokenAccess, type TokenEntry } from './token-entries.ts';
+import { type DeviceRetention, parseRetain } from './device-retention.ts';
+import {
+  invalidTokenFile,
+  parseTokenEntries,
+  retentionOf,
+  type TokenAccess,
+  type TokenEntry,
+} from './token-entries.ts';
 import { hashToken } from './tokens.ts';
 
 /** How often the file is checked for revoked tokens, in ms: their sessions end within about a second. */
@@ -28,13 +35,24 @@ export interface TokenFile extends Disposable {
   authenticate(token: string): TokenIdentity | undefined;
   /** Whether this device has a token that may write. */
   has(device: string): boolean;
+  /** What is said of how long the sealed directories of this device stay. */
+  retentionOf(device: string): DeviceRetention;
+  /** Whether that is said of any device. */
+  readonly saysRetention: boolean;
+  /** Calls `listener` whenever the file was read again. Returns what removes the listener. */
+  onRead(listener: () => void): () => void;
   /** Calls `listener` with the ids of tokens that were removed from the file. Returns what removes the listener. */
   onRevoked(listener: (ids: ReadonlySet<string>) => void): () => void;
 }
 
+export interface TokenFileOptions {
+  /** Why no device may have a retention of its own: a file that says one is refused. Default: each may. */
+  readonly noRetention?: string | undefined;
+}
+
 /** @throws IsyncError CONFIG_INVALID where the file is missing, unreadable or malformed */
-export function openTokenFile(path: string, log: Log): TokenFile {
-  return new WatchedTokenFile(path, log);
+export function openTokenFile(path: string, log: Log, options: TokenFileOptions = {}): TokenFile {
+  return new WatchedTokenFile(path, log, options);
 }
 
 interface KnownToken extends TokenIdentity {
@@ -50,9 +68,13 @@ class WatchedTokenFile implements TokenFile {
   #version: string;
   #unusable = false;
   #tokens: readonly KnownToken[];
+  #retentions: ReadonlyMap<string, DeviceRetention> = new Map();
+  readonly #noRetention: string | undefined;
+  readonly #readers = new Set<() => void>();
 
-  constructor(path: string, log: Log) {
+  constructor(path: string, log: Log, { noRetention }: TokenFileOptions) {
     this.#path = path;
+    this.#noRetention = noRetention;
     this.#log = log;
     this.#version = versionOf(path);
     this.#tokens = this.#read();
@@ -71,6 +93,19 @@ class WatchedTokenFile implements TokenFile {
 
   has(device: string): boolean {
     return this.#tokens.some((known) => known.device === device && known.access === 'write');
+  }
+
+  retentionOf(device: string): DeviceRetention {
+    return this.#retentions.get(device) ?? {};
+  }
+
+  get saysRetention(): boolean {
+    return this.#retentions.size > 0;
+  }
+
+  onRead(listener: () => void): () => void {
+    this.#readers.add(listener);
+    return () => this.#readers.delete(listener);
   }
 
   onRevoked(listener: (ids: ReadonlySet<string>) => void): () => void {
@@ -104,11 +139,19 @@ class WatchedTokenFile implements TokenFile {
     const kept = new Set(this.#tokens.map(keyOf));
     const revoked = new Set(before.filter((token) => !kept.has(keyOf(token))).map(({ id }) => id));
     if (revoked.size > 0) for (const listener of this.#listeners) listener(revoked);
+    for (const listener of this.#readers) listener();
   }
 
   #read(): KnownToken[] {
     const { json, mode } = readSmallFile(this.#path);
-    const tokens = parseTokenEntries(json, this.#path).map(known);
+    const entries = parseTokenEntries(json, this.#path);
+    const retentions = retentionsOf(entries);
+    if (this.#noRetention !== undefined && retentions.size > 0)
+      throw invalidTokenFile(this.#path, `it says "retain" or "retainLast", and ${this.#noRetention}`, {
+        hint: 'Take both out of the file.',
+      });
+    const tokens = entries.map(known);
+    this.#retentions = retentions;
     if ((mode & NOT_OWNER) !== 0n)
       this.#log.warn('the token file can be read by others than its owner: chmod 600', { path: this.#path });
     return tokens;
@@ -117,6 +160,16 @@ class WatchedTokenFile implements TokenFile {
 
 function known({ id, device, sha256, access }: TokenEntry): KnownToken {
   return { id, device, access: access ?? 'write', hash: Buffer.from(sha256, 'hex') };
+}
+
+function retentionsOf(entries: readonly TokenEntry[]): Map<string, DeviceRetention> {
+  const retentions = new Map<string, DeviceRetention>();
+  for (const { device } of entries) {
+    const { retain, retainLast } = retentionOf(entries, device);
+    if (retain === undefined && retainLast === undefined) continue;
+    retentions.set(device, { retainMs: retain === undefined ? undefined : parseRetain(retain), retainLast });
+  }
+  return retentions;
 }
 
 /** An id with another device, access or hash is another token. */
@@ -148,6 +201,6 @@ function readSmallFile(path: string): { json: string; mode: BigIntStats['mode'] 
     }
   } catch (error) {
     if (error instanceof IsyncError) throw error;
-    throw invalidTokenFile(path, error instanceof Error ? error.message : String(error), error);
+    throw invalidTokenFile(path, error instanceof Error ? error.message : String(error), { cause: error });
   }
 }

@@ -9,6 +9,7 @@ import {
   formatTokenEntries,
   invalidTokenFile,
   parseTokenEntries,
+  retentionOf,
   type TokenAccess,
   type TokenEntry,
 } from './token-entries.ts';
@@ -39,7 +40,8 @@ export async function addToken(path: string, device: string, access: TokenAccess
     created: new Date().toISOString(),
     ...(access === 'read' && { access }),
   };
-  await changeTokens(path, (tokens) => [...tokens, entry]);
+  // A token takes the place of another one: what that says of the device must not go with it.
+  await changeTokens(path, (tokens) => [...tokens, { ...entry, ...retentionOf(tokens, entry.device) }]);
   return token;
 }
 
@@ -143,5 +145,5 @@ function folderMissing(folder: string): IsyncError {
 }
 
 function unusable(path: string, error: unknown): IsyncError {
-  return invalidTokenFile(path, error instanceof Error ? error.message : String(error), error);
+  return invalidTokenFile(path, error instanceof Error ? error.message : String(error), { cause: error });
 }

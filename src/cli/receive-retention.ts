@@ -1,4 +1,5 @@
 import type { ReceiveConfig } from '../config/schemas/receive.ts';
+import type { TokenFile } from '../access/token-file.ts';
 import { IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
 import { OWN_FOLDER } from '../model/own-folder.ts';
@@ -11,10 +12,24 @@ const LOCK_FILE = 'retention.lock';
 export interface OpenRetention {
   /** What the receiver has to use, so that nothing goes which is in use. */
   readonly store: Store;
-  /** Directories that have gone since the start, and their bytes. */
-  readonly gone: { directories: number; bytes: number };
+  /** Directories that have gone since the start, and their bytes; undefined while none goes. */
+  readonly gone: Readonly<{ directories: number; bytes: number }> | undefined;
   /** Begins to look; disposing ends it. */
   start(): AsyncDisposable;
+}
+
+interface RetentionUse {
+  /** Says what of the devices differs from the options, now and later. */
+  readonly tokens: TokenFile | undefined;
+  readonly signal: AbortSignal;
+  readonly log: Log;
+}
+
+/** Why the devices of a receiver can have no retention of their own; undefined where they can. */
+export function noRetention({ store, immutable }: ReceiveConfig): string | undefined {
+  if (immutable) return '--immutable is to keep all for good';
+  if (store.kind !== 'folder') return 'that is for a folder only: a bucket has lifecycle rules';
+  return undefined;
 }
 
 /**
@@ -24,12 +39,12 @@ export interface OpenRetention {
 export async function openRetention(
   { store: at, retain, retainLast, immutable }: ReceiveConfig,
   store: Store,
-  { signal, log }: { readonly signal: AbortSignal; readonly log: Log },
+  { tokens, signal, log }: RetentionUse,
 ): Promise<OpenRetention | undefined> {
   const { retirements } = store;
   if (retirements === undefined || at.kind !== 'folder') return undefined;
-  // Also a receiver that keeps all brings to its end what one before it has begun.
-  if (retain === undefined && !retirements.hasLeft()) return undefined;
+  // Also a receiver that keeps all brings to its end what one before it has begun; a token file may say another thing at any time.
+  if (retain === undefined && tokens === undefined && !retirements.hasLeft()) return undefined;
   const [{ Retention }, { DirectoryUses }, { withUses }] = await Promise.all([
     import('../receiver/retention/retention.ts'),
     import('../receiver/retention/directory-uses.ts'),
@@ -41,8 +56,10 @@ export async function openRetention(
     retirements,
     uses,
     lock: () => takeLock(`${at.path}/${OWN_FOLDER}/${LOCK_FILE}`, log),
-    retainMs: retain ?? Infinity,
-    retainLast,
+    ruleOf(device) {
+      const own = tokens?.retentionOf(device);
+      return { retainMs: own?.retainMs ?? retain ?? Infinity, retainLast: own?.retainLast ?? retainLast };
+    },
     onRetired(_path, _files, bytes) {
       gone.directories++;
       gone.bytes += bytes;
@@ -54,12 +71,17 @@ export async function openRetention(
   if (immutable) return undefined;
   return {
     store: withUses(store, uses),
-    gone,
+    get gone() {
+      const goes = retain !== undefined || tokens?.saysRetention === true;
+      return goes || gone.directories > 0 ? gone : undefined;
+    },
     start() {
       const over = new AbortController();
+      const unheard = tokens?.onRead(() => retention.lookSoon());
       const looking = retention.keepOn(AbortSignal.any([signal, over.signal]));
       return {
         async [Symbol.asyncDispose]() {
+          unheard?.();
           over.abort();
           await looking;
         },

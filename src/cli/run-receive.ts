@@ -5,14 +5,14 @@ import { showAddress } from '../config/target-address.ts';
 import { DeviceNotes } from '../receiver/devices/device-notes.ts';
 import { Devices } from '../receiver/devices/devices.ts';
 import { startReceiver } from '../receiver/receiver.ts';
-import { openTokenFile } from '../access/token-file.ts';
+import { openTokenFile, type TokenFile } from '../access/token-file.ts';
 import type { Store } from '../store/store.ts';
 import { EXIT } from './exit-codes.ts';
 import { FINISHING, lastingCommand, type LastingWork } from './lasting-command.ts';
 import { openStore } from './locations/table.ts';
 import { filesOfReceiver, warnOfFewFiles } from './open-files.ts';
 import { openHooks } from './hooks/open-hooks.ts';
-import { openRetention } from './receive-retention.ts';
+import { noRetention, openRetention } from './receive-retention.ts';
 import { openStatus } from './status/open-status.ts';
 import { ReceiveStatus } from './status/receive-status.ts';
 import { StoreLook } from './status/store-look.ts';
@@ -22,12 +22,15 @@ import { softwareName } from './version.ts';
 export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given) => {
   const { config, output, log, signal } = given;
   warnOfFewFiles(log, filesOfReceiver(config));
-  await using store = await openUnlessStopped(given);
+  using tokens =
+    config.tokens === undefined
+      ? undefined
+      : openTokenFile(config.tokens, log, { noRetention: noRetention(config) });
+  await using store = await openUnlessStopped(given, tokens);
   if (store === undefined) return EXIT.DONE;
-  const retention = await openRetention(config, store, given);
+  const retention = await openRetention(config, store, { tokens, signal, log });
   let listening: string | undefined;
   let tls: FollowedTls | undefined;
-  using tokens = config.tokens === undefined ? undefined : openTokenFile(config.tokens, log);
   const devices = new Devices();
   const state = new ReceiveStatus({
     config,
@@ -84,10 +87,14 @@ export const runReceive = lastingCommand(receiveSchema, FINISHING, async (given)
 });
 
 /** Undefined where the signal came first: as later, that is no failure. */
-async function openUnlessStopped(given: LastingWork<ReceiveConfig>): Promise<Store | undefined> {
+async function openUnlessStopped(
+  given: LastingWork<ReceiveConfig>,
+  tokens: TokenFile | undefined,
+): Promise<Store | undefined> {
   const { config, signal } = given;
   try {
-    return await openStore(config.store, config, given);
+    const recordSeals = config.retain !== undefined || tokens?.saysRetention === true;
+    return await openStore(config.store, { ...config, recordSeals }, given);
   } catch (error) {
     if (signal.aborted && error === signal.reason) return undefined;
     throw error;

@@ -33,7 +33,12 @@ export async function openDestination(
   if (source !== undefined) await checkApart(path, source);
   await makeLast(path);
   const real = await realpath(path);
-  const store = await openFileStore(real, { onlyNew: !overwrite, oneQueue: true, readsDirectly: true });
+  const store = await openFileStore(real, {
+    onlyNew: !overwrite,
+    oneQueue: true,
+    readsDirectly: true,
+    direct: true,
+  });
   return {
     store,
     async [Symbol.asyncDispose]() {

@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts';
 import type { SessionStart, SessionWatch } from './devices/device-watch.ts';
 import { Deadlines } from './deadlines.ts';
 import type { IdentityLookup } from './identity-lookup.ts';
-import { apartFromRead } from './large-reads.ts';
+import { apartFromRead } from '../http/large-reads.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { ReceiverLimits } from './receiver-limits.ts';
 import { ReceiverSession, type SessionLink } from './session.ts';

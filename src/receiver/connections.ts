@@ -14,7 +14,7 @@ import { admit, NO_SESSION_LEFT, NO_SESSION_LEFT_FOR_DEVICE, SHUTTING_DOWN } fro
 import { Connection } from './connection.ts';
 import type { DeviceWatch } from './devices/device-watch.ts';
 import { IdentityLookup } from './identity-lookup.ts';
-import { readLarge } from './large-reads.ts';
+import { readLarge } from '../http/large-reads.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { MAX_SESSIONS_OF_DEVICE, type ReceiverLimits } from './receiver-limits.ts';
 import type { TokenFile, TokenIdentity } from '../access/token-file.ts';

@@ -49,11 +49,11 @@ export class PartReader {
 
   async #bytesOf(place: RelPath, { start, length }: FileRange): Promise<FilePart | undefined> {
     const { store, algorithm, signal } = this.#options;
-    const found = await store.read(place, { start, length, signal, reuse: true });
+    const found = await store.read(place, { start, length, signal });
     if (found === undefined) return undefined;
     const { size, mtimeUs } = found.entry;
-    const content = Buffer.allocUnsafe(Math.max(0, Math.min(length, size - start)));
-    if (content.length > 0) await fill(content, found.bytes, place);
+    const wanted = Math.max(0, Math.min(length, size - start));
+    const content = wanted === 0 ? Buffer.alloc(0) : await joined(found.bytes, wanted, place);
     return {
       size,
       mtimeUs,
@@ -73,14 +73,19 @@ export class PartReader {
   }
 }
 
-async function fill(content: Buffer, bytes: AsyncIterable<Uint8Array>, place: RelPath): Promise<void> {
+/** The one piece that most stores give, as it is; else a copy of all. @throws IsyncError FILE_CHANGED where there are more or less bytes */
+async function joined(bytes: AsyncIterable<Uint8Array>, length: number, place: RelPath): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
   let count = 0;
   for await (const piece of bytes) {
-    if (count + piece.length > content.length) throw replaced(place);
-    content.set(piece, count);
     count += piece.length;
+    if (count > length) throw replaced(place);
+    pieces.push(piece);
   }
-  if (count < content.length) throw replaced(place);
+  if (count < length) throw replaced(place);
+  const [first] = pieces;
+  if (first === undefined || pieces.length > 1) return Buffer.concat(pieces, length);
+  return Buffer.from(first.buffer, first.byteOffset, first.length);
 }
 
 /** A longer name is none: no server tells one. */

@@ -218,3 +218,66 @@ describe('a token file', () => {
     expect(log.at('info')).toHaveLength(1);
   });
 });
+
+describe('a retention of its own', () => {
+  async function withRetention(changes: readonly Record<string, unknown>[]): Promise<string> {
+    const path = await tokenPath();
+    for (const _ of changes) await addToken(path, 'edge1');
+    await addToken(path, 'edge2');
+    await change(path, changes);
+    return path;
+  }
+
+  /** Says more of each token, in their order. */
+  async function change(path: string, changes: readonly Record<string, unknown>[]): Promise<void> {
+    const tokens = (await listTokens(path)).map((token, at) => ({ ...token, ...changes[at] }));
+    await writeFile(path, JSON.stringify({ version: 1, tokens }), { mode: 0o600 });
+  }
+
+  it('is told of a device whose token says one, and of no other', async () => {
+    const { tokens } = opened(await withRetention([{ retain: '2w', retainLast: 3 }]));
+    expect(tokens.saysRetention).toBe(true);
+    expect(tokens.retentionOf('edge1')).toEqual({ retainMs: 14 * 86_400_000, retainLast: 3 });
+    expect(tokens.retentionOf('edge2')).toEqual({});
+  });
+
+  it('may be that nothing goes', async () => {
+    const { tokens } = opened(await withRetention([{ retain: 'never' }]));
+    expect(tokens.retentionOf('edge1')).toEqual({ retainMs: Infinity, retainLast: undefined });
+  });
+
+  it('is followed when the file changes, and revokes nobody', async () => {
+    const path = await withRetention([{ retain: '30d' }]);
+    const { tokens } = opened(path);
+    const [read, revoked] = [vi.fn(), vi.fn()];
+    tokens.onRead(read);
+    tokens.onRevoked(revoked);
+    await change(path, [{ retain: '40d' }]);
+    await vi.waitFor(() => expect(read).toHaveBeenCalled(), { timeout: 20_000 });
+    expect(tokens.retentionOf('edge1').retainMs).toBe(40 * 86_400_000);
+    expect(revoked).not.toHaveBeenCalled();
+  });
+
+  it('goes on to the next token of the device, so that it outlives the one that says it', async () => {
+    const path = await withRetention([{ retain: '30d', retainLast: 2 }]);
+    const [first] = await listTokens(path);
+    await addToken(path, 'edge1', 'read');
+    await revokeToken(path, first!.id);
+    expect(opened(path).tokens.retentionOf('edge1')).toEqual({ retainMs: 30 * 86_400_000, retainLast: 2 });
+  });
+
+  it.each([
+    [[{ retain: '30' }], 'is no time like'],
+    [[{ retain: '0d' }], 'is no time like'],
+    [[{ retain: '4000d' }], 'at most ten years'],
+    [[{ retain: 30 }], 'tokens[0].retain'],
+    [[{ retainLast: 0 }], 'is no whole number from 1 up'],
+    [[{ retainLast: 1.5 }], 'is no whole number'],
+    [[{ retain: '30d' }, { retain: '31d' }], 'the tokens of edge1 say two things of "retain"'],
+  ])('is refused where it says %j', async (changes, told) => {
+    const path = await withRetention(changes);
+    const open = () => openTokenFile(path, new RecordingLog());
+    expect(open).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', path, hint: expect.any(String) }));
+    expect(open).toThrow(told);
+  });
+});

@@ -29,12 +29,14 @@ beforeAll(() => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('each supported Node lets a receiver read its sockets in long pieces', async () => {
-  const code = `
+it.each(['readLarge(socket)', 'readLargeInRing(socket, 4_000_000)'])(
+  'each supported Node reads sockets in long pieces: %s',
+  async (call) => {
+    const code = `
     import { connect, createServer } from 'node:net';
-    import { readLarge } from ${JSON.stringify(join(built, 'dist/receiver/large-reads.js'))};
+    import { readLarge, readLargeInRing } from ${JSON.stringify(join(built, 'dist/http/large-reads.js'))};
     const server = createServer((socket) => {
-      const isLarge = readLarge(socket);
+      const isLarge = ${call};
       let [longest, all] = [0, 0];
       socket.on('data', ({ length }) => {
         longest = Math.max(longest, length);
@@ -44,11 +46,12 @@ it('each supported Node lets a receiver read its sockets in long pieces', async 
       server.close();
     });
     server.listen(0, '127.0.0.1', () => connect(server.address().port, '127.0.0.1').end(Buffer.alloc(20_000_000)));`;
-  for (const node of nodes) {
-    const { stdout, stderr } = await startNode(['--input-type=module', '-e', code], { node }).ended;
-    expect([node, stdout.trim(), stderr]).toEqual([node, 'true true 20000000', '']);
-  }
-});
+    for (const node of nodes) {
+      const { stdout, stderr } = await startNode(['--input-type=module', '-e', code], { node }).ended;
+      expect([node, stdout.trim(), stderr]).toEqual([node, 'true true 20000000', '']);
+    }
+  },
+);
 
 it('a queue file of each supported Node is one for the others, without a warning', async () => {
   const file = join(folder, 'queue.db');

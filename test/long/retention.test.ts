@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runCli, startCli, startReceiver } from '../../harness/cli.ts';
+import { addToken, runCli, startCli, startReceiver } from '../../harness/cli.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
 import { until } from '../../harness/process.ts';
 import { startStage } from '../../harness/stage.ts';
@@ -113,6 +113,71 @@ test.each([
   expect(exitCode).toBe(2);
   expect(stderr).toContain(told);
 });
+
+test('a device has a retention of its own in the tokens file, which is followed as it changes', async () => {
+  await using folder = await temporaryFolder('retention');
+  const store = join(folder.path, 'store');
+  const tokens = join(folder.path, 'tokens.json');
+  for (const device of ['edge1', 'edge2']) {
+    await addToken(device, tokens);
+    for (const name of ['DC1', 'DC2']) {
+      mkdirSync(join(store, device, name), { recursive: true });
+      for (const file of ['a', 'finished.parse']) writeFileSync(join(store, device, name, file), '');
+    }
+  }
+  await untilOld();
+  const there = (device: string): string[] => readdirSync(join(store, device)).toSorted();
+  say(tokens, { edge1: { retain: '1s' }, edge2: {} });
+  await using receiver = await startReceiver(store, { args: ['--tokens', tokens] });
+  await receiver.process.until('one of edge1 to go', () => there('edge1').length === 1);
+  expect(there('edge2')).toEqual(['DC1', 'DC2']);
+  say(tokens, { edge1: { retain: 'never' }, edge2: { retain: '1s', retainLast: 1 } });
+  await receiver.process.until('one of edge2 to go', () => there('edge2').length === 1);
+  expect(there('edge1')).toHaveLength(1);
+  say(tokens, { edge2: { retain: 'soon' } });
+  await receiver.process.until('the file to be refused', () => receiver.process.stderr.includes('unusable'));
+  await receiver.process.stop('SIGTERM');
+  const refused = await runCli(['receive', store, '--listen', '127.0.0.1:0', '--tokens', tokens, '--json']);
+  expect(refused.exitCode).toBe(2);
+  expect(refused.stdout + refused.stderr).toContain('CONFIG_INVALID');
+  expect(refused.stdout + refused.stderr).toContain('is no time like');
+});
+
+test('what the tokens file says wins over --retain, and is refused with --immutable', async () => {
+  await using folder = await temporaryFolder('retention');
+  const store = join(folder.path, 'store');
+  const tokens = join(folder.path, 'tokens.json');
+  for (const device of ['edge1', 'edge2', 'edge3']) {
+    await addToken(device, tokens);
+    for (const name of ['DC1', 'DC2', 'DC3']) {
+      mkdirSync(join(store, device, name), { recursive: true });
+      writeFileSync(join(store, device, name, 'finished.parse'), '');
+    }
+  }
+  await untilOld();
+  const left = (device: string): number => readdirSync(join(store, device)).length;
+  say(tokens, { edge1: { retain: 'never' }, edge2: { retainLast: 2 } });
+  const immutable = await runCli(['receive', store, '--tokens', tokens, '--immutable']);
+  expect(immutable.exitCode).toBe(2);
+  expect(immutable.stderr).toContain('--immutable is to keep all for good');
+  await using receiver = await startReceiver(store, { args: ['--tokens', tokens, ...RETAIN] });
+  await receiver.process.until('all to go that may', () => left('edge2') === 2 && left('edge3') === 1);
+  expect(left('edge1')).toBe(3);
+});
+
+/** Says of the tokens of each device that, and nothing else. */
+function say(path: string, of: Readonly<Record<string, object>>): void {
+  const { tokens } = JSON.parse(readFileSync(path, 'utf8'));
+  const said = tokens.map(({ id, device, sha256, created }: Record<string, string>) => ({
+    id,
+    device,
+    sha256,
+    created,
+    ...of[device!],
+  }));
+  writeFileSync(`${path}.new`, JSON.stringify({ version: 1, tokens: said }), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+}
 
 test('a bucket is refused, with the way that it has itself', async () => {
   const { exitCode, stderr } = await runCli([

@@ -107,10 +107,12 @@ export class FrameWriter implements Disposable {
     const first = this.#pending.shift();
     if (first === undefined) return;
     let end = this.written;
-    for (const piece of await first.pieces) {
+    const pieces = await first.pieces;
+    for (const piece of pieces) {
       await this.#sink.write(piece);
       end += piece.length;
     }
+    first.room.compressor.letGo(pieces);
     this.#starts.push(end);
     this.#free.push(first.room);
   }

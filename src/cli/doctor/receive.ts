@@ -4,6 +4,7 @@ import type { ReceiveConfig } from '../../config/schemas/receive.ts';
 import { isLoopback } from '../../http/listen-address.ts';
 import { formatCount } from '../../observe/units.ts';
 import { checkReceiverExposure } from '../../receiver/receiver.ts';
+import { noRetention } from '../receive-retention.ts';
 import { filesOfReceiver } from '../open-files.ts';
 import { bucketChecks } from './bucket.ts';
 import { type Check, failure, ok, warning } from './check.ts';
@@ -25,12 +26,13 @@ export async function* receiveChecks(config: ReceiveConfig): AsyncGenerator<Chec
   yield await checkPort(config.listen, own);
 }
 
-async function checkTokens({ tokens }: ReceiveConfig): Promise<Check> {
+async function checkTokens(config: ReceiveConfig): Promise<Check> {
+  const { tokens } = config;
   const name = 'tokens';
   if (tokens === undefined) return ok(name, 'none are asked for');
   try {
     // As the receiver reads it.
-    openTokenFile(tokens, silentLog)[Symbol.dispose]();
+    openTokenFile(tokens, silentLog, { noRetention: noRetention(config) })[Symbol.dispose]();
     const entries = await listTokens(tokens);
     const devices = new Set(entries.map(({ device }) => device));
     if (devices.size === 0)

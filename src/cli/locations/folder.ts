@@ -45,7 +45,7 @@ export async function openFolderStore(
     immutable: settings.immutable,
     minFreeBytes: settings.minFree,
     maxStagedBytes: settings.quota,
-    recordSeals: settings.retain !== undefined,
+    recordSeals: settings.recordSeals,
   });
   const { withLimits } = await import('./store-rules.ts');
   return withLimits(store, settings);

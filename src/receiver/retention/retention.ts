@@ -12,15 +12,20 @@ const TOLD_EVERY_MS = 24 * 3600 * 1000;
 /** Lines of directories that stay, a look; of more the count is told. */
 const MAX_TOLD = 20;
 
+export interface RetentionRule {
+  /** A directory goes once its seal is this old, in ms. Infinity: none goes, and only what was begun is brought to its end. */
+  readonly retainMs: number;
+  /** So many of a device's sealed directories stay in any case, those that were sealed last. */
+  readonly retainLast: number;
+}
+
 export interface RetentionOptions {
   readonly retirements: StoreRetirements;
   readonly uses: DirectoryUses;
   /** Keeps other processes out while this one looks; undefined where another one has it. */
   readonly lock: () => Promise<Disposable | undefined>;
-  /** A directory goes once its seal is this old, in ms. Infinity: none goes, and only what was begun is brought to its end. */
-  readonly retainMs: number;
-  /** So many of a device's sealed directories stay in any case, those that were sealed last. */
-  readonly retainLast: number;
+  /** What holds for the directories of a device now. */
+  readonly ruleOf: (device: string) => RetentionRule;
   readonly onRetired?: ((directory: RelPath, files: number, bytes: number) => void) | undefined;
   readonly log: Log;
   /** ms since 1970. */
@@ -36,8 +41,9 @@ export class Retention {
   readonly #up: () => number;
   /** What the wall clock was ahead of the other one at the start, in ms. */
   readonly #aheadMs: number;
-  /** Directories that have changed later than their seals, and when each of them may be due; those of the last look. */
+  /** Directories that have changed later than their seals, and when each was changed last, in ms; those of the last look. */
   #postponed = new Map<RelPath, number>();
+  #woken = new AbortController();
   /** What was told of directories that stay, and when. */
   #told = new Map<string, { readonly why: string; readonly atMs: number }>();
 
@@ -59,9 +65,16 @@ export class Retention {
   /** Looks every ten minutes, first at once, until the signal fires. Never rejects. */
   async keepOn(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
+      this.#woken = new AbortController();
+      const either = AbortSignal.any([signal, this.#woken.signal]);
       await this.look(signal);
-      await sleep(LOOK_MS, undefined, { signal, ref: false }).catch(() => undefined);
+      await sleep(LOOK_MS, undefined, { signal: either, ref: false }).catch(() => undefined);
     }
+  }
+
+  /** Has `keepOn` look at once: the rule of a device may be another one. */
+  lookSoon(): void {
+    this.#woken.abort();
   }
 
   /** Retires what is due now. Never rejects. */
@@ -71,14 +84,16 @@ export class Retention {
     const { retirements, lock, log } = this.#options;
     let retired = 0;
     try {
+      if (!this.#mayDo()) return;
       using held = await lock();
       if (held === undefined) return log.debug('another process retires directories of this store');
       await this.#putBack();
       await retirements.finish(this.#telling('directory retired: the rest of it is gone', signal));
-      const devices = this.#options.retainMs === Infinity ? [] : retirements.devices();
-      for (const device of devices) {
-        for (const directory of await this.#dueOf(device, signal))
-          if (await this.#retire(directory, { stays, postponed, signal })) retired++;
+      for (const device of retirements.devices()) {
+        const rule = this.#options.ruleOf(device);
+        if (rule.retainMs === Infinity) continue;
+        for (const directory of await this.#dueOf(device, rule, signal))
+          if (await this.#retire(directory, rule, { stays, postponed, signal })) retired++;
         await retirements.forget(device);
       }
     } catch (thrown) {
@@ -89,8 +104,17 @@ export class Retention {
     log[retired > 0 ? 'info' : 'debug']('retention has looked', { retired, stay: stays.size });
   }
 
+  /** Whether there can be anything to do: where all is kept, and always was, no lock is taken. */
+  #mayDo(): boolean {
+    const { retirements, ruleOf } = this.#options;
+    return (
+      retirements.hasLeft() || retirements.devices().some((device) => ruleOf(device).retainMs !== Infinity)
+    );
+  }
+
   /** To be called before anybody uses the store: gives their names back to directories at which an earlier process was interrupted. */
   async putBack(): Promise<void> {
+    if (!this.#options.retirements.hasLeft()) return;
     using held = await this.#options.lock();
     if (held !== undefined) await this.#putBack();
   }
@@ -109,8 +133,12 @@ export class Retention {
   }
 
   /** The oldest first, without those that stay as the last ones. */
-  async #dueOf(device: string, signal: AbortSignal): Promise<SealedDirectory[]> {
-    const { retirements, retainMs, retainLast } = this.#options;
+  async #dueOf(
+    device: string,
+    { retainMs, retainLast }: RetentionRule,
+    signal: AbortSignal,
+  ): Promise<SealedDirectory[]> {
+    const { retirements } = this.#options;
     const sealed: SealedDirectory[] = [];
     for await (const directory of retirements.sealedOf(device, { signal })) sealed.push(directory);
     const nowMs = this.#now();
@@ -124,17 +152,18 @@ export class Retention {
   /** Returns whether it has gone. */
   async #retire(
     directory: SealedDirectory,
+    { retainMs }: RetentionRule,
     {
       stays,
       postponed,
       signal,
     }: { stays: Map<string, string>; postponed: Map<RelPath, number>; signal: AbortSignal },
   ): Promise<boolean> {
-    const { retirements, retainMs, uses, onRetired, log } = this.#options;
+    const { retirements, uses, onRetired, log } = this.#options;
     const { path, sealedMs } = directory;
-    const dueMs = this.#postponed.get(path) ?? 0;
-    if (dueMs > this.#now()) {
-      postponed.set(path, dueMs);
+    const changedMs = this.#postponed.get(path);
+    if (changedMs !== undefined && changedMs + retainMs > this.#now()) {
+      postponed.set(path, changedMs);
       return false;
     }
     const objection = (): string | undefined => (uses.isUsed(path) ? 'it is in use' : undefined);
@@ -149,7 +178,7 @@ export class Retention {
         objection,
         signal,
       });
-      if (gone.outcome === 'younger') postponed.set(path, gone.lastChangeMs + retainMs);
+      if (gone.outcome === 'younger') postponed.set(path, gone.lastChangeMs);
       if (gone.outcome === 'stays') stays.set(path, gone.why);
       if (gone.outcome !== 'retired') return false;
       const { files, bytes } = gone;

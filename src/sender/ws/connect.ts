@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import { WebSocket, type ClientOptions, type RawData } from 'ws';
+import { apartFromRead, readLargeInRing } from '../../http/large-reads.ts';
 import { isLoopback } from '../../http/listen-address.ts';
 import { proxyFor } from '../../http/proxy-for.ts';
 import type { DigestAlgorithm } from '../../model/digest.ts';
@@ -96,6 +97,8 @@ export async function connect(options: ConnectOptions): Promise<Link> {
   try {
     const raw = await opened(socket, url.host, within(connectDeadlineMs));
     raw.setNoDelay(true);
+    // Whoever writes gets short answers only.
+    if (options.mode === 'read') readLargeInRing(raw, 2 * MAX_MESSAGE_BYTES);
     return await welcomed(socket, raw, url.host, {
       ...options,
       welcomeDeadlineMs: within(welcomeDeadlineMs),
@@ -233,7 +236,7 @@ async function welcomed(
   const onMessage = (bytes: RawData, binary: boolean) => {
     if (!Buffer.isBuffer(bytes)) return;
     if (welcome !== undefined) {
-      early.push({ bytes, binary });
+      early.push({ bytes: apartFromRead(bytes), binary });
       return;
     }
     try {

@@ -4,6 +4,7 @@ import type { DigestAlgorithm } from '../../model/digest.ts';
 import { toIsyncError, type IsyncError } from '../../model/isync-error.ts';
 import { cutText } from '../../protocol/bytes.ts';
 import { CLOSE, type CloseCode } from '../../protocol/close-codes.ts';
+import { apartFromRead } from '../../http/large-reads.ts';
 import { decodeReceiverMessage, encode } from '../../protocol/codec.ts';
 import { MAX_FILES_PER_MESSAGE, MAX_REQUESTS_IN_FLIGHT, TARGET_BATCH_BYTES } from '../../protocol/limits.ts';
 import type { Failed, ReceiverMessage } from '../../protocol/messages.ts';
@@ -262,7 +263,7 @@ export class Session {
     if (this.#fault !== undefined) return;
     try {
       if (!binary || !Buffer.isBuffer(bytes)) throw protocolFault('a text message');
-      this.#dispatch(decodeReceiverMessage(bytes, this.#options.algorithm));
+      this.#dispatch(decodeReceiverMessage(apartFromRead(bytes), this.#options.algorithm));
       this.#ready();
     } catch (error) {
       const fault = toIsyncError(error, 'INTERNAL');

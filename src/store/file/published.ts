@@ -10,6 +10,8 @@ import { unlessAbsent } from './system-errors.ts';
 
 /** Bytes read at a time: a millisecond of one disk. Many devices may ask for digests at once. */
 const READ_BYTES = 256 * 1024;
+/** Most that is read at a time where the caller has said how much it holds: each piece costs a turn of the thread pool and a copy. */
+const HELD_BYTES = 1024 * 1024;
 /** O_NONBLOCK: opening a FIFO that somebody planted must not wait for its writer. */
 export const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
@@ -53,15 +55,16 @@ export async function* readPublished(
 ): AsyncGenerator<Uint8Array> {
   const { path, size } = entry;
   const { start = 0, reuse = false } = options;
+  const pieceBytes = reuse || options.length === undefined ? READ_BYTES : HELD_BYTES;
   const end = endOf(size, options);
   await using file = await unlessAbsent(() => open(join(root, path), READ_FLAGS));
   if (file === undefined) throw replaced(path);
   // A single piece is compared once it is read.
-  if (end - start > READ_BYTES) checkSame(await file.stat(), stats, path);
+  if (end - start > pieceBytes) checkSame(await file.stat(), stats, path);
   let buffer: Buffer | undefined;
   for (let position = start; position < end;) {
     checkGoesOn();
-    const length = Math.min(READ_BYTES, end - position);
+    const length = Math.min(pieceBytes, end - position);
     if (!reuse || buffer === undefined) buffer = Buffer.allocUnsafeSlow(length);
     const { bytesRead } = await file.read(buffer, 0, length, position);
     if (bytesRead === 0) throw replaced(path);

@@ -4,7 +4,11 @@ import { describe, expect, it, vi } from 'vitest';
 import { digestOf } from '../../../src/model/digest.ts';
 import { parseRelPath } from '../../../src/model/rel-path.ts';
 import { DirectoryUses } from '../../../src/receiver/retention/directory-uses.ts';
-import { Retention, type RetentionOptions } from '../../../src/receiver/retention/retention.ts';
+import {
+  Retention,
+  type RetentionOptions,
+  type RetentionRule,
+} from '../../../src/receiver/retention/retention.ts';
 import { withUses } from '../../../src/receiver/retention/used-store.ts';
 import type { Store } from '../../../src/store/store.ts';
 import { RecordingLog } from '../../recording-log.ts';
@@ -30,7 +34,10 @@ async function listAll(store: Store, prefix: string): Promise<void> {
 }
 
 /** A store in which directories are sealed, one after the other, and a clock that a test sets. */
-async function retentionOf(directories: readonly string[], changes: Partial<RetentionOptions> = {}) {
+async function retentionOf(
+  directories: readonly string[],
+  changes: Partial<RetentionOptions & RetentionRule> = {},
+) {
   const inner = await folder.open({ recordSeals: true });
   for (const directory of directories) {
     await put(inner, `${directory}/a`);
@@ -45,8 +52,7 @@ async function retentionOf(directories: readonly string[], changes: Partial<Rete
     retirements: inner.retirements,
     uses,
     lock: async () => ({ [Symbol.dispose]: () => undefined }),
-    retainMs: 90 * DAY_MS,
-    retainLast: 1,
+    ruleOf: () => ({ retainMs: 90 * DAY_MS, retainLast: 1, ...changes }),
     onRetired: (path) => void gone.push(path),
     log,
     now: () => clock.nowMs ?? Date.now() + clock.days * DAY_MS,

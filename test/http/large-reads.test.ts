@@ -4,7 +4,7 @@ import { connect, createServer, type AddressInfo, Socket } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import { expect, it, onTestFinished } from 'vitest';
-import { apartFromRead, readLarge } from '../../src/receiver/large-reads.ts';
+import { apartFromRead, readLarge, readLargeInRing } from '../../src/http/large-reads.ts';
 
 const MIB = 1024 * 1024;
 
@@ -107,4 +107,36 @@ it('has a message hold no more than twice its bytes, or what a read of Node hold
   }
   const small = Buffer.allocUnsafeSlow(64 * 1024).subarray(5, 6);
   expect(apartFromRead(small)).toBe(small);
+});
+
+it('what is read into a ring is not copied, and stays while as much more is read as was asked', async () => {
+  const { client, accepted } = await pair();
+  const kept = 2 * MIB;
+  expect(readLargeInRing(accepted, kept)).toBe(true);
+  const content = randomBytes(40 * MIB);
+  const held: { piece: Buffer; start: number }[] = [];
+  const memory = new Set<ArrayBufferLike>();
+  let read = 0;
+  let wrong = 0;
+  accepted.on('data', (piece: Buffer) => {
+    memory.add(piece.buffer);
+    held.push({ piece, start: read });
+    read += piece.length;
+    while (held[0] !== undefined && held[0].start < read - kept) held.shift();
+    for (const { piece, start } of held)
+      if (!piece.equals(content.subarray(start, start + piece.length))) wrong++;
+  });
+  client.end(content);
+  await once(accepted, 'end');
+  expect({ read, wrong, memory: memory.size }).toEqual({ read: content.length, wrong: 0, memory: 1 });
+});
+
+it('a message that lies in a ring is copied out of it', async () => {
+  const { client, accepted } = await pair();
+  readLargeInRing(accepted, 0);
+  client.write(Buffer.alloc(16, 7));
+  const [piece] = (await once(accepted, 'data')) as [Buffer];
+  const message = apartFromRead(piece);
+  expect(message.equals(piece)).toBe(true);
+  expect(message.buffer).not.toBe(piece.buffer);
 });
