@@ -88,3 +88,32 @@ test('a renewed certificate is served without a restart, and the sessions stay',
   await until('the seal', () => edge.sealed('DC1'));
   expect(daemon.stderr).not.toContain('link lost');
 });
+
+test('certificates renewed and settings read again under load lose nothing, and cut no session', async () => {
+  await using stage = await startStage();
+  const edge = await stage.edge('edge1');
+  renew(stage.folder);
+  const [cert, key] = ['cert.pem', 'key.pem'].map((name) => join(stage.folder, name));
+  // Where the stage's own receiver keeps them: what differs is compared there.
+  await stage.receiver[Symbol.asyncDispose]();
+  const tls = ['--tls-cert', cert!, '--tls-key', key!];
+  await using receiver = startService(['receive', stage.store, '--listen', '127.0.0.1:0', '--json', ...tls]);
+  const url = await receiver.until(
+    'the receiver to listen',
+    () => /wss:\/\/127[^"]*/.exec(receiver.stdout)?.[0],
+  );
+  const files = Array.from({ length: 60 }, (_, index) => [`DC1/${index}`, 200_000] as const);
+  await edge.write({ ...Object.fromEntries(files), 'DC1/finished.parse': '' });
+  await using daemon = edge.daemon(['--tls-ca', cert!, '--bwlimit', '1MiB'], { to: url });
+  await daemon.until('the first file', () => edge.has('DC1/0'));
+  const served = (): number => receiver.stderr.split('the renewed certificate is served').length - 1;
+  for (let renewed = 1; renewed <= 2; renewed++) {
+    renew(stage.folder);
+    receiver.signal('SIGHUP');
+    await receiver.until('the new one', () => served() >= renewed);
+  }
+  expect(edge.sealed('DC1')).toBe(false);
+  await until('the seal', () => edge.sealed('DC1'));
+  expect(await edge.differences()).toEqual([]);
+  expect(daemon.stderr).not.toContain('link lost');
+});
