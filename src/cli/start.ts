@@ -1,11 +1,11 @@
-import { enableCompileCache } from 'node:module';
 import { provideDisposableStacks } from '../model/disposable-stacks.ts';
 import { heapPlanFor } from './commands/list.ts';
+import { keepCompiled } from './compile-cache.ts';
 import { planHeapGrowth } from './heap-growth.ts';
 
 /** Runs the command that `args` ask for, and ends the process with its exit code. */
 export async function start(args: readonly string[]): Promise<void> {
-  enableCompileCache();
+  keepCompiled();
   provideDisposableStacks();
   // Node would open its debugger to everybody on this machine.
   process.on('SIGUSR1', () => {});
