@@ -82,7 +82,7 @@ describe('what a script leaves running', () => {
 describe('what a script prints', () => {
   it('is logged by line, with its message, bucket and key', async () => {
     await stage.script(`echo one; printf two; echo no >&2`)();
-    const fields = { message: 'm-1', bucket: 'photos', key: 'a/b.jpg' };
+    const fields = { message: 'm-1', attempt: 1, bucket: 'photos', key: 'a/b.jpg' };
     expect(stage.printed()).toHaveLength(3);
     expect(stage.printed()).toEqual(
       expect.arrayContaining([
