@@ -135,5 +135,3 @@ function fieldsOf(run: RunRecord): Fields {
     ...(error && { code: error.code, error: error.message }),
   };
 }
-
-/** With the fields that every notice has, and each text bounded. */
