@@ -212,6 +212,8 @@ describe('a store that keeps things', () => {
     // Manifests have locks too; here it is the archive alone, locked for longer.
     for (const object of stage.target.objects.values()) object.lockedUntilMs = undefined;
     stage.target.objects.get(stage.nameOf(2))!.lockedUntilMs = Date.now() + 1_000_000;
+    const dry = await stage.prune({ last: 1 }, { isDryRun: true });
+    expect(fatesOf(dry)).toEqual(['5 kept', '4 due', '3 due', '2 locked', '1 kept']);
     const pruned = await stage.prune({ last: 1 });
     expect(fatesOf(pruned)).toEqual(['5 kept', '4 removed', '3 removed', '2 locked', '1 kept']);
     expect(pruned.backups[3]?.why).toContain('locked until');

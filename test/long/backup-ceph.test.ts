@@ -100,6 +100,9 @@ await withS3Server((server) => {
       configure(root, { ...at(server.endpoint, Bucket, { lock }), keep: { last: 1 } });
       for (let n = 0; n < 2; n++) expect((await isync(root, 'run')).exitCode).toBe(0);
       expect((await isync(root, 'list')).stdout.match(/locked to /g)).toHaveLength(2);
+      const dry = await isync(root, 'prune', '--dry-run');
+      expect(dry.stdout).toContain('locked until');
+      expect(dry.stdout).not.toContain('would remove');
       const pruned = await isync(root, 'prune');
       expect([pruned.exitCode, pruned.stderr]).toEqual([0, '']);
       expect(pruned.stdout).toContain('locked until');

@@ -59,8 +59,9 @@ export async function pruneJob(request: PruneRequest): Promise<Pruned> {
     unreadable: catalogue.unreadable.filter(({ key }) => !key.endsWith(MARK_ENDING)).length,
     clockAheadMs: target.clockAheadMs,
   });
-  const remover = isDryRun || bars.length > 0 ? undefined : new Remover(target, { log, signal });
-  if (remover !== undefined && run === undefined) state.agree(catalogue.backups[0]?.manifest.version ?? 0);
+  const remover = bars.length > 0 ? undefined : new Remover(target, { isDryRun, log, signal });
+  const removes = remover !== undefined && !isDryRun;
+  if (removes && run === undefined) state.agree(catalogue.backups[0]?.manifest.version ?? 0);
   const packs = state.packs.find();
   const shared = {
     target,
@@ -81,7 +82,7 @@ export async function pruneJob(request: PruneRequest): Promise<Pruned> {
   });
   const pending = new Set(packs.map(({ version }) => records.upload(target.name, version)?.id ?? ''));
   const litter = await removeLitter({ ...shared, job, catalogue, pending, isOwn: request.isOwn, signal });
-  if (remover !== undefined) keepVerifications(request, backups);
+  if (removes) keepVerifications(request, backups);
   const denied = remover?.denied;
   if (denied !== undefined)
     log.warn('backups that are due are not removed: there is no right to', {

@@ -16,7 +16,7 @@ export interface RemoveRequest {
   readonly backups: readonly KnownBackup[];
   /** Keys that nothing is removed of, whatever a manifest says: those of archives under way. */
   readonly spared: ReadonlySet<string>;
-  /** Undefined: nothing is removed, all is told. */
+  /** Undefined: nothing is removed, nor looked at for its lock; all is told. */
   readonly remover: Remover | undefined;
   readonly records: Pick<TargetRecords, 'noteRemoval' | 'endRemoval'>;
   readonly log: Log;
@@ -66,6 +66,7 @@ async function fateOf(
   const untilMs = await lockOf(backup, remover, request);
   if (untilMs !== undefined)
     return { fate: 'locked', why: `${why}; locked until ${new Date(untilMs).toISOString()}` };
+  if (remover.isDryRun) return { fate: 'due', why };
   if (await remover.isMarked(name)) return { fate: 'kept', why: 'marked' };
   const fate = await removeOne(backup, kept, request, remover);
   if (fate === 'removed') log.info('a backup is removed', { target: remover.target.name, name, why });

@@ -38,7 +38,7 @@ async function removeOrphans(request: LitterRequest): Promise<readonly PrunedLit
   const { target, remover, records, log } = request;
   const litter: PrunedLitter[] = [];
   for (const key of orphansOf(request)) {
-    const fate = remover === undefined ? 'due' : fateOf(await remover.remove(key));
+    const fate = remover === undefined || remover.isDryRun ? 'due' : fateOf(await remover.remove(key));
     if (fate === 'removed') {
       records.endRemoval(target.name, [key]);
       log.info('what no backup needs is removed', { target: target.name, key });
@@ -79,7 +79,7 @@ async function abortUploads(request: LitterRequest): Promise<readonly PrunedLitt
     if (!pending.has(upload.id) && nowMs - upload.startedMs >= LITTER_MS) stale.push(upload);
   const litter: PrunedLitter[] = [];
   for (const upload of stale) {
-    const fate = remover === undefined ? 'due' : fateOf(await remover.abort(upload));
+    const fate = remover === undefined || remover.isDryRun ? 'due' : fateOf(await remover.abort(upload));
     const { key } = upload;
     if (fate === 'removed') log.info('a stale upload is aborted', { target: target.name, key });
     litter.push({ kind: 'upload', key, fate });

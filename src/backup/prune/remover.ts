@@ -11,11 +11,17 @@ const NO_RIGHT: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
 /** Removes things of a target one by one. After the first that it has no right to, nothing is tried any more. */
 export class Remover {
   readonly target: BackupTarget;
+  /** It only looks: nothing may be removed by it. */
+  readonly isDryRun: boolean;
   readonly #options: AttemptOptions;
   #denied: IsyncError | undefined;
 
-  constructor(target: BackupTarget, options: AttemptOptions) {
+  constructor(
+    target: BackupTarget,
+    { isDryRun, ...options }: AttemptOptions & { readonly isDryRun: boolean },
+  ) {
     this.target = target;
+    this.isDryRun = isDryRun;
     this.#options = { giveUpAfterMs: GIVE_UP_MS, ...options };
   }
 
