@@ -10,6 +10,7 @@ const PACKAGES = {
   aws: 'awscli',
   chattr: 'e2fsprogs',
   chromium: 'chromium',
+  debootstrap: 'debootstrap',
   debugfs: 'e2fsprogs',
   faketime: 'faketime',
   fusermount3: 'fuse3',

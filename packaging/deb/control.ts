@@ -47,7 +47,7 @@ Architecture: ${ARCHITECTURE}
 Maintainer: ${MAINTAINER}
 Installed-Size: ${kilobytes}
 Depends: libc6 (>= 2.28), libgcc-s1, libstdc++6 (>= 9), passwd
-Recommends: inotify-tools
+Recommends: ca-certificates, inotify-tools, openssl
 Suggests: age, zstd
 Section: net
 Priority: optional

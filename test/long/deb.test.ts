@@ -1,13 +1,12 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { build } from '../../harness/build.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
+import { debFileName, makeDebPackages } from '../../harness/deb-packages.ts';
 import { OtherRoot, otherRootFault } from '../../harness/other-root.ts';
 import { lacks, lacksRoot, mayNot } from '../../harness/tools.ts';
-import { manPages } from '../../man/pages.ts';
-import { ARCHITECTURE, PACKAGE } from '../../packaging/deb/names.ts';
+import { PACKAGE } from '../../packaging/deb/names.ts';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
 const [OLD, NEW] = ['0.0.9', '0.1.0'];
@@ -30,14 +29,7 @@ beforeAll(async () => {
   const stage = join(folder.path, 'stage');
   mkdirSync(stage);
   root = new OtherRoot(stage);
-  const dist = join(await build(join(folder.path, 'package')), '../..');
-  mkdirSync(join(dist, 'man'));
-  for (const [name, text] of manPages()) writeFileSync(join(dist, 'man', name), text);
-  const main = join(CHECKOUT, 'packaging/deb/main.ts');
-  for (const version of [OLD, NEW]) {
-    const args = ['--version', version, '--dist', dist, '--out', stage, '--compression', 'none'];
-    execFileSync(process.execPath, [main, ...args], { stdio: 'pipe' });
-  }
+  await makeDebPackages(folder.path, { out: stage, versions: [OLD, NEW] });
 });
 
 afterAll(async () => {
@@ -46,7 +38,7 @@ afterAll(async () => {
 
 /** The package of a version, as it is called in the other root. */
 function packageOf(version: string): string {
-  return `/stage/${PACKAGE}_${version}_${ARCHITECTURE}.deb`;
+  return `/stage/${debFileName(version)}`;
 }
 
 test.skipIf(leftOut || withoutLintian)('lintian has nothing to say about the package', () => {
@@ -173,7 +165,8 @@ test.skipIf(leftOut)(
       ! healthy 2>/dev/null
       ${entry} receive /srv/isync --listen 127.0.0.1:7400 &
       until (: </dev/tcp/127.0.0.1/7400) 2>/dev/null; do sleep 0.1; done
-      healthy && echo healthy
+      # The port is there a moment before whom it asks.
+      until healthy; do sleep 0.1; done; echo healthy
       kill -s ${instruction('STOPSIGNAL').replace('SIG', '')} %1
       wait %1; echo "ended with $?"
       ! healthy 2>/dev/null && echo 'nothing answers'

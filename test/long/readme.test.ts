@@ -1,11 +1,12 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { CLI_MAIN, CLI_NODE } from '../../harness/cli.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
 import { startNode } from '../../harness/process.ts';
 import { lacks, lacksRoot, mayNot } from '../../harness/tools.ts';
+import { ANSWER, linesBetween, START_UNIT } from '../../harness/typed-lines.ts';
 
 /** Namespaces of its own: what runs in them ends with the first process of theirs. */
 const APART = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
@@ -47,18 +48,6 @@ const leftOut = [
   mayNot('make a machine of namespaces', canBeMade ? undefined : 'unshare fails'),
 ].includes(true);
 
-/** The lines of a document's blocks for a shell, from one text in it to another, as they are printed. */
-function linesBetween(path: string, from: string, to: string): string[] {
-  const text = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-  const part = text.slice(text.indexOf(from), text.indexOf(to));
-  return [...part.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block = '']) =>
-    block
-      .replaceAll(/\\\n\s*/g, '')
-      .trimEnd()
-      .split('\n'),
-  );
-}
-
 /** A certificate for backup.example in `folder`, which its own authority has signed. */
 function makeCertificate(folder: string): void {
   const openssl = (args: string): Buffer =>
@@ -87,30 +76,6 @@ function typed(lines: readonly string[]): string {
     })
     .join('\n');
 }
-
-/** Answers what a line asks on a terminal: each question ends with what is proposed, in brackets. Prints the rest. */
-const ANSWER = `
-answer() {
-  local line=$1 each; shift
-  coproc TTY { script -qefc "$line" /dev/null; }
-  exec 8<&"\${TTY[0]}" 9>&"\${TTY[1]}"
-  for each; do read -r -d ']' -u 8; echo "$each" >&9; done
-  tr -d '\\r' <&8
-  exec 8<&- 9>&-
-}`;
-
-/** Starts a unit as systemd would, as far as it can be had without it: its user, its credentials, its command. */
-const START_UNIT = `
-start_unit() {
-  local unit=/etc/systemd/system/$1.service credentials=/etc/credentials-$1 user name file
-  user=$(sed -n 's/^User=//p' "$unit")
-  mkdir "$credentials"
-  while IFS=: read -r name file; do cp "$file" "$credentials/$name"; done < <(sed -n 's/^LoadCredential=//p' "$unit")
-  chown -R "$user" "$credentials"
-  local command
-  command=$(sed -n "s|%d|$credentials|g; s/^ExecStart=//p" "$unit")
-  setpriv --reuid "$user" --regid "$(id -g "$user")" --clear-groups $command &
-}`;
 
 /** The command and its units, as its bundle looks for them. Returns what Node is to run. */
 function packageIn(folder: string): string {
