@@ -15,7 +15,7 @@ const APART = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-p
 const LOOPBACK = `python3 -c 'import fcntl,socket,struct;fcntl.ioctl(socket.socket(),0x8914,struct.pack("16sh",b"lo",0x41))'`;
 
 /**
- * Runs "$@" in a machine of its own as far as a README reaches: /etc is a copy of the host's, /srv and /datas are empty, the rest is
+ * Runs "$@" in a machine of its own as far as a README reaches: /etc is a copy of the host's, /srv, /datas and /run are empty, the rest is
  * the host's; its loopback has no other programs. $1 is a folder for it.
  */
 const MACHINE = `
@@ -25,14 +25,14 @@ mount --make-rprivate /
 mount -t tmpfs isync-test "$machine"
 for entry in /*; do
   name=\${entry#/}
-  case $name in etc|srv|datas|isync) continue ;; esac
+  case $name in etc|srv|datas|run|isync) continue ;; esac
   if [ -L "$entry" ]; then cp -a "$entry" "$machine/"
   elif [ "$name" = tmp ]; then mkdir -p "$machine/tmp" && mount --bind /tmp "$machine/tmp"
   elif [ -d "$entry" ]; then mkdir "$machine/$name" && mount --rbind "$entry" "$machine/$name"
   fi
 done
 cp -a /etc "$machine/etc"
-mkdir "$machine/srv" "$machine/datas"
+mkdir "$machine/srv" "$machine/datas" "$machine/run"
 ${LOOPBACK}
 echo '127.0.0.1 backup.example' >> "$machine/etc/hosts"
 exec chroot "$machine" "$@"
