@@ -4,7 +4,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { hashToken } from '../../src/access/tokens.ts';
-import { formatTokenEntries } from '../../src/access/token-entries.ts';
+import { formatTokenFile } from '../../src/access/token-entries.ts';
 import { startReceiver } from '../../harness/cli.ts';
 import type { CliProcess } from '../../harness/process.ts';
 import type { Bench, BenchCase } from '../bench.ts';
@@ -148,7 +148,7 @@ async function writeTokens(folder: string, path: string): Promise<string[]> {
     sha256: hashToken(token).toString('hex'),
     created: new Date().toISOString(),
   }));
-  await writeFile(path, formatTokenEntries(entries), { mode: 0o600 });
+  await writeFile(path, formatTokenFile({ tokens: entries }), { mode: 0o600 });
   const groups: string[] = [];
   for (let group = 0; group < PROCESSES; group++) {
     const own = devices.filter((_, index) => index % PROCESSES === group);

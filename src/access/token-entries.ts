@@ -17,10 +17,20 @@ export interface TokenEntry {
   readonly created: string;
   /** `read`: it gets files back, and can change nothing. Absent: it sends them. */
   readonly access?: Extract<TokenAccess, 'read'> | undefined;
-  /** How long the sealed directories of the device stay, like 30d, or `never`: none goes. Absent: as the receiver's option says. */
+}
+
+/** What the file says of a device, whatever tokens that has. */
+export interface DeviceEntry {
+  /** How long its sealed directories stay, like 30d, or `never`: none goes. Absent: as the receiver's option says. */
   readonly retain?: string | undefined;
   /** How many of them stay in any case. */
   readonly retainLast?: number | undefined;
+}
+
+export interface TokenFileContent {
+  readonly tokens: readonly TokenEntry[];
+  /** By the name of the device. */
+  readonly devices?: Readonly<Record<string, DeviceEntry>> | undefined;
 }
 
 /**
@@ -36,20 +46,27 @@ const TokenFileSchema = z.strictObject({
       sha256: z.string().regex(/^[0-9a-f]{64}$/),
       created: z.iso.datetime(),
       access: z.literal('read').optional(),
-      retain: z
-        .string()
-        .refine(
-          (text) => parseRetain(text) !== undefined,
-          'is no time like 12h, 30d or 4w, at most ten years, nor "never"',
-        )
-        .optional(),
-      retainLast: z.int('is no whole number').min(1, 'is no whole number from 1 up').optional(),
     }),
   ),
+  devices: z
+    .record(
+      z.string().refine(isDeviceName, 'is no device name'),
+      z.strictObject({
+        retain: z
+          .string()
+          .refine(
+            (text) => parseRetain(text) !== undefined,
+            'is no time like 12h, 30d or 4w, at most ten years, nor "never"',
+          )
+          .optional(),
+        retainLast: z.int('is no whole number').min(1, 'is no whole number from 1 up').optional(),
+      }),
+    )
+    .optional(),
 });
 
 /** @throws IsyncError CONFIG_INVALID */
-export function parseTokenEntries(json: string, path: string): TokenEntry[] {
+export function parseTokenFile(json: string, path: string): TokenFileContent {
   let value: unknown;
   try {
     value = JSON.parse(json);
@@ -57,42 +74,12 @@ export function parseTokenEntries(json: string, path: string): TokenEntry[] {
     throw invalidTokenFile(path, 'it is not JSON', { cause: error });
   }
   const parsed = TokenFileSchema.safeParse(value);
-  if (!parsed.success) throw invalidTokenFile(path, z.prettifyError(parsed.error));
-  const { tokens } = parsed.data;
-  for (const field of ['retain', 'retainLast'] as const) {
-    const device = disagreeing(tokens, field);
-    if (device !== undefined)
-      throw invalidTokenFile(path, `the tokens of ${device} say two things of "${field}"`, {
-        hint: 'Give each token of the device the same, or only one of them.',
-      });
-  }
-  return tokens;
+  if (parsed.success) return parsed.data;
+  throw invalidTokenFile(path, z.prettifyError(parsed.error));
 }
 
-/** A device whose tokens do not say the same; those that say nothing do not count. */
-function disagreeing(tokens: readonly TokenEntry[], field: 'retain' | 'retainLast'): string | undefined {
-  const said = new Map<string, string | number>();
-  for (const { device, [field]: value } of tokens) {
-    if (value === undefined) continue;
-    if ((said.get(device) ?? value) !== value) return device;
-    said.set(device, value);
-  }
-  return undefined;
-}
-
-/** What the tokens of a device say of its retention; absent fields where none says anything. */
-export function retentionOf(
-  tokens: readonly TokenEntry[],
-  device: string,
-): Pick<TokenEntry, 'retain' | 'retainLast'> {
-  const own = tokens.filter((token) => token.device === device);
-  const retain = own.find((token) => token.retain !== undefined)?.retain;
-  const retainLast = own.find((token) => token.retainLast !== undefined)?.retainLast;
-  return { ...(retain !== undefined && { retain }), ...(retainLast !== undefined && { retainLast }) };
-}
-
-export function formatTokenEntries(tokens: readonly TokenEntry[]): string {
-  return `${JSON.stringify({ version: 1, tokens }, undefined, 2)}\n`;
+export function formatTokenFile(content: TokenFileContent): string {
+  return `${JSON.stringify({ version: 1, ...content }, undefined, 2)}\n`;
 }
 
 export function invalidTokenFile(

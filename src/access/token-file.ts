@@ -4,9 +4,9 @@ import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
 import { type DeviceRetention, parseRetain } from './device-retention.ts';
 import {
+  type DeviceEntry,
   invalidTokenFile,
-  parseTokenEntries,
-  retentionOf,
+  parseTokenFile,
   type TokenAccess,
   type TokenEntry,
 } from './token-entries.ts';
@@ -46,7 +46,7 @@ export interface TokenFile extends Disposable {
 }
 
 export interface TokenFileOptions {
-  /** Why no device may have a retention of its own: a file that says one is refused. Default: each may. */
+  /** Why no device may have a retention of its own: a file that says one is refused at the start, and told of later. Default: each may. */
   readonly noRetention?: string | undefined;
 }
 
@@ -78,6 +78,8 @@ class WatchedTokenFile implements TokenFile {
     this.#log = log;
     this.#version = versionOf(path);
     this.#tokens = this.#read();
+    const fault = this.#retentionFault();
+    if (fault !== undefined) throw fault;
     this.#poll = setInterval(() => this.#refresh(), POLL_MS);
     this.#poll.unref();
   }
@@ -136,6 +138,9 @@ class WatchedTokenFile implements TokenFile {
       return;
     }
     this.#log.info('the token file was read again', { tokens: this.#tokens.length });
+    // Its tokens count all the same: one may have been revoked.
+    const fault = this.#retentionFault();
+    if (fault !== undefined) this.#log.error('retention of devices is not heeded here', { err: fault });
     const kept = new Set(this.#tokens.map(keyOf));
     const revoked = new Set(before.filter((token) => !kept.has(keyOf(token))).map(({ id }) => id));
     if (revoked.size > 0) for (const listener of this.#listeners) listener(revoked);
@@ -144,17 +149,19 @@ class WatchedTokenFile implements TokenFile {
 
   #read(): KnownToken[] {
     const { json, mode } = readSmallFile(this.#path);
-    const entries = parseTokenEntries(json, this.#path);
-    const retentions = retentionsOf(entries);
-    if (this.#noRetention !== undefined && retentions.size > 0)
-      throw invalidTokenFile(this.#path, `it says "retain" or "retainLast", and ${this.#noRetention}`, {
-        hint: 'Take both out of the file.',
-      });
-    const tokens = entries.map(known);
-    this.#retentions = retentions;
+    const { tokens, devices = {} } = parseTokenFile(json, this.#path);
+    this.#retentions = retentionsOf(devices);
     if ((mode & NOT_OWNER) !== 0n)
       this.#log.warn('the token file can be read by others than its owner: chmod 600', { path: this.#path });
-    return tokens;
+    return tokens.map(known);
+  }
+
+  /** What says that a device has a retention, where none can have one. */
+  #retentionFault(): IsyncError | undefined {
+    if (this.#noRetention === undefined || this.#retentions.size === 0) return undefined;
+    return invalidTokenFile(this.#path, `it says how long directories stay, and ${this.#noRetention}`, {
+      hint: 'Take "devices" out of the file, or give this receiver a file of its own.',
+    });
   }
 }
 
@@ -162,14 +169,13 @@ function known({ id, device, sha256, access }: TokenEntry): KnownToken {
   return { id, device, access: access ?? 'write', hash: Buffer.from(sha256, 'hex') };
 }
 
-function retentionsOf(entries: readonly TokenEntry[]): Map<string, DeviceRetention> {
-  const retentions = new Map<string, DeviceRetention>();
-  for (const { device } of entries) {
-    const { retain, retainLast } = retentionOf(entries, device);
-    if (retain === undefined && retainLast === undefined) continue;
-    retentions.set(device, { retainMs: retain === undefined ? undefined : parseRetain(retain), retainLast });
-  }
-  return retentions;
+function retentionsOf(devices: Readonly<Record<string, DeviceEntry>>): Map<string, DeviceRetention> {
+  return new Map(
+    Object.entries(devices).map(([device, { retain, retainLast }]) => [
+      device,
+      { retainMs: retain === undefined ? undefined : parseRetain(retain), retainLast },
+    ]),
+  );
 }
 
 /** An id with another device, access or hash is another token. */

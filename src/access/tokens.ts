@@ -6,12 +6,12 @@ import { parseDeviceName } from '../model/device-name.ts';
 import { errnoOf, IsyncError } from '../model/isync-error.ts';
 import { syncFolder } from '../model/sync-folder.ts';
 import {
-  formatTokenEntries,
+  formatTokenFile,
   invalidTokenFile,
-  parseTokenEntries,
-  retentionOf,
+  parseTokenFile,
   type TokenAccess,
   type TokenEntry,
+  type TokenFileContent,
 } from './token-entries.ts';
 
 /** Marks a secret as a token of isync, for people and for scanners of leaked secrets. */
@@ -40,14 +40,13 @@ export async function addToken(path: string, device: string, access: TokenAccess
     created: new Date().toISOString(),
     ...(access === 'read' && { access }),
   };
-  // A token takes the place of another one: what that says of the device must not go with it.
-  await changeTokens(path, (tokens) => [...tokens, { ...entry, ...retentionOf(tokens, entry.device) }]);
+  await changeTokens(path, (tokens) => [...tokens, entry]);
   return token;
 }
 
 /** @throws IsyncError CONFIG_INVALID, also where there is no file */
 export async function listTokens(path: string): Promise<readonly TokenEntry[]> {
-  return (await readTokens(path)) ?? missing(path);
+  return ((await readContent(path)) ?? missing(path)).tokens;
 }
 
 /**
@@ -71,7 +70,7 @@ function missing(path: string): never {
   throw invalidTokenFile(path, 'there is no such file');
 }
 
-async function readTokens(path: string): Promise<TokenEntry[] | undefined> {
+async function readContent(path: string): Promise<TokenFileContent | undefined> {
   let json: string;
   try {
     json = await readFile(path, 'utf8');
@@ -79,7 +78,7 @@ async function readTokens(path: string): Promise<TokenEntry[] | undefined> {
     if (errnoOf(error) === 'ENOENT') return undefined;
     throw unusable(path, error);
   }
-  return parseTokenEntries(json, path);
+  return parseTokenFile(json, path);
 }
 
 /** Replaces the file. Its new version, made exclusively, is the lock: of two changes at a time one waits, and both are kept. */
@@ -90,9 +89,9 @@ async function changeTokens(
   const temporary = `${path}.lock`;
   const file = await openLock(temporary);
   try {
-    const tokens = change((await readTokens(path)) ?? []);
+    const before = (await readContent(path)) ?? { tokens: [] };
     await keepReaders(file, path);
-    await file.writeFile(formatTokenEntries(tokens));
+    await file.writeFile(formatTokenFile({ ...before, tokens: change(before.tokens) }));
     await file.sync();
     await file.close();
     await rename(temporary, path);

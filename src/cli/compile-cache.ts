@@ -26,9 +26,14 @@ function ownCacheFolder(): string | undefined {
     // https://specifications.freedesktop.org/basedir-spec: a relative one does not count.
     const base = isAbsolute(given) ? given : join(homedir(), '.cache');
     const named = join(base, 'isync');
-    for (const path of [base, named]) makeUnlessThere(path);
+    for (const path of [base, named]) {
+      // In what is another user's nothing is made, either.
+      if (!isOursAlone(realpathSync(dirname(path)))) return undefined;
+      makeUnlessThere(path);
+    }
     const folder = realpathSync(named);
-    return isOursAlone(folder) ? folder : undefined;
+    const isClosed = (lstatSync(folder).mode & OTHERS_WRITE) === 0;
+    return isClosed && isOursAlone(folder) ? folder : undefined;
   } catch {
     // No home, or one that can't be written to, as most services have.
     return undefined;
@@ -44,12 +49,12 @@ function makeUnlessThere(path: string): void {
   }
 }
 
-/** Whether nobody but this user and root could put another folder in the place of this one, or something into it. */
+/** Whether nobody but this user and root could put another folder in the place of this one. */
 function isOursAlone(folder: string): boolean {
   const me = process.getuid?.();
   for (let path = folder; ; path = dirname(path)) {
     const { uid, mode } = lstatSync(path);
-    const isSafe = (mode & OTHERS_WRITE) === 0 || (path !== folder && (mode & STICKY) !== 0);
+    const isSafe = (mode & OTHERS_WRITE) === 0 || (mode & STICKY) !== 0;
     if (!isSafe || (uid !== me && uid !== 0)) return false;
     if (path === dirname(path)) return true;
   }

@@ -220,62 +220,80 @@ describe('a token file', () => {
 });
 
 describe('a retention of its own', () => {
-  async function withRetention(changes: readonly Record<string, unknown>[]): Promise<string> {
+  async function withRetention(devices: unknown): Promise<string> {
     const path = await tokenPath();
-    for (const _ of changes) await addToken(path, 'edge1');
-    await addToken(path, 'edge2');
-    await change(path, changes);
+    for (const device of ['edge1', 'edge2']) await addToken(path, device);
+    await change(path, devices);
     return path;
   }
 
-  /** Says more of each token, in their order. */
-  async function change(path: string, changes: readonly Record<string, unknown>[]): Promise<void> {
-    const tokens = (await listTokens(path)).map((token, at) => ({ ...token, ...changes[at] }));
-    await writeFile(path, JSON.stringify({ version: 1, tokens }), { mode: 0o600 });
+  async function change(path: string, devices: unknown): Promise<void> {
+    const tokens = await listTokens(path);
+    await writeFile(path, JSON.stringify({ version: 1, tokens, devices }), { mode: 0o600 });
   }
 
-  it('is told of a device whose token says one, and of no other', async () => {
-    const { tokens } = opened(await withRetention([{ retain: '2w', retainLast: 3 }]));
+  it('is told of a device of which the file says one, and of no other', async () => {
+    const { tokens } = opened(await withRetention({ edge1: { retain: '2w', retainLast: 3 } }));
     expect(tokens.saysRetention).toBe(true);
     expect(tokens.retentionOf('edge1')).toEqual({ retainMs: 14 * 86_400_000, retainLast: 3 });
     expect(tokens.retentionOf('edge2')).toEqual({});
   });
 
   it('may be that nothing goes', async () => {
-    const { tokens } = opened(await withRetention([{ retain: 'never' }]));
+    const { tokens } = opened(await withRetention({ edge1: { retain: 'never' } }));
     expect(tokens.retentionOf('edge1')).toEqual({ retainMs: Infinity, retainLast: undefined });
   });
 
   it('is followed when the file changes, and revokes nobody', async () => {
-    const path = await withRetention([{ retain: '30d' }]);
+    const path = await withRetention({ edge1: { retain: '30d' } });
     const { tokens } = opened(path);
     const [read, revoked] = [vi.fn(), vi.fn()];
     tokens.onRead(read);
     tokens.onRevoked(revoked);
-    await change(path, [{ retain: '40d' }]);
+    await change(path, { edge1: { retain: '40d' } });
     await vi.waitFor(() => expect(read).toHaveBeenCalled(), { timeout: 20_000 });
     expect(tokens.retentionOf('edge1').retainMs).toBe(40 * 86_400_000);
     expect(revoked).not.toHaveBeenCalled();
   });
 
-  it('goes on to the next token of the device, so that it outlives the one that says it', async () => {
-    const path = await withRetention([{ retain: '30d', retainLast: 2 }]);
-    const [first] = await listTokens(path);
+  it('outlives the tokens of the device', async () => {
+    const path = await withRetention({ edge1: { retain: 'never', retainLast: 2 } });
+    const { tokens } = opened(path);
+    await revokeToken(path, 'edge1');
+    await vi.waitFor(() => expect(tokens.has('edge1')).toBe(false), { timeout: 20_000 });
+    expect(tokens.retentionOf('edge1')).toEqual({ retainMs: Infinity, retainLast: 2 });
     await addToken(path, 'edge1', 'read');
-    await revokeToken(path, first!.id);
-    expect(opened(path).tokens.retentionOf('edge1')).toEqual({ retainMs: 30 * 86_400_000, retainLast: 2 });
+    expect(opened(path).tokens.retentionOf('edge1').retainMs).toBe(Infinity);
+  });
+
+  it('where none can be stops the start, and later no revocation', async () => {
+    const path = await withRetention({ edge1: { retain: '30d' } });
+    const log = new RecordingLog();
+    const noRetention = 'all is kept here';
+    expect(() => openTokenFile(path, log, { noRetention })).toThrow('all is kept here');
+    await change(path, {});
+    using tokens = openTokenFile(path, log, { noRetention });
+    const token = await addToken(path, 'edge3');
+    await change(path, { edge1: { retain: '30d' } });
+    await vi.waitFor(() => expect(log.at('error')).toHaveLength(1), { timeout: 20_000 });
+    expect(tokens.authenticate(token)?.device).toBe('edge3');
+    await revokeToken(path, 'edge3');
+    expect(tokens.authenticate(token)).toBeUndefined();
   });
 
   it.each([
-    [[{ retain: '30' }], 'is no time like'],
-    [[{ retain: '0d' }], 'is no time like'],
-    [[{ retain: '4000d' }], 'at most ten years'],
-    [[{ retain: 30 }], 'tokens[0].retain'],
-    [[{ retainLast: 0 }], 'is no whole number from 1 up'],
-    [[{ retainLast: 1.5 }], 'is no whole number'],
-    [[{ retain: '30d' }, { retain: '31d' }], 'the tokens of edge1 say two things of "retain"'],
-  ])('is refused where it says %j', async (changes, told) => {
-    const path = await withRetention(changes);
+    [{ edge1: { retain: '30' } }, 'is no time like'],
+    [{ edge1: { retain: '0d' } }, 'is no time like'],
+    [{ edge1: { retain: '4000d' } }, 'at most ten years'],
+    [{ edge1: { retain: 30 } }, 'devices.edge1.retain'],
+    [{ edge1: { retainLast: 0 } }, 'is no whole number from 1 up'],
+    [{ edge1: { retainLast: 1.5 } }, 'is no whole number'],
+    [{ edge1: { keep: 1 } }, 'keep'],
+    [{ '../x': { retain: '1d' } }, 'devices["../x"]'],
+  ])('is refused where it says %j', async (devices, told) => {
+    const path = await tokenPath();
+    await addToken(path, 'edge1');
+    await change(path, devices);
     const open = () => openTokenFile(path, new RecordingLog());
     expect(open).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID', path, hint: expect.any(String) }));
     expect(open).toThrow(told);

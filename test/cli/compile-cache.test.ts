@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { runCli } from '../../harness/cli.ts';
@@ -52,4 +52,13 @@ test.for(['the folder itself', 'one above it', 'where a link leads to'] as const
 test('without a home nothing is kept', async () => {
   await using folder = await temporaryFolder('compiled');
   expect(await startAt('/proc/no-home', folder.path)).toEqual([]);
+});
+
+test.skipIf(process.getuid?.() !== 0)('in the home of another user nothing is made', async () => {
+  await using folder = await temporaryFolder('compiled');
+  const [home, temporary] = [join(folder.path, 'home'), join(folder.path, 'tmp')];
+  for (const path of [home, temporary]) mkdirSync(path);
+  chownSync(home, 12_345, 12_345);
+  expect(await startAt(home, temporary)).toEqual([]);
+  expect(readdirSync(home)).toEqual([]);
 });

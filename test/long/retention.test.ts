@@ -165,17 +165,10 @@ test('what the tokens file says wins over --retain, and is refused with --immuta
   expect(left('edge1')).toBe(3);
 });
 
-/** Says of the tokens of each device that, and nothing else. */
-function say(path: string, of: Readonly<Record<string, object>>): void {
+/** Says that of the devices, and nothing else. */
+function say(path: string, devices: Readonly<Record<string, object>>): void {
   const { tokens } = JSON.parse(readFileSync(path, 'utf8'));
-  const said = tokens.map(({ id, device, sha256, created }: Record<string, string>) => ({
-    id,
-    device,
-    sha256,
-    created,
-    ...of[device!],
-  }));
-  writeFileSync(`${path}.new`, JSON.stringify({ version: 1, tokens: said }), { mode: 0o600 });
+  writeFileSync(`${path}.new`, JSON.stringify({ version: 1, tokens, devices }), { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
 

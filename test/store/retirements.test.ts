@@ -90,6 +90,14 @@ describe('a directory counts as sealed', () => {
     expect(await allSealed(retirements)).toEqual([]);
   });
 
+  it('by its last seal, also of a process that writes none down of others', async () => {
+    const { store, sealed } = await sealedStore();
+    await store[Symbol.asyncDispose]();
+    const later = await folder.open({});
+    await later.sync(DIRECTORY);
+    expect((await only(retirementsOf(later))).sealedMs).toBeGreaterThan(sealed.sealedMs);
+  });
+
   it('not where seals are not written down, and nothing is then', async () => {
     const store = await folder.open();
     await put(store, 'edge1/DC1/a');

@@ -34,6 +34,16 @@ export interface RetentionOptions {
   readonly up?: (() => number) | undefined;
 }
 
+/** One look at a directory that is due. */
+interface Retiring {
+  readonly device: string;
+  /** By which it is due. */
+  readonly rule: RetentionRule;
+  readonly stays: Map<string, string>;
+  readonly postponed: Map<RelPath, number>;
+  readonly signal: AbortSignal;
+}
+
 /** Retires the sealed directories of a store by age. What goes wrong is logged, and tried again at the next look. */
 export class Retention {
   readonly #options: RetentionOptions;
@@ -93,7 +103,7 @@ export class Retention {
         const rule = this.#options.ruleOf(device);
         if (rule.retainMs === Infinity) continue;
         for (const directory of await this.#dueOf(device, rule, signal))
-          if (await this.#retire(directory, rule, { stays, postponed, signal })) retired++;
+          if (await this.#retire(directory, { device, rule, stays, postponed, signal })) retired++;
         await retirements.forget(device);
       }
     } catch (thrown) {
@@ -152,24 +162,25 @@ export class Retention {
   /** Returns whether it has gone. */
   async #retire(
     directory: SealedDirectory,
-    { retainMs }: RetentionRule,
-    {
-      stays,
-      postponed,
-      signal,
-    }: { stays: Map<string, string>; postponed: Map<RelPath, number>; signal: AbortSignal },
+    { device, rule, stays, postponed, signal }: Retiring,
   ): Promise<boolean> {
-    const { retirements, uses, onRetired, log } = this.#options;
+    const { retirements, uses, ruleOf, onRetired, log } = this.#options;
+    const { retainMs } = rule;
     const { path, sealedMs } = directory;
     const changedMs = this.#postponed.get(path);
     if (changedMs !== undefined && changedMs + retainMs > this.#now()) {
       postponed.set(path, changedMs);
       return false;
     }
-    const objection = (): string | undefined => (uses.isUsed(path) ? 'it is in use' : undefined);
-    const inUse = objection();
-    if (inUse !== undefined) {
-      stays.set(path, inUse);
+    const objection = (): string | undefined => {
+      const now = ruleOf(device);
+      // A look may take hours.
+      if (now.retainMs > retainMs || now.retainLast > rule.retainLast) return 'it is to stay longer now';
+      return uses.isUsed(path) ? 'it is in use' : undefined;
+    };
+    const why = objection();
+    if (why !== undefined) {
+      stays.set(path, why);
       return false;
     }
     try {

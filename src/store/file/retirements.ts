@@ -62,13 +62,13 @@ export class FileRetirements implements StoreRetirements {
   /** To be called when `directory` has been sealed: from now on it was not retired. */
   async sealed(directory: RelPath): Promise<void> {
     const isOne = directory.split('/').length === 2;
-    if (!isOne || (!this.#options.recordSeals && this.#records.read(directory)?.retired === undefined))
-      return;
+    const before = isOne ? this.#records.read(directory) : undefined;
+    // What has a record has it renewed: a later process may go by it.
+    if (!isOne || (!this.#options.recordSeals && before === undefined)) return;
     const stats = lstatAt(this.#at(directory));
     if (stats?.isDirectory() !== true) return;
     const record = { sealedMs: Date.now(), ...identityOf(stats) };
-    if (this.#records.read(directory)?.retired !== undefined)
-      return await this.#records.write(directory, record);
+    if (before?.retired !== undefined) return await this.#records.write(directory, record);
     // A seal needs no room: what is not written down is known by its parser's marker, or stays.
     if (!(await this.#writeIfRoom(directory, record))) return;
     await this.#ifRoom(directory, () => this.#makeWay(directory));

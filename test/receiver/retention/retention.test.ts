@@ -70,6 +70,16 @@ async function retentionOf(
 }
 
 describe('a sealed directory goes', () => {
+  it('by what holds at that moment, also in the middle of a look', async () => {
+    const rule = { retainMs: 90 * DAY_MS, retainLast: 1 };
+    const { after, has } = await retentionOf(['edge1/DC1', 'edge1/DC2', 'edge1/DC3'], {
+      ruleOf: () => ({ ...rule }),
+      onRetired: () => void (rule.retainMs = Infinity),
+    });
+    await after(91);
+    expect(['DC1', 'DC2', 'DC3'].map((name) => has(`edge1/${name}`))).toEqual([false, true, true]);
+  });
+
   it('once its seal is old enough, the oldest first, with a line for each', async () => {
     const { after, log } = await retentionOf(['edge1/DC1', 'edge1/DC2', 'edge1/DC3']);
     expect(await after(89)).toEqual([]);
