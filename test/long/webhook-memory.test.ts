@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { build } from '../../harness/build.ts';
 import { startCli } from '../../harness/cli.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
+import { untilQuiet } from '../../harness/quiet-machine.ts';
 import { Random } from '../../harness/random.ts';
 import { hostileBodies } from '../events/hostile-bodies.ts';
 import { headOf, post, tcp } from '../events/http-client.ts';
@@ -27,6 +28,7 @@ it(
     await using folder = await temporaryFolder('webhook-memory');
     const main = await build(join(folder.path, 'package'));
     const args = ['--role', 'receive', '--port', '0', '--state', join(folder.path, 'state'), '--json'];
+    await untilQuiet();
     await using webhook = startCli(['webhook', ...args, '--log-level', 'error'], { main });
     const port = Number(
       await webhook.until('the webhook to listen', () => /:(\d+)\/webhook"/.exec(webhook.stdout)?.[1]),
