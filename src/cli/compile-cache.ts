@@ -6,6 +6,8 @@ import { errnoOf } from '../model/isync-error.ts';
 
 /** Writable by others than the owner. */
 const OTHERS_WRITE = 0o022;
+/** Of any use to others: Node makes folders inside with the umask that there is. */
+const OTHERS = 0o077;
 /** Whoever may write there may not rename or remove what is another's. */
 const STICKY = 0o1000;
 
@@ -32,7 +34,7 @@ function ownCacheFolder(): string | undefined {
       makeUnlessThere(path);
     }
     const folder = realpathSync(named);
-    const isClosed = (lstatSync(folder).mode & OTHERS_WRITE) === 0;
+    const isClosed = (lstatSync(folder).mode & OTHERS) === 0;
     return isClosed && isOursAlone(folder) ? folder : undefined;
   } catch {
     // No home, or one that can't be written to, as most services have.

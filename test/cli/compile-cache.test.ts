@@ -37,8 +37,8 @@ test.for(['the folder itself', 'one above it', 'where a link leads to'] as const
       string,
     ];
     const cache = join(home, '.cache/isync');
-    mkdirSync(cache, { recursive: true });
-    for (const path of [temporary, join(other, 'isync')]) mkdirSync(path, { recursive: true });
+    mkdirSync(cache, { recursive: true, mode: 0o700 });
+    for (const path of [temporary, join(other, 'isync')]) mkdirSync(path, { recursive: true, mode: 0o700 });
     const open = { 'the folder itself': cache, 'one above it': home, 'where a link leads to': other }[which];
     chmodSync(open, 0o777);
     const link = join(folder.path, 'link');
