@@ -32,6 +32,8 @@ export interface RequestsOptions {
   readonly storeId: string | undefined;
   /** Called in place of an answer to SEAL, or to LOOK with digest, when the store now has another id. */
   readonly onOtherStore: () => void;
+  /** Resolves to whether a file that has come is kept, once its sender has been told. @throws IsyncError PROTOCOL where it has not come */
+  readonly isKept: (id: number) => Promise<boolean>;
   /** Called when a directory is sealed, before its sender is told. */
   readonly onSealed: (directory: RelPath) => void;
   readonly folder: DeviceFolder;
@@ -91,8 +93,11 @@ export class Requests {
     this.#accept(request, 2 * prefix.length, this.#others, () => this.#sendPages(request, prefix));
   }
 
-  seal({ request, directory }: Seal): void {
-    this.#accept(request, 2 * directory.length, this.#others, async () => {
+  seal({ request, behind, directory }: Seal): void {
+    // From now on: what comes later is none of its business. It waits at no limit, or others would wait for a slow store as well.
+    const kept = behind === undefined ? undefined : this.#options.isKept(behind);
+    const seal = async (): Promise<void> => {
+      if ((await kept) === false) throw notKept(directory);
       const place = this.#options.folder.find(directory);
       if (place === undefined) throw new IsyncError('BAD_PATH', 'the path is too long', { path: directory });
       const { store, signal } = this.#options;
@@ -102,7 +107,8 @@ export class Requests {
       if (await this.#holds(place)) this.#options.onSealed(directory);
       this.#open.delete(request);
       this.#options.replies.send({ type: 'sealed', request });
-    });
+    };
+    this.#accept(request, 2 * directory.length, this.#others, seal, kept);
   }
 
   /** The content is held until the answer has left, so that one who asks and does not listen is not read for any further. */
@@ -131,7 +137,14 @@ export class Requests {
     return this.#tasks.idle();
   }
 
-  #accept(request: number, cost: number, limiter: Limiter, answer: () => Promise<void>): void {
+  /** @param before what to wait for first; it never rejects */
+  #accept(
+    request: number,
+    cost: number,
+    limiter: Limiter,
+    answer: () => Promise<void>,
+    before?: Promise<unknown>,
+  ): void {
     if (this.#open.has(request)) throw protocolViolation(`the request number ${request} is in use`);
     if (this.#open.size >= this.#options.maxOpen) throw protocolViolation('too many open requests');
     this.#open.add(request);
@@ -145,7 +158,9 @@ export class Requests {
     };
     const { pending } = this.#options;
     pending.add(cost + MESSAGE_COST);
-    this.#tasks.add(limiter.run(step).finally(() => pending.remove(cost + MESSAGE_COST)));
+    const run = (): Promise<void> => limiter.run(step);
+    const running = before === undefined ? run() : before.then(run);
+    this.#tasks.add(running.finally(() => pending.remove(cost + MESSAGE_COST)));
   }
 
   /** Whether a file is below the place: a seal can be asked for whatever name. */
@@ -213,4 +228,11 @@ export class Requests {
     this.#open.delete(request);
     replies.send({ type: 'listed', request, last: true, files });
   }
+}
+
+function notKept(directory: RelPath): IsyncError {
+  return new IsyncError('STORE_REFUSED', 'the file that the seal stands behind was not kept', {
+    path: directory,
+    retryable: true,
+  });
 }
