@@ -84,11 +84,14 @@ function readPart(reader: ByteReader, algorithm: DigestAlgorithm): FilePart | Fa
   return { size, mtimeUs, version, kept, digest, content: reader.bytes(reader.u32()) };
 }
 
+/** Copied, because it is needed to the end of the file, and the memory of its message may hold other bytes by then. */
 function readKept(reader: ByteReader): KeptDigest | undefined {
   const kind = reader.u8();
   if (kind === KEPT.none) return undefined;
-  if (kind === KEPT.xxh64) return { algorithm: 'xxh64', value: reader.bytes(DIGEST_BYTES.xxh64) };
-  if (kind === KEPT.sha256) return { algorithm: 'sha256', value: reader.bytes(DIGEST_BYTES.sha256) };
+  if (kind === KEPT.xxh64)
+    return { algorithm: 'xxh64', value: Buffer.from(reader.bytes(DIGEST_BYTES.xxh64)) };
+  if (kind === KEPT.sha256)
+    return { algorithm: 'sha256', value: Buffer.from(reader.bytes(DIGEST_BYTES.sha256)) };
   throw malformed('a digest of an unknown kind');
 }
 

@@ -245,7 +245,8 @@ class WsTarget implements ReceiverTarget {
   }
 
   async #connect(leftMs: number) {
-    const { url, token, tls, device, mode, digest, replaceDamaged, software, deadlines } = this.#options;
+    const { url, token, tls, device, mode, digest, replaceDamaged, received, software, deadlines } =
+      this.#options;
     return connect({
       url,
       token: typeof token === 'function' ? await token() : token,
@@ -254,6 +255,7 @@ class WsTarget implements ReceiverTarget {
       mode,
       digest,
       replaceDamaged,
+      received,
       software,
       signal: this.#closing.signal,
       leftMs,
