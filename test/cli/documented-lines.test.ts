@@ -1,16 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { below, DOCUMENTS, isyncLines, read, shellLines } from '../../harness/documented-lines.ts';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
 import { plainLine } from '../../src/cli/plain-line.ts';
 import { readConfig, type CommandSchema } from '../../src/config/read-config.ts';
+import { ELSEWHERE, linesOf as linesOfSteps, MACHINES, NOT_RUN } from '../long/documented-runs.ts';
 import { SCHEMAS, type Section } from './commands.ts';
-
-const PROJECT = new URL('../../', import.meta.url);
-const read = (path: string): string => readFileSync(new URL(path, PROJECT), 'utf8');
-const below = (folder: string, ending: string): string[] =>
-  readdirSync(new URL(folder, PROJECT))
-    .filter((name) => name.endsWith(ending))
-    .map((name) => `${folder}/${name}`);
 
 interface Line {
   /** Variables before it. */
@@ -19,24 +14,9 @@ interface Line {
   readonly rest: string;
 }
 
-/** The text of a document's blocks for a shell. */
-function blocksOf(path: string): string {
-  let language: string | undefined;
-  return read(path)
-    .split('\n')
-    .filter((line) => {
-      const fence = /^```(\w*)/.exec(line)?.[1];
-      if (fence !== undefined) language = language === undefined ? fence : undefined;
-      return fence === undefined && language === 'sh';
-    })
-    .join('\n');
-}
-
 /** Lines of isync in a document, whole; those that leave something to the reader (…) are none. */
 function linesOf(path: string): Line[] {
-  return blocksOf(path)
-    .replaceAll(/\\\n\s*/g, '')
-    .split('\n')
+  return shellLines(path)
     .flatMap((line) => line.split(/ && | \| |; /))
     .flatMap((part) => {
       const [, before = '', rest = ''] =
@@ -65,7 +45,7 @@ function lineIn(unit: string): string {
 }
 
 const lines = [
-  ...['README.md', ...below('docs', '.md')].flatMap((path) =>
+  ...DOCUMENTS.flatMap((path) =>
     linesOf(path).map(({ rest, environment }) => [path, rest, environment] as const),
   ),
   ...below('deploy', '.service').map((path) => [path, lineIn(path), {}] as const),
@@ -85,6 +65,18 @@ describe('the documents', () => {
     if (!isSection(section) || flags['config'] !== undefined) return;
     const schema = SCHEMAS[section] as CommandSchema<unknown>;
     expect(readConfig(schema, settings, { flags, environment })).toBeTypeOf('object');
+  });
+
+  it('have no line that no test runs and that has no reason for it, and no test runs one that they have no more', () => {
+    const printed = new Set(DOCUMENTS.flatMap(isyncLines));
+    const run = MACHINES.flatMap(({ steps }) => linesOfSteps(steps));
+    const known = new Set([...run, ...Object.keys(ELSEWHERE), ...Object.keys(NOT_RUN)]);
+    expect([...printed].filter((line) => !known.has(line))).toEqual([]);
+    expect([...known].filter((line) => !printed.has(line))).toEqual([]);
+    const missing = Object.values(ELSEWHERE).filter(
+      (path) => !existsSync(new URL(`../../${path}`, import.meta.url)),
+    );
+    expect(missing).toEqual([]);
   });
 
   it('have lines of every kind', () => {

@@ -1,64 +1,16 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { CLI_MAIN, CLI_NODE } from '../../harness/cli.ts';
 import { temporaryFolder } from '../../harness/data-tree.ts';
-import { startNode } from '../../harness/process.ts';
+import { inMachine, makeCertificate, ownMachineFault } from '../../harness/own-machine.ts';
 import { lacks, lacksRoot, mayNot } from '../../harness/tools.ts';
 import { ANSWER, linesBetween, START_UNIT } from '../../harness/typed-lines.ts';
 
-/** Namespaces of its own: what runs in them ends with the first process of theirs. */
-const APART = ['--mount', '--net', '--pid', '--fork', '--kill-child', '--mount-proc'];
-
-/** Brings the loopback up. */
-const LOOPBACK = `python3 -c 'import fcntl,socket,struct;fcntl.ioctl(socket.socket(),0x8914,struct.pack("16sh",b"lo",0x41))'`;
-
-/**
- * Runs "$@" in a machine of its own as far as a README reaches: /etc is a copy of the host's, /srv, /datas and /run are empty, the rest is
- * the host's; its loopback has no other programs. $1 is a folder for it.
- */
-const MACHINE = `
-set -eu
-machine=$1; shift
-mount --make-rprivate /
-mount -t tmpfs isync-test "$machine"
-for entry in /*; do
-  name=\${entry#/}
-  case $name in etc|srv|datas|run|isync) continue ;; esac
-  if [ -L "$entry" ]; then cp -a "$entry" "$machine/"
-  elif [ "$name" = tmp ]; then mkdir -p "$machine/tmp" && mount --bind /tmp "$machine/tmp"
-  elif [ -d "$entry" ]; then mkdir "$machine/$name" && mount --rbind "$entry" "$machine/$name"
-  fi
-done
-cp -a /etc "$machine/etc"
-mkdir "$machine/srv" "$machine/datas" "$machine/run"
-${LOOPBACK}
-echo '127.0.0.1 backup.example' >> "$machine/etc/hosts"
-exec chroot "$machine" "$@"
-`;
-
-const canBeMade =
-  spawnSync('unshare', [...APART, 'sh', '-c', `mount -t tmpfs x /mnt && ${LOOPBACK}`]).status === 0;
 const leftOut = [
   lacksRoot(),
   lacks('openssl'),
   lacks('python3'),
   lacks('inotifywait'),
-  mayNot('make a machine of namespaces', canBeMade ? undefined : 'unshare fails'),
+  mayNot('make a machine of namespaces', ownMachineFault()),
 ].includes(true);
-
-/** A certificate for backup.example in `folder`, which its own authority has signed. */
-function makeCertificate(folder: string): void {
-  const openssl = (args: string): Buffer =>
-    execFileSync('openssl', args.split(/\s+/), { cwd: folder, stdio: 'pipe' });
-  const key = '-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2';
-  openssl(`req -x509 ${key} -subj /CN=ca -keyout ca-key.pem -out ca.pem`);
-  openssl(
-    `req -x509 ${key} -subj /CN=backup.example -CA ca.pem -CAkey ca-key.pem -addext subjectAltName=DNS:backup.example
-      -addext basicConstraints=critical,CA:FALSE -keyout key.pem -out cert.pem`,
-  );
-}
 
 /** What one types who follows the README: each line as it is printed, what runs long beside the rest. */
 function typed(lines: readonly string[]): string {
@@ -77,38 +29,11 @@ function typed(lines: readonly string[]): string {
     .join('\n');
 }
 
-/** The command and its units. Returns what Node is to run. */
-function packageIn(folder: string): string {
-  const bundle = join(CLI_MAIN, '../../..');
-  for (const name of ['dist', 'package.json', 'deploy'])
-    cpSync(join(bundle, name), join(folder, name), { recursive: true });
-  return join(folder, 'dist/cli/main.js');
-}
-
-/** Runs a script in a machine whose isync is ours. Returns what it has printed. */
-async function inMachine(folder: string, script: readonly string[]): Promise<string> {
-  const at = (name: string): string => join(folder, name);
-  // Its services run as users of their own.
-  chmodSync(folder, 0o755);
-  for (const name of ['machine', 'bin']) mkdirSync(at(name));
-  writeFileSync(at('bin/isync'), `#!/bin/sh\nexec ${CLI_NODE} ${packageIn(at('app'))} "$@"\n`, {
-    mode: 0o755,
-  });
-  const begin = [
-    'set -eu',
-    `cd ${folder}`,
-    `PATH=${at('bin')}:$PATH`,
-    'mkdir /datas/DC1',
-    'echo one > /datas/DC1/a',
-  ];
+/** Runs a script beside a finished directory that is to arrive. Returns what it has printed. */
+async function inFirstMachine(folder: string, script: readonly string[]): Promise<string> {
+  const begin = ['mkdir /datas/DC1', 'echo one > /datas/DC1/a', 'touch /datas/DC1/finished.parse'];
   const end = ['cmp /datas/DC1/a /srv/isync/edge1/DC1/a', 'echo all is well'];
-  const whole = [...begin, 'touch /datas/DC1/finished.parse', ...script, ...end].join('\n');
-  await using machine = startNode(
-    [...APART, 'bash', '-c', MACHINE, 'machine', at('machine'), 'bash', '-c', whole],
-    { node: 'unshare', env: { NODE_EXTRA_CA_CERTS: at('ca.pem') } },
-  );
-  const { stdout, stderr } = await machine.ended;
-  return stdout + stderr;
+  return await inMachine(folder, [...begin, ...script, ...end].join('\n'));
 }
 
 test.skipIf(leftOut)(
@@ -131,7 +56,7 @@ test.skipIf(leftOut)(
       'start_unit isync-scan',
       'until [ -e /datas/DC1/finished.watch ]; do sleep 0.1; done',
     ];
-    expect(await inMachine(folder.path, script)).toContain('all is well');
+    expect(await inFirstMachine(folder.path, script)).toContain('all is well');
   },
 );
 
@@ -139,7 +64,7 @@ test.skipIf(leftOut)(
   'README: the first pair by hand, with doctor, its lines typed as they are printed',
   async () => {
     await using folder = await temporaryFolder('readme');
-    makeCertificate(folder.path);
+    makeCertificate(folder.path, ['backup.example']);
     const lines = linesBetween('README.md', 'The same by hand', '### With an S3 bucket');
     expect(lines.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual([
       'mkdir -p',
@@ -158,6 +83,6 @@ test.skipIf(leftOut)(
     );
     const doctor = operations.filter((line) => line.startsWith('isync doctor'));
     expect(doctor).toHaveLength(2);
-    expect(await inMachine(folder.path, [typed(lines), ...doctor])).toContain('all is well');
+    expect(await inFirstMachine(folder.path, [typed(lines), ...doctor])).toContain('all is well');
   },
 );

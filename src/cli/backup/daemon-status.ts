@@ -10,6 +10,7 @@ import type { JobsWork } from './backup-command.ts';
 export interface Watched {
   readonly watches: readonly JobWatch[];
   readonly probe: Probe;
+  readonly isStarting: () => boolean;
   readonly configFile: string;
 }
 
@@ -22,7 +23,7 @@ export interface Watched {
  */
 export async function openDaemonStatus(
   given: JobsWork,
-  { watches, probe, configFile }: Watched,
+  { watches, probe, isStarting, configFile }: Watched,
 ): Promise<OpenStatus> {
   const { jobs, log, signal, config } = given;
   const standings = (): JobStanding[] =>
@@ -39,6 +40,7 @@ export async function openDaemonStatus(
       jobs: jobs.map(({ name }) => name),
       standings,
       stores: () => probe.stores,
+      isStarting,
       configFile,
       signal,
     }),

@@ -37,8 +37,15 @@ export async function runDaemon(given: JobsWork): Promise<ExitCode> {
   };
   const probe = new Probe({ jobs, log });
   // First: where its port is taken, nothing is to be broken off.
-  await using status = await openDaemonStatus(given, { watches, probe, configFile });
+  let isStarting = true;
+  await using status = await openDaemonStatus(given, {
+    watches,
+    probe,
+    isStarting: () => isStarting,
+    configFile,
+  });
   const closed = await beginAll(jobs, begin, given);
+  isStarting = false;
   forgetStart();
   const { url } = status;
   output.text(

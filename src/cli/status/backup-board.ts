@@ -13,6 +13,8 @@ export interface WatchedBackups {
   /** Reads the states of the jobs that are looked after; those that can't be read are left out. */
   readonly standings: () => readonly JobStanding[];
   readonly stores: () => readonly StoreHealth[];
+  /** Whether jobs are still being opened: one that is not looked after is none to worry about until then. */
+  readonly isStarting: () => boolean;
   readonly configFile: string;
   readonly signal: AbortSignal;
 }
@@ -35,7 +37,8 @@ export function backupBoard(watched: WatchedBackups): LookedAtBoard {
     board,
     look: () => {
       standings = watched.standings();
-      alarms({ jobs, standings, stores: watched.stores() });
+      const looked = watched.isStarting() ? standings.map(({ job }) => job) : jobs;
+      alarms({ jobs: looked, standings, stores: watched.stores() });
     },
   };
 }

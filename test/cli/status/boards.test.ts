@@ -122,10 +122,12 @@ describe('the board of backups', () => {
   it('tells of jobs that failed, are overdue, were found damaged, or are not looked after', async () => {
     let standings: JobStanding[] = [standing('a', { stage: 'done' })];
     let stores: StoreHealth[] = [health('/mnt/usb', true)];
+    let isStarting = true;
     const { board, look } = backupBoard({
       jobs: ['a', 'b'],
       standings: () => standings,
       stores: () => stores,
+      isStarting: () => isStarting,
       configFile: '/etc/b.yaml',
       signal,
     });
@@ -133,6 +135,8 @@ describe('the board of backups', () => {
       await look();
       return board.alarms.list().map(({ code, subject }) => `${code} ${subject}`);
     };
+    expect(await seen()).toEqual([]);
+    isStarting = false;
     expect(await seen()).toEqual(['JOB_UNREADABLE b']);
     standings = [
       { ...standing('a', { stage: 'failed' }), isOverdue: true, maxAgeMs: 3_600_000 },
