@@ -22,6 +22,11 @@ export class BufferPool {
     return Buffer.from(memory, 0, bytes);
   }
 
+  /** Whether the memory of a buffer is lent. */
+  lends({ buffer }: Uint8Array): boolean {
+    return this.#lent.has(buffer);
+  }
+
   /**
    * Takes back the memory of a buffer, or of a part of it; nobody may use it after that. One that is never given back only costs its
    * memory. Returns false where it is not of this pool, or was given back before.

@@ -2,7 +2,6 @@ import type { DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import { encode } from '../protocol/codec.ts';
 import { MAX_PATHS_PER_MESSAGE } from '../protocol/limits.ts';
 import type { List, Look, LookedFile, Read, Retired, Seal } from '../protocol/messages.ts';
 import { readDigest } from '../store/read-digest.ts';
@@ -11,7 +10,7 @@ import { protocolViolation } from './protocol-violation.ts';
 import type { DeviceFolder } from '../store/device-folder.ts';
 import type { HighWaterMark } from '../flow/high-water-mark.ts';
 import { Limiter } from '../flow/limiter.ts';
-import { PartReader } from './part-reader.ts';
+import { ANSWERS, PartReader } from './part-reader.ts';
 import type { Replies } from './replies.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
 import type { Log } from '../model/log.ts';
@@ -112,23 +111,26 @@ export class Requests {
   }
 
   /** The content is held until the answer has left, so that one who asks and does not listen is not read for any further. */
-  read({ request, ranges }: Read): void {
+  read(message: Read): void {
+    const { request, ranges } = message;
     const cost = ranges.reduce((sum, { path }) => sum + 2 * path.length, 0);
     const bytes = ranges.reduce((sum, { length }) => sum + length, 0);
     const { pending, replies, signal } = this.#options;
     this.#accept(request, cost, this.#reads, async () => {
       pending.add(bytes);
+      let isReused = false;
       try {
-        // Encoded at once: while it waits it is held once.
-        const answer = encode({ type: 'content', request, parts: await this.#parts.read(ranges) });
+        const answer = await this.#parts.answer(message);
         await this.#contents.run(async () => {
           // What the end of the session has cut is not missing.
           if (signal.aborted) return;
           this.#open.delete(request);
-          await replies.sendBytes(answer);
+          await replies.sendBytes(answer, ANSWERS.lends(answer) ? 0 : undefined);
+          // Else the link that is closed may still hold it.
+          if (!signal.aborted) isReused = ANSWERS.giveBack(answer);
         });
       } finally {
-        pending.remove(bytes);
+        pending.remove(bytes, isReused ? 0 : bytes);
       }
     });
   }
