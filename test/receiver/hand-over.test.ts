@@ -101,7 +101,7 @@ describe('closing the receiver', () => {
 
   it('cuts what does not come to an end in time, and says so', async () => {
     const store = gatedStore();
-    const { receiver, url, log } = await receiverFor(store.store, { limits: { shutdownMs: 50 } });
+    const { receiver, url, log } = await receiverFor(store.store, { limits: { shutdownMs: 2_000 } });
     const client = await greet(url, 'edge1');
     const mute = await connect(url);
     store.shut();
