@@ -65,7 +65,7 @@ export function contentToFill(
   const lengthAt = message.length - 4;
   bytes.writeUInt32BE(length, lengthAt);
   const content = bytes.subarray(message.length);
-  return { bytes, content, finish: (digest) => void bytes.set(digest, lengthAt - digest.length) };
+  return { bytes, content, finish: (digest) => bytes.set(digest, lengthAt - digest.length) };
 }
 
 /** @throws IsyncError PROTOCOL */

@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, statfsSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, statfsSync, writeFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -52,7 +52,7 @@ test.skipIf(mayNot('mount a disk in a file', noDisk?.why))(
     proxy.bytesPerSecond = SLOW_LINK;
     proxy.refuse = false;
     const [first = 0, second = 0] = await daemon.until('room to be made', () => {
-      const times = expiredAt(daemon.stderr);
+      const times = expired(daemon.stderr).map(({ atMs }) => atMs);
       return times.length > 1 ? times : undefined;
     });
     const pace = (DIRECTORY_MIB * 1000) / (second - first);
@@ -74,16 +74,21 @@ test.skipIf(mayNot('mount a disk in a file', noDisk?.why))(
     expect(summary.problems).toEqual([]);
     const gone = old.filter((name) => !readdirSync(root).includes(name));
     expect(gone.length).toBeGreaterThan(0);
+    expect(
+      expired(daemon.stderr)
+        .map(({ name }) => name)
+        .toSorted(),
+    ).toEqual(gone.toSorted());
     for (const name of device.all('NEW'))
       expect(await sameContent(join(root, name, 'f0'), join(store, 'edge1', name, 'f0'))).toBe(true);
-    for (const name of gone)
-      expect(readdirSync(join(store, 'edge1', name)).toSorted()).toEqual([
-        'f0',
-        'f1',
-        'f2',
-        'f3',
-        'finished.parse',
-      ]);
+    for (const name of gone) {
+      const kept = join(store, 'edge1', name);
+      expect(readdirSync(kept).toSorted()).toEqual(['f0', 'f1', 'f2', 'f3', 'finished.parse']);
+      for (let at = 0; at < 4; at++) {
+        const made = Array.from({ length: DIRECTORY_MIB / 4 }, (_, mib) => contentOf(name, at, mib));
+        expect(readFileSync(join(kept, `f${at}`)).equals(Buffer.concat(made))).toBe(true);
+      }
+    }
   },
 );
 
@@ -107,12 +112,18 @@ test('a device on which nothing may go says why no room is made', async () => {
   expect(isSealed(root, 'DC1')).toBe(true);
 });
 
-/** When directories have gone, as the log says, in ms. */
-function expiredAt(log: string): number[] {
+/** The directories that have gone, as the log says, and when, in ms. */
+function expired(log: string): { readonly name: string; readonly atMs: number }[] {
   const lines = log.split('\n').slice(0, -1);
   return lines
     .filter((line) => line.includes('directory expired'))
-    .map((line) => Date.parse((JSON.parse(line) as { time: string }).time));
+    .map((line) => JSON.parse(line) as { time: string; directory: string })
+    .map(({ time, directory }) => ({ name: directory, atMs: Date.parse(time) }));
+}
+
+/** A MiB of what the parser writes. */
+function contentOf(name: string, at: number, mib: number): Buffer {
+  return Buffer.alloc(MIB, `${name} ${at} ${mib} `);
 }
 
 /** A parser that fills one directory after the other. */
@@ -143,7 +154,7 @@ class Device {
     for (let at = 0; at < 4; at++) {
       await using file = await open(join(this.#root, name, `f${at}`), 'w', 0o644);
       for (let mib = 0; mib < DIRECTORY_MIB / 4; mib++) {
-        await file.write(Buffer.alloc(MIB, `${name} ${at} ${mib} `));
+        await file.write(contentOf(name, at, mib));
         written++;
         const aheadMs = startedMs + (written * 1000) / mibPerSecond - performance.now();
         if (aheadMs > 0) await sleep(aheadMs);

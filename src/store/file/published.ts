@@ -54,7 +54,7 @@ export async function* readPublished(
   checkGoesOn: () => void,
 ): AsyncGenerator<Uint8Array> {
   const { path, size } = entry;
-  const { start = 0, reuse = false, memory = Buffer.allocUnsafeSlow } = options;
+  const { start = 0, reuse = false, memory = ownMemory } = options;
   const pieceBytes = reuse || options.length === undefined ? READ_BYTES : HELD_BYTES;
   const end = endOf(size, options);
   await using file = await unlessAbsent(() => open(join(root, path), READ_FLAGS));
@@ -72,6 +72,10 @@ export async function* readPublished(
     yield buffer.subarray(0, bytesRead);
   }
   checkSame(await file.stat(), stats, path);
+}
+
+function ownMemory(bytes: number): Buffer {
+  return Buffer.allocUnsafeSlow(bytes);
 }
 
 /** @throws IsyncError FILE_CHANGED where a file is not the version any more that it was */
