@@ -111,7 +111,7 @@ npm run bench -- --profile [NAME…] what the time of small, mixed and big goes 
   --json FILE   also keep the rows there
   --before MAIN another build (its dist/cli/main.js) in the same turns, which no line should be slower than by 5 %
 
-${CASES.map(({ name, about }) => `  ${name.padEnd(16)}${about}`).join('\n')}`);
+${CASES.map(({ name, about }) => `  ${name.padEnd(19)}${about}`).join('\n')}`);
   return 0;
 }
 

@@ -58,13 +58,12 @@ export function makeCertificate(folder: string, names: readonly string[]): void 
   );
 }
 
-/** The command and its units, as its bundle looks for them. Returns what Node is to run. */
+/** The command and its units. Returns what Node is to run. */
 function packageIn(folder: string): string {
   const bundle = join(CLI_MAIN, '../../..');
-  for (const name of ['dist', 'package.json'])
-    cpSync(join(bundle, name), join(folder, 'isync', name), { recursive: true });
-  cpSync(new URL('../deploy', import.meta.url), join(folder, 'deploy'), { recursive: true });
-  return join(folder, 'isync/dist/cli/main.js');
+  for (const name of ['dist', 'package.json', 'deploy'])
+    cpSync(join(bundle, name), join(folder, name), { recursive: true });
+  return join(folder, 'dist/cli/main.js');
 }
 
 /**

@@ -1,6 +1,11 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { runCli } from '../../harness/cli.ts';
 import { startNode } from '../../harness/process.ts';
 import type { Bench, BenchCase } from '../bench.ts';
+import { inCaseFolder } from '../contest.ts';
+import { startPair, type Pair } from '../pair.ts';
+import { fineCpuOf } from '../process.ts';
 import { inTurns } from '../sample.ts';
 
 /** Fewer runs tell little of something that takes a tenth of a second. */
@@ -8,6 +13,7 @@ const LEAST_RUNS = 10;
 /** Runs before, which fill the caches of the disk and of compiled code. */
 const WARM_UP_RUNS = 2;
 const GOAL_MS = 150;
+const GOAL_CPU_S = 0.15;
 
 /** From the start of the process to its end, as a shell sees it, beside a Node that does nothing. */
 const startup: BenchCase = {
@@ -36,6 +42,37 @@ const startup: BenchCase = {
   },
 };
 
+/** What `isync scan` takes before it can send anything. */
+const connecting: BenchCase = {
+  name: 'connecting',
+  about: 'CPU of `isync scan` from its start until it is connected',
+  async run(bench: Bench) {
+    await inCaseFolder(bench.disk, 'connecting', async (folder) => {
+      const root = join(folder, 'root');
+      await mkdir(root);
+      await using pair = await startPair(folder);
+      const measures = { scan: async () => await cpuUntilConnected(pair, root) };
+      await inTurns(WARM_UP_RUNS, measures);
+      const { scan: isync } = await inTurns(Math.max(bench.runs, LEAST_RUNS), measures);
+      bench.report({
+        case: 'connecting',
+        measure: 'CPU of `isync scan` until it is connected',
+        unit: 's',
+        isync,
+        others: {},
+        goals: [{ text: `≤ ${GOAL_CPU_S} s of CPU`, met: isync.median <= GOAL_CPU_S }],
+      });
+    });
+  },
+};
+
+/** In seconds; with what it does, having nothing to send, until it is looked at: a little too much. */
+async function cpuUntilConnected(pair: Pair, root: string): Promise<number> {
+  await using scan = pair.scan(root);
+  await scan.until('the link', () => (scan.stdout + scan.stderr).includes('"connected"'));
+  return fineCpuOf(scan.pid);
+}
+
 async function wallMs(run: () => Promise<{ readonly exitCode: number | null }>): Promise<number> {
   const start = performance.now();
   const { exitCode } = await run();
@@ -44,4 +81,4 @@ async function wallMs(run: () => Promise<{ readonly exitCode: number | null }>):
   return took;
 }
 
-export const STARTUP_CASES: readonly BenchCase[] = [startup];
+export const STARTUP_CASES: readonly BenchCase[] = [startup, connecting];

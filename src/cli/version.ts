@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
+import { PACKAGE_FOLDER } from './package-folder.ts';
 
-/** Returns the version in package.json, which lies two folders above both src/cli and dist/cli. */
+/** Returns the version in package.json. */
 export function readVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(new URL('package.json', PACKAGE_FOLDER), 'utf8');
   const fields: unknown = JSON.parse(text);
   const found =
     typeof fields === 'object' && fields !== null && 'version' in fields ? fields.version : undefined;

@@ -1,7 +1,8 @@
 /** Adds up amounts that are held. */
 export interface Counter {
   add(amount: number): void;
-  remove(amount: number): void;
+  /** @param freed how much of the amount is left to V8: all, unless told */
+  remove(amount: number, freed?: number): void;
 }
 
 /** Adds up what is held, and calls back when the sum rises above `high` and when it has fallen to half of that again. */
@@ -31,8 +32,8 @@ export class HighWaterMark implements Counter {
     this.#changed();
   }
 
-  remove(amount: number): void {
-    this.#share?.remove(amount);
+  remove(amount: number, freed = amount): void {
+    this.#share?.remove(amount, freed);
     this.#held -= amount;
     if (!this.#full || this.#held > this.#high / 2) return;
     this.#full = false;

@@ -7,6 +7,11 @@ export class TaskGroup {
     this.#tasks.add(tracked);
   }
 
+  /** Resolves when the tasks that are under way now have ended. */
+  async soFar(): Promise<void> {
+    await Promise.all(this.#tasks);
+  }
+
   /** Resolves when no task is under way, including those added while it waited. */
   async idle(): Promise<void> {
     while (this.#tasks.size > 0) await Promise.all(this.#tasks);

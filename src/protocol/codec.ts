@@ -14,7 +14,7 @@ import {
   MAX_PATHS_PER_MESSAGE,
   MAX_REPORT_BYTES,
 } from './limits.ts';
-import type { Failure, InlineFile, LookedFile, ReceiverMessage, SenderMessage } from './messages.ts';
+import type { Failure, InlineFile, LookedFile, ReceiverMessage, Seal, SenderMessage } from './messages.ts';
 
 /** The type byte of each message; see the tables in PROTOCOL.md. */
 const TYPE = {
@@ -31,6 +31,7 @@ const TYPE = {
   report: 0x0b,
   read: 0x0c,
   retired: 0x0d,
+  sealBehind: 0x0e,
   keepalive: 0x7f,
   welcome: 0x81,
   ack: 0x82,
@@ -97,7 +98,7 @@ export function encode(message: SenderMessage | ReceiverMessage): Buffer {
     case 'list':
       return withText(TYPE.list, message.request, message.prefix);
     case 'seal':
-      return withText(TYPE.seal, message.request, message.directory);
+      return encodeSeal(message);
     case 'read':
       return encodeRead(TYPE.read, message);
     case 'packed':
@@ -195,6 +196,11 @@ function readSenderMessage(reader: ByteReader, algorithm: DigestAlgorithm): Send
     }
     case TYPE.seal:
       return { type: 'seal', request: reader.u32(), directory: readDirectory(reader) };
+    case TYPE.sealBehind: {
+      const request = reader.u32();
+      const behind = reader.u32();
+      return { type: 'seal', request, behind, directory: readDirectory(reader) };
+    }
     case TYPE.retired:
       return { type: 'retired', request: reader.u32(), directory: readDirectory(reader) };
     case TYPE.read:
@@ -314,6 +320,12 @@ function readDirectory(reader: ByteReader): RelPath {
   const directory = reader.path();
   if (directory.includes('/')) throw malformed('a data directory of several segments');
   return directory;
+}
+
+function encodeSeal({ request, behind, directory }: Seal): Buffer {
+  if (behind === undefined) return withText(TYPE.seal, request, directory);
+  const writer = new ByteWriter(9 + textBytes(directory)).u8(TYPE.sealBehind).u32(request).u32(behind);
+  return writer.text(directory).bytes;
 }
 
 function encodeRetirement(request: number, atUs: number | undefined): Buffer {

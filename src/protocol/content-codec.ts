@@ -15,6 +15,14 @@ const RANGE_BYTES = 12;
 /** Bytes of a part beside its version, digests and content. */
 const PART_BYTES = 22;
 
+/** A message whose content is read right into it. */
+export interface ContentToFill {
+  readonly bytes: Buffer;
+  /** The last of `bytes`. */
+  readonly content: Buffer;
+  readonly finish: (digest: Buffer) => void;
+}
+
 export function encodeRead(type: number, { request, ranges }: Read): Buffer {
   const length = ranges.reduce((sum, { path }) => sum + RANGE_BYTES + textBytes(path), 7);
   const writer = new ByteWriter(length).u8(type).u32(request).u16(ranges.length);
@@ -40,6 +48,24 @@ export function encodeContent(type: number, { request, parts }: Content): Buffer
   const writer = new ByteWriter(length).u8(type).u32(request).u16(parts.length);
   for (const part of parts) writePart(writer, part);
   return writer.bytes;
+}
+
+/**
+ * A CONTENT with one part, into whose `content` the bytes are to be read. `finish` then tells it their digest.
+ * @param message of such a part without content, whose digest has its length
+ * @param take gives the memory of so many bytes
+ */
+export function contentToFill(
+  message: Buffer,
+  length: number,
+  take: (bytes: number) => Buffer,
+): ContentToFill {
+  const bytes = take(message.length + length);
+  bytes.set(message);
+  const lengthAt = message.length - 4;
+  bytes.writeUInt32BE(length, lengthAt);
+  const content = bytes.subarray(message.length);
+  return { bytes, content, finish: (digest) => void bytes.set(digest, lengthAt - digest.length) };
 }
 
 /** @throws IsyncError PROTOCOL */
@@ -84,11 +110,14 @@ function readPart(reader: ByteReader, algorithm: DigestAlgorithm): FilePart | Fa
   return { size, mtimeUs, version, kept, digest, content: reader.bytes(reader.u32()) };
 }
 
+/** Copied, because it is needed to the end of the file, and the memory of its message may hold other bytes by then. */
 function readKept(reader: ByteReader): KeptDigest | undefined {
   const kind = reader.u8();
   if (kind === KEPT.none) return undefined;
-  if (kind === KEPT.xxh64) return { algorithm: 'xxh64', value: reader.bytes(DIGEST_BYTES.xxh64) };
-  if (kind === KEPT.sha256) return { algorithm: 'sha256', value: reader.bytes(DIGEST_BYTES.sha256) };
+  if (kind === KEPT.xxh64)
+    return { algorithm: 'xxh64', value: Buffer.from(reader.bytes(DIGEST_BYTES.xxh64)) };
+  if (kind === KEPT.sha256)
+    return { algorithm: 'sha256', value: Buffer.from(reader.bytes(DIGEST_BYTES.sha256)) };
   throw malformed('a digest of an unknown kind');
 }
 

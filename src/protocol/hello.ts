@@ -33,6 +33,7 @@ export function parseWelcome(json: Buffer): Welcome {
     compression: parseCompression(fields['compression']),
     ...(fields['reports'] !== undefined && { reports: truth(fields, 'reports') }),
     ...(fields['reads'] !== undefined && { reads: truth(fields, 'reads') }),
+    ...(fields['sealsBehind'] !== undefined && { sealsBehind: truth(fields, 'sealsBehind') }),
     store: parseStore(fields['store']),
   };
 }

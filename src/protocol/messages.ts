@@ -74,6 +74,8 @@ export interface List {
 
 export interface Seal {
   readonly type: 'seal';
+  /** Id of a file in flight that is to be kept first; undefined where all are acknowledged. */
+  readonly behind?: number | undefined;
   readonly request: number;
   readonly directory: RelPath;
 }
@@ -146,6 +148,8 @@ export interface Welcome {
   readonly reports?: boolean | undefined;
   /** Whether this session may READ; absent where the receiver knows no READ. */
   readonly reads?: boolean | undefined;
+  /** Whether a SEAL may stand behind a file that has no ACK yet; absent where it may not. */
+  readonly sealsBehind?: boolean | undefined;
   /** Undefined where the receiver does not tell it. */
   readonly store: WelcomeStore | undefined;
 }

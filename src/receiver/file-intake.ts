@@ -60,6 +60,8 @@ export class FileIntake {
   readonly #uploads = new Map<number, OpenUpload>();
   readonly #order = new PathOrder();
   readonly #tasks = new TaskGroup();
+  /** Ids that were refused or cancelled, the last ones: a sender has no more of them that it has not heard of. */
+  readonly #notKept = new Set<number>();
   readonly #outcome: PutOutcome<IncomingFile> = {
     kept: ({ id, entry }) => this.#keep(id, entry),
     refused: ({ id, entry }, reason) => this.#refuse(id, entry.path, reason),
@@ -129,7 +131,22 @@ export class FileIntake {
   cancel({ id, keep }: Cancel): void {
     const { open, upload } = this.#find(id);
     if (!upload.answered) this.#inFlight--;
+    this.#leftOut(id);
     this.#finish(open, () => upload.cancel(keep));
+  }
+
+  /**
+   * Resolves, when the store has dealt with the file and with all that came before this call, and every ACK of it has been sent, to
+   * whether it is kept.
+   * @throws IsyncError PROTOCOL unless the file has come whole in this session
+   */
+  isKept(id: number): Promise<boolean> {
+    if (id === 0 || id >= this.#nextId || this.#uploads.has(id))
+      throw protocolViolation(`a seal behind file ${id}, which has not come whole`);
+    return this.#tasks.soFar().then(() => {
+      this.#acks.flush();
+      return !this.#notKept.has(id);
+    });
   }
 
   /** Ends open uploads and keeps what has arrived for a resume: the sender will send no more. */
@@ -199,8 +216,16 @@ export class FileIntake {
     this.#inFlight += count;
   }
 
+  #leftOut(id: number): void {
+    this.#notKept.add(id);
+    const [oldest] = this.#notKept;
+    if (oldest !== undefined && this.#notKept.size > this.#options.limits.filesInFlight)
+      this.#notKept.delete(oldest);
+  }
+
   #refuse(id: number, path: string, error: unknown): void {
     this.#inFlight--;
+    this.#leftOut(id);
     this.#refused++;
     // A store rejects with IsyncError only; anything else is a bug, so log it.
     if (!(error instanceof IsyncError)) this.#options.log.error('fault in the store', { path, err: error });

@@ -50,6 +50,7 @@ export function welcome({ session, device, software, limits, reads, store }: Wel
     compression: [ZSTD],
     reports: true,
     reads,
+    sealsBehind: true,
     store,
   };
 }

@@ -22,7 +22,7 @@ export class MemoryBudget {
     });
   }
 
-  /** A session has freed this much. */
+  /** A session has left this much to V8. */
   freed(bytes: number): void {
     this.#scavenger.freed(bytes);
   }
@@ -69,10 +69,10 @@ export class MemoryShare {
     this.update();
   }
 
-  remove(bytes: number): void {
+  remove(bytes: number, freed = bytes): void {
     this.#held -= bytes;
     this.#total.remove(bytes);
-    this.#budget.freed(bytes);
+    this.#budget.freed(freed);
     this.update();
   }
 

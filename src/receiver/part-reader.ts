@@ -1,10 +1,13 @@
+import { BufferPool } from '../flow/buffer-pool.ts';
 import { Limiter } from '../flow/limiter.ts';
-import { type DigestAlgorithm, digestOf } from '../model/digest.ts';
+import { DIGEST_BYTES, type DigestAlgorithm, digestOf } from '../model/digest.ts';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { Log } from '../model/log.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import { MAX_VERSION_BYTES } from '../protocol/limits.ts';
-import type { Content, Failure, FilePart, FileRange, KeptDigest } from '../protocol/messages.ts';
+import { encode } from '../protocol/codec.ts';
+import { contentToFill, type ContentToFill, isFailure } from '../protocol/content-codec.ts';
+import { MAX_READ_BYTES, MAX_VERSION_BYTES } from '../protocol/limits.ts';
+import type { Failure, FilePart, FileRange, KeptDigest, Read } from '../protocol/messages.ts';
 import type { DeviceFolder } from '../store/device-folder.ts';
 import { isOfDisk, refusedObject } from '../store/refused-object.ts';
 import type { FileDigest, Store } from '../store/store.ts';
@@ -12,6 +15,14 @@ import { replaced } from '../store/store-errors.ts';
 
 /** Files of a session that are read at a time: enough to hide the latency of a bucket, few enough to leave threads to others. */
 const MAX_FILES = 16;
+/** A range of fewer bytes is copied into its answer. */
+const LARGE_BYTES = 512 * 1024;
+/** Bytes of an answer with one full range: what it has beside the content is far less than 4 KiB. */
+const ANSWER_BYTES = MAX_READ_BYTES + 4096;
+const NOTHING = Buffer.alloc(0);
+
+/** Memory of answers with one large range, of all sessions; 4 MiB are kept for later ones. */
+export const ANSWERS = new BufferPool(ANSWER_BYTES, 4);
 
 export interface PartReaderOptions {
   readonly store: Store;
@@ -31,37 +42,44 @@ export class PartReader {
     this.#options = options;
   }
 
-  /** What is wrong with one file is the answer for that file. Never rejects; once the session is over, nothing more is read. */
-  async read(ranges: readonly FileRange[]): Promise<Content['parts']> {
-    return await Promise.all(ranges.map((range) => this.#files.run(() => this.#part(range))));
+  /**
+   * The answer, encoded at once: while it waits it is held once. What is wrong with one file is the answer for that file. Never rejects;
+   * once the session is over, nothing more is read. Its memory may be given back to `ANSWERS` once it has left.
+   */
+  async answer({ request, ranges }: Read): Promise<Buffer> {
+    const [range] = ranges;
+    const room = range && ranges.length === 1 && range.length >= LARGE_BYTES ? new Room(request) : undefined;
+    const parts = await Promise.all(ranges.map((each) => this.#files.run(() => this.#part(each, room))));
+    return room?.filledBy(parts[0]) ?? encode({ type: 'content', request, parts });
   }
 
-  async #part(range: FileRange): Promise<FilePart | Failure | undefined> {
+  async #part(range: FileRange, room: Room | undefined): Promise<FilePart | Failure | undefined> {
     const { folder, signal } = this.#options;
     const place = folder.find(range.path);
     if (place === undefined || signal.aborted) return undefined;
     try {
-      return await this.#bytesOf(place, range);
+      return await this.#bytesOf(place, range, room);
     } catch (error) {
       return signal.aborted ? undefined : this.#failureOf(error, place);
     }
   }
 
-  async #bytesOf(place: RelPath, { start, length }: FileRange): Promise<FilePart | undefined> {
+  async #bytesOf(
+    place: RelPath,
+    { start, length }: FileRange,
+    room: Room | undefined,
+  ): Promise<FilePart | undefined> {
     const { store, algorithm, signal } = this.#options;
-    const found = await store.read(place, { start, length, signal });
+    let about: Omit<FilePart, 'digest' | 'content'> | undefined;
+    const memory = (bytes: number): Buffer =>
+      (about && room?.take(about, algorithm, bytes)) ?? Buffer.allocUnsafeSlow(bytes);
+    const found = await store.read(place, { start, length, signal, memory });
     if (found === undefined) return undefined;
     const { size, mtimeUs } = found.entry;
+    about = { size, mtimeUs, version: versionOnWire(found.version), kept: keptOnWire(found.digest) };
     const wanted = Math.max(0, Math.min(length, size - start));
-    const content = wanted === 0 ? Buffer.alloc(0) : await joined(found.bytes, wanted, place);
-    return {
-      size,
-      mtimeUs,
-      version: versionOnWire(found.version),
-      kept: keptOnWire(found.digest),
-      digest: digestOf(algorithm, content),
-      content,
-    };
+    const content = wanted === 0 ? NOTHING : await joined(found.bytes, wanted, place);
+    return { ...about, digest: digestOf(algorithm, content), content };
   }
 
   #failureOf(error: unknown, path: RelPath): Failure {
@@ -70,6 +88,40 @@ export class PartReader {
     const reason = refusedObject(error, path) ?? toIsyncError(error, 'INTERNAL', { retryable: true });
     const { retryable, code, message } = isOfDisk(reason) ? unreadable(reason, path) : reason;
     return { retryable, code, message };
+  }
+}
+
+/** Has the one range of an answer read right into the answer. */
+class Room {
+  readonly #request: number;
+  #message: ContentToFill | undefined;
+
+  constructor(request: number) {
+    this.#request = request;
+  }
+
+  /** Memory for a piece; undefined for a second one, or a small one. */
+  take(
+    about: Omit<FilePart, 'digest' | 'content'>,
+    algorithm: DigestAlgorithm,
+    length: number,
+  ): Buffer | undefined {
+    if (this.#message !== undefined || length < LARGE_BYTES) return undefined;
+    const part = { ...about, digest: Buffer.alloc(DIGEST_BYTES[algorithm]), content: NOTHING };
+    const message = encode({ type: 'content', request: this.#request, parts: [part] });
+    this.#message = contentToFill(message, length, (bytes) => ANSWERS.take(bytes));
+    return this.#message.content;
+  }
+
+  /** The answer, where `part` lies in it as it was read; else undefined. */
+  filledBy(part: FilePart | Failure | undefined): Buffer | undefined {
+    const message = this.#message;
+    if (message === undefined || part === undefined || isFailure(part)) return undefined;
+    const { content } = part;
+    const isIn = content.buffer === message.content.buffer && content.length === message.content.length;
+    if (!isIn || content.byteOffset !== message.content.byteOffset) return undefined;
+    message.finish(part.digest);
+    return message.bytes;
   }
 }
 

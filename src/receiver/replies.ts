@@ -35,14 +35,17 @@ export class Replies {
     if (!this.#closed) await this.sendBytes(encode(message));
   }
 
-  /** The same for a message that is encoded already. */
-  async sendBytes(bytes: Buffer): Promise<void> {
+  /**
+   * The same for a message that is encoded already.
+   * @param freed how many of its bytes are left to V8 then
+   */
+  async sendBytes(bytes: Buffer, freed = bytes.length): Promise<void> {
     if (this.#closed) return;
     this.#unread.add(bytes.length);
     await new Promise<void>((resolve) => {
       this.#waiting.add(resolve);
       this.#send(bytes, () => {
-        this.#unread.remove(bytes.length);
+        this.#unread.remove(bytes.length, freed);
         this.#waiting.delete(resolve);
         resolve();
       });

@@ -2,7 +2,6 @@ import type { DigestAlgorithm } from '../model/digest.ts';
 import type { FileEntry } from '../model/file-entry.ts';
 import { IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { RelPath } from '../model/rel-path.ts';
-import { encode } from '../protocol/codec.ts';
 import { MAX_PATHS_PER_MESSAGE } from '../protocol/limits.ts';
 import type { List, Look, LookedFile, Read, Retired, Seal } from '../protocol/messages.ts';
 import { readDigest } from '../store/read-digest.ts';
@@ -11,7 +10,7 @@ import { protocolViolation } from './protocol-violation.ts';
 import type { DeviceFolder } from '../store/device-folder.ts';
 import type { HighWaterMark } from '../flow/high-water-mark.ts';
 import { Limiter } from '../flow/limiter.ts';
-import { PartReader } from './part-reader.ts';
+import { ANSWERS, PartReader } from './part-reader.ts';
 import type { Replies } from './replies.ts';
 import { MESSAGE_COST } from './receiver-limits.ts';
 import type { Log } from '../model/log.ts';
@@ -32,6 +31,8 @@ export interface RequestsOptions {
   readonly storeId: string | undefined;
   /** Called in place of an answer to SEAL, or to LOOK with digest, when the store now has another id. */
   readonly onOtherStore: () => void;
+  /** Resolves to whether a file that has come is kept, once its sender has been told. @throws IsyncError PROTOCOL where it has not come */
+  readonly isKept: (id: number) => Promise<boolean>;
   /** Called when a directory is sealed, before its sender is told. */
   readonly onSealed: (directory: RelPath) => void;
   readonly folder: DeviceFolder;
@@ -91,8 +92,11 @@ export class Requests {
     this.#accept(request, 2 * prefix.length, this.#others, () => this.#sendPages(request, prefix));
   }
 
-  seal({ request, directory }: Seal): void {
-    this.#accept(request, 2 * directory.length, this.#others, async () => {
+  seal({ request, behind, directory }: Seal): void {
+    // From now on: what comes later is none of its business. It waits at no limit, or others would wait for a slow store as well.
+    const kept = behind === undefined ? undefined : this.#options.isKept(behind);
+    const seal = async (): Promise<void> => {
+      if ((await kept) === false) throw notKept(directory);
       const place = this.#options.folder.find(directory);
       if (place === undefined) throw new IsyncError('BAD_PATH', 'the path is too long', { path: directory });
       const { store, signal } = this.#options;
@@ -102,27 +106,31 @@ export class Requests {
       if (await this.#holds(place)) this.#options.onSealed(directory);
       this.#open.delete(request);
       this.#options.replies.send({ type: 'sealed', request });
-    });
+    };
+    this.#accept(request, 2 * directory.length, this.#others, seal, kept);
   }
 
   /** The content is held until the answer has left, so that one who asks and does not listen is not read for any further. */
-  read({ request, ranges }: Read): void {
+  read(message: Read): void {
+    const { request, ranges } = message;
     const cost = ranges.reduce((sum, { path }) => sum + 2 * path.length, 0);
     const bytes = ranges.reduce((sum, { length }) => sum + length, 0);
     const { pending, replies, signal } = this.#options;
     this.#accept(request, cost, this.#reads, async () => {
       pending.add(bytes);
+      let isReused = false;
       try {
-        // Encoded at once: while it waits it is held once.
-        const answer = encode({ type: 'content', request, parts: await this.#parts.read(ranges) });
+        const answer = await this.#parts.answer(message);
         await this.#contents.run(async () => {
           // What the end of the session has cut is not missing.
           if (signal.aborted) return;
           this.#open.delete(request);
-          await replies.sendBytes(answer);
+          await replies.sendBytes(answer, ANSWERS.lends(answer) ? 0 : undefined);
+          // Else the link that is closed may still hold it.
+          if (!signal.aborted) isReused = ANSWERS.giveBack(answer);
         });
       } finally {
-        pending.remove(bytes);
+        pending.remove(bytes, isReused ? 0 : bytes);
       }
     });
   }
@@ -131,7 +139,14 @@ export class Requests {
     return this.#tasks.idle();
   }
 
-  #accept(request: number, cost: number, limiter: Limiter, answer: () => Promise<void>): void {
+  /** @param before what to wait for first; it never rejects */
+  #accept(
+    request: number,
+    cost: number,
+    limiter: Limiter,
+    answer: () => Promise<void>,
+    before?: Promise<unknown>,
+  ): void {
     if (this.#open.has(request)) throw protocolViolation(`the request number ${request} is in use`);
     if (this.#open.size >= this.#options.maxOpen) throw protocolViolation('too many open requests');
     this.#open.add(request);
@@ -145,7 +160,9 @@ export class Requests {
     };
     const { pending } = this.#options;
     pending.add(cost + MESSAGE_COST);
-    this.#tasks.add(limiter.run(step).finally(() => pending.remove(cost + MESSAGE_COST)));
+    const run = (): Promise<void> => limiter.run(step);
+    const running = before === undefined ? run() : before.then(run);
+    this.#tasks.add(running.finally(() => pending.remove(cost + MESSAGE_COST)));
   }
 
   /** Whether a file is below the place: a seal can be asked for whatever name. */
@@ -213,4 +230,11 @@ export class Requests {
     this.#open.delete(request);
     replies.send({ type: 'listed', request, last: true, files });
   }
+}
+
+function notKept(directory: RelPath): IsyncError {
+  return new IsyncError('STORE_REFUSED', 'the file that the seal stands behind was not kept', {
+    path: directory,
+    retryable: true,
+  });
 }

@@ -240,20 +240,22 @@ export class ReceiverSession {
     this.#watch = watch;
     const folder = new DeviceFolder(device);
     const common = { store, folder, algorithm, replies: this.#replies, log: this.#log };
+    const intake = new FileIntake({
+      ...common,
+      replaceDamaged,
+      limits,
+      pending: this.#pending,
+      onKept: (path, bytes) => watch.kept(path, bytes),
+    });
     return new WelcomedSession({
       mode,
       reads: this.#readsIn(mode),
       algorithm,
-      intake: new FileIntake({
-        ...common,
-        replaceDamaged,
-        limits,
-        pending: this.#pending,
-        onKept: (path, bytes) => watch.kept(path, bytes),
-      }),
+      intake,
       requests: new Requests({
         ...common,
         storeId,
+        isKept: (id) => intake.isKept(id),
         onSealed: (directory) => watch.sealed(directory),
         onOtherStore: () => this.close(CLOSE.GOING_AWAY, 'the store is another one'),
         maxOpen: limits.requests,

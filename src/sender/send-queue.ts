@@ -20,6 +20,10 @@ export interface PutJob {
   sent(bytes: number): void;
   /** The furthest offset that the target has answered for it. */
   resumedAt: number;
+  /** Its id in the session that has sent it whole and awaits its answer; undefined before and after. */
+  sentAs: number | undefined;
+  /** See SendQueue.put. */
+  readonly receipt: Promise<Receipt>;
   /** The caller has its answer; work still under way for this file is in vain. */
   readonly settled: boolean;
 }
@@ -65,16 +69,24 @@ export class SendQueue {
     return this.#taken === 0 && (!this.#gate.admits || !this.#hasReady);
   }
 
-  put(file: SourceFile, { priority = 'backlog', signal, onSent }: PutOptions = {}): Promise<Receipt> {
-    if (this.#closing.signal.aborted) return Promise.reject(this.#closedBy);
-    if (signal?.aborted === true) return Promise.reject(signal.reason);
+  /** Resolves when the file is durable at the target. Rejects where it can't be, or not as the target stands; or was cancelled. */
+  put(file: SourceFile, options?: PutOptions): Promise<Receipt> {
+    return this.add(file, options).receipt;
+  }
+
+  /** The same, for a caller that has to know how far the file has come. */
+  add(file: SourceFile, { priority = 'backlog', signal, onSent }: PutOptions = {}): PutJob {
     const job = new Job(file, priority === 'live', onSent);
     this.#open.add(job);
+    if (this.#closing.signal.aborted || signal?.aborted === true) {
+      this.#reject(job, this.#closing.signal.aborted ? this.#closedBy : signal?.reason);
+      return job;
+    }
     if (signal !== undefined)
       job.unwatch = this.#aborts.watch(signal, () => this.#reject(job, signal.reason));
     this.#queueOf(job).push(job);
     this.onReady();
-    return job.receipt.promise;
+    return job;
   }
 
   /** The next job of one kind if its content is at most `mostBytes`. */
@@ -95,13 +107,14 @@ export class SendQueue {
     this.#taken--;
     this.#gate.kept();
     if (!this.#settle(job)) return;
-    job.receipt.resolve({ digest, sentBytes: job.sentBytes, incarnation });
+    job.resolve({ digest, sentBytes: job.sentBytes, incarnation });
   }
 
   /** This try came to nothing: the file could not be read, or the target refused it. */
   failed(taken: PutJob, error: IsyncError): void {
     const job = own(taken);
     this.#taken--;
+    job.sentAs = undefined;
     if (error.code === 'STORE_FULL') this.#gate.refused(job);
     else this.#gate.returned(job);
     if (job.settled) return;
@@ -121,6 +134,7 @@ export class SendQueue {
     this.#taken -= jobs.length;
     for (const job of jobs) {
       this.#gate.returned(job);
+      job.sentAs = undefined;
       // The next link may be long in coming.
       job.file.letGo();
     }
@@ -168,12 +182,13 @@ export class SendQueue {
   }
 
   #reject(job: Job, reason: unknown): void {
-    if (this.#settle(job)) job.receipt.reject(reason);
+    if (this.#settle(job)) job.reject(reason);
   }
 
   #settle(job: Job): boolean {
     if (job.settled) return false;
     job.settled = true;
+    job.sentAs = undefined;
     job.unwatch?.();
     this.#open.delete(job);
     return true;
@@ -194,16 +209,23 @@ class Job implements PutJob {
   readonly size: Size;
   sentBytes = 0;
   resumedAt = 0;
+  sentAs: number | undefined;
   settled = false;
   digestTries = 0;
   backoff: Backoff | undefined;
   unwatch: (() => void) | undefined;
-  readonly receipt = Promise.withResolvers<Receipt>();
+  readonly receipt: Promise<Receipt>;
+  readonly resolve: (receipt: Receipt) => void;
+  readonly reject: (reason: unknown) => void;
 
   readonly #onSent: ((bytes: number) => void) | undefined;
 
   constructor(file: SourceFile, live: boolean, onSent: ((bytes: number) => void) | undefined) {
     this.#onSent = onSent;
+    const { promise, resolve, reject } = Promise.withResolvers<Receipt>();
+    this.receipt = promise;
+    this.resolve = resolve;
+    this.reject = reject;
     this.file = file;
     this.live = live;
     this.size = file.entry.size <= MAX_INLINE_BYTES ? 'small' : 'large';

@@ -119,6 +119,11 @@ export interface ReadOptions extends Abortable {
    * large file on a disk is read in half the time then. Default false: each piece belongs to the caller.
    */
   readonly reuse?: boolean | undefined;
+  /**
+   * Gives memory for a piece of that many bytes, which belongs to the caller. A store need not ask for it. Called only while the bytes are
+   * read. Default: memory of their own.
+   */
+  readonly memory?: ((bytes: number) => Buffer) | undefined;
 }
 
 /** A published version. It holds nothing open until its bytes are asked for; see `length` for what it may hold in memory. */

@@ -6,7 +6,7 @@ import { withS3Server } from '../../harness/s3-server.ts';
 import { startNode } from '../../harness/process.ts';
 import { isSealed, temporaryFolder, writeTree } from '../../harness/data-tree.ts';
 
-/** What is published is not what all other tests run: the compiler has been at it. */
+/** What is published is not what all other tests run: its packages lie beside it. */
 await withS3Server((server) => {
   test('what the build makes of it keeps files in a bucket', async () => {
     await using folder = await temporaryFolder('built');

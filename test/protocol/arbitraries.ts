@@ -86,6 +86,7 @@ export function senderMessages(algorithm: DigestAlgorithm): fc.Arbitrary<SenderM
       prefix: fc.oneof(fc.constant<''>(''), relPaths),
     }),
     fc.record({ type: fc.constant('seal'), request: ids, directory: dataDirectories }),
+    fc.record({ type: fc.constant('seal'), request: ids, behind: ids, directory: dataDirectories }),
     fc.record({ type: fc.constant('retired'), request: ids, directory: dataDirectories }),
     fc.record({
       type: fc.constant('read'),

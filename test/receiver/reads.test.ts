@@ -202,6 +202,70 @@ describe('READ', () => {
     expect(most).toBe(1);
   });
 
+  it('gives each of many sessions its own bytes, however late they are read and whatever store they come from', async () => {
+    await using store = await openFileStore(await temporaryFolder());
+    const content = randomBytes(6 * MAX_READ_BYTES + 700_000);
+    for (const kind of ['on disk', 'in memory']) {
+      const { writer, reader, token, url } = await stage(kind === 'on disk' ? store : undefined);
+      const sender = await writer();
+      sender.upload(1, 'DC1/large', content);
+      await sender.acknowledged(1);
+      const client = await reader();
+      const hello = { mode: 'read' } as const;
+      const slow = await greet(url, 'edge1', { token: await token('edge1', 'read'), hello });
+      slow.ws.pause();
+      const starts = Array.from({ length: 7 }, (_, n) => n * MAX_READ_BYTES);
+      for (const each of [slow, client])
+        for (const [request, start] of starts.entries())
+          ask(each, request, ['DC1/large', start, MAX_READ_BYTES]);
+      const isRight = async (each: WireClient): Promise<void> => {
+        const told = new Set<number>();
+        while (told.size < starts.length) {
+          const { request, parts } = await each.next('content');
+          const [part] = parts as FilePart[];
+          const wanted = content.subarray(starts[request], starts[request]! + MAX_READ_BYTES);
+          expect(part!.content.equals(wanted)).toBe(true);
+          expect(part!.digest.equals(digestOf('xxh64', wanted))).toBe(true);
+          told.add(request);
+        }
+      };
+      await isRight(client);
+      // Cut while an answer to it waits in its socket: that memory is not used again.
+      const cut = await greet(url, 'edge1', { token: await token('edge1', 'read'), hello });
+      cut.ws.pause();
+      for (const [request, start] of starts.entries())
+        ask(cut, request, ['DC1/large', start, MAX_READ_BYTES]);
+      cut.ws.terminate();
+      slow.ws.resume();
+      await isRight(slow);
+    }
+  });
+
+  it('keeps little memory of answers that have left', async () => {
+    await using store = await openFileStore(await temporaryFolder());
+    const { writer, reader } = await stage(store);
+    const sender = await writer();
+    const content = randomBytes(MAX_READ_BYTES);
+    sender.upload(1, 'DC1/large', content);
+    await sender.acknowledged(1);
+    const client = await reader();
+    const memory = new Set<ArrayBufferLike>();
+    // eslint-disable-next-line typescript/unbound-method -- Called with the socket that it is called on.
+    const { send } = WebSocket.prototype;
+    vi.spyOn(WebSocket.prototype, 'send').mockImplementation(function (this: WebSocket, ...args: unknown[]) {
+      const [bytes] = args as [Buffer];
+      if (bytes.length > MAX_READ_BYTES) memory.add(bytes.buffer);
+      return Reflect.apply(send, this, args);
+    });
+    for (let request = 1; request <= 30; request++) {
+      ask(client, request, ['DC1/large', 0, MAX_READ_BYTES]);
+      const [part] = (await client.next('content')).parts as FilePart[];
+      expect(part!.content.equals(content)).toBe(true);
+    }
+    expect(memory.size).toBeGreaterThan(0);
+    expect(memory.size).toBeLessThanOrEqual(4);
+  });
+
   it('that the end of the receiver has cut is not answered: nothing is told to be missing', async () => {
     const { store } = gatedStore();
     const reading = Promise.withResolvers<void>();

@@ -92,6 +92,84 @@ describe('LIST', () => {
   });
 });
 
+describe('SEAL behind a file', () => {
+  const directory = parseRelPath('DC1');
+
+  it('is answered after the ACK of it, and keeps no other request waiting', async () => {
+    const store = gatedStore();
+    const { url } = await receiverFor(store.store);
+    const client = await greet(url, 'edge1');
+    store.shut();
+    client.say({ type: 'files', firstId: 1, files: [inlineFile('DC1/finished.parse', '')] });
+    for (let request = 1; request <= 6; request++)
+      client.say({ type: 'seal', request, behind: 1, directory });
+    client.say({ type: 'look', request: 7, digest: false, paths: [directory] });
+    expect((await client.next('looked')).request).toBe(7);
+    expect(client.inbox).toEqual([]);
+    store.open();
+    expect((await client.next('ack')).ranges).toEqual([{ first: 1, last: 1 }]);
+    for (let request = 1; request <= 6; request++) await client.next('sealed');
+  });
+
+  it('does not wait for what comes later', async () => {
+    const store = gatedStore();
+    const { url } = await receiverFor(store.store);
+    const client = await greet(url, 'edge1');
+    await put(client, 'DC1/a');
+    store.shut();
+    client.say({ type: 'seal', request: 1, behind: 1, directory });
+    client.say({ type: 'files', firstId: 2, files: [inlineFile('DC1/b', 'b')] });
+    expect((await client.next('sealed')).request).toBe(1);
+    store.open();
+    await client.acknowledged(1);
+  });
+
+  it('fails where the file was refused, before and after it was asked for', async () => {
+    const store = gatedStore();
+    const refuse = () =>
+      vi
+        .spyOn(store.store, 'put')
+        .mockRejectedValueOnce(new IsyncError('STORE_FULL', 'full', { retryable: true }));
+    const sync = vi.spyOn(store.store, 'sync');
+    const { url } = await receiverFor(store.store);
+    const client = await greet(url, 'edge1');
+    refuse();
+    client.say({ type: 'files', firstId: 1, files: [inlineFile('DC1/finished.parse', '')] });
+    await client.next('refused');
+    client.say({ type: 'seal', request: 1, behind: 1, directory });
+    expect(await client.next('failed')).toMatchObject({ request: 1, retryable: true });
+    refuse();
+    client.say({ type: 'files', firstId: 2, files: [inlineFile('DC1/finished.parse', '')] });
+    client.say({ type: 'seal', request: 2, behind: 2, directory });
+    await client.next('refused');
+    expect(await client.next('failed')).toMatchObject({ request: 2, retryable: true });
+    expect(sync).not.toHaveBeenCalled();
+  });
+
+  it('fails where the upload of the file was cancelled', async () => {
+    const { url } = await receiverFor(gatedStore().store);
+    const client = await greet(url, 'edge1');
+    const entry = { path: parseRelPath('DC1/finished.parse'), size: 5, mtimeUs: 1 };
+    client.say({ type: 'open', id: 1, resume: false, entry });
+    client.say({ type: 'cancel', id: 1, keep: false });
+    client.say({ type: 'seal', request: 1, behind: 1, directory });
+    expect(await client.next('failed')).toMatchObject({ request: 1, retryable: true });
+  });
+
+  it.each([
+    ['that was never sent', 2],
+    ['without its END', 1],
+    ['of no id', 0],
+  ])('a file %s is a broken rule', async (_, behind) => {
+    const { url } = await receiverFor(gatedStore().store);
+    const client = await greet(url, 'edge1');
+    const entry = { path: parseRelPath('DC1/finished.parse'), size: 5, mtimeUs: 1 };
+    client.say({ type: 'open', id: 1, resume: false, entry });
+    client.say({ type: 'seal', request: 1, behind, directory });
+    expect((await client.closed).code).toBe(4400);
+  });
+});
+
 describe('a failed request', () => {
   it('says why, and frees its number', async () => {
     const store = gatedStore();

@@ -41,6 +41,7 @@ export interface Script {
   readonly compression?: readonly string[];
   readonly reports?: boolean;
   readonly reads?: boolean;
+  readonly sealsBehind?: boolean;
   readonly store?: WelcomeStore;
 }
 
@@ -101,11 +102,12 @@ export async function fakeReceiver(script: Script = {}): Promise<FakeReceiver> {
       if (message.type !== 'hello') script.message?.(session, message);
       else if (script.hello !== undefined) script.hello(session);
       else {
-        const { limits, compression, store, reports, reads } = script;
+        const { limits, compression, store, reports, reads, sealsBehind } = script;
         say({
           ...welcome(message.device, limits, compression, store),
           ...(reports !== undefined && { reports }),
           ...(reads !== undefined && { reads }),
+          ...(sealsBehind !== undefined && { sealsBehind }),
         });
       }
     });

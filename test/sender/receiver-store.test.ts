@@ -97,6 +97,29 @@ describe('what a receiver keeps', () => {
     expect(await store.read(PATH)).toBeUndefined();
   });
 
+  it('comes in memory that is used again where each piece is done with, and its digest stays', async () => {
+    const file = randomBytes(40 * MAX_READ_BYTES + 17);
+    const kept = { algorithm: 'xxh64', value: digestOf('xxh64', file) } as const;
+    const { store } = await opened((ranges) => ranges.map((range) => honest(file, range, { kept })));
+    const found = (await store.read(PATH, { reuse: true }))!;
+    const [memory, pieces] = [new Set<ArrayBufferLike>(), [] as Buffer[]];
+    for await (const piece of found.bytes) {
+      memory.add(piece.buffer);
+      pieces.push(Buffer.from(piece));
+    }
+    expect(Buffer.concat(pieces).equals(file)).toBe(true);
+    expect(memory.size).toBeLessThan(20);
+    expect(kept.value.equals(found.digest!.value)).toBe(true);
+  });
+
+  it('stays as it came where it is held', async () => {
+    const file = randomBytes(20 * MAX_READ_BYTES);
+    const { store } = await opened((ranges) => ranges.map((range) => honest(file, range)));
+    const pieces: Uint8Array[] = [];
+    for await (const piece of (await store.read(PATH))!.bytes) pieces.push(piece);
+    expect(Buffer.concat(pieces).equals(file)).toBe(true);
+  });
+
   it('goes on over a link that breaks in the middle', async () => {
     const file = randomBytes(6 * MAX_READ_BYTES);
     let left = 3;

@@ -58,6 +58,20 @@ describe('ws target: liveness', () => {
     await vi.waitFor(() => expect(codes).toEqual([1000]), 60_000);
   });
 
+  it('waits for no echo of its goodbye', async () => {
+    const { receiver, target } = await start({ message: acknowledge });
+    await target.put(folder.write('DC1/a', 'a'));
+    const { socket } = receiver.sessions[0]!;
+    const codes: number[] = [];
+    socket.on('close', (code) => codes.push(code));
+    // Nothing is read, so nothing is answered.
+    socket.pause();
+    await target[Symbol.asyncDispose]();
+    expect(codes).toEqual([]);
+    socket.resume();
+    await vi.waitFor(() => expect(codes).toEqual([1000]), 60_000);
+  });
+
   it('ends with the reason of its signal', async () => {
     const aborts = new AbortController();
     const { target } = await start({}, QUICK, { signal: aborts.signal });

@@ -2,8 +2,8 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { FileEntry } from '../../src/model/file-entry.ts';
 import { parseRelPath } from '../../src/model/rel-path.ts';
 import type { SenderMessage } from '../../src/protocol/messages.ts';
-import type { SourceFile } from '../../src/sender/target.ts';
-import { acknowledge, type FakeSession } from './fake-receiver.ts';
+import type { SourceFile, Target } from '../../src/sender/target.ts';
+import { acknowledge, type FakeSession, welcome } from './fake-receiver.ts';
 import { QUICK, scripted as start, send, usingForTest } from './receiver-fixture.ts';
 import { MemorySource } from './memory-source.ts';
 import { noise, SourceFolder } from './source-folder.ts';
@@ -138,6 +138,100 @@ describe('ws target: trying again', () => {
     expect(await collect(target.list(parseRelPath('DC1')))).toEqual([]);
     await target.seal(parseRelPath('DC1'), undefined);
     expect(told).toEqual([expect.stringContaining('list'), expect.stringContaining('seal')]);
+  });
+
+  describe('a seal behind its marker', () => {
+    const refusal = { retryable: true, code: 'STORE_FAILED', message: 'io' } as const;
+    const ack = (id: number) => ({ type: 'ack', ranges: [{ first: id, last: id }] }) as const;
+    const seal = (target: Target) => target.seal(parseRelPath('DC1'), folder.write('DC1/finished.parse', ''));
+
+    it('goes again behind the next try of a marker that was refused', async () => {
+      const told: string[] = [];
+      const { receiver, target } = await start(
+        {
+          sealsBehind: true,
+          message: ({ say }, message) => {
+            if (message.type !== 'seal') return;
+            const { request, behind = 0 } = message;
+            if (behind < 3) {
+              say({ type: 'refused', id: behind, ...refusal });
+              say({ type: 'failed', request, ...refusal });
+            } else {
+              say(ack(behind));
+              say({ type: 'sealed', request });
+            }
+          },
+        },
+        QUICK,
+        { onRetry: ({ message }) => told.push(message) },
+      );
+      await seal(target);
+      const [, ...heard] = receiver.heard;
+      expect(heard).toMatchObject([1, 2, 3].flatMap((id) => [{ firstId: id }, { behind: id }]));
+      expect(told).toHaveLength(2);
+    });
+
+    it('goes again behind it on another link, and alone where only the marker was acknowledged', async () => {
+      const { receiver, target } = await start({
+        sealsBehind: true,
+        message: ({ number, socket, say }, message) => {
+          if (message.type !== 'seal') return;
+          if (number > 1)
+            say(message.behind === undefined ? { type: 'sealed', request: message.request } : ack(1));
+          if (number < 3) socket.close(1001);
+        },
+      });
+      await seal(target);
+      const seals = receiver.heard.filter(({ type }) => type === 'seal');
+      expect(seals).toMatchObject([{ behind: 1 }, { behind: 1 }, { type: 'seal' }]);
+      expect(seals[2]).not.toHaveProperty('behind');
+    });
+
+    it('waits for the marker where the next receiver is of an older version', async () => {
+      const { receiver, target } = await start({
+        hello: ({ number, say }) => say({ ...welcome('edge1'), ...(number === 1 && { sealsBehind: true }) }),
+        message: (session, message) => {
+          if (session.number > 1) acknowledge(session, message);
+          if (message.type !== 'seal') return;
+          if (session.number === 1) session.socket.close(1001);
+          else session.say({ type: 'sealed', request: message.request });
+        },
+      });
+      await seal(target);
+      const [first, second] = receiver.sessions.map(({ heard }) => heard.at(-1));
+      expect(first).toMatchObject({ type: 'seal', behind: 1 });
+      expect(second).toMatchObject({ type: 'seal' });
+      expect(second).not.toHaveProperty('behind');
+    });
+
+    it('counts for nothing before the ACK of its marker', async () => {
+      const { receiver, target } = await start({
+        sealsBehind: true,
+        message: ({ number, say }, message) => {
+          if (message.type !== 'seal') return;
+          if (number > 1) say(ack(1));
+          say({ type: 'sealed', request: message.request });
+        },
+      });
+      await seal(target);
+      expect(receiver.sessions).toHaveLength(2);
+    });
+
+    it.each([
+      ['the marker is refused for good', [{ type: 'refused', id: 1, ...refusal, retryable: false }]],
+      [
+        'the seal is refused for good',
+        [ack(1), { type: 'failed', request: 1, ...refusal, retryable: false }],
+      ],
+    ] as const)('rejects where %s', async (_, answers) => {
+      const { target } = await start({
+        sealsBehind: true,
+        message: ({ say }, message) => {
+          if (message.type === 'seal') for (const answer of answers) say(answer);
+        },
+      });
+      await expect(seal(target)).rejects.toMatchObject({ code: 'STORE_FAILED' });
+    });
   });
 
   it('rejects a request that failed for good', async () => {

@@ -192,6 +192,34 @@ describe('ws target: sending', () => {
     });
     await target.seal(parseRelPath('DC1'), folder.write('DC1/finished.parse', ''));
     expect(receiver.heard.map((message) => message.type)).toEqual(['hello', 'files', 'seal']);
+    expect(receiver.heard.at(-1)).not.toHaveProperty('behind');
+  });
+
+  it('seals right behind the marker where the receiver waits for that by itself', async () => {
+    const { receiver, target } = await start({
+      sealsBehind: true,
+      message: (session, message) => {
+        if (message.type !== 'seal') return;
+        session.say({ type: 'ack', ranges: [{ first: 1, last: 1 }] });
+        session.say({ type: 'sealed', request: message.request });
+      },
+    });
+    await target.seal(parseRelPath('DC1'), folder.write('DC1/finished.parse', ''));
+    expect(receiver.heard.map((message) => message.type)).toEqual(['hello', 'files', 'seal']);
+    expect(receiver.heard.at(-1)).toMatchObject({ behind: 1 });
+  });
+
+  it('seals right behind a marker that is too large for FILES', async () => {
+    const { receiver, target } = await start({
+      sealsBehind: true,
+      message: (session, message) => {
+        if (message.type !== 'seal') return;
+        session.say({ type: 'ack', ranges: [{ first: 1, last: 1 }] });
+        session.say({ type: 'sealed', request: message.request });
+      },
+    });
+    await target.seal(parseRelPath('DC1'), folder.write('DC1/finished.parse', noise(99_999)));
+    expect(receiver.heard.slice(-2)).toMatchObject([{ type: 'end' }, { type: 'seal', behind: 1 }]);
   });
 
   it('puts a list together from its pages', async () => {

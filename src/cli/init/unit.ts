@@ -1,9 +1,10 @@
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
+import { PACKAGE_FOLDER } from '../package-folder.ts';
 
 /** Where units of the administrator are. */
 const UNITS = '/etc/systemd/system';
 /** The units that docs/operations.md names, which this fills in. */
-const TEMPLATES = new URL('../../../deploy/', import.meta.url);
+const TEMPLATES = new URL('deploy/', PACKAGE_FOLDER);
 /** What ProtectHome and PrivateTmp hide from a service. */
 const HOMES = /^\/(?:home|root|run\/user)(?:\/|$)/;
 const TEMPORARY = /^\/(?:var\/)?tmp(?:\/|$)/;

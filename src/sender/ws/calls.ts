@@ -1,43 +1,23 @@
 import type { Abortable } from '../../model/abortable.ts';
 import type { FileEntry } from '../../model/file-entry.ts';
-import { IsyncError } from '../../model/isync-error.ts';
+import type { IsyncError } from '../../model/isync-error.ts';
 import type { RelPath } from '../../model/rel-path.ts';
-import { encode } from '../../protocol/codec.ts';
-import type {
-  Content,
-  FileRange,
-  Listed,
-  LookedFile,
-  Looked,
-  Retirement,
-  Sealed,
-  Welcome,
-} from '../../protocol/messages.ts';
-import { isFailure } from '../../protocol/content-codec.ts';
+import type { Content, FileRange, LookedFile } from '../../protocol/messages.ts';
 import { Fifo } from '../../flow/fifo.ts';
 import { Backoff, type RetryPolicy } from '../../flow/retry.ts';
-import { otherStore } from '../other-store.ts';
+import type { PutJob } from '../send-queue.ts';
 import type { LookOptions } from '../target.ts';
-
-/** Most memory for the files of one LIST, in bytes, some millions of them: a receiver must not fill all of ours. */
-const MAX_LISTED_BYTES = 1024 * 1024 * 1024;
-/** Memory of a listed file beside its path, in bytes. */
-const LISTED_FILE_COST = 120;
-
-export type Answer = Looked | Retirement | Listed | Sealed | Content;
-
-/** One LOOK, RETIRED, LIST, SEAL or READ, over as many sessions as it takes. */
-export interface Call {
-  readonly settled: boolean;
-  /** Why a receiver that has said this must not be asked; undefined where it may. */
-  objection(welcome: Offered): IsyncError | undefined;
-  encode(request: number): Buffer;
-  /** Whether this was the last answer. @throws IsyncError PROTOCOL for an answer that does not fit */
-  answer(message: Answer): boolean;
-}
-
-/** What of WELCOME decides whether a receiver can be asked. */
-type Offered = Pick<Welcome, 'store' | 'reads'>;
+import {
+  type Call,
+  ListCall,
+  LookCall,
+  mayFollow,
+  type Offered,
+  OpenCall,
+  ReadCall,
+  RetiredCall,
+  SealCall,
+} from './open-calls.ts';
 
 /**
  * Queues the requests for a session. A session takes calls out, hands them their answers, and gives back those that it
@@ -49,6 +29,8 @@ export class Calls {
   readonly #retry: RetryPolicy;
   readonly #onRetry: (error: IsyncError) => void;
   readonly #waiting = new Fifo<OpenCall>();
+  /** Behind a file that has not come far enough. */
+  readonly #held = new Set<OpenCall>();
   readonly #open = new Set<OpenCall>();
   readonly #closing = new AbortController();
   #closedBy: unknown;
@@ -63,9 +45,9 @@ export class Calls {
     return this.#open.size;
   }
 
-  /** Whether each call waits for another try. */
+  /** Whether each call waits for another try, or for a file. */
   get stalled(): boolean {
-    return [...this.#open].every((call) => call.pausing);
+    return [...this.#open].every((call) => call.pausing || this.#held.has(call));
   }
 
   look(paths: readonly RelPath[], options: LookOptions): Promise<readonly (LookedFile | undefined)[]> {
@@ -81,8 +63,9 @@ export class Calls {
     return this.#call(options, (resolve) => new ListCall(prefix, resolve));
   }
 
-  seal(directory: RelPath, options: Abortable): Promise<void> {
-    return this.#call(options, (resolve) => new SealCall(directory, resolve));
+  /** @param behind the file that is to be kept first */
+  seal(directory: RelPath, behind: PutJob | undefined, options: Abortable): Promise<void> {
+    return this.#call(options, (resolve) => new SealCall(directory, behind, resolve));
   }
 
   /** What the receiver has for each range; see Content. */
@@ -90,7 +73,13 @@ export class Calls {
     return this.#call(options, (resolve) => new ReadCall(ranges, resolve));
   }
 
-  take(): Call | undefined {
+  /** The next call for a receiver that has said this. */
+  take(welcome: Offered): Call | undefined {
+    for (const call of this.#held) {
+      if (!call.settled && !mayFollow(call.behind, welcome)) continue;
+      this.#held.delete(call);
+      if (!call.settled) return call;
+    }
     while (this.#waiting.peek()?.settled === true) this.#waiting.shift();
     return this.#waiting.shift();
   }
@@ -98,13 +87,15 @@ export class Calls {
   giveBack(taken: readonly Call[]): void {
     const calls = taken.filter((call) => call instanceof OpenCall);
     for (const call of calls) call.restart();
-    this.#waiting.unshift(calls);
+    this.#waiting.unshift(calls.filter((call) => !this.#hold(call)));
     this.onReady();
   }
 
   /** The receiver answered FAILED. */
   failed(call: Call, error: IsyncError): void {
     if (!(call instanceof OpenCall) || call.settled) return;
+    // The file was refused, which its sender has been told: it comes again in its own time.
+    if (call.behind?.sentAs === undefined && this.#hold(call)) return;
     if (!error.retryable) {
       call.reject(error);
       return;
@@ -134,12 +125,13 @@ export class Calls {
     const abort = () => call.reject(signal?.reason);
     signal?.addEventListener('abort', abort, { once: true });
     this.#open.add(call);
-    this.#waiting.push(call);
+    if (!this.#hold(call)) this.#waiting.push(call);
     this.onReady();
     try {
       return await promise;
     } finally {
       this.#open.delete(call);
+      this.#held.delete(call);
       signal?.removeEventListener('abort', abort);
     }
   }
@@ -159,217 +151,14 @@ export class Calls {
       return;
     }
     call.restart();
-    this.#waiting.push(call);
+    if (!this.#hold(call)) this.#waiting.push(call);
     this.onReady();
   }
-}
 
-abstract class OpenCall implements Call {
-  settled = false;
-  pausing = false;
-  backoff: Backoff | undefined;
-  onRejected: (reason: unknown) => void = () => {};
-
-  objection(_welcome: Offered): IsyncError | undefined {
-    return undefined;
-  }
-
-  abstract encode(request: number): Buffer;
-  abstract answer(message: Answer): boolean;
-
-  /** Forgets answers of an earlier try. */
-  restart(): void {}
-
-  reject(reason: unknown): void {
-    this.settled = true;
-    this.onRejected(reason);
-  }
-}
-
-class LookCall extends OpenCall {
-  readonly #paths: readonly RelPath[];
-  readonly #digest: boolean;
-  readonly #store: string | undefined;
-  readonly #resolve: (files: readonly (LookedFile | undefined)[]) => void;
-
-  constructor(
-    paths: readonly RelPath[],
-    { digest = false, store }: LookOptions,
-    resolve: (files: readonly (LookedFile | undefined)[]) => void,
-  ) {
-    super();
-    this.#paths = paths;
-    this.#digest = digest;
-    this.#store = store;
-    this.#resolve = resolve;
-  }
-
-  override objection({ store }: Offered): IsyncError | undefined {
-    if (this.#store === undefined) return undefined;
-    if (store?.id !== this.#store) return otherStore();
-    return store.checksLooks ? undefined : tooOld();
-  }
-
-  override encode(request: number): Buffer {
-    return encode({ type: 'look', request, digest: this.#digest, paths: this.#paths });
-  }
-
-  override answer(message: Answer): boolean {
-    if (message.type !== 'looked') throw unfitting('LOOK');
-    if (message.files.length !== this.#paths.length) throw unfitting('LOOK');
-    if (this.#digest && message.files.some((file) => file !== undefined && file.digest === undefined))
-      throw unfitting('LOOK');
-    this.settled = true;
-    this.#resolve(message.files);
+  /** Whether the call has been put aside until its file has come further. */
+  #hold(call: OpenCall): boolean {
+    if (call.settled || call.behind?.settled !== false) return false;
+    this.#held.add(call);
     return true;
   }
-}
-
-class RetiredCall extends OpenCall {
-  readonly #directory: RelPath;
-  readonly #resolve: (atUs: number | undefined) => void;
-
-  constructor(directory: RelPath, resolve: (atUs: number | undefined) => void) {
-    super();
-    this.#directory = directory;
-    this.#resolve = resolve;
-  }
-
-  /** A receiver that is too old, or whose store retires nothing, is not asked: there is nothing to tell. */
-  override objection({ store }: Offered): IsyncError | undefined {
-    if (store?.retirements === true) return undefined;
-    this.settled = true;
-    this.#resolve(undefined);
-    return tooOld();
-  }
-
-  override encode(request: number): Buffer {
-    return encode({ type: 'retired', request, directory: this.#directory });
-  }
-
-  override answer(message: Answer): boolean {
-    if (message.type !== 'retirement') throw unfitting('RETIRED');
-    this.settled = true;
-    this.#resolve(message.atUs);
-    return true;
-  }
-}
-
-class ListCall extends OpenCall {
-  readonly #prefix: RelPath | '';
-  readonly #resolve: (files: readonly FileEntry[]) => void;
-  #files: FileEntry[] = [];
-  #bytes = 0;
-
-  constructor(prefix: RelPath | '', resolve: (files: readonly FileEntry[]) => void) {
-    super();
-    this.#prefix = prefix;
-    this.#resolve = resolve;
-  }
-
-  override encode(request: number): Buffer {
-    return encode({ type: 'list', request, prefix: this.#prefix });
-  }
-
-  override answer(message: Answer): boolean {
-    if (message.type !== 'listed') throw unfitting('LIST');
-    for (const file of message.files) {
-      this.#bytes += LISTED_FILE_COST + file.path.length;
-      this.#files.push(file);
-    }
-    if (this.#bytes > MAX_LISTED_BYTES)
-      throw new IsyncError('PROTOCOL', `more than ${MAX_LISTED_BYTES} bytes in one list`);
-    if (!message.last) return false;
-    this.settled = true;
-    this.#resolve(this.#files);
-    return true;
-  }
-
-  override restart(): void {
-    this.#files = [];
-    this.#bytes = 0;
-  }
-}
-
-class SealCall extends OpenCall {
-  readonly #directory: RelPath;
-  readonly #resolve: () => void;
-
-  constructor(directory: RelPath, resolve: () => void) {
-    super();
-    this.#directory = directory;
-    this.#resolve = resolve;
-  }
-
-  override encode(request: number): Buffer {
-    return encode({ type: 'seal', request, directory: this.#directory });
-  }
-
-  override answer(message: Answer): boolean {
-    if (message.type !== 'sealed') throw unfitting('SEAL');
-    this.settled = true;
-    this.#resolve();
-    return true;
-  }
-}
-
-class ReadCall extends OpenCall {
-  readonly #ranges: readonly FileRange[];
-  readonly #resolve: (parts: Content['parts']) => void;
-
-  constructor(ranges: readonly FileRange[], resolve: (parts: Content['parts']) => void) {
-    super();
-    this.#ranges = ranges;
-    this.#resolve = resolve;
-  }
-
-  override objection({ reads }: Offered): IsyncError | undefined {
-    if (reads === undefined) return knowsNoReads();
-    return reads ? undefined : givesNoContent();
-  }
-
-  override encode(request: number): Buffer {
-    return encode({ type: 'read', request, ranges: this.#ranges });
-  }
-
-  override answer(message: Answer): boolean {
-    if (message.type !== 'content' || message.parts.length !== this.#ranges.length) throw unfitting('READ');
-    for (const [at, part] of message.parts.entries())
-      if (
-        part !== undefined &&
-        !isFailure(part) &&
-        part.content.length !== wanted(part.size, this.#ranges[at])
-      )
-        throw unfitting('READ');
-    this.settled = true;
-    this.#resolve(message.parts);
-    return true;
-  }
-}
-
-/** Bytes that the range has of a file of this size. */
-function wanted(size: number, range: FileRange | undefined): number {
-  return range === undefined ? 0 : Math.max(0, Math.min(range.length, size - range.start));
-}
-
-function knowsNoReads(): IsyncError {
-  return new IsyncError('VERSION_UNSUPPORTED', 'the receiver is of a version that gives no content back', {
-    hint: 'Update the receiver; or fetch from its store, on the server.',
-  });
-}
-
-function givesNoContent(): IsyncError {
-  return new IsyncError('AUTH_REFUSED', 'the receiver gives content back only for a token that reads', {
-    hint: 'On the server: isync token add DEVICE --read --tokens FILE. Here: give that token with --token-file.',
-  });
-}
-
-function tooOld(): IsyncError {
-  return new IsyncError('VERSION_UNSUPPORTED', 'the receiver can not say of which store its answers are', {
-    hint: 'Update the receiver.',
-  });
-}
-
-function unfitting(name: string): IsyncError {
-  return new IsyncError('PROTOCOL', `an answer that does not fit its ${name}`);
 }

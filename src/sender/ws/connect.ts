@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent } from 'node:https';
 import type { Socket } from 'node:net';
 import { WebSocket, type ClientOptions, type RawData } from 'ws';
+import type { BufferPool } from '../../flow/buffer-pool.ts';
 import { apartFromRead, readLargeInRing } from '../../http/large-reads.ts';
 import { isLoopback } from '../../http/listen-address.ts';
 import { proxyFor } from '../../http/proxy-for.ts';
@@ -19,6 +20,7 @@ import type { Welcome } from '../../protocol/messages.ts';
 import { connectError, notWelcomed, refusalError, unreachable } from './connect-errors.ts';
 import { NO_ANSWER } from './connect-hints.ts';
 import { closeError, protocolFault } from './faults.ts';
+import { receiveInto } from './receive-into.ts';
 
 /** From the first packet to the WebSocket standing, in ms: name lookup, TCP, TLS and upgrade on a bad link. */
 const CONNECT_DEADLINE_MS = 10_000;
@@ -51,6 +53,8 @@ export interface ConnectOptions {
   readonly digest: DigestAlgorithm;
   /** Ask the receiver to keep also what a power cut seems to have damaged. */
   readonly replaceDamaged?: boolean | undefined;
+  /** Memory for large messages; see receive-into.ts. */
+  readonly received?: BufferPool | undefined;
   /** What HELLO calls this side. Default "isync". */
   readonly software?: string | undefined;
   readonly signal: AbortSignal;
@@ -99,6 +103,7 @@ export async function connect(options: ConnectOptions): Promise<Link> {
     raw.setNoDelay(true);
     // Whoever writes gets short answers only.
     if (options.mode === 'read') readLargeInRing(raw, 2 * MAX_MESSAGE_BYTES);
+    if (options.received !== undefined) receiveInto(socket, options.received);
     return await welcomed(socket, raw, url.host, {
       ...options,
       welcomeDeadlineMs: within(welcomeDeadlineMs),

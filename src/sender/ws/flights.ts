@@ -62,7 +62,9 @@ export class Flights {
   }
 
   addSmall(job: PutJob, digest: Buffer): void {
-    this.#flights.set(this.#nextId++, { job, digest, upload: undefined });
+    const id = this.#nextId++;
+    this.#flights.set(id, { job, digest, upload: undefined });
+    this.#sent(job, id);
   }
 
   addUpload(upload: Upload): number {
@@ -77,7 +79,13 @@ export class Flights {
 
   ended(id: number, digest: Buffer): void {
     const flight = this.#flights.get(id);
-    if (flight !== undefined) flight.digest = digest;
+    if (flight === undefined) return;
+    flight.digest = digest;
+    this.#sent(flight.job, id);
+  }
+
+  #sent(job: PutJob, id: number): void {
+    if (!job.settled) job.sentAs = id;
   }
 
   /** Whether it was in flight. */

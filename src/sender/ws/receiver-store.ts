@@ -1,3 +1,4 @@
+import { BufferPool } from '../../flow/buffer-pool.ts';
 import { Scavenger } from '../../flow/scavenger.ts';
 import type { Abortable } from '../../model/abortable.ts';
 import { digestOf, type DigestAlgorithm } from '../../model/digest.ts';
@@ -16,6 +17,10 @@ import type { WsTargetOptions } from './ws-target-options.ts';
 
 /** Ranges of one file asked for at a time: 8 MiB, what 600 Mbit/s hold over 100 ms. Each waits in memory until it is wanted. */
 const RANGES_AT_ONCE = 8;
+/** Bytes of an answer with one full range: what it has beside the content is far less than 4 KiB. */
+const ANSWER_BYTES = MAX_READ_BYTES + 4096;
+/** Answers whose memory is kept for later ones, once they are done with: 16 MiB. */
+const ANSWERS_KEPT = 16;
 
 /** What all parts of one version have in common. */
 type PartVersion = Pick<FilePart, 'size' | 'mtimeUs' | 'version'>;
@@ -26,13 +31,14 @@ type PartVersion = Pick<FilePart, 'size' | 'mtimeUs' | 'version'>;
  * @throws IsyncError that of the link, once it gave up or was refused
  */
 export async function openReceiverStore(
-  options: Omit<WsTargetOptions, 'mode'>,
+  options: Omit<WsTargetOptions, 'mode' | 'received'>,
   opening: Abortable = {},
 ): Promise<ReadableStore> {
-  const target = createWsTarget({ ...options, mode: 'read' });
+  const received = new BufferPool(ANSWER_BYTES, ANSWERS_KEPT);
+  const target = createWsTarget({ ...options, mode: 'read', received });
   try {
     const { listedMtime } = await target.identify(opening);
-    return new ReceiverStore(target, { listedMtime });
+    return new ReceiverStore(target, received, { listedMtime });
   } catch (error) {
     await target[Symbol.asyncDispose]();
     throw error;
@@ -45,11 +51,13 @@ class ReceiverStore implements ReadableStore {
   readonly #device: RelPath;
   readonly #algorithm: DigestAlgorithm;
   readonly #batches: ReadBatches;
+  readonly #received: BufferPool;
   readonly #scavenger = new Scavenger();
 
-  constructor(target: ReceiverTarget, capabilities: StoreCapabilities) {
+  constructor(target: ReceiverTarget, received: BufferPool, capabilities: StoreCapabilities) {
     this.capabilities = capabilities;
     this.#target = target;
+    this.#received = received;
     this.#device = parseRelPath(target.traits.device);
     this.#algorithm = target.traits.digest;
     this.#batches = new ReadBatches((ranges, options) => target.read(ranges, options));
@@ -75,7 +83,7 @@ class ReceiverStore implements ReadableStore {
   async read(path: RelPath, options: ReadOptions = {}): Promise<StoredFile | undefined> {
     const inDevice = this.#inDevice(path);
     if (inDevice === undefined || inDevice === '') return undefined;
-    const { start = 0, length = Infinity, signal } = options;
+    const { start = 0, length = Infinity, reuse = false, signal } = options;
     const part = await this.#part(inDevice, start, Math.min(length, MAX_READ_BYTES), signal);
     if (part === undefined) return undefined;
     const { size, mtimeUs, version, kept: digest } = part;
@@ -86,6 +94,7 @@ class ReceiverStore implements ReadableStore {
             // The only thing that holds it, so that a reader of much more does not hold it to the end.
             coming: [Promise.resolve(part)],
             signal,
+            reuse,
           })
         : once(part.content);
     return { entry: { path, size, mtimeUs }, version: version === '' ? undefined : version, digest, bytes };
@@ -123,7 +132,12 @@ class ReceiverStore implements ReadableStore {
     {
       coming,
       signal,
-    }: { readonly coming: Promise<FilePart | undefined>[]; readonly signal: AbortSignal | undefined },
+      reuse,
+    }: {
+      readonly coming: Promise<FilePart | undefined>[];
+      readonly signal: AbortSignal | undefined;
+      readonly reuse: boolean;
+    },
   ): AsyncGenerator<Uint8Array> {
     const left = new AbortController();
     const either = signal === undefined ? left.signal : AbortSignal.any([signal, left.signal]);
@@ -143,7 +157,10 @@ class ReceiverStore implements ReadableStore {
         const found = await part;
         if (found === undefined || !isOfVersion(found, version)) throw replaced(path);
         yield found.content;
-        this.#scavenger.freed(found.content.length);
+        // Only a full range has an answer for itself: others may hold parts that are still in use.
+        const isAlone = found.content.length === MAX_READ_BYTES;
+        if (!reuse || !isAlone || !this.#received.giveBack(found.content))
+          this.#scavenger.freed(found.content.length);
       }
     } finally {
       left.abort();

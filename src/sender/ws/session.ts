@@ -12,10 +12,11 @@ import type { DeviceReport } from '../../protocol/report.ts';
 import type { SendQueue } from '../send-queue.ts';
 import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import { readBatch } from './batch.ts';
-import type { Answer, Call, Calls } from './calls.ts';
+import type { Calls } from './calls.ts';
 import type { Link } from './connect.ts';
 import { closeError, linkLost, protocolFault, socketError, toldError } from './faults.ts';
 import { Flights } from './flights.ts';
+import type { Answer, Call } from './open-calls.ts';
 import { Packer } from './packer.ts';
 import { Reporter } from './reporter.ts';
 import { Uploads } from './uploads.ts';
@@ -103,9 +104,11 @@ export class Session {
     return this.#flights.size + this.#calls.size;
   }
 
-  /** Says goodbye; `ended` tells when it is done. */
+  /** Says goodbye; `ended` tells when it is done. The echo tells nothing where every answer has come: nobody waits for it then. */
   close(): void {
+    const mayLeave = this.owed === 0 && this.#socket.readyState === this.#socket.OPEN;
     this.#end(linkLost('closed'), CLOSE.NORMAL);
+    if (mayLeave) this.#options.link.raw.end(() => this.#socket.terminate());
   }
 
   async #run(): Promise<IsyncError> {
@@ -205,7 +208,7 @@ export class Session {
   #sendCall(): boolean {
     const { requests } = this.#options.link.welcome.limits;
     if (this.#calls.size >= Math.min(requests, MAX_REQUESTS_IN_FLIGHT)) return false;
-    const call = this.#options.calls.take();
+    const call = this.#options.calls.take(this.#options.link.welcome);
     if (call === undefined) return false;
     const objection = call.objection(this.#options.link.welcome);
     if (objection !== undefined) {

@@ -1,8 +1,8 @@
+import type { BufferPool } from '../../flow/buffer-pool.ts';
 import { createDigester, type Digester, type DigestAlgorithm } from '../../model/digest.ts';
 import { CHUNK_HEADER_BYTES, writeChunkHeader } from '../../protocol/codec.ts';
 import { MAX_CHUNK_BYTES } from '../../protocol/limits.ts';
 import { Forgotten, type PutJob } from '../send-queue.ts';
-import type { ChunkBuffers } from './chunk-buffers.ts';
 import type { Packer } from './packer.ts';
 import { changed } from '../source-file.ts';
 import type { SourceReader } from '../target.ts';
@@ -23,7 +23,7 @@ export interface UploadPort {
   chunkBytes(upload: Upload): number;
   /** A packer for the chunks of one upload; none where they go as they are. */
   createPacker(): Packer | undefined;
-  readonly buffers: ChunkBuffers;
+  readonly buffers: BufferPool;
   /** Says OPEN; returns the file's id. */
   opened(upload: Upload, resume: boolean): number;
   /** A chunk waits to be taken. */
@@ -139,7 +139,7 @@ export class Upload {
     const chunkBytes = this.#port.chunkBytes(this);
     const count = chunkBytes < MAX_CHUNK_BYTES ? 1 : Math.ceil(total / chunkBytes);
     return Array.from({ length: count }, (_, n) =>
-      buffers.take(Math.min(chunkBytes, total - n * chunkBytes)),
+      buffers.take(CHUNK_HEADER_BYTES + Math.min(chunkBytes, total - n * chunkBytes)),
     );
   }
 

@@ -1,9 +1,9 @@
+import { BufferPool } from '../../flow/buffer-pool.ts';
 import type { DigestAlgorithm } from '../../model/digest.ts';
 import { IsyncError, toIsyncError } from '../../model/isync-error.ts';
 import { CHUNK_HEADER_BYTES, encode } from '../../protocol/codec.ts';
 import { MAX_CHUNK_BYTES, MAX_OPEN_UPLOADS } from '../../protocol/limits.ts';
 import { Forgotten, type SendQueue, type PutJob } from '../send-queue.ts';
-import { ChunkBuffers } from './chunk-buffers.ts';
 import type { Flights } from './flights.ts';
 import type { Packer } from './packer.ts';
 import { Upload, type UploadPort } from './upload.ts';
@@ -11,6 +11,8 @@ import type { Wire } from './wire.ts';
 
 /** Uploads at a time up to which the backlog starts more: hides opening files and asking for offsets. */
 const BACKLOG_UPLOADS = 4;
+/** Memory of sent chunks kept for the next ones: as many as the socket and four uploads hold at a time, 8 MiB. */
+const CHUNKS_KEPT = 32;
 
 export interface UploadsOptions {
   readonly queue: SendQueue;
@@ -28,7 +30,7 @@ export interface UploadsOptions {
 /** The uploads of one session: starts them, and takes their chunks in turns. */
 export class Uploads implements UploadPort {
   readonly algorithm: DigestAlgorithm;
-  readonly buffers = new ChunkBuffers();
+  readonly buffers = new BufferPool(CHUNK_HEADER_BYTES + MAX_CHUNK_BYTES, CHUNKS_KEPT);
   readonly #options: UploadsOptions;
   readonly #most: number;
   readonly #running = new Map<Upload, Promise<void>>();

@@ -1,3 +1,4 @@
+import type { BufferPool } from '../../flow/buffer-pool.ts';
 import type { RateLimiter } from '../../flow/rate-limiter.ts';
 import type { RetryPolicy } from '../../flow/retry.ts';
 import type { DigestAlgorithm } from '../../model/digest.ts';
@@ -18,6 +19,8 @@ export interface WsTargetOptions {
   readonly digest: DigestAlgorithm;
   /** Have the receiver keep files that a power cut seems to have damaged, too. Default false. */
   readonly replaceDamaged?: boolean | undefined;
+  /** Memory for large messages of the receiver, which whoever is done with them gives back. Default: new memory for each. */
+  readonly received?: BufferPool | undefined;
   readonly retry: RetryPolicy;
   readonly limiter?: RateLimiter | undefined;
   /** Compress messages that shrink by it, where the receiver takes them. Default false. */

@@ -137,11 +137,18 @@ class WsTarget implements ReceiverTarget {
 
   async seal(directory: RelPath, marker: SourceFile | undefined, options: Abortable = {}): Promise<void> {
     if (this.#isReadOnly) throw forReadingOnly();
-    // Live: all the directory's other files are there already, so what waits now is none of its business.
-    if (marker !== undefined) await this.put(marker, { ...options, priority: 'live' });
-    const sealed = this.#calls.seal(directory, options);
-    this.#connectUnlessLinked();
-    await sealed;
+    const over = new AbortController();
+    const signal = AbortSignal.any([over.signal, ...(options.signal === undefined ? [] : [options.signal])]);
+    try {
+      // Live: all the directory's other files are there already, so what waits now is none of its business.
+      const job = marker && this.#queue.add(marker, { signal, priority: 'live' });
+      const sealed = this.#calls.seal(directory, job, { signal });
+      this.#connectUnlessLinked();
+      await Promise.all([job?.receipt, sealed]);
+    } finally {
+      // Where one of them comes to nothing, so does the other.
+      over.abort();
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -238,7 +245,8 @@ class WsTarget implements ReceiverTarget {
   }
 
   async #connect(leftMs: number) {
-    const { url, token, tls, device, mode, digest, replaceDamaged, software, deadlines } = this.#options;
+    const { url, token, tls, device, mode, digest, replaceDamaged, received, software, deadlines } =
+      this.#options;
     return connect({
       url,
       token: typeof token === 'function' ? await token() : token,
@@ -247,6 +255,7 @@ class WsTarget implements ReceiverTarget {
       mode,
       digest,
       replaceDamaged,
+      received,
       software,
       signal: this.#closing.signal,
       leftMs,

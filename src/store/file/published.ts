@@ -54,7 +54,7 @@ export async function* readPublished(
   checkGoesOn: () => void,
 ): AsyncGenerator<Uint8Array> {
   const { path, size } = entry;
-  const { start = 0, reuse = false } = options;
+  const { start = 0, reuse = false, memory = Buffer.allocUnsafeSlow } = options;
   const pieceBytes = reuse || options.length === undefined ? READ_BYTES : HELD_BYTES;
   const end = endOf(size, options);
   await using file = await unlessAbsent(() => open(join(root, path), READ_FLAGS));
@@ -65,7 +65,7 @@ export async function* readPublished(
   for (let position = start; position < end;) {
     checkGoesOn();
     const length = Math.min(pieceBytes, end - position);
-    if (!reuse || buffer === undefined) buffer = Buffer.allocUnsafeSlow(length);
+    if (!reuse || buffer === undefined) buffer = memory(length);
     const { bytesRead } = await file.read(buffer, 0, length, position);
     if (bytesRead === 0) throw replaced(path);
     position += bytesRead;
