@@ -30,5 +30,8 @@ function fileError(error: unknown, path: string, name: string): IsyncError {
   return new IsyncError(code, `the ${name} file can't be made (${errno ?? String(error)})`, {
     path,
     cause: error,
+    ...((errno === 'EACCES' || errno === 'EPERM') && {
+      hint: 'Let the user isync runs as write there, or choose another folder.',
+    }),
   });
 }

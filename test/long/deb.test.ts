@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync } from 'node:fs';
+import { copyFileSync, linkSync, mkdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { temporaryFolder } from '../../harness/data-tree.ts';
@@ -7,6 +7,7 @@ import { debFileName, makeDebPackages } from '../../harness/deb-packages.ts';
 import { OtherRoot, otherRootFault } from '../../harness/other-root.ts';
 import { lacks, lacksRoot, mayNot } from '../../harness/tools.ts';
 import { PACKAGE } from '../../packaging/deb/names.ts';
+import { upgradeUnderLoad } from './deb-upgrade.ts';
 
 const CHECKOUT = join(import.meta.dirname, '../..');
 const [OLD, NEW] = ['0.0.9', '0.1.0'];
@@ -117,6 +118,31 @@ test.skipIf(leftOut)(
       echo the data is there`);
     expect(removed).toMatchObject({ exitCode: 0 });
     expect(removed.output).toContain('the data is there');
+  },
+);
+
+test.skipIf(leftOut)(
+  'an upgrade in the middle of an upload: the receiver is started again, the device goes on, and nothing is lost; removal stops it, purge leaves no unit',
+  async () => {
+    const stage = join(folder.path, 'running');
+    mkdirSync(stage);
+    for (const version of [OLD, NEW])
+      linkSync(join(folder.path, packageOf(version)), join(stage, debFileName(version)));
+    const script = upgradeUnderLoad(debFileName(OLD), debFileName(NEW));
+    const { exitCode, output } = await new OtherRoot(stage).run(script);
+    expect(output).toContain('all is well');
+    expect(exitCode).toBe(0);
+    const asked = (when: string): string =>
+      new RegExp(`asked at ${when}:\n((?:systemctl .*\n)*)`).exec(output)?.[1] ?? '';
+    // The first one starts nothing: there are no settings.
+    expect(asked('installation')).toBe('systemctl --system daemon-reload\n');
+    expect(asked('upgrade')).toContain(
+      'systemctl --system daemon-reload\nsystemctl try-restart isync-*.service\n',
+    );
+    expect(asked('removal')).toMatch(
+      /systemctl stop isync-\*\.service\n(?:.*\n)*systemctl --system daemon-reload\n/,
+    );
+    expect(asked('purge')).toBe('systemctl --system daemon-reload\n');
   },
 );
 

@@ -36,15 +36,16 @@ await withS3Server((server) => {
       given: async () => await mirror(`http://127.0.0.1:${await freePort()}`),
       says: /gives no answer/,
       cure: /Check its URL, the network and the firewall/,
-      // Not before somebody asks for an object.
-      itself: 'does not notice',
+      itself: 'logs',
+      ask: '/a',
     },
     {
       name: 'an origin of a private network',
       given: async () => await mirror(`http://127.0.0.1:${await at.stage.http(404, '')}`, {}, {}),
       says: /is not asked/,
       cure: /allowPrivate: true/,
-      itself: 'does not notice',
+      itself: 'logs',
+      ask: '/a',
     },
     {
       name: 'an origin that refuses us',
@@ -52,7 +53,7 @@ await withS3Server((server) => {
       says: /403/,
       cure: /"send"/,
       level: 'warn',
-      itself: 'does not notice',
+      itself: { unnoticed: 'other keys may be there, and each refusal is in the access log' },
     },
     {
       name: 'an origin that has everything',
@@ -60,7 +61,7 @@ await withS3Server((server) => {
       says: /has something for a key that can not be there/,
       cure: /answer 404/,
       level: 'warn',
-      itself: 'does not notice',
+      itself: { unnoticed: 'it can not know which keys can not be there' },
     },
     {
       name: 'no such bucket',

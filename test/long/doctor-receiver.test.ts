@@ -96,7 +96,7 @@ const TO_RECEIVER: readonly Case[] = [
     says: /is 3 hours ahead of that of the receiver/,
     cure: /Set the clock of this machine/,
     level: 'warn',
-    itself: 'does not notice',
+    itself: { unnoticed: 'nothing that it does depends on it: times of files are those of their disks' },
   },
   {
     name: 'no certificate where the receiver asks for one',

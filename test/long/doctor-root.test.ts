@@ -104,7 +104,7 @@ const ROOT: readonly Case[] = [
     says: /made with the group-write bit/,
     cure: /umask 022/,
     level: 'warn',
-    itself: 'does not notice',
+    itself: { unnoticed: 'it can not tell such a file from one that is marked: README and docs say so' },
   },
   {
     name: 'a default ACL',
@@ -116,7 +116,7 @@ const ROOT: readonly Case[] = [
     says: /by a default ACL/,
     cure: /setfacl -k/,
     level: 'warn',
-    itself: 'does not notice',
+    itself: { unnoticed: 'it can not tell such a file from one that is marked' },
   },
   {
     name: 'no inotify-tools',

@@ -17,8 +17,10 @@ export interface Case {
   readonly says: RegExp;
   /** What to do about it, in the words of both. */
   readonly cure: RegExp;
-  /** What the command itself does: ends, goes on and tells it in its log, or does not notice. Default: ends. */
-  readonly itself?: 'ends' | 'logs' | 'does not notice';
+  /** What the command itself does: ends, goes on and tells it in its log, or does not notice, and why. Default: ends. */
+  readonly itself?: 'ends' | 'logs' | { readonly unnoticed: string };
+  /** Path of a request that a server gets once it listens, for only that meets it. */
+  readonly ask?: string;
   readonly level?: 'warn' | 'fail';
 }
 
@@ -94,15 +96,20 @@ export function tmpfs(options: string, name = 'disk'): string {
 }
 
 /** What doctor tells of a set-up, and what the command itself tells: the same text under each name. */
-async function tried({ given, cure, itself = 'ends', level = 'fail' }: Case) {
+async function tried({ given, cure, itself = 'ends', level = 'fail', ask }: Case) {
   const { command, args: shared, ...how } = await given();
   const args = asOwnDevice(shared);
   await using doctor = start(['doctor', command, ...args, '--json'], how);
   const { exitCode, stdout } = await doctor.ended;
   const { checks } = JSON.parse(stdout) as { checks: readonly Check[] };
   const told = { exitCode, checks: checks.filter((check) => check.level === level) };
-  if (itself === 'does not notice') return { told };
+  if (typeof itself === 'object') return { told };
   await using daemon = start([command, ...args], how);
+  if (ask !== undefined) {
+    const listening = (): string | undefined => /listening on (http:\/\/[\w.:]+)/.exec(daemon.stdout)?.[1];
+    await daemon.until('it to listen', () => listening() !== undefined);
+    await (await fetch(`${listening()}${ask}`)).text();
+  }
   if (itself === 'logs') await daemon.until('the cure', () => cure.test(daemon.stderr));
   else await daemon.ended;
   const { stderr } = daemon;
@@ -129,7 +136,7 @@ function expected({ code, says, cure, itself = 'ends', level = 'fail' }: Case) {
     ...(code !== undefined && { code }),
   });
   const told = { exitCode: level === 'fail' ? 1 : 0, checks: expect.arrayContaining([check]) as unknown };
-  if (itself === 'does not notice') return { told };
+  if (typeof itself === 'object') return { told };
   // The log of what goes on need not have the code.
   const coded = text(code === undefined || itself === 'logs' ? /./ : new RegExp(code));
   return { told, failed: true, says: text(says), cure: text(cure), code: coded };

@@ -39,11 +39,10 @@ const CASES: readonly Case[] = [
       chmodSync(join(root, 'D1/a'), 0o000);
       return { ...verify(root, at.stage.make('target')), uid: NOBODY };
     },
-    code: 'READ_ONLY',
+    code: 'FILE_UNREADABLE',
     says: /D1\/a can't be read/,
     cure: /read/,
-    // It says so of that file among the others, on stdout.
-    itself: 'does not notice',
+    itself: { unnoticed: 'it says so of that file among the others, on stdout' },
   },
   {
     name: 'files of others, which --repair could not unmark',
@@ -51,7 +50,9 @@ const CASES: readonly Case[] = [
     code: 'MARK_NOT_KEPT',
     says: /can't be marked/,
     cure: /Run isync as the owner of the files/,
-    itself: 'does not notice',
+    itself: {
+      unnoticed: 'unless something differs there is nothing to repair; then it is a problem of that file',
+    },
   },
 ];
 

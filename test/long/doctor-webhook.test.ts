@@ -60,9 +60,8 @@ const CASES: readonly Case[] = [
     name: 'a state of another user',
     given: () => ({ ...webhook({ state: at.stage.make('state') }), uid: NOBODY }),
     code: 'STORE_FAILED',
-    says: /state/,
-    cure: /./,
-    itself: 'does not notice',
+    says: /can't be (?:made|written to) \(EACCES\)/,
+    cure: /Let the user isync runs as write there/,
   },
   {
     name: 'a port that is taken',

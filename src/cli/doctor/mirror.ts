@@ -11,7 +11,7 @@ import { spoolError } from '../../mirror/spool/spool-errors.ts';
 import { errnoOf } from '../../model/isync-error.ts';
 import { type MirrorSettings, openMirror, type OpenMirror } from '../../mirror/open-mirror.ts';
 import { AddressRefused } from '../../mirror/origin/http/guarded-connect.ts';
-import { type Origin, OriginError } from '../../mirror/origin/origin.ts';
+import { AWAY_CURE, type Origin, OriginError } from '../../mirror/origin/origin.ts';
 import type { RuleOrigins } from '../../mirror/fill/fills-options.ts';
 import { formatBytes } from '../../observe/units.ts';
 import type { LastingWork } from '../lasting-command.ts';
@@ -141,7 +141,7 @@ async function checkOrigin(origin: Origin, key: string, signal: AbortSignal): Pr
         hint: 'Say "allowPrivate: true" in its rule, or name another host.',
       };
     const hint = isAway
-      ? 'Check its URL, the network and the firewall; "timeouts" of the rule say how long it is waited for.'
+      ? AWAY_CURE
       : 'Check its URL, and "send", which has what the origin wants to see of us.';
     return { name, level: isAway ? 'fail' : 'warn', message, hint };
   }

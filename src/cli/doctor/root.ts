@@ -125,7 +125,10 @@ function checkFiles(facts: RootFacts, may: string): Check {
 
 function checkReadable({ files, unreadable }: RootFacts): Check {
   if (unreadable === undefined) return ok(FILES, `${formatCount(files, 'file')} can be read`);
-  return failure(FILES, new IsyncError('READ_ONLY', `${unreadable} can't be read`, { hint: READ_HINT }));
+  return failure(
+    FILES,
+    new IsyncError('FILE_UNREADABLE', `${unreadable} can't be read`, { hint: READ_HINT }),
+  );
 }
 
 function* groupBitChecks(

@@ -33,7 +33,11 @@ export function unitPath(command: UnitFacts['command']): string {
 export function unitText({ command, config, credential, user, folder }: UnitFacts): string {
   const template = readFileSync(new URL(`isync-${command}.service`, TEMPLATES), 'utf8');
   const words = programWords();
-  const set = { ...settingsOf(command, words.map(quoted).join(' '), quoted(config), credential), User: user };
+  const set = {
+    ...settingsOf(command, words.map(quoted).join(' '), quoted(config), credential),
+    ConditionPathExists: (words.at(-1) ?? '').replaceAll('%', '%%'),
+    User: user,
+  };
   const places = [...words, config, folder];
   const isHome = places.some((path) => HOMES.test(path));
   const isTemporary = places.some((path) => TEMPORARY.test(path));

@@ -2,6 +2,7 @@ import type { Breaker } from '../../flow/breaker.ts';
 import { IsyncError } from '../../model/isync-error.ts';
 import type { Log } from '../../model/log.ts';
 import {
+  AWAY_CURE,
   faultFields,
   type Origin,
   type OriginAnswer,
@@ -109,7 +110,12 @@ export class GuardedOrigin {
     }
     this.#logged.set(error.status, { atMs, more: 0 });
     const { status } = error;
-    this.#log.warn('the origin fails', { status, ...faultFields(error), suppressed: before?.more ?? 0 });
+    this.#log.warn('the origin fails', {
+      status,
+      ...faultFields(error),
+      ...(error.isAway && { hint: AWAY_CURE }),
+      suppressed: before?.more ?? 0,
+    });
   }
 }
 

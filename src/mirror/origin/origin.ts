@@ -88,6 +88,10 @@ export class OriginError extends Error {
   }
 }
 
+/** What to do about an origin that gives no answer. */
+export const AWAY_CURE =
+  'Check its URL, the network and the firewall; "timeouts" of the rule say how long it is waited for.';
+
 /** An error as a log shows it: of what an origin has done wrong the words tell all, and a stack would only find us. */
 export function faultFields(error: Error): LogFields {
   return error instanceof OriginError ? { reason: error.message } : { err: error };
