@@ -55,6 +55,34 @@ it.each([
   expect(found[0]?.hint?.includes('unmatched: discard') ?? false).toBe(level === 'warning');
 });
 
+it.each([
+  ['release', true, 1],
+  ['discard', true, 0],
+  ['release', false, 0],
+] as const)('says that a FIFO queue takes nothing back: %s, FIFO %s', async (unmatched, isFifo, count) => {
+  using pool = new BucketPool({});
+  const where = { where: 'queue', visibilitySeconds: 30, maxDeliveries: undefined, hasReceived: true };
+  const findings = check({
+    queue: async () => ({ ...where, isFifo }),
+    pool,
+    buckets: [],
+    prefixes: [],
+    folders: async () => [],
+    minFreeBytes: 0,
+    unmatched,
+    requests: {},
+  });
+  const told: Finding[] = [];
+  for await (const finding of findings) if (finding.name === 'order') told.push(finding);
+  expect(told).toHaveLength(count);
+  for (const { level, message, hint } of told)
+    expect([level, message, hint]).toEqual([
+      'warning',
+      expect.stringContaining('FIFO'),
+      expect.stringContaining('discard'),
+    ]);
+});
+
 it('says where the right to receive was not tried, and why', async () => {
   using pool = new BucketPool({});
   const findings = check({

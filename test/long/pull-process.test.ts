@@ -115,6 +115,21 @@ await withS3Server((server) => {
       expect(await isWarned({ unmatched: 'discard' })).toBe(false);
     });
 
+    test('says at its start that a FIFO queue takes nothing back for other machines, and then deletes it', async () => {
+      const bucket = await server.makeBucket();
+      await using stage = await startPullStage(server, { bucket });
+      const queue = await stage.sqs.makeQueue({}, `events-${bucket}.fifo`);
+      await stage.configure({ queue: queue.name });
+      await stage.put('a/one', 'four');
+      const event = (key: string) => cephRecord({ event: 'ObjectCreated:Put', bucket, key });
+      await queue.send([event('elsewhere/one'), event('a/one')], 'group');
+      await using pull = stage.start(['--once']);
+      const { exitCode, stderr } = await pull.ended;
+      expect(failureOf({ exitCode, stderr })).toBe('');
+      for (const words of ['is FIFO', 'deleted', 'unmatched: discard']) expect(stderr).toContain(words);
+      expect(await queue.inspect()).toEqual({ ready: [], inFlight: [] });
+    });
+
     test('serves its metrics and its health', async () => {
       const bucket = await server.makeBucket();
       await using stage = await startPullStage(server, { bucket });

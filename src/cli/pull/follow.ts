@@ -6,7 +6,7 @@ import { type WorkSummary, WorkTally } from '../../events/work/work-tally.ts';
 import type { EventSource } from '../../events/source/event-source.ts';
 import { openEventSource } from '../../events/source/open-event-source.ts';
 import { openSqsSource } from '../../events/sqs/open-sqs-source.ts';
-import { REDRIVE_HINT } from '../../events/sqs/redrive-policy.ts';
+import { FIFO_HINT, FIFO_NOTE, REDRIVE_HINT } from '../../events/sqs/redrive-policy.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { forgetStart } from '../heap-growth.ts';
@@ -66,19 +66,21 @@ export async function follow(given: Work): Promise<ExitCode> {
   return output.done(summary, config.once && (!isTold || summary.parked > 0) ? EXIT.PROBLEMS : EXIT.DONE);
 }
 
-/** Opens the queue, and says where its redrive policy would lose messages. */
+/** Opens the queue, and says where its redrive policy, or its order, would lose messages. */
 export async function openSource(given: Work): Promise<EventSource> {
   const { config, log, signal, cut } = given;
   const giveUpAfterMs = config.once ? ONCE_GIVES_UP_MS : undefined;
   if (config.source !== undefined)
     return await openEventSource(config.source, { log, giveUpAfterMs }, { signal });
   const source = await openSqsSource({ ...sqsOptions(config, log), giveUpAfterMs, cut }, { signal });
-  warnOfRedrive(source, given);
+  warnOfLoss(source, given);
   return source;
 }
 
-function warnOfRedrive({ maxDeliveries, isFifo }: EventSource, { config, log }: Work): void {
-  if (maxDeliveries !== undefined && config.unmatched === 'release' && !isFifo)
+function warnOfLoss({ maxDeliveries, isFifo }: EventSource, { config, log }: Work): void {
+  if (config.unmatched === 'discard') return;
+  if (isFifo) log.warn(`the queue ${FIFO_NOTE}`, { hint: FIFO_HINT });
+  else if (maxDeliveries !== undefined)
     log.warn(`the queue gives up messages after ${maxDeliveries} deliveries`, { hint: REDRIVE_HINT });
 }
 

@@ -6,7 +6,7 @@ import { lookAtObject, type LookOptions } from '../../s3/look.ts';
 import { refusalOf } from '../../s3/refusals.ts';
 import type { BucketPool } from '../action/bucket-pool.ts';
 import type { CheckedQueue } from '../sqs/check-queue.ts';
-import { REDRIVE_HINT } from '../sqs/redrive-policy.ts';
+import { FIFO_HINT, FIFO_NOTE, REDRIVE_HINT } from '../sqs/redrive-policy.ts';
 
 /** Of a request to a bucket, in ms: somebody waits for it. */
 const ANSWER_MS = 15_000;
@@ -80,6 +80,8 @@ async function* checkedQueue({ queue, unmatched }: CheckOptions): AsyncGenerator
         hint: 'Check again while the queue is empty, or raise maxReceiveCount of its redrive policy.',
       };
     yield redriveOf({ isFifo, maxDeliveries }, unmatched);
+    if (isFifo && unmatched === 'release')
+      yield { name: 'order', level: 'warning', message: `the queue ${FIFO_NOTE}`, hint: FIFO_HINT };
   } catch (error) {
     yield faultOf(name, error);
   }
