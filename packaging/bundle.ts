@@ -12,6 +12,8 @@ const THREADS = {
 
 /** Packages that become part of what is published: zod is a hundred files, which every start would look for. */
 const PART_OF_IT: readonly string[] = ['zod'];
+/** Of the bundler itself: what stands for syntax that the oldest Node has not. */
+const HELPERS = '@oxc-project/runtime';
 
 /**
  * Makes the command, for Node to run, in `folder`, which has to be dist/cli of the package: main.js, and beside it its parts, threads and
@@ -25,7 +27,10 @@ export async function bundle(
   await build({
     input: { main: join(SOURCES, 'cli/main.ts'), ...THREADS },
     platform: 'node',
-    external: (id) => packages !== 'all' && isPackage(id) && !packages.some((name) => isOf(name, id)),
+    // The oldest Node that package.json names has no `using`.
+    transform: { target: 'node22' },
+    external: (id) =>
+      packages !== 'all' && isPackage(id) && ![HELPERS, ...packages].some((name) => isOf(name, id)),
     output: { dir: folder, format: 'esm' },
     logLevel: 'warn',
   });
