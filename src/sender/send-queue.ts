@@ -22,6 +22,8 @@ export interface PutJob {
   resumedAt: number;
   /** Its id in the session that has sent it whole and awaits its answer; undefined before and after. */
   sentAs: number | undefined;
+  /** It is durable at the target. */
+  readonly kept: boolean;
   /** See SendQueue.put. */
   readonly receipt: Promise<Receipt>;
   /** The caller has its answer; work still under way for this file is in vain. */
@@ -107,6 +109,7 @@ export class SendQueue {
     this.#taken--;
     this.#gate.kept();
     if (!this.#settle(job)) return;
+    job.kept = true;
     job.resolve({ digest, sentBytes: job.sentBytes, incarnation });
   }
 
@@ -210,6 +213,7 @@ class Job implements PutJob {
   sentBytes = 0;
   resumedAt = 0;
   sentAs: number | undefined;
+  kept = false;
   settled = false;
   digestTries = 0;
   backoff: Backoff | undefined;

@@ -3,6 +3,7 @@ import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, it, onTestFinished } from 'vitest';
 import { BucketPool } from '../../src/events/action/bucket-pool.ts';
+import type { CheckedQueue } from '../../src/events/sqs/check-queue.ts';
 import { check, type Finding } from '../../src/events/pull/check.ts';
 
 const S3_HEADERS = { 'content-type': 'application/xml', 'x-amz-request-id': 'tx1' };
@@ -38,19 +39,7 @@ it.each([
     isFifo = false,
     unmatched = 'release',
   } = { maxDeliveries: undefined, ...told } as Redrive;
-  using pool = new BucketPool({});
-  const findings = check({
-    queue: async () => ({ where: 'queue', visibilitySeconds: 30, isFifo, maxDeliveries, hasReceived: true }),
-    pool,
-    buckets: [],
-    prefixes: [],
-    folders: async () => [],
-    minFreeBytes: 0,
-    unmatched,
-    requests: {},
-  });
-  const found: Finding[] = [];
-  for await (const finding of findings) if (finding.name === 'redrive policy') found.push(finding);
+  const found = await findingsOf('redrive policy', { maxDeliveries, isFifo }, unmatched);
   expect(found).toMatchObject([{ level, message: expect.stringContaining(message) }]);
   expect(found[0]?.hint?.includes('unmatched: discard') ?? false).toBe(level === 'warning');
 });
@@ -60,20 +49,7 @@ it.each([
   ['discard', true, 0],
   ['release', false, 0],
 ] as const)('says that a FIFO queue takes nothing back: %s, FIFO %s', async (unmatched, isFifo, count) => {
-  using pool = new BucketPool({});
-  const where = { where: 'queue', visibilitySeconds: 30, maxDeliveries: undefined, hasReceived: true };
-  const findings = check({
-    queue: async () => ({ ...where, isFifo }),
-    pool,
-    buckets: [],
-    prefixes: [],
-    folders: async () => [],
-    minFreeBytes: 0,
-    unmatched,
-    requests: {},
-  });
-  const told: Finding[] = [];
-  for await (const finding of findings) if (finding.name === 'order') told.push(finding);
+  const told = await findingsOf('order', { maxDeliveries: undefined, isFifo }, unmatched);
   expect(told).toHaveLength(count);
   for (const { level, message, hint } of told)
     expect([level, message, hint]).toEqual([
@@ -82,6 +58,28 @@ it.each([
       expect.stringContaining('discard'),
     ]);
 });
+
+/** What is found of one name where nothing but the queue is looked at. */
+async function findingsOf(
+  name: string,
+  queue: Pick<CheckedQueue, 'maxDeliveries' | 'isFifo'>,
+  unmatched: 'release' | 'discard',
+): Promise<Finding[]> {
+  using pool = new BucketPool({});
+  const findings = check({
+    queue: async () => ({ where: 'queue', visibilitySeconds: 30, hasReceived: true, ...queue }),
+    pool,
+    buckets: [],
+    prefixes: [],
+    folders: async () => [],
+    minFreeBytes: 0,
+    unmatched,
+    requests: {},
+  });
+  const found: Finding[] = [];
+  for await (const finding of findings) if (finding.name === name) found.push(finding);
+  return found;
+}
 
 it('says where the right to receive was not tried, and why', async () => {
   using pool = new BucketPool({});

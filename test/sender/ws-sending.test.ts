@@ -6,7 +6,7 @@ import type { SenderMessage } from '../../src/protocol/messages.ts';
 import type { SourceFile } from '../../src/sender/target.ts';
 import { allDay } from '../../src/flow/bandwidth.ts';
 import { createRateLimiter } from '../../src/flow/rate-limiter.ts';
-import { acknowledge } from './fake-receiver.ts';
+import { acknowledge, type Script } from './fake-receiver.ts';
 import { QUICK, scripted as start, usingForTest } from './receiver-fixture.ts';
 import { noise, SourceFolder } from './source-folder.ts';
 
@@ -18,6 +18,16 @@ beforeEach(() => {
 
 const writeMany = (count: number, size = 10): SourceFile[] =>
   Array.from({ length: count }, (_, i) => folder.write(`DC1/${i}`, noise(size, i)));
+
+/** Acknowledges the first file when its seal has been asked for. */
+const KEPT_AT_SEAL: Script = {
+  sealsBehind: true,
+  message: ({ say }, message) => {
+    if (message.type !== 'seal') return;
+    say({ type: 'ack', ranges: [{ first: 1, last: 1 }] });
+    say({ type: 'sealed', request: message.request });
+  },
+};
 
 describe('ws target: sending', () => {
   it('says HELLO first, then small files together, without waiting for answers', async () => {
@@ -196,28 +206,14 @@ describe('ws target: sending', () => {
   });
 
   it('seals right behind the marker where the receiver waits for that by itself', async () => {
-    const { receiver, target } = await start({
-      sealsBehind: true,
-      message: (session, message) => {
-        if (message.type !== 'seal') return;
-        session.say({ type: 'ack', ranges: [{ first: 1, last: 1 }] });
-        session.say({ type: 'sealed', request: message.request });
-      },
-    });
+    const { receiver, target } = await start(KEPT_AT_SEAL);
     await target.seal(parseRelPath('DC1'), folder.write('DC1/finished.parse', ''));
     expect(receiver.heard.map((message) => message.type)).toEqual(['hello', 'files', 'seal']);
     expect(receiver.heard.at(-1)).toMatchObject({ behind: 1 });
   });
 
   it('seals right behind a marker that is too large for FILES', async () => {
-    const { receiver, target } = await start({
-      sealsBehind: true,
-      message: (session, message) => {
-        if (message.type !== 'seal') return;
-        session.say({ type: 'ack', ranges: [{ first: 1, last: 1 }] });
-        session.say({ type: 'sealed', request: message.request });
-      },
-    });
+    const { receiver, target } = await start(KEPT_AT_SEAL);
     await target.seal(parseRelPath('DC1'), folder.write('DC1/finished.parse', noise(99_999)));
     expect(receiver.heard.slice(-2)).toMatchObject([{ type: 'end' }, { type: 'seal', behind: 1 }]);
   });

@@ -157,7 +157,7 @@ export class Calls {
 
   /** Whether the call has been put aside until its file has come further. */
   #hold(call: OpenCall): boolean {
-    if (call.settled || call.behind?.settled !== false) return false;
+    if (call.settled || call.behind?.kept !== false) return false;
     this.#held.add(call);
     return true;
   }

@@ -187,7 +187,7 @@ export class SealCall extends OpenCall {
 
   override answer(message: Answer): boolean {
     if (message.type !== 'sealed') throw unfitting('SEAL');
-    if (this.behind?.settled === false) throw unfitting('SEAL');
+    if (this.behind?.kept === false) throw unfitting('SEAL');
     this.settled = true;
     this.#resolve();
     return true;
@@ -230,7 +230,7 @@ export class ReadCall extends OpenCall {
 
 /** Whether a call may go to a receiver that has said this: its file has been kept, or has been sent, and the receiver waits for it. */
 export function mayFollow(behind: PutJob | undefined, { sealsBehind = false }: Offered): boolean {
-  return behind === undefined || behind.settled || (sealsBehind && behind.sentAs !== undefined);
+  return behind === undefined || behind.kept || (sealsBehind && behind.sentAs !== undefined);
 }
 
 /** Bytes that the range has of a file of this size. */
