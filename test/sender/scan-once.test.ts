@@ -4,6 +4,7 @@ import {
   linkSync,
   readFileSync,
   renameSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -84,6 +85,8 @@ describe('--once', () => {
     utimesSync(at('DC1/a'), OLD_SECONDS, OLD_SECONDS);
     chmodSync(at('DC1/a'), 0o664);
     write('DC1/finished.parse');
+    // A file that was marked since the start of a scan is none that was marked before.
+    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(statSync(at('DC1/a')).ctimeMs));
     const { summary } = await scan(optionsFor(root, target).options);
     expect(summary).toMatchObject({ files: 1, skippedMarked: 1, directories: [{ sealed: true }] });
     expect(await kept('DC1/a')).toBeDefined();
