@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Act, Task } from '../../src/events/action/action.ts';
 import type { Outcome } from '../../src/events/action/outcome.ts';
 import type { ObjectEvent } from '../../src/events/object-event.ts';
@@ -218,6 +218,22 @@ describe('lanes', () => {
     expect(done).toEqual(['created', 'removed']);
   });
 
+  it('let no more wait at a key once room was left at it, whatever a clock says that is behind its timers', async () => {
+    vi.spyOn(performance, 'now').mockReturnValue(0);
+    const looks = new Looks();
+    const lanes = open(looks.act);
+    void add(lanes, { path: 'a' });
+    const [, behind] = [1, 2].map(() => add(lanes, { path: 'a', keepsTurn: true }));
+    expect(lanes.isQuickAt('a')).toBe(true);
+    expect(await behind).toEqual({ kind: 'behind' });
+    expect(lanes.isQuickAt('a')).toBe(false);
+    looks.endAll();
+    await until(() => looks.underWay.length === 2);
+    looks.endAll();
+    await lanes.idle();
+    expect(lanes.isQuickAt('a')).toBe(true);
+  });
+
   it('begin nothing once they are to stop, and finish what is under way', async () => {
     const looks = new Looks();
     const stop = new AbortController();
@@ -274,11 +290,12 @@ interface Given {
   readonly event?: Partial<ObjectEvent>;
   readonly staysMs?: number;
   readonly attempts?: number;
+  readonly keepsTurn?: boolean;
 }
 
 function add(
   lanes: Lanes<unknown>,
-  { path, key = path, event = {}, staysMs = 0, attempts = 1 }: Given,
+  { path, key = path, event = {}, staysMs = 0, attempts = 1, keepsTurn }: Given,
 ): Promise<Result> {
   const task: Item<unknown>['task'] = {
     event: {
@@ -300,7 +317,7 @@ function add(
     attempt: 1,
     body: () => '{}',
   };
-  return new Promise((settle) => lanes.add({ task, place: path, attempts, staysMs, settle }));
+  return new Promise((settle) => lanes.add({ task, place: path, attempts, staysMs, keepsTurn, settle }));
 }
 
 async function until(condition: () => boolean): Promise<void> {

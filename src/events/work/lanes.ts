@@ -95,7 +95,7 @@ export class Lanes<Target> {
       lane.news.wake();
       return;
     }
-    const fresh = { waiting: [item], news: new Wakeup(), sinceMs: performance.now() };
+    const fresh = { waiting: [item], news: new Wakeup(), isQuick: true };
     this.#lanes.set(place, fresh);
     this.#running.add(this.#work(place, fresh));
   }
@@ -112,8 +112,7 @@ export class Lanes<Target> {
 
   /** Whether what is under way at a place, or waits for its turn, has not done so for long. */
   isQuickAt(place: string): boolean {
-    const lane = this.#lanes.get(place);
-    return lane === undefined || performance.now() - lane.sinceMs < QUICK_MS;
+    return this.#lanes.get(place)?.isQuick !== false;
   }
 
   /** Resolves when all records have been settled. */
@@ -142,8 +141,9 @@ export class Lanes<Target> {
   /** Settles the group, and has it leave the room to others where that takes long. */
   async #settledQuickly(lane: Lane<Target>, group: Item<Target>[]): Promise<Result | 'others first'> {
     if (this.#options.needs === 'each') return await this.#settled(lane, group);
-    lane.sinceMs = performance.now();
+    lane.isQuick = true;
     const timer = setTimeout(() => {
+      lane.isQuick = false;
       leaveRoom(group);
       leaveRoom(lane.waiting);
     }, QUICK_MS);
@@ -216,6 +216,7 @@ export class Lanes<Target> {
     const result = await this.#turns.take(bucket, mayLeave, async (leave) => {
       if (this.#options.signal.aborted) return STOPPED;
       this.#join(lane, group);
+      if (!lane.isQuick) leaveRoom(group);
       return await this.#act(group, isLastLook, leave);
     });
     return typeof result === 'string' ? NO_TURN[result] : result;
@@ -273,8 +274,8 @@ const NO_TURN: Readonly<Record<NoTurn, Result>> = { slow: { kind: 'slow' }, stop
 
 interface Lane<Target> {
   waiting: Item<Target>[];
-  /** When the last group was taken, on the clock of performance.now(). */
-  sinceMs: number;
+  /** Whether the last group was taken not long ago, where the newest is enough. What comes after that finds little room. */
+  isQuick: boolean;
   /** Woken by each record that comes. */
   readonly news: Wakeup;
 }
