@@ -1,6 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { SECOND_TRIES } from './harness/second-tries.ts';
 
 /** A file that replaces modules needs a worker of its own; all others share theirs, which saves a start for each. */
 const MOCKING = globSync('test/**/*.test.ts', { cwd: import.meta.dirname }).filter((path) =>
@@ -29,6 +30,8 @@ class SlowFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
+    reporters: ['default', './harness/second-tries.ts'],
+    retry: SECOND_TRIES,
     globalSetup: SETUPS,
     // Real processes, sockets and disks: generous, so that a slow disk is no failure; nothing waits this long by plan.
     testTimeout: 240_000,

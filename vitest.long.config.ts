@@ -1,6 +1,7 @@
 import { globSync } from 'node:fs';
 import { basename } from 'node:path';
 import { defineConfig } from 'vitest/config';
+import { SECOND_TRIES } from './harness/second-tries.ts';
 
 const ALL = globSync('test/long/**/*.test.ts', { cwd: import.meta.dirname });
 /** They measure memory or delay, count what is sent twice, share work among processes, or keep all cores busy: one at a time. */
@@ -38,6 +39,8 @@ if (missing.length > 0) throw new Error(`no such test: ${missing.map((path) => b
 /** What takes minutes: the sizes that isync is made for. `npm run test:long` */
 export default defineConfig({
   test: {
+    reporters: ['default', './harness/second-tries.ts'],
+    retry: SECOND_TRIES,
     globalSetup: ['s3', 'rabbit', 'cli', 'tools'].map((name) => `harness/${name}-setup.ts`),
     // A slow disk makes as many files durable in a minute as a fast one in a second.
     testTimeout: 600_000,
