@@ -31,7 +31,10 @@ export class Remover {
 
   async remove(key: string): Promise<'removed' | 'locked' | 'denied'> {
     const { signal } = this.#options;
-    const found = await this.#try(`remove ${key}`, async () => await this.target.remove(key, { signal }));
+    const found = await this.#try(
+      `remove ${key}`,
+      async () => await this.target.remove(key, { signal, isListed: true }),
+    );
     return found === 'absent' ? 'removed' : found;
   }
 
