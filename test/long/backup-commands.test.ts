@@ -175,7 +175,26 @@ describe('isync backup prune', () => {
       mkdirSync(`${state}/${folder}`, { recursive: true });
       writeFileSync(`${state}/${folder}/${name}`, 'x');
     }
-    expect((await stage.run(['prune'])).exitCode).toBe(0);
+    const before = ['spool', 'scratch', 'lists'].flatMap((folder) => readdirSync(`${state}/${folder}`));
+    const dry = await stage.run(['prune', '--dry-run']);
+    expect(dry.stdout).toContain(
+      [
+        `app in ${state}`,
+        '  due      spool/3: no run needs it',
+        '  due      scratch/3: no run needs it',
+        '  due      lists/3.files: no backup will be compared with it',
+        '  keep     lists/7.files: the next backup may be compared with it',
+      ].join('\n'),
+    );
+    expect(['spool', 'scratch', 'lists'].flatMap((folder) => readdirSync(`${state}/${folder}`))).toEqual(
+      before,
+    );
+    const pruned = await stage.asked<{ readonly jobs: readonly { readonly local: unknown }[] }>(['prune']);
+    expect(pruned.jobs[0]?.local).toContainEqual({
+      path: 'spool/3',
+      fate: 'removed',
+      why: 'no run needs it',
+    });
     expect(['spool', 'scratch', 'lists'].flatMap((folder) => readdirSync(`${state}/${folder}`))).toEqual([
       '7.files',
     ]);
