@@ -95,7 +95,7 @@ describe('a prune', () => {
     ]);
     expect(pruned.calls).toEqual(['uploads']);
     expect([...stage.target.objects.keys()]).toEqual(before);
-    expect(stage.state.agreedVersion).toBe(0);
+    expect(stage.state.targets.agreedVersion('memory')).toBe(0);
   });
 
   it('removes no backup of a job without a rule', async () => {
@@ -178,10 +178,10 @@ describe('nothing is removed', () => {
     expect([...stage.target.objects.keys()]).toEqual(before);
     expect(pruned.calls.filter((call) => /^(remove|abort)/.test(call))).toEqual([]);
     expect(fatesOf(pruned)).toContain('1 due');
-    expect(stage.state.agreedVersion).toBe(0);
+    expect(stage.state.targets.agreedVersion('memory')).toBe(0);
   });
 
-  it('after half the size, also of the runs that follow, until a person has had something pruned', async () => {
+  it('after half the size, also of the runs that follow, and of none in between, until a person agrees', async () => {
     const stage = await fourBackups();
     await stage.make(5, undefined, { isShrunk: true });
     await stage.make(6);
@@ -189,13 +189,28 @@ describe('nothing is removed', () => {
     await stage.prune({ last: 1 }, { isDryRun: true });
     expect((await stage.prune({ last: 1 }, { run: 'complete' })).bars).toHaveLength(1);
     expect(stage.versions).toEqual([1, 2, 3, 4, 5, 6]);
-    expect((await stage.prune({ last: 3 })).bars).toEqual([]);
+    expect((await stage.prune({ last: 1 })).bars).toHaveLength(1);
+    const agreed = { isAgreed: true };
+    expect((await stage.prune({ last: 3 }, { ...agreed, isDryRun: true })).bars).toEqual([]);
+    expect((await stage.prune({ last: 3 })).bars).toHaveLength(1);
+    expect(stage.versions).toEqual([1, 2, 3, 4, 5, 6]);
+    expect((await stage.prune({ last: 3 }, agreed)).bars).toEqual([]);
     expect(stage.versions).toEqual([4, 5, 6]);
     expect((await stage.prune({ last: 2 }, { run: 'complete' })).bars).toEqual([]);
     expect(stage.versions).toEqual([5, 6]);
     // That was about those; the next one is asked for again.
     await stage.make(7, undefined, { isShrunk: true });
     expect((await stage.prune({ last: 1 }, { run: 'complete' })).bars).toHaveLength(1);
+  });
+
+  it('after half the size in this store, whatever a person agrees with in another one', async () => {
+    const stage = await fourBackups();
+    await stage.make(5, undefined, { isShrunk: true });
+    const other = await PruneStage.start(new MemoryTarget({ name: 'other' }));
+    await other.make(6);
+    expect((await other.prune({ last: 1 }, { state: stage.state, isAgreed: true })).bars).toEqual([]);
+    expect((await stage.prune({ last: 1 }, { run: 'complete' })).bars).toHaveLength(1);
+    expect(stage.versions).toEqual([1, 2, 3, 4, 5]);
   });
 });
 

@@ -161,6 +161,24 @@ describe('isync backup prune', () => {
     expect(versionsIn(await stage.asked(['list']))).toEqual([[2]]);
   });
 
+  it('waits after a backup of half the size until a person agrees', async () => {
+    stage.configure({ keep: { last: 1 } });
+    writeFileSync(stage.at('src/b'), 'b'.repeat(5000));
+    expect((await stage.run(['run'])).exitCode).toBe(0);
+    rmSync(stage.at('src/b'));
+    expect((await stage.run(['run'])).stdout).toContain('until you agree (isync backup prune --agree)');
+    const barred = await stage.run(['prune']);
+    const told = expect.stringContaining('run "isync backup prune --agree" if that is right');
+    expect([barred.exitCode, barred.stdout]).toEqual([1, told]);
+    expect(versionsIn(await stage.asked(['list']))).toEqual([[2, 1]]);
+    const status = await stage.run(['status']);
+    const problem = expect.stringContaining(`nothing is pruned at ${stage.at('one')} until`);
+    expect([status.exitCode, status.stdout]).toEqual([1, problem]);
+    expect((await stage.run(['prune', '--agree'])).exitCode).toBe(0);
+    expect(versionsIn(await stage.asked(['list']))).toEqual([[2]]);
+    expect((await stage.run(['status'])).exitCode).toBe(0);
+  });
+
   it('clears what killed runs have left on this machine', async () => {
     stage.configure({ keep: { last: 1 } });
     await stage.make({ type: 'full', version: 7 });

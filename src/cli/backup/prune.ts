@@ -115,6 +115,7 @@ async function pruneStore(
       state: state ?? NOTHING_KNOWN,
       run: undefined,
       isOwn,
+      isAgreed: config.agree,
       isDryRun: config.dryRun,
       log: given.log,
       signal,
@@ -151,8 +152,6 @@ async function isOwnJob(
 
 /** For a dry run where this machine has no state of the job. */
 const NOTHING_KNOWN: PruneState = {
-  agreedVersion: 0,
-  agree: () => undefined,
   packs: { find: () => [] },
   targets: {
     upload: () => undefined,
@@ -161,5 +160,7 @@ const NOTHING_KNOWN: PruneState = {
     noteRemoval: () => undefined,
     endRemoval: () => undefined,
     removals: () => new Set(),
+    agreedVersion: () => 0,
+    agree: () => undefined,
   },
 };
