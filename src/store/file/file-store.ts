@@ -121,7 +121,7 @@ class FileStore implements LocalStore {
     });
     this.#space = new FreeSpace(root, options.minFreeBytes ?? 0);
     this.#stamping = { mode: options.mode ?? PUBLISHED_MODE, owner: options.owner };
-    this.#readsDirectly = options.readsDirectly ?? false;
+    this.#readsDirectly = options.readsDirectly ?? area.isInMemory;
     this.#append = options.direct === true ? new DirectAppender().append : appendInPool;
     this.#folders = new Folders(root, { keeps: options.keeps, owner: options.owner });
     this.#queues = new DeviceQueues(this.#folders, {
@@ -285,7 +285,7 @@ class FileStore implements LocalStore {
     try {
       const end = endOf(found.entry.size, options);
       if (this.#readsDirectly && end - start <= MOST_DIRECT_BYTES) {
-        const bytes = readDirectly(this.root, found, start, end);
+        const bytes = readDirectly(this.root, found, options);
         if (bytes.length > 0) yield bytes;
         return;
       }
