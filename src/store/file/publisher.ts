@@ -144,7 +144,7 @@ export class Publisher {
   }
 
   #name(folders: FolderBatch, file: StagedFile): StandingFolder | Promise<StandingFolder> {
-    const folder = this.#whenTaken === 'replace' ? replaceAtOnce(folders, file) : undefined;
+    const folder = this.#whenTaken === 'replace' ? replaceAtOnce(folders, file) : linkAtOnce(folders, file);
     if (folder !== undefined) return folder;
     return folders.within(parentOf(file.file.path), async (folder) => {
       const path = join(folder.path, nameOf(file.file.path));
@@ -177,11 +177,7 @@ export class Publisher {
       if (this.#whenTaken === 'refuse') throw taken(path, file);
       await checkKept(path, file, digest);
     }
-    try {
-      unlinkSync(staged);
-    } catch {
-      // It is published. What stays behind is a second name of it, which nobody resumes; see parts.ts.
-    }
+    unlinkStaged(staged);
   }
 }
 
@@ -214,6 +210,26 @@ function replaceAtOnce(folders: FolderBatch, incoming: StagedFile): StandingFold
   } catch (error) {
     if (isVanished(error)) return undefined;
     throw error;
+  }
+}
+
+/** The same for a name that nothing else has. Whatever keeps it from being given is found and told by the other way. */
+function linkAtOnce(folders: FolderBatch, { file, staged }: StagedFile): StandingFolder | undefined {
+  try {
+    const folder = folders.ensure(parentOf(file.path));
+    linkSync(staged, join(folder.path, nameOf(file.path)));
+    unlinkStaged(staged);
+    return folder;
+  } catch {
+    return undefined;
+  }
+}
+
+function unlinkStaged(staged: string): void {
+  try {
+    unlinkSync(staged);
+  } catch {
+    // It is published. What stays behind is a second name of it, which nobody resumes; see parts.ts.
   }
 }
 
