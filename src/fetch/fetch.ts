@@ -8,6 +8,7 @@ import { type IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { LocalStore } from '../store/file/local-store.ts';
 import { fetchFile, SMALL_BYTES, type FetchContext } from './fetch-file.ts';
 import type { FetchTally } from './fetch-tally.ts';
+import { PutBatches } from './put-batches.ts';
 import { Seals } from './seals.ts';
 import type { Reader } from '../store/reader.ts';
 import { isOfDisk, refusedObject } from '../store/refused-object.ts';
@@ -51,6 +52,7 @@ export async function fetchFiles(request: FetchRequest): Promise<IsyncError | un
   const context: FetchContext = {
     reader,
     into,
+    puts: new PutBatches(into),
     overwrite,
     signal,
     large: new Limiter(LARGE_AT_ONCE),
