@@ -121,25 +121,24 @@ async function isSame(
   return mine !== undefined && theirs !== undefined && mine.digest.equals(theirs);
 }
 
-async function copyWhole({ entry, digest, bytes }: StoredFile, context: FetchContext): Promise<void> {
-  const content = await all(bytes, entry, context);
+async function copyWhole(
+  { entry, digest, bytes, content: read }: StoredFile,
+  context: FetchContext,
+): Promise<void> {
+  const content = read?.length === entry.size ? read : await all(bytes, entry);
+  context.onMoved(content.length);
   const expected = digest ?? { algorithm: ALGORITHM, value: digestOf(ALGORITHM, content) };
   await within(context, () => context.puts.put(entry, content, expected));
 }
 
 /** The one piece as it is, or a copy of all. @throws IsyncError FILE_CHANGED where there are more or less bytes than the file has */
-async function all(
-  bytes: StoredFile['bytes'],
-  { path, size }: FileEntry,
-  { onMoved }: FetchContext,
-): Promise<Uint8Array> {
+async function all(bytes: StoredFile['bytes'], { path, size }: FileEntry): Promise<Uint8Array> {
   const pieces: Uint8Array[] = [];
   let length = 0;
   for await (const piece of bytes) {
     length += piece.length;
     if (length > size) throw replaced(path);
     pieces.push(piece);
-    onMoved(piece.length);
   }
   if (length < size) throw replaced(path);
   const [first] = pieces;

@@ -126,7 +126,8 @@ async function forEach(
   try {
     for await (const entry of entries) {
       const place = await places.enter();
-      const held = await memory.take(entry.size > SMALL_BYTES ? 0 : entry.size);
+      const bytes = entry.size > SMALL_BYTES ? 0 : entry.size;
+      const held = memory.tryTake(bytes) ?? (await memory.take(bytes));
       const end = (): void => {
         held[Symbol.dispose]();
         place[Symbol.dispose]();

@@ -80,7 +80,7 @@ export class PartReader {
     const { size, mtimeUs } = found.entry;
     about = { size, mtimeUs, version: versionOnWire(found.version), kept: keptOnWire(found.digest) };
     const wanted = Math.max(0, Math.min(length, size - start));
-    const content = wanted === 0 ? NOTHING : await joined(found.bytes, wanted, place);
+    const content = wanted === 0 ? NOTHING : (found.content ?? (await joined(found.bytes, wanted, place)));
     return { ...about, digest: digestOf(algorithm, content), content };
   }
 

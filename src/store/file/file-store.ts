@@ -174,7 +174,8 @@ class FileStore implements LocalStore {
     if (found === undefined) return undefined;
     // No program can set the ctime.
     const version = `${found.stats.ino} ${found.stats.ctimeMs}`;
-    return { entry: found.entry, version, bytes: this.#bytesOf(found, options) };
+    const content = this.#contentOf(found, options);
+    return { entry: found.entry, version, bytes: this.#bytesOf(found, options), content };
   }
 
   put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void> {
@@ -276,6 +277,19 @@ class FileStore implements LocalStore {
 
   async #find(path: RelPath): Promise<Published | undefined> {
     return this.#readsDirectly ? findDirectly(this.root, path) : findPublished(this.root, path);
+  }
+
+  /** Few bytes of a known number. */
+  #contentOf(found: Published, options: ReadOptions): Buffer | undefined {
+    const { start = 0, length = Infinity } = options;
+    const bytes = endOf(found.entry.size, options) - start;
+    const isFew = this.#readsDirectly && length <= MOST_DIRECT_BYTES && bytes > 0;
+    if (!isFew) return undefined;
+    try {
+      return readDirectly(this.root, found, options);
+    } catch (error) {
+      throw rejection(error, found.entry.path, options.signal);
+    }
   }
 
   async *#bytesOf(found: Published, options: ReadOptions): AsyncGenerator<Uint8Array> {

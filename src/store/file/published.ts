@@ -1,6 +1,5 @@
 import { closeSync, constants, fstatSync, openSync, read, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createDigester, type Digester, type DigestAlgorithm } from '../../model/digest.ts';
 import { type FileEntry, toMicroseconds } from '../../model/file-entry.ts';
 import { parentOf, type RelPath } from '../../model/rel-path.ts';
@@ -25,7 +24,7 @@ export interface Published {
 
 /** The file at `path`, or undefined where there is none: symlinks are not followed and are none. */
 export async function findPublished(root: string, path: RelPath): Promise<Published | undefined> {
-  const stats = await unlessAbsent(() => lstat(join(root, path)));
+  const stats = await unlessAbsent(() => lstat(`${root}/${path}`));
   if (stats === undefined || !stats.isFile() || !inRealFolders(root, path)) return undefined;
   return publishedOf(path, stats);
 }
@@ -59,7 +58,7 @@ export async function* readPublished(
   const { start = 0, reuse = false, memory = ownMemory } = options;
   const pieceBytes = reuse || options.length === undefined ? READ_BYTES : HELD_BYTES;
   const end = endOf(size, options);
-  const fd = unlessAbsentSync(() => openSync(join(root, path), READ_FLAGS));
+  const fd = unlessAbsentSync(() => openSync(`${root}/${path}`, READ_FLAGS));
   if (fd === undefined) throw replaced(path);
   try {
     // A single piece is compared once it is read.
@@ -107,7 +106,7 @@ export function checkSame(now: Stats, then: Stats, path: RelPath): void {
  */
 export function inRealFolders(root: string, path: RelPath): boolean {
   for (let folder = parentOf(path); folder !== ''; folder = parentOf(folder))
-    if (lstatAt(join(root, folder))?.isDirectory() !== true) return false;
+    if (lstatAt(`${root}/${folder}`)?.isDirectory() !== true) return false;
   return true;
 }
 
@@ -135,7 +134,7 @@ export async function syncPublished(path: string): Promise<void> {
 export async function syncIfThere(root: string, path: RelPath): Promise<boolean> {
   if ((await findPublished(root, path)) === undefined) return false;
   const isSynced = await unlessAbsent(async () => {
-    await syncPublished(join(root, path));
+    await syncPublished(`${root}/${path}`);
     return true;
   });
   return isSynced ?? false;

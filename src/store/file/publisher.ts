@@ -1,5 +1,4 @@
 import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
 import { damageOf } from '../../model/damage.ts';
 import { type FileEntry, toMicroseconds } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
@@ -81,7 +80,7 @@ export class Publisher {
   settle(path: RelPath, isThere: boolean): Promise<void> {
     return this.#changed(path, (folders) => {
       const folder = folders.ensure(parentOf(path));
-      const found = lstatSync(join(folder.path, nameOf(path)), { throwIfNoEntry: false });
+      const found = lstatSync(`${folder.path}/${nameOf(path)}`, { throwIfNoEntry: false });
       if (!isThere || found?.isFile() !== true)
         throw new IsyncError('FILE_VANISHED', 'the file was removed meanwhile', { path, retryable: true });
       return folder;
@@ -147,7 +146,7 @@ export class Publisher {
     const folder = this.#whenTaken === 'replace' ? replaceAtOnce(folders, file) : linkAtOnce(folders, file);
     if (folder !== undefined) return folder;
     return folders.within(parentOf(file.file.path), async (folder) => {
-      const path = join(folder.path, nameOf(file.file.path));
+      const path = `${folder.path}/${nameOf(file.file.path)}`;
       if (this.#whenTaken === 'replace') await this.#replace(path, file);
       else await this.#nameOnce(path, file);
     });
@@ -202,7 +201,7 @@ function replaceAtOnce(folders: FolderBatch, incoming: StagedFile): StandingFold
   const { file, allZeros, staged, replaceDamaged } = incoming;
   try {
     const folder = folders.ensure(parentOf(file.path));
-    const path = join(folder.path, nameOf(file.path));
+    const path = `${folder.path}/${nameOf(file.path)}`;
     const kept = replaceDamaged ? undefined : keptAt(path, file);
     if (kept !== undefined && damageOf(kept, file, allZeros) !== undefined) return undefined;
     renameSync(staged, path);
@@ -217,7 +216,7 @@ function replaceAtOnce(folders: FolderBatch, incoming: StagedFile): StandingFold
 function linkAtOnce(folders: FolderBatch, { file, staged }: StagedFile): StandingFolder | undefined {
   try {
     const folder = folders.ensure(parentOf(file.path));
-    linkSync(staged, join(folder.path, nameOf(file.path)));
+    linkSync(staged, `${folder.path}/${nameOf(file.path)}`);
     unlinkStaged(staged);
     return folder;
   } catch {

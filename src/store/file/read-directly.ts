@@ -1,5 +1,4 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
 import type { RelPath } from '../../model/rel-path.ts';
 import type { ReadOptions } from '../store.ts';
 import { replaced } from '../store-errors.ts';
@@ -14,7 +13,7 @@ export const MOST_DIRECT_BYTES = 256 * 1024;
 
 /** The file at `path`, or undefined where there is none: symlinks are not followed and are none. */
 export function findDirectly(root: string, path: RelPath): Published | undefined {
-  const stats = lstatAt(join(root, path));
+  const stats = lstatAt(`${root}/${path}`);
   if (stats === undefined || !stats.isFile() || !inRealFolders(root, path)) return undefined;
   return publishedOf(path, stats);
 }
@@ -26,7 +25,7 @@ export function findDirectly(root: string, path: RelPath): Published | undefined
 export function readDirectly(root: string, { entry, stats }: Published, options: ReadOptions): Buffer {
   const { path, size } = entry;
   const { start = 0, memory = ownMemory } = options;
-  const fd = unlessAbsentSync(() => openSync(join(root, path), READ_FLAGS));
+  const fd = unlessAbsentSync(() => openSync(`${root}/${path}`, READ_FLAGS));
   if (fd === undefined) throw replaced(path);
   try {
     const bytes = memory(endOf(size, options) - start);
