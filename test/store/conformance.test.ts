@@ -10,7 +10,7 @@ const FILES_ON_DISK = 3000;
 
 for (const [by, readsDirectly, files] of [
   ['the thread pool', false, FILES_ON_DISK],
-  ['its own thread', true, 100],
+  ['its own thread', true, 1100],
 ] as const)
   storeSuite(`the file store, read by ${by}`, async () => inFolder(readsDirectly), files);
 
