@@ -151,7 +151,11 @@ class Round {
     for (const finding of batch) {
       if (finding.kind === 'problem') this.#context.tally.problem(this.#directory, finding.problem);
       else if (this.#submissions.isMarked(finding.file)) this.#takeMarked(finding.file);
-      else await this.#takeUnmarked(finding.file);
+      else {
+        // Most of them need not wait, and a promise for each costs more than what is done with it.
+        const waiting = this.#takeUnmarked(finding.file);
+        if (waiting !== undefined) await waiting;
+      }
     }
   }
 
@@ -162,32 +166,33 @@ class Round {
     this.#marked.bytes += file.entry.size;
   }
 
-  async #takeUnmarked(file: ListedFile): Promise<void> {
+  /** Resolves when the next one may be taken; undefined where it may at once. */
+  #takeUnmarked(file: ListedFile): Promise<void> | undefined {
     const refused = this.#submissions.refusalOf(file);
     if (refused !== undefined) {
       this.#context.tally.problem(this.#directory, refused);
-      return;
+      return undefined;
     }
     this.#unmarked++;
-    if (this.#submissions.isInFlight(file.entry.path)) return;
+    if (this.#submissions.isInFlight(file.entry.path)) return undefined;
     this.#options.found(file);
     const ageMs = Date.now() - file.identity.mtimeMs;
     // The clock only saves waiting here: what it misjudges is caught by the guarded read and the next listing.
-    if (ageMs >= this.#options.settleMs) await this.#take(file);
-    else if (this.#options.watchFresh !== undefined) this.#options.watchFresh(file.entry.path);
-    else await this.#holdBack(file);
+    if (ageMs >= this.#options.settleMs) return this.#take(file);
+    if (this.#options.watchFresh === undefined) return this.#holdBack(file);
+    this.#options.watchFresh(file.entry.path);
+    return undefined;
   }
 
   /** The first ones at once; what comes after them is listed ahead, so that it can share a sync. */
-  async #take(file: ListedFile): Promise<void> {
+  #take(file: ListedFile): Promise<void> | undefined {
     if (this.#sentAtOnce < FEWEST_SYNCED) {
       this.#sentAtOnce++;
-      await this.#submit(file);
-      return;
+      return this.#submit(file);
     }
     this.#ahead.push(file);
     this.#submissions.listed.add(file.identity);
-    if (this.#ahead.length >= MAX_AHEAD) await this.#sendAhead();
+    return this.#ahead.length >= MAX_AHEAD ? this.#sendAhead() : undefined;
   }
 
   async #sendAhead(): Promise<void> {
@@ -213,9 +218,9 @@ class Round {
     return this.#sync;
   }
 
-  async #holdBack(file: ListedFile): Promise<void> {
+  #holdBack(file: ListedFile): Promise<void> | undefined {
     this.#hold(file);
-    if (this.#heldBack.length >= MAX_HELD_BACK) await this.#sendHeldBack();
+    return this.#heldBack.length >= MAX_HELD_BACK ? this.#sendHeldBack() : undefined;
   }
 
   #hold(file: ListedFile): void {
