@@ -29,8 +29,8 @@ export function relPathFault(text: string): string | undefined {
   return undefined;
 }
 
-/** Whether `text` takes more than `bytes` of UTF-8. Counts them only where it could: a UTF-16 unit takes three at most. */
-export function isLonger(text: string, bytes: number): boolean {
+/** Counts bytes only where `text` could be too long: a UTF-16 unit is at most three bytes of UTF-8. */
+function isLonger(text: string, bytes: number): boolean {
   return text.length * 3 > bytes && Buffer.byteLength(text) > bytes;
 }
 

@@ -206,7 +206,7 @@ function replaceAtOnce(folders: FolderBatch, incoming: StagedFile): StandingFold
   const { file, allZeros, staged, replaceDamaged } = incoming;
   try {
     const folder = folders.ensure(parentOf(file.path));
-    const path = `${folder.path}/${nameOf(file.path)}`;
+    const path = join(folder.path, nameOf(file.path));
     const kept = replaceDamaged ? undefined : keptAt(path, file);
     if (kept !== undefined && damageOf(kept, file, allZeros) !== undefined) return undefined;
     renameSync(staged, path);

@@ -137,7 +137,6 @@ class StoreFullLog extends StoreDecorator {
   }
 
   #kept({ path, size }: FileEntry): void {
-    if (this.#devices.size === 0) return;
     const device = firstSegment(path);
     const full = this.#devices.get(device);
     if (full?.smallest === undefined || size < full.smallest) return;
