@@ -23,11 +23,11 @@ export class Admission {
   }
 
   /** Resolves when there is room, which is taken then. */
-  acquire(rank: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    if (this.tryAcquire()) resolve();
-    else this.#waiting.push({ rank, admit: resolve });
-    return promise;
+  async acquire(rank: number): Promise<void> {
+    if (this.tryAcquire()) return;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push({ rank, admit: resolve });
+    });
   }
 
   release(): void {
@@ -37,7 +37,6 @@ export class Admission {
   }
 
   #takeLowest(): Waiter | undefined {
-    if (this.#waiting.length <= 1) return this.#waiting.pop();
     let lowest = 0;
     for (const [index, waiter] of this.#waiting.entries())
       if (waiter.rank < (this.#waiting[lowest]?.rank ?? Infinity)) lowest = index;

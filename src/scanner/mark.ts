@@ -54,22 +54,11 @@ export async function markFile(
   seen: FileIdentity,
   open?: number,
 ): Promise<MarkResult> {
-  return await markSoon(root, path, seen, open);
-}
-
-/** The same, with no promise but where it has to wait: one for each of many files costs more than the mark. */
-export function markSoon(
-  root: string,
-  path: RelPath,
-  seen: FileIdentity,
-  open?: number,
-): MarkResult | Promise<MarkResult> {
   const absolute = `${root}/${path}`;
   const file = open ?? openUnchanged(absolute, path, seen);
   if (typeof file !== 'number') return file;
   const marking = {
     file,
-    closes: open === undefined,
     absolute,
     path,
     seen,
@@ -78,20 +67,18 @@ export function markSoon(
     touched: false,
     verified: false,
   };
-  const result = markOrWait(marking, FIRST_TICK_WAIT_MS);
-  return typeof result === 'number' ? markLater(marking, result) : result;
-}
-
-/** Goes on after a first try, which said how long to wait (ms). */
-async function markLater(marking: Marking, firstWaitMs: number): Promise<MarkResult> {
-  let waitMs = firstWaitMs;
-  for (let tickMs = 2 * FIRST_TICK_WAIT_MS; ; tickMs *= 2) {
-    // Only here: files that are confirmed together are each closed before the next one is opened.
-    await setTimeout(waitMs);
-    marking.waitedMs += waitMs;
-    const result = markOrWait(marking, tickMs);
-    if (typeof result !== 'number') return result;
-    waitMs = result;
+  try {
+    for (let tickMs = FIRST_TICK_WAIT_MS; ; tickMs *= 2) {
+      const result = tryMark(marking, tickMs);
+      if (typeof result !== 'number') return result;
+      // Only here: files that are confirmed together are each closed before the next one is opened.
+      await setTimeout(result);
+      marking.waitedMs += result;
+    }
+  } catch (error) {
+    throw markError(error, path);
+  } finally {
+    endMarking(marking, open === undefined);
   }
 }
 
@@ -138,8 +125,6 @@ function openUnchanged(absolute: string, path: RelPath, seen: FileIdentity): num
 /** How far the marking of a file has come. */
 interface Marking {
   readonly file: number;
-  /** Whether the file is closed at the end. */
-  readonly closes: boolean;
   readonly absolute: string;
   readonly path: RelPath;
   readonly seen: FileIdentity;
@@ -148,20 +133,6 @@ interface Marking {
   waitedMs: number;
   touched: boolean;
   verified: boolean;
-}
-
-/** As {@link tryMark}; ends the marking unless it has to wait. */
-function markOrWait(marking: Marking, tickMs: number): MarkResult | number {
-  let isOver = true;
-  try {
-    const result = tryMark(marking, tickMs);
-    isOver = typeof result !== 'number';
-    return result;
-  } catch (error) {
-    throw markError(error, marking.path);
-  } finally {
-    if (isOver) endMarking(marking);
-  }
 }
 
 /** Sets the mark and looks at it. Returns what has become of it; or how long to wait (ms) before another one, which will be believed. */
@@ -193,7 +164,7 @@ function tryMark(marking: Marking, tickMs: number): MarkResult | number {
 }
 
 /** Takes a mark off that was not found on the version that was seen. */
-function endMarking({ file, closes, path, touched, verified }: Marking): void {
+function endMarking({ file, path, touched, verified }: Marking, closes: boolean): void {
   try {
     if (touched && !verified) unmark(file, path);
   } finally {

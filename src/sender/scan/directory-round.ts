@@ -151,11 +151,7 @@ class Round {
     for (const finding of batch) {
       if (finding.kind === 'problem') this.#context.tally.problem(this.#directory, finding.problem);
       else if (this.#submissions.isMarked(finding.file)) this.#takeMarked(finding.file);
-      else {
-        // Most of them need not wait, and a promise for each costs more than what is done with it.
-        const waiting = this.#takeUnmarked(finding.file);
-        if (waiting !== undefined) await waiting;
-      }
+      else await this.#takeUnmarked(finding.file);
     }
   }
 
@@ -166,33 +162,32 @@ class Round {
     this.#marked.bytes += file.entry.size;
   }
 
-  /** Resolves when the next one may be taken; undefined where it may at once. */
-  #takeUnmarked(file: ListedFile): Promise<void> | undefined {
+  async #takeUnmarked(file: ListedFile): Promise<void> {
     const refused = this.#submissions.refusalOf(file);
     if (refused !== undefined) {
       this.#context.tally.problem(this.#directory, refused);
-      return undefined;
+      return;
     }
     this.#unmarked++;
-    if (this.#submissions.isInFlight(file.entry.path)) return undefined;
+    if (this.#submissions.isInFlight(file.entry.path)) return;
     this.#options.found(file);
     const ageMs = Date.now() - file.identity.mtimeMs;
     // The clock only saves waiting here: what it misjudges is caught by the guarded read and the next listing.
-    if (ageMs >= this.#options.settleMs) return this.#take(file);
-    if (this.#options.watchFresh === undefined) return this.#holdBack(file);
-    this.#options.watchFresh(file.entry.path);
-    return undefined;
+    if (ageMs >= this.#options.settleMs) await this.#take(file);
+    else if (this.#options.watchFresh !== undefined) this.#options.watchFresh(file.entry.path);
+    else await this.#holdBack(file);
   }
 
   /** The first ones at once; what comes after them is listed ahead, so that it can share a sync. */
-  #take(file: ListedFile): Promise<void> | undefined {
+  async #take(file: ListedFile): Promise<void> {
     if (this.#sentAtOnce < FEWEST_SYNCED) {
       this.#sentAtOnce++;
-      return this.#submit(file);
+      await this.#submit(file);
+      return;
     }
     this.#ahead.push(file);
     this.#submissions.listed.add(file.identity);
-    return this.#ahead.length >= MAX_AHEAD ? this.#sendAhead() : undefined;
+    if (this.#ahead.length >= MAX_AHEAD) await this.#sendAhead();
   }
 
   async #sendAhead(): Promise<void> {
@@ -218,9 +213,9 @@ class Round {
     return this.#sync;
   }
 
-  #holdBack(file: ListedFile): Promise<void> | undefined {
+  async #holdBack(file: ListedFile): Promise<void> {
     this.#hold(file);
-    return this.#heldBack.length >= MAX_HELD_BACK ? this.#sendHeldBack() : undefined;
+    if (this.#heldBack.length >= MAX_HELD_BACK) await this.#sendHeldBack();
   }
 
   #hold(file: ListedFile): void {

@@ -4,14 +4,14 @@ import { sameVersion } from '../../model/file-entry.ts';
 import { factsOf, type ErrorCode } from '../../model/error-table.ts';
 import { errnoOf, toIsyncError, type IsyncError } from '../../model/isync-error.ts';
 import type { ListedFile } from '../../scanner/listed-file.ts';
-import { type MarkResult, markSoon } from '../../scanner/mark.ts';
+import { markFile } from '../../scanner/mark.ts';
 import { digestSource } from '../digest-source.ts';
 import { makeDurable } from '../durable-source.ts';
 import { tickOf } from '../../scanner/clock-tick.ts';
 import type { DirectorySync } from '../directory-sync.ts';
 import type { ScanContext } from './scan-context.ts';
 import { createSourceFile } from '../source-file.ts';
-import type { Receipt, SourceFile } from '../target.ts';
+import type { SourceFile } from '../target.ts';
 
 export type TransferOutcome =
   | {
@@ -85,8 +85,7 @@ export async function transfer(
       const digest = await digestSource(source, options.target.traits.digest);
       if (!digest.equals(receipt.digest)) return { kind: 'changed' };
     }
-    const marked = markSoon(options.root, file.entry.path, file.identity, source.descriptor);
-    return outcomeOfMark(context, file, receipt, marked instanceof Promise ? await marked : marked);
+    return await mark(context, file, receipt.incarnation, source.descriptor);
   } catch (thrown) {
     if (cut.aborted) return { kind: 'stopped' };
     return outcomeOf(context, toIsyncError(thrown, 'INTERNAL', { path: file.entry.path }));
@@ -108,12 +107,14 @@ async function isKept({ options, cut }: ScanContext, source: SourceFile): Promis
   return kept?.digest?.equals(await digestSource(source, target.traits.digest)) === true;
 }
 
-function outcomeOfMark(
+async function mark(
   context: ScanContext,
   file: ListedFile,
-  { incarnation }: Receipt,
-  result: MarkResult,
-): TransferOutcome {
+  incarnation: string,
+  descriptor: number | undefined,
+): Promise<TransferOutcome> {
+  const { root } = context.options;
+  const result = await markFile(root, file.entry.path, file.identity, descriptor);
   if (result.outcome !== 'marked') return { kind: result.outcome };
   context.tally.transferred(file.entry.path, file.entry.size);
   return { kind: 'marked', identity: result.identity, believable: result.believable, incarnation };
