@@ -28,9 +28,12 @@ it('waits for a reader that is behind, so that no line is lost at exit', async (
   expect(lines.at(-2)).toBe(`a line of the log, the ${LINES - 1}th`);
 });
 
-it.runIf(process.platform === 'linux')('loses what a full disk does not take, and stops nothing', async () => {
-  const full = openSync('/dev/full', 'w');
-  const child = run(full);
-  closeSync(full);
-  expect(await once(child, 'close')).toEqual([7, null]);
-});
+it.runIf(process.platform === 'linux')(
+  'loses what a full disk does not take, and stops nothing',
+  async () => {
+    const full = openSync('/dev/full', 'w');
+    const child = run(full);
+    closeSync(full);
+    expect(await once(child, 'close')).toEqual([7, null]);
+  },
+);
