@@ -12,13 +12,17 @@ export async function newestVersion(
   return found && { versionId: found.VersionId };
 }
 
-/** Removes one version for good, and the object where it has no versions. One that is gone already is fine. */
+/**
+ * Removes one version for good, and the object where it has no versions. One that is gone already is fine. Returns the version of the delete
+ * marker that a bucket with versions has made instead, because none was named.
+ */
 export async function removeVersion(
   bucket: Bucket,
   key: string,
   versionId: string | undefined,
   request: RequestOptions = {},
-): Promise<void> {
+): Promise<string | undefined> {
   const command = new DeleteObjectCommand({ Bucket: bucket.name, Key: key, VersionId: versionId });
-  await bucket.sendUnlessAbsent(request, (client, sending) => client.send(command, sending));
+  const done = await bucket.sendUnlessAbsent(request, (client, sending) => client.send(command, sending));
+  return versionId === undefined && done?.DeleteMarker === true ? done.VersionId : undefined;
 }

@@ -176,8 +176,8 @@ describe('a chain', () => {
   });
 
   it('is damaged where one of its archives is, until a newer backup passes', async () => {
-    const note = (version: number, atMs: number, fault?: string): void =>
-      state.targets.setVerification(target.name, version, { atMs, depth: 'deep', fault, readTo: 0 });
+    const note = (version: number, atMs: number, fault?: string, depth: 'deep' | 'shallow' = 'deep'): void =>
+      state.targets.setVerification(target.name, version, { atMs, depth, fault, readTo: 0 });
     const standings = async () => standingsOf(await read(), target.name, state.targets);
     expect(isVerificationFailing(await standings())).toBe(false);
     note(3, 100);
@@ -188,7 +188,13 @@ describe('a chain', () => {
     expect(isVerificationFailing(await standings())).toBe(true);
     note(4, 150);
     expect(isVerificationFailing(await standings())).toBe(true);
+    // A listing does not answer what reading has found.
+    note(4, 250, undefined, 'shallow');
+    expect(isVerificationFailing(await standings())).toBe(true);
     note(4, 250);
+    expect(isVerificationFailing(await standings())).toBe(false);
+    note(2, 200, 'gone', 'shallow');
+    note(4, 250, undefined, 'shallow');
     expect(isVerificationFailing(await standings())).toBe(false);
     expect(full.manifest.needs).toHaveLength(1);
   });

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openJobState } from '../../src/backup/state/open-state.ts';
@@ -53,6 +54,23 @@ it('needs a person where a run has failed, a backup is too old, or a target has 
   expect((await reported(stage)).problems[0]).toMatch(
     /^the last run has failed: "before" of the job .*\[SOURCE_FAILED\]$/,
   );
+});
+
+it('needs a person where a backup of half the size keeps a target from being pruned, until one has looked', async () => {
+  const stage = new RunStage();
+  const [memory, other] = [new MemoryTarget(), new MemoryTarget({ name: 'other' })];
+  await stage.run([memory, other]);
+  rmSync(join(stage.data, 'b'));
+  const shrunk = (await stage.run([memory, other])).backups[0]!.manifest;
+  // A newer one that is as large does not take it back.
+  await stage.run([memory, other]);
+  const why = (target: string): string =>
+    `${shrunk.name} is half of the one before or less: nothing is pruned at ${target} until "isync backup prune --agree" has been run`;
+  const targets = ['memory', 'other'];
+  expect((await reported(stage, {}, 0, targets)).problems).toEqual(targets.map(why));
+  using state = await openJobState(stage.job().stateDir);
+  state.targets.agree('memory', shrunk.version + 1);
+  expect((await reported(stage, {}, 0, targets)).problems).toEqual([why('other')]);
 });
 
 it('tells what the next run goes on with, for a day', async () => {

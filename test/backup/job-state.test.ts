@@ -55,6 +55,15 @@ describe('the state of a job', () => {
     expect((await reopened()).takeVersion(0)).toBe(44);
   });
 
+  it('keeps up to where a person has agreed with the size of backups, of each target', async () => {
+    expect(state.targets.agreedVersion('/mnt/usb')).toBe(0);
+    state.targets.agree('/mnt/usb', 7);
+    state.targets.agree('/mnt/usb', 5);
+    await reopened();
+    expect(state.targets.agreedVersion('/mnt/usb')).toBe(7);
+    expect(state.targets.agreedVersion('s3://bucket/prefix')).toBe(0);
+  });
+
   it('tells its runs, the newest first', async () => {
     state.runs.begin(RUN);
     state.runs.begin({ ...RUN, id: 'run-2', startedMs: RUN.startedMs - 1 });

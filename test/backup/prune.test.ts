@@ -4,21 +4,10 @@ import { chainFault } from '../../src/backup/catalogue/chain-fault.ts';
 import { setMark } from '../../src/backup/catalogue/marks.ts';
 import { encodeJobObject } from '../../src/backup/manifest/manifest-codec.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
-import { packOf } from './archive.ts';
 import { MemoryTarget } from './memory-target.ts';
-import { fatesOf, PruneStage } from './pruning.ts';
+import { fatesOf, fourBackups, PruneStage } from './pruning.ts';
 
 const refused = (): IsyncError => new IsyncError('STORE_REFUSED', 'no right', { retryable: true });
-
-/** A store with a full backup, one on it, and two full ones. */
-async function fourBackups(target?: MemoryTarget): Promise<PruneStage> {
-  const stage = await PruneStage.start(target);
-  await stage.make(1);
-  await stage.make(2, 1);
-  await stage.make(3);
-  await stage.make(4);
-  return stage;
-}
 
 describe('a prune', () => {
   it('removes what the rule does not keep: the newest first, of each the manifest first and the archive last', async () => {
@@ -97,11 +86,16 @@ describe('a prune', () => {
       '1 due',
     ]);
     expect(pruned.litter).toEqual([
-      { kind: 'object', key: 'app_full_20250101T000000Z_009.tar.zst', fate: 'due' },
+      {
+        kind: 'object',
+        key: 'app_full_20250101T000000Z_009.tar.zst',
+        fate: 'due',
+        why: 'no backup needs it, written 49 h ago',
+      },
     ]);
     expect(pruned.calls).toEqual(['uploads']);
     expect([...stage.target.objects.keys()]).toEqual(before);
-    expect(stage.state.agreedVersion).toBe(0);
+    expect(stage.state.targets.agreedVersion('memory')).toBe(0);
   });
 
   it('removes no backup of a job without a rule', async () => {
@@ -184,10 +178,10 @@ describe('nothing is removed', () => {
     expect([...stage.target.objects.keys()]).toEqual(before);
     expect(pruned.calls.filter((call) => /^(remove|abort)/.test(call))).toEqual([]);
     expect(fatesOf(pruned)).toContain('1 due');
-    expect(stage.state.agreedVersion).toBe(0);
+    expect(stage.state.targets.agreedVersion('memory')).toBe(0);
   });
 
-  it('after half the size, also of the runs that follow, until a person has had something pruned', async () => {
+  it('after half the size, also of the runs that follow, and of none in between, until a person agrees', async () => {
     const stage = await fourBackups();
     await stage.make(5, undefined, { isShrunk: true });
     await stage.make(6);
@@ -195,13 +189,28 @@ describe('nothing is removed', () => {
     await stage.prune({ last: 1 }, { isDryRun: true });
     expect((await stage.prune({ last: 1 }, { run: 'complete' })).bars).toHaveLength(1);
     expect(stage.versions).toEqual([1, 2, 3, 4, 5, 6]);
-    expect((await stage.prune({ last: 3 })).bars).toEqual([]);
+    expect((await stage.prune({ last: 1 })).bars).toHaveLength(1);
+    const agreed = { isAgreed: true };
+    expect((await stage.prune({ last: 3 }, { ...agreed, isDryRun: true })).bars).toEqual([]);
+    expect((await stage.prune({ last: 3 })).bars).toHaveLength(1);
+    expect(stage.versions).toEqual([1, 2, 3, 4, 5, 6]);
+    expect((await stage.prune({ last: 3 }, agreed)).bars).toEqual([]);
     expect(stage.versions).toEqual([4, 5, 6]);
     expect((await stage.prune({ last: 2 }, { run: 'complete' })).bars).toEqual([]);
     expect(stage.versions).toEqual([5, 6]);
     // That was about those; the next one is asked for again.
     await stage.make(7, undefined, { isShrunk: true });
     expect((await stage.prune({ last: 1 }, { run: 'complete' })).bars).toHaveLength(1);
+  });
+
+  it('after half the size in this store, whatever a person agrees with in another one', async () => {
+    const stage = await fourBackups();
+    await stage.make(5, undefined, { isShrunk: true });
+    const other = await PruneStage.start(new MemoryTarget({ name: 'other' }));
+    await other.make(6);
+    expect((await other.prune({ last: 1 }, { state: stage.state, isAgreed: true })).bars).toEqual([]);
+    expect((await stage.prune({ last: 1 }, { run: 'complete' })).bars).toHaveLength(1);
+    expect(stage.versions).toEqual([1, 2, 3, 4, 5]);
   });
 });
 
@@ -258,82 +267,6 @@ describe('a store that keeps things', () => {
     stage.target.before = () => undefined;
     await stage.prune({ last: 1 });
     expect(stage.target.objects.size).toBe(3);
-  });
-});
-
-describe('litter', () => {
-  const orphan = 'app_full_20250101T000000Z_002.tar.zst';
-
-  async function withLitter(): Promise<PruneStage> {
-    const stage = await PruneStage.start();
-    await stage.make(3);
-    const things = [orphan, `${orphan}.files`, `${orphan}.mark`, 'job.json', 'isync-check', 'notes.txt'];
-    for (const key of things) {
-      await stage.target.put(key, Buffer.from('x'));
-      stage.age(key, 49);
-    }
-    return stage;
-  }
-
-  it('goes after 48 h, the archive last; what is called otherwise stays', async () => {
-    const stage = await withLitter();
-    // Its mark can't be read, so that nothing of that name is safe to go.
-    const spared = await stage.prune({ last: 1 });
-    expect(spared.litter).toEqual([]);
-    stage.target.objects.delete(`${orphan}.mark`);
-    const pruned = await stage.prune({ last: 1 });
-    expect(pruned.calls).toEqual([`remove ${orphan}.files`, `remove ${orphan}`, 'uploads']);
-    const left = [...stage.target.objects.keys()].filter((key) => !key.startsWith(stage.nameOf(3)));
-    expect(left).toEqual(['job.json', 'isync-check', 'notes.txt']);
-  });
-
-  it('stays for 48 h, by the clock of the store', async () => {
-    const stage = await withLitter();
-    stage.target.objects.delete(`${orphan}.mark`);
-    stage.age(orphan, 48.1);
-    stage.age(`${orphan}.files`, 47.9);
-    stage.target.clockAheadMs = -600_000;
-    const { litter } = await stage.prune({ last: 1 }, { isDryRun: true });
-    expect(litter.map(({ key }) => key)).toEqual([`${orphan}.files`, orphan]);
-    stage.target.clockAheadMs = 600_000;
-    const { litter: later } = await stage.prune({ last: 1 }, { isDryRun: true });
-    expect(later).toEqual([]);
-  });
-
-  it('of another machine is what is older than its newest backup; uploads are left to it', async () => {
-    const stage = await withLitter();
-    stage.target.objects.delete(`${orphan}.mark`);
-    const newer = 'app_full_20250101T000000Z_004.tar.zst';
-    await stage.target.put(newer, Buffer.from('x'));
-    stage.age(newer, 99);
-    await stage.target.begin(newer);
-    const now = (): number => Date.now() + 50 * 3_600_000;
-    const { litter, calls } = await stage.prune({ last: 1 }, { isOwn: false, isDryRun: true, now });
-    expect(litter.map(({ key }) => key)).toEqual([`${orphan}.files`, orphan]);
-    expect(calls).toEqual([]);
-    const own = await stage.prune({ last: 1 }, { isDryRun: true, now });
-    expect(own.litter.map(({ kind, key }) => `${kind} ${key}`)).toEqual(
-      [`object ${orphan}.files`, `object ${orphan}`, `object ${newer}`, `upload ${newer}`].toSorted(
-        (a, b) => Number(a.startsWith('upload')) - Number(b.startsWith('upload')) || (a < b ? 1 : -1),
-      ),
-    );
-  });
-
-  it('is no archive that a run goes on with, nor its upload', async () => {
-    const stage = await withLitter();
-    stage.target.objects.delete(`${orphan}.mark`);
-    stage.state.packs.begin(packOf([stage.target], { version: 2, name: orphan }));
-    const id = await stage.target.begin(orphan);
-    const stale = await stage.target.begin(orphan);
-    stage.state.targets.beginUpload('memory', { version: 2, key: orphan, id });
-    const now = (): number => Date.now() + 50 * 3_600_000;
-    const { litter } = await stage.prune({ last: 1 }, { now });
-    expect(litter).toEqual([{ kind: 'upload', key: orphan, fate: 'removed' }]);
-    const left: string[] = [];
-    for await (const upload of stage.target.uploads()) left.push(upload.id);
-    expect(left).toEqual([id]);
-    expect(left).not.toContain(stale);
-    expect(stage.target.objects.has(orphan)).toBe(true);
   });
 });
 

@@ -99,6 +99,16 @@ export class PruneStage {
   }
 }
 
+/** A store with a full backup, one on it, and two full ones. */
+export async function fourBackups(target?: MemoryTarget): Promise<PruneStage> {
+  const stage = await PruneStage.start(target);
+  await stage.make(1);
+  await stage.make(2, 1);
+  await stage.make(3);
+  await stage.make(4);
+  return stage;
+}
+
 /** What it says of each backup: `3 removed`. */
 export function fatesOf({ backups }: Pruned): string[] {
   return backups.map(({ version, fate }) => `${version} ${fate}`);

@@ -130,6 +130,69 @@ describe('requests of a bucket as a target', () => {
     expect(log.at('warn')).toHaveLength(2);
   });
 
+  it('that remove what was listed look up versions until the bucket has told of none', async () => {
+    const gone: Refusal = { status: 204, code: '', body: '' };
+    answers = ({ method }) => (method === 'DELETE' ? gone : KEPT);
+    const target = open();
+    expect(await target.remove('a', { isListed: true })).toBe('removed');
+    expect(await target.remove('b', { isListed: true })).toBe('removed');
+    expect(await target.remove('c')).toBe('removed');
+    expect(asked.map(({ method }) => method)).toEqual(['HEAD', 'DELETE', 'DELETE', 'HEAD', 'DELETE']);
+  });
+
+  it('that remove leave no version behind in a bucket that has been given versions meanwhile', async () => {
+    const gone: Refusal = { status: 204, code: '', body: '' };
+    answers = ({ method }) => (method === 'DELETE' ? gone : KEPT);
+    const target = open();
+    await target.remove('a', { isListed: true });
+    asked = [];
+    const marker = { ...gone, headers: { 'x-amz-delete-marker': 'true', 'x-amz-version-id': 'marker' } };
+    const told = [marker, gone, { ...KEPT, headers: { 'x-amz-version-id': 'first' } }, gone];
+    answers = (_, before) => told[before] ?? { status: 404, code: '' };
+    expect(await target.remove('b', { isListed: true })).toBe('removed');
+    expect(asked.map(({ method, url }) => method + (/versionId=\w+/.exec(url)?.[0] ?? ''))).toEqual([
+      'DELETE',
+      'DELETEversionId=marker',
+      'HEAD',
+      'DELETEversionId=first',
+      'HEAD',
+    ]);
+  });
+
+  it('that remove leave no object behind whose version a bucket with versions does not tell', async () => {
+    const gone: Refusal = { status: 204, code: '', body: '' };
+    const marker = { ...gone, headers: { 'x-amz-delete-marker': 'true', 'x-amz-version-id': 'marker' } };
+    const told = [KEPT, marker, gone, KEPT, gone];
+    answers = (_, before) => told[before] ?? { status: 404, code: '' };
+    expect(await open().remove('a')).toBe('removed');
+    expect(asked.map(({ method, url }) => method + (/versionId=\w+/.exec(url)?.[0] ?? ''))).toEqual([
+      'HEAD',
+      'DELETE',
+      'DELETEversionId=marker',
+      'HEAD',
+      'DELETEversionId=null',
+      'HEAD',
+    ]);
+  });
+
+  it.each([
+    ['has none', { status: 404, code: 'NoSuchObjectLockConfiguration' }],
+    [
+      'has a shorter one',
+      {
+        status: 200,
+        code: '',
+        body: '<Retention><Mode>GOVERNANCE</Mode><RetainUntilDate>2025-04-05T12:00:00Z</RetainUntilDate></Retention>',
+      },
+    ],
+  ] as const)('that lock fail where the bucket takes the lock and %s', async (_, kept) => {
+    answers = ({ method }) => (method === 'PUT' ? KEPT : kept);
+    const target = open({ lock: { mode: 'governance', days: 30 } });
+    const locked = target.lock('archive', 'governance', Date.parse('2025-05-05T12:00:00Z'), { isNew: true });
+    await expect(locked).rejects.toMatchObject({ code: 'STORE_FAILED', path: 'archive', retryable: false });
+    expect(asked.map(({ method }) => method)).toEqual(['PUT', 'GET']);
+  });
+
   it('are signed by the time of the server once it has refused ours', async () => {
     const aheadMs = 3 * 3_600_000;
     const server = Date.now();

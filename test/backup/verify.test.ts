@@ -40,6 +40,7 @@ async function verified(
   depth: VerifyDepth,
   more: Partial<ReadContext> = {},
   names?: Set<string>,
+  atMs = 1000,
 ): Promise<Verification> {
   return await verify({
     context: { target, decryption: undefined, log, ...more },
@@ -48,7 +49,7 @@ async function verified(
     names,
     records: state.targets,
     scratchFolder: folder,
-    now: () => 1000,
+    now: () => atMs,
   });
 }
 
@@ -99,6 +100,17 @@ describe('verification', () => {
     damage(one, 500);
     expect(faults(await verified({ kind: 'deep' }, {}, new Set([one.manifest.name])))).toEqual([undefined]);
     expect(faults(await verified({ kind: 'shallow' }))).toEqual([undefined, undefined]);
+  });
+
+  it('of listings leaves it at the time that something was read', async () => {
+    const one = await makeBackup({ target, members: files(1, 100) });
+    await verified({ kind: 'deep' });
+    await verified({ kind: 'shallow' }, {}, undefined, 2000);
+    expect(noted(1)).toMatchObject({ atMs: 1000, depth: 'deep', fault: undefined });
+    damage(one, 50);
+    await verified({ kind: 'deep' }, {}, undefined, 3000);
+    await verified({ kind: 'shallow' }, {}, undefined, 4000);
+    expect(noted(1)).toMatchObject({ atMs: 3000, depth: 'deep', fault: expect.stringContaining('digest') });
   });
 
   it('finds a list that leads to where nothing is', async () => {

@@ -161,6 +161,24 @@ describe('isync backup prune', () => {
     expect(versionsIn(await stage.asked(['list']))).toEqual([[2]]);
   });
 
+  it('waits after a backup of half the size until a person agrees', async () => {
+    stage.configure({ keep: { last: 1 } });
+    writeFileSync(stage.at('src/b'), 'b'.repeat(5000));
+    expect((await stage.run(['run'])).exitCode).toBe(0);
+    rmSync(stage.at('src/b'));
+    expect((await stage.run(['run'])).stdout).toContain('until you agree (isync backup prune --agree)');
+    const barred = await stage.run(['prune']);
+    const told = expect.stringContaining('run "isync backup prune --agree" if that is right');
+    expect([barred.exitCode, barred.stdout]).toEqual([1, told]);
+    expect(versionsIn(await stage.asked(['list']))).toEqual([[2, 1]]);
+    const status = await stage.run(['status']);
+    const problem = expect.stringContaining(`nothing is pruned at ${stage.at('one')} until`);
+    expect([status.exitCode, status.stdout]).toEqual([1, problem]);
+    expect((await stage.run(['prune', '--agree'])).exitCode).toBe(0);
+    expect(versionsIn(await stage.asked(['list']))).toEqual([[2]]);
+    expect((await stage.run(['status'])).exitCode).toBe(0);
+  });
+
   it('clears what killed runs have left on this machine', async () => {
     stage.configure({ keep: { last: 1 } });
     await stage.make({ type: 'full', version: 7 });
@@ -175,7 +193,26 @@ describe('isync backup prune', () => {
       mkdirSync(`${state}/${folder}`, { recursive: true });
       writeFileSync(`${state}/${folder}/${name}`, 'x');
     }
-    expect((await stage.run(['prune'])).exitCode).toBe(0);
+    const before = ['spool', 'scratch', 'lists'].flatMap((folder) => readdirSync(`${state}/${folder}`));
+    const dry = await stage.run(['prune', '--dry-run']);
+    expect(dry.stdout).toContain(
+      [
+        `app in ${state}`,
+        '  due      spool/3: no run needs it',
+        '  due      scratch/3: no run needs it',
+        '  due      lists/3.files: no backup will be compared with it',
+        '  keep     lists/7.files: the next backup may be compared with it',
+      ].join('\n'),
+    );
+    expect(['spool', 'scratch', 'lists'].flatMap((folder) => readdirSync(`${state}/${folder}`))).toEqual(
+      before,
+    );
+    const pruned = await stage.asked<{ readonly jobs: readonly { readonly local: unknown }[] }>(['prune']);
+    expect(pruned.jobs[0]?.local).toContainEqual({
+      path: 'spool/3',
+      fate: 'removed',
+      why: 'no run needs it',
+    });
     expect(['spool', 'scratch', 'lists'].flatMap((folder) => readdirSync(`${state}/${folder}`))).toEqual([
       '7.files',
     ]);

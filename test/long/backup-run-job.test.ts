@@ -244,6 +244,22 @@ describe('a run', () => {
     expect(target.objects.size).toBe(4);
   });
 
+  it('prunes the store where the backup is complete, and not the one that has failed', async () => {
+    const stage = new RunStage();
+    const [good, bad] = [new MemoryTarget({ name: 'good' }), new MemoryTarget({ name: 'bad' })];
+    const job = stage.job({ keep: { last: 1, min: 1 }, fullEveryMs: undefined });
+    await stage.run([good, bad], { job });
+    bad.before = (call) => {
+      if (call.startsWith('put ') && call.endsWith('.manifest')) refused();
+    };
+    const result = await stage.run([good, bad], { job });
+    expect(result.failures.map(({ target }) => target)).toEqual(['bad']);
+    expect(result.pruned.map(({ target }) => target)).toEqual(['good']);
+    expect(manifestsOf(good).map(({ version }) => version)).toEqual([2]);
+    expect(manifestsOf(bad).map(({ version }) => version)).toEqual([1]);
+    expect(bad.calls.filter((call) => call.startsWith('remove'))).toEqual([]);
+  });
+
   it('goes on with an interrupted run, as the same run', async () => {
     const stage = new RunStage();
     const target = new MemoryTarget();

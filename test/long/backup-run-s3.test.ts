@@ -37,12 +37,13 @@ class Stage implements AsyncDisposable {
   readonly folder = mkdtempSync(join(tmpdir(), 'isync-run-s3-'));
   readonly #front: S3Front;
   readonly #env: Access['env'];
+  readonly #to: object;
 
   private constructor(env: Access['env'], front: S3Front, bucket: string, more: object, job: object) {
     this.#env = env;
     this.#front = front;
     mkdirSync(this.at('source'));
-    const to = {
+    this.#to = {
       url: `s3://${bucket}/kept`,
       endpoints: [front.endpoint],
       credentials: {
@@ -51,14 +52,17 @@ class Stage implements AsyncDisposable {
       },
       ...more,
     };
-    const jobs = [
-      { name: 'app', sources: [this.at('source')], to: [to], full: '7d', compress: 'none', ...job },
-    ];
-    writeFileSync(this.at('backup.yaml'), JSON.stringify({ jobs }));
+    this.configure(job);
   }
 
   static async open(server: Access, bucket: string, more: object = {}, job: object = {}): Promise<Stage> {
     return new Stage(server.env, await startS3Front(server.endpoint), bucket, more, job);
+  }
+
+  configure(job: object): void {
+    const sources = [this.at('source')];
+    const jobs = [{ name: 'app', sources, to: [this.#to], full: '7d', compress: 'none', ...job }];
+    writeFileSync(this.at('backup.yaml'), JSON.stringify({ jobs }));
   }
 
   get front(): S3Front {
@@ -137,6 +141,20 @@ await withS3Server((server) => {
     await stage.check();
     const name = (await stage.run()).backups[0]!.name;
     expect(name).toContain('_005.tar');
+  });
+
+  it('asks 5 more for the first backup that its prune removes, and 4 for each further one', async () => {
+    await using stage = await Stage.open(server, await server.makeBucket());
+    writeFileSync(stage.at('source/file'), 'one');
+    for (let made = 0; made < 3; made++) await stage.run('--type', 'full');
+    stage.configure({ keep: { last: 1 } });
+    const before = stage.front.asked.length;
+    await stage.run('--type', 'full');
+    const asked = stage.front.asked.slice(before);
+    expect(asked.filter(({ method }) => method === 'DELETE')).toHaveLength(9);
+    const counted = asked.filter(({ url }) => !/partNumber=|list-type=2/.test(url));
+    expect(counted.length).toBeLessThanOrEqual(12 + 5 + 4 + 4);
+    await stage.check();
   });
 
   it('locks its archive until the chain ends, and asks no older one for it', async () => {

@@ -214,6 +214,23 @@ await withS3Server((server) => {
       expect([...Versions, ...DeleteMarkers]).toEqual([]);
     });
 
+    it('leaves nothing behind in a bucket that is given versions while it removes', async () => {
+      const Bucket = await server.makeBucket();
+      await using target = targetOf(Bucket);
+      for (const key of ['one', 'two', 'three']) await target.put(key, Buffer.from(key));
+      expect(await target.remove('one', { isListed: true })).toBe('removed');
+      await client.send(
+        new PutBucketVersioningCommand({ Bucket, VersioningConfiguration: { Status: 'Enabled' } }),
+      );
+      await target.put('three', Buffer.from('another one'));
+      for (const key of ['two', 'three'])
+        expect(await target.remove(key, { isListed: true })).toBe('removed');
+      const { Versions = [], DeleteMarkers = [] } = await client.send(
+        new ListObjectVersionsCommand({ Bucket }),
+      );
+      expect([...Versions, ...DeleteMarkers]).toEqual([]);
+    });
+
     it('locks an archive after its completion, and says so where the bucket knows no locks', async () => {
       const bytes = Buffer.from('content');
       const made = async (target: BackupTarget) => {

@@ -1,5 +1,5 @@
 import type { JudgedBackup } from '../rules/verdict.ts';
-import type { TargetRecords } from '../state/job-state.ts';
+import type { TargetRecords, VerificationRecord } from '../state/job-state.ts';
 import type { Catalogue, KnownBackup } from './catalogue.ts';
 import { chainFault } from './chain-fault.ts';
 
@@ -10,6 +10,8 @@ export interface Standing {
   readonly fault: string | undefined;
   /** When a verification has found that, or nothing, in ms since the epoch; undefined: none has looked, or the listing alone tells it. */
   readonly verifiedMs: number | undefined;
+  /** How deep it has looked. */
+  readonly depth: VerificationRecord['depth'] | undefined;
 }
 
 /** The newest first. @param target its name */
@@ -21,12 +23,14 @@ export function standingsOf(
   return catalogue.backups.map((backup) => {
     const { manifest } = backup;
     const listed = chainFault(catalogue, manifest);
-    if (listed !== undefined) return { backup, fault: listed, verifiedMs: undefined };
+    if (listed !== undefined) return { backup, fault: listed, verifiedMs: undefined, depth: undefined };
     for (const { version } of manifest.needs.toReversed()) {
       const found = records.verification(target, version);
-      if (found?.fault !== undefined) return { backup, fault: found.fault, verifiedMs: found.atMs };
+      if (found?.fault !== undefined)
+        return { backup, fault: found.fault, verifiedMs: found.atMs, depth: found.depth };
     }
-    return { backup, fault: undefined, verifiedMs: records.verification(target, manifest.version)?.atMs };
+    const found = records.verification(target, manifest.version);
+    return { backup, fault: undefined, verifiedMs: found?.atMs, depth: found?.depth };
   });
 }
 
@@ -45,10 +49,16 @@ export function judgedOf(standings: readonly Standing[]): JudgedBackup[] {
 /** Whether some backup is damaged, and no newer one has passed a verification since that was found. */
 export function isVerificationFailing(standings: readonly Standing[]): boolean {
   return standings.some(
-    ({ fault, verifiedMs: foundMs = -Infinity }, index) =>
-      fault !== undefined &&
-      !standings
-        .slice(0, index)
-        .some((newer) => newer.fault === undefined && (newer.verifiedMs ?? -Infinity) > foundMs),
+    (damaged, index) =>
+      damaged.fault !== undefined && !standings.slice(0, index).some((newer) => hasPassed(newer, damaged)),
   );
+}
+
+/** What reading has found is answered by reading alone. */
+function hasPassed(
+  newer: Standing,
+  { verifiedMs: foundMs = -Infinity, depth = 'shallow' }: Standing,
+): boolean {
+  if (newer.fault !== undefined || newer.verifiedMs === undefined) return false;
+  return newer.verifiedMs > foundMs && (depth === 'shallow' || newer.depth !== 'shallow');
 }

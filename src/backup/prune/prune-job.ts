@@ -5,7 +5,7 @@ import type { BackupJob } from '../job.ts';
 import { LIST_ENDING, MANIFEST_ENDING, MARK_ENDING } from '../names/backup-name.ts';
 import { judge } from '../rules/judge.ts';
 import { type PruneFacts, pruneBars } from '../rules/prune-bars.ts';
-import type { JobState, PackRecords, TargetRecords } from '../state/job-state.ts';
+import type { PackRecords, TargetRecords } from '../state/job-state.ts';
 import type { BackupTarget } from '../target/target.ts';
 import type { Pruned } from './pruned.ts';
 import { removeBackups } from './remove-backups.ts';
@@ -13,11 +13,18 @@ import { removeLitter } from './remove-litter.ts';
 import { Remover } from './remover.ts';
 
 /** What a prune knows of the job, and keeps of itself. */
-export interface PruneState extends Pick<JobState, 'agreedVersion' | 'agree'> {
+export interface PruneState {
   readonly packs: Pick<PackRecords, 'find'>;
   readonly targets: Pick<
     TargetRecords,
-    'upload' | 'verification' | 'keepVerifications' | 'noteRemoval' | 'endRemoval' | 'removals'
+    | 'upload'
+    | 'verification'
+    | 'keepVerifications'
+    | 'noteRemoval'
+    | 'endRemoval'
+    | 'removals'
+    | 'agreedVersion'
+    | 'agree'
   >;
 }
 
@@ -28,10 +35,12 @@ export interface PruneRequest {
   readonly catalogue: Catalogue;
   /** Whoever prunes holds the run lock. */
   readonly state: PruneState;
-  /** How the run ended that it comes after; undefined: a person has asked. */
+  /** How the run ended that it comes after; undefined: it comes after none. */
   readonly run: PruneFacts['run'];
   /** Whether the job of the store has the id of this state: after a run always. */
   readonly isOwn: boolean;
+  /** A person has looked at the backups that are there: that some are half of those before is right. Default: nobody has. */
+  readonly isAgreed?: boolean | undefined;
   /** Tells all, removes nothing, writes nothing down. */
   readonly isDryRun: boolean;
   readonly log: Log;
@@ -43,25 +52,37 @@ export interface PruneRequest {
  * Removes from one target what the rule of the job does not keep, and what killed runs have left. That a store has no right to give is
  * in the result, and told once in the log. Killed anywhere it has done no harm, and the next one goes on.
  *
- * A person who has something pruned agrees with how small the newest backups are: the state keeps that, and runs prune again.
+ * That a person agrees with how small the backups of this target are is kept in the state, and runs prune it again.
  * @throws IsyncError where the store fails for long, or the state; the reason of the signal
  */
 export async function pruneJob(request: PruneRequest): Promise<Pruned> {
-  const { job, target, catalogue, state, run, isDryRun, log, signal, now = Date.now } = request;
+  const {
+    job,
+    target,
+    catalogue,
+    state,
+    run,
+    isAgreed = false,
+    isDryRun,
+    log,
+    signal,
+    now = Date.now,
+  } = request;
   const records = state.targets;
+  const agreedVersion = records.agreedVersion(target.name);
   const standings = standingsOf(catalogue, target.name, records);
   const bars = pruneBars({
     run,
     isVerificationFailing: isVerificationFailing(standings),
-    isShrunk: catalogue.backups.some(
-      ({ manifest }) => manifest.isShrunk && manifest.version > state.agreedVersion,
-    ),
+    isShrunk:
+      !isAgreed &&
+      catalogue.backups.some(({ manifest }) => manifest.isShrunk && manifest.version > agreedVersion),
     unreadable: catalogue.unreadable.filter(({ key }) => !key.endsWith(MARK_ENDING)).length,
     clockAheadMs: target.clockAheadMs,
   });
   const remover = bars.length > 0 ? undefined : new Remover(target, { isDryRun, log, signal });
   const removes = remover !== undefined && !isDryRun;
-  if (removes && run === undefined) state.agree(catalogue.backups[0]?.manifest.version ?? 0);
+  if (removes && isAgreed) records.agree(target.name, catalogue.backups[0]?.manifest.version ?? 0);
   const packs = state.packs.find();
   const shared = {
     target,

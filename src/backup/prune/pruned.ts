@@ -8,7 +8,7 @@ export interface Pruned {
   readonly bars: readonly string[];
   /** The newest first. */
   readonly backups: readonly PrunedBackup[];
-  /** Objects that no manifest names, and uploads that nobody goes on with. */
+  /** Objects that no manifest names, and uploads: what goes of them, and what stays for now. */
   readonly litter: readonly PrunedLitter[];
   /** The store refuses to remove something for want of a right: nothing was tried after it. */
   readonly denied: IsyncError | undefined;
@@ -36,5 +36,7 @@ export interface PrunedBackup {
 export interface PrunedLitter {
   readonly kind: 'object' | 'upload';
   readonly key: string;
-  readonly fate: Exclude<Fate, 'kept'>;
+  readonly fate: Fate;
+  /** For people: `no backup needs it`. */
+  readonly why: string;
 }

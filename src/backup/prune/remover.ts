@@ -4,7 +4,7 @@ import type { BackupTarget, TargetUpload } from '../target/target.ts';
 import { attempting, type AttemptOptions } from '../upload/attempts.ts';
 
 /** How long a store may fail until a prune gives up, in ms: what is left is pruned the next time. */
-const GIVE_UP_MS = 120_000;
+export const GIVE_UP_MS = 120_000;
 /** Of a folder: nobody gives the right while a prune waits. */
 const NO_RIGHT: ReadonlySet<string> = new Set(['EACCES', 'EPERM', 'EROFS']);
 
@@ -31,7 +31,10 @@ export class Remover {
 
   async remove(key: string): Promise<'removed' | 'locked' | 'denied'> {
     const { signal } = this.#options;
-    const found = await this.#try(`remove ${key}`, async () => await this.target.remove(key, { signal }));
+    const found = await this.#try(
+      `remove ${key}`,
+      async () => await this.target.remove(key, { signal, isListed: true }),
+    );
     return found === 'absent' ? 'removed' : found;
   }
 
@@ -51,8 +54,9 @@ export class Remover {
     return await attempting(`look for ${key}`, look, this.#options);
   }
 
-  /** Until when an object is locked; undefined where it is not, by the clock of the store. */
+  /** Until when an object is locked; undefined where it is not, by the clock of the store, or where the settings ask for no locks. */
   async lockedUntil(key: string, nowMs: number): Promise<number | undefined> {
+    if (this.target.capabilities.lock === undefined) return undefined;
     const { signal } = this.#options;
     const look = async (): Promise<number | undefined> => await this.target.lockedUntil(key, { signal });
     const untilMs = await attempting(`look at the lock of ${key}`, look, this.#options);

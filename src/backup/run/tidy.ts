@@ -19,6 +19,7 @@ export async function tidy({ request, state, surveyed, log }: RunContext): Promi
     stateDir,
     underWay: new Set(underWay),
     bases: new Set([...bases, ...others]),
+    isDryRun: false,
     log,
   });
 }

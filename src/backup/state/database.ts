@@ -84,8 +84,9 @@ const TABLES = `
   CREATE TABLE removals (target TEXT NOT NULL, key TEXT NOT NULL, PRIMARY KEY (target, key)) STRICT, WITHOUT ROWID;
 `;
 
-/** Came later: a file may have been made without it, and an older isync leaves it alone. */
+/** Came later: a file may have been made without them, and an older isync leaves them alone. */
 const ADDED_TABLES = `
+  CREATE TABLE IF NOT EXISTS agreements (target TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS locks (
     target TEXT NOT NULL, key TEXT NOT NULL, untilMs INTEGER NOT NULL, PRIMARY KEY (target, key)
   ) STRICT, WITHOUT ROWID;

@@ -14,11 +14,6 @@ export interface JobState extends Disposable {
   /** The next version: above all that this state, or `seen` (of the stores), has ever had. Never given twice. */
   takeVersion(seen: number): number;
 
-  /** Of all backups up to here a person has had something pruned, and so agreed with their size; 0: of none. */
-  readonly agreedVersion: number;
-  /** Never lowers it. */
-  agree(version: number): void;
-
   readonly runs: RunRecords;
   readonly packs: PackRecords;
   readonly targets: TargetRecords;
@@ -125,6 +120,10 @@ export interface TargetRecords {
   /** They are gone, or stay. */
   endRemoval(target: string, keys: Iterable<string>): void;
   removals(target: string): ReadonlySet<string>;
+  /** Up to here a person has agreed with the size of the backups that are there; 0: with none. */
+  agreedVersion(target: string): number;
+  /** Never lowers it. */
+  agree(target: string, version: number): void;
   /** An archive was locked until then, and it was read back. Drops what has ended by `nowMs`. */
   noteLock(target: string, key: string, untilMs: number, nowMs: number): void;
   /** Until when it was locked, in ms since the epoch; 0 where that is not known. */

@@ -53,14 +53,6 @@ class SqliteState implements JobState {
     return Number(this.#tables.one(sql, { seen })?.['highestVersion']);
   }
 
-  get agreedVersion(): number {
-    return Number(this.#tables.one('SELECT agreedVersion FROM meta')?.['agreedVersion']);
-  }
-
-  agree(version: number): void {
-    this.#tables.change('UPDATE meta SET agreedVersion = max(agreedVersion, $version)', { version });
-  }
-
   [Symbol.dispose](): void {
     this.#tables[Symbol.dispose]();
   }

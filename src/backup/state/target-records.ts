@@ -128,4 +128,17 @@ export class Targets implements TargetRecords {
     const rows = this.#tables.all('SELECT key FROM removals WHERE target = $target', { target });
     return new Set(rows.map((row) => String(row['key'])));
   }
+
+  /** `meta` may have one for all targets, of an older isync. */
+  agreedVersion(target: string): number {
+    const own = 'SELECT version FROM agreements WHERE target = $target';
+    const sql = `SELECT max(agreedVersion, coalesce((${own}), 0)) AS version FROM meta`;
+    return Number(this.#tables.one(sql, { target })?.['version']);
+  }
+
+  agree(target: string, version: number): void {
+    const sql = `INSERT INTO agreements VALUES ($target, $version)
+      ON CONFLICT DO UPDATE SET version = max(version, excluded.version)`;
+    this.#tables.change(sql, { target, version });
+  }
 }

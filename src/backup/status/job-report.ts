@@ -37,7 +37,10 @@ export interface ReportOptions {
 export function jobReport({ job, targets, state, nowMs }: ReportOptions): JobReport {
   const [lastRun] = state?.runs.list(1) ?? [];
   const runningPid = lockHolder(join(job.stateDir, LOCK_FILE));
-  const found = targets.map((target) => ({ target, newest: state && newestOf(state, target) }));
+  const found = targets.map((target) => {
+    const manifests = state === undefined ? [] : manifestsOf(state, target);
+    return { target, newest: manifests[0], shrunk: manifests.find(isNotAgreed(state, target)) };
+  });
   const resumable = (state?.packs.find() ?? []).filter(
     ({ startedMs }) => Math.abs(nowMs - startedMs) <= MAX_RESUME_AGE_MS,
   );
@@ -46,7 +49,7 @@ export function jobReport({ job, targets, state, nowMs }: ReportOptions): JobRep
     job: job.name,
     runningPid,
     lastRun,
-    targets: found,
+    targets: found.map(({ target, newest }) => ({ target, newest })),
     nextDueMs: nextDueMs(job, lastRun, nowMs),
     resumable,
     problems: [...runProblems(facts), ...targetProblems(facts)],
@@ -57,7 +60,8 @@ interface Facts {
   readonly job: BackupJob;
   readonly state: JobState | undefined;
   readonly lastRun: RunRecord | undefined;
-  readonly found: JobReport['targets'];
+  /** `shrunk`: the newest that keeps what is there from being pruned, for its size. */
+  readonly found: readonly (JobReport['targets'][number] & { readonly shrunk: Manifest | undefined })[];
   readonly isRunning: boolean;
   readonly nowMs: number;
 }
@@ -74,17 +78,17 @@ function runProblems({ lastRun, isRunning }: Facts): string[] {
 
 function targetProblems({ job, state, found, nowMs }: Facts): string[] {
   const newestOfAll = Math.max(0, ...found.map(({ newest }) => newest?.version ?? 0));
-  return found.flatMap(({ target, newest }) => {
+  return found.flatMap(({ target, newest, shrunk }) => {
     if (newest === undefined) return newestOfAll === 0 ? [] : [`no backup is known at ${target}`];
     const fault = state?.targets.verification(target, newest.version)?.fault;
     const ageMs = nowMs - newest.startedMs;
     return [
       ...(fault === undefined ? [] : [`${newest.name} at ${target} is damaged: ${fault}`]),
-      ...(newest.isShrunk && newest.version > (state?.agreedVersion ?? 0)
-        ? [
-            `${newest.name} is half of the one before or less: nothing is pruned until "isync backup prune" has been run`,
-          ]
-        : []),
+      ...(shrunk === undefined
+        ? []
+        : [
+            `${shrunk.name} is half of the one before or less: nothing is pruned at ${target} until "isync backup prune --agree" has been run`,
+          ]),
       ...(job.maxAgeMs !== undefined && ageMs > job.maxAgeMs
         ? [`the newest backup at ${target} is older than "maxAge" allows`]
         : []),
@@ -92,14 +96,19 @@ function targetProblems({ job, state, found, nowMs }: Facts): string[] {
   });
 }
 
-function newestOf(state: JobState, target: string): Manifest | undefined {
-  let newest: Manifest | undefined;
+/** The newest first. */
+function manifestsOf(state: JobState, target: string): Manifest[] {
+  const manifests: Manifest[] = [];
   for (const { key, bytes } of state.targets.allCached(target)) {
-    if (!key.endsWith(MANIFEST_ENDING)) continue;
-    const manifest = readable(bytes, key);
-    if (manifest !== undefined && manifest.version > (newest?.version ?? 0)) newest = manifest;
+    const manifest = key.endsWith(MANIFEST_ENDING) ? readable(bytes, key) : undefined;
+    if (manifest !== undefined) manifests.push(manifest);
   }
-  return newest;
+  return manifests.toSorted((a, b) => b.version - a.version);
+}
+
+function isNotAgreed(state: JobState | undefined, target: string): (manifest: Manifest) => boolean {
+  const agreed = state?.targets.agreedVersion(target) ?? 0;
+  return ({ isShrunk, version }) => isShrunk && version > agreed;
 }
 
 /** One that can't be read is no backup. */

@@ -48,7 +48,7 @@ export interface BackupTarget extends AsyncDisposable {
   uploads(options?: Abortable): AsyncIterable<TargetUpload & { readonly startedMs: number }>;
 
   /** `locked`: it can't be removed before its retention ends; it is untouched. In a bucket with versions, the version is removed. */
-  remove(key: string, options?: Abortable): Promise<'removed' | 'locked' | 'absent'>;
+  remove(key: string, options?: RemoveOptions): Promise<'removed' | 'locked' | 'absent'>;
   /** Until when an object is locked, in ms since the epoch; undefined where it is not. */
   lockedUntil(key: string, options?: Abortable): Promise<number | undefined>;
   /** Locks an object until then, or leaves a longer lock. Reads it back, and rejects with STORE_FAILED where it does not hold. */
@@ -90,6 +90,11 @@ export interface CompleteOptions extends Abortable {
 export interface LockOptions extends Abortable {
   /** It has just been made: its lock need not be asked for before it is set. */
   readonly isNew?: boolean | undefined;
+}
+
+export interface RemoveOptions extends Abortable {
+  /** It was listed a moment ago, so the store need not be asked for it first: one that has gone since is `removed`, too. */
+  readonly isListed?: boolean | undefined;
 }
 
 export interface TargetUpload {

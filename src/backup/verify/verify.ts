@@ -160,16 +160,12 @@ class Notes {
     return this.#of(version)?.readTo ?? 0;
   }
 
-  /** What the listing tells. It does not mend what reading has found. */
+  /** What the listing tells. It does not mend what reading has found, nor is it as good as that. */
   listed(version: number, fault: string | undefined): void {
     const before = this.#of(version);
-    if (
-      before !== undefined &&
-      before.depth !== 'shallow' &&
-      (before.fault !== undefined || fault === undefined)
-    )
-      this.#set(version, before);
-    else this.#set(version, { depth: 'shallow', fault, readTo: before?.readTo ?? 0 });
+    const isRead = before !== undefined && before.depth !== 'shallow';
+    if (isRead && (before.fault !== undefined || fault === undefined)) return;
+    this.#set(version, { depth: 'shallow', fault, readTo: before?.readTo ?? 0 });
   }
 
   /** What reading has found. Until all is read anew, a fault stays. */

@@ -1,3 +1,4 @@
+import type { Fate } from '../../backup/prune/pruned.ts';
 import type { DryRun } from '../../backup/run/dry-run.ts';
 import { printable } from '../../observe/printable.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
@@ -20,16 +21,15 @@ export function dryRunLines({ planned, resumed, failures, pruned }: DryRun): str
     ...failureLines(failures),
     ...pruned.flatMap(({ target, bars, backups, litter }) => [
       ...bars.map((bar) => printable(`${target}: nothing would be removed: ${bar}`)),
-      ...backups.map(({ name, fate, why }) =>
-        printable(
-          `${target}: ${fate === 'kept' ? 'would keep' : fate === 'locked' ? 'could not yet remove' : 'would remove'} ${name}: ${why}`,
-        ),
-      ),
-      ...litter.map(({ kind, key }) =>
-        printable(`${target}: would remove the ${kind} ${key}: no backup needs it`),
-      ),
+      ...backups.map(({ name, fate, why }) => printable(`${target}: ${would(fate)} ${name}: ${why}`)),
+      ...litter.map(({ key, fate, why }) => printable(`${target}: ${would(fate)} ${key}: ${why}`)),
     ]),
   ];
+}
+
+function would(fate: Fate): string {
+  if (fate === 'kept') return 'would keep';
+  return fate === 'locked' ? 'could not yet remove' : 'would remove';
 }
 
 /** For programs. */

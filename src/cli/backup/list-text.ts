@@ -41,7 +41,7 @@ export function tableOfBackups(backups: readonly ListedBackup[]): readonly strin
 /** For programs: times in ISO 8601, sizes in bytes. */
 export function listedObject(listed: ListedBackup): object {
   const { standing, lockedUntilMs } = listed;
-  const { backup, fault, verifiedMs } = standing;
+  const { backup, fault } = standing;
   const { startedMs, finishedMs, base, problems, ...manifest } = backup.manifest;
   const { mark } = backup;
   return {
@@ -52,13 +52,14 @@ export function listedObject(listed: ListedBackup): object {
     problems,
     state: stateText(listed),
     damage: fault,
-    verified: isoOf(verifiedMs),
+    verified: isoOf(readMs(standing)),
     mark: mark && { reason: mark.reason, by: mark.by, marked: isoOf(mark.markedMs) },
     lockedUntil: isoOf(lockedUntilMs),
   };
 }
 
-function stateText({ standing: { backup, fault, verifiedMs }, lockedUntilMs }: ListedBackup): string {
+function stateText({ standing, lockedUntilMs }: ListedBackup): string {
+  const { backup, fault } = standing;
   const { manifest, mark } = backup;
   const words = [
     fault === undefined ? undefined : 'damaged',
@@ -67,9 +68,14 @@ function stateText({ standing: { backup, fault, verifiedMs }, lockedUntilMs }: L
     manifest.counts.torn > 0 ? `torn ${manifest.counts.torn}` : undefined,
     manifest.counts.problems > manifest.counts.torn ? `problems ${manifest.counts.problems}` : undefined,
     manifest.isShrunk ? 'half the size' : undefined,
-    fault === undefined && verifiedMs !== undefined ? 'verified' : undefined,
+    fault === undefined && readMs(standing) !== undefined ? 'verified' : undefined,
   ].filter((word) => word !== undefined);
   return words.length === 0 ? 'ok' : words.join(', ');
+}
+
+/** When a verification has read it: a listing alone proves little. In ms since the epoch. */
+function readMs({ verifiedMs, depth }: Standing): number | undefined {
+  return depth === 'shallow' ? undefined : verifiedMs;
 }
 
 function chainText({ needs, version }: Manifest): string {

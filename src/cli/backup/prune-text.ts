@@ -1,3 +1,4 @@
+import type { LocalLitter } from '../../backup/prune/local-litter.ts';
 import type { Fate, Pruned } from '../../backup/prune/pruned.ts';
 import { printable } from '../../observe/printable.ts';
 import { formatBytes, formatCount } from '../../observe/units.ts';
@@ -21,8 +22,7 @@ export function prunedLines({ bars, backups, litter, denied }: Pruned): readonly
   return [
     ...backups.map(({ fate, name, why }) => `${WORDS[fate].padEnd(WIDTH)}  ${printable(name)}: ${why}`),
     ...litter.map(
-      ({ fate, kind, key }) =>
-        `${WORDS[fate].padEnd(WIDTH)}  ${printable(key)}: ${kind === 'upload' ? 'an upload that nobody goes on with' : 'no backup needs it'}`,
+      ({ fate, key, why }) => `${WORDS[fate].padEnd(WIDTH)}  ${printable(key)}: ${printable(why)}`,
     ),
     ...bars.map((bar) => `nothing is removed: ${bar}`),
     ...(denied === undefined ? [] : [`there is no right to remove: ${printable(denied.message)}`]),
@@ -33,6 +33,13 @@ export function prunedLines({ bars, backups, litter, denied }: Pruned): readonly
       ...(due > 0 ? [`${due} due`] : []),
     ].join(', '),
   ];
+}
+
+/** The same of what lies in the folder of the job on this machine. What is kept there is told by a dry run alone. */
+export function localLines(litter: readonly LocalLitter[], isDryRun: boolean): readonly string[] {
+  return litter
+    .filter(({ fate }) => isDryRun || fate !== 'kept')
+    .map(({ fate, path, why }) => `${WORDS[fate].padEnd(WIDTH)}  ${printable(path)}: ${why}`);
 }
 
 /** For programs. */

@@ -2,7 +2,7 @@ import type { Catalogue } from '../../backup/catalogue/catalogue.ts';
 import { standingsOf } from '../../backup/catalogue/standing.ts';
 import type { BackupJob } from '../../backup/job.ts';
 import { JOB_KEY } from '../../backup/names/backup-name.ts';
-import { basesOf, removeLocalLitter } from '../../backup/prune/local-litter.ts';
+import { basesOf, type LocalLitter, removeLocalLitter } from '../../backup/prune/local-litter.ts';
 import { pruneJob, type PruneState } from '../../backup/prune/prune-job.ts';
 import { isDamage } from '../../backup/read/damage.ts';
 import { readJobObject } from '../../backup/run/claim.ts';
@@ -12,6 +12,7 @@ import type { JobState } from '../../backup/state/job-state.ts';
 import type { BackupTarget } from '../../backup/target/target.ts';
 import type { AttemptOptions } from '../../backup/upload/attempts.ts';
 import { IsyncError } from '../../model/isync-error.ts';
+import { printable } from '../../observe/printable.ts';
 import { EXIT } from '../exit-codes.ts';
 import { errorText } from '../output.ts';
 import { ensureParent, type JobsWork, jobsCommand } from './backup-command.ts';
@@ -20,7 +21,7 @@ import { jobsNamed } from './choose-job.ts';
 import { errorObject, exitOf } from './exit-of.ts';
 import { openKnownState } from './known-state.ts';
 import { openStores } from './open-stores.ts';
-import { prunedObject, prunedLines } from './prune-text.ts';
+import { localLines, prunedLines, prunedObject } from './prune-text.ts';
 
 /** `isync backup prune`. Exit code 1: something that is due stays, for want of a right or for a bar. */
 export const runBackupPrune = jobsCommand(async (given) => {
@@ -33,7 +34,7 @@ export const runBackupPrune = jobsCommand(async (given) => {
     for (const job of jobs) {
       const pruned = await pruneOne(given, job);
       looks.push(...pruned.looks);
-      told.push({ job: job.name, targets: pruned.targets });
+      told.push({ job: job.name, targets: pruned.targets, local: pruned.local });
       hasProblems ||= pruned.hasProblems;
     }
   } catch (error) {
@@ -47,11 +48,12 @@ export const runBackupPrune = jobsCommand(async (given) => {
 interface PrunedStores {
   readonly looks: readonly Look[];
   readonly targets: readonly object[];
+  readonly local: readonly LocalLitter[];
   readonly hasProblems: boolean;
 }
 
 async function pruneOne(given: JobsWork, job: BackupJob): Promise<PrunedStores> {
-  const { config, log, signal } = given;
+  const { config, output, log, signal } = given;
   const isDryRun = config.dryRun;
   if (!isDryRun) await ensureParent(config, job);
   using _ = isDryRun ? undefined : await takeRunLock(job.stateDir, { isWaiting: config.wait, signal });
@@ -65,14 +67,20 @@ async function pruneOne(given: JobsWork, job: BackupJob): Promise<PrunedStores> 
     targets.push(pruned.object);
     hasProblems ||= pruned.hasProblems;
   }
-  if (!isDryRun && state !== undefined)
-    await removeLocalLitter({
-      stateDir: job.stateDir,
-      underWay: new Set(state.packs.find().flatMap(({ version, base }) => [version, base ?? version])),
-      bases: looks.length === stores.targets.length ? basesIn(looks, state) : undefined,
-      log,
-    });
-  return { looks, targets, hasProblems };
+  const local =
+    state === undefined
+      ? []
+      : await removeLocalLitter({
+          stateDir: job.stateDir,
+          underWay: new Set(state.packs.find().flatMap(({ version, base }) => [version, base ?? version])),
+          bases: looks.length === stores.targets.length ? basesIn(looks, state) : undefined,
+          isDryRun,
+          log,
+        });
+  const lines = localLines(local, isDryRun);
+  if (lines.length > 0) output.text(`${job.name} in ${printable(job.stateDir)}`);
+  for (const line of lines) output.text(`  ${line}`);
+  return { looks, targets, local, hasProblems };
 }
 
 /** Versions that the next run may be compared with; undefined where some store can't tell. */
@@ -107,6 +115,7 @@ async function pruneStore(
       state: state ?? NOTHING_KNOWN,
       run: undefined,
       isOwn,
+      isAgreed: config.agree,
       isDryRun: config.dryRun,
       log: given.log,
       signal,
@@ -143,8 +152,6 @@ async function isOwnJob(
 
 /** For a dry run where this machine has no state of the job. */
 const NOTHING_KNOWN: PruneState = {
-  agreedVersion: 0,
-  agree: () => undefined,
   packs: { find: () => [] },
   targets: {
     upload: () => undefined,
@@ -153,5 +160,7 @@ const NOTHING_KNOWN: PruneState = {
     noteRemoval: () => undefined,
     endRemoval: () => undefined,
     removals: () => new Set(),
+    agreedVersion: () => 0,
+    agree: () => undefined,
   },
 };

@@ -20,7 +20,7 @@ export function resultLines({ backups, failures, pruned }: RunResult): string[] 
       const { files, bytes, storedFiles, storedBytes, problems } = counts;
       const wrong = problems === 0 ? '' : `; ${formatCount(problems, 'problem')}`;
       const shrunk = isShrunk
-        ? '; half of the one before or less: nothing is pruned until you have looked'
+        ? '; half of the one before or less: nothing is pruned until you agree (isync backup prune --agree)'
         : '';
       return printable(
         `${name}: ${type} (${reason}), ${formatCount(files, 'file')}, ${formatBytes(bytes)}; stored ${formatCount(storedFiles, 'file')}, ${formatBytes(storedBytes)}, at ${targets.join(', ')}${wrong}${shrunk}`,

@@ -32,6 +32,7 @@ const BY_OPTION = {
   deep: 'deep',
   sample: 'sample',
   source: 'source',
+  agree: 'agree',
 } as const;
 
 const TAG = {
@@ -87,6 +88,12 @@ const VERIFY_OPTIONS = {
 
 const PRUNE_OPTIONS = {
   'dry-run': { ...FLAG, ...RUN, describe: 'Say what would be removed, and why the rest stays' },
+  agree: {
+    ...FLAG,
+    ...RUN,
+    describe:
+      'Remove, from now on too, although a backup is half of the one before or less: you have looked, it is right',
+  },
   wait: { ...FLAG, ...RUN, describe: 'Wait while a run of the job goes on, in place of ending' },
   ...STORE,
   ...BACKUP_OPTIONS,
@@ -154,7 +161,7 @@ export const backCommands: readonly Command[] = [
     usage: '$0 backup prune [JOB] --config FILE [options]',
     examples: [
       [`$0 backup prune --dry-run ${EXAMPLE}`, 'What would go, and why does the rest stay?'],
-      [`$0 backup prune app_data ${EXAMPLE}`, 'Also says yes to a backup of half the size'],
+      [`$0 backup prune app_data --agree ${EXAMPLE}`, 'A backup of half the size is right'],
     ],
     arguments: [JOBS],
     options: PRUNE_OPTIONS,

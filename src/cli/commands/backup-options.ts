@@ -32,8 +32,5 @@ export const JOBS = {
   describe: 'Name of the job; none: all of the file',
 } as const satisfies Argument;
 
-/**
- * The plan of the first of the commands counts for all. What packs lets go of large buffers all the time: with the plan of a sender
- * some 40 MB more of them would wait for their collection.
- */
+/** Each command has the heap plan of small requests, unless it names another one. */
 export const SHARED = { ownFile: true, hasUnits: false, heapPlan: 'requests' } as const;

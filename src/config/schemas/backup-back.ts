@@ -21,6 +21,7 @@ export const backupBackAsks = {
   /** Bytes. */
   sample: one((given) => parseBytes(given, 1)).optional(),
   source: flag(),
+  agree: flag(),
 };
 
 function parseTags(items: readonly string[]): readonly (readonly [key: string, value: string])[] {
