@@ -1,5 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { isync } from './competitors.ts';
 import { inCaseFolder } from './contest.ts';
 import { equalSizes, GIB, KIB, MIB, mixedSizes, writeFiles } from './data.ts';
@@ -11,27 +12,30 @@ const SETS = {
   big: () => [4 * GIB],
 };
 const SIDES = ['sender', 'receiver'] as const;
+/** How the bundler begins what came from a source: with its path. */
+const REGION = /^\/\/(?:#region)? ((?:src|node_modules)\/\S+)$/;
 
 /** What time is spent on, by the innermost function of ours, of a package or of Node that says so. The first that fits counts. */
 const PHASES: readonly (readonly [phase: string, place: RegExp])[] = [
   ['collecting garbage', /^\(garbage collector\)/],
   ['start: loading', /node:internal\/(modules|bootstrap)|node:internal\/main|\(anonymous module\)/],
-  ['digest', /model\/digest\.js|xxhash-wasm|wasm:/],
-  ['reading', /sender\/(source-file|durable-source|directory-sync)\.js|sender\/ws\/upload\.js/],
+  ['digest', /model\/digest\.ts|xxhash-wasm|wasm:/],
+  ['reading', /sender\/(source-file|durable-source|directory-sync)\.ts|sender\/ws\/upload\.ts/],
   ['listing', /scanner\/(walk|list-|look-at|finding|fingerprint|ignore|folder-handle|own-marks)/],
-  ['marking', /scanner\/mark\.js/],
+  ['marking', /scanner\/mark\.ts/],
   ['staging', /store\/file\/(stag|file-body|file-upload)/],
-  ['publishing', /store\/|model\/sync-folder\.js/],
+  ['publishing', /store\/|model\/sync-folder\.ts/],
   ['wire', /protocol\/|sender\/ws\/|node_modules\/ws\//],
-  ['receiver', /dist\/receiver\//],
-  ['sender', /dist\/sender\//],
-  ['start: settings, and the log', /dist\/(cli|config|observe)\/|node_modules\/(zod|pino|sonic-boom)/],
-  ['other', /dist\/|node_modules\//],
+  ['receiver', /src\/receiver\//],
+  ['sender', /src\/sender\//],
+  ['start: settings, and the log', /src\/(cli|config|observe)\/|node_modules\/zod/],
+  ['other', /src\/|dist\/|node_modules\//],
 ];
 
 interface ProfileNode {
   readonly id: number;
-  readonly callFrame: { readonly functionName: string; readonly url: string };
+  /** The line at which the function begins, the first being 0. */
+  readonly callFrame: { readonly functionName: string; readonly url: string; readonly lineNumber: number };
   readonly children?: readonly number[];
 }
 
@@ -91,12 +95,25 @@ function phaseOf(
   parents: ReadonlyMap<number, number>,
 ): string | undefined {
   for (let id: number | undefined = leaf; id !== undefined; id = parents.get(id)) {
-    const { functionName, url } = nodes.get(id)!.callFrame;
+    const { functionName, url, lineNumber } = nodes.get(id)!.callFrame;
     if (functionName === '(idle)') return undefined;
-    const found = PHASES.find(([, place]) => place.test(url === '' ? functionName : url));
+    const name = url === '' ? functionName : sourceOf(url, lineNumber);
+    const found = PHASES.find(([, place]) => place.test(name));
     if (found !== undefined) return found[0];
   }
   return 'Node';
+}
+
+/** The lines of each part of the bundle. */
+const parts = new Map<string, readonly string[]>();
+
+/** Which source a line of the bundle came from, as the bundler says above it; what is no part of it stays what it is. */
+function sourceOf(url: string, line: number): string {
+  if (!url.includes('/dist/cli/')) return url;
+  const lines = parts.get(url) ?? readFileSync(fileURLToPath(url), 'utf8').split('\n');
+  parts.set(url, lines);
+  const head = lines.slice(0, line + 1).findLast((text) => REGION.test(text));
+  return REGION.exec(head ?? '')?.[1] ?? url;
 }
 
 function tableOf(columns: ReadonlyMap<string, ReadonlyMap<string, number>>): string {

@@ -1,4 +1,13 @@
-import { closeSync, mkdirSync, openSync, readdirSync, watch, writeFileSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  watch,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,7 +18,7 @@ import { MIB } from '../data.ts';
 import { memoryOf } from '../memory.ts';
 import { startPair } from '../pair.ts';
 import { everywhere, type Place } from '../places.ts';
-import { cpuOf } from '../process.ts';
+import { cpuOf, runProgram } from '../process.ts';
 import { sampleOf } from '../sample.ts';
 
 const FINISHED = 10_000;
@@ -156,6 +165,8 @@ async function measureBacklog(
 async function work(folder: string, root: string): Promise<Worked> {
   await mkdir(folder);
   await using pair = await startPair(folder);
+  // What the run before left to be written would be written during this one.
+  await runProgram('sync', []);
   const marked = firstMark(join(root, LAST));
   const start = performance.now();
   await using scan = pair.scan(root);
@@ -167,14 +178,21 @@ async function work(folder: string, root: string): Promise<Worked> {
     stillRuns(scan);
     files = namesIn(copy);
   } while (files < ENOUGH_FILES && performance.now() - start < ENOUGH_MS);
-  const seconds = (performance.now() - start) / 1000;
-  return {
+  const worked = {
     firstS,
     files,
-    seconds,
+    seconds: (performance.now() - start) / 1000,
     scanMiB: memoryOf(scan.pid).peakBytes / MIB,
     receiveMiB: memoryOf(pair.receiver.process.pid).peakBytes / MIB,
   };
+  await scan.stop('SIGKILL');
+  takeMarksOff(root, copy);
+  return worked;
+}
+
+/** What was sent waits again, as if it had never been. */
+function takeMarksOff(root: string, copy: string): void {
+  for (const name of readdirSync(copy)) chmodSync(join(root, LAST, name), 0o644);
 }
 
 /** When the first file of a folder is marked: nobody else changes anything there. */

@@ -6,6 +6,7 @@ import { inCaseFolder } from '../contest.ts';
 import { startPair, type Pair } from '../pair.ts';
 import { writeMarkedFiles } from '../marked-files.ts';
 import { everywhere, type Place } from '../places.ts';
+import { runProgram } from '../process.ts';
 import { inTurns } from '../sample.ts';
 
 const MARKED_FILES = 100_000;
@@ -48,6 +49,8 @@ async function measureRestart(bench: Bench, place: Place, folder: string): Promi
 }
 
 async function startedS(pair: Pair, path: string, when: 'before' | 'after'): Promise<number> {
+  // What was written before would be written during this run.
+  await runProgram('sync', []);
   if (when === 'before') writeFileSync(path, Buffer.alloc(FILE_BYTES, 'n'));
   const start = performance.now();
   await using scan = pair.scan(join(path, '../..'));

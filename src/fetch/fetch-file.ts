@@ -10,6 +10,7 @@ import { readDigest } from '../store/read-digest.ts';
 import { replaced } from '../store/store-errors.ts';
 import type { FileDigest, StoredFile, Upload } from '../store/store.ts';
 import type { Reader } from '../store/reader.ts';
+import type { PutBatches } from './put-batches.ts';
 
 /** Largest file in bytes that is held in memory as a whole. */
 export const SMALL_BYTES = 256 * 1024;
@@ -22,6 +23,8 @@ const ALGORITHM: DigestAlgorithm = 'xxh64';
 export interface FetchContext {
   readonly reader: Reader;
   readonly into: LocalStore;
+  /** Of `into`, for files that are held in memory as a whole. */
+  readonly puts: PutBatches;
   readonly overwrite: boolean;
   readonly signal: AbortSignal;
   /** Bounds the files that are brought in pieces, or compared by their bytes while they are larger than SMALL_BYTES. */
@@ -64,7 +67,7 @@ export async function fetchFile(listed: FileEntry, context: FetchContext): Promi
 
 /** Whether that was all of the file: it may have grown since it was listed. */
 async function copySmall({ path, size }: FileEntry, context: FetchContext): Promise<boolean> {
-  const found = await readFile(path, size, context);
+  const found = await readFile(path, size, context, { reuse: false });
   if (found.entry.size > size) return false;
   await copyWhole(found, context);
   return true;
@@ -75,8 +78,9 @@ async function readFile(
   path: RelPath,
   length: number | undefined,
   { reader, signal }: FetchContext,
+  { reuse = true } = {},
 ): Promise<StoredFile> {
-  const found = await reader.read(path, { length, signal, reuse: true });
+  const found = await reader.read(path, { length, signal, reuse });
   if (found === undefined) throw new IsyncError('FILE_VANISHED', 'it was removed meanwhile', { path });
   return found;
 }
@@ -117,18 +121,28 @@ async function isSame(
   return mine !== undefined && theirs !== undefined && mine.digest.equals(theirs);
 }
 
-async function copyWhole({ entry, digest, bytes }: StoredFile, context: FetchContext): Promise<void> {
-  const content = Buffer.allocUnsafe(entry.size);
+async function copyWhole(
+  { entry, digest, bytes, content: read }: StoredFile,
+  context: FetchContext,
+): Promise<void> {
+  const content = read?.length === entry.size ? read : await all(bytes, entry);
+  context.onMoved(content.length);
+  const expected = digest ?? { algorithm: ALGORITHM, value: digestOf(ALGORITHM, content) };
+  await within(context, () => context.puts.put(entry, content, expected));
+}
+
+/** The one piece as it is, or a copy of all. @throws IsyncError FILE_CHANGED where there are more or less bytes than the file has */
+async function all(bytes: StoredFile['bytes'], { path, size }: FileEntry): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
   let length = 0;
   for await (const piece of bytes) {
-    if (length + piece.length > entry.size) throw replaced(entry.path);
-    content.set(piece, length);
     length += piece.length;
-    context.onMoved(piece.length);
+    if (length > size) throw replaced(path);
+    pieces.push(piece);
   }
-  if (length < entry.size) throw replaced(entry.path);
-  const expected = digest ?? { algorithm: ALGORITHM, value: digestOf(ALGORITHM, content) };
-  await within(context, () => context.into.put(entry, content, expected, { replaceDamaged: true }));
+  if (length < size) throw replaced(path);
+  const [first] = pieces;
+  return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces, size);
 }
 
 async function copyInPieces(found: StoredFile, context: FetchContext): Promise<void> {

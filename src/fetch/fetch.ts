@@ -8,6 +8,7 @@ import { type IsyncError, toIsyncError } from '../model/isync-error.ts';
 import type { LocalStore } from '../store/file/local-store.ts';
 import { fetchFile, SMALL_BYTES, type FetchContext } from './fetch-file.ts';
 import type { FetchTally } from './fetch-tally.ts';
+import { PutBatches } from './put-batches.ts';
 import { Seals } from './seals.ts';
 import type { Reader } from '../store/reader.ts';
 import { isOfDisk, refusedObject } from '../store/refused-object.ts';
@@ -51,6 +52,7 @@ export async function fetchFiles(request: FetchRequest): Promise<IsyncError | un
   const context: FetchContext = {
     reader,
     into,
+    puts: new PutBatches(into),
     overwrite,
     signal,
     large: new Limiter(LARGE_AT_ONCE),
@@ -124,7 +126,8 @@ async function forEach(
   try {
     for await (const entry of entries) {
       const place = await places.enter();
-      const held = await memory.take(entry.size > SMALL_BYTES ? 0 : entry.size);
+      const bytes = entry.size > SMALL_BYTES ? 0 : entry.size;
+      const held = memory.tryTake(bytes) ?? (await memory.take(bytes));
       const end = (): void => {
         held[Symbol.dispose]();
         place[Symbol.dispose]();

@@ -7,6 +7,7 @@ export const MAX_PATH_BYTES = 4096;
 export const MAX_PATH_SEGMENTS = 129;
 /** Longest segment, in bytes of UTF-8: NAME_MAX of every common file system. */
 const MAX_SEGMENT_BYTES = 255;
+const DOT = 46;
 
 /**
  * A path inside a root or a store: "/"-separated, relative, without empty, "." or ".." segments and without
@@ -21,8 +22,15 @@ export function relPathFault(text: string): string | undefined {
   if (text.includes('\0')) return 'has a NUL character';
   if (!text.isWellFormed()) return 'is not well-formed Unicode';
   if (isLonger(text, MAX_PATH_BYTES)) return `is longer than ${MAX_PATH_BYTES} bytes`;
-  for (const segment of text.split('/')) {
-    if (segment === '') return 'has an empty segment';
+  // Without `split`: every path that comes or is listed goes through here, some of them several times.
+  for (let start = 0, end = 0; end < text.length; start = end + 1) {
+    end = text.indexOf('/', start);
+    if (end < 0) end = text.length;
+    const length = end - start;
+    if (length === 0) return 'has an empty segment';
+    const mayBeDots = length <= 2 && text.charCodeAt(start) === DOT;
+    if (!mayBeDots && length * 3 <= MAX_SEGMENT_BYTES) continue;
+    const segment = text.slice(start, end);
     if (segment === '.' || segment === '..') return `has a "${segment}" segment`;
     if (isLonger(segment, MAX_SEGMENT_BYTES)) return `has a segment over ${MAX_SEGMENT_BYTES} bytes`;
   }

@@ -1,9 +1,12 @@
-import { type DestinationStream, pino, type Logger } from 'pino';
+import { inspect } from 'node:util';
 import { IsyncError } from '../model/isync-error.ts';
 import type { Log, LogFields, LogSeverity } from '../model/log.ts';
+import { errorRecord } from './error-record.ts';
 import { journalLine } from './journal.ts';
 import { logLine, type ShownTime } from './log-line.ts';
+import type { LogRecord } from './log-record.ts';
 import type { StatusLine } from './status-line.ts';
+import { writeStderr } from './write-stderr.ts';
 
 /** The least severe lines that are written. */
 export type LogLevel = LogSeverity | 'silent';
@@ -14,11 +17,6 @@ export interface LeveledLog extends Log {
 }
 
 const GRAVITY: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3, silent: 4 };
-
-const STDERR = 2;
-
-/** Lines kept for a stderr that is blocked, in bytes. Above it new lines are dropped. */
-const MAX_WAITING_BYTES = 64 * 1024;
 
 /** `json`: an object a line with `level`, `time` (ISO 8601) and `msg`; `text`: for people; `journal`: for journald. */
 export type LogFormat = 'json' | 'text' | 'journal';
@@ -32,59 +30,63 @@ export function createLog(
   terminal: StatusLine | undefined,
   format: LogFormat = terminal === undefined ? 'json' : 'text',
 ): LeveledLog {
-  // A child of pino keeps the level that it was born with, so the threshold is ours.
   const threshold = { level };
-  const options = {
-    level: 'debug',
-    base: null,
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    serializers: { err: describeError },
-  };
-  return Object.assign(logOf(pino(options, destinationOf(terminal, format)), threshold), {
+  return Object.assign(logOf({}, threshold, writerOf(terminal, format)), {
     setLevel: (next: LogLevel) => void (threshold.level = next),
   });
 }
 
-function destinationOf(terminal: StatusLine | undefined, format: LogFormat): DestinationStream {
-  if (terminal !== undefined) return { write: (line) => terminal.print(formatted(line, format, 'time')) };
-  const stderr = openStderr();
-  if (format === 'json') return stderr;
-  return { write: (line) => void stderr.write(`${formatted(line, format, 'date')}\n`) };
+/** Takes a line as JSON. */
+type Write = (json: string) => void;
+
+function writerOf(terminal: StatusLine | undefined, format: LogFormat): Write {
+  if (terminal !== undefined) return (json) => terminal.print(formatted(json, format, 'time'));
+  return (json) => writeStderr(`${formatted(json, format, 'date')}\n`);
 }
 
 function formatted(json: string, format: LogFormat, time: ShownTime): string {
-  if (format === 'json') return json.trimEnd();
+  if (format === 'json') return json;
   return format === 'text' ? logLine(json, time) : journalLine(json);
 }
 
-function logOf(logger: Logger, threshold: { readonly level: LogLevel }): Log {
+/** @param bound fields of each line */
+function logOf(bound: LogFields, threshold: { readonly level: LogLevel }, write: Write): Log {
   const line =
     (severity: LogSeverity) =>
     (message: string, fields: LogFields = {}): void => {
-      if (GRAVITY[severity] >= GRAVITY[threshold.level]) logger[severity](fields, message);
+      if (GRAVITY[severity] < GRAVITY[threshold.level]) return;
+      const { err, ...all } = { ...bound, ...fields };
+      const record = { level: severity, time: new Date().toISOString(), ...all, err: describeError(err) };
+      write(jsonOf({ ...record, msg: message }));
     };
   return {
     debug: line('debug'),
     info: line('info'),
     warn: line('warn'),
     error: line('error'),
-    with: (fields) => logOf(logger.child(fields), threshold),
+    with: (fields) => logOf({ ...bound, ...fields }, threshold, write),
   };
+}
+
+/** Never throws: what JSON can't tell, such as a circle, is told as Node shows it. */
+function jsonOf(record: LogRecord): string {
+  try {
+    return JSON.stringify(record);
+  } catch {
+    return JSON.stringify(
+      Object.fromEntries(Object.entries(record).map(([name, value]) => [name, plain(value)])),
+    );
+  }
+}
+
+function plain(value: unknown): unknown {
+  return typeof value === 'string' ? value : inspect(value);
 }
 
 /** A stack finds a fault of isync; of what a person or a link has done wrong the words tell all. */
 function describeError(error: unknown): unknown {
-  if (!(error instanceof IsyncError) || error.code === 'INTERNAL') {
-    return error instanceof Error ? pino.stdSerializers.err(error) : error;
-  }
+  if (!(error instanceof IsyncError) || error.code === 'INTERNAL')
+    return error instanceof Error ? errorRecord(error) : error;
   const { code, message, hint, path } = error;
   return { type: error.name, code, message, path, hint };
-}
-
-/** Writes synchronously, so that no line is lost at exit. An error of stderr (a full disk) drops lines and stops nothing. */
-function openStderr() {
-  const stderr = pino.destination({ dest: STDERR, sync: true, maxLength: MAX_WAITING_BYTES });
-  stderr.on('error', () => {});
-  return stderr;
 }

@@ -49,16 +49,18 @@ export class PartReader {
   async answer({ request, ranges }: Read): Promise<Buffer> {
     const [range] = ranges;
     const room = range && ranges.length === 1 && range.length >= LARGE_BYTES ? new Room(request) : undefined;
-    const parts = await Promise.all(ranges.map((each) => this.#files.run(() => this.#part(each, room))));
+    using pieces = ranges.length > 1 ? new Pieces(ranges) : undefined;
+    const memory = room ?? pieces;
+    const parts = await Promise.all(ranges.map((each) => this.#files.run(() => this.#part(each, memory))));
     return room?.filledBy(parts[0]) ?? encode({ type: 'content', request, parts });
   }
 
-  async #part(range: FileRange, room: Room | undefined): Promise<FilePart | Failure | undefined> {
+  async #part(range: FileRange, answer: AnswerMemory | undefined): Promise<FilePart | Failure | undefined> {
     const { folder, signal } = this.#options;
     const place = folder.find(range.path);
     if (place === undefined || signal.aborted) return undefined;
     try {
-      return await this.#bytesOf(place, range, room);
+      return await this.#bytesOf(place, range, answer);
     } catch (error) {
       return signal.aborted ? undefined : this.#failureOf(error, place);
     }
@@ -67,18 +69,18 @@ export class PartReader {
   async #bytesOf(
     place: RelPath,
     { start, length }: FileRange,
-    room: Room | undefined,
+    answer: AnswerMemory | undefined,
   ): Promise<FilePart | undefined> {
     const { store, algorithm, signal } = this.#options;
-    let about: Omit<FilePart, 'digest' | 'content'> | undefined;
+    let about: PartHead | undefined;
     const memory = (bytes: number): Buffer =>
-      (about && room?.take(about, algorithm, bytes)) ?? Buffer.allocUnsafeSlow(bytes);
+      (about && answer?.take(bytes, about, algorithm)) ?? Buffer.allocUnsafeSlow(bytes);
     const found = await store.read(place, { start, length, signal, memory });
     if (found === undefined) return undefined;
     const { size, mtimeUs } = found.entry;
     about = { size, mtimeUs, version: versionOnWire(found.version), kept: keptOnWire(found.digest) };
     const wanted = Math.max(0, Math.min(length, size - start));
-    const content = wanted === 0 ? NOTHING : await joined(found.bytes, wanted, place);
+    const content = wanted === 0 ? NOTHING : (found.content ?? (await joined(found.bytes, wanted, place)));
     return { ...about, digest: digestOf(algorithm, content), content };
   }
 
@@ -91,8 +93,39 @@ export class PartReader {
   }
 }
 
+/** What a part tells before its bytes. */
+type PartHead = Omit<FilePart, 'digest' | 'content'>;
+
+/** Where the ranges of one answer are read into. */
+interface AnswerMemory {
+  /** Memory of that many bytes for a piece of a part; undefined where there is none for it. */
+  take(bytes: number, about: PartHead, algorithm: DigestAlgorithm): Buffer | undefined;
+}
+
+/** Has several ranges read into one piece of memory, which is used again once they have been copied into their answer. */
+class Pieces implements AnswerMemory, Disposable {
+  readonly #memory: Buffer;
+  #used = 0;
+
+  constructor(ranges: readonly FileRange[]) {
+    const bytes = ranges.reduce((sum, { length }) => sum + length, 0);
+    this.#memory = bytes < LARGE_BYTES ? Buffer.allocUnsafeSlow(bytes) : ANSWERS.take(bytes);
+  }
+
+  take(bytes: number): Buffer | undefined {
+    const start = this.#used;
+    if (start + bytes > this.#memory.length) return undefined;
+    this.#used += bytes;
+    return this.#memory.subarray(start, this.#used);
+  }
+
+  [Symbol.dispose](): void {
+    ANSWERS.giveBack(this.#memory);
+  }
+}
+
 /** Has the one range of an answer read right into the answer. */
-class Room {
+class Room implements AnswerMemory {
   readonly #request: number;
   #message: ContentToFill | undefined;
 
@@ -100,12 +133,8 @@ class Room {
     this.#request = request;
   }
 
-  /** Memory for a piece; undefined for a second one, or a small one. */
-  take(
-    about: Omit<FilePart, 'digest' | 'content'>,
-    algorithm: DigestAlgorithm,
-    length: number,
-  ): Buffer | undefined {
+  /** None for a second piece, nor for a small one. */
+  take(length: number, about: PartHead, algorithm: DigestAlgorithm): Buffer | undefined {
     if (this.#message !== undefined || length < LARGE_BYTES) return undefined;
     const part = { ...about, digest: Buffer.alloc(DIGEST_BYTES[algorithm]), content: NOTHING };
     const message = encode({ type: 'content', request: this.#request, parts: [part] });

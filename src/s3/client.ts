@@ -4,7 +4,7 @@ import { clientSettings } from '../aws/client-settings.ts';
 import { proxyFor } from '../http/proxy-for.ts';
 import type { S3Access } from './access.ts';
 import { allowQuick } from './quick/ask.ts';
-import { allowQuickRanges, closeQuickRanges } from './quick/range.ts';
+import { allowQuickReads, closeQuickReads } from './quick/reads.ts';
 
 /** Longest answer that is kept whole, in bytes: a page of 1,000 keys of 1 KiB, each byte an entity of XML, and as many ETags. */
 const MOST_ANSWER_BYTES = 8 * 1024 * 1024;
@@ -35,7 +35,7 @@ export function createS3Client(
   // What is quick speaks to the server itself.
   if (endpoint !== undefined && config.forcePathStyle && !isOneTry && proxyFor(endpoint) === undefined) {
     allowQuick(client, { endpoint, httpAgent, httpsAgent });
-    allowQuickRanges(client, { endpoint, ca: options.ca });
+    allowQuickReads(client, { endpoint, ca: options.ca, mostIdle: connections });
   }
   // It walks through each request and answer for a log that nobody reads.
   client.middlewareStack.remove('loggerMiddleware');
@@ -59,7 +59,7 @@ export function createS3Client(
 /** Closes what was opened beside the SDK, too. */
 class QuickClient extends S3Client {
   override destroy(): void {
-    closeQuickRanges(this);
+    closeQuickReads(this);
     super.destroy();
   }
 }

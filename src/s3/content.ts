@@ -42,6 +42,11 @@ export async function openContent<Other extends string | undefined>(
   try {
     const answer = await send();
     if (typeof answer !== 'object') return answer;
+    if (answer.Body instanceof Uint8Array)
+      return {
+        answer,
+        content: { ...headOf(answer), bytes: inOne(answer.Body), [Symbol.dispose]: () => {} },
+      };
     body = answer.Body instanceof Readable ? answer.Body : Readable.from([]);
     body.once('close', () => place[Symbol.dispose]());
     body.on('error', () => {
@@ -76,6 +81,10 @@ function contentOf(bucket: Bucket, found: GetAnswer, body: Readable, request: Re
     bytes: bytesOf(bucket, body, found.ContentLength, request),
     [Symbol.dispose]: () => void body.destroy(),
   };
+}
+
+async function* inOne(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  yield bytes;
 }
 
 async function* bytesOf(

@@ -6,6 +6,8 @@ import { statusOf } from './errors.ts';
 import { quickGet } from './quick/get.ts';
 import { quickHead } from './quick/head.ts';
 import { quickRange } from './quick/range.ts';
+import { quickReadsOf } from './quick/reads.ts';
+import type { WholeSizes } from './quick/whole.ts';
 import type { Bucket, RequestOptions } from './requests.ts';
 import { checkIsStores } from './stores-answer.ts';
 
@@ -20,9 +22,11 @@ export interface LookOptions extends RequestOptions {
   readonly requestPayer?: boolean | undefined;
   /** Asks for the bytes without the SDK first (quick/): for many small objects. Default false. */
   readonly isQuick?: boolean | undefined;
+  /** With `isQuick`: which objects are taken into memory at once, and of which no bytes need come. Default: all come as a stream. */
+  readonly sizes?: WholeSizes | undefined;
 }
 
-export interface RangeOptions extends Omit<LookOptions, 'ifNoneMatch' | 'isQuick'> {
+export interface RangeOptions extends Omit<LookOptions, 'ifNoneMatch' | 'isQuick' | 'sizes'> {
   /** Rejects with FILE_CHANGED unless the object has this ETag. */
   readonly ifMatch: string;
   readonly start: number;
@@ -71,7 +75,7 @@ export async function lookAtObject(
         const where = { bucket: bucket.name, key };
         const quick =
           options.isQuick === true
-            ? await quickGet(client, where, headersOf(options), sending?.abortSignal)
+            ? await quickGet(client, where, headersOf(options), sending?.abortSignal, options.sizes)
             : undefined;
         return quick ?? (await client.send(command, sending));
       } catch (error) {
@@ -166,9 +170,10 @@ async function readQuickly(
   const { start, end, ifMatch } = options;
   const range = { bucket: bucket.name, key, start, end, etag: ifMatch, headers: accountHeaders(options) };
   return await bucket.reads.run(async () => {
-    const coming = await bucket.send(options, (client, sending) =>
-      quickRange(client, range, into, sending?.abortSignal),
-    );
+    const coming = await bucket.send(options, async (client, sending) => {
+      const reads = quickReadsOf(client);
+      return reads && (await quickRange(reads, range, into, sending?.abortSignal));
+    });
     if (coming === undefined) return false;
     await bucket.guard(options, () => coming.full);
     return true;

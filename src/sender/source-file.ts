@@ -55,13 +55,13 @@ class GuardedFile implements LocalFile {
   }
 
   /** Opened anew each time: only that asks a network file system whether what it has in memory still holds. */
-  readWhole(): Buffer {
+  readWhole(into?: Buffer): Buffer {
     this.letGo();
     const { path } = this.entry;
     let fd: number | undefined;
     try {
       fd = openSync(`${this.#root}/${path}`, READ_FLAGS);
-      const content = this.#readAll(fd);
+      const content = this.#readAll(fd, into);
       if (this.#keptOpen?.take() === true) this.#descriptor = fd;
       return content;
     } catch (error) {
@@ -74,10 +74,11 @@ class GuardedFile implements LocalFile {
     }
   }
 
-  #readAll(fd: number): Buffer {
+  #readAll(fd: number, into: Buffer | undefined): Buffer {
     const { path, size } = this.entry;
     checkIdentity(fstatSync(fd), this.#identity, path);
-    const content = Buffer.allocUnsafe(size);
+    const fits = into !== undefined && size <= into.length;
+    const content = fits ? into.subarray(0, size) : Buffer.allocUnsafe(size);
     let filled = 0;
     while (filled < size) {
       const count = readSync(fd, content, filled, size - filled, filled);

@@ -123,8 +123,11 @@ export interface Receipt {
  */
 export interface SourceFile {
   readonly entry: FileEntry;
-  /** The whole content in one go; for small files. Synchronous, because promises per call cost more than the read. */
-  readWhole(): Buffer;
+  /**
+   * The whole content in one go; for small files. Synchronous, because promises per call cost more than the read.
+   * @param into memory that may hold it, from its beginning: to have some for each file costs as much as to read a small one
+   */
+  readWhole(into?: Buffer): Buffer;
   open(): Promise<SourceReader>;
   /** Closes what `readWhole` has left open, which it may do until then. To be called whenever the file has to wait, and at its end. */
   letGo(): void;

@@ -143,6 +143,11 @@ export interface StoredFile {
    * iteration releases all it holds when it ends, also early. In a bucket only some run at a time; others wait for them.
    */
   readonly bytes: AsyncIterable<Uint8Array>;
+  /**
+   * All bytes that are wanted, where few are and the store has read them at once. They belong to the caller, who has no use for `bytes`
+   * then. A piece by an iteration costs some ten times as much.
+   */
+  readonly content?: Buffer | undefined;
 }
 
 export interface FileDigest {

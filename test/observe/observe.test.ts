@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { IsyncError } from '../../src/model/isync-error.ts';
 import { createLog } from '../../src/observe/log.ts';
 import { logLine } from '../../src/observe/log-line.ts';
 import { printable } from '../../src/observe/printable.ts';
@@ -152,7 +153,58 @@ describe('a line of log on a terminal', () => {
   });
 });
 
+describe('an error in a log', () => {
+  /** The `err` of a line. */
+  function told(err: unknown): unknown {
+    const { written, line } = terminal(80);
+    createLog('info', line, 'json').info('failed', { err });
+    return (JSON.parse(written.join('')) as { err: unknown }).err;
+  }
+
+  it('is told with its stack, those that caused it, and what else it says', () => {
+    const cause = Object.assign(new TypeError('inner'), { code: 'EIO', errno: -5, more: { left: 'out' } });
+    expect(told(new RangeError('outer', { cause }))).toEqual({
+      type: 'RangeError',
+      message: 'outer: inner',
+      stack: expect.stringMatching(/^RangeError: outer\n[^]*\ncaused by: TypeError: inner\n/),
+    });
+    expect(told(cause)).toMatchObject({ type: 'TypeError', code: 'EIO', errno: -5 });
+    expect(told(cause)).not.toHaveProperty('more');
+    expect(told(new AggregateError([cause, 'text'], 'both'))).toMatchObject({
+      type: 'AggregateError',
+      aggregateErrors: [{ message: 'inner' }, 'text'],
+    });
+  });
+
+  it('that is its own cause ends', () => {
+    const error = new Error('round');
+    error.cause = error;
+    expect(told(error)).toMatchObject({ type: 'Error' });
+  });
+
+  it('of a person or a link needs no stack', () => {
+    const error = new IsyncError('UNREACHABLE', 'no answer', { hint: 'Check it.' });
+    expect(told(error)).toEqual({
+      type: 'IsyncError',
+      code: 'UNREACHABLE',
+      message: 'no answer',
+      hint: 'Check it.',
+    });
+    expect(told('just a text')).toBe('just a text');
+  });
+});
+
 describe('a log with fields', () => {
+  it('tells what JSON has no words for', () => {
+    const { written, line } = terminal(80);
+    const round: Record<string, unknown> = { name: 'x' };
+    round['self'] = round;
+    createLog('info', line, 'json').info('odd', { round, big: 2n, text: 'as it is' });
+    const record = JSON.parse(written.join('')) as Record<string, unknown>;
+    expect(record).toMatchObject({ level: 'info', msg: 'odd', text: 'as it is', big: '2n' });
+    expect(record['round']).toContain('Circular');
+  });
+
   it('brings them in each line, where the line names no other, and leaves the first log as it was', () => {
     const { written, line } = terminal(80);
     const log = createLog('info', line);

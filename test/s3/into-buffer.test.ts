@@ -16,7 +16,7 @@ describe('bytes that a server sends', () => {
     const connection = open();
     for (let i = 0; i < 3; i++) {
       const into = Buffer.alloc(10);
-      const coming = await connection.ask('GET', into, ({ status }) => status === 206);
+      const coming = await connection.ask('GET', ({ status }) => (status === 206 ? into : undefined));
       await coming?.full;
       expect(into.toString()).toBe(BODY.toString());
     }
@@ -32,7 +32,7 @@ describe('bytes that a server sends', () => {
       fc.asyncProperty(fc.uniqueArray(fc.integer({ min: 1, max: WHOLE.length - 1 })), async (at) => {
         cuts = at;
         const into = Buffer.alloc(10);
-        const coming = await connection.ask('GET', into, () => true);
+        const coming = await connection.ask('GET', () => into);
         await coming?.full;
         expect(into.toString()).toBe(BODY.toString());
       }),
@@ -58,16 +58,42 @@ describe('bytes that a server sends', () => {
     const { open } = await serve((socket) => void socket.end(answer));
     const connection = open();
     const into = Buffer.alloc(10);
-    const coming = await connection.ask('GET', into, ({ status }) => status !== 200);
+    const coming = await connection.ask('GET', ({ status }) => (status === 200 ? undefined : into));
     expect(coming).toBeUndefined();
     expect(connection.isIdle).toBe(false);
     expect(into.every((byte) => byte === 0)).toBe(true);
   });
 
+  it.each([
+    ['of an empty object', 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'],
+    ['of what has not changed', 'HTTP/1.1 304 Not Modified\r\nETag: "e"\r\n\r\n'],
+    ['of what has not changed, with its length', 'HTTP/1.1 304 Not Modified\r\nContent-Length: 10\r\n\r\n'],
+  ])('may be none: %s', async (_, answer) => {
+    const { open, connections } = await serve((socket) => void socket.write(answer));
+    const connection = open();
+    for (let i = 0; i < 2; i++) {
+      const coming = await connection.ask('GET', () => Buffer.alloc(0));
+      expect(coming).toBeDefined();
+      await coming?.full;
+    }
+    expect(connections()).toBe(1);
+  });
+
+  it('go to a place that the head tells the size of', async () => {
+    const { open } = await serve((socket) => void socket.write(WHOLE));
+    const places: Buffer[] = [];
+    const coming = await open().ask('GET', ({ headers }) => {
+      places.push(Buffer.alloc(Number(headers.get('content-length'))));
+      return places[0];
+    });
+    await coming?.full;
+    expect(places.map(String)).toEqual([BODY.toString()]);
+  });
+
   it('that are cut are told, and nothing comes after that', async () => {
     const { open } = await serve((socket) => void socket.end(HEAD + BODY.toString('latin1', 0, 4)));
     const into = Buffer.alloc(10);
-    const coming = await open().ask('GET', into, () => true);
+    const coming = await open().ask('GET', () => into);
     await expect(coming?.full).rejects.toMatchObject({ code: 'ECONNRESET' });
     expect(into.subarray(4).every((byte) => byte === 0)).toBe(true);
   });
@@ -79,7 +105,7 @@ describe('bytes that a server sends', () => {
   ])('that stand still %s are given up', async (_, answer, end) => {
     const { open } = await serve((socket) => void socket.write(answer));
     const connection = open({ answerMs: end === 'ETIMEDOUT' ? 60_000 : 100, bodyMs: 100 });
-    const coming = await connection.ask('GET', Buffer.alloc(10), () => true);
+    const coming = await connection.ask('GET', () => Buffer.alloc(10));
     const told = await coming?.full.catch((error: NodeJS.ErrnoException) => error.code);
     expect(coming === undefined ? 'no answer' : told).toBe(end);
     expect(connection.isIdle).toBe(false);
@@ -88,18 +114,18 @@ describe('bytes that a server sends', () => {
   it('that nobody has asked for end the connection', async () => {
     const { open, say } = await serve((socket) => void socket.write(WHOLE));
     const connection = open();
-    const coming = await connection.ask('GET', Buffer.alloc(10), () => true);
+    const coming = await connection.ask('GET', () => Buffer.alloc(10));
     await coming?.full;
     say(WHOLE);
     await expect.poll(() => connection.isIdle).toBe(false);
-    expect(await connection.ask('GET', Buffer.alloc(10), () => true)).toBeUndefined();
+    expect(await connection.ask('GET', () => Buffer.alloc(10))).toBeUndefined();
   });
 
   it('come no more once the connection is closed', async () => {
     const { open, say } = await serve((socket) => void socket.write(HEAD + BODY.toString('latin1', 0, 4)));
     const connection = open();
     const into = Buffer.alloc(10);
-    const coming = await connection.ask('GET', into, () => true);
+    const coming = await connection.ask('GET', () => into);
     connection.close();
     await expect(coming?.full).rejects.toMatchObject({ code: 'ECONNRESET' });
     const before = Buffer.from(into);
@@ -113,7 +139,7 @@ describe('bytes that a server sends', () => {
       socket.write(WHOLE.replace('ETag', 'Connection: close\r\nETag'));
     });
     const connection = open();
-    const coming = await connection.ask('GET', Buffer.alloc(10), () => true);
+    const coming = await connection.ask('GET', () => Buffer.alloc(10));
     await coming?.full;
     expect(connection.isIdle).toBe(false);
   });

@@ -95,6 +95,11 @@ await withS3Server((server) => {
     const told = await server.client.send(new GetObjectCommand({ Bucket: name, Key: key }));
     await told.Body?.transformToString();
     expect({ ...told, ...facts }).toEqual(told);
+    const whole = await quickGet(client, { bucket: name, key }, {}, undefined, { whole: 5, most: 9 });
+    if (typeof whole !== 'object') throw new Error('no answer');
+    const { $metadata: ___, Body, ...same } = whole;
+    expect(Body).toEqual(BYTES);
+    expect(same).toEqual(facts);
 
     const source = key.split('/').map(encodeURIComponent).join('/');
     expect(await quickCopy(client, { ...copyOf(source), key: `copy/${key}` }, undefined)).toEqual({
@@ -171,6 +176,42 @@ await withS3Server((server) => {
     if (other === 'same') throw new Error('it is another one');
     expect(await text(other.bytes)).toBe('bytes');
     expect(agents).toEqual([undefined, undefined]);
+  });
+
+  it('takes what is small at once, what is larger as it comes, and nothing of what is read in ranges', async () => {
+    const { client, bucket, front, name } = await start();
+    const empty = { bytes: Buffer.alloc(0), md5: '1B2M2Y8AsgTpgAmY7PhCfg==' };
+    await putObject(bucket, 'k', BODY);
+    await putObject(bucket, 'empty', empty);
+    const agents: (string | undefined)[] = [];
+    front.refuse = ({ headers }) => {
+      agents.push(headers['user-agent']);
+      return undefined;
+    };
+    const get = async (whole: number, most: number, key = 'k', headers = {}) =>
+      await quickGet(client, { bucket: name, key }, headers, undefined, { whole, most });
+    expect(await get(5, 9)).toMatchObject({ ContentLength: 5, Body: BYTES });
+    expect(await get(5, 9, 'empty')).toMatchObject({ ContentLength: 0, Body: empty.bytes });
+    expect(await get(5, 9, 'k', { 'if-none-match': `"${ETAG}"` })).toBe('same');
+    const streamed = await get(4, 5);
+    if (typeof streamed !== 'object' || !(streamed.Body instanceof Readable)) throw new Error('no stream');
+    expect(await text(streamed.Body)).toBe('bytes');
+    const left = await get(3, 4);
+    expect(left).toMatchObject({ ContentLength: 5, ETag: `"${ETAG}"` });
+    expect(left).not.toHaveProperty('Body');
+    expect(await get(5, 9, 'none')).toBeUndefined();
+    expect(agents.every((agent) => agent === undefined)).toBe(true);
+    expect(agents).toHaveLength(7);
+  });
+
+  it('of an object that is read in ranges gives no bytes, lest they pass for all', async () => {
+    const { bucket } = await start();
+    await putObject(bucket, 'k', BODY);
+    const options = { isQuick: true, sizes: { whole: 3, most: 4 } };
+    const object = await lookAtObject(bucket, 'k', options);
+    if (object === 'same') throw new Error('no condition was given');
+    expect(object).toMatchObject({ size: 5, etag: ETAG });
+    await expect(text(object.bytes)).rejects.toMatchObject({ code: 'UNREACHABLE' });
   });
 
   it('leaves to the SDK a copy that fails, also after a status that says that it has not', async () => {

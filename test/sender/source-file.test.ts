@@ -21,6 +21,17 @@ describe('a source file', () => {
     expect(folder.write('DC1/empty', '').readWhole()).toHaveLength(0);
   });
 
+  it('is read into memory that is given, where there is room', () => {
+    const content = noise(100);
+    const memory = Buffer.alloc(150);
+    const source = folder.write('DC1/a', content);
+    const read = source.readWhole(memory);
+    expect(read).toEqual(content);
+    expect(memory.subarray(0, 100)).toEqual(content);
+    expect(source.readWhole(memory.subarray(100))).toEqual(content);
+    expect(memory.subarray(100)).toEqual(Buffer.alloc(50));
+  });
+
   it('is read in pieces, short only at its end', async () => {
     const content = noise(1000);
     const reader = await folder.write('DC1/a', content).open();

@@ -9,9 +9,12 @@ import { begin, finish } from './large-file.ts';
 
 const folder = useStoreFolder();
 
-describe('symlinks that somebody planted', () => {
+describe.each([
+  ['the thread pool', false],
+  ['its own thread', true],
+])('for a store that is looked at and read by %s, symlinks that somebody planted', (_, readsDirectly) => {
   it('in place of a folder are a conflict, and nothing is written or read through them', async () => {
-    const store = await folder.open();
+    const store = await folder.open({ readsDirectly });
     mkdirSync(join(folder.outside, 'sub'));
     writeFileSync(join(folder.outside, 'sub/secret'), 'secret');
     symlinkSync(folder.outside, join(folder.root, 'dev'));
@@ -32,7 +35,7 @@ describe('symlinks that somebody planted', () => {
   });
 
   it('while an upload is under way are a conflict at its commit', async () => {
-    const store = await folder.open();
+    const store = await folder.open({ readsDirectly });
     const upload = await begin(store);
     symlinkSync(folder.outside, join(folder.root, 'dev'));
     await expect(finish(upload)).rejects.toMatchObject({ code: 'PATH_CONFLICT' });
@@ -40,7 +43,7 @@ describe('symlinks that somebody planted', () => {
   });
 
   it('in place of a file are no file, and are replaced themselves', async () => {
-    const store = await folder.open();
+    const store = await folder.open({ readsDirectly });
     const target = join(folder.outside, 'target');
     writeFileSync(target, 'outside');
     mkdirSync(join(folder.root, 'd'));
@@ -54,7 +57,7 @@ describe('symlinks that somebody planted', () => {
   });
 
   it('and FIFOs hold up nobody', async () => {
-    const store = await folder.open();
+    const store = await folder.open({ readsDirectly });
     execFileSync('mkfifo', [join(folder.root, 'fifo')]);
     expect(await digestIn(store, 'fifo')).toBeUndefined();
     expect(await listPaths(store)).toEqual([]);

@@ -78,6 +78,6 @@ export const fetch: Command = {
   options: FETCH_OPTIONS,
   secrets: ['token'],
   hasUnits: false,
-  heapPlan: 'receiver',
+  heapPlan: 'sender',
   load: async () => (await import('../run-fetch.ts')).runFetch,
 };

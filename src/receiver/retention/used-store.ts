@@ -66,7 +66,9 @@ class UsedStore extends StoreDecorator {
   override async read(path: RelPath, options?: ReadOptions): Promise<StoredFile | undefined> {
     this.#uses.touch(path);
     const found = await this.store.read(path, options);
-    return found && { ...found, bytes: this.#using(path, found.bytes) };
+    // What has been read needs the directory no more.
+    if (found === undefined || found.content !== undefined) return found;
+    return { ...found, bytes: this.#using(path, found.bytes) };
   }
 
   /** Hands `bytes` on; the directory is used for as long as that takes. */

@@ -22,18 +22,22 @@ export interface Coming {
   readonly full: Promise<void>;
 }
 
+/** Where the body of an answer is to go, all of it; undefined where it is not wanted. */
+export type PlaceFor = (head: AnswerHead) => Uint8Array | undefined;
+
 interface Exchange {
-  readonly into: Uint8Array;
-  readonly isWanted: (head: AnswerHead) => boolean;
+  readonly placeFor: PlaceFor;
   readonly begun: PromiseWithResolvers<Coming | undefined>;
   readonly full: PromiseWithResolvers<void>;
-  /** Bytes of the body that are in `into`; undefined until the head has come. */
-  filled: number | undefined;
+  /** Known once the head has come. */
+  into: Uint8Array | undefined;
+  /** Bytes of the body that are in `into`. */
+  filled: number;
   isLast: boolean;
 }
 
 /**
- * A connection over which answers of a length known before come right into the caller's memory: the kernel writes there. A stream
+ * A connection over which answers that tell their length come right into the caller's memory: the kernel writes there. A stream
  * takes new memory for each 64 KiB instead, which costs several times as much as to read them. It knows no HTTP beyond
  * that: whatever else comes ends the connection.
  */
@@ -67,23 +71,19 @@ export class IntoBuffer {
   }
 
   /**
-   * Sends a request. `into` is written to until `full` has settled, or what this resolves to is undefined.
+   * Sends a request. The place of its answer is written to until `full` has settled.
    * @param request its lines, each character a byte
-   * @param isWanted whether the body of an answer is to come: it has just as many bytes as `into`, at least one
+   * @param placeFor called once, when the head of the answer has come. The place has just as many bytes as the body
    * @returns undefined where there is no such answer; the connection is closed then
    */
-  ask(
-    request: string,
-    into: Uint8Array,
-    isWanted: (head: AnswerHead) => boolean,
-  ): Promise<Coming | undefined> {
+  ask(request: string, placeFor: PlaceFor): Promise<Coming | undefined> {
     if (!this.isIdle) return Promise.resolve(undefined);
     const begun = Promise.withResolvers<Coming | undefined>();
     const full = Promise.withResolvers<void>();
     full.promise.catch(() => {
       // Told to whoever waits for it.
     });
-    this.#exchange = { into, isWanted, begun, full, filled: undefined, isLast: false };
+    this.#exchange = { placeFor, begun, full, into: undefined, filled: 0, isLast: false };
     this.#socket.ref();
     this.#socket.setTimeout(this.#patience.answerMs);
     this.#socket.write(request, 'latin1');
@@ -97,8 +97,8 @@ export class IntoBuffer {
 
   /** Where the next bytes go; never empty. */
   #room(): Uint8Array {
-    const { into, filled } = this.#exchange ?? {};
-    if (into !== undefined && filled !== undefined && this.#isOpen) return into.subarray(filled);
+    const exchange = this.#exchange;
+    if (exchange?.into !== undefined && this.#isOpen) return exchange.into.subarray(exchange.filled);
     return this.#head.subarray(this.#headBytes);
   }
 
@@ -108,12 +108,12 @@ export class IntoBuffer {
     if (!this.#isOpen) return true;
     if (exchange === undefined) {
       this.#close(new Error('an answer that nobody has asked for'));
-    } else if (exchange.filled === undefined) {
+    } else if (exchange.into === undefined) {
       this.#readHead(exchange, bytes);
     } else {
       exchange.filled += bytes;
     }
-    if (exchange !== undefined && exchange.filled === exchange.into.length) this.#full(exchange);
+    if (exchange !== undefined && exchange.filled === exchange.into?.length) this.#full(exchange);
     return true;
   }
 
@@ -128,12 +128,14 @@ export class IntoBuffer {
     }
     const head = readAnswerHead(come.toString('latin1', 0, end));
     const body = come.subarray(end + HEAD_END.length);
-    const { into, isWanted, begun, full } = exchange;
-    if (head === undefined || !isWanted(head) || !hasLength(head, into.length) || body.length > into.length) {
+    const { placeFor, begun, full } = exchange;
+    const into = head && placeFor(head);
+    if (head === undefined || into === undefined || !isOf(head, into.length) || body.length > into.length) {
       this.#close(new Error('an answer for somebody else to read'));
       return;
     }
     into.set(body);
+    exchange.into = into;
     exchange.filled = body.length;
     exchange.isLast = !staysOpen(head);
     this.#headBytes = 0;
@@ -159,6 +161,11 @@ export class IntoBuffer {
     exchange?.begun.resolve(undefined);
     exchange?.full.reject(error);
   }
+}
+
+/** Whether the body has just so many bytes. https://www.rfc-editor.org/rfc/rfc9110#name-304-not-modified: it has none. */
+function isOf(head: AnswerHead, bytes: number): boolean {
+  return head.status === 304 ? bytes === 0 : hasLength(head, bytes);
 }
 
 function cut(): Error {

@@ -16,22 +16,26 @@ export interface BatchOptions {
   readonly mostFiles: number;
   /** One file may be larger. */
   readonly mostBytes: number;
+  /** What is read lies in it as far as there is room, until the next batch. */
+  readonly memory: Buffer;
 }
 
 /** Reads the small files for the next FILES message: those that are queued now, without waiting for more. */
 export function readBatch(
   queue: SendQueue,
-  { live, algorithm, mostFiles, mostBytes }: BatchOptions,
+  { live, algorithm, mostFiles, mostBytes, memory }: BatchOptions,
 ): BatchFile[] {
   const files: BatchFile[] = [];
   const until = performance.now() + READ_SLICE_MS;
   let left = mostBytes;
+  let used = 0;
   while (files.length < mostFiles && performance.now() < until) {
     const job = queue.take(live, 'small', files.length === 0 ? Infinity : left);
     if (job === undefined) break;
     const { entry } = job.file;
     try {
-      const content = job.file.readWhole();
+      const content = job.file.readWhole(memory.subarray(used));
+      used += content.length;
       files.push({ job, entry, content, digest: digestOf(algorithm, content) });
     } catch (error) {
       queue.failed(job, toIsyncError(error, 'FILE_UNREADABLE', { path: entry.path }));

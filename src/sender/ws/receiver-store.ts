@@ -88,16 +88,18 @@ class ReceiverStore implements ReadableStore {
     if (part === undefined) return undefined;
     const { size, mtimeUs, version, kept: digest } = part;
     const end = Math.min(size, start + length);
-    const bytes =
-      start + part.content.length < end
-        ? this.#allFrom(inDevice, { next: start + part.content.length, end }, versionOf(part), {
-            // The only thing that holds it, so that a reader of much more does not hold it to the end.
-            coming: [Promise.resolve(part)],
-            signal,
-            reuse,
-          })
-        : once(part.content);
-    return { entry: { path, size, mtimeUs }, version: version === '' ? undefined : version, digest, bytes };
+    const isAll = start + part.content.length >= end;
+    const bytes = !isAll
+      ? this.#allFrom(inDevice, { next: start + part.content.length, end }, versionOf(part), {
+          // The only thing that holds it, so that a reader of much more does not hold it to the end.
+          coming: [Promise.resolve(part)],
+          signal,
+          reuse,
+        })
+      : once(part.content);
+    const entry = { path, size, mtimeUs };
+    const content = isAll && part.content.length > 0 ? part.content : undefined;
+    return { entry, version: version === '' ? undefined : version, digest, bytes, content };
   }
 
   [Symbol.asyncDispose](): PromiseLike<void> {

@@ -68,6 +68,8 @@ export class Session {
   readonly #over = new AbortController();
   #nextRequest = 1;
   #lastWasBatch = false;
+  /** Where the files of a FILES lie until that is made. */
+  #batch: Buffer | undefined;
   #wake: () => void = () => {};
   #woken = false;
   #fault: IsyncError | undefined;
@@ -239,6 +241,7 @@ export class Session {
       algorithm,
       mostFiles: Math.min(MAX_FILES_PER_MESSAGE, this.#flights.room(live) - this.#uploads.opening),
       mostBytes: Math.min(TARGET_BATCH_BYTES, this.#messageBytes() * expansion),
+      memory: (this.#batch ??= Buffer.allocUnsafeSlow(TARGET_BATCH_BYTES)),
     });
     if (files.length === 0) return false;
     for (const { job, digest } of files) this.#flights.addSmall(job, digest);

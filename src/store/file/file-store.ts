@@ -121,7 +121,7 @@ class FileStore implements LocalStore {
     });
     this.#space = new FreeSpace(root, options.minFreeBytes ?? 0);
     this.#stamping = { mode: options.mode ?? PUBLISHED_MODE, owner: options.owner };
-    this.#readsDirectly = options.readsDirectly ?? false;
+    this.#readsDirectly = options.readsDirectly ?? area.isInMemory;
     this.#append = options.direct === true ? new DirectAppender().append : appendInPool;
     this.#folders = new Folders(root, { keeps: options.keeps, owner: options.owner });
     this.#queues = new DeviceQueues(this.#folders, {
@@ -174,7 +174,8 @@ class FileStore implements LocalStore {
     if (found === undefined) return undefined;
     // No program can set the ctime.
     const version = `${found.stats.ino} ${found.stats.ctimeMs}`;
-    return { entry: found.entry, version, bytes: this.#bytesOf(found, options) };
+    const content = this.#contentOf(found, options);
+    return { entry: found.entry, version, bytes: this.#bytesOf(found, options), content };
   }
 
   put(file: FileEntry, bytes: Uint8Array, digest: FileDigest, options?: PublishOptions): Promise<void> {
@@ -278,6 +279,19 @@ class FileStore implements LocalStore {
     return this.#readsDirectly ? findDirectly(this.root, path) : findPublished(this.root, path);
   }
 
+  /** Few bytes of a known number. */
+  #contentOf(found: Published, options: ReadOptions): Buffer | undefined {
+    const { start = 0, length = Infinity } = options;
+    const bytes = endOf(found.entry.size, options) - start;
+    const isFew = this.#readsDirectly && length <= MOST_DIRECT_BYTES && bytes > 0;
+    if (!isFew) return undefined;
+    try {
+      return readDirectly(this.root, found, options);
+    } catch (error) {
+      throw rejection(error, found.entry.path, options.signal);
+    }
+  }
+
   async *#bytesOf(found: Published, options: ReadOptions): AsyncGenerator<Uint8Array> {
     const { signal, start = 0 } = options;
     const goesOn = (): void => this.#checkGoesOn(signal);
@@ -285,7 +299,7 @@ class FileStore implements LocalStore {
     try {
       const end = endOf(found.entry.size, options);
       if (this.#readsDirectly && end - start <= MOST_DIRECT_BYTES) {
-        const bytes = readDirectly(this.root, found, start, end);
+        const bytes = readDirectly(this.root, found, options);
         if (bytes.length > 0) yield bytes;
         return;
       }

@@ -28,7 +28,7 @@ export async function* listFiles(
   if (prefix !== '') {
     const file = await statPublished(root, prefix);
     if (file !== undefined) yield file;
-    if (file !== undefined || !(await inRealFolders(root, prefix))) return;
+    if (file !== undefined || !inRealFolders(root, prefix)) return;
   }
   const breath = new Breath(checkGoesOn);
   const folders: (RelPath | '')[] = [prefix];

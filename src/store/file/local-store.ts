@@ -31,7 +31,7 @@ export interface FileStoreOptions {
   readonly direct?: boolean | undefined;
   /**
    * This thread itself looks at files, and reads small ones: see read-directly.ts. For a process that has little else to do meanwhile.
-   * Default false: the thread pool, so that a slow disk holds up nobody else.
+   * Default: where the store is on a tmpfs; else what may wait for the disk is left to the thread pool, so that a slow one holds up nobody.
    */
   readonly readsDirectly?: boolean | undefined;
   /** Writes down each seal, for a store from which sealed directories go by age. Default false. */

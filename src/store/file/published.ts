@@ -1,12 +1,12 @@
-import { constants, type Stats } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, read, type Stats } from 'node:fs';
 import { type FileHandle, lstat, open } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createDigester, type Digester, type DigestAlgorithm } from '../../model/digest.ts';
 import { type FileEntry, toMicroseconds } from '../../model/file-entry.ts';
 import { parentOf, type RelPath } from '../../model/rel-path.ts';
 import type { ReadOptions } from '../store.ts';
 import { replaced } from '../store-errors.ts';
-import { unlessAbsent } from './system-errors.ts';
+import { lstatAt } from './read-folder.ts';
+import { unlessAbsent, unlessAbsentSync } from './system-errors.ts';
 
 /** Bytes read at a time: a millisecond of one disk. Many devices may ask for digests at once. */
 const READ_BYTES = 256 * 1024;
@@ -24,8 +24,8 @@ export interface Published {
 
 /** The file at `path`, or undefined where there is none: symlinks are not followed and are none. */
 export async function findPublished(root: string, path: RelPath): Promise<Published | undefined> {
-  const stats = await unlessAbsent(() => lstat(join(root, path)));
-  if (stats === undefined || !stats.isFile() || !(await inRealFolders(root, path))) return undefined;
+  const stats = await unlessAbsent(() => lstat(`${root}/${path}`));
+  if (stats === undefined || !stats.isFile() || !inRealFolders(root, path)) return undefined;
   return publishedOf(path, stats);
 }
 
@@ -45,6 +45,7 @@ export function endOf(size: number, { start = 0, length = Infinity }: ReadOption
 /**
  * The bytes of a version that are wanted. An open descriptor keeps a version that is replaced meanwhile, whole; a write
  * into the file shows in its size or mtime. With `reuse` all pieces have the same memory. `checkGoesOn` throws to end it early.
+ * Only what may wait for the disk is left to the thread pool: the kernel has the inode since it was looked at.
  * @throws IsyncError FILE_CHANGED
  */
 export async function* readPublished(
@@ -57,21 +58,35 @@ export async function* readPublished(
   const { start = 0, reuse = false, memory = ownMemory } = options;
   const pieceBytes = reuse || options.length === undefined ? READ_BYTES : HELD_BYTES;
   const end = endOf(size, options);
-  await using file = await unlessAbsent(() => open(join(root, path), READ_FLAGS));
-  if (file === undefined) throw replaced(path);
-  // A single piece is compared once it is read.
-  if (end - start > pieceBytes) checkSame(await file.stat(), stats, path);
-  let buffer: Buffer | undefined;
-  for (let position = start; position < end;) {
-    checkGoesOn();
-    const length = Math.min(pieceBytes, end - position);
-    if (!reuse || buffer === undefined) buffer = memory(length);
-    const { bytesRead } = await file.read(buffer, 0, length, position);
-    if (bytesRead === 0) throw replaced(path);
-    position += bytesRead;
-    yield buffer.subarray(0, bytesRead);
+  const fd = unlessAbsentSync(() => openSync(`${root}/${path}`, READ_FLAGS));
+  if (fd === undefined) throw replaced(path);
+  try {
+    // A single piece is compared once it is read.
+    if (end - start > pieceBytes) checkSame(fstatSync(fd), stats, path);
+    let buffer: Buffer | undefined;
+    for (let position = start; position < end;) {
+      checkGoesOn();
+      const length = Math.min(pieceBytes, end - position);
+      if (!reuse || buffer === undefined) buffer = memory(length);
+      const bytesRead = await readAt(fd, buffer.subarray(0, length), position);
+      if (bytesRead === 0) throw replaced(path);
+      position += bytesRead;
+      yield buffer.subarray(0, bytesRead);
+    }
+    checkSame(fstatSync(fd), stats, path);
+  } finally {
+    closeSync(fd);
   }
-  checkSame(await file.stat(), stats, path);
+}
+
+/** Resolves to how many bytes were read: fewer than there is room for, perhaps, and none only at the end of the file. */
+function readAt(fd: number, buffer: Buffer, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, buffer, 0, buffer.length, position, (error, bytesRead) => {
+      if (error === null) resolve(bytesRead);
+      else reject(error);
+    });
+  });
 }
 
 function ownMemory(bytes: number): Buffer {
@@ -85,17 +100,14 @@ export function checkSame(now: Stats, then: Stats, path: RelPath): void {
   if (!isSame) throw replaced(path);
 }
 
-/** Whether every folder from the root down to the parent of `path` is a real one: lstat sees only the last segment. */
-export async function inRealFolders(root: string, path: RelPath): Promise<boolean> {
-  const looks: Promise<boolean>[] = [];
+/**
+ * Whether every folder from the root down to the parent of `path` is a real one: lstat sees only the last segment. What was looked at
+ * below them a moment ago has brought them into memory, so that this waits for no disk.
+ */
+export function inRealFolders(root: string, path: RelPath): boolean {
   for (let folder = parentOf(path); folder !== ''; folder = parentOf(folder))
-    looks.push(isRealFolder(join(root, folder)));
-  return (await Promise.all(looks)).every((real) => real);
-}
-
-async function isRealFolder(path: string): Promise<boolean> {
-  const found = await unlessAbsent(() => lstat(path));
-  return found?.isDirectory() ?? false;
+    if (lstatAt(`${root}/${folder}`)?.isDirectory() !== true) return false;
+  return true;
 }
 
 /** Digest of the file at the absolute path; undefined where there is none. `checkGoesOn` throws to end it early. */
@@ -122,7 +134,7 @@ export async function syncPublished(path: string): Promise<void> {
 export async function syncIfThere(root: string, path: RelPath): Promise<boolean> {
   if ((await findPublished(root, path)) === undefined) return false;
   const isSynced = await unlessAbsent(async () => {
-    await syncPublished(join(root, path));
+    await syncPublished(`${root}/${path}`);
     return true;
   });
   return isSynced ?? false;

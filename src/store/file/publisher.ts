@@ -1,5 +1,4 @@
 import { linkSync, lstatSync, renameSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
 import { damageOf } from '../../model/damage.ts';
 import { type FileEntry, toMicroseconds } from '../../model/file-entry.ts';
 import { errnoOf, IsyncError } from '../../model/isync-error.ts';
@@ -81,7 +80,7 @@ export class Publisher {
   settle(path: RelPath, isThere: boolean): Promise<void> {
     return this.#changed(path, (folders) => {
       const folder = folders.ensure(parentOf(path));
-      const found = lstatSync(join(folder.path, nameOf(path)), { throwIfNoEntry: false });
+      const found = lstatSync(`${folder.path}/${nameOf(path)}`, { throwIfNoEntry: false });
       if (!isThere || found?.isFile() !== true)
         throw new IsyncError('FILE_VANISHED', 'the file was removed meanwhile', { path, retryable: true });
       return folder;
@@ -144,10 +143,10 @@ export class Publisher {
   }
 
   #name(folders: FolderBatch, file: StagedFile): StandingFolder | Promise<StandingFolder> {
-    const folder = this.#whenTaken === 'replace' ? replaceAtOnce(folders, file) : undefined;
+    const folder = this.#whenTaken === 'replace' ? replaceAtOnce(folders, file) : linkAtOnce(folders, file);
     if (folder !== undefined) return folder;
     return folders.within(parentOf(file.file.path), async (folder) => {
-      const path = join(folder.path, nameOf(file.file.path));
+      const path = `${folder.path}/${nameOf(file.file.path)}`;
       if (this.#whenTaken === 'replace') await this.#replace(path, file);
       else await this.#nameOnce(path, file);
     });
@@ -177,11 +176,7 @@ export class Publisher {
       if (this.#whenTaken === 'refuse') throw taken(path, file);
       await checkKept(path, file, digest);
     }
-    try {
-      unlinkSync(staged);
-    } catch {
-      // It is published. What stays behind is a second name of it, which nobody resumes; see parts.ts.
-    }
+    unlinkStaged(staged);
   }
 }
 
@@ -206,7 +201,7 @@ function replaceAtOnce(folders: FolderBatch, incoming: StagedFile): StandingFold
   const { file, allZeros, staged, replaceDamaged } = incoming;
   try {
     const folder = folders.ensure(parentOf(file.path));
-    const path = join(folder.path, nameOf(file.path));
+    const path = `${folder.path}/${nameOf(file.path)}`;
     const kept = replaceDamaged ? undefined : keptAt(path, file);
     if (kept !== undefined && damageOf(kept, file, allZeros) !== undefined) return undefined;
     renameSync(staged, path);
@@ -214,6 +209,26 @@ function replaceAtOnce(folders: FolderBatch, incoming: StagedFile): StandingFold
   } catch (error) {
     if (isVanished(error)) return undefined;
     throw error;
+  }
+}
+
+/** The same for a name that nothing else has. Whatever keeps it from being given is found and told by the other way. */
+function linkAtOnce(folders: FolderBatch, { file, staged }: StagedFile): StandingFolder | undefined {
+  try {
+    const folder = folders.ensure(parentOf(file.path));
+    linkSync(staged, `${folder.path}/${nameOf(file.path)}`);
+    unlinkStaged(staged);
+    return folder;
+  } catch {
+    return undefined;
+  }
+}
+
+function unlinkStaged(staged: string): void {
+  try {
+    unlinkSync(staged);
+  } catch {
+    // It is published. What stays behind is a second name of it, which nobody resumes; see parts.ts.
   }
 }
 

@@ -1,8 +1,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import { join } from 'node:path';
-import { parentOf, type RelPath } from '../../model/rel-path.ts';
+import type { RelPath } from '../../model/rel-path.ts';
+import type { ReadOptions } from '../store.ts';
 import { replaced } from '../store-errors.ts';
-import { checkSame, publishedOf, type Published, READ_FLAGS } from './published.ts';
+import { checkSame, endOf, inRealFolders, publishedOf, type Published, READ_FLAGS } from './published.ts';
 import { lstatAt } from './read-folder.ts';
 import { unlessAbsentSync } from './system-errors.ts';
 
@@ -13,32 +13,35 @@ export const MOST_DIRECT_BYTES = 256 * 1024;
 
 /** The file at `path`, or undefined where there is none: symlinks are not followed and are none. */
 export function findDirectly(root: string, path: RelPath): Published | undefined {
-  const stats = lstatAt(join(root, path));
-  if (stats === undefined || !stats.isFile()) return undefined;
-  for (let folder = parentOf(path); folder !== ''; folder = parentOf(folder))
-    if (lstatAt(join(root, folder))?.isDirectory() !== true) return undefined;
+  const stats = lstatAt(`${root}/${path}`);
+  if (stats === undefined || !stats.isFile() || !inRealFolders(root, path)) return undefined;
   return publishedOf(path, stats);
 }
 
 /**
- * The bytes of a version from `start` up to `end`, which must lie in it.
+ * The bytes of a version that are wanted, at most {@link MOST_DIRECT_BYTES}.
  * @throws IsyncError FILE_CHANGED
  */
-export function readDirectly(root: string, { entry, stats }: Published, start: number, end: number): Buffer {
-  const { path } = entry;
-  const fd = unlessAbsentSync(() => openSync(join(root, path), READ_FLAGS));
+export function readDirectly(root: string, { entry, stats }: Published, options: ReadOptions): Buffer {
+  const { path, size } = entry;
+  const { start = 0, memory = ownMemory } = options;
+  const fd = unlessAbsentSync(() => openSync(`${root}/${path}`, READ_FLAGS));
   if (fd === undefined) throw replaced(path);
   try {
-    checkSame(fstatSync(fd), stats, path);
-    const bytes = Buffer.allocUnsafe(end - start);
-    for (let read = 0; read < bytes.length;) {
-      const count = readSync(fd, bytes, read, bytes.length - read, start + read);
+    const bytes = memory(endOf(size, options) - start);
+    for (let done = 0; done < bytes.length;) {
+      const count = readSync(fd, bytes, done, bytes.length - done, start + done);
       if (count === 0) throw replaced(path);
-      read += count;
+      done += count;
     }
+    // Compared once all is read: an earlier look would tell nothing more.
     checkSame(fstatSync(fd), stats, path);
     return bytes;
   } finally {
     closeSync(fd);
   }
+}
+
+function ownMemory(bytes: number): Buffer {
+  return Buffer.allocUnsafe(bytes);
 }

@@ -1,6 +1,5 @@
 import { closeSync, fsync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { unlink } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { FileEntry } from '../../model/file-entry.ts';
 import { errnoOf } from '../../model/isync-error.ts';
 import type { StagingArea } from './staging-area.ts';
@@ -38,7 +37,7 @@ export function stageThen(
   onStaged: Staged,
 ): void {
   staged += 1;
-  const path = join(area.own, `put-${staged}`);
+  const path = `${area.own}/put-${staged}`;
   const fail = async (reason: unknown): Promise<void> => {
     await discard(path);
     onStaged(undefined, reason);

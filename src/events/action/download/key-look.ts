@@ -9,6 +9,7 @@ import type { Outcome } from '../outcome.ts';
 import { readRangeOf } from '../range-of.ts';
 import { GRANT_READ, readRefusal, refused } from '../refused-look.ts';
 import type { Task } from './task.ts';
+import { LARGE_BYTES, SMALL_BYTES } from './write-object.ts';
 
 /** What a look at a key has told. */
 export type Looked =
@@ -47,7 +48,8 @@ export class KeyLook {
       const ifNoneMatch = etag === '' ? undefined : etag;
       // What was removed is most likely gone, and the SDK alone tells that.
       const isQuick = event.kind === 'created';
-      const object = await this.#get(event, { ifNoneMatch, signal, path: task.path, isQuick });
+      const sizes = event.size !== undefined && isBetween(event.size) ? undefined : SIZES;
+      const object = await this.#get(event, { ifNoneMatch, signal, path: task.path, isQuick, sizes });
       this.#proof.read(event.bucket, mapping.prefix, event.key);
       return object === 'same' ? { kind: 'same' } : { kind: 'found', object };
     } catch (error) {
@@ -122,6 +124,14 @@ export class KeyLook {
       throw refused(error, GRANT_LIST);
     return believed(task, error, known);
   }
+}
+
+/** As writeObject takes them. */
+const SIZES = { whole: SMALL_BYTES, most: LARGE_BYTES };
+
+/** Such an object would be asked for twice. */
+function isBetween(bytes: number): boolean {
+  return bytes > SIZES.whole && bytes <= SIZES.most;
 }
 
 const UNCHANGED: Looked = { kind: 'done', outcome: { outcome: 'unchanged' } };
