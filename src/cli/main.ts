@@ -27,7 +27,7 @@ const MOST_YOUNG = '--max-semi-space-size=4';
 /** Of libuv, for `isync webhook`: each of its threads takes 50 kB, and few of them wait for a disk there. */
 const FEW_THREADS = '16';
 
-/** Begins `isync webhook` and `isync backup run` anew, in the same process, with little memory of C and, the first, of V8: some 50 ms. */
+/** Begins `isync webhook`, `isync backup run` and `isync backup restore` anew, in the same process, with little memory of C and, the first, of V8: some 50 ms. */
 function keepSmall(): void {
   const { argv, env, execArgv, execPath, platform } = process;
   const [command, next = '-'] = argv.slice(2);
@@ -38,7 +38,7 @@ function keepSmall(): void {
     return;
   }
   const isWebhook = command === 'webhook' && next.startsWith('-');
-  const isBackup = command === 'backup' && next === 'run';
+  const isBackup = command === 'backup' && (next === 'run' || next === 'restore');
   // The older versions of Node have no execve.
   if (!(isWebhook || isBackup) || platform !== 'linux' || process.execve === undefined) return;
   const tidy = isWebhook ? TIDY.webhook : TIDY.backup;
