@@ -39,6 +39,8 @@ function keepSmall(): void {
   }
   const isWebhook = command === 'webhook' && next.startsWith('-');
   const isBackup = command === 'backup' && (next === 'run' || next === 'restore');
+  // Of the descriptors that a shell has given, all but the first three would be closed.
+  if (argv.some((value) => /(?:^|=)\/(?:dev|proc\/self)\/fd\//.test(value))) return;
   // The older versions of Node have no execve.
   if (!(isWebhook || isBackup) || platform !== 'linux' || process.execve === undefined) return;
   const tidy = isWebhook ? TIDY.webhook : TIDY.backup;

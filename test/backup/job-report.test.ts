@@ -65,7 +65,7 @@ it('needs a person where a backup of half the size keeps a target from being pru
   // A newer one that is as large does not take it back.
   await stage.run([memory, other]);
   const why = (target: string): string =>
-    `${shrunk.name} is half of the one before or less: nothing is pruned at ${target} until "isync backup prune --agree" has been run`;
+    `${shrunk.name} is half of the one before or less: nothing is pruned at ${target} until "isync backup prune --agree" has been run on this machine`;
   const targets = ['memory', 'other'];
   expect((await reported(stage, {}, 0, targets)).problems).toEqual(targets.map(why));
   using state = await openJobState(stage.job().stateDir);

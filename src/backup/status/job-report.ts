@@ -87,7 +87,7 @@ function targetProblems({ job, state, found, nowMs }: Facts): string[] {
       ...(shrunk === undefined
         ? []
         : [
-            `${shrunk.name} is half of the one before or less: nothing is pruned at ${target} until "isync backup prune --agree" has been run`,
+            `${shrunk.name} is half of the one before or less: nothing is pruned at ${target} until "isync backup prune --agree" has been run on this machine`,
           ]),
       ...(job.maxAgeMs !== undefined && ageMs > job.maxAgeMs
         ? [`the newest backup at ${target} is older than "maxAge" allows`]
