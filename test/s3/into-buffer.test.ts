@@ -156,6 +156,15 @@ it('a head of any bytes is read, or is none', () => {
   expect(check).not.toThrow();
 });
 
+it('a head has its values without the blanks around them, and a line of blanks alone takes no longer to refuse', () => {
+  const valueOf = (line: string) => readAnswerHead(`HTTP/1.1 200 OK\r\n${line}`)?.headers.get('a');
+  expect(['a:', 'a: \t ', 'a: b\tc \t', 'a:\xa0'].map(valueOf)).toEqual(['', '', 'b\tc', '\xa0']);
+  const blanks = ' '.repeat(16_000);
+  expect(valueOf(`a:${blanks}b${blanks}`)).toBe('b');
+  // Where each way to share the blanks out was tried, this took minutes.
+  expect(valueOf(`a:${blanks}\x7f`)).toBeUndefined();
+});
+
 /** A server that answers each piece of a request so. */
 async function serve(answer: (socket: Socket) => void) {
   const sockets: Socket[] = [];

@@ -6,7 +6,8 @@ export interface AnswerHead {
 }
 
 const STATUS_LINE = /^HTTP\/1\.1 (\d{3})(?: [\t\x20-\x7e\x80-\xff]*)?$/;
-const HEADER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([\t\x20-\x7e\x80-\xff]*?)[\t ]*$/;
+/** Its value with the blanks around it: a pattern that leaves these out takes minutes for a line of blanks. */
+const HEADER_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):([\t\x20-\x7e\x80-\xff]*)$/;
 
 /**
  * Reads the head of an answer as RFC 9112 has it, and nothing looser: two readers that take one head for different ones are how
@@ -20,12 +21,25 @@ export function readAnswerHead(text: string): AnswerHead | undefined {
   if (status === undefined) return undefined;
   const headers = new Map<string, string>();
   for (const line of lines) {
-    const [, name, value] = HEADER_LINE.exec(line) ?? [];
-    if (name === undefined || value === undefined) return undefined;
+    const [, name, padded] = HEADER_LINE.exec(line) ?? [];
+    if (name === undefined || padded === undefined) return undefined;
+    const value = withoutBlanks(padded);
     const before = headers.get(name.toLowerCase());
     headers.set(name.toLowerCase(), before === undefined ? value : `${before}, ${value}`);
   }
   return { status: Number(status), headers };
+}
+
+/** Blanks and tabs alone: `trim` takes no-break spaces too. */
+function withoutBlanks(text: string): string {
+  let [start, end] = [0, text.length];
+  while (start < end && isBlank(text[start])) start += 1;
+  while (end > start && isBlank(text[end - 1])) end -= 1;
+  return text.slice(start, end);
+}
+
+function isBlank(character: string | undefined): boolean {
+  return character === ' ' || character === '\t';
 }
 
 /** Whether the answer ends after just so many bytes, by its own words. */

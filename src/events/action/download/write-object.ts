@@ -46,20 +46,27 @@ async function writeSmall(
   { store, noted, signal }: WriteNeeds,
 ): Promise<void> {
   const checks = await checksFor(object, false);
-  const bytes = Buffer.allocUnsafe(object.size);
-  let filled = 0;
-  for await (const piece of object.bytes) {
-    if (filled + piece.length > bytes.length) throw otherSize(entry);
-    bytes.set(piece, filled);
-    filled += piece.length;
-  }
-  if (filled !== bytes.length) throw otherSize(entry);
+  const bytes = await wholeOf(object, entry);
   checks.update(bytes);
   checks.check();
   const value = digestOf('xxh64', bytes);
   await noted;
   signal.throwIfAborted();
   await store.put(entry, bytes, { algorithm: 'xxh64', value }, { replaceDamaged: true });
+}
+
+/** The one piece as it is, or a copy of all. Read to the end: what follows may say that it is not whole. */
+async function wholeOf({ bytes, size }: LookedAt, entry: FileEntry): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let filled = 0;
+  for await (const piece of bytes) {
+    filled += piece.length;
+    if (filled > size) throw otherSize(entry);
+    pieces.push(piece);
+  }
+  if (filled !== size) throw otherSize(entry);
+  const [first] = pieces;
+  return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces, size);
 }
 
 async function writeStream(object: LookedAt, entry: FileEntry, needs: WriteNeeds): Promise<void> {
