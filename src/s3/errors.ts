@@ -1,3 +1,4 @@
+import { oneLine } from '../model/one-line.ts';
 import { saysNoTls, tlsText } from '../model/tls-text.ts';
 import { errnoOf, IsyncError, type ErrorCode } from '../model/isync-error.ts';
 import { isStoresOwn } from './own-answer.ts';
@@ -160,6 +161,7 @@ const TLS_ERRORS = /^(ERR_TLS_|ERR_SSL_|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO
 export function s3Error(error: unknown, where: string, path?: string): IsyncError {
   if (error instanceof IsyncError) return error;
   const { code, message, hint, retryable } = meaningOf(error);
+  // Servers and OpenSSL put several lines into a message.
   return new IsyncError(code, oneLine(`${message} (${where}: ${textOf(error)})`), {
     cause: error,
     retryable,
@@ -260,9 +262,4 @@ function isForeign(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (NOT_XML.test(error.message) || error.message === NO_STORE) return true;
   return error.name === 'NoSuchKey' && !isStoresOwn(error);
-}
-
-/** Servers and OpenSSL put several lines into a message. */
-function oneLine(text: string): string {
-  return text.replaceAll(/\s*[\r\n]+\s*/g, ' ');
 }

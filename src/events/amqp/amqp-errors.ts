@@ -1,4 +1,5 @@
 import { errnoOf, IsyncError, type ErrorCode, type IsyncErrorDetails } from '../../model/isync-error.ts';
+import { oneLine } from '../../model/one-line.ts';
 import { tlsText } from '../../model/tls-text.ts';
 
 interface Meaning {
@@ -51,7 +52,7 @@ export function amqpError(thrown: unknown, where: string): IsyncError {
   const text = thrown instanceof Error ? tlsText(thrown.message) || (errnoOf(thrown) ?? '') : String(thrown);
   const { code, message, hint, retryable } = meaningOf(errnoOf(thrown) ?? '', text);
   const details: IsyncErrorDetails = { path: where, cause: thrown, hint, retryable };
-  return new IsyncError(code, `${message} (${text})`.replaceAll(/\s*[\r\n]+\s*/g, ' '), details);
+  return new IsyncError(code, oneLine(`${message} (${text})`), details);
 }
 
 /** The broker has an alarm: its disk or its memory is short, and it reads from no publisher. */

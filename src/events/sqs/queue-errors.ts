@@ -1,4 +1,5 @@
 import { errnoOf, IsyncError, type ErrorCode } from '../../model/isync-error.ts';
+import { oneLine } from '../../model/one-line.ts';
 import { tlsText } from '../../model/tls-text.ts';
 import { s3Error, statusOf } from '../../s3/errors.ts';
 
@@ -133,7 +134,7 @@ const NOT_JSON = 'SyntaxError';
 export function queueError(error: unknown, where: string, action: SqsAction): IsyncError {
   if (error instanceof IsyncError) return error;
   const { code, message, hint, retryable } = meaningOf(error, where, action);
-  return new IsyncError(code, `${message} (${where}: ${textOf(error)})`.replaceAll(/\s*[\r\n]+\s*/g, ' '), {
+  return new IsyncError(code, oneLine(`${message} (${where}: ${textOf(error)})`), {
     cause: error,
     retryable,
     ...(hint !== undefined && { hint }),
