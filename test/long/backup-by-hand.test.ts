@@ -10,9 +10,9 @@ import { lacks } from '../../harness/tools.ts';
 
 const DOCS = readFileSync(new URL('../../docs/backup.md', import.meta.url), 'utf8');
 const SECTION = DOCS.slice(DOCS.indexOf('### Without isync'), DOCS.indexOf('## Databases'));
-const [FULL = '', INCREMENTAL = '', SINGLE = ''] = [...SECTION.matchAll(/^```sh\n(.*?)^```/gms)].map(
-  ([, text = '']) => text,
-);
+const [FULL = '', INCREMENTAL = '', GONE = '', SINGLE = ''] = [
+  ...SECTION.matchAll(/^```sh\n(.*?)^```/gms),
+].map(([, text = '']) => text);
 const [PLAIN = '', SEALED = '', GZIP = ''] = FULL.trimEnd().split('\n');
 
 const CONTENT = { 'a.txt': 'as it was', 'gone.txt': 'gone soon', 'deep/b.bin': 'b'.repeat(100_000) };
@@ -112,7 +112,8 @@ describe.skipIf(lacking.length > 0).concurrent('docs/backup.md, without isync', 
     rmSync(join(stage.source, 'gone.txt'));
     const name = await stage.run();
     expect(name).toContain('_incremental_');
-    const gone = stage.shell(INCREMENTAL.replaceAll('INCREMENTAL.tar.zst', name)).trim().split('\n');
+    stage.shell(INCREMENTAL.replaceAll('INCREMENTAL.tar.zst', name));
+    const gone = stage.shell(GONE.replaceAll('BACKUP.tar.zst', name)).trim().split('\n');
     expect(stage.unpacked()).toEqual({ ...CONTENT, 'a.txt': 'as it is' });
     const source = stage.source.slice(1);
     expect(gone.filter((path) => path.startsWith(source))).toEqual([`${source}/gone.txt`]);

@@ -1,7 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import {
+  chmodSync,
+  chownSync,
   copyFileSync,
+  linkSync,
   mkdirSync,
   readdirSync,
   readFileSync,
@@ -17,8 +20,8 @@ import { BackupStage } from '../e2e/backup-stage.ts';
 
 const DOCS = readFileSync(new URL('../../docs/backup.md', import.meta.url), 'utf8');
 const [, CHAPTER = ''] = /^### Without isync\n(.*?)^#/ms.exec(DOCS)!;
-/** What is done for a full backup, a line for each form; for an incremental one; for a single file of it. */
-const [FULLS = '', INCREMENTAL = '', ONE = ''] = [...CHAPTER.matchAll(/^```sh\n(.*?)^```/gms)].map(
+/** What is done for a full backup, a line for each form; for an incremental one; for either of them at last; for a single file. */
+const [FULLS = '', INCREMENTAL = '', GONE = '', ONE = ''] = [...CHAPTER.matchAll(/^```sh\n(.*?)^```/gms)].map(
   ([, block = '']) => block,
 );
 
@@ -49,11 +52,26 @@ async function run(...args: readonly string[]): Promise<string> {
   return backups[0]!.name;
 }
 
+/** Changes of which no tar has a member: a second name, another mode or owner, of files whose content stays. */
+function changeBeside(): void {
+  linkSync(join(stage.source, 'deep/er/large'), join(stage.source, "deep/it's -large"));
+  chmodSync(join(stage.source, 'a.txt'), 0o4701);
+  chmodSync(join(stage.source, 'deep/f20'), 0o600);
+  if (process.getuid?.() === 0) chownSync(join(stage.source, 'deep/f21'), 1234, 1235);
+}
+
 /** What the lines print, with the names that stand for others replaced. */
 function shell(lines: string, names: Readonly<Record<string, string>>): string {
   mkdirSync(back(), { recursive: true });
   const script = Object.entries(names).reduce((text, [from, to]) => text.replaceAll(from, to), lines);
   return execFileSync('bash', ['-euc', script], { cwd: store(), encoding: 'utf8' });
+}
+
+/** What the lines find that is not of the backup, without the folders above the source. */
+function foundGone(backup: string): string[] {
+  const own = stage.source.slice(1);
+  const found = shell(GONE, { 'BACKUP.tar.zst': backup }).trim().split('\n');
+  return found.filter((path) => path !== '' && !own.startsWith(`${path}/`)).toSorted();
 }
 
 const isLeftOut = [lacks('age'), lacks('jq'), lacks('rsync'), lacks('zstd')].includes(true);
@@ -71,6 +89,16 @@ describe.skipIf(isLeftOut)('by the lines of docs/backup.md', () => {
     expect(stage.differences(back())).toBe('');
   });
 
+  it('of a full one is found what its list does not have', async () => {
+    stage.configure();
+    const name = await run();
+    const own = stage.source.slice(1);
+    shell(FULLS.split('\n')[0]!, { 'FULL.tar.zst': name });
+    expect(foundGone(name)).toEqual([]);
+    writeFileSync(join(back(), own, 'zeros'), Buffer.alloc(100));
+    expect(foundGone(name)).toEqual([`${own}/zeros`]);
+  });
+
   it('an incremental one comes back, and a single file of it', async () => {
     stage.configure({ full: '7d' });
     await run();
@@ -79,18 +107,19 @@ describe.skipIf(isLeftOut)('by the lines of docs/backup.md', () => {
       writeFileSync(join(stage.source, `deep/f${at}`), `changed ${at}`);
       rmSync(join(stage.source, `deep/f${at + 10}`));
       writeFileSync(join(stage.source, `new${at}`), `new ${at}`);
-      if (at === 3) rmSync(join(stage.source, 'new1'));
+      if (at === 3) {
+        rmSync(join(stage.source, 'new1'));
+        changeBeside();
+      }
       await run();
     }
     const newest = readdirSync(store()).find((name) => name.includes('_004') && name.endsWith('.zst'))!;
-    const gone = shell(INCREMENTAL, { 'INCREMENTAL.tar.zst': newest }).trim().split('\n').toSorted();
+    shell(INCREMENTAL, { 'INCREMENTAL.tar.zst': newest });
     const own = stage.source.slice(1);
-    const above = (path: string): boolean => own.startsWith(`${path}/`);
-    expect(gone.filter((path) => !above(path))).toEqual(
-      [`${own}/deep/f11`, `${own}/deep/f12`, `${own}/deep/f13`, `${own}/new1`].toSorted(),
-    );
-    for (const path of gone) if (!above(path)) rmSync(join(back(), path));
-    // A folder that something is removed from has another time.
+    const gone = foundGone(newest);
+    expect(gone).toEqual([`${own}/deep/f11`, `${own}/deep/f12`, `${own}/deep/f13`, `${own}/new1`].toSorted());
+    for (const path of gone) rmSync(join(back(), path));
+    // A folder that something is removed from, or linked into, has another time.
     expect(stage.differences(back()).replaceAll(/^\.d\.\.t.*\n/gm, '')).toBe('');
 
     const [asked = '', cut = ''] = ONE.trim().split('\n');
