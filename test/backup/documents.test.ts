@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { checkPermissions } from '../../src/backup/check/permissions.ts';
 import { jobsOf } from '../../src/backup/jobs-of-config.ts';
 import { parseCommandLine } from '../../src/cli/command-line.ts';
+import { EXIT } from '../../src/cli/exit-codes.ts';
 import { readConfigFile } from '../../src/config/parse-config-file.ts';
 import { readConfig } from '../../src/config/read-config.ts';
 import { type BackupConfig, backupSchema } from '../../src/config/schemas/backup.ts';
@@ -135,6 +136,35 @@ describe('docs/backup.md', () => {
   });
 });
 
+interface CronJob {
+  readonly spec: {
+    readonly concurrencyPolicy: string;
+    readonly jobTemplate: {
+      readonly spec: {
+        readonly podFailurePolicy: { readonly rules: readonly object[] };
+        readonly template: {
+          readonly spec: {
+            readonly restartPolicy: string;
+            readonly containers: readonly {
+              readonly name: string;
+              readonly args: readonly string[];
+              readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
+            }[];
+            readonly volumes: readonly {
+              readonly name: string;
+              readonly persistentVolumeClaim?: object;
+            }[];
+          };
+        };
+      };
+    };
+  };
+}
+
+function cronJob(): CronJob {
+  return parse(read('deploy/isync-backup-cronjob.yaml')) as CronJob;
+}
+
 describe('deploy', () => {
   it('has settings that are right', () => {
     const config = settingsOf(read('deploy/backup.yaml'));
@@ -154,29 +184,18 @@ describe('deploy', () => {
     );
   });
 
+  it('has a CronJob that makes no backup again that was made with problems, nor tries again what needs a person', () => {
+    const { podFailurePolicy, template } = cronJob().spec.jobTemplate.spec;
+    const { PROBLEMS, USAGE, REFUSED } = EXIT;
+    const containerName = template.spec.containers[0]!.name;
+    const onExitCodes = { containerName, operator: 'In', values: [PROBLEMS, USAGE, REFUSED] };
+    expect(podFailurePolicy).toEqual({ rules: [{ action: 'FailJob', onExitCodes }] });
+    // Kubernetes takes no such policy with another one.
+    expect(template.spec.restartPolicy).toBe('Never');
+  });
+
   it('has a CronJob that runs one job at a time, and keeps its state', async () => {
-    interface CronJob {
-      readonly spec: {
-        readonly concurrencyPolicy: string;
-        readonly jobTemplate: {
-          readonly spec: {
-            readonly template: {
-              readonly spec: {
-                readonly containers: readonly {
-                  readonly args: readonly string[];
-                  readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
-                }[];
-                readonly volumes: readonly {
-                  readonly name: string;
-                  readonly persistentVolumeClaim?: object;
-                }[];
-              };
-            };
-          };
-        };
-      };
-    }
-    const { spec } = parse(read('deploy/isync-backup-cronjob.yaml')) as CronJob;
+    const { spec } = cronJob();
     expect(spec.concurrencyPolicy).toBe('Forbid');
     const { containers, volumes } = spec.jobTemplate.spec.template.spec;
     const [container] = containers;
