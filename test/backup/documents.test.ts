@@ -74,6 +74,7 @@ describe('docs/backup.md', () => {
   it('has settings that are right', () => {
     const [first = '', databases = '', notify = ''] = blocks('yaml');
     expect(jobsOf(settingsOf(first))).toMatchObject([{ name: 'app_data', fullEveryMs: 604_800_000 }]);
+    expect(settingsOf(first).stateDir).toBe(settingsOf(read('deploy/backup.yaml')).stateDir);
     const jobWith = (lines: string): string =>
       `jobs:\n  - name: app\n    to: [/mnt/usb]\n${lines.replaceAll(/^/gm, '    ').trimEnd()}\n`;
     expect(jobsOf(settingsOf(jobWith(databases)))[0]?.sources).toHaveLength(3);
@@ -182,6 +183,11 @@ describe('deploy', () => {
     expect(`/var/lib/${values.get('StateDirectory')}`).toBe(
       (parse(read('deploy/backup.yaml')) as { stateDir: string }).stateDir,
     );
+  });
+
+  it('has a unit with the line that the document tells to set', () => {
+    const [, line = ''] = /`(Environment=\S+)` in the unit/.exec(DOCS)!;
+    expect(UNIT.split('\n')).toContain(`# ${line}`);
   });
 
   it('has a CronJob that makes no backup again that was made with problems, nor tries again what needs a person', () => {
