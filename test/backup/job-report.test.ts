@@ -4,6 +4,7 @@ import { expect, it } from 'vitest';
 import { openJobState } from '../../src/backup/state/open-state.ts';
 import { jobReport, type JobReport } from '../../src/backup/status/job-report.ts';
 import { MAX_RESUME_AGE_MS } from '../../src/backup/run/resume.ts';
+import { reportLines } from '../../src/cli/backup/report-text.ts';
 import { IsyncError } from '../../src/model/isync-error.ts';
 import { MemoryTarget } from './memory-target.ts';
 import { RunStage } from './run-stage.ts';
@@ -80,6 +81,12 @@ it('tells what the next run goes on with, for a day', async () => {
     if (call.startsWith('complete')) throw new IsyncError('STORE_REFUSED', 'expired');
   };
   await stage.run([target]);
-  expect((await reported(stage)).resumable).toMatchObject([{ targets: ['memory'], isOverflowed: false }]);
+  const report = await reported(stage);
+  expect(report.resumable).toMatchObject([{ targets: ['memory'], isOverflowed: false }]);
+  const anew = { ...report, resumable: report.resumable.map((pack) => ({ ...pack, packed: undefined })) };
+  const told = [report, anew].map((each) =>
+    reportLines(each, Date.now()).join().includes('from its beginning'),
+  );
+  expect(told).toEqual([false, true]);
   expect((await reported(stage, {}, MAX_RESUME_AGE_MS + HOUR_MS)).resumable).toEqual([]);
 });

@@ -1,4 +1,5 @@
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -197,6 +198,23 @@ describe('the state of a job', () => {
     state.targets.setVerification('t', 1, found);
     expect(state.targets.verification('t', 1)).toEqual(found);
     expect(state.targets.verification('t', 2)).toBeUndefined();
+  });
+
+  it('has nothing left of the key of an archive that has ended', async () => {
+    const fileKey = randomBytes(16);
+    const hasKey = async (): Promise<boolean> => {
+      const names = await readdir(join(folder, 'app'));
+      const files = await Promise.all(names.map((name) => readFile(join(folder, 'app', name))));
+      return files.some((bytes) => bytes.includes(fileKey));
+    };
+    state.runs.begin(RUN);
+    state.packs.begin({
+      ...PACK,
+      secrets: { header: Buffer.from('head'), nonce: Buffer.alloc(16, 2), fileKey },
+    });
+    expect(await hasKey()).toBe(true);
+    state.packs.end(PACK.version);
+    expect(await hasKey()).toBe(false);
   });
 
   it('is for its owner alone, for the secrets of archives are in it', async () => {

@@ -304,6 +304,10 @@ describe('a wrong setting of a backup is told with its place:', () => {
   it.each([
     ['[mnt/usb]', 'jobs[0].to[0]: "mnt/usb" is neither s3://BUCKET/PREFIX nor an absolute path'],
     ['[/mnt/usb, { url: /mnt/usb/ }]', 'is the same place as another one of the list'],
+    [
+      '[{ url: s3://bucket/x, endpoints: [https://a] }, { url: s3://bucket/x, endpoints: [https://b] }]',
+      'is the same place as another one of the list',
+    ],
     ['[{ url: s3://bucket, endpoint: https://a }]', 'has no setting "endpoint"; did you mean "endpoints"?'],
     ['[{ url: s3://bucket, endpoints: [a] }]', 'jobs[0].to[0].endpoints[0]: "a" is no URL like'],
     ['[{ url: s3://bucket, endpoints: [https://a, https://a/] }]', 'names a server twice'],

@@ -205,6 +205,18 @@ describe('a log with fields', () => {
     expect(record['round']).toContain('Circular');
   });
 
+  it('keeps their order, that of an error too', () => {
+    const { written, line } = terminal(80);
+    const err = new IsyncError('ROOT_MISSING', 'none');
+    createLog('info', line, 'json').with({ root: '/a' }).warn('waits', { err, seconds: 5 });
+    expect(Object.keys(JSON.parse(written.join('')) as object).slice(2)).toEqual([
+      'root',
+      'err',
+      'seconds',
+      'msg',
+    ]);
+  });
+
   it('brings them in each line, where the line names no other, and leaves the first log as it was', () => {
     const { written, line } = terminal(80);
     const log = createLog('info', line);

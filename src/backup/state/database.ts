@@ -117,6 +117,8 @@ function prepare(db: DatabaseSync, path: string, jobId: string): void {
   if (statSync(path).size > 0) check(db, path);
   db.exec('PRAGMA journal_mode = WAL');
   db.exec('PRAGMA synchronous = FULL');
+  // The key of an archive is to be gone with its row.
+  db.exec('PRAGMA secure_delete = ON');
   db.exec('BEGIN IMMEDIATE');
   if (pragmaNumber(db, 'user_version') === 0) {
     db.exec(TABLES);

@@ -71,5 +71,6 @@ export class Packs implements PackRecords {
       for (const table of ['packs', 'uploads', 'parts', 'digests'])
         this.#tables.change(`DELETE FROM ${table} WHERE version = $version`, { version });
     });
+    this.#tables.emptyJournal();
   }
 }

@@ -37,6 +37,11 @@ export class Tables implements Disposable {
     }
   }
 
+  /** Leaves nothing of what was deleted in SQLite's journal, unless another process reads just now. */
+  emptyJournal(): void {
+    this.#guard(() => this.#db.exec('PRAGMA wal_checkpoint(TRUNCATE)'));
+  }
+
   [Symbol.dispose](): void {
     if (this.#db.isOpen) this.#db.close();
   }

@@ -20,7 +20,10 @@ export interface JobReport {
   /** Undefined: it has no schedule. */
   readonly nextDueMs: number | undefined;
   /** What the next run goes on with. */
-  readonly resumable: readonly Pick<PackRecord, 'name' | 'targets' | 'startedMs' | 'isOverflowed'>[];
+  readonly resumable: readonly Pick<
+    PackRecord,
+    'name' | 'targets' | 'startedMs' | 'isOverflowed' | 'packed'
+  >[];
   /** What a person should look at; each is a sentence without its job. */
   readonly problems: readonly string[];
 }

@@ -5,6 +5,7 @@ import { JobWatch } from '../../backup/daemon/job-watch.ts';
 import { type ScheduledDuty, Scheduler } from '../../backup/daemon/scheduler.ts';
 import type { BackupJob } from '../../backup/job.ts';
 import { openJobState } from '../../backup/state/open-state.ts';
+import { JobNotices } from '../../backup/tell/job-notices.ts';
 import { openNoticeQueue } from '../../notices/notice-queue.ts';
 import { openNotifier } from '../../notices/open-notifier.ts';
 import { pause } from '../../flow/wake-up.ts';
@@ -84,6 +85,7 @@ async function openJob(
   const state = own.use(await openJobState(job.stateDir));
   const { stateDir } = job;
   const queue = own.use(await openNoticeQueue({ stateDir, notifiers: job.notify.map(openNotifier), log }));
+  const notices = new JobNotices(job, queue);
   const watch = new JobWatch({ job, state, queue, openStores: () => openStores(job), log });
   const duties = dutiesOf({
     job,
@@ -93,6 +95,7 @@ async function openJob(
       await doDuty(duty, due, {
         job,
         runs: state.runs,
+        notices,
         log,
         child: { config, configFile },
         changed: () => watch.changed(),

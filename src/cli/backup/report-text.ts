@@ -17,11 +17,21 @@ export function reportLines(report: JobReport, nowMs: number): string[] {
       return `  ${target}: ${name}, ${ago(startedMs)}, ${formatCount(counts.files, 'file')}, ${formatBytes(counts.bytes)}`;
     }),
     ...resumable.map(
-      ({ name, targets: to, startedMs, isOverflowed }) =>
-        `  the next run goes on with ${name} of ${ago(startedMs)} at ${to.join(', ')}${isOverflowed ? ': packed from its beginning, for it has outgrown the spool' : ''}`,
+      (pack) =>
+        `  the next run goes on with ${pack.name} of ${ago(pack.startedMs)} at ${pack.targets.join(', ')}${packedAnew(pack)}`,
     ),
     ...problems.map((problem) => `  ! ${problem}`),
   ].map(printable);
+}
+
+type Resumable = JobReport['resumable'][number];
+
+/** An archive that was not packed to its end is packed again: its sources may have changed since. */
+function packedAnew({ isOverflowed, packed }: Resumable): string {
+  if (isOverflowed) return ': packed from its beginning, for it has outgrown the spool';
+  return packed === undefined
+    ? ': packed from its beginning; parts that are the same are not sent again'
+    : '';
 }
 
 function runText({ stage, type, startedMs, endedMs }: RunRecord, ago: (ms: number) => string): string {
@@ -51,11 +61,11 @@ export function reportObject(report: JobReport, nowMs: number): object {
       age: newest && Math.round((nowMs - newest.startedMs) / 1000),
     })),
     nextDue: iso(nextDueMs),
-    resumable: resumable.map(({ name, targets: to, startedMs, isOverflowed }) => ({
+    resumable: resumable.map(({ name, targets: to, startedMs, isOverflowed, packed }) => ({
       name,
       targets: to,
       started: iso(startedMs),
-      startsOver: isOverflowed,
+      startsOver: isOverflowed || packed === undefined,
     })),
     problems,
   };

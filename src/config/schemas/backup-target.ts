@@ -64,8 +64,10 @@ function parsePlace(text: string): Place {
   return { kind: 'folder', path: parseAbsolutePath(text) };
 }
 
-/** What tells two targets apart: the place itself, however it is reached. */
-export function placeOf({ url, endpoints = [] }: BackupTargetConfig): string {
-  if (url.kind === 'folder') return url.path;
-  return JSON.stringify([url.bucket, url.prefix, endpoints.map(({ href }) => href).toSorted()]);
+/**
+ * What tells two targets apart: the place itself, however it is reached. Two servers may have a bucket of one name, but all that is kept of a
+ * target goes by its name: so one of them needs another prefix.
+ */
+export function placeOf({ url }: BackupTargetConfig): string {
+  return url.kind === 'folder' ? url.path : JSON.stringify([url.bucket, url.prefix]);
 }
