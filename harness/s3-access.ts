@@ -30,6 +30,9 @@ export function credentialsOf(settings: Settings): S3Credentials {
   };
 }
 
+/** After so long without a byte a request is made again, in ms: Ceph 16.2 leaves one of ten thousand without any answer. */
+const SILENCE_MS = 30_000;
+
 export function clientFor({ endpoint, region, credentials }: S3Access): S3Client {
   return new S3Client({
     endpoint,
@@ -38,6 +41,7 @@ export function clientFor({ endpoint, region, credentials }: S3Access): S3Client
     forcePathStyle: true,
     requestChecksumCalculation: 'WHEN_REQUIRED',
     responseChecksumValidation: 'WHEN_REQUIRED',
+    requestHandler: { socketTimeout: SILENCE_MS },
   });
 }
 
