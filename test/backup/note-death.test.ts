@@ -2,12 +2,14 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { interruptedRun } from '../../src/backup/run/resume.ts';
+import { noteDeath } from '../../src/backup/daemon/note-death.ts';
 import type { BackupJob } from '../../src/backup/job.ts';
 import { openJobState } from '../../src/backup/state/open-state.ts';
 import type { RunRecord } from '../../src/backup/state/job-state.ts';
 import { takeRunLock } from '../../src/backup/state/run-lock.ts';
 import { doDuty } from '../../src/cli/backup/duty-work.ts';
 import { until } from '../../harness/process.ts';
+import { IsyncError } from '../../src/model/isync-error.ts';
 import { temporaryFolder } from '../cli/temporary-folder.ts';
 import { RecordingLog } from '../recording-log.ts';
 import { RUN } from './run-record.ts';
@@ -89,4 +91,19 @@ it.each([
   ['verifies', 'process.exitCode = 2', 'verify'],
 ] as const)('nothing is noted of one that %s', async (_, program, duty) => {
   expect(await done(program, duty)).toMatchObject({ ended: 'done', told: [], runs: [] });
+});
+
+it('people hear of it also where the state fails', async () => {
+  const told: RunRecord[] = [];
+  const runs = {
+    list: () => [],
+    begin: () => {
+      throw new IsyncError('STORE_FULL', 'no room');
+    },
+    update: () => {},
+  };
+  const death = { trigger: 'schedule', error: { code: 'INTERNAL', message: 'killed' } } as const;
+  const noted = noteDeath({ job: { stateDir }, runs, notices: { ended: (run) => told.push(run) } }, death, 0);
+  await expect(noted).rejects.toMatchObject({ code: 'STORE_FULL' });
+  expect(told).toMatchObject([{ stage: 'failed', error: death.error }]);
 });

@@ -20,20 +20,23 @@ export async function noteDeath(
   { trigger, error }: Death,
   nowMs: number,
 ): Promise<void> {
-  const [last] = runs.list(1);
-  const begun = { id: randomUUID(), startedMs: nowMs, type: last?.type ?? 'full', trigger } as const;
+  const begun = { id: randomUUID(), startedMs: nowMs, type: 'full', trigger } as const;
   const ended = { stage: 'failed', endedMs: nowMs, error } as const;
   try {
     using _ = await takeRunLock(job.stateDir);
-    if (last?.endedMs === undefined && last !== undefined)
+    // Looked at under the lock: until then it may be a run of somebody else, who ends it well.
+    const [last] = runs.list(1);
+    if (last !== undefined && last.endedMs === undefined)
       runs.update(last.id, { stage: 'interrupted', endedMs: nowMs });
     runs.begin(begun);
     runs.update(begun.id, ended);
   } catch (thrown) {
     // Somebody has begun a run since: that one shows.
     if (!(thrown instanceof IsyncError) || thrown.code !== 'BUSY') throw thrown;
+  } finally {
+    // Also where the state fails.
+    notices.ended({ ...begun, ...ended, files: 0, bytes: 0, retries: 0, problems: 0, backups: [] });
   }
-  notices.ended({ ...begun, ...ended, files: 0, bytes: 0, retries: 0, problems: 0, backups: [] });
 }
 
 export interface DeathNeeds {
